@@ -1,0 +1,100 @@
+"""Every hook of ganzoo, on one screen.
+
+``register_*`` hooks add components: call ``register(name, target)`` once for each, where
+``target`` is ``"module:Class"`` (imported only when used) or the class itself.  The other
+hooks are for observers: they are told what happened and must not change the training.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pluggy
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    import typer
+
+    from ganzoo.train import Run
+
+    Register = Callable[[str, Any], None]
+
+hookspec = pluggy.HookspecMarker("ganzoo")
+hookimpl = pluggy.HookimplMarker("ganzoo")
+
+
+@hookspec
+def register_generators(register: Register) -> None:
+    """Add networks that make images."""
+
+
+@hookspec
+def register_discriminators(register: Register) -> None:
+    """Add networks that judge images."""
+
+
+@hookspec
+def register_losses(register: Register) -> None:
+    """Add terms of a player's objective, penalties included."""
+
+
+@hookspec
+def register_datasets(register: Register) -> None:
+    """Add sources of training images."""
+
+
+@hookspec
+def register_extractors(register: Register) -> None:
+    """Add frozen networks whose features losses and evaluators share."""
+
+
+@hookspec
+def register_evaluators(register: Register) -> None:
+    """Add scores."""
+
+
+@hookspec
+def register_transforms(register: Register) -> None:
+    """Add differentiable image-to-image functions, for a recipe's ``augment`` and ``views``."""
+
+
+@hookspec
+def register_recipes(register: Register) -> None:
+    """Add recipes: ``register(name, path_of_the_yaml_file)``."""
+
+
+@hookspec
+def register_commands(cli: typer.Typer) -> None:
+    """Add commands to the ``ganzoo`` command line."""
+
+
+@hookspec
+def run_started(run: Run) -> None:
+    """Training begins or goes on; ``run.step`` is where."""
+
+
+@hookspec
+def step_ended(run: Run, step: int, logs: Mapping[str, float]) -> None:
+    """An optimiser step of all players is done; ``logs`` is empty between log intervals."""
+
+
+@hookspec
+def samples_drawn(run: Run, step: int, path: Path) -> None:
+    """A grid of samples was written to ``path``."""
+
+
+@hookspec
+def evaluated(run: Run, step: int, scores: Mapping[str, float]) -> None:
+    """A benchmark was measured during training."""
+
+
+@hookspec
+def checkpoint_saved(run: Run, step: int, path: Path) -> None:
+    """A checkpoint is safely on disk at ``path``."""
+
+
+@hookspec
+def run_ended(run: Run, error: BaseException | None) -> None:
+    """Training is over; ``error`` says why if it was cut short."""

@@ -1,0 +1,112 @@
+"""What a plugin promises: one base class per kind.
+
+The words of a recipe's vocabulary are parameter names.  A generator's ``forward``, a loss's
+``generator`` and ``discriminator`` methods and an evaluator's streams all say what they need by
+naming it, and get it.  A parameter with a default is optional: it is given where there is one.
+Images are float ``(N, 3, H, W)`` in [-1, 1] unless a name says ``uint8``.
+
+A component's constructor is its schema: recipes are checked against its annotations
+(``int float bool str Path Literal[...] list[...] dict[...] X | None`` and
+``Annotated[int, Ge(1)]`` of annotated_types), and its docstring's ``Args:`` are its help.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor, nn
+
+
+class Generator(nn.Module):
+    """A network that makes images: ``forward(latent)``, ``forward(photo)``, or more words.
+
+    A constructor parameter named ``size`` or ``label`` that the recipe leaves out is filled with
+    the dataset's.  Set ``self.size`` where the output size is fixed.
+    """
+
+    size: int | None = None
+    #: attribute -> its values, where the generator is conditional; see ``Dataset.label_values``
+    label: Mapping[str, Sequence[str]] | None = None
+
+    def sample_latent(self, n: int, rng: torch.Generator) -> Tensor:
+        """Draw ``n`` latents on the CPU, ``(n, ...)``, from ``rng`` alone."""
+        raise NotImplementedError(f"{type(self).__name__} is not made from noise")
+
+
+class Discriminator(nn.Module):
+    """A network that judges images: ``forward(image)`` gives raw logits of any shape (N, ...).
+
+    Further parameters are words (``forward(image, label)``).  No sigmoid: it lives in the loss.
+    """
+
+
+class Loss(nn.Module):
+    """A term of an objective: a method per player, whose parameters are what it needs.
+
+    Define ``generator``, ``discriminator`` or both; each returns a scalar to be minimised.
+    ``differentiates`` names the image words of which a penalty takes gradients: they arrive
+    as leaves that require grad, and ``X_logits`` of the same update hang on the same graph.
+    """
+
+    differentiates: ClassVar[tuple[str, ...]] = ()
+
+
+class Dataset(torch.utils.data.Dataset[dict[str, Tensor]]):
+    """A map-style source of examples, each a dict with the declared ``fields``.
+
+    ``fields`` maps every word the dataset can provide to what it is: ``image``, ``label`` or
+    ``tensor``.  A field that is also the name of an optional constructor argument is provided
+    only where that argument is given.  The constructor only stores; ``prepare`` reads.
+    """
+
+    fields: ClassVar[Mapping[str, str]] = {"real": "image"}
+    size: int | None = None
+    #: attribute -> its values, in the order of the indices in the field ``label``
+    label_values: Mapping[str, Sequence[str]] | None = None
+
+    def prepare(self) -> None:
+        """Read, render or open everything; raises DataError.  May be called more than once."""
+
+    def __len__(self) -> int:
+        raise NotImplementedError
+
+    def __getitem__(self, index: int) -> dict[str, Tensor]:
+        """Example ``index``: images ``(3, size, size)`` in [-1, 1], labels int64 ``(A,)``."""
+        raise NotImplementedError
+
+    def set_epoch(self, seed: int, epoch: int) -> None:
+        """Told before each epoch; draw anything random from these two numbers alone."""
+
+    def fingerprint(self) -> str:
+        """A hash of the content, the same wherever the same images are used."""
+        raise NotImplementedError
+
+
+class Extractor(nn.Module):
+    """A frozen network whose features losses and evaluators share.
+
+    ``forward(images)`` takes (N, 3, H, W) in [-1, 1] and returns features (N, ...).
+    """
+
+
+class Evaluator:
+    """A score: a method per stream, whose parameters are what it needs, and ``compute``."""
+
+    higher_is_better: ClassVar[Mapping[str, bool]] = {}
+
+    def compute(self) -> dict[str, float]:
+        """The scores of everything seen so far."""
+        raise NotImplementedError
+
+
+class Transform:
+    """A differentiable image-to-image function, for a recipe's ``augment`` and ``views``.
+
+    ``__call__`` maps (N, 3, H, W) in [-1, 1] to the same; anything random comes from
+    ``torch``'s default generator, which training seeds by (seed, step, rank).
+    """
+
+    def __call__(self, image: Tensor) -> Any:
+        raise NotImplementedError

@@ -1,0 +1,123 @@
+"""What there is: components by kind and name, each with the plugin it came from.
+
+A component is registered as ``"module:Class"`` and imported when it is first built, so that
+listing a hundred of them imports none.  Two plugins may claim one name; then the bare name is
+refused, and ``plugin/name`` chooses.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from ganzoo.errors import PluginError, RecipeError, nearest, one_of
+
+KINDS = ("generator", "discriminator", "loss", "dataset", "extractor", "evaluator", "transform")
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Who registered a component: the plugin (entry point name), its distribution and version."""
+
+    plugin: str
+    distribution: str
+    version: str
+
+    def __str__(self) -> str:
+        return f"{self.distribution} {self.version} (plugin '{self.plugin}')"
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One registered component; ``target`` is ``"module:Class"`` or the class itself."""
+
+    kind: str
+    name: str
+    target: Any
+    origin: Origin
+
+    @property
+    def full_name(self) -> str:
+        """``plugin/name``, which no other plugin can claim."""
+        return f"{self.origin.plugin}/{self.name}"
+
+    def load(self) -> Any:
+        """Import the component and check that it is what its kind promises.
+
+        Raises PluginError where the module does not import, lacks the class, or the class does
+        not derive from the interface of its kind.
+        """
+        from ganzoo import interfaces  # imports torch; listing never comes here
+
+        found = self.target
+        if isinstance(found, str):
+            module, _, attribute = found.partition(":")
+            try:
+                found = getattr(importlib.import_module(module), attribute)
+            except Exception as error:
+                raise PluginError(
+                    f"{self.kind} '{self.name}' of {self.origin} cannot be loaded from "
+                    f"'{self.target}': {type(error).__name__}: {error}. "
+                    f"Its plugin is broken or misses a package; `ganzoo plugins` tells more."
+                ) from error
+        base = getattr(interfaces, self.kind.capitalize())
+        if not (isinstance(found, type) and issubclass(found, base)):
+            raise PluginError(
+                f"{self.kind} '{self.name}' of {self.origin} is {found!r}, which does not derive "
+                f"from ganzoo.interfaces.{base.__name__}. Tell the plugin's author."
+            )
+        return found
+
+
+class Registry:
+    """All entries of all plugins."""
+
+    def __init__(self) -> None:
+        self._entries: dict[str, dict[str, list[Entry]]] = {kind: {} for kind in KINDS}
+        self.recipes: dict[str, Entry] = {}
+
+    def add(self, entry: Entry) -> None:
+        """Add one entry; the same name from two plugins is kept, and refused when it is used."""
+        if entry.kind == "recipe":
+            taken = self.recipes.setdefault(entry.name, entry)
+            if taken is not entry:
+                raise PluginError(f"recipe '{entry.name}' is registered by {taken.origin} already")
+        else:
+            self._entries[entry.kind].setdefault(entry.name, []).append(entry)
+
+    def entries(self, kind: str) -> Iterator[Entry]:
+        """All entries of one kind, sorted by name, clashing ones included."""
+        for name in sorted(self._entries[kind]):
+            yield from self._entries[kind][name]
+
+    def names(self, kind: str) -> list[str]:
+        """The names that a recipe can use, clashing ones as ``plugin/name``."""
+        return [e.full_name if self.clashes(e) else e.name for e in self.entries(kind)]
+
+    def clashes(self, entry: Entry) -> bool:
+        """Whether another plugin registers the same name of the same kind."""
+        return len(self._entries[entry.kind][entry.name]) > 1
+
+    def get(self, kind: str, name: str) -> Entry:
+        """The entry for ``name`` or ``plugin/name``.
+
+        Raises RecipeError where there is none, or where two plugins claim the name.
+        """
+        plugin, _, bare = name.rpartition("/")
+        found = self._entries[kind].get(bare, [])
+        if plugin:
+            found = [entry for entry in found if entry.origin.plugin == plugin]
+        if not found:
+            names = self.names(kind)
+            raise RecipeError(
+                [f"unknown {kind} '{name}'{nearest(name, names)} There is: {one_of(names)}."]
+            )
+        if len(found) > 1:
+            who = " and ".join(str(entry.origin) for entry in found)
+            choices = " or ".join(f"'{entry.full_name}'" for entry in found)
+            raise RecipeError(
+                [f"{kind} '{name}' is registered by both {who}: write {choices} to choose one."]
+            )
+        return found[0]
