@@ -8,6 +8,7 @@ only those named; ``GANZOO_STRICT_PLUGINS=1`` raises instead of reporting.
 from __future__ import annotations
 
 import os
+import sys
 import traceback
 from dataclasses import dataclass, field
 from functools import cache
@@ -23,6 +24,8 @@ from ganzoo.registry import KINDS, Entry, Origin, Registry
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
+
+    import typer
 
 GROUP = "ganzoo"
 _HOOK_OF_KIND = {
@@ -117,6 +120,18 @@ class Plugins:
             if os.environ.get("GANZOO_STRICT_PLUGINS") == "1":
                 raise PluginError(plugin.report()) from error
         return plugin
+
+    def add_commands(self, cli: typer.Typer) -> None:
+        """Let every plugin add its commands; one that fails is reported and left out."""
+        for implementation in list(self.hook.register_commands.get_hookimpls()):
+            try:
+                implementation.function(cli)
+            except Exception as error:
+                print(
+                    f"warning: the commands of {implementation.plugin_name} are left out: "
+                    f"{type(error).__name__}: {error}",
+                    file=sys.stderr,
+                )
 
     def _refuse_unknown_hooks(self, module: Any) -> None:
         specs = [name for name in vars(hookspecs) if _is_spec(name)]

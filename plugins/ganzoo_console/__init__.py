@@ -1,1 +1,106 @@
-"""placeholder"""
+"""Progress on the terminal: a live line where there is one, else a line per log interval."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ganzoo import hookimpl
+
+if TYPE_CHECKING:
+    from rich.progress import Progress, TaskID
+
+
+class Console:
+    """An observer of training, with the state of one progress display."""
+
+    def __init__(self) -> None:
+        self._progress: Progress | None = None
+        self._task: TaskID | None = None
+        self._said: set[tuple[str, str]] = set()
+        self._began = (0, 0.0)
+
+    @hookimpl
+    def run_started(self, run: Any) -> None:
+        """Say what is trained, and begin the display."""
+        self._said.clear()
+        self._began = (run.step, time.monotonic())
+        going = f"going on at step {run.step}" if run.step else "new run"
+        stages = ", ".join(f"{stage.name} {stage.steps}" for stage in run.recipe.stages)
+        device = run.accelerator.device
+        print(
+            f"{run.recipe.name}: {going}, {len(run.dataset)} images, {run.steps} steps ({stages}), "
+            f"batch {run.recipe.batch}, {run.recipe.precision} on {device} -> {run.path}",
+            flush=True,
+        )
+        if sys.stdout.isatty():
+            self._open(run)
+
+    def _open(self, run: Any) -> None:
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+        self._progress = Progress(
+            BarColumn(20), MofNCompleteColumn(), TextColumn("{task.description}"), transient=False
+        )
+        self._task = self._progress.add_task("", total=run.steps, completed=run.step)
+        self._progress.start()
+
+    @hookimpl
+    def step_ended(self, run: Any, step: int, logs: Mapping[str, Any]) -> None:
+        """Show rate, time left and every term; print new findings once."""
+        if self._progress is not None and self._task is not None:
+            self._progress.update(self._task, completed=step)
+        if not logs:
+            return
+        text = f"{self._pace(run, step)}  {_terms(logs)}"
+        if self._progress is not None and self._task is not None:
+            self._progress.update(self._task, description=text)
+        else:
+            print(f"step {step}/{run.steps}  {text}", flush=True)
+        for finding in run.findings:
+            if (key := (finding.name, finding.subject)) not in self._said:
+                self._said.add(key)
+                self._print(f"finding: {finding}")
+
+    def _pace(self, run: Any, step: int) -> str:
+        first, began = self._began
+        rate = (step - first) / max(time.monotonic() - began, 1e-9)
+        left = int((run.steps - step) / rate)
+        return f"{rate * run.recipe.batch:.0f} img/s, {left // 60}:{left % 60:02d} left"
+
+    def _print(self, text: str) -> None:
+        if self._progress is not None:
+            self._progress.console.print(text, markup=False, highlight=False)
+        else:
+            print(text, flush=True)
+
+    @hookimpl
+    def samples_drawn(self, path: Path) -> None:
+        """Say where the newest pictures are."""
+        if self._progress is not None:
+            self._print(f"samples: {path}")
+
+    @hookimpl
+    def run_ended(self, run: Any, error: BaseException | None) -> None:
+        """Close the display."""
+        if self._progress is not None:
+            self._progress.stop()
+            self._progress = self._task = None
+        if error is None:
+            minutes = run.seconds / 60
+            print(f"{run.recipe.name}: {run.step} steps in {minutes:.1f} minutes -> {run.path}")
+
+
+def _terms(logs: Mapping[str, Any]) -> str:
+    shown = [
+        f"{key.replace('discriminator/', 'D:').replace('generator/', 'G:')} {value:.3f}"
+        for key, value in logs.items()
+        if key.startswith(("discriminator/", "generator/"))
+    ]
+    return "  ".join(shown)
+
+
+console = Console()

@@ -1,1 +1,22 @@
-"""placeholder"""
+"""DCGAN, as its authors wrote it and as the PyTorch tutorial has it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ganzoo import hookimpl
+
+if TYPE_CHECKING:
+    from ganzoo.hookspecs import Register
+
+
+@hookimpl
+def register_generators(register: Register) -> None:
+    """Add the generator."""
+    register("dcgan", "ganzoo_dcgan.networks:DCGANGenerator")
+
+
+@hookimpl
+def register_discriminators(register: Register) -> None:
+    """Add the discriminator."""
+    register("dcgan", "ganzoo_dcgan.networks:DCGANDiscriminator")

@@ -1,0 +1,40 @@
+# make install   a virtual environment in .venv with everything pinned
+# make demo      train a small GAN on avatars for some minutes, into runs/demo
+# make test      lint and the whole test suite
+# make lint      ruff and mypy
+
+PYTHON ?= python3
+BIN := .venv/bin
+DEMO := runs/demo
+
+.PHONY: install demo test lint format clean
+.DELETE_ON_ERROR:
+
+install: .venv/installed
+
+.venv/installed: pyproject.toml constraints.txt
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "ganzoo needs Python 3.11 or later")'
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt uv
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --constraint constraints.txt --editable '.[avatars,tensorboard,dev]'
+	touch $@
+
+demo: install
+	rm -rf $(DEMO)
+	$(BIN)/ganzoo train dcgan-avatars --out $(DEMO)
+	@echo "Look at $(DEMO)/report.html, and at the newest picture in $(DEMO)/samples/"
+
+lint: install
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+test: lint
+	$(BIN)/python -m pytest
+
+format: install
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+clean:
+	rm -rf .venv runs build dist

@@ -1,0 +1,159 @@
+"""The only place where a name becomes an object."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from safetensors.torch import load_file
+from torch import Tensor, nn
+from torch.utils.data import default_collate
+
+from ganzoo import checkpoint
+from ganzoo.errors import DataError, GanzooError, RecipeError, RunError
+from ganzoo.interfaces import Dataset
+from ganzoo.objective import Objective, Term, unique_names
+from ganzoo.randomness import seed_default
+from ganzoo.recipe import Component, Recipe, Stage
+from ganzoo.registry import Registry
+from ganzoo.signature import read_signature
+from ganzoo.step import Network
+from ganzoo.vocabulary import provided_fields
+
+#: constructor parameters of a network that the dataset fills where the recipe leaves them out
+FROM_DATASET = {"size": "size", "label": "label_values"}
+
+View = tuple[Callable[[Tensor], Tensor], str]
+
+
+def construct(registry: Registry, kind: str, use: str, arguments: Mapping[str, Any]) -> Any:
+    """Import and construct one component; a refusal by its constructor names the component."""
+    component = registry.get(kind, use).load()
+    try:
+        return component(**arguments)
+    except GanzooError:
+        raise
+    except (TypeError, ValueError) as error:
+        raise RecipeError([f"{kind} '{use}': {error}"]) from error
+
+
+def dataset(recipe: Recipe, registry: Registry) -> Dataset:
+    """The recipe's dataset, not prepared yet."""
+    spec = recipe.dataset
+    made: Dataset = construct(registry, "dataset", spec.use, spec.arguments)
+    return made
+
+
+def check_count(recipe: Recipe, data: Dataset) -> None:
+    """Raises DataError where the prepared dataset cannot fill one batch."""
+    if len(data) < recipe.batch:
+        raise DataError(
+            f"dataset '{recipe.dataset.use}' has {len(data)} images, fewer than one batch of "
+            f"{recipe.batch}. Add images, or use a smaller batch: --set batch={len(data)}"
+        )
+
+
+def completed(registry: Registry, kind: str, spec: Component, data: Dataset) -> dict[str, Any]:
+    """A network's arguments, with ``size`` and ``label`` from the dataset where left out."""
+    arguments = dict(spec.arguments)
+    parameters = {p.name for p in read_signature(registry.get(kind, spec.use).target).parameters}
+    for name, attribute in FROM_DATASET.items():
+        found = getattr(data, attribute)
+        if name in parameters and name not in arguments and found is not None:
+            arguments[name] = found
+    return arguments
+
+
+def networks(
+    recipe: Recipe, registry: Registry, data: Dataset
+) -> tuple[dict[str, nn.Module], dict[str, dict[str, Any]]]:
+    """The recipe's networks by name, initialised from its seed, and their complete arguments."""
+    made, arguments = {}, {}
+    for name, spec in recipe.networks.items():
+        arguments[name] = completed(registry, name, spec, data)
+        seed_default(recipe.seed, "init", name)
+        made[name] = construct(registry, name, spec.use, arguments[name])
+    return made, arguments
+
+
+def views(recipe: Recipe, registry: Registry) -> dict[str, View]:
+    """The recipe's views: name -> (function, the word it is of)."""
+    return {
+        name: (construct(registry, "transform", view.use, view.arguments), view.of)
+        for name, view in recipe.views.items()
+    }
+
+
+def augment(recipe: Recipe, registry: Registry) -> Callable[[Tensor], Tensor] | None:
+    """The recipe's differentiable augmentation of whatever the discriminator sees."""
+    spec = recipe.augment
+    return construct(registry, "transform", spec.use, spec.arguments) if spec else None
+
+
+def fields(recipe: Recipe, registry: Registry, data: Dataset) -> dict[str, str]:
+    """The fields that the dataset provides with its arguments."""
+    parameters = read_signature(registry.get("dataset", recipe.dataset.use).target).parameters
+    optional = [parameter.name for parameter in parameters if parameter.default is None]
+    return provided_fields(data.fields, optional, recipe.dataset.arguments)
+
+
+def objective(
+    registry: Registry, stage: Stage, player: str, available: set[str], device: Any
+) -> Objective:
+    """One player's objective in one stage; its losses are frozen and on ``device``."""
+    specs = getattr(stage, player)
+    names = unique_names(spec.use for spec in specs)
+    terms = []
+    for name, spec in zip(names, specs, strict=True):
+        loss = construct(registry, "loss", spec.use, spec.arguments)
+        loss.to(device).eval().requires_grad_(False)
+        terms.append(Term(name, loss, player, spec.weight, spec.every, spec.inputs))
+    return Objective(terms, available)
+
+
+def check_split(recipe: Recipe, processes: int) -> None:
+    """Raises RecipeError where the global batch does not split evenly."""
+    if recipe.batch % (processes * recipe.accumulate):
+        raise RecipeError(
+            [
+                f"batch: {recipe.batch} does not split over {processes} processes x "
+                f"{recipe.accumulate} accumulated parts. `batch` counts the images of one step "
+                f"over all of them: use a multiple of {processes * recipe.accumulate}."
+            ]
+        )
+
+
+def collate(data: Dataset, indices: list[int]) -> dict[str, Tensor]:
+    """One batch; a dataset with ``__getitems__`` gathers it at once."""
+    if hasattr(data, "__getitems__"):
+        gathered: dict[str, Tensor] = data.__getitems__(indices)
+        return gathered
+    return default_collate([data[index] for index in indices])
+
+
+def initialise(recipe: Recipe, made: Mapping[str, nn.Module]) -> None:
+    """Load weights from the recipe's ``init_from`` (a model, run or checkpoint), if it has one.
+
+    Raises RunError where there are none or they do not fit.
+    """
+    if recipe.init_from is None:
+        return
+    source = Path(recipe.init_from)
+    if (source / checkpoint.STATE).is_file():
+        tensors = checkpoint.load(source)[0]
+        found = {name: tensors[name] for name in made if name in tensors}
+    else:
+        weights = next(
+            (p for p in (source / "model", source) if (p / "model.safetensors").is_file()), None
+        )
+        if weights is None:
+            raise RunError(
+                f"init_from: {source} holds no weights; give a checkpoint, run or model folder."
+            )
+        found = {"generator": load_file(weights / "model.safetensors")}
+    for name, state in found.items():
+        try:
+            made[name].load_state_dict(state)
+        except RuntimeError as error:
+            raise RunError(f"init_from: {source} does not fit this {name}: {error}") from error

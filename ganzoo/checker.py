@@ -1,0 +1,323 @@
+"""Check a recipe against its grammar and its components' constructors, and complete it.
+
+Every problem is collected, none raised; what is wrong is left out of the result, so that the
+rest can be checked too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from typing import Any
+
+from ganzoo import grammar
+from ganzoo.annotation import Number, written
+from ganzoo.errors import GanzooError, RecipeError, nearest, one_of
+from ganzoo.grammar import FROM_DATASET, OPTIMIZERS, PLAYERS, Table
+from ganzoo.registry import Registry
+from ganzoo.signature import COMPUTED, REQUIRED, Parameter, Signature, read_signature
+from ganzoo.yaml12 import Mark, Node, join, line
+
+DEFAULT = Mark("default")
+Entries = dict[str, Node]
+
+
+class Problems:
+    """Everything that is wrong with one recipe."""
+
+    def __init__(self) -> None:
+        self._found: dict[tuple[Mark, str], None] = {}
+
+    def add(self, at: Mark, path: str, message: str) -> None:
+        """Note one problem."""
+        self._found[at, line(at, path, message)] = None
+
+    def raise_any(self) -> None:
+        """Raise RecipeError with all problems in the order of the files, or do nothing."""
+        sources = list(dict.fromkeys(at.source for at, _ in self._found))
+        ordered = sorted(
+            self._found, key=lambda f: (sources.index(f[0].source), f[0].line, f[0].column)
+        )
+        if ordered:
+            raise RecipeError([text for _, text in ordered])
+
+
+def default_node(value: Any) -> Node:
+    """A value that nobody wrote."""
+    return Node(None, DEFAULT).like(value)
+
+
+def signature_of(registry: Registry, kind: str, node: Node | None) -> Signature | None:
+    """The signature of the component a section uses, if it can be read."""
+    if node is None or not isinstance(node.value, dict) or "use" not in node.value:
+        return None
+    try:
+        return read_signature(registry.get(kind, node.value["use"].value).target)
+    except GanzooError:
+        return None
+
+
+def overlay(base: Node, over: Node) -> Node:
+    """An optimizer section over another: key by key, afresh where the optimiser changes."""
+    kept: Entries = base.value
+    if "use" in over.value and over.value["use"].value != kept["use"].value:
+        kept = {}
+    players = {
+        player: overlay(replace(base, value=kept | kept[player].value), over.value[player])
+        for player in PLAYERS
+        if player in kept and player in over.value
+    }
+    return replace(base, value=kept | over.value | players)
+
+
+class Checker:
+    """Reads a recipe's sections one by one into completed nodes."""
+
+    def __init__(self, registry: Registry, problems: Problems):
+        self.registry, self.problems = registry, problems
+
+    def recipe(self, root: Node) -> Entries:
+        """The whole recipe; ``recipe()["seed"]`` and so on."""
+        if not isinstance(root.value, dict):
+            what = f"a recipe is a mapping of keys, not {written(root.plain())}"
+            self.problems.add(root.at, "", what)
+            return {}
+        given: Entries = root.value
+        self._refuse_unknown(given, [*grammar.TOP, *grammar.SECTIONS], "")
+        done = self._table(given, grammar.TOP, root, "", "the recipe")
+        for name in grammar.REQUIRED_SECTIONS:
+            if name not in given:
+                self.problems.add(root.at, "", f"missing '{name}': {grammar.SECTIONS[name]}")
+        for name in ("dataset", *PLAYERS):
+            if name in given and not (name == "discriminator" and given[name].value is None):
+                leave_out = FROM_DATASET if name in PLAYERS else ()
+                done[name] = self.component(name, given[name], name, leave_out=leave_out)
+        if "optimizer" in given:
+            done["optimizer"] = self._optimizer(given["optimizer"], "optimizer")
+        done["ema"] = self._ema(given.get("ema", default_node(None)))
+        done["augment"] = default_node(None)
+        if "augment" in given:
+            done["augment"] = augment = given["augment"]
+            if augment.value is not None:
+                done["augment"] = self.component("transform", augment, "augment")
+        done["views"] = self._views(given.get("views", default_node({})))
+        if "stages" in given:
+            done["stages"] = self._list(given["stages"], "stages", "stage")
+            stages = enumerate(done["stages"].value)
+            stages_done = [self._stage(n, join("stages", i), done) for i, n in stages]
+            done["stages"] = replace(done["stages"], value=stages_done)
+            if not stages_done and isinstance(given["stages"].value, list):
+                self.problems.add(given["stages"].at, "stages", "a recipe needs a stage")
+        for name, table in grammar.PLAIN_SECTIONS.items():
+            done[name] = self._section(given.get(name, default_node({})), table, name)
+        return done
+
+    def component(
+        self,
+        kind: str,
+        node: Node,
+        path: str,
+        own: Table | None = None,
+        leave_out: Iterable[str] = (),
+    ) -> Node:
+        """A section with ``use``, keys that are its ``own``, and the constructor's arguments."""
+        own = own or {}
+        given = self._mapping(node, path, "{use: NAME, ...}")
+        if given is None:
+            return replace(node, value={})
+        done: Entries = {}
+        signature = self._use(kind, given, node, path, done)
+        done |= self._table(given, own, node, path, f"a {kind}")
+        reserved = {"use", *own}
+        if kind == "loss":
+            reserved.add("weight")
+            weight = given.get("weight", default_node(grammar.WEIGHT.default))
+            done["weight"] = self._schedule(weight, join(path, "weight"), grammar.WEIGHT)
+        if signature is None:
+            return replace(node, value=done)
+        table = {n: p for n, p in signature.by_name.items() if n not in reserved}
+        self._refuse_unknown(given, [*reserved, *table], path)
+        absent = [name for name in leave_out if name not in given]
+        table = {n: p for n, p in table.items() if n not in absent}
+        what = f"{kind} '{done['use'].value}'"
+        done |= self._table(given, table, node, path, what)
+        return replace(node, value={name: done[name] for name in (*given, *done) if name in done})
+
+    def _use(
+        self, kind: str, given: Entries, node: Node, path: str, done: Entries
+    ) -> Signature | None:
+        names = self.registry.names(kind)
+        if "use" not in given:
+            what = f"missing 'use': which {kind}? There is: {one_of(names)}."
+            self.problems.add(node.name_at, path, what)
+            return None
+        use, path = given["use"], join(path, "use")
+        if not isinstance(use.value, str):
+            what = f"expected the name of a {kind}, not {written(use.plain())}"
+            self.problems.add(use.at, path, f"{what}. There is: {one_of(names)}.")
+            return None
+        try:
+            signature = read_signature(self.registry.get(kind, use.value).target)
+        except GanzooError as error:
+            self.problems.add(use.at, path, str(error))
+            return None
+        done["use"] = use
+        return signature
+
+    def _mapping(self, node: Node, path: str, example: str) -> Entries | None:
+        if isinstance(node.value, dict):
+            return node.value
+        what = f"expected a section, {example}, not {written(node.plain())}"
+        self.problems.add(node.at, path, what)
+        return None
+
+    def _refuse_unknown(self, given: Entries, allowed: Iterable[str], path: str) -> None:
+        names = list(allowed)
+        for key, child in given.items():
+            if key not in names:
+                near = nearest(key, names) or "."
+                what = f"unknown key{near} Allowed: {one_of(names)}."
+                self.problems.add(child.name_at, join(path, key), what)
+
+    def _table(
+        self, given: Entries, table: Mapping[str, Parameter], node: Node, path: str, what: str
+    ) -> Entries:
+        """The values of ``table``'s parameters: as written, by default, or missing."""
+        done: Entries = {}
+        for name, parameter in table.items():
+            if name in given:
+                value = self._value(given[name], join(path, name), parameter)
+                if value is not None:
+                    done[name] = value
+            elif parameter.default is REQUIRED:
+                message = f"missing '{name}' ({parameter.type.describe()}), which {what} needs"
+                self.problems.add(node.name_at, path, message)
+            elif parameter.default is not COMPUTED:
+                done[name] = default_node(parameter.default)
+        return {name: done[name] for name in (*given, *done) if name in done}
+
+    def _value(self, node: Node, path: str, parameter: Parameter) -> Node | None:
+        plain = node.plain()
+        wrong = list(parameter.type.problems(plain))
+        for where, complaint in wrong:
+            inner = path
+            for step in where:
+                inner = join(inner, step)
+            self.problems.add(node.at_path(where).at, inner, complaint)
+        return None if wrong else node.like(parameter.type.convert(plain))
+
+    def _section(self, node: Node, table: Table, path: str) -> Node:
+        given = self._mapping(node, path, f"{{{', '.join(table)}}}")
+        if given is None:
+            return replace(node, value={})
+        self._refuse_unknown(given, table, path)
+        return replace(node, value=self._table(given, table, node, path, f"'{path}'"))
+
+    def _schedule(self, node: Node, path: str, parameter: Parameter) -> Node:
+        """A number, or ``{from, to, over}``."""
+        if isinstance(node.value, dict):
+            rate = isinstance(parameter.type, Number) and parameter.type.gt is not None
+            return self._section(node, grammar.RATE_SCHEDULE if rate else grammar.SCHEDULE, path)
+        plain = node.plain()
+        complaint = parameter.type.check(plain)
+        if complaint:
+            hint = "" if isinstance(plain, (int, float)) else "; or write {from: a, to: b, over: n}"
+            self.problems.add(node.at, path, complaint + hint)
+            return default_node(1.0)
+        return node.like(float(plain))
+
+    def _optimizer(self, node: Node, path: str, base: Node | None = None) -> Node:
+        """The recipe's optimizer; or, over a ``base``, what a stage or player changes in it."""
+        given = self._mapping(node, path, "{use: adam, lr: 2e-4, ...}")
+        if given is None:
+            return replace(node, value={})
+        inherited = base.value.get("use") if base else None
+        use = given.get("use", inherited)
+        if use is None or not isinstance(use.value, str) or use.value not in OPTIMIZERS:
+            self._unknown_optimizer(use, node, path)
+            return replace(node, value={})
+        is_new = inherited is None or use.value != inherited.value
+        kind = OPTIMIZERS[use.value]
+        players = () if path.rpartition(".")[2] in PLAYERS else PLAYERS
+        self._refuse_unknown(given, ["use", "lr", *kind, *players], path)
+        done = {"use": use} if "use" in given else {}
+        if "lr" in given:
+            done["lr"] = self._schedule(given["lr"], join(path, "lr"), grammar.LR)
+        elif is_new:
+            what = f"missing 'lr', the learning rate, which optimizer '{use.value}' needs"
+            self.problems.add(node.name_at, path, what)
+        table = {name: p for name, p in kind.items() if is_new or name in given}
+        done |= self._table(given, table, node, path, f"optimizer '{use.value}'")
+        inherited_all = {"use": use} | ({} if is_new or base is None else base.value) | done
+        for player in players:
+            if player in given:
+                above = replace(node, value=inherited_all)
+                if not is_new and base is not None and player in base.value:
+                    above = overlay(above, base.value[player])
+                done[player] = self._optimizer(given[player], join(path, player), above)
+        self._check_nesterov(inherited_all, path)
+        return replace(node, value=done)
+
+    def _check_nesterov(self, given: Entries, path: str) -> None:
+        values = {name: given[name].value for name in given}
+        if values.get("nesterov") and (not values.get("momentum") or values.get("dampening")):
+            what = "nesterov needs a momentum above 0 and a dampening of 0"
+            self.problems.add(given["nesterov"].name_at, join(path, "nesterov"), what)
+
+    def _unknown_optimizer(self, use: Node | None, node: Node, path: str) -> None:
+        there_is = f"There is: {one_of(OPTIMIZERS)}."
+        if use is None:
+            self.problems.add(node.name_at, path, f"missing 'use': which optimizer? {there_is}")
+        else:
+            name = use.plain()
+            near = (nearest(name, OPTIMIZERS) if isinstance(name, str) else "") or "."
+            what = f"unknown optimizer {written(name)}{near} {there_is}"
+            self.problems.add(use.at, join(path, "use"), what)
+
+    def _ema(self, node: Node) -> Node:
+        if node.value is None:
+            return node
+        if isinstance(node.value, (int, float)):
+            node = replace(node, value={"decay": replace(node, key=node.name_at)})
+        return self._section(node, grammar.EMA, "ema")
+
+    def _views(self, node: Node) -> Node:
+        given = self._mapping(node, "views", "{gray: {use: grayscale, of: real}}") or {}
+        views = {
+            name: self.component("transform", child, join("views", name), grammar.VIEW)
+            for name, child in given.items()
+        }
+        return replace(node, value=views)
+
+    def _list(self, node: Node, path: str, what: str) -> Node:
+        if isinstance(node.value, list):
+            return node
+        message = f"expected a list of {what}s, not {written(node.plain())}"
+        self.problems.add(node.at, path, message)
+        return replace(node, value=[])
+
+    def _stage(self, node: Node, path: str, recipe: Entries) -> Node:
+        given = self._mapping(node, path, "{name: ..., steps: ..., generator: [...]}")
+        if given is None:
+            return replace(node, value={})
+        self._refuse_unknown(given, [*grammar.STAGE, *grammar.STAGE_SECTIONS], path)
+        done = self._table(given, grammar.STAGE, node, path, "a stage")
+        if "generator" not in given:
+            what = "missing 'generator': the list of terms that it minimises"
+            self.problems.add(node.at, path, what)
+        for player in PLAYERS:
+            inner = join(path, player)
+            terms = self._list(given.get(player, default_node([])), inner, "term")
+            done[player] = replace(
+                terms,
+                value=[
+                    self.component("loss", term, join(inner, i), grammar.TERM)
+                    for i, term in enumerate(terms.value)
+                ],
+            )
+        if "generator" in given and not any(done[player].value for player in PLAYERS):
+            self.problems.add(node.at, path, "a stage needs at least one term")
+        if "optimizer" in given and "optimizer" in recipe and "use" in recipe["optimizer"].value:
+            inner = join(path, "optimizer")
+            done["optimizer"] = self._optimizer(given["optimizer"], inner, recipe["optimizer"])
+        return replace(node, value=done)

@@ -1,0 +1,91 @@
+"""``ganzoo sample``, ``ganzoo report`` and ``ganzoo diagnose``: what a run has made."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ganzoo.errors import RunError
+
+Folder = Annotated[Path, typer.Argument(metavar="MODEL", help="A run or model folder.")]
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add this group's verbs."""
+    app.command()(sample)
+    app.command()(report)
+    app.command()(diagnose)
+
+
+def sample(
+    model: Folder,
+    n: Annotated[int, typer.Option("-n", min=1, help="How many pictures.")] = 64,
+    seed: Annotated[int, typer.Option(min=0, help="The same seed draws the same pictures.")] = 0,
+    out: Annotated[Path, typer.Option(help="grid.png, or a folder for single files.")] = Path(
+        "samples.png"
+    ),
+    label: Annotated[
+        list[str], typer.Option(metavar="NAME=VALUE", help="An attribute, as hair=pink.")
+    ] = [],  # noqa: B006
+    interpolate: Annotated[
+        bool, typer.Option("--interpolate", help="Rows of 8 that walk between two latents.")
+    ] = False,
+) -> None:
+    """Draw pictures from noise."""
+    if interpolate and label:
+        raise RunError("--interpolate draws its labels itself: leave out --label.")
+    chosen = dict(_pair(item) for item in label)
+    from ganzoo import samples
+    from ganzoo.model import device, load
+    from ganzoo.plugins import installed
+
+    loaded = load(model, installed().registry)
+    if loaded.config["input"] != "noise":
+        raise RunError(f"{model} turns images into images; it does not draw from noise.")
+    generator = loaded.generator.to(device())
+    if interpolate:
+        rows = max(1, n // 8)
+        paths = samples.write(samples.interpolate(generator, rows, seed), out, columns=8)
+    else:
+        paths = samples.write(samples.sample(generator, n, seed, chosen), out)
+    where = paths[0] if len(paths) == 1 else f"{len(paths)} pictures in {out}"
+    typer.echo(f"{where}")
+
+
+def _pair(item: str) -> tuple[str, str]:
+    name, equals, value = item.partition("=")
+    if not equals:
+        raise RunError(f"--label {item}: write it as NAME=VALUE, for example hair=pink.")
+    return name.strip(), value.strip()
+
+
+def report(run: Annotated[Path, typer.Argument(help="A run folder.")]) -> None:
+    """Write report.html: curves, grids, findings and the recipe on one page."""
+    from ganzoo.folder import RunFolder
+    from ganzoo.report import write_report
+
+    typer.echo(f"{write_report(RunFolder.open(run))}")
+
+
+def diagnose(
+    run: Annotated[Path, typer.Argument(help="A run folder.")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Say in numbers what is wrong; exit code 1 if something is."""
+    from ganzoo.findings import find
+    from ganzoo.folder import RunFolder
+
+    rows = RunFolder.open(run).rows()
+    if not rows:
+        raise RunError(f"{run} has no metrics yet.")
+    found = find(rows)
+    if as_json:
+        typer.echo(json.dumps([finding.as_dict() for finding in found], indent=1))
+    elif found:
+        typer.echo("\n".join(map(str, found)))
+    else:
+        typer.echo(f"nothing wrong that these numbers show, at step {rows[-1]['step']}")
+    raise typer.Exit(1 if found else 0)

@@ -1,0 +1,125 @@
+"""The run folder: what training writes, and nothing else does.
+
+``recipe.yaml`` (resolved), ``manifest.json``, ``metrics.jsonl``, ``samples/``, ``checkpoints/``,
+``model/`` and ``report.html``.
+"""
+
+from __future__ import annotations
+
+import json
+import platform
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from ganzoo.checkpoint import atomic_folder, write_atomic
+from ganzoo.errors import RunError
+
+RECIPE, MANIFEST, METRICS = "recipe.yaml", "manifest.json", "metrics.jsonl"
+
+
+class RunFolder:
+    """Paths and files of one run."""
+
+    def __init__(self, path: Path):
+        self.path = path
+        self.recipe = path / RECIPE
+        self.manifest = path / MANIFEST
+        self.metrics = path / METRICS
+        self.samples = path / "samples"
+        self.checkpoints = path / "checkpoints"
+        self.model = path / "model"
+        self.report = path / "report.html"
+
+    def refuse_taken(self) -> None:
+        """Raises RunError where the folder holds anything already."""
+        path = self.path
+        if path.exists() and (not path.is_dir() or any(path.iterdir())):
+            if self.recipe.is_file():
+                raise RunError(
+                    f"{path} holds a run already. `ganzoo resume {path}` goes on with it; "
+                    "--out names another folder."
+                )
+            raise RunError(f"{path} holds something else already. --out names another folder.")
+
+    def create(self, recipe_yaml: str, manifest: Mapping[str, Any]) -> None:
+        """Begin a run: the folder appears with its recipe and manifest, or not at all."""
+        try:
+            with atomic_folder(self.path) as aside:
+                for part in (self.samples, self.checkpoints):
+                    (aside / part.name).mkdir()
+                (aside / MANIFEST).write_text(json.dumps(manifest, indent=1) + "\n")
+                (aside / RECIPE).write_text(recipe_yaml, encoding="utf-8")
+        except OSError as error:
+            raise RunError(f"cannot write a run to {self.path}: {error.strerror}") from error
+
+    @classmethod
+    def open(cls, path: Path) -> RunFolder:
+        """An existing run; raises RunError where there is none."""
+        if not (path / RECIPE).is_file():
+            raise RunError(
+                f"{path} holds no run ({RECIPE} is missing). `ganzoo train RECIPE` makes one."
+            )
+        return cls(path)
+
+    def rows(self, until: int | None = None) -> list[dict[str, Any]]:
+        """The rows of metrics.jsonl up to step ``until``; a torn last line is left out."""
+        return [r for r in self._rows() if until is None or r["step"] <= until]
+
+    def _rows(self) -> Iterator[dict[str, Any]]:
+        if not self.metrics.is_file():
+            return
+        for line in self.metrics.read_text(encoding="utf-8").splitlines():
+            try:
+                row = json.loads(line)
+            except ValueError:
+                continue
+            if isinstance(row, dict) and isinstance(row.get("step"), int):
+                yield row
+
+    def rewind(self, step: int) -> list[dict[str, Any]]:
+        """Drop the rows after ``step``, which will be made again; the rows that stay."""
+        rows = self.rows(until=step)
+        write_atomic(self.metrics, "".join(json.dumps(row) + "\n" for row in rows))
+        return rows
+
+    def append(self, row: Mapping[str, Any]) -> None:
+        """Add one row to metrics.jsonl."""
+        with self.metrics.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(row) + "\n")
+
+    def note(self, **facts: Any) -> None:
+        """Add facts to manifest.json."""
+        manifest = json.loads(self.manifest.read_text(encoding="utf-8"))
+        write_atomic(self.manifest, json.dumps({**manifest, **facts}, indent=1) + "\n")
+
+
+def free_folder(name: str, root: Path = Path("runs")) -> Path:
+    """``runs/name``, or ``runs/name-2``, ``-3`` ... where that is taken."""
+    path, number = root / name, 1
+    while path.exists():
+        number += 1
+        path = root / f"{name}-{number}"
+    return path
+
+
+def environment() -> dict[str, Any]:
+    """What a number depends on besides the recipe: versions, device, threads."""
+    import accelerate
+    import torch
+
+    import ganzoo
+    from ganzoo.model import device
+
+    where = device()
+    name = torch.cuda.get_device_name() if where.type == "cuda" else platform.processor()
+    return {
+        "ganzoo": ganzoo.__version__,
+        "torch": torch.__version__,
+        "accelerate": accelerate.__version__,
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "device": where.type,
+        "device_name": name or platform.machine(),
+        "threads": torch.get_num_threads(),
+    }

@@ -1,0 +1,120 @@
+"""The recipe's grammar as data: what each section may hold.  Checker and JSON Schema share it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ganzoo.signature import REQUIRED, Parameter, parameter
+
+Table = dict[str, Parameter]
+PLAYERS = ("generator", "discriminator")
+#: keys of a network's constructor that are filled from the dataset where a recipe leaves them out
+FROM_DATASET = ("size", "label")
+
+
+def _table(**rows: tuple[Any, ...]) -> Table:
+    return {name: parameter(name, *row) for name, row in rows.items()}
+
+
+_COUNT = "Annotated[int, Ge(1)]"
+_POSITIVE = "Annotated[float, Gt(0)]"
+_NOT_NEGATIVE = "Annotated[float, Ge(0)]"
+_DECAY = "Annotated[float, Interval(ge=0, lt=1)]"
+
+TOP = _table(
+    recipe=("str", REQUIRED, "The name of this recipe."),
+    seed=(
+        "Annotated[int, Interval(ge=0, le=9223372036854775807)]",
+        0,
+        "Everything random follows from it.",
+    ),
+    batch=(_COUNT, REQUIRED, "Examples per update, over all processes together."),
+    accumulate=(_COUNT, 1, "Parts that a batch is worked through in, to save memory."),
+    precision=("Literal['fp32', 'bf16', 'fp16']", "fp32", "Number format of the networks."),
+    init_from=("Path | None", None, "Run or model folder whose weights to start from."),
+)
+#: the other keys of the top level; each has a reader of its own
+SECTIONS = {
+    "extends": "A recipe to start from, by name or path; this one is merged over it key by key.",
+    "dataset": "Where training examples come from.",
+    "generator": "The network that makes images.",
+    "discriminator": "The network that judges images; leave out to train without one.",
+    "optimizer": "The optimiser of every network; a section per player overrides it.",
+    "ema": "Exponential moving average of the generator, or null; a number is the decay.",
+    "augment": "A differentiable transform of whatever the discriminator sees, or null.",
+    "views": "New words: a transform of another word.",
+    "stages": "What is trained, one after the other.",
+    "log": "When and where to log.",
+    "samples": "When to draw pictures.",
+    "checkpoint": "When to save.",
+}
+REQUIRED_SECTIONS = ("dataset", "generator", "optimizer", "stages")
+PLAIN_SECTIONS = {
+    "log": _table(
+        every=(_COUNT, 50, "Steps between two log lines."),
+        trackers=("list[str]", [], "Accelerate trackers to log to, such as tensorboard."),
+    ),
+    "samples": _table(
+        every=(_COUNT, 500, "Steps between two grids."),
+        count=(_COUNT, 64, "Pictures in a grid."),
+    ),
+    "checkpoint": _table(
+        every=(_COUNT, 1000, "Steps between two checkpoints."),
+        keep=(_COUNT, 3, "Checkpoints to keep, the newest."),
+    ),
+}
+EMA = _table(
+    decay=("Annotated[float, Interval(gt=0, lt=1)]", REQUIRED, "Share kept per step."),
+    ramp=("bool", True, "Whether the decay grows to its value over the first steps."),
+)
+STAGE = _table(
+    name=("str", REQUIRED, "What the stage is called."),
+    steps=(_COUNT, REQUIRED, "Generator updates in the stage."),
+    discriminator_steps=(_COUNT, 1, "Discriminator updates for each of the generator's."),
+)
+STAGE_SECTIONS = {
+    "generator": "The terms that the generator minimises.",
+    "discriminator": "The terms that the discriminator minimises; without any it stays as it is.",
+    "optimizer": "What differs from the recipe's optimizer in this stage.",
+}
+TERM = _table(
+    every=(_COUNT, 1, "Steps between two uses (lazy regularisation)."),
+    inputs=("dict[str, str]", {}, "Words to read in place of the loss's own, as own: other."),
+)
+VIEW = _table(of=("str", REQUIRED, "The image word that is transformed."))
+SCHEDULE = {
+    "from": parameter("from", "float", help="Value at the stage's start."),
+    "to": parameter("to", "float", help="Value after ``over`` steps, and from then on."),
+    "over": parameter("over", _COUNT, help="Steps of the linear way between them."),
+}
+RATE_SCHEDULE = SCHEDULE | {
+    "from": parameter("from", _NOT_NEGATIVE, help="Value at the stage's start."),
+    "to": parameter("to", _NOT_NEGATIVE, help="Value after ``over`` steps, and from then on."),
+}
+LR = parameter("lr", _POSITIVE, help="Learning rate: a number, or {from, to, over}.")
+WEIGHT = parameter("weight", "float", 1.0, "Factor of the term: a number, or {from, to, over}.")
+
+_ADAM: dict[str, tuple[Any, ...]] = {
+    "betas": (f"tuple[{_DECAY}, {_DECAY}]", (0.9, 0.999), "Decay of both moment averages."),
+    "eps": (_POSITIVE, 1e-8, "Added to the denominator."),
+    "amsgrad": ("bool", False, "Keep the largest second moment."),
+    "fused": ("bool | None", None, "One kernel for all parameters; null lets torch choose."),
+}
+#: arguments of each optimiser but ``lr``, with torch's names and defaults
+OPTIMIZERS: dict[str, Table] = {
+    "adam": _table(**_ADAM, weight_decay=(_NOT_NEGATIVE, 0.0, "L2 penalty.")),
+    "adamw": _table(**_ADAM, weight_decay=(_NOT_NEGATIVE, 0.01, "Decoupled weight decay.")),
+    "sgd": _table(
+        momentum=(_NOT_NEGATIVE, 0.0, "Momentum factor."),
+        dampening=("float", 0.0, "Dampening of the momentum."),
+        weight_decay=(_NOT_NEGATIVE, 0.0, "L2 penalty."),
+        nesterov=("bool", False, "Nesterov momentum; needs momentum and no dampening."),
+    ),
+    "rmsprop": _table(
+        alpha=(_DECAY, 0.99, "Smoothing constant."),
+        eps=(_POSITIVE, 1e-8, "Added to the denominator."),
+        momentum=(_NOT_NEGATIVE, 0.0, "Momentum factor."),
+        weight_decay=(_NOT_NEGATIVE, 0.0, "L2 penalty."),
+        centered=("bool", False, "Normalise by an estimate of the variance."),
+    ),
+}

@@ -1,0 +1,161 @@
+"""What a recipe is put together from: its file, the recipes that it extends, and ``--set``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from ganzoo.annotation import written
+from ganzoo.errors import RecipeError, nearest, one_of
+from ganzoo.registry import Registry
+from ganzoo.yaml12 import Mark, Node, join, line, parse, split
+
+MAX_BYTES = 1_000_000
+#: keys beside a component's own arguments, which outlive a change of its ``use``
+_KEPT = ("weight", "every", "of")
+
+
+def shipped_recipes(registry: Registry) -> dict[str, Path]:
+    """The recipes that come with ganzoo, and those that plugins register, by name."""
+    package = Path(__file__).parent
+    folder = package / "recipes"  # in a wheel
+    if not folder.is_dir():
+        folder = package.parent / "recipes"  # in a checkout
+    found = {name: Path(entry.target) for name, entry in registry.recipes.items()}
+    found |= {path.stem: path for path in folder.glob("*.yaml")}
+    return dict(sorted(found.items()))
+
+
+def find(name: str, registry: Registry, beside: Path | None = None) -> Path:
+    """The file of a recipe given by path (``beside`` a folder) or by the name of a shipped one.
+
+    Raises RecipeError with what there is.
+    """
+    try:
+        path = Path(name) if beside is None else beside / Path(name).expanduser()
+        if path.is_file():
+            return path
+        is_folder = path.is_dir()
+    except (OSError, ValueError, RuntimeError):  # too long, a NUL, ~ of nobody
+        is_folder = False
+    shipped = shipped_recipes(registry)
+    if name in shipped:
+        return shipped[name]
+    if is_folder:
+        raise RecipeError([f"'{name}' is a folder, not a recipe: give the path of a YAML file"])
+    is_path = "/" in name or name.endswith((".yaml", ".yml"))
+    what = f"there is no file {written(name)}" if is_path else f"unknown recipe {written(name)}"
+    stem = name.rpartition("/")[2].removesuffix(".yaml")
+    near = nearest(stem, shipped) or "."
+    raise RecipeError([f"{what}{near} Give the path of a YAML file, or one of: {one_of(shipped)}."])
+
+
+def display(path: Path) -> str:
+    """A path as short as it is clear: relative where it is under the current folder."""
+    path = path.absolute()
+    return str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path)
+
+
+def read(path: Path, shown: str, registry: Registry, above: tuple[Path, ...] = ()) -> Node:
+    """One file merged over everything that it extends; ``above`` are the files that extend it."""
+    root = parse(_text(path, shown), shown)
+    if not isinstance(root.value, dict) or "extends" not in root.value:
+        return root
+    own = {key: child for key, child in root.value.items() if key != "extends"}
+    base = root.value["extends"]
+    if base.value is None:
+        return replace(root, value=own)
+    if not isinstance(base.value, str):
+        message = f"expected the name or path of a recipe, not {written(base.value)}"
+        raise RecipeError([line(base.at, "extends", message)])
+    try:
+        found = find(base.value, registry, beside=path.parent)
+    except RecipeError as error:
+        raise RecipeError([line(base.at, "extends", str(error))]) from None
+    above = (*above, path.resolve())
+    if found.resolve() in above:
+        circle = " -> ".join(display(p) for p in (*above, found))
+        raise RecipeError([line(base.at, "extends", f"recipes extend in a circle: {circle}")])
+    return merge(read(found, display(found), registry, above), replace(root, value=own))
+
+
+def _text(path: Path, shown: str) -> str:
+    try:
+        with path.open("rb") as file:
+            data = file.read(MAX_BYTES + 1)
+    except OSError as error:
+        raise RecipeError([f"{shown} cannot be read: {error.strerror or error}"]) from error
+    if len(data) > MAX_BYTES:
+        raise RecipeError([f"{shown} has more than {MAX_BYTES} bytes, so it is no recipe"])
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        row = data.count(b"\n", 0, error.start) + 1
+        column = error.start - data.rfind(b"\n", 0, error.start)
+        message = "not UTF-8 text; save the file as UTF-8"
+        raise RecipeError([line(Mark(shown, row, column), "", message)]) from error
+    if not text.strip():
+        raise RecipeError([f"{shown} is empty; a recipe needs at least 'recipe:' and 'stages:'"])
+    return text
+
+
+def merge(base: Node, over: Node) -> Node:
+    """``over`` on top of ``base``: mappings key by key, everything else replaced.
+
+    Where a component's ``use`` changes, the arguments of the other component go.
+    """
+    if not isinstance(base.value, dict) or not isinstance(over.value, dict):
+        return over
+    kept: Mapping[str, Node] = base.value
+    if "use" in kept and "use" in over.value and kept["use"].value != over.value["use"].value:
+        kept = {key: child for key, child in kept.items() if key in _KEPT}
+    merged = dict(kept)
+    for key, child in over.value.items():
+        merged[key] = merge(merged[key], child) if key in merged else child
+    return replace(over, value=merged)
+
+
+def override(root: Node, overrides: Iterable[str]) -> Node:
+    """``root`` with every ``a.b.0.c=VALUE`` set.  Raises RecipeError with all that cannot be."""
+    problems: list[str] = []
+    for text in overrides:
+        at = Mark(f"--set {' '.join(text.split())[:80]}")
+        path, equals, value = text.partition("=")
+        steps = split(path.strip())
+        try:
+            if not equals or not all(steps):
+                raise RecipeError([line(at, "", "expected KEY=VALUE, such as optimizer.lr=2e-4")])
+            if steps[0] == "extends":
+                raise RecipeError([line(at, "", "extends cannot be set; write it in a recipe")])
+            root = _set(root, steps, parse(value, str(at), at), "")
+        except RecipeError as error:
+            problems += error.problems
+    if problems:
+        raise RecipeError(problems)
+    return root
+
+
+def _set(node: Node, steps: tuple[str, ...], value: Node, path: str) -> Node:
+    """``node`` with ``value`` at ``steps``; sections on the way that are not there are made."""
+    if not steps:
+        return replace(value, key=value.at)
+    step, rest, at = steps[0], steps[1:], value.at
+    if isinstance(node.value, list):
+        n = len(node.value)
+        if not (step.isascii() and step.isdigit() and len(step) < 9 and int(step) < n):
+            has = f"'{path}' is a list of {n}" if n else f"'{path}' is an empty list"
+            choice = f"; give an index from 0 to {n - 1}, not '{step}'" if n else ""
+            raise RecipeError([line(at, "", has + choice)])
+        i = int(step)
+        item = _set(node.value[i], rest, value, join(path, i))
+        return replace(node, value=[*node.value[:i], item, *node.value[i + 1 :]])
+    if node.value is not None and not isinstance(node.value, dict):
+        what = written(node.value)
+        raise RecipeError([line(at, "", f"'{path}' is {what}, which has no '{step}' inside")])
+    entries: dict[str, Node] = dict(node.value or {})
+    if step == "use" and not rest and step in entries and entries[step].value != value.value:
+        entries = {k: v for k, v in entries.items() if k in (*_KEPT, "use") or not v.at.line}
+    inside = entries.get(step, Node(None, at, at))
+    entries[step] = _set(inside, rest, value, join(path, step))
+    return Node(entries, node.at, node.key)

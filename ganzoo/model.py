@@ -1,0 +1,118 @@
+"""The model folder: what generates, the same in a run, on disk and on the Hub.
+
+``config.json`` says how to build the generator through the registry, ``model.safetensors`` holds
+its weights; neither can run code.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+
+from ganzoo import samples
+from ganzoo.build import construct
+from ganzoo.checkpoint import atomic_folder
+from ganzoo.errors import RecipeError, RunError
+from ganzoo.interfaces import Generator
+from ganzoo.registry import Registry
+
+FORMAT = 1
+CONFIG, WEIGHTS = "config.json", "model.safetensors"
+
+
+@dataclass
+class Model:
+    """A generator with where it came from."""
+
+    generator: Generator
+    config: dict[str, Any]
+    path: Path
+
+
+def save(
+    path: Path,
+    generator: Generator,
+    component: Mapping[str, Any],
+    training: Mapping[str, Any],
+    recipe_yaml: str,
+) -> None:
+    """Write a model folder as a whole: config, weights, recipe, and 16 samples where it can.
+
+    ``component`` is ``{"use", "arguments", "plugin", "distribution", "version"}``.
+    """
+    from_noise = type(generator).sample_latent is not Generator.sample_latent
+    config = {
+        "ganzoo_format": FORMAT,
+        "generator": dict(component),
+        "input": "noise" if from_noise else "image",
+        "output": {"size": generator.size, "channels": 3, "range": [-1, 1], "order": "RGB"},
+        "labels": generator.label,
+        "training": dict(training),
+    }
+    with atomic_folder(path) as folder:
+        (folder / CONFIG).write_text(json.dumps(config, indent=1) + "\n", encoding="utf-8")
+        state = {k: v.contiguous() for k, v in generator.state_dict().items()}
+        save_file(state, folder / WEIGHTS, metadata={"format": "pt"})
+        (folder / "recipe.yaml").write_text(recipe_yaml, encoding="utf-8")
+        if from_noise:
+            samples.write(samples.sample(generator, 16, seed=0), folder / "samples.png")
+
+
+def find(path: Path) -> Path:
+    """The model folder for a run or model folder; raises RunError where there is none."""
+    for folder in (path, path / "model"):
+        if (folder / CONFIG).is_file():
+            return folder
+    if not path.exists():
+        raise RunError(f"{path} does not exist. Give a run or model folder; `ganzoo train` makes one.")
+    if (path / "recipe.yaml").is_file():
+        raise RunError(
+            f"{path} is a run without a model yet: it has not reached its first checkpoint. "
+            f"`ganzoo resume {path}` goes on."
+        )
+    raise RunError(f"{path} is no run and no model: it holds neither {CONFIG} nor model/{CONFIG}.")
+
+
+def load(path: Path, registry: Registry) -> Model:
+    """Build the generator of a run or model folder, in eval mode on the CPU.
+
+    Raises RunError where the folder is incomplete, of a newer format, or needs a plugin.
+    """
+    folder = find(path)
+    try:
+        config = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
+        spec, version = config["generator"], config["ganzoo_format"]
+        use, arguments, distribution = spec["use"], spec["arguments"], spec["distribution"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise RunError(f"{folder / CONFIG} is not a model's config: {error}") from error
+    if not isinstance(version, int) or version > FORMAT:
+        raise RunError(
+            f"{folder} has model format {version}, newer than {FORMAT}, the newest that this ganzoo "
+            "reads. Update ganzoo."
+        )
+    try:
+        generator: Generator = construct(registry, "generator", use, arguments)
+    except RecipeError as error:
+        raise RunError(
+            f"{folder}: {error}\nThe model was made with generator '{use}' of {distribution} "
+            f"{spec.get('version', '')}; `pip install {distribution}` provides it."
+        ) from error
+    try:
+        generator.load_state_dict(load_file(folder / WEIGHTS))
+    except (OSError, SafetensorError, RuntimeError) as error:
+        raise RunError(f"{folder / WEIGHTS} does not fit or is damaged: {error}") from error
+    generator.eval().requires_grad_(False)
+    return Model(generator, config, folder)
+
+
+def device() -> torch.device:
+    """The accelerator if there is one, else the CPU."""
+    found = torch.accelerator.current_accelerator() if torch.accelerator.is_available() else None
+    return found or torch.device("cpu")

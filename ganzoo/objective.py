@@ -1,0 +1,113 @@
+"""A player's objective: a weighted sum of terms, each fed the words it names."""
+
+from __future__ import annotations
+
+import inspect
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ganzoo.interfaces import Loss
+from ganzoo.recipe import Schedule
+from ganzoo.step import Update
+from ganzoo.vocabulary import LOGITS
+
+
+@dataclass
+class Term:
+    """A loss in one player's objective; ``weight`` is a schedule over the stage's steps."""
+
+    name: str
+    loss: Loss
+    player: str
+    weight: Schedule
+    every: int
+    inputs: Mapping[str, str]
+
+    def __post_init__(self) -> None:
+        parameters = inspect.signature(getattr(self.loss, self.player)).parameters
+        self.words = {name: self._aim(name) for name in parameters}
+        self.required = {n for n, p in parameters.items() if p.default is inspect.Parameter.empty}
+        self.leaves = [self._aim(word) for word in self.loss.differentiates]
+
+    def _aim(self, parameter: str) -> str:
+        """The word for a parameter: itself, or where ``inputs`` points it (logits follow)."""
+        if parameter in self.inputs or not parameter.endswith(LOGITS):
+            return self.inputs.get(parameter, parameter)
+        image = parameter.removesuffix(LOGITS)
+        return self.inputs.get(image, image) + LOGITS
+
+    def weight_at(self, step: int) -> float:
+        """The weight at a stage's ``step``; 0 on the steps that ``every`` leaves out."""
+        return self.weight.at(step) * self.every if step % self.every == 0 else 0.0
+
+    def __call__(self, update: Update, available: Iterable[str]) -> Tensor:
+        given = {
+            parameter: update[word]
+            for parameter, word in self.words.items()
+            if parameter in self.required or word in available
+        }
+        value: Tensor = getattr(self.loss, self.player)(**given)
+        return value
+
+
+@dataclass
+class Evaluated:
+    """One evaluation of an objective: the total to minimise, and each term raw and weighted."""
+
+    total: Tensor
+    raw: dict[str, Tensor]
+    weighted: dict[str, Tensor]
+
+    def first_nonfinite(self) -> str | None:
+        """The term that is NaN or infinite, if any; the first one in the recipe's order."""
+        if torch.isfinite(self.total):
+            return None
+        bad = [name for name, value in self.raw.items() if not torch.isfinite(value)]
+        return bad[0] if bad else "the weighted sum"
+
+    def gradient_shares(self, image: Tensor) -> dict[str, float]:
+        """Each term's share of the sum of gradient norms at ``image``; needs the graph alive."""
+        norms = {}
+        for name, value in self.weighted.items():
+            grads = torch.autograd.grad(value, image, retain_graph=True, allow_unused=True)
+            norms[name] = 0.0 if grads[0] is None else float(grads[0].float().norm())
+        whole = sum(norms.values())
+        return {name: norm / whole if whole > 0 else 0.0 for name, norm in norms.items()}
+
+
+class Objective:
+    """All terms of one player in one stage."""
+
+    def __init__(self, terms: list[Term], available: Iterable[str]):
+        self.terms = terms
+        self.available = frozenset(available)
+
+    def leaves(self, step: int) -> set[str]:
+        """The image words that an active penalty differentiates."""
+        return {word for term in self.terms if term.weight_at(step) for word in term.leaves}
+
+    def __call__(self, update: Update, step: int) -> Evaluated:
+        """Evaluate the terms that are active at a stage's ``step``."""
+        raw: dict[str, Any] = {}
+        weighted: dict[str, Any] = {}
+        for term in self.terms:
+            if weight := term.weight_at(step):
+                raw[term.name] = term(update, self.available)
+                weighted[term.name] = weight * raw[term.name]
+        total = sum(weighted.values(), start=torch.zeros(()))
+        return Evaluated(total, raw, weighted)
+
+
+def unique_names(names: Iterable[str]) -> list[str]:
+    """``lsgan, lsgan`` becomes ``lsgan, lsgan#2``: a log needs one name per term."""
+    seen: Counter[str] = Counter()
+    unique = []
+    for name in names:
+        seen[name] += 1
+        unique.append(name if seen[name] == 1 else f"{name}#{seen[name]}")
+    return unique

@@ -1,0 +1,311 @@
+"""Recipes: YAML that composes components into one training run.
+
+``load_recipe`` reads a file, what it extends and ``--set``, checks everything without torch or
+any component's code, and returns a ``Recipe`` in which nothing is left to default.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ganzoo import grammar, layers
+from ganzoo.checker import Checker, Entries, Problems, overlay
+from ganzoo.grammar import PLAYERS
+from ganzoo.needs import check_needs
+from ganzoo.registry import Registry
+from ganzoo.yaml12 import Node, dump, join, scalar, split
+
+#: keys without influence on the weights: changing them does not make it another training
+_HARMLESS = ("recipe", "log", "samples", "checkpoint")
+
+
+@dataclass(frozen=True)
+class Component:
+    """A registered name and its constructor's arguments, defaults included."""
+
+    use: str
+    arguments: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class View(Component):
+    """A transform of the word ``of``, itself a word."""
+
+    of: str
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """A number that moves linearly from ``start`` to ``end`` in ``over`` steps, and stays."""
+
+    start: float
+    end: float
+    over: int = 1
+
+    def at(self, step: int) -> float:
+        """The value at a stage's ``step``, counted from 0."""
+        done = min(max(step / self.over, 0.0), 1.0)
+        return self.start * (1 - done) + self.end * done
+
+
+@dataclass(frozen=True)
+class Term(Component):
+    """A loss in a player's objective."""
+
+    weight: Schedule
+    every: int
+    inputs: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Optimizer:
+    """An optimiser for each player: name and arguments, ``lr`` among them as a Schedule."""
+
+    players: Mapping[str, tuple[str, Mapping[str, Any]]]
+
+
+@dataclass(frozen=True)
+class Stage:
+    """``steps`` generator updates, each with ``discriminator_steps`` of the discriminator."""
+
+    name: str
+    steps: int
+    generator: tuple[Term, ...]
+    discriminator: tuple[Term, ...]
+    discriminator_steps: int
+    optimizer: Optimizer
+
+    def optimizer_for(self, player: str) -> tuple[str, dict[str, Any]]:
+        """``(use, arguments)`` for a player.
+
+        The recipe's optimizer, overridden by the stage's, overridden by the player's section of
+        both; ``lr`` is a Schedule over the stage's steps.
+        """
+        use, arguments = self.optimizer.players[player]
+        return use, dict(arguments)
+
+
+@dataclass(frozen=True)
+class Ema:
+    """Exponential moving average of the generator."""
+
+    decay: float
+    ramp: bool
+
+
+@dataclass(frozen=True)
+class Log:
+    """Steps between log lines, and Accelerate's trackers."""
+
+    every: int
+    trackers: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Samples:
+    """Steps between grids, and pictures in one."""
+
+    every: int
+    count: int
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """Steps between checkpoints, and how many to keep."""
+
+    every: int
+    keep: int
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """One training run, complete.  ``networks`` has ``generator`` and mostly ``discriminator``."""
+
+    name: str
+    seed: int
+    batch: int
+    accumulate: int
+    precision: str
+    dataset: Component
+    networks: Mapping[str, Component]
+    ema: Ema | None
+    augment: Component | None
+    views: Mapping[str, View]
+    stages: tuple[Stage, ...]
+    log: Log
+    samples: Samples
+    checkpoint: Checkpoint
+    init_from: str | None
+    tree: Node = field(compare=False, repr=False)
+
+    def resolved(self) -> dict[str, Any]:
+        """Plain data in the recipe grammar: loading it gives an equal recipe."""
+        data: dict[str, Any] = _lists(self.tree.plain())
+        return data
+
+    def to_yaml(self) -> str:
+        """The resolved recipe, each value with where it was set: a file, ``--set``, default."""
+        return "\n".join(dump(self.tree)) + "\n"
+
+    def origin(self, path: str) -> str:
+        """Where ``stages[0].steps`` was set: ``recipes/x.yaml:14``, ``--set`` or ``default``.
+
+        Raises KeyError where the recipe has no such value.
+        """
+        steps = [int(step) if step.isdecimal() else step for step in split(path)]
+        try:
+            return self.tree.at_path(tuple(steps)).at.origin
+        except LookupError:
+            raise KeyError(path) from None
+
+    @property
+    def hash(self) -> str:
+        """SHA-256 of everything that affects the training; not of names, logs and intervals."""
+        data = {k: v for k, v in self.resolved().items() if k not in _HARMLESS}
+        canonical = json.dumps(data, sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(canonical.encode()).hexdigest()
+
+
+def load_recipe(
+    path_or_name: str | Path, overrides: Iterable[str] = (), registry: Registry | None = None
+) -> Recipe:
+    """Read, check and complete a recipe, given by path or by the name of a shipped one.
+
+    ``overrides`` are ``"stages.0.steps=100"``, checked like the file.  Raises RecipeError with
+    every problem at once.
+    """
+    registry = registry or _installed()
+    path = find_recipe(path_or_name, registry)
+    shown = str(path) if str(path) == str(path_or_name) else layers.display(path)
+    root = layers.read(path, shown, registry)
+    if isinstance(root.value, dict):
+        root = layers.override(root, overrides)
+    problems = Problems()
+    done = Checker(registry, problems).recipe(root)
+    check_needs(root, done, registry, problems)
+    problems.raise_any()
+    return _recipe(Node(done, root.at))
+
+
+def find_recipe(name_or_path: str | Path, registry: Registry | None = None) -> Path:
+    """The file of a recipe: an existing path, or the name of a shipped or registered recipe.
+
+    Raises RecipeError with what there is and what is nearest.
+    """
+    return layers.find(str(name_or_path), registry or _installed())
+
+
+def shipped_recipes(registry: Registry | None = None) -> dict[str, Path]:
+    """The recipes that come with ganzoo and its plugins, by name."""
+    return layers.shipped_recipes(registry or _installed())
+
+
+def diff(old: Recipe, new: Recipe) -> list[str]:
+    """What changed: ``stages[0].generator[1].weight: 10.0 -> 5.0``, a line for each value."""
+    a, b = dict(_leaves(old.resolved(), "")), dict(_leaves(new.resolved(), ""))
+    nothing = object()
+
+    def show(value: Any) -> str:
+        return "(nothing)" if value is nothing else _text(value)
+
+    return [
+        f"{path}: {show(a.get(path, nothing))} -> {show(b.get(path, nothing))}"
+        for path in dict.fromkeys([*a, *b])
+        if a.get(path, nothing) != b.get(path, nothing)
+    ]
+
+
+def _installed() -> Registry:
+    from ganzoo.plugins import installed
+
+    return installed().registry
+
+
+def _lists(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _lists(item) for key, item in value.items()}
+    return [_lists(item) for item in value] if isinstance(value, (list, tuple)) else value
+
+
+def _leaves(value: Any, path: str) -> Iterator[tuple[str, Any]]:
+    """Scalars, and lists of nothing but scalars, by path."""
+    inside: Iterable[tuple[Any, Any]] = ()
+    if isinstance(value, dict):
+        inside = value.items()
+    elif isinstance(value, list) and any(isinstance(item, (dict, list)) for item in value):
+        inside = enumerate(value)
+    elif value != {}:
+        yield path, value
+    for step, item in inside:
+        yield from _leaves(item, join(path, step))
+
+
+def _text(value: Any) -> str:
+    return f"[{', '.join(map(scalar, value))}]" if isinstance(value, list) else scalar(value)
+
+
+def _recipe(tree: Node) -> Recipe:
+    """A checked and completed tree as a Recipe."""
+    top: Entries = tree.value
+    plain = tree.plain()
+    return Recipe(
+        name=plain["recipe"],
+        dataset=_component(top["dataset"]),
+        networks={name: _component(top[name]) for name in PLAYERS if name in top},
+        ema=Ema(**plain["ema"]) if plain["ema"] else None,
+        augment=_component(top["augment"]) if plain["augment"] else None,
+        views={n: View(**_split(node, grammar.VIEW)) for n, node in top["views"].value.items()},
+        stages=tuple(_stage(node, top["optimizer"]) for node in top["stages"].value),
+        log=Log(plain["log"]["every"], tuple(plain["log"]["trackers"])),
+        samples=Samples(**plain["samples"]),
+        checkpoint=Checkpoint(**plain["checkpoint"]),
+        tree=tree,
+        **{key: plain[key] for key in ("seed", "batch", "accumulate", "precision", "init_from")},
+    )
+
+
+def _component(node: Node) -> Component:
+    return Component(**_split(node, ()))
+
+
+def _split(node: Node, own: Iterable[str]) -> dict[str, Any]:
+    """``use``, the section's own keys, and the rest as ``arguments``."""
+    plain = node.plain()
+    own = ("use", *own)
+    rest = {key: value for key, value in plain.items() if key not in own}
+    return {key: plain[key] for key in own} | {"arguments": rest}
+
+
+def _term(node: Node) -> Term:
+    parts = _split(node, (*grammar.TERM, "weight"))
+    return Term(**parts | {"weight": _schedule(parts["weight"])})
+
+
+def _stage(node: Node, optimizer: Node) -> Stage:
+    plain = node.plain()
+    if "optimizer" in node.value:
+        optimizer = overlay(optimizer, node.value["optimizer"])
+    return Stage(
+        generator=tuple(map(_term, node.value["generator"].value)),
+        discriminator=tuple(map(_term, node.value["discriminator"].value)),
+        optimizer=Optimizer({player: _optimizer(optimizer, player) for player in PLAYERS}),
+        **{key: plain[key] for key in grammar.STAGE},
+    )
+
+
+def _optimizer(section: Node, player: str) -> tuple[str, Mapping[str, Any]]:
+    merged = overlay(section, section.value[player]) if player in section.value else section
+    arguments = {k: v for k, v in merged.plain().items() if k not in PLAYERS}
+    arguments["lr"] = _schedule(arguments["lr"])
+    return arguments.pop("use"), arguments
+
+
+def _schedule(value: Any) -> Schedule:
+    if isinstance(value, dict):
+        return Schedule(value["from"], value["to"], value["over"])
+    return Schedule(value, value)

@@ -1,0 +1,341 @@
+"""A run in progress: what is trained, what is saved, what is drawn and what is told.
+
+``train.py`` is the loop that moves it.
+"""
+
+from __future__ import annotations
+
+import errno
+import json
+import signal
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+from accelerate import Accelerator, DistributedDataParallelKwargs
+from torch import Tensor
+
+from ganzoo import build, checkpoint, findings, model, samples
+from ganzoo.ema import EMA
+from ganzoo.errors import CheckpointError, RecipeError, TrainingStopped
+from ganzoo.folder import RunFolder, environment
+from ganzoo.interfaces import Generator
+from ganzoo.observers import notify
+from ganzoo.plugins import Plugins
+from ganzoo.randomness import rng
+from ganzoo.recipe import Recipe
+from ganzoo.step import Network
+
+_PRECISION = {"fp32": "no", "bf16": "bf16", "fp16": "fp16"}
+Words = dict[str, Tensor]
+
+
+class Run:
+    """One training run in progress; observers may read it and must not change it."""
+
+    def __init__(self, recipe: Recipe, folder: RunFolder, plugins: Plugins):
+        self.recipe, self.folder, self.plugins = recipe, folder, plugins
+        registry = plugins.registry
+        self.accelerator = _accelerator(recipe, folder.path)
+        build.check_split(recipe, self.accelerator.num_processes)
+        self.dataset = build.dataset(recipe, registry)
+        with self.accelerator.main_process_first():
+            self.dataset.prepare()
+        build.check_count(recipe, self.dataset)
+        bare, self.arguments = build.networks(recipe, registry, self.dataset)
+        build.initialise(recipe, bare)
+        self.ema = EMA(bare["generator"], recipe.ema.decay, recipe.ema.ramp) if recipe.ema else None
+        if self.ema:
+            self.ema.network.to(self.accelerator.device)
+        self.networks = {
+            name: Network(net.train(), self.accelerator.prepare_model(net))
+            for name, net in bare.items()
+        }
+        self.fields = build.fields(recipe, registry, self.dataset)
+        self.views = build.views(recipe, registry)
+        self.augment = build.augment(recipe, registry)
+        self.step = 0
+        self._saved_at = self._drawn_at = -1
+        self.optimizers: dict[str, torch.optim.Optimizer] = {}
+        self.findings: list[findings.Finding] = []
+        self._rows: list[dict[str, Any]] = []
+        self._pending: tuple[dict[str, dict[str, Tensor]], dict[str, Any]] | None = None
+        self._signal: int | None = None
+        self._clock = time.monotonic()
+        self._seconds = 0.0  # of earlier parts of a resumed run
+
+    @property
+    def path(self) -> Path:
+        """The run folder."""
+        return self.folder.path
+
+    @property
+    def steps(self) -> int:
+        """The steps of all stages together."""
+        return sum(stage.steps for stage in self.recipe.stages)
+
+    @property
+    def seconds(self) -> float:
+        """Seconds of training so far, over all resumed parts."""
+        return self._seconds + time.monotonic() - self._clock
+
+    @property
+    def images(self) -> int:
+        """Real images seen so far."""
+        return self.step * self.recipe.batch
+
+    @property
+    def generator(self) -> Generator:
+        """The generator that samples are drawn from: the EMA where the recipe has one."""
+        network = self.ema.network if self.ema else self.networks["generator"].bare
+        assert isinstance(network, Generator)
+        return network
+
+    # -- checkpoints ------------------------------------------------------------------------
+
+    def save(self) -> None:
+        """Write a checkpoint and the model folder.
+
+        Raises TrainingStopped where a weight is not finite or the disk is full.
+        """
+        if self.step == self._saved_at:
+            return
+        self._saved_at = self.step
+        if self.accelerator.is_main_process:
+            tensors = {name: net.bare.state_dict() for name, net in self.networks.items()}
+            if self.ema:
+                tensors["ema"] = self.ema.network.state_dict()
+            rest = {}
+            for player, optimizer in self.optimizers.items():
+                name = f"optimizer-{player}"
+                tensors[name], rest[player] = checkpoint.flatten_optimizer(optimizer.state_dict())
+            for name, values in tensors.items():
+                if bad := checkpoint.all_finite(values):
+                    raise TrainingStopped(
+                        f"NON_FINITE at step {self.step}: '{bad}' of {name} is NaN or infinite. "
+                        f"No checkpoint is written over it. {self.last_checkpoint()}"
+                    )
+            scaler = self.accelerator.scaler
+            state = {
+                "seconds": round(self.seconds, 3),
+                "recipe": self.recipe.resolved(),
+                "optimizers": rest,
+                "scaler": scaler.state_dict() if scaler else None,
+            }
+            try:
+                path = checkpoint.save(self.folder.checkpoints, self.step, tensors, state)
+                checkpoint.prune(self.folder.checkpoints, self.recipe.checkpoint.keep)
+                self._save_model()
+            except OSError as error:
+                why = "the disk is full" if error.errno == errno.ENOSPC else str(error)
+                raise TrainingStopped(
+                    f"step {self.step}: the checkpoint could not be written: {why}. "
+                    f"{self.last_checkpoint()} Then: ganzoo resume {self.path}"
+                ) from error
+            self.notify("checkpoint_saved", step=self.step, path=path)
+        self.accelerator.wait_for_everyone()
+
+    def last_checkpoint(self) -> str:
+        """A sentence that names the newest checkpoint."""
+        kept = checkpoint.steps(self.folder.checkpoints)
+        return f"The last good one is {kept[-1]}." if kept else "There is no earlier checkpoint."
+
+    def _save_model(self) -> None:
+        spec = self.recipe.networks["generator"]
+        origin = self.plugins.registry.get("generator", spec.use).origin
+        component = {
+            "use": spec.use,
+            "arguments": self.arguments["generator"],
+            "plugin": origin.plugin,
+            "distribution": origin.distribution,
+            "version": origin.version,
+        }
+        training = {
+            "recipe": self.recipe.name,
+            "steps": self.step,
+            "images": self.images,
+            "seconds": round(self.seconds, 1),
+            "dataset": {"use": self.recipe.dataset.use, "sha256": self.dataset.fingerprint()},
+            "environment": environment(),
+        }
+        model.save(self.folder.model, self.generator, component, training, self.recipe.to_yaml())
+
+    def restore(self) -> list[str]:
+        """Go back to the newest whole checkpoint; a line for each one that is damaged.
+
+        Optimisers follow when their stage begins.  Without a checkpoint the run begins anew.
+        """
+        try:
+            _, tensors, state, damaged = checkpoint.newest(self.folder.checkpoints)
+        except FileNotFoundError:
+            self._rows = self.folder.rewind(0)
+            return []
+        for name, net in self.networks.items():
+            net.bare.load_state_dict(tensors[name])
+        if self.ema:
+            self.ema.network.load_state_dict(tensors["ema"])
+        if self.accelerator.scaler and state["scaler"]:
+            self.accelerator.scaler.load_state_dict(state["scaler"])
+        self.step, self._seconds = state["step"], state["seconds"]
+        self._pending = tensors, state["optimizers"]
+        self._saved_at = self._drawn_at = self.step
+        if self.accelerator.is_main_process:
+            self._rows = self.folder.rewind(self.step)
+            self._save_model()  # in case it was killed between the checkpoint and the model
+        self.accelerator.wait_for_everyone()
+        return damaged
+
+    def restore_optimizers(self) -> None:
+        """Load what ``restore`` read into the optimisers of the stage that goes on."""
+        if self._pending is None:
+            return
+        tensors, rest = self._pending
+        self._pending = None
+        if set(rest) != set(self.optimizers):
+            raise CheckpointError("the checkpoint's optimisers are those of another stage")
+        for player, optimizer in self.optimizers.items():
+            saved = tensors.get(f"optimizer-{player}", {})
+            optimizer.load_state_dict(checkpoint.unflatten_optimizer(saved, rest[player]))
+
+    # -- what others see --------------------------------------------------------------------
+
+    def draw(self) -> None:
+        """Write a grid of samples from fixed latents (or fixed photos)."""
+        if not self.accelerator.is_main_process or self.step == self._drawn_at:
+            return
+        self._drawn_at = self.step
+        path = self.folder.samples / f"{self.step:08d}.png"
+        if "latent" in self.networks["generator"].reads:
+            pictures = samples.sample(
+                self.generator, self.recipe.samples.count, self.recipe.seed
+            )
+        else:
+            count = min(self.recipe.samples.count, len(self.dataset))
+            indices = torch.randperm(len(self.dataset), generator=rng(self.recipe.seed, "fixed"))
+            words = build.collate(self.dataset, indices[:count].tolist())
+            reads = self.networks["generator"].reads
+            pictures = samples.draw(self.generator, {w: words[w] for w in reads if w in words})
+        try:
+            samples.grid(pictures).save(path)
+        except OSError as error:
+            raise TrainingStopped(
+                f"step {self.step}: the sample grid could not be written: {error}. "
+                f"{self.last_checkpoint()} Then: ganzoo resume {self.path}"
+            ) from error
+        self.notify("samples_drawn", step=self.step, path=path)
+
+    def log(self, stage: str, logs: Mapping[str, Tensor | float]) -> dict[str, Any]:
+        """Write a row of metrics.jsonl, averaged over the processes, and look for findings."""
+        values = torch.tensor([float(value) for value in logs.values()], dtype=torch.float64)
+        values = self.accelerator.reduce(values.to(self.accelerator.device), "mean").cpu()
+        row = {"step": self.step, "stage": stage, "seconds": round(self.seconds, 3)}
+        row |= {key: float(f"{v:.6g}") for key, v in zip(logs, values.tolist(), strict=True)}
+        if self.accelerator.is_main_process:
+            self._rows = [*self._rows[-200:], row]
+            self.findings = findings.find(self._rows)
+            self.folder.append(row)
+            self.accelerator.log({k: v for k, v in row.items() if k != "stage"}, step=self.step)
+        return row
+
+    def notify(self, event: str, **arguments: Any) -> None:
+        """Tell the observers, on the main process."""
+        if self.accelerator.is_main_process:
+            notify(self.plugins, event, run=self, **arguments)
+
+    @contextmanager
+    def observed(self) -> Iterator[None]:
+        """Trackers, observers and the manifest know when the run begins and how it ends."""
+        self._clock = time.monotonic()
+        if self.accelerator.is_main_process:
+            facts = {"dataset_sha256": self.dataset.fingerprint(), "environment": environment()}
+            self.folder.note(status="running", processes=self.accelerator.num_processes, **facts)
+        self.accelerator.init_trackers("tensorboard")
+        self.notify("run_started")
+        error: BaseException | None = None
+        try:
+            yield
+        except BaseException as raised:
+            error = raised
+            raise
+        finally:
+            if self.accelerator.is_main_process:
+                self.folder.note(
+                    status="finished" if error is None else "stopped",
+                    step=self.step,
+                    seconds=round(self.seconds, 1),
+                    reason=None if error is None else f"{type(error).__name__}: {error}",
+                )
+            self.notify("run_ended", error=error)
+            self.accelerator.end_training()
+
+    # -- signals ----------------------------------------------------------------------------
+
+    @contextmanager
+    def signals(self) -> Iterator[None]:
+        """Ctrl-C and SIGTERM end the run after the step in progress; a second Ctrl-C at once."""
+
+        def receive(number: int, frame: object) -> None:
+            if self._signal is not None and number == signal.SIGINT:
+                raise KeyboardInterrupt
+            self._signal = number
+
+        before = {number: signal.signal(number, receive) for number in _SIGNALS}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+    def obey_signal(self) -> None:
+        """Save and raise TrainingStopped if this or another process was asked to stop."""
+        asked = self._signal or 0
+        if self.accelerator.num_processes > 1:
+            flag = torch.tensor([asked], device=self.accelerator.device)
+            asked = int(self.accelerator.gather(flag).max())
+        if asked:
+            self.save()
+            raise TrainingStopped(
+                f"stopped at step {self.step} of {self.steps} by {signal.Signals(asked).name}; "
+                f"everything is saved. Go on with: ganzoo resume {self.path}"
+            )
+
+
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+def _accelerator(recipe: Recipe, path: Path) -> Accelerator:
+    try:
+        return Accelerator(
+            mixed_precision=_PRECISION[recipe.precision],
+            log_with=list(recipe.log.trackers) or None,
+            project_dir=path,
+            kwargs_handlers=[DistributedDataParallelKwargs(broadcast_buffers=False)],
+        )
+    except (ValueError, ImportError) as error:
+        raise RecipeError([f"precision or log.trackers cannot be had here: {error}"]) from error
+
+
+def new_manifest(recipe: Recipe, plugins: Plugins) -> dict[str, Any]:
+    """What is known before the first step: the seed, the recipe's hash, and every plugin."""
+    return {
+        "status": "new",
+        "recipe": recipe.name,
+        "recipe_sha256": recipe.hash,
+        "seed": recipe.seed,
+        "plugins": {p.origin.plugin: str(p.origin) for p in plugins.plugins if not p.error},
+    }
+
+
+def saved_recipe(folder: RunFolder) -> dict[str, Any] | None:
+    """The resolved recipe that the newest readable checkpoint was trained with."""
+    for path in reversed(checkpoint.steps(folder.checkpoints)):
+        try:
+            state = json.loads((path / checkpoint.STATE).read_text(encoding="utf-8"))
+            recipe: dict[str, Any] = state["recipe"]
+        except (OSError, ValueError, KeyError):
+            continue
+        return recipe
+    return None

@@ -1,0 +1,159 @@
+"""The JSON Schema of recipes, for editors: every component that is installed, every argument.
+
+It is the part of the grammar that a schema can say.  What a recipe that ``extends`` another may
+leave out is not required, and needs between components are for ``ganzoo recipe check``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from ganzoo import grammar
+from ganzoo.errors import GanzooError
+from ganzoo.grammar import OPTIMIZERS, PLAYERS, Table
+from ganzoo.registry import Registry
+from ganzoo.signature import COMPUTED, REQUIRED, Parameter, Signature, read_signature
+
+Schema = dict[str, Any]
+_KINDS = ("dataset", *PLAYERS, "transform")
+
+
+def schema(registry: Registry) -> Schema:
+    """A JSON Schema (draft 2020-12) of recipes made of the components in ``registry``."""
+    sections: Schema = {
+        "extends": {"type": "string"},
+        "dataset": _ref("dataset"),
+        "generator": _ref("generator"),
+        "discriminator": _or_null(_ref("discriminator")),
+        "optimizer": _ref("optimizer"),
+        "ema": _or_null(_section(grammar.EMA), grammar.EMA["decay"].type.json_schema()),
+        "augment": _or_null(_ref("transform")),
+        "views": {"type": "object", "additionalProperties": _ref("view")},
+        "stages": {"type": "array", "minItems": 1, "items": _ref("stage")},
+    } | {name: _section(table) for name, table in grammar.PLAIN_SECTIONS.items()}
+    required = [name for name, p in grammar.TOP.items() if p.default is REQUIRED]
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "ganzoo recipe",
+        "type": "object",
+        "properties": _properties(grammar.TOP)
+        | {name: sections[name] | {"description": d} for name, d in grammar.SECTIONS.items()},
+        "additionalProperties": False,
+        "if": {"not": {"required": ["extends"]}},
+        "then": {
+            "required": [*required, *grammar.REQUIRED_SECTIONS],
+            "properties": {
+                name: {"required": ["use"]} for name in ("dataset", "generator", "optimizer")
+            },
+        },
+        "$defs": {kind: _component(kind, registry) for kind in _KINDS}
+        | {
+            "view": _component("transform", registry, _properties(grammar.VIEW)),
+            "term": _component("loss", registry, _term()) | {"required": ["use"]},
+            "stage": _stage(),
+            "optimizer": _optimizer(),
+        },
+    }
+
+
+def _ref(name: str) -> Schema:
+    return {"$ref": f"#/$defs/{name}"}
+
+
+def _or_null(*options: Schema) -> Schema:
+    return {"anyOf": [*options, {"type": "null"}]}
+
+
+def _property(parameter: Parameter) -> Schema:
+    found = parameter.type.json_schema()
+    if parameter.help:
+        found["description"] = parameter.help
+    if parameter.default is not REQUIRED and parameter.default is not COMPUTED:
+        default = parameter.default
+        found["default"] = list(default) if isinstance(default, tuple) else default
+    return found
+
+
+def _properties(table: Mapping[str, Parameter]) -> Schema:
+    return {name: _property(parameter) for name, parameter in table.items()}
+
+
+def _section(table: Table) -> Schema:
+    required = [name for name, p in table.items() if p.default is REQUIRED]
+    return {
+        "type": "object",
+        "properties": _properties(table),
+        "additionalProperties": False,
+        "required": required,
+    }
+
+
+def _by_use(choices: Mapping[str, Schema], common: Schema) -> Schema:
+    """An object whose other keys depend on ``use``; ``common`` keys always fit.
+
+    Without ``use``, as where it is inherited, the keys of any choice are offered.
+    """
+    use = {"enum": list(choices), "description": "Which one."}
+    every: Schema = {}
+    for properties in choices.values():
+        every |= dict.fromkeys(properties, True)
+    cases = [
+        {
+            "if": {"properties": {"use": {"const": name}}, "required": ["use"]},
+            "then": {
+                "properties": {"use": True} | properties | dict.fromkeys(common, True),
+                "additionalProperties": False,
+            },
+        }
+        for name, properties in choices.items()
+    ]
+    return {
+        "type": "object",
+        "properties": every | common | {"use": use},
+        "additionalProperties": False,
+        "allOf": cases,
+    }
+
+
+def _component(kind: str, registry: Registry, common: Schema | None = None) -> Schema:
+    signatures = dict(_signatures(kind, registry))
+    choices = {name: _properties(s.by_name) for name, s in signatures.items()}
+    found = _by_use(choices, common or {})
+    for case, signature in zip(found["allOf"], signatures.values(), strict=True):
+        case["then"]["description"] = signature.summary
+    return found
+
+
+def _signatures(kind: str, registry: Registry) -> Iterable[tuple[str, Signature]]:
+    for name in registry.names(kind):
+        try:
+            yield name, read_signature(registry.get(kind, name).target)
+        except GanzooError:
+            continue  # `ganzoo plugins` tells of it; an editor need not offer it
+
+
+def _schedule(parameter: Parameter, ends: Table) -> Schema:
+    return {"anyOf": [parameter.type.json_schema(), _section(ends)], "description": parameter.help}
+
+
+def _term() -> Schema:
+    weight = _schedule(grammar.WEIGHT, grammar.SCHEDULE)
+    return {"weight": weight} | _properties(grammar.TERM)
+
+
+def _stage() -> Schema:
+    stage = _section(grammar.STAGE)
+    terms = {"type": "array", "items": _ref("term")}
+    sections = dict.fromkeys(PLAYERS, terms) | {"optimizer": _ref("optimizer")}
+    for name, description in grammar.STAGE_SECTIONS.items():
+        stage["properties"][name] = sections[name] | {"description": description}
+    stage["required"].append("generator")
+    return stage
+
+
+def _optimizer() -> Schema:
+    choices = {use: _properties(table) for use, table in OPTIMIZERS.items()}
+    rate = {"lr": _schedule(grammar.LR, grammar.RATE_SCHEDULE)}
+    player = _by_use(choices, rate)
+    return _by_use(choices, rate | dict.fromkeys(PLAYERS, player))

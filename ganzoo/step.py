@@ -1,0 +1,76 @@
+"""One update: the words of the vocabulary, each computed at most once.
+
+See ``vocabulary.py`` for what the words mean, and ``ganzoo show vocabulary``.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from torch import Tensor, nn
+
+from ganzoo.vocabulary import LOGITS
+
+
+class Network:
+    """A network as training calls it: ``forward``'s parameters are words and filled by name.
+
+    ``module`` may be wrapped (DDP, autocast); ``bare`` is the network as it was built.
+    """
+
+    def __init__(self, bare: nn.Module, module: nn.Module | None = None):
+        self.bare = bare
+        self.module = module if module is not None else bare
+        parameters = inspect.signature(type(bare).forward).parameters
+        self.reads = [name for name in parameters if name != "self"]
+
+    def __call__(self, words: Mapping[str, Any], image: Tensor | None = None) -> Tensor:
+        """Run on ``words``; a given ``image`` takes the place of the first parameter."""
+        given = {name: words[name] for name in self.reads if name in words}
+        if image is not None:
+            given[self.reads[0]] = image
+        output: Tensor = self.module(**given)
+        return output
+
+
+class Update:
+    """The words of one player's update.
+
+    ``given`` are the dataset's fields, ``latent`` and ``fake``.  ``leaves`` are image words of
+    which a penalty takes gradients: detached, requiring grad, so that their logits share the graph.
+    """
+
+    def __init__(
+        self,
+        given: Mapping[str, Tensor],
+        networks: Mapping[str, Network],
+        views: Mapping[str, tuple[Callable[[Tensor], Tensor], str]],
+        augment: Callable[[Tensor], Tensor] | None = None,
+        leaves: Iterable[str] = (),
+    ):
+        self.values: dict[str, Any] = dict(given)
+        self._fields = given
+        self._networks = networks
+        self._views = views
+        self._augment = augment
+        for word in leaves:
+            self.values[word] = self[word].detach().requires_grad_()
+
+    def __getitem__(self, word: str) -> Any:
+        if word not in self.values:
+            self.values[word] = self._compute(word)
+        return self.values[word]
+
+    def _compute(self, word: str) -> Any:
+        if word in self._views:
+            transform, source = self._views[word]
+            return transform(self[source])
+        if word in self._networks:
+            return lambda image: self._networks[word](self._fields, image)
+        if word.endswith(LOGITS):
+            image = self[word.removesuffix(LOGITS)]
+            image = self._augment(image) if self._augment else image
+            return self._networks["discriminator"](self._fields, image)
+        raise KeyError(word)

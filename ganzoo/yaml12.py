@@ -1,0 +1,308 @@
+"""YAML as a recipe means it: the 1.2 core schema, and where every key and value stands.
+
+PyYAML parses; what a plain scalar stands for is decided here, so that ``2e-4`` is a number and
+``no`` is a text.  Anchors work, within limits; tags, merge keys and several documents do not.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from decimal import Decimal
+from typing import Any
+
+import yaml
+
+from ganzoo.errors import RecipeError
+
+MAX_DEPTH = 32
+MAX_NODES = 20_000
+_TAG = "tag:yaml.org,2002:"
+_CORE = {
+    "null": r"(?:null|Null|NULL|~|)",
+    "bool": r"(?:true|True|TRUE|false|False|FALSE)",
+    "int": r"(?:[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+)",
+    "float": r"(?:[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?"
+    r"|[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN))",
+}
+
+
+class _Loader(yaml.SafeLoader):
+    yaml_implicit_resolvers: dict[str, list[tuple[str, re.Pattern[str]]]] = {}  # noqa: RUF012
+
+
+for _name, _pattern in _CORE.items():
+    _Loader.add_implicit_resolver(_TAG + _name, re.compile(rf"{_pattern}\Z"), None)
+
+
+@dataclass(frozen=True)
+class Mark:
+    """Where something was written: a file, or ``--set ...``, or nowhere (``default``)."""
+
+    source: str
+    line: int = 0
+    column: int = 0
+
+    def __str__(self) -> str:
+        return f"{self.source}:{self.line}:{self.column}" if self.line else self.source
+
+    @property
+    def origin(self) -> str:
+        """``recipes/x.yaml:14``, ``--set`` or ``default``."""
+        return f"{self.source}:{self.line}" if self.line else self.source.partition(" ")[0]
+
+
+@dataclass(frozen=True)
+class Node:
+    """A value and its position; ``value`` is a scalar, or a list, tuple or dict of nodes.
+
+    ``key`` is where the key of this value stands, if it has one.
+    """
+
+    value: Any
+    at: Mark
+    key: Mark | None = None
+
+    @property
+    def name_at(self) -> Mark:
+        """Where the key stands, or the value where there is no key."""
+        return self.key or self.at
+
+    def plain(self) -> Any:
+        """The value without positions."""
+        if isinstance(self.value, dict):
+            return {key: child.plain() for key, child in self.value.items()}
+        if isinstance(self.value, (list, tuple)):
+            return type(self.value)(child.plain() for child in self.value)
+        return self.value
+
+    def at_path(self, path: tuple[str | int, ...]) -> Node:
+        """The node inside this one; raises LookupError where there is none."""
+        node = self
+        for step in path:
+            if not isinstance(node.value, (dict, list, tuple)):
+                raise KeyError(step)
+            node = node.value[step]  # type: ignore[index]
+        return node
+
+    def like(self, value: Any) -> Node:
+        """This node with another plain ``value`` of the same shape, positions kept."""
+        inner: Any = value
+        if isinstance(value, dict):
+            inner = {k: self._child(k, v) for k, v in value.items()}
+        elif isinstance(value, (list, tuple)):
+            inner = type(value)(self._child(i, v) for i, v in enumerate(value))
+        return replace(self, value=inner)
+
+    def _child(self, step: Any, value: Any) -> Node:
+        try:
+            return self.at_path((step,)).like(value)
+        except LookupError:
+            return Node(None, self.at).like(value)
+
+
+def join(path: str, step: str | int) -> str:
+    """``stages[0].steps``, as every message writes a path."""
+    if isinstance(step, int):
+        return f"{path}[{step}]"
+    return f"{path}.{step}" if path else step
+
+
+def split(path: str) -> tuple[str, ...]:
+    """The steps of ``stages[0].steps`` or ``stages.0.steps``."""
+    return tuple(re.sub(r"\[(\d+)\]", r".\1", path).split("."))
+
+
+def line(at: Mark, path: str, message: str) -> str:
+    """One problem: where, what, why."""
+    return f"{at} {path}: {message}" if path else f"{at} {message}"
+
+
+def parse(text: str, source: str, at: Mark | None = None) -> Node:
+    """The one document in ``text``.  With ``at``, everything is said to stand there.
+
+    Raises RecipeError with all duplicate and non-text keys, or the one mistake of syntax.
+    """
+    try:
+        loader = _Loader(text)
+        root = loader.get_single_node()
+    except yaml.reader.ReaderError as error:
+        before = text[: error.position]
+        row, column = before.count("\n") + 1, error.position - before.rfind("\n")
+        where = at or Mark(source, row, column)
+        character = f"character #x{int(error.character):04x} is not allowed in YAML"
+        raise RecipeError([line(where, "", character)]) from None
+    except yaml.MarkedYAMLError as error:
+        spot = error.problem_mark or error.context_mark
+        where = at or Mark(source, *((spot.line + 1, spot.column + 1) if spot else (1, 1)))
+        what = error.problem or "cannot be understood"
+        context = f" ({error.context})" if error.context else ""
+        if "another document" in what or "single document" in context:
+            what, context = "a second document starts here; a recipe is one document", ""
+        raise RecipeError([line(where, "", f"not valid YAML: {what}{context}")]) from None
+    except (ValueError, OverflowError) as error:  # "\UFFFFFFFF", which is no character
+        where = at or Mark(source, 1, 1)
+        raise RecipeError([line(where, "", f"not valid YAML: {error}")]) from None
+    except RecursionError:
+        where = at or Mark(source, 1, 1)
+        raise RecipeError([line(where, "", "nested too deeply to be a recipe")]) from None
+    reader = _Positions(source, at)
+    node = reader.read(root, "", 0) if root else Node(None, at or Mark(source, 1, 1))
+    if reader.problems:
+        raise RecipeError(reader.problems)
+    return node
+
+
+class _Positions:
+    """PyYAML's nodes as ours, with every problem on the way."""
+
+    def __init__(self, source: str, at: Mark | None):
+        self.source, self.at = source, at
+        self.problems: list[str] = []
+        self.count = 0
+
+    def mark(self, node: yaml.Node) -> Mark:
+        start = node.start_mark
+        return self.at or Mark(self.source, start.line + 1, start.column + 1)
+
+    def read(self, node: yaml.Node, path: str, depth: int, key: Mark | None = None) -> Node:
+        at = self.mark(node)
+        self.count += 1
+        if depth > MAX_DEPTH or self.count > MAX_NODES:
+            how = "nested too deeply" if depth > MAX_DEPTH else "too many values (anchors?)"
+            raise RecipeError([*self.problems, line(at, path[:60], f"{how} to be a recipe")])
+        if isinstance(node, yaml.SequenceNode) and node.tag == f"{_TAG}seq":
+            items = enumerate(node.value)
+            return Node([self.read(n, join(path, i), depth + 1) for i, n in items], at, key)
+        if isinstance(node, yaml.MappingNode) and node.tag == f"{_TAG}map":
+            return Node(dict(self.entries(node, path, depth)), at, key)
+        return Node(self.scalar(node, path, at), at, key)
+
+    def entries(self, node: yaml.MappingNode, path: str, depth: int) -> Iterator[tuple[str, Node]]:
+        seen: dict[str, Mark] = {}
+        for key_node, value_node in node.value:
+            at = self.mark(key_node)
+            is_scalar = isinstance(key_node, yaml.ScalarNode)
+            key = self.scalar(key_node, path, at) if is_scalar else None
+            if not isinstance(key, str):
+                shown = key_node.value if is_scalar else "a list or mapping"
+                message = f"a key must be a text, not {shown or 'nothing'}; put it in quotes"
+                self.problems.append(line(at, path, message))
+                continue
+            inner = join(path, key)
+            if key in seen:
+                first = f" (first at line {seen[key].line})" if seen[key].line else ""
+                self.problems.append(line(at, inner, f"the key stands here twice{first}"))
+            seen.setdefault(key, at)
+            yield key, self.read(value_node, inner, depth + 1, at)
+
+    def scalar(self, node: yaml.Node, path: str, at: Mark) -> Any:
+        name = node.tag.removeprefix(_TAG)
+        text = node.value
+        if name not in (*_CORE, "str") or not isinstance(text, str):
+            self.problems.append(line(at, path, f"the tag '{node.tag}' has no place in a recipe"))
+            return None
+        try:
+            text.encode()
+            value = _SCALARS[name](text)
+        except (ValueError, KeyError):  # !!int x, or half of a surrogate pair
+            self.problems.append(line(at, path, f"not a valid {name}: {text[:40]!r}"))
+            return None
+        if isinstance(value, int) and abs(value) >= 2**64:
+            self.problems.append(line(at, path, "an integer of more than 64 bits"))
+        return value
+
+
+def _integer(text: str) -> int:
+    if len(text) > 70:
+        raise ValueError("too long")
+    return int(text, {"0o": 8, "0x": 16}.get(text[:2], 10))
+
+
+_SCALARS: dict[str, Any] = {
+    "str": str,
+    "null": lambda text: None,
+    "bool": lambda text: {"true": True, "false": False}[text.lower()],
+    "int": _integer,
+    "float": lambda text: float(re.sub(r"\.(?=[in])", "", text.lower())),
+}
+
+
+def scalar(value: Any) -> str:
+    """A scalar as YAML that reads back as the same value, floats without needless exponents."""
+    if value is None or isinstance(value, bool):
+        return {None: "null", True: "true", False: "false"}[value]
+    if isinstance(value, float):
+        if value == 0 or 1e-5 <= abs(value) < 1e15:
+            return format(Decimal(repr(value)), "f")
+        mantissa, _, exponent = repr(value).partition("e")  # 1e-08: 1.0e-08 for YAML 1.1 readers
+        return f"{mantissa if '.' in mantissa else mantissa + '.0'}e{exponent}"
+    if isinstance(value, str):
+        return value if _is_safe(value) else _quoted(value)
+    return str(value)
+
+
+def _is_safe(text: str) -> bool:
+    """Whether it needs no quotes, in YAML 1.1 either (where ``no`` and ``off`` are booleans)."""
+    plain = re.fullmatch(r"[A-Za-z_/][\w./+-]*(?: [\w./+-]+)*", text, re.ASCII)
+    return bool(plain) and text.lower() not in {
+        *("null", "true", "false", "yes", "no", "on", "off", "y", "n")
+    }
+
+
+def _quoted(text: str) -> str:
+    def character(c: str) -> str:
+        if c in '"\\':
+            return f"\\{c}"
+        code = ord(c)
+        if c.isprintable() and code not in (0xFEFF, 0xFFFE, 0xFFFF):
+            return c
+        return (
+            f"\\x{code:02x}"
+            if code < 256
+            else f"\\u{code:04x}"
+            if code < 65536
+            else f"\\U{code:08x}"
+        )
+
+    return f'"{"".join(map(character, text))}"'
+
+
+def dump(node: Node, indent: str = "") -> Iterator[str]:
+    """Lines of block YAML, each value with its origin as a comment."""
+    if isinstance(node.value, dict):
+        entries = [(f"{indent}{scalar(key)}:", child) for key, child in node.value.items()]
+    else:
+        entries = [(f"{indent}-", child) for child in node.value]
+    for head, child in entries:
+        flow = _flow(child)
+        if flow is not None:
+            yield f"{head} {flow}  # {_comment(child)}"
+        elif head.endswith("-"):
+            first, *rest = dump(child, indent + "  ")
+            yield f"{head} {first.lstrip()}"
+            yield from rest
+        else:
+            yield head
+            yield from dump(child, indent + "  ")
+
+
+def _flow(node: Node) -> str | None:
+    """A scalar, an empty collection, or a list of scalars from one place, on one line."""
+    if not isinstance(node.value, (dict, list, tuple)):
+        return scalar(node.value)
+    if not node.value:
+        return "{}" if isinstance(node.value, dict) else "[]"
+    children = [] if isinstance(node.value, dict) else list(node.value)
+    if children and all(
+        not isinstance(child.value, (dict, list, tuple))
+        and child.at.origin == _comment(children[0])
+        for child in children
+    ):
+        return f"[{', '.join(scalar(child.value) for child in children)}]"
+    return None
+
+
+def _comment(node: Node) -> str:
+    return "".join(c if c.isprintable() else "?" for c in node.at.origin)

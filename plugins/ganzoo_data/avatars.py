@@ -1,0 +1,106 @@
+"""Dataset ``avatars``: cartoon people whose every attribute is known, drawn on the spot."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from itertools import islice
+from typing import Annotated, ClassVar
+
+import numpy as np
+from annotated_types import Ge, Interval
+
+from ganzoo.errors import DataError, nearest, one_of
+from ganzoo_data import cache, render
+from ganzoo_data.cached import CachedDataset
+from ganzoo_data.progress import progress
+from ganzoo_data.styles import LOOKS, STYLES, StyleName
+
+_BLOCK = 50  # images between two steps of the progress bar
+
+
+class Avatars(CachedDataset):
+    """Cartoon avatars in one of nine DiceBear styles, drawn offline and cached.
+
+    Needs ``pip install 'ganzoo[avatars]'``.  The artists' licences are written beside the cache.
+
+    Args:
+        style: Whose drawings; toon-head is frontal and reads best at small sizes.
+        count: How many different avatars.
+        size: Height and width in pixels.
+        seed: Which avatars; a larger count with the same seed begins with the same ones.
+        label: Attributes to give as ``label``, e.g. [hair, skin]; `ganzoo data render` writes
+            them all.
+    """
+
+    fields: ClassVar[Mapping[str, str]] = {"real": "image", "label": "label"}
+
+    def __init__(
+        self,
+        style: StyleName = "toon-head",
+        count: Annotated[int, Ge(1)] = 5000,
+        size: Annotated[int, Interval(ge=8, le=1024)] = 64,
+        seed: Annotated[int, Ge(0)] = 0,
+        label: list[str] | None = None,
+    ):
+        super().__init__()
+        if style not in STYLES:
+            raise DataError(
+                f"avatars: unknown style '{style}'{nearest(style, STYLES)} "
+                f"There is: {one_of(STYLES)}."
+            )
+        self.style = style
+        self.count = count
+        self.size = size
+        self.seed = seed
+        self.label = label
+        if label is not None:
+            self._columns = _columns(style, label)
+            values = LOOKS[style].values(render.definition(style))
+            self.label_values = {name: values[name] for name in label}
+
+    def prepare(self) -> None:
+        """Draw the avatars, or open them where they were drawn before."""
+        if self._cached is None:
+            key = render.key(self.style, self.count, self.size, self.seed)
+            self._cached = cache.get("avatars", key, self.size, self._draw)
+
+    def attributes(self) -> dict[str, list[str]]:
+        """Every attribute of every avatar, by attribute, in the order of the images."""
+        entry = self._entry()
+        assert entry.labels is not None  # ``_draw`` writes them
+        known = entry.index["attributes"]
+        return {
+            name: [values[i] for i in entry.labels[:, column]]
+            for column, (name, values) in enumerate(known.items())
+        }
+
+    def _draw(self, writer: cache.Writer) -> None:
+        look = LOOKS[self.style]
+        values = look.values(render.definition(self.style))
+        images = render.render(self.style, self.count, self.size, self.seed)
+        with progress(f"Drawing {self.style} avatars", self.count) as advance:
+            while block := list(islice(images, _BLOCK)):
+                writer.add(np.stack(block))
+                advance(len(block))
+        chosen = [render.choose(look, values, self.seed, i) for i in range(self.count)]
+        writer.set_labels(
+            np.array([[values[name].index(one[name]) for name in values] for one in chosen])
+        )
+        writer.index["attributes"] = values
+        writer.text("ATTRIBUTION.md", render.attribution(self.style))
+
+
+def _columns(style: str, label: list[str]) -> list[int]:
+    names = LOOKS[style].attributes
+    for name in label:
+        if name not in names:
+            raise DataError(
+                f"avatars: label '{name}' is no attribute of style '{style}'"
+                f"{nearest(name, names)} There is: {one_of(names)}."
+            )
+    if not label or len(set(label)) < len(label):
+        raise DataError(
+            f"avatars: label {label} must name one or more attributes, each once. "
+            f"Style '{style}' has: {one_of(names)}."
+        )
+    return [names.index(name) for name in label]

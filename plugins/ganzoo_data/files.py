@@ -1,0 +1,148 @@
+"""The images below a folder: find them, and know their content without reading all every time."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import tempfile
+import time
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, TypeVar
+
+from ganzoo.errors import DataError
+from ganzoo_data import cache
+from ganzoo_data.decode import SUFFIXES
+from ganzoo_data.progress import progress
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+#: A file that changed so shortly before it was hashed may change again unseen within the same
+#: tick of the file system's clock: it is hashed again next time.
+_SETTLED = 2_000_000_000  # nanoseconds
+
+
+def find(path: Path) -> list[str]:
+    """Every image below ``path``, relative, with forward slashes, sorted; hidden ones left out.
+
+    Raises DataError where there is no such folder, it cannot be read, or it holds no image.
+    """
+    if not path.exists():
+        raise DataError(
+            f"there is no folder '{path}' (from {Path.cwd()}). "
+            f"Check the path: it must be a folder with images, in it or below it."
+        )
+    if not path.is_dir():
+        raise DataError(f"'{path}' is a file. Give the folder that holds the images.")
+    found, others = [], 0
+    for folder, names in _walk(path):
+        for name in names:
+            if name.lower().endswith(SUFFIXES):
+                found.append((folder / name).relative_to(path).as_posix())
+            else:
+                others += 1
+    if not found:
+        said = f"{others} other files" if others else "it is empty"
+        raise DataError(
+            f"no image in '{path}' or below it ({said}). "
+            f"Images are files that end in {' '.join(SUFFIXES)}."
+        )
+    return sorted(found)
+
+
+def _walk(path: Path) -> Iterator[tuple[Path, list[str]]]:
+    seen = set()
+
+    def refuse(error: OSError) -> None:
+        raise DataError(
+            f"folder '{error.filename}' cannot be read: {error.strerror}. Change its permissions."
+        ) from error
+
+    for folder, folders, names in os.walk(path, onerror=refuse, followlinks=True):
+        status = Path(folder).stat()
+        if (status.st_dev, status.st_ino) in seen:  # a link back to where we were
+            folders.clear()
+            continue
+        seen.add((status.st_dev, status.st_ino))
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        yield Path(folder), [name for name in names if not name.startswith(".")]
+
+
+def digests(path: Path, names: list[str]) -> list[str]:
+    """The sha256 of each file's bytes, or ``unreadable: why``.
+
+    Files whose size and time of change are those of last time are not read again.
+    """
+    table = cache.root() / f"files-{hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:16]}"
+    known = _read_table(table)
+    now = time.time_ns()
+    rows: dict[str, list[Any]] = {}
+    fresh = []
+    for name in names:
+        try:
+            status = (path / name).stat()
+        except OSError as error:
+            rows[name] = [0, 0, f"unreadable: {error.strerror}"]
+            continue
+        stamp = [status.st_size, status.st_mtime_ns]
+        row = known.get(name)
+        if row and row[:2] == stamp:
+            rows[name] = row
+        else:
+            rows[name] = [*stamp, ""]
+            fresh.append(name)
+    with progress(f"Reading {path}", len(fresh), "files") as advance:
+        for name, digest in zip(fresh, in_threads(_digest, (path / n for n in fresh)), strict=True):
+            rows[name][2] = digest
+            advance(1)
+    if fresh:
+        settled = {n: row for n, row in rows.items() if 0 < row[1] < now - _SETTLED}
+        _write_table(table, settled)
+    return [rows[name][2] for name in names]
+
+
+def _digest(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        return f"unreadable: {error.strerror}"
+
+
+def in_threads(
+    work: Callable[[Item], Result], items: Iterable[Item], ahead: int = 256
+) -> Iterator[Result]:
+    """``map(work, items)`` in some threads, in order, at most ``ahead`` results before their use.
+
+    Reading, hashing, decoding and resizing all let go of Python's global lock.
+    """
+    with ThreadPoolExecutor(min(8, max(2, os.cpu_count() or 2))) as pool:
+        waiting = []
+        for item in items:
+            waiting.append(pool.submit(work, item))
+            if len(waiting) >= ahead:
+                yield waiting.pop(0).result()
+        for future in waiting:
+            yield future.result()
+
+
+def _read_table(table: Path) -> dict[str, Any]:
+    try:
+        found = json.loads(table.read_text(encoding="utf-8"))
+        return found if isinstance(found, dict) else {}
+    except (OSError, ValueError):
+        return {}  # it only saves time
+
+
+def _write_table(table: Path, rows: dict[str, Any]) -> None:
+    try:
+        table.parent.mkdir(parents=True, exist_ok=True)
+        handle, aside = tempfile.mkstemp(prefix=".files-", dir=table.parent)
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            json.dump(rows, file)
+        Path(aside).replace(table)
+    except OSError:
+        pass  # it only saves time; where the cache cannot be written, the images will say so

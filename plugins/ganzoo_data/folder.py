@@ -1,0 +1,149 @@
+"""Dataset ``folder``: your own images, whatever they are, as squares of one size."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from itertools import islice
+from pathlib import Path
+from typing import Annotated, ClassVar
+
+import numpy as np
+from annotated_types import Ge, Interval
+from numpy.typing import NDArray
+
+from ganzoo.errors import DataError
+from ganzoo_data import cache, files
+from ganzoo_data.cached import CachedDataset
+from ganzoo_data.decode import FILTER, BadImage, decode, square
+from ganzoo_data.progress import progress
+
+#: Raise when the same files would give other pixels.
+VERSION = 1
+_SHOWN = 5  # rejected files named in a message
+_BLOCK = 64  # images written at once
+
+
+class Folder(CachedDataset):
+    """Every image below a folder, its shorter side resized to ``size`` and its centre cut out.
+
+    PNG, JPEG, WebP, BMP, GIF (first frame) and TIFF, upright as EXIF says, transparency on white,
+    gray, palette, CMYK and 16-bit images turned to RGB; Lanczos resize with antialiasing.  Hidden
+    files are skipped.  Damaged files, and those that would grow more than twofold, are left out
+    and named.
+
+    Args:
+        path: The folder; images may lie in folders below it.
+        size: Height and width in pixels.
+        mirror: Also give every image flipped left to right, which doubles the dataset.
+        max_bad: Largest share of the files that may be unusable; above it is an error.
+    """
+
+    fields: ClassVar[Mapping[str, str]] = {"real": "image"}
+
+    def __init__(
+        self,
+        path: Path,
+        size: Annotated[int, Ge(8)] = 64,
+        mirror: bool = False,
+        max_bad: Annotated[float, Interval(ge=0, le=1)] = 0.01,
+    ):
+        super().__init__()
+        self.path = Path(path).expanduser()
+        self.size = size
+        self.mirror = mirror
+        self.max_bad = max_bad
+
+    def prepare(self) -> None:
+        """Read and resize the images, or open them where that was done before.
+
+        Raises DataError where the folder is missing, unreadable or without images, or where more
+        than ``max_bad`` of them cannot be used.
+        """
+        if self._cached is not None:
+            return
+        names = files.find(self.path)
+        digests = files.digests(self.path, names)
+        content = hashlib.sha256()
+        for name, digest in zip(names, digests, strict=True):
+            content.update(f"{name}\0{digest}\n".encode("utf-8", "surrogateescape"))
+        key = {
+            "content": content.hexdigest(),
+            "size": self.size,
+            "resize": FILTER,
+            "version": VERSION,
+        }
+        entry = cache.get(
+            "folder", key, self.size, lambda writer: self._fill(writer, names, digests)
+        )
+        self._refuse_too_many(entry.index["rejected"], len(names))
+        self._cached = entry
+
+    def rejected(self) -> dict[str, str]:
+        """The files that were left out, and why."""
+        return dict(self._entry().index["rejected"])
+
+    def _fill(self, writer: cache.Writer, names: list[str], digests: list[str]) -> None:
+        accepted: list[str] = []
+        rejected: dict[str, str] = {}
+        results = files.in_threads(self._load, zip(names, digests, strict=True))
+        pairs = zip(names, results, strict=True)
+        with progress(f"Resizing {self.path} to {self.size} px", len(names)) as advance:
+            while block := list(islice(pairs, _BLOCK)):
+                good = {n: r for n, r in block if not isinstance(r, str)}
+                rejected |= {n: r for n, r in block if isinstance(r, str)}
+                if good:
+                    writer.add(np.stack(list(good.values())))
+                    accepted += good
+                advance(len(block))
+        if not accepted:
+            self._refuse(rejected, len(names))
+        writer.index |= {"files": accepted, "rejected": rejected}
+
+    def _load(self, item: tuple[str, str]) -> NDArray[np.uint8] | str:
+        """The pixels of a file, or why it has none."""
+        name, digest = item
+        if digest.startswith("unreadable"):
+            return digest
+        try:
+            data = (self.path / name).read_bytes()
+        except OSError as error:
+            raise self._changed(name) from error
+        if hashlib.sha256(data).hexdigest() != digest:
+            raise self._changed(name)
+        try:
+            return square(decode(data).image, self.size)
+        except BadImage as error:
+            return str(error)
+
+    def _changed(self, name: str) -> DataError:
+        return DataError(
+            f"'{self.path / name}' changed while it was being read. "
+            f"Run again when nothing writes to the folder."
+        )
+
+    def _refuse_too_many(self, rejected: dict[str, str], total: int) -> None:
+        if len(rejected) > self.max_bad * total:
+            self._refuse(rejected, total)
+        if rejected:
+            cache.log.warning(
+                "%d of %d images in %s are left out:\n%s",
+                len(rejected),
+                total,
+                self.path,
+                _listed(rejected),
+            )
+
+    def _refuse(self, rejected: dict[str, str], total: int) -> None:
+        raise DataError(
+            f"{len(rejected)} of {total} images in '{self.path}' cannot be used; "
+            f"max_bad permits a share of {self.max_bad:g}:\n{_listed(rejected)}\n"
+            f"Mend or remove them (`ganzoo data check '{self.path}'` names them all), "
+            f"or choose a smaller size or a larger max_bad."
+        )
+
+
+def _listed(rejected: dict[str, str]) -> str:
+    lines = [f"  {name}: {why}" for name, why in islice(rejected.items(), _SHOWN)]
+    more = len(rejected) - _SHOWN
+    return "\n".join(lines + ([f"  and {more} more"] if more > 0 else []))

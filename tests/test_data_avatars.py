@@ -1,0 +1,176 @@
+"""Dataset ``avatars``: what is drawn is what the labels say, everywhere the same."""
+
+import hashlib
+import json
+import pickle
+import re
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import torch
+
+pytest.importorskip("dicebear", reason="the extra 'avatars' is not installed")
+pytest.importorskip("resvg_py", reason="the extra 'avatars' is not installed")
+
+from ganzoo_data import render
+from ganzoo_data.avatars import Avatars
+from ganzoo_data.styles import LOOKS, STYLES
+
+from ganzoo.errors import DataError
+
+
+@pytest.fixture(autouse=True)
+def _cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("GANZOO_CACHE", str(tmp_path / "cache"))
+
+
+def _rgb(color):
+    return np.array([int(color[i : i + 2], 16) for i in (1, 3, 5)])
+
+
+def test_examples_are_images_and_the_labels_that_were_asked_for():
+    dataset = Avatars(count=6, size=16, label=["skin", "hair"])
+    assert len(dataset) == 6
+    example = dataset[2]
+    assert example["real"].shape == (3, 16, 16)
+    assert example["real"].dtype == torch.float32
+    assert -1 <= example["real"].min() < example["real"].max() <= 1
+    assert example["label"].dtype == torch.int64
+    assert list(dataset.label_values) == ["skin", "hair"]
+    for column, (name, values) in enumerate(dataset.label_values.items()):
+        assert values[example["label"][column]] == dataset.attributes()[name][2]
+
+
+def test_a_batch_is_its_examples_in_order_exactly_pixels_over_127_and_a_half():
+    dataset = Avatars(count=5, size=16, label=["hair"])
+    batch = dataset.__getitems__([3, 0, 3])
+    for row, index in enumerate([3, 0, 3]):
+        for word, value in dataset[index].items():
+            assert torch.equal(batch[word][row], value)
+    pixels = torch.from_numpy(np.stack([draw for draw in render.render("toon-head", 5, 16, 0)]))
+    assert torch.equal(dataset.__getitems__(list(range(5)))["real"], pixels / 127.5 - 1)
+    with pytest.raises(IndexError):
+        dataset[5]
+
+
+def test_no_label_unless_asked_for():
+    dataset = Avatars(count=2, size=16)
+    assert set(dataset[0]) == {"real"}
+    assert dataset.label_values is None
+
+
+def test_a_larger_count_begins_with_the_same_avatars_and_a_seed_changes_them():
+    few, more = Avatars(count=3, size=16), Avatars(count=5, size=16)
+    other = Avatars(count=3, size=16, seed=1)
+    index = [0, 1, 2]
+    assert torch.equal(few.__getitems__(index)["real"], more.__getitems__(index)["real"])
+    assert not torch.equal(few.__getitems__(index)["real"], other.__getitems__(index)["real"])
+    assert len({few.fingerprint(), more.fingerprint(), other.fingerprint()}) == 3
+
+
+def test_fingerprint_is_the_content():
+    plain = Avatars(count=3, size=16)
+    assert plain.fingerprint() == Avatars(count=3, size=16).fingerprint()
+    assert plain.fingerprint() != Avatars(count=3, size=16, label=["hair"]).fingerprint()
+
+
+def test_other_processes_draw_the_same_bytes_in_the_same_order(monkeypatch):
+    monkeypatch.setattr(render, "_ALONE", 0)
+    monkeypatch.setattr(render, "_cores", lambda: 3)
+    apart = np.stack(list(render.render("micah", 7, 16, 5)))
+    draw = render.Renderer("micah", 16, 5)
+    assert np.array_equal(apart, np.stack([draw(i) for i in range(7)]))
+
+
+def test_attributes_are_the_same_in_another_process():
+    code = (
+        "import json; from ganzoo_data import render; from ganzoo_data.styles import LOOKS;"
+        "v = LOOKS['lorelei'].values(render.definition('lorelei'));"
+        "print(json.dumps([render.choose(LOOKS['lorelei'], v, 3, i) for i in range(20)]))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True)
+    values = LOOKS["lorelei"].values(render.definition("lorelei"))
+    here = [render.choose(LOOKS["lorelei"], values, 3, i) for i in range(20)]
+    assert json.loads(done.stdout) == here
+
+
+def test_a_dead_renderer_is_an_error_and_nothing_is_kept(tmp_path, monkeypatch):
+    monkeypatch.setattr(render, "_ALONE", 0)
+    monkeypatch.setattr(render, "_cores", lambda: 2)
+    monkeypatch.setattr(sys, "executable", "/bin/false")
+    with pytest.raises(DataError, match="ended early"):
+        Avatars(count=4, size=16).prepare()
+    assert not [p for p in (tmp_path / "cache").iterdir() if p.is_dir()]
+
+
+@pytest.mark.parametrize("style", STYLES)
+def test_the_colours_of_every_style_are_those_that_its_attributes_name(style):
+    """Hair, skin and background of the named colour cover a visible part of the picture."""
+    look = LOOKS[style]
+    draw = render.Renderer(style, 48, seed=2)
+    missing = {"hair": 0, "skin": 0, "background": 0}
+    for index in range(16):
+        chosen = render.choose(look, draw.values, 2, index)
+        pixels = draw(index).transpose(1, 2, 0).astype(int)
+        for name in missing:
+            away = np.abs(pixels - _rgb(look.colors[name][chosen[name]])).max(axis=2)
+            missing[name] += (away <= 24).mean() < 0.02
+    assert missing["background"] == 0
+    assert missing["skin"] <= 1  # hidden by a large mouth or fringe
+    assert missing["hair"] <= 3  # some heads are shaved
+
+
+@pytest.mark.parametrize("style", STYLES)
+def test_every_part_of_every_style_is_in_its_definition_and_avatars_differ(style):
+    definition = render.definition(style)
+    for name, values in LOOKS[style].values(definition).items():
+        part = LOOKS[style].parts.get(name)
+        if part is not None:
+            assert set(values) - {"none"} <= set(
+                definition["components"][part.component]["variants"]
+            )
+    for component in LOOKS[style].hidden:
+        assert component in definition["components"] or component in str(definition)
+    images = list(render.render(style, 12, 24, 0))
+    assert len({hashlib.sha256(image.tobytes()).digest() for image in images}) == 12
+
+
+def test_attribution_stands_beside_the_cache(tmp_path):
+    Avatars(style="lorelei", count=1, size=16).prepare()
+    (path,) = (tmp_path / "cache").glob("avatars-*/ATTRIBUTION.md")
+    text = path.read_text()
+    for fact in ("Lisa Wischofsky", "CC0 1.0", "creativecommons.org", "Lorelei", "recoloured"):
+        assert fact in text
+
+
+def test_prepared_datasets_pickle_small_and_read_the_same():
+    dataset = Avatars(count=3, size=32, label=["hair"])
+    dataset.prepare()
+    blob = pickle.dumps(dataset)
+    assert len(blob) < 3 * 3 * 32 * 32
+    again = pickle.loads(blob)
+    assert torch.equal(again[1]["real"], dataset[1]["real"])
+    assert torch.equal(again[1]["label"], dataset[1]["label"])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ({"label": ["hairs"]}, ["'hairs'", "did you mean 'hair'?", "background", "toon-head"]),
+        ({"label": []}, ["one or more"]),
+        ({"label": ["hair", "hair"]}, ["each once"]),
+        ({"style": "toonhead"}, ["did you mean 'toon-head'?", "lorelei"]),
+    ],
+)
+def test_wrong_arguments_say_what_there_is(arguments, words):
+    with pytest.raises(DataError) as error:
+        Avatars(**arguments)
+    assert all(word in str(error.value) for word in words)
+
+
+def test_missing_packages_name_the_extra(monkeypatch):
+    monkeypatch.setitem(sys.modules, "resvg_py", None)
+    with pytest.raises(DataError, match=re.escape("pip install 'ganzoo[avatars]'")):
+        Avatars(count=1).prepare()

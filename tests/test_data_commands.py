@@ -1,0 +1,109 @@
+"""``ganzoo data render`` and ``ganzoo data check``."""
+
+import csv
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import typer
+from ganzoo_data import register_commands
+from PIL import Image
+from typer.testing import CliRunner
+
+from ganzoo.errors import DataError
+
+
+@pytest.fixture(autouse=True)
+def _cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("GANZOO_CACHE", str(tmp_path / "cache"))
+
+
+@pytest.fixture
+def run():
+    cli = typer.Typer()
+    register_commands(cli)
+
+    def call(*arguments):
+        result = CliRunner().invoke(cli, ["data", *map(str, arguments)])
+        if isinstance(result.exception, DataError):
+            raise result.exception
+        assert result.exception is None, result.output
+        return result.stdout
+
+    return call
+
+
+def _noise(seed, side=40):
+    pixels = np.random.default_rng(seed).integers(0, 256, (side, side, 3), dtype=np.uint8)
+    return Image.fromarray(pixels)
+
+
+def test_registering_imports_nothing_heavy():
+    code = (
+        "import sys, typer, ganzoo_data; ganzoo_data.register_commands(typer.Typer());"
+        "print([m for m in ('torch', 'numpy', 'PIL', 'dicebear') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, text=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_render_writes_images_attributes_attribution_and_a_sheet(run, tmp_path):
+    pytest.importorskip("dicebear")
+    out = tmp_path / "new" / "out"
+    said = run("render", "--style", "micah", "--count", 5, "--size", 24, "--seed", 3, "--out", out)
+    assert "5 micah avatars" in said
+    assert Image.open(out / "00004.png").size == (24, 24)
+    rows = list(csv.DictReader((out / "attributes.csv").open()))
+    known = json.loads((out / "attributes.json").read_text())
+    assert [row.pop("file") for row in rows] == list(known) == [f"{i:05}.png" for i in range(5)]
+    assert rows == list(known.values())
+    assert {"hair", "skin", "background", "hairstyle", "eyes", "mouth"} <= set(rows[0])
+    assert "Micah Lanier" in (out / "ATTRIBUTION.md").read_text()
+    assert Image.open(out / "sheet.png").size == (48, 72)
+    from ganzoo_data.avatars import Avatars
+
+    same = Avatars(style="micah", count=5, size=24, seed=3)
+    pixels = (same[4]["real"].permute(1, 2, 0) + 1).mul(127.5).round().numpy()
+    assert np.array_equal(pixels, np.asarray(Image.open(out / "00004.png")))
+    with pytest.raises(DataError, match="not empty"):
+        run("render", "--out", out)
+    with pytest.raises(DataError, match="a file of that name"):
+        run("render", "--out", out / "sheet.png")
+    with pytest.raises(DataError, match="did you mean 'micah'"):
+        run("render", "--style", "mica", "--out", tmp_path / "x")
+    assert not (tmp_path / "x").exists()
+
+
+def test_check_counts_everything(run, tmp_path):
+    folder = tmp_path / "images"
+    folder.mkdir()
+    _noise(0).save(folder / "a.png")
+    _noise(0).save(folder / "copy.bmp")
+    _noise(0).resize((80, 80), Image.Resampling.NEAREST).save(folder / "larger.png")
+    _noise(1, side=60).convert("L").save(folder / "gray.jpg")
+    (folder / "broken.png").write_bytes(b"rubbish")
+    sheet = tmp_path / "sheet.png"
+    report = json.loads(run("check", folder, "--size", 32, "--sheet", sheet, "--json"))
+    assert report["files"] == 5
+    assert report["usable"] == 4
+    assert report["width"] == {"min": 40, "median": 50, "max": 80}
+    assert report["formats"] == {"PNG": 2, "BMP": 1, "JPEG": 1}
+    assert report["modes"] == {"RGB": 3, "L": 1}
+    assert report["gray_share"] == 0.25
+    assert report["exact_duplicates"] == 1
+    assert report["near_duplicates"] == 1
+    assert set(report["rejected"]) == {"broken.png"}
+    assert any("Few usable images: 4" in warning for warning in report["warnings"])
+    assert Image.open(sheet).size == (64, 64)
+    text = run("check", folder)
+    assert "broken.png" in text
+    assert "5, of which 4 usable" in text
+
+
+def test_check_of_what_is_no_folder_of_images_says_so(run, tmp_path):
+    with pytest.raises(DataError, match="no folder"):
+        run("check", tmp_path / "absent")
+    with pytest.raises(DataError, match="end the name in .png"):
+        run("check", tmp_path, "--sheet", "sheet.txt")
