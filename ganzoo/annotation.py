@@ -215,6 +215,10 @@ class Choice(Type):
         words = [one if isinstance(one, str) else written(one) for one in self.values]
         return words[0] if len(words) == 1 else f"one of {', '.join(words)}"
 
+    def plural(self) -> str:
+        """``items, each one of 32, 64, 128``."""
+        return f"items, each {self.describe()}"
+
     def json_schema(self) -> dict[str, Any]:
         """An enum."""
         if self.values == (True, False):
@@ -256,6 +260,10 @@ class Sequence(Type):
         if self.places and len(set(self.places)) == 1:
             return f"list of {len(self.places)} {self.places[0].plural()}"
         return f"list of [{', '.join(place.describe() for place in self.places)}]"
+
+    def plural(self) -> str:
+        """``lists of numbers``."""
+        return self.describe().replace("list", "lists", 1)
 
     def json_schema(self) -> dict[str, Any]:
         """An array."""

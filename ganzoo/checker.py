@@ -175,7 +175,7 @@ class Checker:
         names = list(allowed)
         for key, child in given.items():
             if key not in names:
-                near = nearest(key, names) or "."
+                near = nearest(key, names)
                 what = f"unknown key{near} Allowed: {one_of(names)}."
                 self.problems.add(child.name_at, join(path, key), what)
 
@@ -270,7 +270,7 @@ class Checker:
             self.problems.add(node.name_at, path, f"missing 'use': which optimizer? {there_is}")
         else:
             name = use.plain()
-            near = (nearest(name, OPTIMIZERS) if isinstance(name, str) else "") or "."
+            near = nearest(str(name), OPTIMIZERS)
             what = f"unknown optimizer {written(name)}{near} {there_is}"
             self.problems.add(use.at, join(path, "use"), what)
 

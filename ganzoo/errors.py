@@ -47,9 +47,9 @@ class TrainingStopped(GanzooError):
 
 
 def nearest(word: str, allowed: Iterable[str]) -> str:
-    """``", did you mean 'x'?"`` for the closest allowed word, or an empty string."""
+    """The end of a sentence: ``, did you mean 'x'?`` for the closest word, else a full stop."""
     close = difflib.get_close_matches(str(word), list(allowed), n=1, cutoff=0.6)
-    return f", did you mean '{close[0]}'?" if close else ""
+    return f", did you mean '{close[0]}'?" if close else "."
 
 
 def one_of(allowed: Iterable[str]) -> str:

@@ -14,6 +14,8 @@ Row = Mapping[str, Any]
 
 #: rows that must agree before a rule speaks
 PATIENCE = 5
+#: steps at the start that prove nothing: every generator begins by drawing one picture
+WARM_UP = 300
 #: share of (real, fake) pairs that D orders rightly
 D_WON_RANKING = 0.995
 #: mean distance between fakes over that between reals
@@ -105,7 +107,7 @@ def find(rows: Sequence[Row]) -> list[Finding]:
 
 def _lasting(rows: Sequence[Row], metric: str, rule: Any, subject: str = "") -> Iterator[Finding]:
     name, _, bad, threshold, remedy = rule
-    seen = [row for row in rows if metric in row]
+    seen = [row for row in rows if metric in row and row["step"] > WARM_UP]
     since = len(seen)
     while since and bad(seen[since - 1][metric]):
         since -= 1

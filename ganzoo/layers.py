@@ -47,7 +47,7 @@ def find(name: str, registry: Registry, beside: Path | None = None) -> Path:
     is_path = "/" in name or name.endswith((".yaml", ".yml"))
     what = f"there is no file {written(name)}" if is_path else f"unknown recipe {written(name)}"
     stem = name.rpartition("/")[2].removesuffix(".yaml")
-    near = nearest(stem, shipped) or "."
+    near = nearest(stem, shipped)
     raise RecipeError([f"{what}{near} Give the path of a YAML file, or one of: {one_of(shipped)}."])
 
 

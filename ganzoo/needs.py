@@ -180,7 +180,7 @@ class _Needs:
         for key, child in inputs.items():
             own = dict.fromkeys([*parameters, *images])
             if key not in own:
-                near = nearest(key, own) or "."
+                near = nearest(key, own)
                 what = f"{name} does not read '{key}'{near} It reads: {one_of(own)}."
                 self.problems.add(child.name_at, join(join(path, "inputs"), key), what)
         if not check_words or self.reads is None:

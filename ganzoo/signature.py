@@ -87,7 +87,8 @@ def read_signature(target: str | type) -> Signature:
             )
         lineage = list(_lineage(*found, seen=set()))
     else:
-        lineage = [_of_class(base) for base in target.__mro__ if not _is_opaque(base.__module__)]
+        bases = [base for base in target.__mro__[1:] if not _is_opaque(base.__module__)]
+        lineage = [_of_class(base) for base in (target, *bases)]
     return _signature(lineage)
 
 

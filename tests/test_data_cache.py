@@ -8,9 +8,9 @@ import signal
 import numpy as np
 import pytest
 from filelock import FileLock
-from ganzoo_data import cache
 
 from ganzoo.errors import DataError
+from ganzoo_data import cache
 
 KEY = {"what": "test"}
 SPAWN = multiprocessing.get_context("spawn")

@@ -8,11 +8,11 @@ import sys
 import numpy as np
 import pytest
 import typer
-from ganzoo_data import register_commands
 from PIL import Image
 from typer.testing import CliRunner
 
 from ganzoo.errors import DataError
+from ganzoo_data import progress, register_commands
 
 
 @pytest.fixture(autouse=True)
@@ -35,9 +35,20 @@ def run():
     return call
 
 
-def _noise(seed, side=40):
-    pixels = np.random.default_rng(seed).integers(0, 256, (side, side, 3), dtype=np.uint8)
-    return Image.fromarray(pixels)
+def _blots(seed, side=40):
+    pixels = np.random.default_rng(seed).integers(0, 256, (6, 6, 3), dtype=np.uint8)
+    return Image.fromarray(pixels).resize((side, side), Image.Resampling.BICUBIC)
+
+
+def test_without_a_terminal_progress_is_a_line_now_and_then(capsys, monkeypatch):
+    monkeypatch.setattr(progress, "LINE_EVERY", 0)
+    with progress.progress("Counting", 4, "sheep") as advance:
+        advance(3)
+    assert "Counting: 3 of 4 sheep" in capsys.readouterr().err
+    monkeypatch.undo()
+    with progress.progress("Counting", 4, "sheep") as advance:
+        advance(4)
+    assert capsys.readouterr().err == ""
 
 
 def test_registering_imports_nothing_heavy():
@@ -79,10 +90,10 @@ def test_render_writes_images_attributes_attribution_and_a_sheet(run, tmp_path):
 def test_check_counts_everything(run, tmp_path):
     folder = tmp_path / "images"
     folder.mkdir()
-    _noise(0).save(folder / "a.png")
-    _noise(0).save(folder / "copy.bmp")
-    _noise(0).resize((80, 80), Image.Resampling.NEAREST).save(folder / "larger.png")
-    _noise(1, side=60).convert("L").save(folder / "gray.jpg")
+    _blots(0).save(folder / "a.png")
+    _blots(0).save(folder / "copy.bmp")
+    _blots(0, side=80).save(folder / "larger.png")
+    _blots(1, side=60).convert("L").save(folder / "gray.jpg")
     (folder / "broken.png").write_bytes(b"rubbish")
     sheet = tmp_path / "sheet.png"
     report = json.loads(run("check", folder, "--size", 32, "--sheet", sheet, "--json"))
@@ -105,5 +116,5 @@ def test_check_counts_everything(run, tmp_path):
 def test_check_of_what_is_no_folder_of_images_says_so(run, tmp_path):
     with pytest.raises(DataError, match="no folder"):
         run("check", tmp_path / "absent")
-    with pytest.raises(DataError, match="end the name in .png"):
+    with pytest.raises(DataError, match=r"end the name in \.png"):
         run("check", tmp_path, "--sheet", "sheet.txt")

@@ -1,11 +1,11 @@
 """DCGAN's two variants against their published tables, and labels."""
 
-import ganzoo_dcgan
 import pytest
 import torch
 from torch import nn
 from torch.nn.functional import softplus
 
+import ganzoo_dcgan
 from ganzoo.errors import RecipeError
 from ganzoo.plugins import Plugins
 from ganzoo.registry import Origin

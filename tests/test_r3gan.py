@@ -1,11 +1,11 @@
 """The light R3GAN: its start, its shapes, its labels, and the objective it is made for."""
 
-import ganzoo_r3gan
 import pytest
 import torch
 from torch import nn
 from torch.nn.functional import softplus
 
+import ganzoo_r3gan
 from ganzoo.errors import RecipeError
 from ganzoo.plugins import Plugins
 from ganzoo.registry import Origin
@@ -44,11 +44,11 @@ def residual_layers(network):
 
 
 @pytest.mark.parametrize("label", [None, LABEL])
-@pytest.mark.parametrize("patch", [1, 2])
+@pytest.mark.parametrize("stride", [1, 2])
 @pytest.mark.parametrize("size", [32, 64, 128])
-def test_every_size_makes_and_judges_images(size, patch, label):
-    g = build("generator", size=size, width=2, patch=patch, label=label)
-    d = build("discriminator", size=size, width=2, patch=patch, label=label)
+def test_every_size_makes_and_judges_images(size, stride, label):
+    g = build("generator", size=size, width=2, stride=stride, label=label)
+    d = build("discriminator", size=size, width=2, stride=stride, label=label)
     words = {"label": LABELS} if label else {}
     image = g(latents(g), **words)
     assert g.size == size
@@ -78,14 +78,6 @@ def test_blocks_start_as_the_identity_with_fix_up_scales_and_nothing_is_normalis
     assert not list(network.buffers())
 
 
-def test_the_first_images_have_no_checkerboard():
-    g = build("generator", size=32, width=8)
-    image = g(latents(g))
-    squares = image.unfold(2, 2, 2).unfold(3, 2, 2)
-    assert (squares == squares[..., :1, :1]).all()
-    assert image.std() > 0.1
-
-
 @pytest.mark.parametrize("kind", ["generator", "discriminator"])
 def test_samples_of_a_batch_do_not_meet_in_training_either(kind):
     network = awake(build(kind, size=32, width=8))
@@ -107,11 +99,11 @@ def test_gradients_reach_every_parameter():
 def test_second_order_gradients_for_r1_agree_with_finite_differences():
     d = awake(build("discriminator", size=32, width=2)).double()
     image = torch.rand(2, 3, 32, 32, dtype=torch.float64) * 2 - 1
-    weight = d.stages[1].weight
+    weight = d.stages[0].weight
 
     def r1(weight):
         leaf = image.clone().requires_grad_()
-        logits = torch.func.functional_call(d, {"stages.1.weight": weight}, (leaf,))
+        logits = torch.func.functional_call(d, {"stages.0.weight": weight}, (leaf,))
         (gradient,) = torch.autograd.grad(logits.sum(), leaf, create_graph=True)
         return gradient.square().sum()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import closing
 from itertools import islice
 from typing import Annotated, ClassVar
 
@@ -77,8 +78,10 @@ class Avatars(CachedDataset):
     def _draw(self, writer: cache.Writer) -> None:
         look = LOOKS[self.style]
         values = look.values(render.definition(self.style))
-        images = render.render(self.style, self.count, self.size, self.seed)
-        with progress(f"Drawing {self.style} avatars", self.count) as advance:
+        with (
+            closing(render.render(self.style, self.count, self.size, self.seed)) as images,
+            progress(f"Drawing {self.style} avatars", self.count) as advance,
+        ):
             while block := list(islice(images, _BLOCK)):
                 writer.add(np.stack(block))
                 advance(len(block))

@@ -185,7 +185,7 @@ def _open_if_good(place: Path, key: Mapping[str, Any], say: bool = False) -> Cac
         return None
     try:
         return _open(place, key)
-    except (_Spoilt, OSError, ValueError, KeyError, TypeError) as error:
+    except (_Spoilt, OSError, EOFError, ValueError, KeyError, TypeError) as error:
         if say:  # said once, by the process that is going to build it again
             log.warning("The cached images at %s are damaged (%s); making them anew.", place, error)
         return None

@@ -36,6 +36,7 @@ def render(
     """Draw avatars as PNG files, with their attributes, their attribution and a contact sheet."""
     import csv
     import json
+    from contextlib import closing
 
     import numpy as np
     from PIL import Image
@@ -56,8 +57,11 @@ def render(
     values = look.values(definition)
     names = [f"{index:05}.png" for index in range(count)]
     shown: list[Image.Image] = []
-    with progress(f"Drawing {style} avatars", count) as advance:
-        for name, pixels in zip(names, draw.render(style, count, size, seed), strict=True):
+    with (
+        closing(draw.render(style, count, size, seed)) as drawings,
+        progress(f"Drawing {style} avatars", count) as advance,
+    ):
+        for name, pixels in zip(names, drawings, strict=True):
             image = Image.fromarray(np.ascontiguousarray(pixels.transpose(1, 2, 0)))
             image.save(out / name)
             if len(shown) < _SHEET:

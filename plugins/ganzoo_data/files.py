@@ -20,6 +20,8 @@ from ganzoo_data.progress import progress
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
+#: How the digest of a file that cannot be read begins.
+UNREADABLE = "unreadable"
 #: A file that changed so shortly before it was hashed may change again unseen within the same
 #: tick of the file system's clock: it is hashed again next time.
 _SETTLED = 2_000_000_000  # nanoseconds
@@ -30,7 +32,11 @@ def find(path: Path) -> list[str]:
 
     Raises DataError where there is no such folder, it cannot be read, or it holds no image.
     """
-    if not path.exists():
+    try:
+        there = path.exists()
+    except OSError as error:
+        raise DataError(f"'{path}' cannot be read: {error.strerror}. Mend the path.") from error
+    if not there:
         raise DataError(
             f"there is no folder '{path}' (from {Path.cwd()}). "
             f"Check the path: it must be a folder with images, in it or below it."
@@ -74,7 +80,7 @@ def _walk(path: Path) -> Iterator[tuple[Path, list[str]]]:
 def digests(path: Path, names: list[str]) -> list[str]:
     """The sha256 of each file's bytes, or ``unreadable: why``.
 
-    Files whose size and time of change are those of last time are not read again.
+    Files whose size and times of change are those of last time are not read again.
     """
     table = cache.root() / f"files-{hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:16]}"
     known = _read_table(table)
@@ -85,23 +91,27 @@ def digests(path: Path, names: list[str]) -> list[str]:
         try:
             status = (path / name).stat()
         except OSError as error:
-            rows[name] = [0, 0, f"unreadable: {error.strerror}"]
+            rows[name] = [[], f"{UNREADABLE}: {error.strerror}"]
             continue
-        stamp = [status.st_size, status.st_mtime_ns]
+        stamp = [status.st_size, status.st_mtime_ns, status.st_ctime_ns]
         row = known.get(name)
-        if row and row[:2] == stamp:
+        if row and row[0] == stamp:
             rows[name] = row
         else:
-            rows[name] = [*stamp, ""]
+            rows[name] = [stamp, ""]
             fresh.append(name)
     with progress(f"Reading {path}", len(fresh), "files") as advance:
         for name, digest in zip(fresh, in_threads(_digest, (path / n for n in fresh)), strict=True):
-            rows[name][2] = digest
+            rows[name][1] = digest
             advance(1)
     if fresh:
-        settled = {n: row for n, row in rows.items() if 0 < row[1] < now - _SETTLED}
-        _write_table(table, settled)
-    return [rows[name][2] for name in names]
+        _write_table(table, {name: row for name, row in rows.items() if _settled(row, now)})
+    return [rows[name][1] for name in names]
+
+
+def _settled(row: list[Any], now: int) -> bool:
+    stamp, digest = row
+    return not digest.startswith(UNREADABLE) and stamp[1] < now - _SETTLED
 
 
 def _digest(path: Path) -> str:
@@ -109,7 +119,7 @@ def _digest(path: Path) -> str:
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
-        return f"unreadable: {error.strerror}"
+        return f"{UNREADABLE}: {error.strerror}"
 
 
 def in_threads(

@@ -103,7 +103,7 @@ class Folder(CachedDataset):
     def _load(self, item: tuple[str, str]) -> NDArray[np.uint8] | str:
         """The pixels of a file, or why it has none."""
         name, digest = item
-        if digest.startswith("unreadable"):
+        if digest.startswith(files.UNREADABLE):
             return digest
         try:
             data = (self.path / name).read_bytes()

@@ -17,10 +17,10 @@ import os
 import random
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Mapping
 from importlib import import_module, resources
 from importlib.metadata import version
-from typing import IO, Any
+from typing import IO, Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,6 +33,7 @@ from ganzoo_data.styles import LOOKS, Look
 OVERSAMPLE = 2
 #: Raise when the same tables would give other pixels.
 VERSION = 1
+Drawings: TypeAlias = Generator[NDArray[np.uint8], None, None]
 _ALONE = 64  # so few images are drawn sooner than another process starts
 
 
@@ -126,8 +127,8 @@ class Renderer:
         return np.asarray(small).transpose(2, 0, 1)
 
 
-def render(style: str, count: int, size: int, seed: int) -> Iterator[NDArray[np.uint8]]:
-    """Avatars 0 to ``count`` - 1 in order, each (3, size, size)."""
+def render(style: str, count: int, size: int, seed: int) -> Drawings:
+    """Avatars 0 to ``count`` - 1 in order, each (3, size, size); close it to stop early."""
     workers = min(_cores(), 8)
     if count <= _ALONE or workers == 1:
         yield from map(Renderer(style, size, seed), range(count))
@@ -135,15 +136,16 @@ def render(style: str, count: int, size: int, seed: int) -> Iterator[NDArray[np.
         yield from _render_in_processes(style, count, size, seed, workers)
 
 
-def _render_in_processes(
-    style: str, count: int, size: int, seed: int, workers: int
-) -> Iterator[NDArray[np.uint8]]:
-    command = [sys.executable, "-m", "ganzoo_data.render"]
+def _render_in_processes(style: str, count: int, size: int, seed: int, workers: int) -> Drawings:
+    command = [sys.executable, "-P", "-m", "ganzoo_data.render"]  # -P: not from this folder
     jobs = [[style, size, seed, first, count, workers] for first in range(workers)]
-    running = [
-        subprocess.Popen([*command, json.dumps(job)], stdout=subprocess.PIPE) for job in jobs
-    ]
+    running: list[subprocess.Popen[bytes]] = []
     try:
+        for job in jobs:  # in sessions of their own: Ctrl-C is for us to handle
+            arguments = [*command, json.dumps(job)]
+            running.append(
+                subprocess.Popen(arguments, stdout=subprocess.PIPE, start_new_session=True)
+            )
         for index in range(count):
             process = running[index % workers]
             assert process.stdout is not None  # it is a pipe

@@ -20,6 +20,8 @@ from ganzoo_data.progress import progress
 
 #: An image counts as gray where no pixel's channels differ by more (JPEG blurs a little).
 GRAY_TOLERANCE = 8
+#: Images look alike where their 64-bit hashes differ in no more bits.
+NEAR_BITS = 3
 
 
 @dataclass(frozen=True)
@@ -56,7 +58,7 @@ class Survey:
             "modes": dict(Counter(one.mode for one in self.seen).most_common()),
             "gray_share": sum(one.gray for one in self.seen) / max(1, len(self.seen)),
             "exact_duplicates": len(self.seen) - len(distinct),
-            "near_duplicates": len(distinct) - len({one.look for one in distinct.values()}),
+            "near_duplicates": _lookalikes([one.look for one in distinct.values()]),
             "rejected": self.rejected,
         }
 
@@ -120,6 +122,17 @@ def _look(path: Path, size: int) -> tuple[Seen, NDArray[np.uint8]] | str:
         ),
         tile,
     )
+
+
+def _lookalikes(looks: list[int]) -> int:
+    """How many hashes are within ``NEAR_BITS`` of an earlier one."""
+    hashes = np.array(looks, dtype=np.uint64)
+    found = 0
+    for start in range(0, len(hashes), 512):
+        block = hashes[start : start + 512, None]
+        near = np.bitwise_count(block ^ hashes[: start + 512]) <= NEAR_BITS
+        found += int(np.tril(near, start - 1).any(axis=1).sum())
+    return found
 
 
 def _spread(values: Iterable[int]) -> dict[str, float] | None:

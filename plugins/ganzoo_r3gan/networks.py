@@ -10,7 +10,8 @@ Where it departs from the paper, to be affordable on a CPU:
 - ``expansion`` is 1 and 3x3 layers are not grouped (the paper: 2, and groups of 16 channels,
   over which a CPU takes longer although they are less arithmetic);
 - one block per resolution (the paper: 2), and far fewer channels (the paper: 768 at most);
-- ``patch`` 2: the finest stage works at half the size, on 2x2 pixels as channels (the paper: 1);
+- ``stride`` 2: the blocks stop at half the size, and one layer each leads to and from the pixels
+  (the paper: 1, that is blocks at the full size and 1x1 layers to and from RGB);
 - downsampling is a plain 2x2 mean, and G ends in a tanh, to keep ganzoo's promise of [-1, 1].
 
 The first three are arguments, so the paper's blocks can be had.
@@ -51,7 +52,8 @@ class R3GANGenerator(Generator):
         latent: length of the latent.
         expansion: channels inside a block, as a multiple of those outside.
         group: channels in each group of the 3x3 layers; ungrouped when left out.
-        patch: side of the squares of pixels that the finest stage handles as channels.
+        stride: 1 for blocks at the full size, 2 to stop at half of it: the last step is then a
+            bilinear upsampling and a 3x3 layer.
         label: attribute -> its values; the dataset's when left out, none for unconditional.
     """
 
@@ -63,11 +65,11 @@ class R3GANGenerator(Generator):
         latent: Annotated[int, Ge(1)] = 64,
         expansion: Annotated[int, Ge(1)] = 1,
         group: Annotated[int, Ge(1)] | None = None,
-        patch: Literal[1, 2] = 2,
+        stride: Literal[1, 2] = 2,
         label: dict[str, list[str]] | None = None,
     ):
         super().__init__()
-        channels = _channels(size, width, expansion, group, patch, "generator")[::-1]
+        channels = _channels(size, width, expansion, group, stride, "generator")[::-1]
         self.size = size
         self.latent = latent
         self.label = label
@@ -80,10 +82,12 @@ class R3GANGenerator(Generator):
         stages: list[nn.Module] = [_blocks(channels[0], blocks, expansion, group, depth)]
         for before, after in pairwise(channels):
             stages += [Up(before, after), _blocks(after, blocks, expansion, group, depth)]
-        self.stages = nn.Sequential(*stages)
-        pixels = scaled(nn.Conv2d(channels[-1], 3 * patch**2, 1, bias=False))
-        _start_flat(pixels, patch)
-        self.image = nn.Sequential(pixels, nn.PixelShuffle(patch), nn.Tanh())
+        last = channels[-1]
+        if stride == 2:
+            last = max(last // 2, 3)
+            stages += [Up(channels[-1], last)]
+        pixels = scaled(nn.Conv2d(last, 3, 2 * stride - 1, 1, stride - 1, bias=False))
+        self.stages = nn.Sequential(*stages, pixels, nn.Tanh())
 
     def sample_latent(self, n: int, rng: torch.Generator) -> Tensor:
         """Draw (n, latent) from a standard normal."""
@@ -97,7 +101,7 @@ class R3GANGenerator(Generator):
         vectors = embed(self.embedding, label)
         if vectors is not None:
             latent = torch.cat([latent, vectors.flatten(1)], dim=1)
-        return self.image(self.stages(self.basis * self.scale(latent)[:, :, None, None]))
+        return self.stages(self.basis * self.scale(latent)[:, :, None, None])
 
 
 class R3GANDiscriminator(Discriminator):
@@ -112,7 +116,7 @@ class R3GANDiscriminator(Discriminator):
         blocks: residual blocks at each resolution.
         expansion: channels inside a block, as a multiple of those outside.
         group: channels in each group of the 3x3 layers; ungrouped when left out.
-        patch: side of the squares of pixels that the finest stage handles as channels.
+        stride: 1 for blocks at the full size, 2 to start at half of it, with a strided 4x4 layer.
         label: attribute -> its values; the dataset's when left out, none for unconditional.
     """
 
@@ -123,16 +127,15 @@ class R3GANDiscriminator(Discriminator):
         blocks: Annotated[int, Ge(1)] = 1,
         expansion: Annotated[int, Ge(1)] = 1,
         group: Annotated[int, Ge(1)] | None = None,
-        patch: Literal[1, 2] = 2,
+        stride: Literal[1, 2] = 2,
         label: dict[str, list[str]] | None = None,
     ):
         super().__init__()
-        channels = _channels(size, width, expansion, group, patch, "discriminator")
+        channels = _channels(size, width, expansion, group, stride, "discriminator")
         last = channels[-1]
         depth = blocks * len(channels)
         stages: list[nn.Module] = [
-            nn.PixelUnshuffle(patch),
-            scaled(nn.Conv2d(3 * patch**2, channels[0], 1, bias=False)),
+            scaled(nn.Conv2d(3, channels[0], stride**2, stride, stride - 1, bias=False)),
             _blocks(channels[0], blocks, expansion, group, depth),
         ]
         for before, after in pairwise(channels):
@@ -208,12 +211,6 @@ def scaled(layer: Layer, gain: float = 1.0) -> Layer:
     return layer
 
 
-def _start_flat(pixels: nn.Conv2d, patch: int) -> None:
-    """One weight for all pixels of a square: no checkerboard (Aitken 2017, arXiv 1707.02937)."""
-    with torch.no_grad():
-        pixels.weight.copy_(pixels.weight[:: patch**2].repeat_interleave(patch**2, dim=0))
-
-
 def _change(before: int, after: int) -> nn.Module:
     same = before == after
     return nn.Identity() if same else scaled(nn.Conv2d(before, after, 1, bias=False))
@@ -226,9 +223,9 @@ def _blocks(
 
 
 def _channels(
-    size: int, width: int, expansion: int, group: int | None, patch: int, kind: str
+    size: int, width: int, expansion: int, group: int | None, stride: int, kind: str
 ) -> list[int]:
-    """Channels at each resolution from size / patch down to 4; raises RecipeError."""
+    """Channels at each resolution from size / stride down to 4; raises RecipeError."""
     wrong = []
     if size not in SIZES:
         wrong.append(
@@ -242,5 +239,5 @@ def _channels(
         )
     if wrong:
         raise RecipeError(wrong)
-    resolutions = int(math.log2(size // patch // 4)) + 1
+    resolutions = int(math.log2(size // stride // 4)) + 1
     return [width * min(2**halvings, 4) for halvings in range(resolutions)]

@@ -1,0 +1,564 @@
+"""Recipes: reading, checking, merging, resolving; and that nothing but RecipeError escapes."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, Literal
+
+import pytest
+import yaml
+from annotated_types import Ge
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from ganzoo.errors import RecipeError
+from ganzoo.grammar import EMA, SCHEDULE, SECTIONS, STAGE, TERM, TOP
+from ganzoo.recipe import Schedule, diff, find_recipe, load_recipe, shipped_recipes
+from ganzoo.registry import Entry, Origin, Registry
+from ganzoo.schema import schema
+
+
+class Noise:
+    """From noise."""
+
+    def __init__(self, size: Literal[32, 64], width: Annotated[int, Ge(1)] = 64):
+        pass
+
+    def forward(self, latent):
+        pass
+
+
+class Cartoon:
+    """From photos."""
+
+    def forward(self, photo):
+        pass
+
+
+class Judge:
+    """Judges."""
+
+    def forward(self, image, label=None):
+        pass
+
+
+class Images:
+    """Images.
+
+    Args:
+        path: where they are.
+    """
+
+    fields: ClassVar = {"real": "image", "photo": "image", "smooth": "image", "label": "label"}
+
+    def __init__(
+        self,
+        path: Path,
+        size: int = 64,
+        photo: Path | None = None,
+        smooth: Path | None = None,
+        label: str | None = None,
+    ):
+        pass
+
+
+class Adversarial:
+    """For both players."""
+
+    def generator(self, fake_logits):
+        pass
+
+    def discriminator(self, real_logits, fake_logits):
+        pass
+
+
+class Edges:
+    """For D."""
+
+    def discriminator(self, smooth_logits):
+        pass
+
+
+class Content:
+    """For G."""
+
+    def __init__(self, layers: tuple[int, ...] = (1, 2), scale: float = 1):
+        pass
+
+    def generator(self, fake, photo):
+        pass
+
+
+class Grayscale:
+    """Gray."""
+
+    def __call__(self, image):
+        pass
+
+
+def make_registry() -> Registry:
+    registry = Registry()
+    for kind, name, target in [
+        ("generator", "noise", Noise),
+        ("generator", "cartoon", Cartoon),
+        ("discriminator", "judge", Judge),
+        ("dataset", "images", Images),
+        ("loss", "adversarial", Adversarial),
+        ("loss", "edge-promoting", Edges),
+        ("loss", "content", Content),
+        ("transform", "grayscale", Grayscale),
+    ]:
+        registry.add(Entry(kind, name, target, Origin("tests", "tests", "1")))
+    return registry
+
+
+REGISTRY = make_registry()
+VALID = """\
+recipe: tiny
+batch: 8
+dataset: {use: images, path: pictures}
+generator: {use: noise, width: 32}
+discriminator: {use: judge}
+optimizer: {use: adam, lr: 2e-4, betas: [0.5, 0.999], discriminator: {lr: 1e-8}}
+ema: 0.999
+views:
+  gray: {use: grayscale, of: real}
+stages:
+  - name: first
+    steps: 100
+    generator: [{use: adversarial}]
+    discriminator:
+      - use: adversarial
+        weight: {from: 1, to: 0.5, over: 10}
+      - {use: adversarial, weight: 3, every: 4, inputs: {real: gray}}
+  - name: second
+    steps: 5
+    optimizer: {lr: {from: 1e-4, to: 0, over: 5}}
+    generator:
+      - {use: adversarial}
+"""
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+
+def load(text: str = VALID, *overrides: str, name: str = "x.yaml"):
+    Path(name).write_text(text, encoding="utf-8")
+    return load_recipe(name, overrides, REGISTRY)
+
+
+def problems(text: str, *overrides: str) -> list[str]:
+    with pytest.raises(RecipeError) as caught:
+        load(text, *overrides)
+    return list(caught.value.problems)
+
+
+def test_a_whole_recipe():
+    recipe = load()
+    assert (recipe.name, recipe.seed, recipe.batch, recipe.accumulate) == ("tiny", 0, 8, 1)
+    assert recipe.dataset.arguments["path"] == str(Path("pictures").absolute())
+    assert recipe.networks["generator"].arguments == {"width": 32}  # size comes from the data
+    assert recipe.ema.decay == 0.999
+    assert recipe.views["gray"].of == "real"
+    first, second = recipe.stages
+    assert first.discriminator[0].weight == Schedule(1.0, 0.5, 10)
+    assert first.discriminator[1].inputs == {"real": "gray"}
+    assert first.discriminator[1].every == 4
+    assert second.discriminator == ()
+    use, arguments = first.optimizer_for("generator")
+    assert (use, arguments["lr"].at(7), arguments["betas"]) == ("adam", 2e-4, (0.5, 0.999))
+    assert first.optimizer_for("discriminator")[1]["lr"].at(0) == 1e-8
+    assert second.optimizer_for("generator")[1]["lr"] == Schedule(1e-4, 0.0, 5)
+    assert second.optimizer_for("discriminator")[1]["lr"].at(0) == 1e-8  # the player's own wins
+
+
+def test_schedule():
+    schedule = Schedule(1.0, 3.0, 10)
+    assert [schedule.at(step) for step in (0, 5, 10, 99)] == [1.0, 2.0, 3.0, 3.0]
+
+
+def test_resolved_round_trip_and_origins():
+    recipe = load(VALID, "stages.0.steps=7", "seed=3")
+    again = load(recipe.to_yaml(), name="again.yaml")
+    assert again == recipe
+    assert again.hash == recipe.hash
+    assert load(yaml.safe_dump(recipe.resolved()), name="dumped.yaml") == recipe
+    assert recipe.origin("batch") == "x.yaml:2"
+    assert recipe.origin("stages[0].steps") == recipe.origin("stages.0.steps") == "--set"
+    assert recipe.origin("precision") == "default"
+    with pytest.raises(KeyError):
+        recipe.origin("stages[0].nothing")
+    text = recipe.to_yaml()
+    assert "lr: 0.0002  # x.yaml:6" in text
+    assert "seed: 3  # --set" in text
+    assert "keep: 3  # default" in text
+
+
+def test_hash_and_diff():
+    recipe = load()
+    harmless = load(VALID, "samples.every=1", "log.every=2", "recipe=other", "checkpoint.keep=9")
+    assert harmless.hash == recipe.hash
+    changed = load(VALID, "stages.0.discriminator.1.weight=5", "optimizer.betas=[0, 0.9]")
+    assert changed.hash != recipe.hash
+    assert diff(recipe, changed) == [
+        "optimizer.betas: [0.5, 0.999] -> [0.0, 0.9]",
+        "stages[0].discriminator[1].weight: 3.0 -> 5.0",
+    ]
+    assert diff(recipe, load()) == []
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "expected"),
+    [
+        ("batch: 8", "bacth: 8", "x.yaml:2:1 bacth: unknown key, did you mean 'batch'?"),
+        ("batch: 8", "", "x.yaml:1:1 missing 'batch'"),
+        ("batch: 8", "batch: abc", "x.yaml:2:8 batch: expected an integer of at least 1, not"),
+        ("batch: 8", "batch: true", "batch: expected an integer of at least 1, not true"),
+        ("batch: 8", "batch: 0", "batch: expected an integer of at least 1, not 0"),
+        ("batch: 8", "batch: 8\nbatch: 9", "x.yaml:3:1 batch: the key stands here twice"),
+        ("batch: 8", "batch: 8\n1: 9", "x.yaml:3:1 a key must be a text, not 1"),
+        ("batch: 8", "batch: 8\naccumulate: 3", "batch of 8 does not split into accumulate: 3"),
+        ("batch: 8", "batch: 8\n\tseed: 1", "x.yaml:3:1 not valid YAML"),
+        ("path: pictures", "path: 3", "x.yaml:3:30 dataset.path: expected a path, not 3"),
+        ("path: pictures", "size: 3", "x.yaml:3:1 dataset: missing 'path'"),
+        ("use: noise", "use: niose", "unknown generator 'niose', did you mean 'noise'?"),
+        ("use: noise, ", "", "x.yaml:4:1 generator: missing 'use'"),
+        ("{use: noise, width: 32}", "noise", "generator: expected a section, {use: NAME"),
+        ("width: 32", "wdth: 32", "x.yaml:4:25 generator.wdth: unknown key, did you mean 'width'?"),
+        ("use: noise, width: 32", "use: cartoon", "generator 'cartoon' needs 'photo'"),
+        ("discriminator: {use: judge}", "", "the recipe has no discriminator"),
+        ("lr: 2e-4", "lr: 0", "x.yaml:6:28 optimizer.lr: expected a number above 0, not 0"),
+        ("lr: 2e-4, ", "", "x.yaml:6:1 optimizer: missing 'lr'"),
+        ("0.999]", "1]", "x.yaml:6:47 optimizer.betas[1]: expected a number of at least 0 and"),
+        ("use: adam", "use: adm", "unknown optimizer 'adm', did you mean 'adam'?"),
+        ("use: adam", "use: sgd", "optimizer.betas: unknown key"),
+        ("{lr: 1e-8}", "{lrr: 1}", "optimizer.discriminator.lrr: unknown key, did you mean 'lr'?"),
+        ("ema: 0.999", "ema: 1", "ema.decay: expected a number above 0 and below 1, not 1"),
+        ("of: real", "of: rael", "x.yaml:9:30 views.gray.of: view 'gray' needs 'rael', which"),
+        ("of: real", "of: gray", "views go in a circle: gray -> gray"),
+        ("gray: {use", "fake: {use", "views.fake: 'fake' is a word already"),
+        ("name: second", "name: first", "stages[1].name: stages[0] has the name 'first' already"),
+        ("weight: 3", "wieght: 3", "stages[0].discriminator[1].wieght: unknown key, did you mean"),
+        ("weight: 3", "weight: .nan", "weight: expected a number, not nan"),
+        ("to: 0.5, ", "", "stages[0].discriminator[0].weight: missing 'to'"),
+        ("{real: gray}", "{rael: gray}", "loss 'adversarial' does not read 'rael', did you mean"),
+        ("{real: gray}", "{real: smoth}", "needs 'smoth_logits', which nothing provides"),
+        (
+            "- {use: adversarial}",
+            "- {use: content}",
+            "stages[1].generator[0]: loss 'content' needs",
+        ),
+        ("- {use: adversarial}", "- {use: edge-promoting}", "'edge-promoting' is not for the gen"),
+        (
+            "use: adversarial, weight: 3",
+            "use: edge-promoting",
+            "needs 'smooth_logits', which nothing",
+        ),
+        ("steps: 5", "steps: 1.5", "stages[1].steps: expected an integer of at least 1, not 1.5"),
+        ("recipe: tiny", "recipe: !!python/name:os.system ''", "has no place in a recipe"),
+        ("recipe: tiny", "---\nrecipe: tiny\n---\n", "a second document starts here"),
+        ("recipe: tiny", 'recipe: "\\ud800"', "recipe: not a valid str"),
+        ("recipe: tiny", "recipe: \x07", "x.yaml:1:9 character #x0007 is not allowed"),
+        ("batch: 8", f"batch: {'9' * 5000}", "x.yaml:2:8 batch: not a valid int"),
+    ],
+)
+def test_mistakes(old, new, expected):
+    assert old in VALID
+    found = problems(VALID.replace(old, new, 1))
+    assert any(expected in line for line in found), found
+
+
+def test_all_mistakes_at_once_in_order():
+    text = VALID.replace("batch: 8", "batch: x").replace("width", "wdth").replace("steps: 5", "")
+    assert [line.split(" ")[0] for line in problems(text)] == [
+        "x.yaml:2:8",
+        "x.yaml:4:25",
+        "x.yaml:18:5",
+    ]
+
+
+def test_a_field_exists_where_its_argument_is_given():
+    text = VALID.replace("use: adversarial, weight: 3", "use: edge-promoting, weight: 3")
+    text = text.replace(", inputs: {real: gray}", "")
+    (line,) = problems(text)
+    assert line.startswith("x.yaml:17:9 stages[0].discriminator[1]: loss 'edge-promoting' needs")
+    assert "Dataset 'images' provides 'smooth' where its argument 'smooth' is given" in line
+    assert load(text, "dataset.smooth=edges").stages[0].discriminator[1].use == "edge-promoting"
+    (line,) = problems(text, "dataset.smooth=3")  # no second complaint that follows from it
+    assert "expected a path or null" in line
+
+
+def test_yaml_1_2():
+    text = VALID.replace("recipe: tiny", "recipe: no").replace("batch: 8", "batch: 0o17")
+    recipe = load(text, "optimizer.lr=.5", "optimizer.discriminator.lr=1E-3")
+    assert (recipe.name, recipe.batch) == ("no", 15)
+    assert recipe.stages[0].optimizer_for("generator")[1]["lr"].at(0) == 0.5
+    assert recipe.stages[0].optimizer_for("discriminator")[1]["lr"].at(0) == 1e-3
+    assert load(text, "recipe=2020-01-01").name == "2020-01-01"
+    assert load(text, "recipe=on").resolved()["recipe"] == "on"
+
+
+def test_anchors_within_limits():
+    bomb = "a: &a [x, x, x, x, x, x, x, x, x, x]\n"
+    for one, two in zip("abcdef", "bcdefg", strict=True):
+        bomb += f"{two}: &{two} [{', '.join([f'*{one}'] * 10)}]\n"
+    assert any("too many values" in line for line in problems(bomb))
+    assert any("nested too deeply" in line for line in problems("a: &a [*a]"))
+    assert any("nested too deeply" in line for line in problems("[" * 5000))
+    text = VALID.replace("path: pictures", "path: &p pictures, photo: *p")
+    assert load(text).dataset.arguments["photo"] == str(Path("pictures").absolute())
+
+
+def test_files_that_are_none():
+    Path("binary.yaml").write_bytes(b"a: 1\nb: \xff")
+    Path("empty.yaml").write_bytes(b" \n")
+    Path("big.yaml").write_bytes(b"#" * 1_000_001)
+    Path("folder.yaml").mkdir()
+    for name, expected in {
+        "binary.yaml": "binary.yaml:2:4 not UTF-8",
+        "empty.yaml": "empty.yaml is empty",
+        "big.yaml": "more than 1000000 bytes",
+        "folder.yaml": "is a folder",
+        "missing.yaml": "there is no file 'missing.yaml'",
+        "x" * 5000: "unknown recipe 'xxx",
+        "\0": "unknown recipe",
+    }.items():
+        with pytest.raises(RecipeError, match=expected):
+            load_recipe(name, registry=REGISTRY)
+
+
+def test_a_byte_order_mark_and_windows_lines_do_no_harm():
+    Path("x.yaml").write_bytes(b"\xef\xbb\xbf" + VALID.replace("\n", "\r\n").encode())
+    assert load_recipe("x.yaml", registry=REGISTRY) == load(name="y.yaml")
+
+
+def test_extends():
+    Path("base.yaml").write_text(VALID)
+    recipe = load("extends: base.yaml\nrecipe: mine\ngenerator: {width: 8}\nseed: 1\n")
+    assert (recipe.name, recipe.seed, recipe.batch) == ("mine", 1, 8)
+    assert recipe.networks["generator"].arguments == {"width": 8}
+    assert recipe.origin("generator.width") == "x.yaml:3"
+    assert recipe.origin("generator.use") == "base.yaml:4"
+    assert "extends" not in recipe.resolved()
+    changed = load("extends: base.yaml\noptimizer: {use: rmsprop, lr: 1}\n")
+    assert "betas" not in changed.stages[0].optimizer_for("generator")[1]
+    assert load("extends: base.yaml\nema: null\n").ema is None
+
+
+def test_extends_goes_wrong():
+    Path("base.yaml").write_text(VALID.replace("batch: 8", "batch: x"))
+    own, inherited = problems("extends: base.yaml\nseed: x")
+    assert own.startswith("x.yaml:2:7 seed: expected")
+    assert inherited.startswith("base.yaml:2:8 batch: expected")
+    assert "x.yaml:1:10 extends: recipes extend in a circle" in problems("extends: x.yaml")[0]
+    assert "extends: unknown recipe 'bse'" in problems("extends: bse")[0]
+    assert "extends: expected the name or path" in problems("extends: [a]")[0]
+
+
+def test_a_registered_recipe_is_found_by_name(tmp_path):
+    registry = make_registry()
+    file = tmp_path / "some.yaml"
+    file.write_text(VALID)
+    registry.add(Entry("recipe", "some-name", file, Origin("tests", "tests", "1")))
+    assert find_recipe("some-name", registry) == file
+    assert load_recipe("some-name", registry=registry).origin("batch") == "some.yaml:2"
+    with pytest.raises(RecipeError, match="unknown recipe 'some-nmae', did you mean 'some-name'"):
+        find_recipe("some-nmae", registry)
+
+
+def test_set():
+    recipe = load(
+        VALID,
+        "stages[0].steps=9",
+        "samples.count=4",
+        "optimizer.lr=0.1",
+        "optimizer.use=sgd",
+        "discriminator=null",
+        "stages.0.discriminator=[]",
+        "stages.0.generator=[{use: content, weight: 2, layers: [3]}]",
+        "stages.1.generator.0.use=content",
+        "dataset.photo=p",
+    )
+    assert recipe.stages[0].steps == 9
+    assert recipe.samples.count == 4
+    assert list(recipe.networks) == ["generator"]
+    assert recipe.stages[0].generator[0].arguments == {"layers": (3,), "scale": 1.0}
+    use, arguments = recipe.stages[0].optimizer_for("generator")
+    assert (use, arguments["lr"].at(0)) == ("sgd", 0.1)  # set before `use`, kept all the same
+
+
+@pytest.mark.parametrize(
+    ("override", "expected"),
+    [
+        ("batch=abc", "--set batch=abc batch: expected an integer"),
+        ("smaples.count=4", "--set smaples.count=4 smaples: unknown key, did you mean 'samples'?"),
+        ("stages.0.generator.0.wieght=1", "[0].wieght: unknown key, did you mean 'weight'?"),
+        ("stages.5.steps=1", "'stages' is a list of 2; give an index from 0 to 1, not '5'"),
+        ("stages.first.steps=1", "give an index from 0 to 1, not 'first'"),
+        ("batch.x=1", "'batch' is 8, which has no 'x' inside"),
+        ("batch", "expected KEY=VALUE"),
+        ("=3", "expected KEY=VALUE"),
+        ("batch=[", "--set batch=[ not valid YAML"),
+        ("extends=other", "extends cannot be set"),
+    ],
+)
+def test_set_goes_wrong(override, expected):
+    (line,) = problems(VALID, override)
+    assert line.startswith(f"--set {override} ")
+    assert expected in line
+
+
+def test_optimizer_overrides():
+    text = VALID.replace("{lr: {from: 1e-4, to: 0, over: 5}}", "{use: sgd, lr: 1, nesterov: true}")
+    assert "nesterov needs a momentum above 0" in problems(text)[0]
+    stage = load(text.replace("nesterov", "momentum: 0.9, nesterov")).stages[1]
+    use, arguments = stage.optimizer_for("discriminator")
+    assert (use, arguments["momentum"], arguments["lr"].at(0)) == ("sgd", 0.9, 1.0)
+
+
+def test_schema_accepts_what_loads_and_refuses_typos():
+    jsonschema = pytest.importorskip("jsonschema")
+    found = schema(REGISTRY)
+    jsonschema.Draft202012Validator.check_schema(found)
+    validator = jsonschema.Draft202012Validator(found)
+    assert not list(validator.iter_errors(load().resolved()))
+    assert validator.is_valid({"extends": "tiny", "generator": {"width": 3}})
+    for key, value in {
+        "generator": {"use": "noise", "wdth": 3},
+        "dataset": {"use": "nothing"},
+        "bacth": 3,
+        "ema": 1.5,
+        "optimizer": {"use": "sgd", "lr": 1, "betas": [0, 0]},
+        "stages": [],
+    }.items():
+        assert not validator.is_valid(load().resolved() | {key: value})
+    assert found["$defs"]["dataset"]["allOf"][0]["then"]["properties"]["path"]["description"]
+
+
+@pytest.mark.parametrize("name", sorted(shipped_recipes()))
+def test_shipped_recipes(name):
+    jsonschema = pytest.importorskip("jsonschema")
+    from ganzoo.plugins import installed
+
+    registry = installed().registry
+    # the one thing that a recipe may leave to its user
+    written = yaml.safe_load(find_recipe(name).read_text(encoding="utf-8"))
+    missing = written.get("dataset", {}).get("use") == "folder" and "path" not in written["dataset"]
+    recipe = load_recipe(name, ["dataset.path=pictures"] if missing else [])
+    validator = jsonschema.Draft202012Validator(schema(registry))
+    assert not list(validator.iter_errors(recipe.resolved()))
+    Path("again.yaml").write_text(recipe.to_yaml(), encoding="utf-8")
+    assert load_recipe("again.yaml") == recipe
+
+
+def test_no_torch():
+    code = (
+        "import sys, ganzoo.recipe, ganzoo.schema, ganzoo.plugins as p\n"
+        "from ganzoo.errors import RecipeError\n"
+        "r = p.installed().registry\n"
+        "ganzoo.schema.schema(r)\n"
+        "for name in ganzoo.recipe.shipped_recipes(r):\n"
+        "    try: ganzoo.recipe.load_recipe(name, registry=r)\n"
+        "    except RecipeError: pass\n"
+        "assert 'torch' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+FUZZ = settings(
+    max_examples=100,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+KEYS = st.sampled_from(
+    [
+        *TOP,
+        *SECTIONS,
+        *STAGE,
+        *TERM,
+        *SCHEDULE,
+        *EMA,
+        *("use", "weight", "lr", "betas", "nesterov", "of", "trackers", "path", "size", "width"),
+    ]
+)
+SCALARS = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(),
+    st.floats(),
+    st.text(max_size=8),
+    st.sampled_from(["noise", "judge", "images", "adversarial", "content", "adam", "sgd", "real"]),
+)
+TREES = st.recursive(
+    SCALARS,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(KEYS, inner, max_size=5),
+    max_leaves=25,
+)
+
+
+def only_recipe_errors(text: str, *overrides: str) -> Any:
+    Path("fuzz.yaml").write_bytes(text.encode("utf-8", "surrogatepass"))
+    try:
+        recipe = load_recipe("fuzz.yaml", overrides, REGISTRY)
+    except RecipeError:
+        return
+    Path("again.yaml").write_text(recipe.to_yaml(), encoding="utf-8")
+    again = load_recipe("again.yaml", registry=REGISTRY)
+    assert again == recipe
+    assert again.hash == recipe.hash
+
+
+@FUZZ
+@given(st.text() | st.text(alphabet="{}[]:,-&*!|>'\"%@#?\n\t ab01.~<="))
+def test_fuzz_text(text):
+    only_recipe_errors(text)
+
+
+@FUZZ
+@given(st.dictionaries(KEYS, TREES, max_size=8))
+def test_fuzz_trees(tree):
+    only_recipe_errors(yaml.safe_dump(tree, allow_unicode=True))
+
+
+@FUZZ
+@given(st.data())
+def test_fuzz_mutations(data):
+    text = VALID
+    for _ in range(data.draw(st.integers(1, 3))):
+        start = data.draw(st.integers(0, len(text)))
+        end = data.draw(st.integers(start, min(len(text), start + 12)))
+        text = text[:start] + data.draw(st.text(max_size=6)) + text[end:]
+    only_recipe_errors(text)
+
+
+def branches(tree: Any) -> list[Any]:
+    inside = tree.values() if isinstance(tree, dict) else tree if isinstance(tree, list) else ()
+    found = [tree] if isinstance(tree, (dict, list)) and tree else []
+    return found + [branch for item in inside for branch in branches(item)]
+
+
+@FUZZ
+@given(st.data())
+def test_fuzz_values_of_a_valid_recipe(data):
+    tree = yaml.safe_load(VALID)
+    for _ in range(data.draw(st.integers(1, 3))):
+        branch = data.draw(st.sampled_from(branches(tree)))
+        key = data.draw(
+            st.sampled_from(list(branch if isinstance(branch, dict) else range(len(branch))))
+        )
+        branch[key] = data.draw(TREES)
+    only_recipe_errors(yaml.safe_dump(tree, allow_unicode=True))
+
+
+STEPS = KEYS | st.integers(-1, 3).map(str) | st.text(max_size=3)
+PATHS = st.lists(STEPS, min_size=1, max_size=5).map(".".join)
+
+
+@FUZZ
+@given(st.lists(st.text() | st.builds("{}={}".format, PATHS, SCALARS | st.text()), max_size=3))
+def test_fuzz_set(overrides):
+    only_recipe_errors(VALID, *overrides)

@@ -1,0 +1,313 @@
+import json
+import math
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from ganzoo import report
+from ganzoo.charts import POINTS
+from ganzoo.errors import RunError
+from ganzoo.folder import RunFolder
+from ganzoo.report import FRAMES, write_report
+
+RECIPE = """recipe: demo
+batch: 64
+dataset: {use: avatars, size: 32}
+stages:
+- {name: warm-up, steps: 100}
+- {name: adversarial, steps: 300}
+"""
+HOSTILE = '"><script>alert(1)</script>$name'
+VOID = {"meta", "img", "input", "br", "link"}
+
+
+class Page(HTMLParser):
+    """The elements of a page; fails where a tag is closed that is not open."""
+
+    def __init__(self, path: Path):
+        super().__init__()
+        self.text = path.read_text(encoding="utf-8")
+        self.elements, self.open, self.words = [], [], []
+        self.feed(self.text)
+        assert self.open == []
+
+    def handle_starttag(self, tag, attrs):
+        self.elements.append((tag, dict(attrs)))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        if tag not in VOID:
+            assert self.open.pop() == tag
+
+    def handle_startendtag(self, tag, attrs):
+        self.elements.append((tag, dict(attrs)))
+
+    def handle_data(self, data):
+        if not {"style", "script"} & set(self.open):
+            self.words.append(data)
+
+    @property
+    def said(self):
+        return " ".join(" ".join(self.words).split())
+
+    def all(self, tag, **attributes):
+        found = [a for t, a in self.elements if t == tag]
+        return [a for a in found if attributes.items() <= a.items()]
+
+
+@pytest.fixture
+def folder(tmp_path):
+    folder = RunFolder(tmp_path / "a run")
+    folder.create(RECIPE, {"status": "running", "recipe": "demo", "plugins": {"dcgan": "0.1"}})
+    return folder
+
+
+def row(step, **values):
+    return {
+        "step": step,
+        "stage": "adversarial",
+        "seconds": step / 10,
+        "lr/generator": 2e-4,
+        "discriminator/hinge": 1 + math.sin(step),
+        "generator/hinge": -math.cos(step),
+        "share/hinge": 1.0,
+        "D/real": 1.0,
+        "D/fake": -1.0,
+        "D/ranking": 0.9,
+        "G/diversity": 0.8,
+    } | values
+
+
+def log(folder, count, first=1, **values):
+    for step in range(first, first + count):
+        folder.append(row(step, **values))
+
+
+def grid(folder, step, size=40):
+    noise = np.random.default_rng(step).integers(0, 256, (size, size, 3), dtype=np.uint8)
+    Image.fromarray(noise).save(folder.samples / f"{step:08d}.png")
+
+
+def points(page):
+    lines = [a["points"] for a in page.all("polyline")]
+    return [[tuple(map(float, p.split(","))) for p in line.split()] for line in lines]
+
+
+def test_needs_nothing_but_itself(folder):
+    log(folder, 20)
+    grid(folder, 20)
+    page = Page(write_report(folder))
+    assert "http" not in page.text.replace("http-equiv", "")
+    for _, attributes in page.elements:
+        for name in ("src", "href", "srcset", "data"):
+            assert attributes.get(name, "data:").startswith("data:")
+    assert not re.search(r"@import|url\(", page.text)
+    assert not page.all("link")
+
+
+def test_says_what_the_run_was(folder):
+    log(folder, 20)
+    folder.note(
+        status="stopped",
+        step=20,
+        seconds=75.0,
+        reason="TrainingStopped: NON_FINITE at step 20",
+        dataset_sha256="0123456789abcdef",
+        environment={"device": "cpu", "threads": 2, "torch": "2.9"},
+    )
+    said = Page(write_report(folder)).said
+    for words in (
+        "stopped NON_FINITE at step 20",
+        "20 of 400",
+        "1 min 15 s",
+        "cpu, 2 threads",
+        "avatars, 32 px",
+        "0123456789ab",
+        "environment · torch 2.9",
+        "plugins · dcgan 0.1",
+        "name: adversarial, steps: 300",
+    ):
+        assert words in said
+
+
+def test_tells_how_to_go_on(folder):
+    path = f"'{folder.path}'"
+    said = Page(write_report(folder)).said
+    assert f"ganzoo resume {path}" in said
+    assert "ganzoo sample" not in said  # there is no model yet
+    folder.model.mkdir()
+    (folder.model / "config.json").write_text('{"input": "noise"}')
+    folder.note(status="finished", step=400)
+    said = Page(write_report(folder)).said
+    assert f"ganzoo sample {path} -n 64" in said
+    assert f"ganzoo resume {path} --set 'stages[1].steps=600'" in said
+
+
+@pytest.mark.parametrize("count", [0, 1, 2, 49, 1000])
+def test_any_number_of_rows(folder, count):
+    log(folder, count)
+    page = Page(write_report(folder))
+    titles = [word for word in page.words if word in ("Ranking", "Diversity", "hinge")]
+    assert bool(titles) == bool(count)
+    assert all(len(line) <= POINTS for line in points(page))
+    assert ("Nothing has been logged yet" in page.said) == (count == 0)
+
+
+def test_one_chart_per_term_with_a_curve_per_player(folder):
+    log(folder, 100, **{"discriminator/r1": 0.1, "share/content": 0.2, "plugin/own": 3.0})
+    page = Page(write_report(folder))
+    charts = [a["aria-label"].removesuffix(" over steps") for a in page.all("svg", role="img")]
+    assert charts == [
+        *("Ranking", "Diversity", "D's logits", "hinge", "r1"),
+        *("Gradient shares", "Learning rate", "plugin/own"),
+    ]
+    assert page.said.count("discriminator") >= 2
+    assert "0.995: D has won" in page.said
+    assert "0.5: blind" in page.said
+
+
+def test_stages_are_marked_as_far_as_the_run_has_come(folder):
+    log(folder, 90)
+    assert not Page(write_report(folder)).all("path", **{"class": "stage"})
+    log(folder, 100, first=91)
+    page = Page(write_report(folder))
+    assert len(page.all("path", **{"class": "stage"})) == len(page.all("svg", role="img"))
+
+
+@pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf, None, "x", True, [], 10**400])
+def test_values_that_are_no_numbers_are_left_out(folder, bad):
+    log(folder, 60)
+    folder.append(row(61, **{"D/real": bad, "D/ranking": bad, "seconds": bad, "G/std": bad}))
+    folder.append({"step": 62})
+    with folder.metrics.open("a") as file:
+        file.write('{"step": 63, "D/re')
+    page = Page(write_report(folder))
+    assert all(math.isfinite(value) for line in points(page) for point in line for value in point)
+    if isinstance(bad, float):
+        assert "1 not finite and not drawn" in page.said
+
+
+@pytest.mark.parametrize("value", [0.0, -0.0, 1e-300, 5e-324, 1e99, -7.0, 2e-4])
+def test_flat_and_extreme_curves(folder, value):
+    log(folder, 60, **{"generator/hinge": value, "discriminator/hinge": value, "D/real": value})
+    for line in points(Page(write_report(folder))):
+        assert all(math.isfinite(y) for _, y in line)
+
+
+def test_smoothing_keeps_the_level_and_does_not_lag(folder):
+    for step in range(1, 1001):
+        folder.append({"step": step, "stage": "a", "G/std": float(step > 500) + 0.1 * (-1) ** step})
+    page = Page(write_report(folder))
+    smooth = next(a for a in page.all("polyline") if a["class"] == "smooth")["points"]
+    line = [tuple(map(float, point.split(","))) for point in smooth.split()]
+    low, high = line[5][1], line[-5][1]
+    middle = min(line, key=lambda point: abs(point[1] - (low + high) / 2))
+    assert middle[0] == pytest.approx((line[0][0] + line[-1][0]) / 2, abs=3)
+    raw = next(a for a in page.all("polyline") if a["class"] == "raw")["points"]
+    heights = [float(point.split(",")[1]) for point in raw.split()]
+    assert max(heights) > max(y for _, y in line) + 3  # thinning keeps the noise's width
+
+
+def test_findings_are_named(folder):
+    log(folder, 20, first=1001, **{"D/ranking": 1.0, "share/<dead>": 0.0})
+    said = Page(write_report(folder)).said
+    assert "D_WON" in said
+    assert "since step 1,001 · value 1 · threshold 0.995" in said
+    assert "DEAD_TERM <dead>" in said
+    assert "Nothing wrong" not in said
+
+
+def test_findings_that_are_not_there(folder):
+    log(folder, 3, first=1000)
+    assert "Too early to say" in Page(write_report(folder)).said
+    log(folder, 10, first=1003)
+    assert "Nothing wrong that these numbers show" in Page(write_report(folder)).said
+
+
+def test_everything_is_escaped(tmp_path):
+    folder = RunFolder(tmp_path / "<b>x</b>")
+    folder.create(
+        f"recipe: '{HOSTILE}'\nstages: [{{name: '{HOSTILE}', steps: 10}}, {{name: b, steps: 10}}]\n"
+        f"dataset: {{use: '{HOSTILE}'}}\n",
+        {"recipe": HOSTILE, "status": HOSTILE, HOSTILE: {HOSTILE: HOSTILE}},
+    )
+    names = ("generator/", "share/", "lr/", "D/", "G/", "")
+    log(folder, 20, **{name + HOSTILE: 0.0 for name in names})
+    folder.note(status="stopped", reason=HOSTILE, dataset_sha256=HOSTILE, environment=HOSTILE)
+    page = Page(write_report(folder))
+    assert len(page.all("script")) == 1
+    assert not page.all("b", **{"class": "x"})
+    assert "alert(1)</script>" not in page.text
+    assert page.said.count(HOSTILE) >= 10
+
+
+@pytest.mark.parametrize("manifest", ["", "[]", '{"status": 3, "seconds": "x", "step": "y"}'])
+@pytest.mark.parametrize("recipe", ["", "- 1\n", "a: [", "stages: 3\n", "stages: [1, {steps: x}]"])
+def test_a_damaged_run_has_a_report(folder, manifest, recipe):
+    folder.manifest.write_text(manifest)
+    folder.recipe.write_text(recipe)
+    log(folder, 10)
+    assert "a run" in Page(write_report(folder)).said
+
+
+def test_text_that_is_not_unicode(folder):
+    folder.recipe.write_bytes(b"recipe: \xff\n")
+    folder.manifest.write_text(json.dumps({"recipe": "\ud800"}))
+    assert write_report(folder).read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("count", [0, 1, 2, FRAMES, 3 * FRAMES])
+def test_grids_over_time(folder, count):
+    for number in range(count):
+        grid(folder, number * 50)
+    page = Page(write_report(folder))
+    steps = [int(figure["data-step"].replace(",", "")) for figure in page.all("figure")]
+    assert len(steps) == len(page.all("img")) == min(count, FRAMES)
+    assert ("No samples have been drawn" in page.said) == (count == 0)
+    if count:
+        assert max(steps) == 50 * (count - 1)
+        assert page.all("figure", **{"class": "final"})[0]["data-step"] == f"{max(steps):,}"
+        assert min(steps) == 0
+        assert len(set(steps)) == len(steps)
+
+
+def test_a_grid_cut_short_is_left_out(folder):
+    for step in (0, 50, 100):
+        grid(folder, step)
+    whole = (folder.samples / "00000100.png").read_bytes()
+    (folder.samples / "00000100.png").write_bytes(whole[: len(whole) // 2])
+    (folder.samples / "notes.png").write_text("no picture")
+    page = Page(write_report(folder))
+    assert page.all("figure", **{"class": "final"})[0]["data-step"] == "50"
+
+
+def test_large_grids_are_made_small(folder, monkeypatch):
+    monkeypatch.setattr(report, "LAST_BYTES", 20_000)
+    monkeypatch.setattr(report, "FRAME_BYTES", 5_000)
+    for step in range(0, 200, 50):
+        grid(folder, step, size=300)
+    log(folder, 100)
+    assert write_report(folder).stat().st_size < 200_000
+
+
+def test_the_page_is_replaced_as_a_whole_or_not_at_all(folder, monkeypatch):
+    write_report(folder)
+    before = folder.report.read_text(encoding="utf-8")
+    files = sorted(folder.path.iterdir())
+    log(folder, 10)
+
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "replace", full)
+        with pytest.raises(RunError, match="No space left"):
+            write_report(folder)
+    assert folder.report.read_text(encoding="utf-8") == before
+    assert sorted(folder.path.iterdir()) == sorted([*files, folder.metrics])
+    assert write_report(folder).read_text(encoding="utf-8") != before
