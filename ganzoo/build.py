@@ -2,25 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from safetensors import SafetensorError
 from safetensors.torch import load_file
-from torch import Tensor, nn
+from torch import Tensor, nn, optim
 from torch.utils.data import default_collate
 
 from ganzoo import checkpoint
 from ganzoo.errors import DataError, GanzooError, RecipeError, RunError
 from ganzoo.interfaces import Dataset
 from ganzoo.objective import Objective, Term, unique_names
+from ganzoo.optimizers import make_optimizer
 from ganzoo.randomness import seed_default
-from ganzoo.recipe import Component, Recipe, Stage
+from ganzoo.recipe import Component, Recipe, Schedule, Stage
 from ganzoo.registry import Registry
 from ganzoo.signature import read_signature
 from ganzoo.step import Network
 from ganzoo.vocabulary import provided_fields
 
+PLAYERS = ("discriminator", "generator")  # in the order of their updates
 #: constructor parameters of a network that the dataset fills where the recipe leaves them out
 FROM_DATASET = {"size": "size", "label": "label_values"}
 
@@ -98,18 +101,34 @@ def fields(recipe: Recipe, registry: Registry, data: Dataset) -> dict[str, str]:
     return provided_fields(data.fields, optional, recipe.dataset.arguments)
 
 
-def objective(
-    registry: Registry, stage: Stage, player: str, available: set[str], device: Any
-) -> Objective:
-    """One player's objective in one stage; its losses are frozen and on ``device``."""
-    specs = getattr(stage, player)
-    names = unique_names(spec.use for spec in specs)
-    terms = []
-    for name, spec in zip(names, specs, strict=True):
-        loss = construct(registry, "loss", spec.use, spec.arguments)
-        loss.to(device).eval().requires_grad_(False)
-        terms.append(Term(name, loss, player, spec.weight, spec.every, spec.inputs))
-    return Objective(terms, available)
+def objectives(
+    registry: Registry, stage: Stage, words: Iterable[str], device: Any
+) -> dict[str, Objective]:
+    """The objectives of the players that a stage trains; their losses are frozen, on ``device``."""
+    made = {}
+    for player in PLAYERS:
+        specs = getattr(stage, player)
+        names = unique_names(spec.use for spec in specs)
+        terms = []
+        for name, spec in zip(names, specs, strict=True):
+            loss = construct(registry, "loss", spec.use, spec.arguments)
+            loss.to(device).eval().requires_grad_(False)
+            terms.append(Term(name, loss, player, spec.weight, spec.every, spec.inputs))
+        if terms:
+            made[player] = Objective(terms, words)
+    return made
+
+
+def optimizers(
+    stage: Stage, networks: Mapping[str, nn.Module]
+) -> dict[str, tuple[optim.Optimizer, Schedule]]:
+    """A new optimiser, with the schedule of its rate, for each player that a stage trains."""
+    return {
+        player: make_optimizer(use, networks[player].parameters(), arguments)
+        for player in PLAYERS
+        if getattr(stage, player)
+        for use, arguments in [stage.optimizer_for(player)]
+    }
 
 
 def check_split(recipe: Recipe, processes: int) -> None:
@@ -133,27 +152,34 @@ def collate(data: Dataset, indices: list[int]) -> dict[str, Tensor]:
 
 
 def initialise(recipe: Recipe, made: Mapping[str, nn.Module]) -> None:
-    """Load weights from the recipe's ``init_from`` (a model, run or checkpoint), if it has one.
+    """Load weights from the recipe's ``init_from``, if it has one.
 
-    Raises RunError where there are none or they do not fit.
+    A run gives all networks of its newest checkpoint, a checkpoint its own, a model folder the
+    generator.  Raises RunError where there are none or they do not fit.
     """
     if recipe.init_from is None:
         return
-    source = Path(recipe.init_from)
+    for name, state in _weights(Path(recipe.init_from)).items():
+        if name in made:
+            try:
+                made[name].load_state_dict(state)
+            except RuntimeError as error:
+                raise RunError(
+                    f"init_from: {recipe.init_from} does not fit this {name}: {error}"
+                ) from error
+
+
+def _weights(source: Path) -> dict[str, dict[str, Tensor]]:
+    if checkpoint.steps(source / "checkpoints"):
+        return checkpoint.newest(source / "checkpoints")[0]
     if (source / checkpoint.STATE).is_file():
-        tensors = checkpoint.load(source)[0]
-        found = {name: tensors[name] for name in made if name in tensors}
-    else:
-        weights = next(
-            (p for p in (source / "model", source) if (p / "model.safetensors").is_file()), None
+        return checkpoint.load(source)[0]
+    file = (source / "model" if (source / "model").is_dir() else source) / "model.safetensors"
+    if not file.is_file():
+        raise RunError(
+            f"init_from: {source} holds no weights; give a checkpoint, run or model folder."
         )
-        if weights is None:
-            raise RunError(
-                f"init_from: {source} holds no weights; give a checkpoint, run or model folder."
-            )
-        found = {"generator": load_file(weights / "model.safetensors")}
-    for name, state in found.items():
-        try:
-            made[name].load_state_dict(state)
-        except RuntimeError as error:
-            raise RunError(f"init_from: {source} does not fit this {name}: {error}") from error
+    try:
+        return {"generator": load_file(file)}
+    except (OSError, SafetensorError) as error:
+        raise RunError(f"init_from: {file} is damaged: {error}") from error

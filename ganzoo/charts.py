@@ -37,6 +37,7 @@ class _Curve:
     name: str
     colour: int
     points: Points
+    noisy: bool = True
 
     @cached_property
     def raw(self) -> Points:
@@ -46,12 +47,12 @@ class _Curve:
     @cached_property
     def smooth(self) -> Points:
         """Exponential moving average, both ways from each point so that it does not lag."""
-        decay = 1 - 1 / max(1.0, len(self.raw) / 50)
+        decay = 1 - 1 / max(1.0, len(self.raw) ** 0.5 / 2) if self.noisy else 0.0
         values = [value for _, value in self.raw]
         before, after = _sums(values, decay), _sums(values[::-1], decay)[::-1]
-        weight, reverse = _sums([1.0] * len(values), decay), _sums([1.0] * len(values), decay)[::-1]
+        weight = _sums([1.0] * len(values), decay)
         return [
-            (step, (before[i] + after[i] - value) / (weight[i] + reverse[i] - 1))
+            (step, (before[i] + after[i] - value) / (weight[i] + weight[-1 - i] - 1))
             for i, (step, value) in enumerate(self.raw)
         ]
 
@@ -70,21 +71,24 @@ class _Chart:
 
     @cached_property
     def range(self) -> tuple[float, float]:
-        """The axis: all levels, the smooth curves, the raw ones but for their extreme percents."""
-        values = [level for level, _ in self.lines] + list(self.shown)
+        """The axis: all levels and values, but for rare spikes that would flatten the rest."""
+        levels = [level for level, _ in self.lines] + list(self.shown)
+        most, every = list(levels), list(levels)
         for curve in self.curves:
             raw = sorted(value for _, value in curve.raw)
-            cut = len(raw) // 50
-            values += raw[cut : len(raw) - cut]
-            values += [value for _, value in curve.smooth[len(raw) // 20 :]]
-        low, high = min(values, default=0.0), max(values, default=1.0)
+            cut = -(-len(raw) // 50) if len(raw) > 10 else 0
+            most += raw[cut : len(raw) - cut]
+            every += raw
+        low, high = min(most, default=0.0), max(most, default=1.0)
+        if every and max(every) - min(every) < 2 * (high - low):
+            low, high = min(every), max(every)
         if high - low <= 1e-9 * max(abs(low), abs(high), 1e-3):
             pad = abs(high) / 10 if abs(high) > 1e-12 else 1.0
             return low - pad, high + pad
         return low, high
 
 
-_IMAGES = "images in [−1, 1]"
+_IMAGES = "images in [−1,\u00a01]"
 _WON = findings.D_WON_RANKING
 # metric: title, note, lines, levels that the axis always reaches
 _HEALTH: dict[str, tuple[str, str, Sequence[tuple[float, str]], Sequence[float]]] = {
@@ -152,7 +156,7 @@ def _charts(columns: Mapping[str, Points]) -> Iterator[_Chart]:
         note = "share of each of G's terms in the gradient at the fake image"
         yield _Chart("Gradient shares", note, curves, shown=[0, 1])
     if rates := take("lr/"):
-        curves = [_Curve(player, _PLAYERS.get(player, 2), rates[player]) for player in rates]
+        curves = [_Curve(p, _PLAYERS.get(p, 2), points, noisy=False) for p, points in rates.items()]
         yield _Chart("Learning rate", "per update", curves, shown=[0])
     yield from health(*_HEALTH)
     for key, points in rest.items():

@@ -1,8 +1,8 @@
 """Checkpoints: atomic folders of safetensors and JSON, each file hashed.
 
 A checkpoint is written aside, flushed to the disk and renamed, so that a folder with the final
-name is always whole.  ``state.json`` holds a SHA-256 of every file; a checkpoint cut short or
-altered afterwards is recognised and passed over.
+name is always whole.  ``SHA256SUMS`` (what ``sha256sum -c`` reads) lists every file; a
+checkpoint cut short or altered afterwards is recognised and passed over.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors import torch as safetensors
 from torch import Tensor
 
 from ganzoo.errors import CheckpointError
 
-STATE = "state.json"
+STATE, SUMS = "state.json", "SHA256SUMS"
 _PREFIX = "step-"
 
 
@@ -35,9 +35,7 @@ def atomic_folder(path: Path) -> Iterator[Path]:
     path.parent.mkdir(parents=True, exist_ok=True)
     aside = path.with_name(f".{path.name}.writing")
     old = path.with_name(f".{path.name}.old")
-    shutil.rmtree(aside, ignore_errors=True)
-    if old.exists() and not path.exists():  # killed between the two renames
-        old.rename(path)
+    _tidy(path, old, aside)  # after a kill
     aside.mkdir()
     try:
         yield aside
@@ -50,10 +48,15 @@ def atomic_folder(path: Path) -> Iterator[Path]:
         aside.rename(path)
         _flush(path.parent)
     finally:
-        if old.exists() and not path.exists():
-            old.rename(path)
-        for leftover in (aside, old):
-            shutil.rmtree(leftover, ignore_errors=True)
+        _tidy(path, old, aside)
+
+
+def _tidy(path: Path, old: Path, aside: Path) -> None:
+    """Put back what was renamed away where nothing took its place; remove leftovers."""
+    if old.exists() and not path.exists():
+        old.rename(path)
+    for leftover in (aside, old):
+        shutil.rmtree(leftover, ignore_errors=True)
 
 
 def write_atomic(path: Path, text: str) -> None:
@@ -77,10 +80,16 @@ def _flush(path: Path) -> None:
         os.close(handle)
 
 
-def file_hash(path: Path) -> str:
-    """SHA-256 of a file's bytes."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+def write_tensors(path: Path, tensors: Mapping[str, Tensor]) -> None:
+    """Write a safetensors file; raises OSError where the disk refuses.
+
+    Copies, since safetensors refuses tensors that share memory, as tied weights do.
+    """
+    copies = {
+        name: value.detach().to("cpu", copy=True, memory_format=torch.contiguous_format)
+        for name, value in tensors.items()
+    }
+    path.write_bytes(safetensors.save(copies, metadata={"format": "pt"}))
 
 
 def save(
@@ -90,40 +99,56 @@ def save(
     path = root / f"{_PREFIX}{step:08d}"
     with atomic_folder(path) as aside:
         for name, values in tensors.items():
-            save_file({k: v.contiguous() for k, v in values.items()}, aside / f"{name}.safetensors")
-        hashes = {file.name: file_hash(file) for file in sorted(aside.iterdir())}
-        body = {**state, "step": step, "sha256": hashes}
-        (aside / STATE).write_text(json.dumps(body, indent=1), encoding="utf-8")
+            write_tensors(aside / f"{name}.safetensors", values)
+        body = json.dumps({**state, "step": step}, indent=1)
+        (aside / STATE).write_text(body, encoding="utf-8")
+        lines = [f"{_sha256(file.read_bytes())}  {file.name}\n" for file in sorted(aside.iterdir())]
+        (aside / SUMS).write_text("".join(lines), encoding="utf-8")
     return path
 
 
 def load(path: Path) -> tuple[dict[str, dict[str, Tensor]], dict[str, Any]]:
     """Read a checkpoint back; raises CheckpointError where a file is missing or altered."""
     try:
-        state = json.loads((path / STATE).read_text(encoding="utf-8"))
-        hashes = state["sha256"]
+        lines = (path / SUMS).read_text(encoding="utf-8").splitlines()
+        expected = {name: digest for digest, name in (line.split("  ", 1) for line in lines)}
+        files = {name: (path / name).read_bytes() for name in expected}
+        state = files.pop(STATE)
+        unlisted = {file.name for file in path.glob("*.safetensors")} - set(files)
     except (OSError, ValueError, KeyError) as error:
-        raise CheckpointError(f"{path} is no whole checkpoint: {STATE}: {error}") from error
-    for name, expected in hashes.items():
-        if not (path / name).is_file():
-            raise CheckpointError(f"{path} is cut short: {name} is missing")
-        if file_hash(path / name) != expected:
+        raise CheckpointError(f"{path} is cut short: {error}") from error
+    if unlisted:
+        raise CheckpointError(f"{path} is damaged: {SUMS} does not list {min(unlisted)}")
+    for name, body in {**files, STATE: state}.items():
+        if _sha256(body) != expected[name]:
             raise CheckpointError(f"{path} is damaged: {name} is not what was written")
-    return {Path(name).stem: load_file(path / name) for name in hashes}, state
+    return {Path(name).stem: safetensors.load(body) for name, body in files.items()}, json.loads(state)
 
 
-def steps(root: Path) -> list[Path]:
-    """The checkpoints under ``root``, oldest first."""
-    return sorted(root.glob(f"{_PREFIX}*")) if root.is_dir() else []
+def _sha256(body: bytes) -> str:
+    return hashlib.sha256(body).hexdigest()
 
 
-def prune(root: Path, keep: int) -> None:
-    """Remove all but the newest ``keep`` checkpoints."""
-    for path in steps(root)[:-keep]:
-        shutil.rmtree(path)
+def steps(root: Path) -> dict[int, Path]:
+    """The checkpoints under ``root`` by step, oldest first."""
+    found = root.glob(f"{_PREFIX}*")
+    numbers = {path.name.removeprefix(_PREFIX): path for path in found if path.is_dir()}
+    return {int(n): numbers[n] for n in sorted(numbers, key=int) if n.isdecimal()}
 
 
-def newest(root: Path) -> tuple[Path, dict[str, dict[str, Tensor]], dict[str, Any], list[str]]:
+def prune(root: Path, step: int, keep: int) -> None:
+    """Keep the newest ``keep`` checkpoints up to ``step``.
+
+    Newer ones than ``step`` were found damaged, and are being made again.
+    """
+    found = steps(root)
+    kept = [number for number in found if number <= step][-keep:]
+    for number, path in found.items():
+        if number not in kept:
+            shutil.rmtree(path)
+
+
+def newest(root: Path) -> tuple[dict[str, dict[str, Tensor]], dict[str, Any], list[str]]:
     """The newest whole checkpoint, and a line for every newer one that had to be passed over.
 
     Raises CheckpointError where none is whole; FileNotFoundError where there is none at all.
@@ -132,10 +157,9 @@ def newest(root: Path) -> tuple[Path, dict[str, dict[str, Tensor]], dict[str, An
     if not found:
         raise FileNotFoundError(root)
     damaged = []
-    for path in reversed(found):
+    for path in reversed(found.values()):
         try:
-            tensors, state = load(path)
-            return path, tensors, state, damaged
+            return *load(path), damaged
         except CheckpointError as error:
             damaged.append(str(error))
     raise CheckpointError(
@@ -168,7 +192,7 @@ def unflatten_optimizer(tensors: Mapping[str, Tensor], rest: Mapping[str, Any]) 
     return {"param_groups": rest["param_groups"], "state": state}
 
 
-def all_finite(tensors: Mapping[str, Tensor]) -> str | None:
+def first_nonfinite(tensors: Mapping[str, Tensor]) -> str | None:
     """The name of the first tensor that holds a NaN or an infinity, or None."""
     for name, value in tensors.items():
         if value.is_floating_point() and not bool(torch.isfinite(value).all()):

@@ -107,6 +107,8 @@ def find(rows: Sequence[Row]) -> list[Finding]:
 
 def _lasting(rows: Sequence[Row], metric: str, rule: Any, subject: str = "") -> Iterator[Finding]:
     name, _, bad, threshold, remedy = rule
+    if not rows or metric not in rows[-1]:  # of an earlier stage
+        return
     seen = [row for row in rows if metric in row and row["step"] > WARM_UP]
     since = len(seen)
     while since and bad(seen[since - 1][metric]):

@@ -34,6 +34,8 @@ class RunFolder:
     def refuse_taken(self) -> None:
         """Raises RunError where the folder holds anything already."""
         path = self.path
+        if not path.name:
+            raise RunError(f"{path} cannot become a run: --out names a new folder.")
         if path.exists() and (not path.is_dir() or any(path.iterdir())):
             if self.recipe.is_file():
                 raise RunError(
@@ -48,10 +50,11 @@ class RunFolder:
             with atomic_folder(self.path) as aside:
                 for part in (self.samples, self.checkpoints):
                     (aside / part.name).mkdir()
-                (aside / MANIFEST).write_text(json.dumps(manifest, indent=1) + "\n")
+                text = json.dumps(manifest, indent=1) + "\n"
+                (aside / MANIFEST).write_text(text, encoding="utf-8")
                 (aside / RECIPE).write_text(recipe_yaml, encoding="utf-8")
         except OSError as error:
-            raise RunError(f"cannot write a run to {self.path}: {error.strerror}") from error
+            raise RunError(f"cannot write a run to {self.path}: {error.strerror or error}") from error
 
     @classmethod
     def open(cls, path: Path) -> RunFolder:
@@ -90,7 +93,10 @@ class RunFolder:
 
     def note(self, **facts: Any) -> None:
         """Add facts to manifest.json."""
-        manifest = json.loads(self.manifest.read_text(encoding="utf-8"))
+        try:
+            manifest = json.loads(self.manifest.read_text(encoding="utf-8"))
+        except (OSError, ValueError):  # it only informs: a lost one is begun anew
+            manifest = {}
         write_atomic(self.manifest, json.dumps({**manifest, **facts}, indent=1) + "\n")
 
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     import typer
 
-    from ganzoo.train import Run
+    from ganzoo.run import Run
 
     Register = Callable[[str, Any], None]
 
@@ -67,7 +67,7 @@ def register_recipes(register: Register) -> None:
 
 @hookspec
 def register_commands(cli: typer.Typer) -> None:
-    """Add commands to the ``ganzoo`` command line."""
+    """Add commands to the ``ganzoo`` command line, under names that are not taken."""
 
 
 @hookspec

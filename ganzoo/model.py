@@ -14,11 +14,11 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 
 from ganzoo import samples
 from ganzoo.build import construct
-from ganzoo.checkpoint import atomic_folder
+from ganzoo.checkpoint import atomic_folder, write_tensors
 from ganzoo.errors import RecipeError, RunError
 from ganzoo.interfaces import Generator
 from ganzoo.registry import Registry
@@ -53,13 +53,12 @@ def save(
         "generator": dict(component),
         "input": "noise" if from_noise else "image",
         "output": {"size": generator.size, "channels": 3, "range": [-1, 1], "order": "RGB"},
-        "labels": generator.label,
+        "labels": {name: list(values) for name, values in (generator.label or {}).items()} or None,
         "training": dict(training),
     }
     with atomic_folder(path) as folder:
         (folder / CONFIG).write_text(json.dumps(config, indent=1) + "\n", encoding="utf-8")
-        state = {k: v.contiguous() for k, v in generator.state_dict().items()}
-        save_file(state, folder / WEIGHTS, metadata={"format": "pt"})
+        write_tensors(folder / WEIGHTS, generator.state_dict())
         (folder / "recipe.yaml").write_text(recipe_yaml, encoding="utf-8")
         if from_noise:
             samples.write(samples.sample(generator, 16, seed=0), folder / "samples.png")
@@ -88,15 +87,16 @@ def load(path: Path, registry: Registry) -> Model:
     folder = find(path)
     try:
         config = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
-        spec, version = config["generator"], config["ganzoo_format"]
+        version = int(config["ganzoo_format"])
+        if version > FORMAT:
+            raise RunError(
+                f"{folder} has model format {version}; this ganzoo reads up to {FORMAT}. "
+                "Update ganzoo."
+            )
+        spec = config["generator"]
         use, arguments, distribution = spec["use"], spec["arguments"], spec["distribution"]
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise RunError(f"{folder / CONFIG} is not a model's config: {error}") from error
-    if not isinstance(version, int) or version > FORMAT:
-        raise RunError(
-            f"{folder} has model format {version}, newer than {FORMAT}, the newest that this ganzoo "
-            "reads. Update ganzoo."
-        )
+        raise RunError(f"{folder / CONFIG} is no model's config: {error!r}") from error
     try:
         generator: Generator = construct(registry, "generator", use, arguments)
     except RecipeError as error:

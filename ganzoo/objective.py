@@ -74,8 +74,12 @@ class Evaluated:
         """Each term's share of the sum of gradient norms at ``image``; needs the graph alive."""
         norms = {}
         for name, value in self.weighted.items():
-            grads = torch.autograd.grad(value, image, retain_graph=True, allow_unused=True)
-            norms[name] = 0.0 if grads[0] is None else float(grads[0].float().norm())
+            gradient = None
+            if value.requires_grad:
+                (gradient,) = torch.autograd.grad(
+                    value, image, retain_graph=True, allow_unused=True
+                )
+            norms[name] = 0.0 if gradient is None else float(gradient.float().norm())
         whole = sum(norms.values())
         return {name: norm / whole if whole > 0 else 0.0 for name, norm in norms.items()}
 

@@ -8,8 +8,10 @@ only those named; ``GANZOO_STRICT_PLUGINS=1`` raises instead of reporting.
 from __future__ import annotations
 
 import os
-import sys
+import re
+import textwrap
 import traceback
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cache
 from importlib.metadata import entry_points
@@ -19,7 +21,8 @@ from typing import TYPE_CHECKING, Any
 import pluggy
 
 from ganzoo import hookspecs
-from ganzoo.errors import PluginError, nearest
+from ganzoo.errors import GanzooError, PluginError, nearest, one_of
+from ganzoo.layers import shipped_recipes
 from ganzoo.registry import KINDS, Entry, Origin, Registry
 
 if TYPE_CHECKING:
@@ -28,6 +31,8 @@ if TYPE_CHECKING:
     import typer
 
 GROUP = "ganzoo"
+#: every hook, in the order of ``hookspecs.py``
+HOOKS = tuple(n for n, found in vars(hookspecs).items() if hasattr(found, "ganzoo_spec"))
 _HOOK_OF_KIND = {
     "generator": "register_generators",
     "discriminator": "register_discriminators",
@@ -43,20 +48,27 @@ assert set(_HOOK_OF_KIND) == {*KINDS, "recipe"}
 
 @dataclass
 class Plugin:
-    """One entry point: where it came from, what it registered, or why it could not."""
+    """One entry point: where it came from, what it brings, or why it cannot be used.
+
+    ``error`` leaves the whole plugin out, ``commands_error`` its commands alone.
+    """
 
     origin: Origin
     entry_point: str
     entries: list[Entry] = field(default_factory=list)
+    hooks: list[str] = field(default_factory=list)
     error: str | None = None
+    commands_error: str | None = None
     traceback: str = ""
 
     def report(self) -> str:
         """One line: what broke, whose it is, and the remedy."""
+        what = "plugin" if self.error else "the commands of plugin"
         return (
-            f"plugin '{self.origin.plugin}' ({self.entry_point}) of {self.origin.distribution} "
-            f"{self.origin.version} is left out: {self.error}. Update or uninstall "
-            f"'{self.origin.distribution}', or tell its author; `ganzoo plugins` tells more."
+            f"{what} '{self.origin.plugin}' ({self.entry_point}) of {self.origin.distribution} "
+            f"{self.origin.version} cannot be used: {self.error or self.commands_error}. Update or "
+            f"uninstall '{self.origin.distribution}', or tell its author; "
+            f"`ganzoo plugins` tells more."
         )
 
 
@@ -72,112 +84,157 @@ class Plugins:
 
     @property
     def broken(self) -> list[Plugin]:
-        """The plugins that were left out."""
-        return [plugin for plugin in self.plugins if plugin.error]
+        """The plugins that cannot be used, or whose commands cannot."""
+        return [plugin for plugin in self.plugins if plugin.error or plugin.commands_error]
 
     def load_entry_points(self) -> None:
-        """Load every installed plugin, or those that ``GANZOO_PLUGINS`` names."""
-        found = sorted(entry_points(group=GROUP), key=lambda point: point.name)
+        """Load every installed plugin, or those that ``GANZOO_PLUGINS`` names.
+
+        Raises PluginError where it names one that is not installed.
+        """
+        found = sorted(entry_points(group=GROUP), key=_built_in_first)
         only = os.environ.get("GANZOO_PLUGINS")
         if only is not None:
             wanted = [name.strip() for name in only.split(",") if name.strip()]
-            names = [point.name for point in found]
+            names = {point.name for point in found}
             for name in wanted:
                 if name not in names:
                     raise PluginError(
                         f"GANZOO_PLUGINS names '{name}', which is not installed"
-                        f"{nearest(name, names)} Installed: {', '.join(names)}."
+                        f"{nearest(name, names)} Installed: {one_of(names)}."
                     )
             found = [point for point in found if point.name in wanted]
         for point in found:
             self.load(point)
 
-    def load(self, point: EntryPoint) -> None:
+    def load(self, point: EntryPoint) -> Plugin:
         """Load one entry point; a broken one leaves no trace but its report."""
         distribution = point.dist.name if point.dist else point.value.partition(":")[0]
         version = point.dist.version if point.dist else "unknown"
-        origin = Origin(point.name, distribution, version)
-        self.add(point.load, origin, point.value)
+        return self.add(point.load, Origin(point.name, distribution, version), point.value)
 
-    def add(self, load: Any, origin: Origin, entry_point: str = "") -> Plugin:
+    def add(self, load: Callable[[], Any], origin: Origin, entry_point: str = "") -> Plugin:
         """Load a plugin object by calling ``load()``, check its hooks and take its components."""
         plugin = Plugin(origin, entry_point)
-        self.plugins.append(plugin)
-        module = None
+        name = str(origin)
+        registered = False
         try:
-            module = load()
-            self.manager.register(module, name=f"{origin.distribution}:{origin.plugin}")
-            self._refuse_unknown_hooks(module)
-            plugin.entries = self._collect(module, origin)
-            for entry in plugin.entries:
-                self.registry.add(entry)
-        except Exception as error:
-            if module is not None and self.manager.is_registered(module):
-                self.manager.unregister(module)
-            plugin.entries = []
-            plugin.error = f"{type(error).__name__}: {' '.join(str(error).split())}"
-            plugin.traceback = traceback.format_exc()
-            if os.environ.get("GANZOO_STRICT_PLUGINS") == "1":
-                raise PluginError(plugin.report()) from error
+            self._refuse_taken(origin)
+            found = load()
+            if isinstance(found, type):
+                raise PluginError("its entry point names a class; name a module or an instance")
+            registered = self.manager.get_name(found) is None
+            self.manager.register(found, name)
+            plugin.hooks = self._hooks(found)
+            plugin.entries = self._collect(found, origin)
+        except (Exception, SystemExit) as error:
+            if registered and self.manager.has_plugin(name):
+                self.manager.unregister(name=name)
+            plugin.hooks, plugin.error = [], _reason(error)
+            _remember(plugin, error)
+        for entry in plugin.entries:
+            self.registry.add(entry)
+        self.plugins.append(plugin)
         return plugin
 
     def add_commands(self, cli: typer.Typer) -> None:
-        """Let every plugin add its commands; one that fails is reported and left out."""
-        for implementation in list(self.hook.register_commands.get_hookimpls()):
+        """Let every plugin add its commands; those of one that fails are left out as a whole."""
+        import typer
+        from typer.main import get_group
+
+        taken = set(get_group(cli).commands)
+        for implementation in self.hook.register_commands.get_hookimpls():
+            own = typer.Typer()
             try:
-                implementation.function(cli)
-            except Exception as error:
-                print(
-                    f"warning: the commands of {implementation.plugin_name} are left out: "
-                    f"{type(error).__name__}: {error}",
-                    file=sys.stderr,
-                )
+                implementation.function(*[own for _ in implementation.argnames])
+                names = set(get_group(own).commands)
+                if clash := sorted(names & taken):
+                    raise PluginError(f"there is a command '{clash[0]}' already")
+            except (Exception, SystemExit) as error:
+                name = implementation.plugin_name
+                plugin = next(p for p in self.plugins if str(p.origin) == name)
+                plugin.commands_error = _reason(error)
+                _remember(plugin, error)
+                continue
+            taken |= names
+            cli.registered_commands += own.registered_commands
+            cli.registered_groups += own.registered_groups
 
-    def _refuse_unknown_hooks(self, module: Any) -> None:
-        specs = [name for name in vars(hookspecs) if _is_spec(name)]
-        for caller in self.manager.get_hookcallers(module) or []:
-            if caller.name not in specs:
-                raise PluginError(f"unknown hook '{caller.name}'{nearest(caller.name, specs)}")
+    def _refuse_taken(self, origin: Origin) -> None:
+        """``plugin/name`` chooses only while every plugin has a name of its own."""
+        for other in self.plugins:
+            if other.origin.plugin == origin.plugin and not other.error:
+                raise PluginError(f"its name is taken by {other.origin}")
 
-    def _collect(self, module: Any, origin: Origin) -> list[Entry]:
-        entries: list[Entry] = []
+    def _hooks(self, found: Any) -> list[str]:
+        for name in HOOKS:
+            function = getattr(found, name, None)
+            if callable(function) and not hasattr(function, "ganzoo_impl"):
+                raise PluginError(f"its function {name} lacks the decorator @ganzoo.hookimpl")
+        hooks = [caller.name for caller in self.manager.get_hookcallers(found) or ()]
+        for name in hooks:
+            if name not in HOOKS:
+                raise PluginError(f"there is no hook '{name}'{nearest(name, HOOKS)}")
+        if not hooks:
+            raise PluginError(
+                "it implements no hook: no function has the decorator @ganzoo.hookimpl"
+            )
+        return sorted(hooks, key=HOOKS.index)
+
+    def _collect(self, found: Any, origin: Origin) -> list[Entry]:
+        entries: dict[tuple[str, str], Entry] = {}
+        others = [other for other in self.manager.get_plugins() if other is not found]
         for kind, hook in _HOOK_OF_KIND.items():
-            seen: set[str] = set()
 
-            def register(name: str, target: Any, kind: str = kind, seen: set[str] = seen) -> None:
-                _check_registration(kind, name, target)
-                if name in seen:
+            def register(name: str, target: Any, kind: str = kind) -> None:
+                self._check_registration(kind, name, target)
+                if (kind, name) in entries:
                     raise PluginError(f"it registers {kind} '{name}' twice")
-                if kind == "recipe" and name in self.registry.recipes:
-                    owner = self.registry.recipes[name].origin
-                    raise PluginError(f"recipe '{name}' is registered by {owner} already")
-                seen.add(name)
-                entries.append(Entry(kind, name, target, origin))
+                entries[kind, name] = Entry(kind, name, target, origin)
 
-            others = [other for other in self.manager.get_plugins() if other is not module]
             self.manager.subset_hook_caller(hook, remove_plugins=others)(register=register)
-        return entries
+        return list(entries.values())
+
+    def _check_registration(self, kind: str, name: Any, target: Any) -> None:
+        if not (isinstance(name, str) and re.fullmatch(r"[A-Za-z0-9][\w.-]*", name, re.ASCII)):
+            raise PluginError(
+                f"it registers a {kind} under {name!r}, which is no name: "
+                f"letters, digits, '-', '_' and '.' make one"
+            )
+        if kind == "recipe":
+            good = isinstance(target, (str, Path)) and Path(target).is_file()
+        elif isinstance(target, str):
+            module, _, attribute = target.partition(":")
+            good = all(part.isidentifier() for part in (*module.split("."), attribute))
+        else:
+            good = isinstance(target, type)
+        if not good:
+            allowed = "the path of a file" if kind == "recipe" else "'module:Class' or a class"
+            raise PluginError(f"it registers {kind} '{name}' as {target!r}; give {allowed}")
+        if kind == "recipe" and name in shipped_recipes(self.registry):
+            taken = self.registry.recipes.get(name)
+            owner = f"is registered by {taken.origin}" if taken else "comes with ganzoo"
+            raise PluginError(f"recipe '{name}' {owner} already")
 
 
-def _is_spec(name: str) -> bool:
-    return hasattr(getattr(hookspecs, name), "ganzoo_spec")
+def _built_in_first(point: EntryPoint) -> tuple[str, bool, str]:
+    distribution = point.dist.name if point.dist else ""
+    return point.name, distribution != GROUP, distribution
 
 
-def _check_registration(kind: str, name: Any, target: Any) -> None:
-    if not (isinstance(name, str) and name and "/" not in name and name == name.strip()):
-        raise PluginError(f"it registers a {kind} under {name!r}, which is no name")
-    if kind == "recipe":
-        good = isinstance(target, (str, Path))
-    elif isinstance(target, str):
-        module, _, attribute = target.partition(":")
-        good = attribute.isidentifier() and all(p.isidentifier() for p in module.split("."))
-    else:
-        good = isinstance(target, type)
-    if not good:
-        raise PluginError(
-            f"it registers {kind} '{name}' as {target!r}; "
-            f"give {'a path' if kind == 'recipe' else 'a class or a string module:Class'}"
-        )
+def _reason(error: BaseException) -> str:
+    """An exception in one line."""
+    text = " ".join(str(error).split()).rstrip(".")
+    if not isinstance(error, GanzooError):
+        text = f"{type(error).__name__}: {text}".removesuffix(": ")
+    return textwrap.shorten(text, 400, placeholder=" ...")
+
+
+def _remember(plugin: Plugin, error: BaseException) -> None:
+    """Keep the whole story for ``ganzoo plugins``, or raise it where that is asked for."""
+    plugin.traceback = "".join(traceback.format_exception(error))
+    if os.environ.get("GANZOO_STRICT_PLUGINS") == "1":
+        raise PluginError(plugin.report()) from error
 
 
 @cache

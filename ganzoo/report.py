@@ -232,7 +232,7 @@ def _embed(picture: Image.Image, budget: int) -> tuple[str, int]:
     PNG if it fits, else JPEG with full colour resolution, else the same at half the size.
     """
     kinds: tuple[tuple[str, dict[str, Any]], ...] = (
-        ("png", {"optimize": True}),
+        ("png", {}),
         ("jpeg", {"quality": 92, "subsampling": 0}),
         ("jpeg", {"quality": 82, "subsampling": 0}),
     )

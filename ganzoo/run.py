@@ -8,14 +8,16 @@ from __future__ import annotations
 import errno
 import json
 import signal
+import threading
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import torch
 from accelerate import Accelerator, DistributedDataParallelKwargs
+from accelerate.state import AcceleratorState
 from torch import Tensor
 
 from ganzoo import build, checkpoint, findings, model, samples
@@ -27,7 +29,8 @@ from ganzoo.observers import notify
 from ganzoo.plugins import Plugins
 from ganzoo.randomness import rng
 from ganzoo.recipe import Recipe
-from ganzoo.step import Network
+from ganzoo.step import Network, Update
+from ganzoo.vocabulary import vocabulary
 
 _PRECISION = {"fp32": "no", "bf16": "bf16", "fp16": "fp16"}
 Words = dict[str, Tensor]
@@ -46,7 +49,8 @@ class Run:
             self.dataset.prepare()
         build.check_count(recipe, self.dataset)
         bare, self.arguments = build.networks(recipe, registry, self.dataset)
-        build.initialise(recipe, bare)
+        if not checkpoint.steps(folder.checkpoints):  # one would take the place of these weights
+            build.initialise(recipe, bare)
         self.ema = EMA(bare["generator"], recipe.ema.decay, recipe.ema.ramp) if recipe.ema else None
         if self.ema:
             self.ema.network.to(self.accelerator.device)
@@ -54,12 +58,27 @@ class Run:
             name: Network(net.train(), self.accelerator.prepare_model(net))
             for name, net in bare.items()
         }
-        self.fields = build.fields(recipe, registry, self.dataset)
         self.views = build.views(recipe, registry)
         self.augment = build.augment(recipe, registry)
+        sources = {name: source for name, (_, source) in self.views.items()}
+        self.words = vocabulary(
+            build.fields(recipe, registry, self.dataset),
+            sources,
+            self.networks,
+            self.networks["generator"].reads,
+        )
+        device = self.accelerator.device
+        self.objectives = {
+            stage.name: build.objectives(registry, stage, self.words, device)
+            for stage in recipe.stages
+        }
+        for stage in recipe.stages:  # of no use yet, but what torch refuses, it refuses now
+            build.optimizers(stage, bare)
         self.step = 0
         self._saved_at = self._drawn_at = -1
         self.optimizers: dict[str, torch.optim.Optimizer] = {}
+        #: the latest value of all that is logged; a lazy term is left out of most steps
+        self.latest: dict[str, Tensor | float] = {}
         self.findings: list[findings.Finding] = []
         self._rows: list[dict[str, Any]] = []
         self._pending: tuple[dict[str, dict[str, Tensor]], dict[str, Any]] | None = None
@@ -83,9 +102,25 @@ class Run:
         return self._seconds + time.monotonic() - self._clock
 
     @property
+    def batches(self) -> int:
+        """Batches seen so far: a step takes one for each update of the discriminator."""
+        seen, left = 0, self.step
+        for stage in self.recipe.stages:
+            steps = min(left, stage.steps)
+            seen += steps * stage.discriminator_steps
+            left -= steps
+        return seen
+
+    @property
     def images(self) -> int:
-        """Real images seen so far."""
-        return self.step * self.recipe.batch
+        """Examples seen so far."""
+        return self.batches * self.recipe.batch
+
+    @property
+    def image_inputs(self) -> list[str]:
+        """The image words that the generator is given; none where it draws from noise alone."""
+        reads = self.networks["generator"].reads
+        return [word for word in reads if self.words.get(word) == "image"]
 
     @property
     def generator(self) -> Generator:
@@ -101,47 +136,53 @@ class Run:
 
         Raises TrainingStopped where a weight is not finite or the disk is full.
         """
-        if self.step == self._saved_at:
-            return
-        self._saved_at = self.step
-        if self.accelerator.is_main_process:
-            tensors = {name: net.bare.state_dict() for name, net in self.networks.items()}
-            if self.ema:
-                tensors["ema"] = self.ema.network.state_dict()
-            rest = {}
-            for player, optimizer in self.optimizers.items():
-                name = f"optimizer-{player}"
-                tensors[name], rest[player] = checkpoint.flatten_optimizer(optimizer.state_dict())
-            for name, values in tensors.items():
-                if bad := checkpoint.all_finite(values):
-                    raise TrainingStopped(
-                        f"NON_FINITE at step {self.step}: '{bad}' of {name} is NaN or infinite. "
-                        f"No checkpoint is written over it. {self.last_checkpoint()}"
-                    )
-            scaler = self.accelerator.scaler
-            state = {
-                "seconds": round(self.seconds, 3),
-                "recipe": self.recipe.resolved(),
-                "optimizers": rest,
-                "scaler": scaler.state_dict() if scaler else None,
-            }
-            try:
-                path = checkpoint.save(self.folder.checkpoints, self.step, tensors, state)
-                checkpoint.prune(self.folder.checkpoints, self.recipe.checkpoint.keep)
-                self._save_model()
-            except OSError as error:
-                why = "the disk is full" if error.errno == errno.ENOSPC else str(error)
+        if self.step != self._saved_at:
+            latest = self._averaged(self.latest)
+            self._on_main(lambda: self._save(latest))
+            self._saved_at = self.step
+
+    def _save(self, latest: Mapping[str, float]) -> None:
+        tensors = {name: net.bare.state_dict() for name, net in self.networks.items()}
+        if self.ema:
+            tensors["ema"] = self.ema.network.state_dict()
+        rest = {}
+        for player, optimizer in self.optimizers.items():
+            name = f"optimizer-{player}"
+            tensors[name], rest[player] = checkpoint.flatten_optimizer(optimizer.state_dict())
+        for name, values in tensors.items():
+            if bad := checkpoint.first_nonfinite(values):
                 raise TrainingStopped(
-                    f"step {self.step}: the checkpoint could not be written: {why}. "
-                    f"{self.last_checkpoint()} Then: ganzoo resume {self.path}"
-                ) from error
-            self.notify("checkpoint_saved", step=self.step, path=path)
-        self.accelerator.wait_for_everyone()
+                    f"NON_FINITE at step {self.step}: '{bad}' of {name} is NaN or infinite, and "
+                    f"is not saved. {self.last_checkpoint()} {self.retry()}"
+                )
+        scaler = self.accelerator.scaler
+        state = {
+            "seconds": round(self.seconds, 3),
+            "latest": latest,
+            "recipe": self.recipe.resolved(),
+            "dataset_sha256": self.dataset.fingerprint(),
+            "optimizers": rest,
+            "scaler": scaler.state_dict() if scaler else None,
+        }
+        with self._writing("the checkpoint"):
+            path = checkpoint.save(self.folder.checkpoints, self.step, tensors, state)
+            checkpoint.prune(self.folder.checkpoints, self.step, self.recipe.checkpoint.keep)
+        self._save_model()
+        self.notify("checkpoint_saved", step=self.step, path=path)
 
     def last_checkpoint(self) -> str:
         """A sentence that names the newest checkpoint."""
-        kept = checkpoint.steps(self.folder.checkpoints)
-        return f"The last good one is {kept[-1]}." if kept else "There is no earlier checkpoint."
+        *_, kept = [None, *checkpoint.steps(self.folder.checkpoints).values()]
+        return f"The last checkpoint is {kept}." if kept else "There is no checkpoint yet."
+
+    def retry(self) -> str:
+        """What to do after a value that is not finite."""
+        source = f" --set init_from={self.path}" if checkpoint.steps(self.folder.checkpoints) else ""
+        return (
+            "Try a lower learning rate"
+            + (", from its weights if you like" if source else "")
+            + f": ganzoo train {self.folder.recipe}{source} --set optimizer.lr=..."
+        )
 
     def _save_model(self) -> None:
         spec = self.recipe.networks["generator"]
@@ -161,41 +202,50 @@ class Run:
             "dataset": {"use": self.recipe.dataset.use, "sha256": self.dataset.fingerprint()},
             "environment": environment(),
         }
-        model.save(self.folder.model, self.generator, component, training, self.recipe.to_yaml())
+        yaml = self.recipe.to_yaml()
+        with self._writing("the model"):
+            model.save(self.folder.model, self.generator, component, training, yaml)
 
     def restore(self) -> list[str]:
         """Go back to the newest whole checkpoint; a line for each one that is damaged.
 
         Optimisers follow when their stage begins.  Without a checkpoint the run begins anew.
+        Raises CheckpointError where all are damaged, or where the images are not the same.
         """
         try:
-            _, tensors, state, damaged = checkpoint.newest(self.folder.checkpoints)
+            tensors, state, damaged = checkpoint.newest(self.folder.checkpoints)
         except FileNotFoundError:
-            self._rows = self.folder.rewind(0)
+            self._on_main(lambda: self._rewind(0))
             return []
+        if state["dataset_sha256"] != self.dataset.fingerprint():
+            raise CheckpointError(
+                f"the images of dataset '{self.recipe.dataset.use}' have changed since the "
+                "checkpoint was written; resume goes on exactly and refuses this. Put them back, "
+                f"or start a new run from these weights: {self.anew()}"
+            )
         for name, net in self.networks.items():
             net.bare.load_state_dict(tensors[name])
         if self.ema:
             self.ema.network.load_state_dict(tensors["ema"])
         if self.accelerator.scaler and state["scaler"]:
             self.accelerator.scaler.load_state_dict(state["scaler"])
-        self.step, self._seconds = state["step"], state["seconds"]
+        self.step, self._seconds, self.latest = state["step"], state["seconds"], state["latest"]
         self._pending = tensors, state["optimizers"]
-        self._saved_at = self._drawn_at = self.step
-        if self.accelerator.is_main_process:
-            self._rows = self.folder.rewind(self.step)
-            self._save_model()  # in case it was killed between the checkpoint and the model
-        self.accelerator.wait_for_everyone()
+        self._saved_at = self.step
+        self._on_main(lambda: self._rewind(self.step))
+        self._on_main(self._save_model)  # it may have been killed between checkpoint and model
         return damaged
 
+    def _rewind(self, step: int) -> None:
+        with self._writing("metrics.jsonl"):
+            self._rows = self.folder.rewind(step)
+
     def restore_optimizers(self) -> None:
-        """Load what ``restore`` read into the optimisers of the stage that goes on."""
+        """Load what ``restore`` read, if it did, into the optimisers of the stage that goes on."""
         if self._pending is None:
             return
         tensors, rest = self._pending
         self._pending = None
-        if set(rest) != set(self.optimizers):
-            raise CheckpointError("the checkpoint's optimisers are those of another stage")
         for player, optimizer in self.optimizers.items():
             saved = tensors.get(f"optimizer-{player}", {})
             optimizer.load_state_dict(checkpoint.unflatten_optimizer(saved, rest[player]))

@@ -62,7 +62,7 @@ def labels(generator: Generator, seed: int, n: int, chosen: Mapping[str, str]) -
     return table
 
 
-@torch.inference_mode()
+@torch.no_grad()  # inference mode would leave tensors behind that training cannot use
 def draw(generator: Generator, inputs: Mapping[str, Tensor]) -> Tensor:
     """Run the generator in eval mode on CPU tensors ``inputs``; uint8 ``(n, 3, H, W)``."""
     device = next(generator.parameters()).device

@@ -26,11 +26,10 @@ class Network:
         parameters = inspect.signature(type(bare).forward).parameters
         self.reads = [name for name in parameters if name != "self"]
 
-    def __call__(self, words: Mapping[str, Any], image: Tensor | None = None) -> Tensor:
+    def __call__(self, words: Update, image: Tensor | None = None) -> Tensor:
         """Run on ``words``; a given ``image`` takes the place of the first parameter."""
-        given = {name: words[name] for name in self.reads if name in words}
-        if image is not None:
-            given[self.reads[0]] = image
+        given = {} if image is None else {self.reads[0]: image}
+        given |= {name: words[name] for name in self.reads if name not in given and name in words}
         output: Tensor = self.module(**given)
         return output
 
@@ -38,8 +37,9 @@ class Network:
 class Update:
     """The words of one player's update.
 
-    ``given`` are the dataset's fields, ``latent`` and ``fake``.  ``leaves`` are image words of
-    which a penalty takes gradients: detached, requiring grad, so that their logits share the graph.
+    ``given`` are the dataset's fields, ``latent`` and, once it is made, ``fake``.  ``leaves`` are
+    image words of which a penalty takes gradients: they require grad, so that their logits hang
+    on them.  What requires grad already, as the generator's own fakes, is left as it is.
     """
 
     def __init__(
@@ -51,12 +51,16 @@ class Update:
         leaves: Iterable[str] = (),
     ):
         self.values: dict[str, Any] = dict(given)
-        self._fields = given
         self._networks = networks
         self._views = views
         self._augment = augment
-        for word in leaves:
-            self.values[word] = self[word].detach().requires_grad_()
+        for word in sorted(leaves):
+            if not self[word].requires_grad:
+                self.values[word] = self[word].detach().requires_grad_()
+
+    def __contains__(self, word: str) -> bool:
+        """Whether ``word`` is an input of networks: given, or a view."""
+        return word in self.values or word in self._views
 
     def __getitem__(self, word: str) -> Any:
         if word not in self.values:
@@ -68,9 +72,9 @@ class Update:
             transform, source = self._views[word]
             return transform(self[source])
         if word in self._networks:
-            return lambda image: self._networks[word](self._fields, image)
+            return lambda image: self._networks[word](self, image)
         if word.endswith(LOGITS):
             image = self[word.removesuffix(LOGITS)]
             image = self._augment(image) if self._augment else image
-            return self._networks["discriminator"](self._fields, image)
+            return self._networks["discriminator"](self, image)
         raise KeyError(word)

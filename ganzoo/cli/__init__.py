@@ -6,15 +6,15 @@ Each verb lives in the module of its group and imports torch, if at all, in its 
 from __future__ import annotations
 
 import sys
+from typing import Annotated
 
 import typer
 
 from ganzoo.cli import inspect, recipe, results, training
-from ganzoo.errors import GanzooError
+from ganzoo.errors import GanzooError, RecipeError
 
 app = typer.Typer(
     name="ganzoo",
-    help="A GAN zoo: compose GANs and losses in YAML, train them, compare them, share them.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -24,21 +24,43 @@ for group in (inspect, recipe, training, results):
     group.add_to(app)
 
 
+def _version(wanted: bool) -> None:
+    if wanted:
+        import ganzoo
+
+        typer.echo(f"ganzoo {ganzoo.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _ganzoo(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_version, is_eager=True, help="Print the version."),
+    ] = False,
+) -> None:
+    """A GAN zoo: compose GANs and losses in YAML, train them, compare them, share them."""
+
+
 def main() -> None:
-    """Run a command; a user's mistake prints its sentence and exits with 2."""
+    """Run a command; a user's mistake prints its sentences and exits with 2."""
     from ganzoo.plugins import installed
 
     try:
         plugins = installed()
+        plugins.add_commands(app)
         for plugin in plugins.broken:
             print(f"warning: {plugin.report()}", file=sys.stderr)
-        plugins.add_commands(app)
         app()
     except GanzooError as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(f"error: {_text(error)}", file=sys.stderr)
         sys.exit(error.exit_code)
     except KeyboardInterrupt:
         sys.exit(130)
-    except BrokenPipeError:  # `ganzoo list | head`
-        sys.stderr.close()
-        sys.exit(0)
+
+
+def _text(error: GanzooError) -> str:
+    """The message; a count goes above several, so that each begins its own line."""
+    if isinstance(error, RecipeError) and len(error.problems) > 1:
+        return "\n".join([f"{len(error.problems)} problems", *error.problems])
+    return str(error)

@@ -3,15 +3,24 @@
 from __future__ import annotations
 
 import json
+import shutil
+import sys
 import textwrap
-from collections.abc import Iterator
-from typing import Annotated, Any
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ganzoo.errors import RecipeError, nearest, one_of
-from ganzoo.registry import KINDS, Entry
+from ganzoo.errors import PluginError, RecipeError, nearest, one_of
+from ganzoo.registry import KINDS, Entry, Registry
 
+if TYPE_CHECKING:
+    from ganzoo.plugins import Plugin
+    from ganzoo.recipe import Component, Schedule, Stage
+    from ganzoo.signature import Parameter, Signature
+
+LISTED = (*KINDS, "recipe")
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
@@ -23,67 +32,102 @@ def add_to(app: typer.Typer) -> None:
 
 
 def list_components(
-    kind: Annotated[str | None, typer.Argument(help=f"{', '.join(KINDS)} or recipe.")] = None,
+    kind: Annotated[
+        str | None, typer.Argument(metavar="KIND", help=f"Only one of {', '.join(LISTED)}.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """List what can be used in a recipe."""
     from ganzoo.plugins import installed
-    from ganzoo.recipe import shipped_recipes
 
     registry = installed().registry
-    kinds = [*KINDS, "recipe"]
-    if kind is not None and (kind := _singular(kind)) not in kinds:
-        raise RecipeError([f"unknown kind '{kind}'{nearest(kind, kinds)} Kinds: {one_of(kinds)}."])
-    found: dict[str, list[dict[str, str]]] = {}
-    for name in [kind] if kind else kinds:
-        if name == "recipe":
-            found[name] = [{"name": n} for n in shipped_recipes(registry)]
-        else:
-            found[name] = [
-                {"name": shown, "plugin": e.origin.plugin, "summary": _summary(e)}
-                for shown, e in zip(registry.names(name), registry.entries(name), strict=True)
-            ]
+    kinds = LISTED if kind is None else [_kind(kind, LISTED)]
+    found = {name: list(_rows(name, registry)) for name in kinds}
     if as_json:
         typer.echo(json.dumps(found, indent=1))
         return
+    rows = [row for rows in found.values() for row in rows]
+    names, owners = (max((len(r[key]) for r in rows), default=0) for key in ("name", "plugin"))
     for name, rows in found.items():
-        typer.echo(_plural(name) if rows else f"{_plural(name)}: none installed")
+        typer.secho(_plural(name) if rows else f"{_plural(name)}: none installed", bold=True)
         for row in rows:
-            about = textwrap.shorten(row.get("summary", ""), 70, placeholder=" ...")
-            typer.echo(f"  {row['name']:20} {row.get('plugin', ''):12} {about}".rstrip())
+            start = f"  {row['name']:{names}}  {row['plugin']:{owners}}  "
+            typer.echo(start + _fitted(row["summary"], len(start)))
+
+
+def _rows(kind: str, registry: Registry) -> Iterator[dict[str, str]]:
+    if kind != "recipe":
+        for name, entry in zip(registry.names(kind), registry.entries(kind), strict=True):
+            yield {"name": name, "plugin": entry.origin.plugin, "summary": _summary(entry)}
+        return
+    from ganzoo.layers import shipped_recipes
+
+    for name, path in shipped_recipes(registry).items():
+        owner = registry.recipes[name].origin.plugin if name in registry.recipes else "ganzoo"
+        yield {"name": name, "plugin": owner, "summary": _headline(path)}
+
+
+def _kind(word: str, kinds: Iterable[str]) -> str:
+    """The kind that ``word`` means, in the singular or the plural."""
+    singular = {_plural(kind): kind for kind in kinds}.get(word, word)
+    if singular not in kinds:
+        raise RecipeError([f"unknown kind '{word}'{nearest(word, kinds)} Kinds: {one_of(kinds)}."])
+    return singular
 
 
 def _plural(kind: str) -> str:
     return f"{kind}es" if kind.endswith("s") else f"{kind}s"
 
 
-def _singular(word: str) -> str:
-    return {_plural(kind): kind for kind in (*KINDS, "recipe")}.get(word, word)
-
-
 def _summary(entry: Entry) -> str:
-    from ganzoo.errors import PluginError
     from ganzoo.signature import read_signature
 
     try:
-        return read_signature(entry.target).summary
+        return _plain(read_signature(entry.target).summary)
     except PluginError as error:
-        return f"broken: {error}"
+        return f"BROKEN: {error}"
+
+
+def _headline(path: Path) -> str:
+    """The comment at the top of a recipe, up to its first full line."""
+    with path.open(encoding="utf-8", errors="replace") as file:
+        first = file.readline()
+    return first.removeprefix("#").strip() if first.startswith("#") else ""
+
+
+def _plain(text: str) -> str:
+    """A docstring without reStructuredText's double quotes of code."""
+    return text.replace("``", "`")
+
+
+def _fitted(text: str, used: int) -> str:
+    """``text`` cut to what is left of a terminal's line; whole where nobody looks."""
+    if not sys.stdout.isatty():
+        return text
+    width = max(shutil.get_terminal_size().columns - used, 20)
+    return textwrap.shorten(text, width, placeholder=" ...")
 
 
 def show(
-    what: Annotated[str, typer.Argument(help="A kind, a recipe, or 'vocabulary'.")],
-    name: Annotated[str | None, typer.Argument(help="The component, after a kind.")] = None,
+    what: Annotated[str, typer.Argument(metavar="WHAT", help="A kind, recipe, or 'vocabulary'.")],
+    name: Annotated[
+        str | None, typer.Argument(metavar="NAME", help="The component, after a kind.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
-    """Show a component (`show loss r1`), a recipe (`show dcgan`), or the vocabulary."""
+    """Show a component, a recipe, or the vocabulary.
+
+    `show loss r1` explains a component and its arguments, `show dcgan` a recipe: its stages,
+    terms and weights, and what each reads. `show vocabulary` tells which words there are to read.
+    """
     if name is not None:
-        _show_component(what, name, as_json)
+        _show_component(_kind(what, KINDS), name, as_json)
     elif what == "vocabulary":
         from ganzoo import vocabulary
 
-        typer.echo((vocabulary.__doc__ or "").strip())
-    elif what in KINDS:
+        text = _plain((vocabulary.__doc__ or "").strip())
+        typer.echo(json.dumps({"vocabulary": text}) if as_json else text)
+    elif what in LISTED or what in map(_plural, LISTED):
         list_components(what, as_json)
     else:
         _show_recipe(what, as_json)
@@ -91,35 +135,70 @@ def show(
 
 def _show_component(kind: str, name: str, as_json: bool) -> None:
     from ganzoo.plugins import installed
-    from ganzoo.signature import REQUIRED, read_signature
+    from ganzoo.signature import read_signature
 
-    if kind not in KINDS:
-        raise RecipeError([f"unknown kind '{kind}'{nearest(kind, KINDS)} Kinds: {one_of(KINDS)}."])
     entry = installed().registry.get(kind, name)
     signature = read_signature(entry.target)
+    if as_json:
+        typer.echo(json.dumps(_as_data(entry, signature), indent=1))
+        return
+    typer.secho(f"{kind} {entry.name}", bold=True, nl=False)
+    typer.echo(f", from {entry.origin}\n\n{_plain(_without_arguments(signature.doc))}\n")
+    for parameter in signature.parameters:
+        default = _default(kind, parameter)
+        typer.echo(f"  {parameter.name}: {parameter.type.describe()} ({default})")
+        if parameter.help:
+            text = textwrap.fill(_plain(parameter.help), 88)
+            typer.echo(textwrap.indent(text, " " * 6))
+    typer.echo("" if signature.parameters else "no arguments\n", nl=bool(signature.parameters))
+    for method, words in signature.methods.items():
+        typer.echo(f"{method} reads {_words(words)}")
+
+
+def _as_data(entry: Entry, signature: Signature) -> dict[str, Any]:
+    from ganzoo.signature import COMPUTED, REQUIRED
+
     arguments = [
         {
             "name": p.name,
             "type": p.type.describe(),
             "required": p.default is REQUIRED,
-            "default": None if p.default is REQUIRED else p.default,
+            "default": None if p.default in (REQUIRED, COMPUTED) else p.default,
             "help": p.help,
         }
         for p in signature.parameters
     ]
-    reads = {method: [word for word, _ in words] for method, words in signature.methods.items()}
-    if as_json:
-        body = {"kind": kind, "name": entry.name, "from": str(entry.origin), "doc": signature.doc}
-        typer.echo(json.dumps({**body, "arguments": arguments, "reads": reads}, indent=1, default=str))
-        return
-    typer.echo(f"{kind} {entry.name}, from {entry.origin}\n\n{signature.doc.strip()}\n")
-    typer.echo("arguments" if arguments else "no arguments")
-    for argument in arguments:
-        default = "required" if argument["required"] else f"default {argument['default']!r}"
-        typer.echo(f"  {argument['name']} ({argument['type']}; {default})")
-        typer.echo(textwrap.indent(textwrap.fill(str(argument["help"]), 84), "      "))
-    for method, words in reads.items():
-        typer.echo(f"{method} reads: {', '.join(words) or 'nothing'}")
+    return {
+        "kind": entry.kind,
+        "name": entry.name,
+        "from": str(entry.origin),
+        "doc": signature.doc,
+        "arguments": arguments,
+        "reads": {m: [word for word, _ in words] for m, words in signature.methods.items()},
+    }
+
+
+def _without_arguments(doc: str) -> str:
+    """A docstring up to its ``Args:``, which are shown with their types."""
+    return doc.partition("\nArgs:")[0].strip()
+
+
+def _default(kind: str, parameter: Parameter) -> str:
+    from ganzoo.grammar import FROM_DATASET, PLAYERS
+    from ganzoo.signature import COMPUTED, REQUIRED
+
+    if kind in PLAYERS and parameter.name in FROM_DATASET:
+        return "the dataset's when left out"
+    if parameter.default is REQUIRED:
+        return "required"
+    if parameter.default is COMPUTED:
+        return "optional"
+    return f"default {_value(parameter.default)}"
+
+
+def _words(words: Iterable[tuple[str, bool]]) -> str:
+    shown = [word if required else f"{word} (where there is one)" for word, required in words]
+    return ", ".join(shown) or "nothing"
 
 
 def _show_recipe(name: str, as_json: bool) -> None:
@@ -131,73 +210,111 @@ def _show_recipe(name: str, as_json: bool) -> None:
     if as_json:
         typer.echo(json.dumps(recipe.resolved(), indent=1))
         return
-    typer.echo(f"{recipe.name}: batch {recipe.batch}, seed {recipe.seed}, {recipe.precision}")
-    typer.echo(f"dataset        {_component(recipe.dataset)}")
-    for role, network in recipe.networks.items():
-        typer.echo(f"{role:14} {_component(network)}")
-    if recipe.augment:
-        typer.echo(f"augment        {_component(recipe.augment)}")
+    typer.secho(recipe.name, bold=True, nl=False)
+    typer.echo(f": batch {recipe.batch}, seed {recipe.seed}, {recipe.precision}")
+    parts = {"dataset": recipe.dataset, **recipe.networks, "augment": recipe.augment}
+    for role, component in parts.items():
+        if component:
+            typer.echo(f"{role:14} {_component(component)}")
     for view, spec in recipe.views.items():
-        typer.echo(f"view           {view} = {spec.use}({spec.of})")
+        typer.echo(f"{'view ' + view:14} {_component(spec)} of {spec.of}")
     for stage in recipe.stages:
-        typer.echo(f"stage {stage.name}, {stage.steps} steps")
+        typer.secho(f"stage {stage.name}, {stage.steps} steps", bold=True)
         for player in ("discriminator", "generator"):
-            typer.echo("".join(_terms(stage, player, registry)), nl=False)
+            if terms := getattr(stage, player):
+                use, arguments = stage.optimizer_for(player)
+                updates = stage.discriminator_steps if player == "discriminator" else 1
+                often = f", {updates} updates a step" if updates > 1 else ""
+                rate = _schedule(arguments["lr"])
+                typer.echo(f"  {player}: {use}, lr {rate}{often}")
+                for term in terms:
+                    typer.echo(f"    {_term(term, player, registry)}")
 
 
-def _component(spec: Any) -> str:
-    arguments = ", ".join(f"{k}={v}" for k, v in spec.arguments.items() if v is not None)
-    return f"{spec.use}({arguments})"
-
-
-def _terms(stage: Any, player: str, registry: Any) -> Iterator[str]:
+def _term(term: Any, player: str, registry: Registry) -> str:
+    from ganzoo.needs import aim
     from ganzoo.signature import read_signature
 
-    for term in getattr(stage, player):
-        signature = read_signature(registry.get("loss", term.use).target)
-        words = ", ".join(term.inputs.get(w, w) for w, _ in signature.methods[player])
-        every = f", every {term.every} steps" if term.every > 1 else ""
-        yield f"  {player:14} {_weight(term.weight)} x {_component(term)} reads {words}{every}\n"
+    words = dict(read_signature(registry.get("loss", term.use).target).methods[player])
+    reads = _words((aim(word, term.inputs), required) for word, required in words.items())
+    every = f", every {term.every} steps" if term.every > 1 else ""
+    return f"{_schedule(term.weight)} x {_component(term)} reads {reads}{every}"
 
 
-def _weight(schedule: Any) -> str:
+def _component(spec: Component) -> str:
+    given = [f"{name}: {_value(v)}" for name, v in spec.arguments.items() if v is not None]
+    return f"{spec.use} {{{', '.join(given)}}}" if given else spec.use
+
+
+def _schedule(schedule: Schedule) -> str:
     if schedule.start == schedule.end:
         return f"{schedule.start:g}"
-    return f"{schedule.start:g} -> {schedule.end:g} over {schedule.over} steps"
+    return f"({schedule.start:g} to {schedule.end:g} over {schedule.over} steps)"
+
+
+def _value(value: Any) -> str:
+    """A value as a recipe would have it."""
+    from ganzoo.yaml12 import scalar
+
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(f"{_value(k)}: {_value(v)}" for k, v in value.items()) + "}"
+    if isinstance(value, (list, tuple)):
+        return f"[{', '.join(map(_value, value))}]"
+    return scalar(value)
 
 
 def plugins(
-    action: Annotated[str, typer.Argument(help="list")] = "list", as_json: Json = False
+    action: Annotated[str, typer.Argument(metavar="list", help="The only action.")] = "list",
+    as_json: Json = False,
 ) -> None:
-    """List the installed plugins, and the whole story of the broken ones."""
+    """List the installed plugins, and what is wrong with the broken."""
     from ganzoo.plugins import installed
 
     if action != "list":
-        raise RecipeError([f"unknown action '{action}'. There is: list."])
+        raise PluginError(f"unknown action '{action}'. There is: list.")
     found = installed().plugins
     if as_json:
-        rows = [
-            {
-                "plugin": p.origin.plugin,
-                "distribution": p.origin.distribution,
-                "version": p.origin.version,
-                "entry_point": p.entry_point,
-                "components": [f"{e.kind} {e.name}" for e in p.entries],
-                "error": p.error,
-            }
-            for p in found
-        ]
-        typer.echo(json.dumps(rows, indent=1))
+        typer.echo(json.dumps([_plugin_as_data(plugin) for plugin in found], indent=1))
         return
-    registry = installed().registry
     for plugin in found:
-        origin = plugin.origin
-        typer.echo(f"{origin.plugin:14} {origin.distribution} {origin.version}")
-        names = ", ".join(f"{e.kind} {e.name}" for e in plugin.entries)
+        typer.secho(plugin.origin.plugin, bold=True, nl=False)
+        typer.echo(f"  {plugin.origin.distribution} {plugin.origin.version}")
+        for line in _about(plugin, installed().registry):
+            typer.echo(line)
+
+
+def _plugin_as_data(plugin: Plugin) -> dict[str, Any]:
+    return {
+        "plugin": plugin.origin.plugin,
+        "distribution": plugin.origin.distribution,
+        "version": plugin.origin.version,
+        "entry_point": plugin.entry_point,
+        "components": [f"{e.kind} {e.name}" for e in plugin.entries],
+        "hooks": plugin.hooks,
+        "error": plugin.error,
+        "commands_error": plugin.commands_error,
+    }
+
+
+def _about(plugin: Plugin, registry: Registry) -> Iterator[str]:
+    """What a plugin brings, by kind; what else it does; what is wrong with it."""
+    brought = {
+        _plural(kind): sorted(e.name for e in plugin.entries if e.kind == kind) for kind in LISTED
+    }
+    brought["hooks"] = [hook for hook in plugin.hooks if _brings_nothing_listed(hook)]
+    for what, names in brought.items():
         if names:
-            typer.echo(textwrap.indent(textwrap.fill(names, 84), "  "))
-        for entry in plugin.entries:
-            if entry.kind in KINDS and registry.clashes(entry):
-                typer.echo(f"  {entry.kind} '{entry.name}' clashes: write '{entry.full_name}'")
-        if plugin.error:
-            typer.echo(f"  BROKEN: {plugin.report()}\n{textwrap.indent(plugin.traceback, '    ')}")
+            start = f"  {what:15}"
+            yield textwrap.fill(
+                ", ".join(names), 88, initial_indent=start, subsequent_indent=" " * len(start)
+            )
+    for entry in plugin.entries:
+        if entry.kind in KINDS and registry.clashes(entry):
+            yield f"  another plugin has a {entry.kind} '{entry.name}': write '{entry.full_name}'"
+    if plugin.error or plugin.commands_error:
+        yield f"  BROKEN: {plugin.report()}"
+        yield textwrap.indent(plugin.traceback.rstrip(), "    ")
+
+
+def _brings_nothing_listed(hook: str) -> bool:
+    return hook == "register_commands" or not hook.startswith("register_")

@@ -7,10 +7,9 @@ from typing import Annotated
 
 import typer
 
-from ganzoo.cli.training import Overrides
+from ganzoo.cli.training import Overrides, RecipeName
 
 recipe_app = typer.Typer(help="Check, resolve and describe recipes.", no_args_is_help=True)
-Recipe = Annotated[str, typer.Argument(help="A recipe's name or path.")]
 
 
 def add_to(app: typer.Typer) -> None:
@@ -19,33 +18,37 @@ def add_to(app: typer.Typer) -> None:
 
 
 @recipe_app.command()
-def check(recipe: Recipe, overrides: Overrides = []) -> None:  # noqa: B006
+def check(recipe: RecipeName, overrides: Overrides) -> None:
     """Tell all mistakes of a recipe at once."""
     from ganzoo.plugins import installed
     from ganzoo.recipe import load_recipe
 
     loaded = load_recipe(recipe, overrides, installed().registry)
+    stages = "1 stage" if len(loaded.stages) == 1 else f"{len(loaded.stages)} stages"
     steps = sum(stage.steps for stage in loaded.stages)
-    typer.echo(f"{loaded.name} is right: {len(loaded.stages)} stages, {steps} steps")
+    typer.echo(f"{loaded.name} is right: {stages}, {steps} steps")
 
 
 @recipe_app.command()
 def resolve(
-    recipe: Recipe,
-    overrides: Overrides = [],  # noqa: B006
+    recipe: RecipeName,
+    overrides: Overrides,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Print the recipe with everything filled in, and where each value came from."""
+    """Print a recipe in full, with where each value is from."""
     from ganzoo.plugins import installed
     from ganzoo.recipe import load_recipe
 
     loaded = load_recipe(recipe, overrides, installed().registry)
-    typer.echo(json.dumps(loaded.resolved(), indent=1) if as_json else loaded.to_yaml())
+    typer.echo(json.dumps(loaded.resolved(), indent=1) if as_json else loaded.to_yaml().rstrip())
 
 
 @recipe_app.command()
 def schema() -> None:
-    """Print the JSON Schema of recipes, with the components installed here, for editors."""
+    """Print the JSON Schema of recipes, for editors.
+
+    It knows the components that are installed here, and their arguments.
+    """
     from ganzoo.plugins import installed
     from ganzoo.schema import schema as make
 

@@ -10,7 +10,8 @@ import typer
 
 from ganzoo.errors import RunError
 
-Folder = Annotated[Path, typer.Argument(metavar="MODEL", help="A run or model folder.")]
+ModelFolder = Annotated[Path, typer.Argument(metavar="MODEL", help="A run or model folder.")]
+RunPath = Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.")]
 
 
 def add_to(app: typer.Typer) -> None:
@@ -21,15 +22,24 @@ def add_to(app: typer.Typer) -> None:
 
 
 def sample(
-    model: Folder,
-    n: Annotated[int, typer.Option("-n", min=1, help="How many pictures.")] = 64,
-    seed: Annotated[int, typer.Option(min=0, help="The same seed draws the same pictures.")] = 0,
-    out: Annotated[Path, typer.Option(help="grid.png, or a folder for single files.")] = Path(
-        "samples.png"
-    ),
+    model: ModelFolder,
     label: Annotated[
-        list[str], typer.Option(metavar="NAME=VALUE", help="An attribute, as hair=pink.")
-    ] = [],  # noqa: B006
+        list[str],
+        typer.Option(
+            metavar="NAME=VALUE",
+            default_factory=list,
+            show_default=False,
+            help="What a conditional model shall draw, as hair=pink; repeatable.",
+        ),
+    ],
+    n: Annotated[int, typer.Option("-n", min=1, metavar="N", help="How many pictures.")] = 64,
+    seed: Annotated[
+        int, typer.Option(min=0, metavar="N", help="The same seed draws the same pictures.")
+    ] = 0,
+    out: Annotated[
+        Path,
+        typer.Option(metavar="PATH", help="A grid (.png, .jpg), or a folder for single files."),
+    ] = Path("samples.png"),
     interpolate: Annotated[
         bool, typer.Option("--interpolate", help="Rows of 8 that walk between two latents.")
     ] = False,
@@ -47,12 +57,14 @@ def sample(
         raise RunError(f"{model} turns images into images; it does not draw from noise.")
     generator = loaded.generator.to(device())
     if interpolate:
-        rows = max(1, n // 8)
-        paths = samples.write(samples.interpolate(generator, rows, seed), out, columns=8)
+        pictures = samples.interpolate(generator, -(-n // 8), seed)
     else:
-        paths = samples.write(samples.sample(generator, n, seed, chosen), out)
-    where = paths[0] if len(paths) == 1 else f"{len(paths)} pictures in {out}"
-    typer.echo(f"{where}")
+        pictures = samples.sample(generator, n, seed, chosen)
+    try:
+        paths = samples.write(pictures, out, columns=8 if interpolate else None)
+    except OSError as error:
+        raise RunError(f"--out {out} cannot be written: {error.strerror or error}.") from error
+    typer.echo(f"{len(pictures)} pictures in {paths[0] if len(paths) == 1 else out}")
 
 
 def _pair(item: str) -> tuple[str, str]:
@@ -62,8 +74,8 @@ def _pair(item: str) -> tuple[str, str]:
     return name.strip(), value.strip()
 
 
-def report(run: Annotated[Path, typer.Argument(help="A run folder.")]) -> None:
-    """Write report.html: curves, grids, findings and the recipe on one page."""
+def report(run: RunPath) -> None:
+    """Write report.html: curves, grids, findings and recipe."""
     from ganzoo.folder import RunFolder
     from ganzoo.report import write_report
 
@@ -71,7 +83,7 @@ def report(run: Annotated[Path, typer.Argument(help="A run folder.")]) -> None:
 
 
 def diagnose(
-    run: Annotated[Path, typer.Argument(help="A run folder.")],
+    run: RunPath,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Say in numbers what is wrong; exit code 1 if something is."""

@@ -3,12 +3,25 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+if TYPE_CHECKING:
+    from ganzoo.run import Run
+
+RecipeName = Annotated[
+    str, typer.Argument(metavar="RECIPE", help="A path, or a name from `ganzoo list recipes`.")
+]
 Overrides = Annotated[
-    list[str], typer.Option("--set", metavar="KEY=VALUE", help="Override a value of the recipe.")
+    list[str],
+    typer.Option(
+        "--set",
+        metavar="KEY=VALUE",
+        default_factory=list,
+        show_default=False,
+        help="Override a value of the recipe, as batch=16 or stages.0.steps=500; repeatable.",
+    ),
 ]
 
 
@@ -19,26 +32,27 @@ def add_to(app: typer.Typer) -> None:
 
 
 def train(
-    recipe: Annotated[str, typer.Argument(help="A recipe's name or path.")],
-    overrides: Overrides = [],  # noqa: B006  (typer reads it as the default)
-    out: Annotated[Path | None, typer.Option(help="The run folder; default runs/RECIPE.")] = None,
+    recipe: RecipeName,
+    overrides: Overrides,
+    out: Annotated[
+        Path | None, typer.Option(metavar="FOLDER", help="The run folder; default runs/RECIPE.")
+    ] = None,
 ) -> None:
     """Train a recipe into a new run folder."""
-    from ganzoo.folder import free_folder
     from ganzoo.plugins import installed
     from ganzoo.recipe import load_recipe
 
     plugins = installed()
     loaded = load_recipe(recipe, overrides, plugins.registry)
-    from ganzoo.train import start  # imports torch: a wrong recipe is told sooner
+    from ganzoo.folder import free_folder  # imports torch: a wrong recipe is told sooner
+    from ganzoo.train import start
 
-    run = start(loaded, out or free_folder(loaded.name), plugins)
-    _finish(run)
+    _finish(start(loaded, out or free_folder(loaded.name), plugins))
 
 
 def resume(
-    run: Annotated[Path, typer.Argument(help="A run folder.")],
-    overrides: Overrides = [],  # noqa: B006
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.")],
+    overrides: Overrides,
 ) -> None:
     """Go on with a stopped run, exactly as if it had never stopped."""
     from ganzoo.plugins import installed
@@ -47,12 +61,10 @@ def resume(
     _finish(go_on(run, overrides, installed()))
 
 
-def _finish(run: object) -> None:
-    from ganzoo.report import write_report
-    from ganzoo.run import Run
-
-    assert isinstance(run, Run)
+def _finish(run: Run) -> None:
     if run.accelerator.is_main_process:
+        from ganzoo.report import write_report
+
         path = write_report(run.folder)
         typer.echo(f"grids:  {run.folder.samples}\nmodel:  {run.folder.model}\nreport: {path}")
         typer.echo(f"draw more with: ganzoo sample {run.path} -n 64 --seed 1 --out grid.png")
