@@ -1,5 +1,6 @@
-"""``python -m ganzoo``, and with it ``accelerate launch -m ganzoo`` and ``torchrun -m ganzoo``."""
+"""``python -m ganzoo``, and ``accelerate launch -m ganzoo train RECIPE``."""
 
 from ganzoo.cli import main
 
-main()
+if __name__ == "__main__":
+    main()

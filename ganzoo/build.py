@@ -13,6 +13,7 @@ from torch.utils.data import default_collate
 
 from ganzoo import checkpoint
 from ganzoo.errors import DataError, GanzooError, RecipeError, RunError
+from ganzoo.grammar import FROM_DATASET
 from ganzoo.interfaces import Dataset
 from ganzoo.objective import Objective, Term, unique_names
 from ganzoo.optimizers import make_optimizer
@@ -20,12 +21,9 @@ from ganzoo.randomness import seed_default
 from ganzoo.recipe import Component, Recipe, Schedule, Stage
 from ganzoo.registry import Registry
 from ganzoo.signature import read_signature
-from ganzoo.step import Network
 from ganzoo.vocabulary import provided_fields
 
 PLAYERS = ("discriminator", "generator")  # in the order of their updates
-#: constructor parameters of a network that the dataset fills where the recipe leaves them out
-FROM_DATASET = {"size": "size", "label": "label_values"}
 
 View = tuple[Callable[[Tensor], Tensor], str]
 

@@ -122,7 +122,8 @@ def load(path: Path) -> tuple[dict[str, dict[str, Tensor]], dict[str, Any]]:
     for name, body in {**files, STATE: state}.items():
         if _sha256(body) != expected[name]:
             raise CheckpointError(f"{path} is damaged: {name} is not what was written")
-    return {Path(name).stem: safetensors.load(body) for name, body in files.items()}, json.loads(state)
+    tensors = {Path(name).stem: safetensors.load(body) for name, body in files.items()}
+    return tensors, json.loads(state)
 
 
 def _sha256(body: bytes) -> str:
@@ -131,21 +132,17 @@ def _sha256(body: bytes) -> str:
 
 def steps(root: Path) -> dict[int, Path]:
     """The checkpoints under ``root`` by step, oldest first."""
-    found = root.glob(f"{_PREFIX}*")
-    numbers = {path.name.removeprefix(_PREFIX): path for path in found if path.is_dir()}
-    return {int(n): numbers[n] for n in sorted(numbers, key=int) if n.isdecimal()}
+    found = {path.name.removeprefix(_PREFIX): path for path in root.glob(f"{_PREFIX}*")}
+    return {int(n): found[n] for n in sorted(filter(str.isdecimal, found), key=int)}
 
 
 def prune(root: Path, step: int, keep: int) -> None:
-    """Keep the newest ``keep`` checkpoints up to ``step``.
+    """Remove all checkpoints up to ``step`` but the newest ``keep``.
 
-    Newer ones than ``step`` were found damaged, and are being made again.
+    Newer ones were found damaged and are about to be made again; they count for nothing.
     """
-    found = steps(root)
-    kept = [number for number in found if number <= step][-keep:]
-    for number, path in found.items():
-        if number not in kept:
-            shutil.rmtree(path)
+    for path in [path for number, path in steps(root).items() if number <= step][:-keep]:
+        shutil.rmtree(path)
 
 
 def newest(root: Path) -> tuple[dict[str, dict[str, Tensor]], dict[str, Any], list[str]]:
@@ -156,7 +153,7 @@ def newest(root: Path) -> tuple[dict[str, dict[str, Tensor]], dict[str, Any], li
     found = steps(root)
     if not found:
         raise FileNotFoundError(root)
-    damaged = []
+    damaged: list[str] = []
     for path in reversed(found.values()):
         try:
             return *load(path), damaged

@@ -24,7 +24,7 @@ class EMA:
     def update(self, network: nn.Module, step: int) -> None:
         """Move towards ``network`` after training step ``step``, counted from 0."""
         decay = min(self.decay, (1 + step) / (10 + step)) if self.ramp else self.decay
-        ours, theirs = list(self.network.parameters()), list(network.parameters())
-        torch._foreach_lerp_(ours, theirs, 1 - decay)
+        for ours, theirs in zip(self.network.parameters(), network.parameters(), strict=True):
+            ours.lerp_(theirs, 1 - decay)
         for buffer, source in zip(self.network.buffers(), network.buffers(), strict=True):
             buffer.copy_(source)

@@ -54,7 +54,9 @@ class RunFolder:
                 (aside / MANIFEST).write_text(text, encoding="utf-8")
                 (aside / RECIPE).write_text(recipe_yaml, encoding="utf-8")
         except OSError as error:
-            raise RunError(f"cannot write a run to {self.path}: {error.strerror or error}") from error
+            raise RunError(
+                f"cannot write a run to {self.path}: {error.strerror or error}"
+            ) from error
 
     @classmethod
     def open(cls, path: Path) -> RunFolder:

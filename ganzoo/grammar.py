@@ -8,8 +8,8 @@ from ganzoo.signature import REQUIRED, Parameter, parameter
 
 Table = dict[str, Parameter]
 PLAYERS = ("generator", "discriminator")
-#: keys of a network's constructor that are filled from the dataset where a recipe leaves them out
-FROM_DATASET = ("size", "label")
+#: a network's constructor arguments that a recipe may leave out -> what the dataset fills them with
+FROM_DATASET = {"size": "size", "label": "label_values"}
 
 
 def _table(**rows: tuple[Any, ...]) -> Table:
@@ -86,13 +86,16 @@ SCHEDULE = {
     "from": parameter("from", "float", help="Value at the stage's start."),
     "to": parameter("to", "float", help="Value after ``over`` steps, and from then on."),
     "over": parameter("over", _COUNT, help="Steps of the linear way between them."),
+    "after": parameter("after", "Annotated[int, Ge(0)]", 0, "Steps before it begins to move."),
 }
 RATE_SCHEDULE = SCHEDULE | {
     "from": parameter("from", _NOT_NEGATIVE, help="Value at the stage's start."),
     "to": parameter("to", _NOT_NEGATIVE, help="Value after ``over`` steps, and from then on."),
 }
-LR = parameter("lr", _POSITIVE, help="Learning rate: a number, or {from, to, over}.")
-WEIGHT = parameter("weight", "float", 1.0, "Factor of the term: a number, or {from, to, over}.")
+LR = parameter("lr", _POSITIVE, help="Learning rate: a number, or {from, to, over, after}.")
+WEIGHT = parameter(
+    "weight", "float", 1.0, "Factor of the term: a number, or {from, to, over, after}."
+)
 
 _ADAM: dict[str, tuple[Any, ...]] = {
     "betas": (f"tuple[{_DECAY}, {_DECAY}]", (0.9, 0.999), "Decay of both moment averages."),

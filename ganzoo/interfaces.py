@@ -13,7 +13,7 @@ A component's constructor is its schema: recipes are checked against its annotat
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -108,5 +108,6 @@ class Transform:
     ``torch``'s default generator, which training seeds by (seed, step, rank).
     """
 
-    def __call__(self, image: Tensor) -> Any:
+    def __call__(self, image: Tensor) -> Tensor:
+        """The transformed image, (N, 3, H, W)."""
         raise NotImplementedError

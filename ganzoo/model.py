@@ -70,7 +70,9 @@ def find(path: Path) -> Path:
         if (folder / CONFIG).is_file():
             return folder
     if not path.exists():
-        raise RunError(f"{path} does not exist. Give a run or model folder; `ganzoo train` makes one.")
+        raise RunError(
+            f"{path} does not exist. Give a run or model folder; `ganzoo train` makes one."
+        )
     if (path / "recipe.yaml").is_file():
         raise RunError(
             f"{path} is a run without a model yet: it has not reached its first checkpoint. "

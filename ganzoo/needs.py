@@ -9,7 +9,7 @@ from ganzoo.errors import nearest, one_of
 from ganzoo.grammar import PLAYERS
 from ganzoo.registry import Registry
 from ganzoo.signature import Signature
-from ganzoo.vocabulary import LOGITS, explain, provided_fields, vocabulary
+from ganzoo.vocabulary import LOGITS, aim, explain, provided_fields, vocabulary
 from ganzoo.yaml12 import Node, join
 
 
@@ -21,14 +21,6 @@ def check_needs(root: Node, recipe: Entries, registry: Registry, problems: Probl
     _check_numbers(recipe, problems)
     if isinstance(root.value, dict) and {"dataset", "generator"} <= set(recipe):
         _Needs(root, recipe, registry, problems).check()
-
-
-def aim(parameter: str, inputs: Mapping[str, str]) -> str:
-    """The word that a loss's parameter reads; ``inputs`` of an image re-aims its logits too."""
-    if parameter in inputs or not parameter.endswith(LOGITS):
-        return inputs.get(parameter, parameter)
-    image = parameter.removesuffix(LOGITS)
-    return inputs.get(image, image) + LOGITS
 
 
 def _check_numbers(recipe: Entries, problems: Problems) -> None:

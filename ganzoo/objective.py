@@ -14,7 +14,7 @@ from torch import Tensor
 from ganzoo.interfaces import Loss
 from ganzoo.recipe import Schedule
 from ganzoo.step import Update
-from ganzoo.vocabulary import LOGITS
+from ganzoo.vocabulary import aim
 
 
 @dataclass
@@ -30,22 +30,16 @@ class Term:
 
     def __post_init__(self) -> None:
         parameters = inspect.signature(getattr(self.loss, self.player)).parameters
-        self.words = {name: self._aim(name) for name in parameters}
+        self.words = {name: aim(name, self.inputs) for name in parameters}
         self.required = {n for n, p in parameters.items() if p.default is inspect.Parameter.empty}
-        self.leaves = [self._aim(word) for word in self.loss.differentiates]
-
-    def _aim(self, parameter: str) -> str:
-        """The word for a parameter: itself, or where ``inputs`` points it (logits follow)."""
-        if parameter in self.inputs or not parameter.endswith(LOGITS):
-            return self.inputs.get(parameter, parameter)
-        image = parameter.removesuffix(LOGITS)
-        return self.inputs.get(image, image) + LOGITS
+        self.leaves = [aim(word, self.inputs) for word in self.loss.differentiates]
 
     def weight_at(self, step: int) -> float:
         """The weight at a stage's ``step``; 0 on the steps that ``every`` leaves out."""
         return self.weight.at(step) * self.every if step % self.every == 0 else 0.0
 
     def __call__(self, update: Update, available: Iterable[str]) -> Tensor:
+        """The loss's scalar; optional words are given where the recipe has them."""
         given = {
             parameter: update[word]
             for parameter, word in self.words.items()
@@ -72,6 +66,8 @@ class Evaluated:
 
     def gradient_shares(self, image: Tensor) -> dict[str, float]:
         """Each term's share of the sum of gradient norms at ``image``; needs the graph alive."""
+        if len(self.weighted) == 1:
+            return dict.fromkeys(self.weighted, 1.0)
         norms = {}
         for name, value in self.weighted.items():
             gradient = None

@@ -117,18 +117,16 @@ class Plugins:
         """Load a plugin object by calling ``load()``, check its hooks and take its components."""
         plugin = Plugin(origin, entry_point)
         name = str(origin)
-        registered = False
         try:
             self._refuse_taken(origin)
             found = load()
             if isinstance(found, type):
                 raise PluginError("its entry point names a class; name a module or an instance")
-            registered = self.manager.get_name(found) is None
             self.manager.register(found, name)
             plugin.hooks = self._hooks(found)
             plugin.entries = self._collect(found, origin)
         except (Exception, SystemExit) as error:
-            if registered and self.manager.has_plugin(name):
+            if self.manager.has_plugin(name):
                 self.manager.unregister(name=name)
             plugin.hooks, plugin.error = [], _reason(error)
             _remember(plugin, error)
@@ -176,9 +174,7 @@ class Plugins:
             if name not in HOOKS:
                 raise PluginError(f"there is no hook '{name}'{nearest(name, HOOKS)}")
         if not hooks:
-            raise PluginError(
-                "it implements no hook: no function has the decorator @ganzoo.hookimpl"
-            )
+            raise PluginError("it has no function with the decorator @ganzoo.hookimpl")
         return sorted(hooks, key=HOOKS.index)
 
     def _collect(self, found: Any, origin: Origin) -> list[Entry]:

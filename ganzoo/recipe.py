@@ -41,15 +41,18 @@ class View(Component):
 
 @dataclass(frozen=True)
 class Schedule:
-    """A number that moves linearly from ``start`` to ``end`` in ``over`` steps, and stays."""
+    """A number that stays at ``start`` for ``after`` steps, moves linearly to ``end`` in ``over``
+    steps, and stays there.
+    """
 
     start: float
     end: float
     over: int = 1
+    after: int = 0
 
     def at(self, step: int) -> float:
         """The value at a stage's ``step``, counted from 0."""
-        done = min(max(step / self.over, 0.0), 1.0)
+        done = min(max((step - self.after) / self.over, 0.0), 1.0)
         return self.start * (1 - done) + self.end * done
 
 
@@ -205,9 +208,12 @@ def shipped_recipes(registry: Registry | None = None) -> dict[str, Path]:
     return layers.shipped_recipes(registry or _installed())
 
 
-def diff(old: Recipe, new: Recipe) -> list[str]:
-    """What changed: ``stages[0].generator[1].weight: 10.0 -> 5.0``, a line for each value."""
-    a, b = dict(_leaves(old.resolved(), "")), dict(_leaves(new.resolved(), ""))
+def diff(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
+    """What changed between two resolved recipes, a line for each value.
+
+    For example ``stages[0].generator[1].weight: 10.0 -> 5.0``.
+    """
+    a, b = dict(_leaves(old, "")), dict(_leaves(new, ""))
     nothing = object()
 
     def show(value: Any) -> str:
@@ -307,5 +313,5 @@ def _optimizer(section: Node, player: str) -> tuple[str, Mapping[str, Any]]:
 
 def _schedule(value: Any) -> Schedule:
     if isinstance(value, dict):
-        return Schedule(value["from"], value["to"], value["over"])
+        return Schedule(value["from"], value["to"], value["over"], value["after"])
     return Schedule(value, value)

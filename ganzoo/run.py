@@ -153,7 +153,8 @@ class Run:
             if bad := checkpoint.first_nonfinite(values):
                 raise TrainingStopped(
                     f"NON_FINITE at step {self.step}: '{bad}' of {name} is NaN or infinite, and "
-                    f"is not saved. {self.last_checkpoint()} {self.retry()}"
+                    f"is not saved. {self.last_checkpoint()} Begin anew with a lower learning "
+                    f"rate: {self.anew()} --set optimizer.lr=..."
                 )
         scaler = self.accelerator.scaler
         state = {
@@ -166,8 +167,7 @@ class Run:
         }
         with self._writing("the checkpoint"):
             path = checkpoint.save(self.folder.checkpoints, self.step, tensors, state)
-            checkpoint.prune(self.folder.checkpoints, self.step, self.recipe.checkpoint.keep)
-        self._save_model()
+        self._finish_save()
         self.notify("checkpoint_saved", step=self.step, path=path)
 
     def last_checkpoint(self) -> str:
@@ -175,14 +175,18 @@ class Run:
         *_, kept = [None, *checkpoint.steps(self.folder.checkpoints).values()]
         return f"The last checkpoint is {kept}." if kept else "There is no checkpoint yet."
 
-    def retry(self) -> str:
-        """What to do after a value that is not finite."""
-        source = f" --set init_from={self.path}" if checkpoint.steps(self.folder.checkpoints) else ""
-        return (
-            "Try a lower learning rate"
-            + (", from its weights if you like" if source else "")
-            + f": ganzoo train {self.folder.recipe}{source} --set optimizer.lr=..."
+    def anew(self) -> str:
+        """The command that begins a new run, from the weights of this one if it saved any."""
+        saved = checkpoint.steps(self.folder.checkpoints)
+        return f"ganzoo train {self.folder.recipe}" + (
+            f" --set init_from={self.path}" if saved else ""
         )
+
+    def _finish_save(self) -> None:
+        """What follows a checkpoint; ``restore`` does it again, for a run that was killed in it."""
+        with self._writing("the model"):
+            self._save_model()
+        checkpoint.prune(self.folder.checkpoints, self.step, self.recipe.checkpoint.keep)
 
     def _save_model(self) -> None:
         spec = self.recipe.networks["generator"]
@@ -202,9 +206,8 @@ class Run:
             "dataset": {"use": self.recipe.dataset.use, "sha256": self.dataset.fingerprint()},
             "environment": environment(),
         }
-        yaml = self.recipe.to_yaml()
-        with self._writing("the model"):
-            model.save(self.folder.model, self.generator, component, training, yaml)
+        yaml = self.folder.recipe.read_text(encoding="utf-8")
+        model.save(self.folder.model, self.generator, component, training, yaml)
 
     def restore(self) -> list[str]:
         """Go back to the newest whole checkpoint; a line for each one that is damaged.
@@ -232,8 +235,8 @@ class Run:
         self.step, self._seconds, self.latest = state["step"], state["seconds"], state["latest"]
         self._pending = tensors, state["optimizers"]
         self._saved_at = self.step
+        self._on_main(self._finish_save)
         self._on_main(lambda: self._rewind(self.step))
-        self._on_main(self._save_model)  # it may have been killed between checkpoint and model
         return damaged
 
     def _rewind(self, step: int) -> None:
@@ -253,42 +256,52 @@ class Run:
     # -- what others see --------------------------------------------------------------------
 
     def draw(self) -> None:
-        """Write a grid of samples from fixed latents (or fixed photos)."""
-        if not self.accelerator.is_main_process or self.step == self._drawn_at:
-            return
-        self._drawn_at = self.step
-        path = self.folder.samples / f"{self.step:08d}.png"
-        if "latent" in self.networks["generator"].reads:
-            pictures = samples.sample(
-                self.generator, self.recipe.samples.count, self.recipe.seed
-            )
-        else:
-            count = min(self.recipe.samples.count, len(self.dataset))
-            indices = torch.randperm(len(self.dataset), generator=rng(self.recipe.seed, "fixed"))
-            words = build.collate(self.dataset, indices[:count].tolist())
+        """Write a grid of samples from fixed latents, or of fixed images of the dataset.
+
+        Raises TrainingStopped where the disk is full.
+        """
+        if self.step != self._drawn_at:
+            self._on_main(self._draw)
+            self._drawn_at = self.step
+
+    def _draw(self) -> None:
+        count, seed = self.recipe.samples.count, self.recipe.seed
+        if self.image_inputs:
+            order = torch.randperm(len(self.dataset), generator=rng(seed, "fixed"))
+            words = build.collate(self.dataset, order[:count].tolist())
             reads = self.networks["generator"].reads
-            pictures = samples.draw(self.generator, {w: words[w] for w in reads if w in words})
-        try:
+            if "latent" in reads:
+                words["latent"] = samples.latents(self.generator, seed, len(order[:count]))
+            update = Update(words, self.networks, self.views)
+            inputs = {word: update[word] for word in reads if word in update}
+            pictures = samples.draw(self.generator, inputs)
+        else:
+            pictures = samples.sample(self.generator, count, seed)
+        path = self.folder.samples / f"{self.step:08d}.png"
+        with self._writing("the sample grid"):
             samples.grid(pictures).save(path)
-        except OSError as error:
-            raise TrainingStopped(
-                f"step {self.step}: the sample grid could not be written: {error}. "
-                f"{self.last_checkpoint()} Then: ganzoo resume {self.path}"
-            ) from error
         self.notify("samples_drawn", step=self.step, path=path)
 
-    def log(self, stage: str, logs: Mapping[str, Tensor | float]) -> dict[str, Any]:
-        """Write a row of metrics.jsonl, averaged over the processes, and look for findings."""
-        values = torch.tensor([float(value) for value in logs.values()], dtype=torch.float64)
-        values = self.accelerator.reduce(values.to(self.accelerator.device), "mean").cpu()
+    def log(self, stage: str) -> dict[str, Any]:
+        """Write ``latest`` as a row of metrics.jsonl, and look for findings."""
         row = {"step": self.step, "stage": stage, "seconds": round(self.seconds, 3)}
-        row |= {key: float(f"{v:.6g}") for key, v in zip(logs, values.tolist(), strict=True)}
-        if self.accelerator.is_main_process:
-            self._rows = [*self._rows[-200:], row]
-            self.findings = findings.find(self._rows)
+        row |= {key: float(f"{v:.6g}") for key, v in self._averaged(self.latest).items()}
+        self._on_main(lambda: self._log(row))
+        return row
+
+    def _log(self, row: dict[str, Any]) -> None:
+        self._rows = [*self._rows[-200:], row]
+        self.findings = findings.find(self._rows)
+        with self._writing("metrics.jsonl"):
             self.folder.append(row)
             self.accelerator.log({k: v for k, v in row.items() if k != "stage"}, step=self.step)
-        return row
+
+    def _averaged(self, logs: Mapping[str, Tensor | float]) -> dict[str, float]:
+        """The mean of every value over the processes."""
+        values = torch.tensor([float(value) for value in logs.values()])
+        if self.accelerator.num_processes > 1:
+            values = self.accelerator.reduce(values.to(self.accelerator.device), "mean")
+        return dict(zip(logs, values.tolist(), strict=True))
 
     def notify(self, event: str, **arguments: Any) -> None:
         """Tell the observers, on the main process."""
@@ -299,9 +312,7 @@ class Run:
     def observed(self) -> Iterator[None]:
         """Trackers, observers and the manifest know when the run begins and how it ends."""
         self._clock = time.monotonic()
-        if self.accelerator.is_main_process:
-            facts = {"dataset_sha256": self.dataset.fingerprint(), "environment": environment()}
-            self.folder.note(status="running", processes=self.accelerator.num_processes, **facts)
+        self._on_main(self._note_start)
         self.accelerator.init_trackers("tensorboard")
         self.notify("run_started")
         error: BaseException | None = None
@@ -312,14 +323,59 @@ class Run:
             raise
         finally:
             if self.accelerator.is_main_process:
-                self.folder.note(
-                    status="finished" if error is None else "stopped",
-                    step=self.step,
-                    seconds=round(self.seconds, 1),
-                    reason=None if error is None else f"{type(error).__name__}: {error}",
-                )
+                with suppress(OSError):  # a full disk was told already
+                    self.folder.note(
+                        status="finished" if error is None else "stopped",
+                        step=self.step,
+                        seconds=round(self.seconds, 1),
+                        reason=None if error is None else f"{type(error).__name__}: {error}",
+                    )
             self.notify("run_ended", error=error)
             self.accelerator.end_training()
+
+    def _note_start(self) -> None:
+        with self._writing("manifest.json"):
+            self.folder.note(
+                status="running",
+                reason=None,
+                recipe_sha256=self.recipe.hash,
+                processes=self.accelerator.num_processes,
+                dataset_sha256=self.dataset.fingerprint(),
+                environment=environment(),
+            )
+
+    @contextmanager
+    def _writing(self, what: str) -> Iterator[None]:
+        """A disk that refuses ends the run with a sentence."""
+        try:
+            yield
+        except OSError as error:
+            full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+            raise TrainingStopped(
+                f"step {self.step}: {what} could not be written to {self.path}: "
+                f"{'the disk is full' if full else error}. {self.last_checkpoint()} "
+                f"{'Make room' if full else 'Mend that'}, then: ganzoo resume {self.path}"
+            ) from error
+
+    # -- several processes ------------------------------------------------------------------
+
+    def anywhere(self, flag: int) -> int:
+        """The largest ``flag`` of all processes, on each of them."""
+        if self.accelerator.num_processes == 1:
+            return flag
+        flags = self.accelerator.gather(torch.tensor([flag], device=self.accelerator.device))
+        return int(flags.max())
+
+    def _on_main(self, act: Callable[[], None]) -> None:
+        """Do something on the main process; where that fails, all processes stop together."""
+        problem = None
+        if self.accelerator.is_main_process:
+            try:
+                act()
+            except TrainingStopped as error:
+                problem = error
+        if self.anywhere(problem is not None):
+            raise problem or TrainingStopped("the main process could not go on, as it says")
 
     # -- signals ----------------------------------------------------------------------------
 
@@ -332,7 +388,8 @@ class Run:
                 raise KeyboardInterrupt
             self._signal = number
 
-        before = {number: signal.signal(number, receive) for number in _SIGNALS}
+        here = threading.current_thread() is threading.main_thread()  # others may not listen
+        before = {number: signal.signal(number, receive) for number in _SIGNALS if here}
         try:
             yield
         finally:
@@ -341,11 +398,7 @@ class Run:
 
     def obey_signal(self) -> None:
         """Save and raise TrainingStopped if this or another process was asked to stop."""
-        asked = self._signal or 0
-        if self.accelerator.num_processes > 1:
-            flag = torch.tensor([asked], device=self.accelerator.device)
-            asked = int(self.accelerator.gather(flag).max())
-        if asked:
+        if asked := self.anywhere(self._signal or 0):
             self.save()
             raise TrainingStopped(
                 f"stopped at step {self.step} of {self.steps} by {signal.Signals(asked).name}; "
@@ -357,8 +410,10 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 def _accelerator(recipe: Recipe, path: Path) -> Accelerator:
+    AcceleratorState._reset_state()  # or the first run's precision would bind all of a process
     try:
         return Accelerator(
+            cpu=not torch.accelerator.is_available(),  # or CPU processes would not find each other
             mixed_precision=_PRECISION[recipe.precision],
             log_with=list(recipe.log.trackers) or None,
             project_dir=path,
@@ -381,11 +436,11 @@ def new_manifest(recipe: Recipe, plugins: Plugins) -> dict[str, Any]:
 
 def saved_recipe(folder: RunFolder) -> dict[str, Any] | None:
     """The resolved recipe that the newest readable checkpoint was trained with."""
-    for path in reversed(checkpoint.steps(folder.checkpoints)):
+    for path in reversed(checkpoint.steps(folder.checkpoints).values()):
         try:
             state = json.loads((path / checkpoint.STATE).read_text(encoding="utf-8"))
             recipe: dict[str, Any] = state["recipe"]
-        except (OSError, ValueError, KeyError):
+        except (OSError, ValueError, KeyError, TypeError):
             continue
         return recipe
     return None

@@ -7,35 +7,31 @@ update evaluates the player's terms on the words of ``step.py``.  Nothing in her
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import torch
-from accelerate import PartialState
-from torch import Tensor
+from torch import Tensor, nn
 
 from ganzoo import build
+from ganzoo.checkpoint import write_atomic
 from ganzoo.errors import CheckpointError, TrainingStopped
 from ganzoo.folder import RunFolder
 from ganzoo.measure import image_statistics, ranking
-from ganzoo.objective import Objective
-from ganzoo.optimizers import make_optimizer, set_lr
+from ganzoo.objective import Evaluated, Objective
+from ganzoo.optimizers import set_lr
 from ganzoo.plugins import Plugins
 from ganzoo.randomness import batches, rng, seed_default
-from ganzoo.recipe import Recipe, Schedule, Stage, load_recipe
-from ganzoo.recipe import diff as recipe_diff
+from ganzoo.recipe import Recipe, Schedule, Stage, diff, load_recipe
 from ganzoo.run import Run, Words, new_manifest, saved_recipe
 from ganzoo.step import Update
-from ganzoo.vocabulary import vocabulary
-
-PLAYERS = ("discriminator", "generator")
 
 
 def start(recipe: Recipe, out: Path, plugins: Plugins) -> Run:
     """Train ``recipe`` into the new run folder ``out``."""
     folder = RunFolder(out)
-    if PartialState().is_main_process:
-        folder.refuse_taken()
+    folder.refuse_taken()  # by all processes: none gets further before all have built the run
     run = Run(recipe, folder, plugins)  # whatever can fail, fails before the folder exists
     if run.accelerator.is_main_process:
         folder.create(recipe.to_yaml(), new_manifest(recipe, plugins))
@@ -58,19 +54,21 @@ def resume(path: Path, overrides: Sequence[str], plugins: Plugins) -> Run:
     run = Run(recipe, folder, plugins)
     for line in run.restore():
         run.accelerator.print(f"warning: {line}; going on from an earlier checkpoint")
+    if overrides and run.accelerator.is_main_process:
+        write_atomic(folder.recipe, recipe.to_yaml())
     train(run)
     return run
 
 
 def _refuse_changes(saved: dict[str, Any], recipe: Recipe) -> None:
-    steps = f"stages[{len(recipe.stages) - 1}].steps"
+    last = f"stages[{len(recipe.stages) - 1}].steps"
     changes = []
-    for line in recipe_diff(saved, recipe.resolved()):
+    for line in diff(saved, recipe.resolved()):
         key, _, values = line.partition(": ")
         if key.split(".")[0] in {"recipe", "log", "samples", "checkpoint"}:
             continue
         old, _, new = values.partition(" -> ")
-        if key == steps and int(new) > int(old):
+        if key == last and int(new) > int(old):
             continue
         changes.append(f"  {line}")
     if changes:
@@ -100,29 +98,31 @@ def train(run: Run) -> None:
 
 
 def _train_stage(run: Run, stage: Stage, first: int) -> None:
-    recipe = run.recipe
-    objectives = _objectives(run, stage)
-    rates = _optimizers(run, stage)
-    feed = _feed(run, stage, first)
-    logs: dict[str, Any] = {}  # the latest of each: a term may be left out of most steps
+    recipe, objectives = run.recipe, run.objectives[stage.name]
+    going_on = run.step > first
+    if not going_on:
+        run.latest = {}
+    rates = _optimizers(run, stage, going_on)
+    feed = _feed(run)
     while run.step < first + stage.steps:
         now = run.step - first
         logging = (run.step + 1) % recipe.log.every == 0 or run.step + 1 == run.steps
         seed_default(recipe.seed, "step", run.step, run.accelerator.process_index)
         for player, rate in rates.items():
             set_lr(run.optimizers[player], rate.at(now))
-            logs[f"lr/{player}"] = rate.at(now)
+            run.latest[f"lr/{player}"] = rate.at(now)
         for repeat in range(stage.discriminator_steps, 0, -1):
             batch = next(feed)
             if "discriminator" in objectives:
-                logs |= _update(run, objectives, "discriminator", batch, now, logging, repeat == 1)
+                share = repeat == 1 and len(batch) == 1 and "generator" in objectives
+                run.latest |= _update(run, objectives, "discriminator", batch, now, logging, share)
         if "generator" in objectives:
-            logs |= _update(run, objectives, "generator", batch, now, logging)
-            _average_buffers(run)
-            if run.ema:
-                run.ema.update(run.networks["generator"].bare, run.step)
+            run.latest |= _update(run, objectives, "generator", batch, now, logging)
+        _average_buffers(run)
+        if run.ema and "generator" in objectives:
+            run.ema.update(run.networks["generator"].bare, run.step)
         run.step += 1
-        row = run.log(stage.name, logs) if logging else {}
+        row = run.log(stage.name) if logging else {}
         run.notify("step_ended", step=run.step, logs=row)
         if run.step % recipe.samples.every == 0:
             run.draw()
@@ -138,79 +138,80 @@ def _update(
     batch: list[Words],
     now: int,
     logging: bool,
-    last: bool = True,
+    share: bool = False,
 ) -> dict[str, Tensor]:
     """One optimiser step of ``player`` on the micro-batches; what to log of the last of them.
 
-    The generator runs once per batch: the discriminator sees its fakes detached, and the
-    generator's update goes on with the same ones.  With accumulation, which is there to save
-    memory, it runs once for each player instead.
+    The generator runs once per batch: with ``share`` the discriminator's update, which sees the
+    fakes detached, leaves them in ``batch`` for the generator's to go on with.  Accumulation, which
+    is there to save memory, makes them once for each player instead.
     """
     objective, optimizer = objectives[player], run.optimizers[player]
-    generator = run.networks["generator"]
-    shared = last and len(batch) == 1 and "generator" in objectives
     others = [net.bare for name, net in run.networks.items() if name != player]
-    if player == "generator":  # no gradients of D where nobody wants them
-        _require_grad(others, False)
+    learning = player == "generator"
     logs: dict[str, Tensor] = {}
     for words in batch:
-        fake = words.pop("fake", None)
-        if fake is None:
-            with torch.set_grad_enabled(player == "generator" or shared):
-                fake = generator(words)
-        if player == "discriminator" and shared:
-            words["fake"] = fake
-        given = words | {"fake": fake.detach() if player == "discriminator" else fake}
-        update = Update(given, run.networks, run.views, run.augment, objective.leaves(now))
-        value = objective(update, now)
-        if bad := value.first_nonfinite():
-            raise _non_finite(run, player, bad)
-        logs = {f"{player}/{name}": raw.detach() for name, raw in value.raw.items()}
-        if logging and player == "generator":
-            shares = value.gradient_shares(fake)
-            logs |= {f"share/{name}": torch.tensor(share) for name, share in shares.items()}
-            logs |= image_statistics(fake, words.get("real"), _source(run, words))
-        elif logging and {"real_logits", "fake_logits"} <= update.values.keys():
-            logs |= ranking(update["real_logits"], update["fake_logits"])
-        if value.total.requires_grad:
-            run.accelerator.backward(value.total / len(batch))
-    if player == "generator":
-        _require_grad(others, True)
-    optimizer.step()
-    optimizer.zero_grad()
+        if "fake" not in words:
+            with torch.set_grad_enabled(learning or share):
+                generator = run.networks["generator"]
+                words["fake"] = generator(Update(words, run.networks, run.views))
+        fake = words["fake"] if learning else words["fake"].detach()
+        if not share:
+            del words["fake"]
+        with _frozen(others):  # their gradients nobody wants
+            given = words | {"fake": fake}
+            update = Update(given, run.networks, run.views, run.augment, objective.leaves(now))
+            value = objective(update, now)
+            _refuse_nonfinite(run, player, value)
+            logs = {f"{player}/{name}": raw.detach() for name, raw in value.raw.items()}
+            if logging and learning:
+                shares = value.gradient_shares(fake)
+                logs |= {f"share/{name}": torch.tensor(part) for name, part in shares.items()}
+                logs |= image_statistics(fake, words.get("real"), _source(run, update))
+            elif logging and {"real_logits", "fake_logits"} <= update.values.keys():
+                logs |= ranking(update["real_logits"], update["fake_logits"])
+            if value.total.requires_grad:
+                run.accelerator.backward(value.total / len(batch))
+    if value.total.requires_grad:
+        optimizer.step()
+        optimizer.zero_grad()
     return logs
 
 
-def _objectives(run: Run, stage: Stage) -> dict[str, Objective]:
-    """The objectives of the players that have terms in this stage, the discriminator's first."""
-    available = vocabulary(
-        run.fields,
-        {name: source for name, (_, source) in run.views.items()},
-        run.networks,
-        run.networks["generator"].reads,
-    )
-    registry, device = run.plugins.registry, run.accelerator.device
-    return {
-        player: build.objective(registry, stage, player, set(available), device)
-        for player in PLAYERS
-        if getattr(stage, player)
-    }
+@contextmanager
+def _frozen(networks: Sequence[nn.Module]) -> Iterator[None]:
+    for network in networks:
+        network.requires_grad_(False)
+    try:
+        yield
+    finally:
+        for network in networks:
+            network.requires_grad_(True)
 
 
-def _optimizers(run: Run, stage: Stage) -> dict[str, Schedule]:
-    """Give the run fresh optimisers for this stage; the schedules of their learning rates."""
+def _refuse_nonfinite(run: Run, player: str, value: Evaluated) -> None:
+    bad = value.first_nonfinite()
+    if run.anywhere(bad is not None):
+        raise TrainingStopped(
+            f"NON_FINITE at step {run.step}: the {player}'s term '{bad or 'on another process'}' "
+            f"is NaN or infinite. {run.last_checkpoint()} Begin anew with a lower learning rate: "
+            f"{run.anew()} --set optimizer.lr=..."
+        )
+
+
+def _optimizers(run: Run, stage: Stage, going_on: bool) -> dict[str, Schedule]:
+    """Give the run the optimisers of this stage; the schedules of their learning rates."""
     run.optimizers, rates = {}, {}
-    for player in PLAYERS:
-        if getattr(stage, player):
-            use, arguments = stage.optimizer_for(player)
-            parameters = run.networks[player].bare.parameters()
-            optimizer, rates[player] = make_optimizer(use, parameters, arguments)
-            run.optimizers[player] = run.accelerator.prepare_optimizer(optimizer)
-    run.restore_optimizers()
+    bare = {name: network.bare for name, network in run.networks.items()}
+    for player, (optimizer, rate) in build.optimizers(stage, bare).items():
+        run.optimizers[player] = run.accelerator.prepare_optimizer(optimizer)
+        rates[player] = rate
+    if going_on:
+        run.restore_optimizers()
     return rates
 
 
-def _feed(run: Run, stage: Stage, first: int) -> Iterator[list[Words]]:
+def _feed(run: Run) -> Iterator[list[Words]]:
     """This process's part of every batch from ``run.step`` on, as micro-batches.
 
     ``batch`` counts the images of all processes together, and latents are drawn for all of them,
@@ -219,10 +220,7 @@ def _feed(run: Run, stage: Stage, first: int) -> Iterator[list[Words]]:
     recipe, device = run.recipe, run.accelerator.device
     mine = slice(run.accelerator.process_index, None, run.accelerator.num_processes)
     generator = run.networks["generator"]
-    before = recipe.stages[: recipe.stages.index(stage)]
-    number = sum(s.steps * s.discriminator_steps for s in before)
-    number += (run.step - first) * stage.discriminator_steps
-    latest = None
+    number, latest = run.batches, None
     for epoch, indices in batches(len(run.dataset), recipe.batch, recipe.seed, number):
         if epoch != latest:
             run.dataset.set_epoch(recipe.seed, epoch)
@@ -230,24 +228,17 @@ def _feed(run: Run, stage: Stage, first: int) -> Iterator[list[Words]]:
         words = build.collate(run.dataset, indices[mine])
         if "latent" in generator.reads:
             draw = rng(recipe.seed, "latents", number)
-            words["latent"] = generator.bare.sample_latent(recipe.batch, draw)[mine]
-        parts = [
-            {name: part.to(device) for name, part in zip(words, split, strict=True)}
-            for split in zip(*(w.chunk(recipe.accumulate) for w in words.values()), strict=True)
+            words["latent"] = run.generator.sample_latent(recipe.batch, draw)[mine]
+        yield [
+            {name: part.to(device) for name, part in zip(words, parts, strict=True)}
+            for parts in zip(*(w.chunk(recipe.accumulate) for w in words.values()), strict=True)
         ]
-        yield parts
         number += 1
 
 
-def _source(run: Run, words: Words) -> Tensor | None:
+def _source(run: Run, update: Update) -> Tensor | None:
     """The image that the generator was given, for a network that translates images."""
-    images = [w for w in run.networks["generator"].reads if run.fields.get(w) == "image"]
-    return words[images[0]] if images else None
-
-
-def _require_grad(networks: Sequence[torch.nn.Module], wanted: bool) -> None:
-    for network in networks:
-        network.requires_grad_(wanted)
+    return update[run.image_inputs[0]] if run.image_inputs else None
 
 
 def _average_buffers(run: Run) -> None:
@@ -257,11 +248,3 @@ def _average_buffers(run: Run) -> None:
             for buffer in network.bare.buffers():
                 if buffer.is_floating_point():
                     buffer.copy_(run.accelerator.reduce(buffer, "mean"))
-
-
-def _non_finite(run: Run, player: str, term: str) -> TrainingStopped:
-    return TrainingStopped(
-        f"NON_FINITE at step {run.step}: the {player}'s term '{term}' is NaN or infinite. "
-        f"{run.last_checkpoint()} To go on from its weights with a lower learning rate: "
-        f"ganzoo train {run.folder.recipe} --set init_from={run.path} --set optimizer.lr=..."
-    )

@@ -53,7 +53,18 @@ def vocabulary(
     networks = list(networks)
     if "discriminator" in networks:
         words |= {word + LOGITS: "logits" for word, what in words.items() if what == "image"}
-    return words | {name: "network" for name in networks}
+    return words | dict.fromkeys(networks, "network")
+
+
+def aim(parameter: str, inputs: Mapping[str, str]) -> str:
+    """The word that a loss's parameter reads: itself, or where a term's ``inputs`` point it.
+
+    Re-aiming an image re-aims its logits too.
+    """
+    if parameter in inputs or not parameter.endswith(LOGITS):
+        return inputs.get(parameter, parameter)
+    image = parameter.removesuffix(LOGITS)
+    return inputs.get(image, image) + LOGITS
 
 
 def explain(word: str, words: Mapping[str, str]) -> str:

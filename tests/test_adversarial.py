@@ -13,6 +13,7 @@ from ganzoo.errors import RecipeError
 from ganzoo.plugins import Plugins
 from ganzoo.registry import Origin
 
+pytestmark = pytest.mark.usefixtures("one_thread")
 OBJECTIVES = ["non-saturating", "lsgan", "hinge", "wasserstein", "relativistic"]
 PENALTIES = ["r1", "r2", "gradient-penalty", "dragan"]
 

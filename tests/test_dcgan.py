@@ -10,6 +10,7 @@ from ganzoo.errors import RecipeError
 from ganzoo.plugins import Plugins
 from ganzoo.registry import Origin
 
+pytestmark = pytest.mark.usefixtures("one_thread")
 LABEL = {"hair": ["pink", "black", "brown"], "eyes": ["open", "closed"]}
 LABELS = torch.tensor([[0, 1], [2, 0], [1, 1]])
 

@@ -179,6 +179,8 @@ def test_a_whole_recipe():
 def test_schedule():
     schedule = Schedule(1.0, 3.0, 10)
     assert [schedule.at(step) for step in (0, 5, 10, 99)] == [1.0, 2.0, 3.0, 3.0]
+    held = Schedule(1.0, 3.0, 10, after=4)
+    assert [held.at(step) for step in (0, 4, 9, 14, 99)] == [1.0, 1.0, 2.0, 3.0, 3.0]
 
 
 def test_resolved_round_trip_and_origins():
@@ -204,11 +206,11 @@ def test_hash_and_diff():
     assert harmless.hash == recipe.hash
     changed = load(VALID, "stages.0.discriminator.1.weight=5", "optimizer.betas=[0, 0.9]")
     assert changed.hash != recipe.hash
-    assert diff(recipe, changed) == [
+    assert diff(recipe.resolved(), changed.resolved()) == [
         "optimizer.betas: [0.5, 0.999] -> [0.0, 0.9]",
         "stages[0].discriminator[1].weight: 3.0 -> 5.0",
     ]
-    assert diff(recipe, load()) == []
+    assert diff(recipe.resolved(), load().resolved()) == []
 
 
 @pytest.mark.parametrize(

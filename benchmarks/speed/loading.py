@@ -1,6 +1,6 @@
 """What a batch costs from the image cache, as a share of a training step.
 
-    python benchmarks/speed/loading.py [--size 64] [--batch 64] [--precision bf16]
+python benchmarks/speed/loading.py [--size 64] [--batch 64] [--precision bf16]
 """
 
 from __future__ import annotations

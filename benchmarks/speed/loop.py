@@ -144,7 +144,9 @@ def main() -> None:
     kept = {name: seconds[2:] for name, seconds in watch.seconds.items()}
     medians = {name: statistics.median(seconds) for name, seconds in kept.items()}
     threads = torch.get_num_threads()
-    print(f"{size} px, batch {batch}, {precision}, {threads} threads, {options.steps} steps in turn")
+    print(
+        f"{size} px, batch {batch}, {precision}, {threads} threads, {options.steps} steps in turn"
+    )
     for name, seconds in medians.items():
         print(f"{name:10} {1000 * seconds:8.1f} ms a step  {batch / seconds:7.1f} img/s")
     pairs = zip(kept["ganzoo"], kept["bare"], strict=False)

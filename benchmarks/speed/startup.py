@@ -1,6 +1,6 @@
 """How long `ganzoo --help` and `ganzoo list` take, against `import torch`: whole processes in turn.
 
-    python benchmarks/speed/startup.py [--runs 7]
+python benchmarks/speed/startup.py [--runs 7]
 """
 
 from __future__ import annotations

@@ -6,40 +6,15 @@ Each verb lives in the module of its group and imports torch, if at all, in its 
 from __future__ import annotations
 
 import sys
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from ganzoo.cli import inspect, recipe, results, training
 from ganzoo.errors import GanzooError, RecipeError
 
-app = typer.Typer(
-    name="ganzoo",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    rich_markup_mode=None,
-)
-for group in (inspect, recipe, training, results):
-    group.add_to(app)
-
-
-def _version(wanted: bool) -> None:
-    if wanted:
-        import ganzoo
-
-        typer.echo(f"ganzoo {ganzoo.__version__}")
-        raise typer.Exit
-
-
-@app.callback()
-def _ganzoo(
-    version: Annotated[
-        bool,
-        typer.Option("--version", callback=_version, is_eager=True, help="Print the version."),
-    ] = False,
-) -> None:
-    """A GAN zoo: compose GANs and losses in YAML, train them, compare them, share them."""
+if TYPE_CHECKING:
+    from ganzoo.plugins import Plugins
 
 
 def main() -> None:
@@ -48,7 +23,7 @@ def main() -> None:
 
     try:
         plugins = installed()
-        plugins.add_commands(app)
+        app = command_line(plugins)
         for plugin in plugins.broken:
             print(f"warning: {plugin.report()}", file=sys.stderr)
         app()
@@ -57,6 +32,39 @@ def main() -> None:
         sys.exit(error.exit_code)
     except KeyboardInterrupt:
         sys.exit(130)
+
+
+def command_line(plugins: Plugins) -> typer.Typer:
+    """All verbs, those of plugins included."""
+    app = typer.Typer(
+        name="ganzoo",
+        no_args_is_help=True,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        rich_markup_mode=None,
+    )
+    app.callback()(_ganzoo)
+    for group in (inspect, recipe, training, results):
+        group.add_to(app)
+    plugins.add_commands(app)
+    return app
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from ganzoo import __version__
+
+        typer.echo(f"ganzoo {__version__}")
+        raise typer.Exit
+
+
+def _ganzoo(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_version, is_eager=True, help="Print the version."),
+    ] = False,
+) -> None:
+    """A GAN zoo: compose GANs and losses in YAML, train them, compare them, share them."""
 
 
 def _text(error: GanzooError) -> str:

@@ -17,7 +17,7 @@ from ganzoo.registry import KINDS, Entry, Registry
 
 if TYPE_CHECKING:
     from ganzoo.plugins import Plugin
-    from ganzoo.recipe import Component, Schedule, Stage
+    from ganzoo.recipe import Component, Schedule
     from ganzoo.signature import Parameter, Signature
 
 LISTED = (*KINDS, "recipe")
@@ -232,8 +232,8 @@ def _show_recipe(name: str, as_json: bool) -> None:
 
 
 def _term(term: Any, player: str, registry: Registry) -> str:
-    from ganzoo.needs import aim
     from ganzoo.signature import read_signature
+    from ganzoo.vocabulary import aim
 
     words = dict(read_signature(registry.get("loss", term.use).target).methods[player])
     reads = _words((aim(word, term.inputs), required) for word, required in words.items())

@@ -12,6 +12,8 @@ from ganzoo.errors import RunError
 
 ModelFolder = Annotated[Path, typer.Argument(metavar="MODEL", help="A run or model folder.")]
 RunPath = Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.")]
+#: names that mean a picture, and would become folders
+_NO_GRID = {".avif", ".bmp", ".gif", ".pdf", ".svg", ".tif", ".tiff"}
 
 
 def add_to(app: typer.Typer) -> None:
@@ -38,7 +40,7 @@ def sample(
     ] = 0,
     out: Annotated[
         Path,
-        typer.Option(metavar="PATH", help="A grid (.png, .jpg), or a folder for single files."),
+        typer.Option(metavar="PATH", help="A grid (.png, .jpg, .webp), or a folder of files."),
     ] = Path("samples.png"),
     interpolate: Annotated[
         bool, typer.Option("--interpolate", help="Rows of 8 that walk between two latents.")
@@ -47,6 +49,8 @@ def sample(
     """Draw pictures from noise."""
     if interpolate and label:
         raise RunError("--interpolate draws its labels itself: leave out --label.")
+    if out.suffix.lower() in _NO_GRID:
+        raise RunError(f"--out {out}: a grid is a .png, .jpg or .webp; else name a folder.")
     chosen = dict(_pair(item) for item in label)
     from ganzoo import samples
     from ganzoo.model import device, load

@@ -50,7 +50,7 @@ class DCGANGenerator(Generator):
         norm: ``batch`` normalisation after all but the last layer, or ``none``.
         upsample: ``transposed`` convolutions, or ``nearest`` upsampling before 3x3 convolutions,
             which leaves fewer checkerboards (Odena 2016, doi 10.23915/distill.00003).
-        label: attribute -> its values; the dataset's when left out, none for unconditional.
+        label: attribute -> its values; the dataset's when left out, null for unconditional.
     """
 
     def __init__(
@@ -116,7 +116,7 @@ class DCGANDiscriminator(Discriminator):
         width: channels of the largest feature map; the variant's own (64 or 128) when left out.
         norm: ``batch`` normalisation after all but the first and last layer, or ``layer`` or
             ``none``, which keep the samples of a batch apart, as gradient penalties require.
-        label: attribute -> its values; the dataset's when left out, none for unconditional.
+        label: attribute -> its values; the dataset's when left out, null for unconditional.
     """
 
     def __init__(

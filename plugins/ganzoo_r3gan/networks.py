@@ -54,7 +54,7 @@ class R3GANGenerator(Generator):
         group: channels in each group of the 3x3 layers; ungrouped when left out.
         stride: 1 for blocks at the full size, 2 to stop at half of it: the last step is then a
             bilinear upsampling and a 3x3 layer.
-        label: attribute -> its values; the dataset's when left out, none for unconditional.
+        label: attribute -> its values; the dataset's when left out, null for unconditional.
     """
 
     def __init__(
@@ -117,7 +117,7 @@ class R3GANDiscriminator(Discriminator):
         expansion: channels inside a block, as a multiple of those outside.
         group: channels in each group of the 3x3 layers; ungrouped when left out.
         stride: 1 for blocks at the full size, 2 to start at half of it, with a strided 4x4 layer.
-        label: attribute -> its values; the dataset's when left out, none for unconditional.
+        label: attribute -> its values; the dataset's when left out, null for unconditional.
     """
 
     def __init__(

@@ -1,0 +1,34 @@
+"""What tests share; see ``toy.py`` for the networks that they train."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+
+@pytest.fixture
+def one_thread() -> Iterator[None]:
+    """Toy networks are slower on two threads than on one."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture
+def train(tmp_path: Path, one_thread: None) -> Callable[..., Path]:
+    """``train(name, **recipe_keys, observers=[...])`` trains the toy recipe; its run folder."""
+    import toy
+    from ganzoo.train import start
+
+    def run(name: str = "run", *, observers: Any = (), **changes: Any) -> Path:
+        recipe = toy.recipe(tmp_path / "recipes", **changes)
+        start(recipe, tmp_path / name, toy.plugins(*observers))
+        return tmp_path / name
+
+    return run

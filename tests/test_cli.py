@@ -1,0 +1,463 @@
+"""The verbs, as they are typed."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+import ganzoo
+from ganzoo.cli import main
+from ganzoo.errors import GanzooError, TrainingStopped
+
+HEAVY = ("torch", "torchvision", "accelerate", "numpy", "PIL", "safetensors")
+
+
+@dataclass
+class Result:
+    code: int
+    out: str
+    err: str
+
+
+Run = Callable[..., Result]
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Run:
+    """Type a command in an empty folder."""
+    monkeypatch.chdir(tmp_path)
+
+    def typed(*words: object) -> Result:
+        monkeypatch.setattr(sys, "argv", ["ganzoo", *map(str, words)])
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as stopped:
+            main()
+        said = capsys.readouterr()
+        return Result(int(stopped.value.code or 0), said.out, said.err)
+
+    return typed
+
+
+def refused(result: Result, *parts: str) -> None:
+    """A user's mistake: one screen on stderr, nothing on stdout."""
+    assert result.code == 2
+    assert result.out == ""
+    assert result.err.startswith("error: ")
+    assert "Traceback" not in result.err
+    assert len(result.err.splitlines()) <= 24
+    for part in parts:
+        assert part in result.err
+
+
+# -- without torch ----------------------------------------------------------------------------
+
+
+COMMANDS = """\
+--version
+--help
+list
+list --json
+show loss r1
+show dcgan
+plugins
+recipe check dcgan
+recipe resolve dcgan
+recipe schema
+data --help
+train dcgan --set bacth=3
+"""
+
+
+def test_what_needs_no_torch_imports_none() -> None:
+    code = f"""
+import sys
+from ganzoo.cli import main
+for words in {COMMANDS.splitlines()}:
+    sys.argv = ["ganzoo", *words.split()]
+    try:
+        main()
+    except SystemExit as done:
+        found = [name for name in {HEAVY} if name in sys.modules]
+        print("after", words, done.code or 0, found, file=sys.stderr)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    said = [line for line in done.stderr.splitlines() if line.startswith("after ")]
+    *others, refused = COMMANDS.splitlines()
+    assert said == [*(f"after {words} 0 []" for words in others), f"after {refused} 2 []"]
+
+
+def test_it_runs_as_a_module() -> None:
+    words = [sys.executable, "-m", "ganzoo", "--version"]
+    assert subprocess.check_output(words, text=True) == f"ganzoo {ganzoo.__version__}\n"
+
+
+# -- list and show ----------------------------------------------------------------------------
+
+
+def test_help_fits_a_screen_and_cuts_no_sentence(run: Run) -> None:
+    for words in (["--help"], ["recipe", "--help"]):
+        result = run(*words)
+        assert result.code == 0
+        assert len(result.out.splitlines()) <= 24
+        assert "..." not in result.out.replace("[ARGS]...", "")
+
+
+def test_list_takes_kinds_in_the_singular_and_the_plural(run: Run) -> None:
+    one, many = run("list", "loss"), run("list", "losses")
+    assert one.code == 0
+    assert one.out == many.out
+    assert one.out.startswith("losses\n")
+    assert "  non-saturating    adversarial  Binary cross-entropy" in one.out
+    assert run("show", "losses").out == one.out
+    assert run("list", "recipes").out.startswith("recipes\n")
+    everything = run("list").out
+    assert one.out in everything
+    assert "``" not in everything
+
+
+def test_list_as_json(run: Run) -> None:
+    found = json.loads(run("list", "--json").out)
+    for kind in ("generator", "discriminator", "loss", "dataset", "transform", "recipe"):
+        assert all(row["name"] and row["plugin"] and row["summary"] for row in found[kind]), kind
+    assert list(json.loads(run("list", "datasets", "--json").out)) == ["dataset"]
+
+
+def test_an_unknown_kind_is_told_the_nearest(run: Run) -> None:
+    refused(run("list", "loses"), "unknown kind 'loses', did you mean 'loss'? Kinds: dataset,")
+    refused(run("show", "generatr", "dcgan"), "did you mean 'generator'?")
+    refused(run("list", "xxxxxx"), "unknown kind 'xxxxxx'. Kinds: ")
+
+
+def test_show_explains_a_component(run: Run) -> None:
+    result = run("show", "generator", "dcgan")
+    assert result.code == 0
+    assert result.out.startswith("generator dcgan, from ganzoo ")
+    assert "  size: one of 32, 64, 128 (the dataset's when left out)\n" in result.out
+    assert "  variant: one of paper, pytorch (default pytorch)\n" in result.out
+    assert result.out.endswith("forward reads latent, label (where there is one)\n")
+    assert result.out.count("length of the latent") == 1
+    loss = run("show", "losses", "r1").out
+    assert "no arguments\n" in loss
+    assert "discriminator reads real, real_logits\n" in loss
+
+
+def test_show_a_component_as_json(run: Run) -> None:
+    found = json.loads(run("show", "dataset", "folder", "--json").out)
+    arguments = {argument["name"]: argument for argument in found["arguments"]}
+    assert arguments["path"]["required"] is True
+    assert arguments["size"] | {"help": ""} == {
+        "name": "size",
+        "type": "integer of at least 8",
+        "required": False,
+        "default": 64,
+        "help": "",
+    }
+
+
+def test_show_an_unknown_component(run: Run) -> None:
+    refused(run("show", "loss", "r11"), "unknown loss 'r11', did you mean 'r1'? There is: ")
+    refused(run("show", "dcgn"), "unknown recipe 'dcgn', did you mean 'dcgan'?")
+    assert run("show", "loss", "adversarial/r1").code == 0
+
+
+def test_show_a_recipe_says_what_each_term_reads(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "mine.yaml").write_text(
+        "extends: dcgan\nrecipe: mine\nviews: {gray: {use: grayscale, of: real}}\nstages:\n"
+        "- name: only\n  steps: 9\n  discriminator_steps: 2\n"
+        "  discriminator: [{use: hinge, weight: {from: 1, to: 3, over: 5}, inputs: {real: gray}}]\n"
+        "  generator: [{use: hinge, weight: 2, every: 4}]\n"
+    )
+    out = run("show", "mine.yaml").out
+    assert out.startswith("mine: batch 64, seed 0, fp32\ndataset        folder {path: ")
+    assert "view gray      grayscale of real\nstage only, 9 steps\n" in out
+    assert "  discriminator: adam, lr 0.0002, 2 updates a step\n" in out
+    assert "    (1 to 3 over 5 steps) x hinge reads gray_logits, fake_logits\n" in out
+    assert "    2 x hinge reads fake_logits, every 4 steps\n" in out
+    assert json.loads(run("show", "mine.yaml", "--json").out)["recipe"] == "mine"
+
+
+def test_show_the_vocabulary(run: Run) -> None:
+    out = run("show", "vocabulary").out
+    assert "`X_logits`" in out
+    assert "``" not in out
+
+
+def test_plugins_lists_what_each_brings(run: Run) -> None:
+    out = run("plugins").out
+    assert f"adversarial  ganzoo {ganzoo.__version__}\n  losses         dragan, " in out
+    assert "BROKEN" not in out
+    refused(run("plugins", "foo"), "unknown action 'foo'. There is: list.")
+
+
+# -- recipe -----------------------------------------------------------------------------------
+
+
+def test_recipe_check(run: Run) -> None:
+    assert run("recipe", "check", "dcgan").out == "dcgan is right: 1 stage, 10000 steps\n"
+    result = run("recipe", "check", "dcgan", "--set", "bacth=8", "--set", "seed=x")
+    refused(result, "error: 2 problems\n", "--set bacth=8 bacth: unknown key, did you mean 'batch'")
+    refused(run("recipe", "check", "nothing.yaml"), "there is no file 'nothing.yaml'")
+
+
+def test_recipe_resolve_is_a_recipe_again(run: Run, tmp_path: Path) -> None:
+    resolved = run("recipe", "resolve", "dcgan", "--set", "batch=8").out
+    assert "batch: 8  # --set" in resolved
+    assert resolved.endswith("\n")
+    assert not resolved.endswith("\n\n")
+    (tmp_path / "again.yaml").write_text(resolved)
+    again = json.loads(run("recipe", "resolve", "again.yaml", "--json").out)
+    assert again == json.loads(run("recipe", "resolve", "dcgan", "--set", "batch=8", "--json").out)
+
+
+def test_recipe_schema_knows_the_components(run: Run) -> None:
+    schema = json.loads(run("recipe", "schema").out)
+    assert "r1" in json.dumps(schema["$defs"]["term"])
+
+
+# -- mistakes ---------------------------------------------------------------------------------
+
+
+def test_an_unknown_command_is_told_the_nearest(run: Run) -> None:
+    result = run("trian")
+    assert result.code == 2
+    assert "Did you mean 'train'?" in result.err
+
+
+def test_a_wrong_recipe_writes_nothing(run: Run, tmp_path: Path) -> None:
+    refused(run("train", "dcgan", "--set", "bacth=3", "--out", "here"), "did you mean 'batch'")
+    refused(run("train", "dcgan", "--out", "here"), "there is no folder", "images")
+    refused(run("train", "no-such"), "unknown recipe 'no-such'")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_folders_that_are_no_run_or_model(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "other").mkdir()
+    (tmp_path / "garbage").mkdir()
+    (tmp_path / "garbage" / "config.json").write_text("{")
+    (tmp_path / "list").mkdir()
+    (tmp_path / "list" / "config.json").write_text("[]")
+    (tmp_path / "file").write_text("")
+    refused(run("sample", "missing"), "missing does not exist")
+    refused(run("sample", "other"), "other is no run and no model")
+    refused(run("sample", "file"), "file is no run and no model")
+    refused(run("sample", "garbage"), "garbage/config.json is no")
+    refused(run("sample", "list"), "list/config.json is no")
+    for verb in ("resume", "report", "diagnose"):
+        refused(run(verb, "missing"), "missing")
+        refused(run(verb, "other"), "other holds no run")
+
+
+@pytest.mark.parametrize(
+    ("error", "code"), [(GanzooError("what to do"), 2), (TrainingStopped("what to do"), 1)]
+)
+def test_a_ganzoo_error_is_its_message(
+    run: Run, monkeypatch: pytest.MonkeyPatch, error: Exception, code: int
+) -> None:
+    def fail(*arguments: object) -> None:
+        raise error
+
+    monkeypatch.setattr("ganzoo.layers.shipped_recipes", fail)
+    result = run("list", "recipes")
+    assert (result.code, result.out, result.err) == (code, "", "error: what to do\n")
+
+
+def test_ctrl_c_exits_with_130(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupt(*arguments: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr("ganzoo.layers.shipped_recipes", interrupt)
+        assert run("list", "recipes").code == 130
+    monkeypatch.setattr("ganzoo.plugins.installed", interrupt)
+    assert run("list", "recipes").code == 130
+
+
+def test_a_bug_keeps_its_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*arguments: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr("ganzoo.layers.shipped_recipes", fail)
+    monkeypatch.setattr(sys, "argv", ["ganzoo", "list"])
+    with pytest.raises(ZeroDivisionError):
+        main()
+
+
+# -- from images to pictures ------------------------------------------------------------------
+
+TINY = """\
+extends: dcgan
+recipe: tiny
+batch: 8
+dataset: {path: images, size: 32}
+generator: {width: 8, latent: 8}
+discriminator: {width: 8}
+stages:
+  - name: adversarial
+    steps: 30
+    discriminator: [{use: non-saturating}]
+    generator: [{use: non-saturating}]
+log: {every: 5}
+samples: {every: 15, count: 4}
+checkpoint: {every: 15}
+"""
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with images, a recipe, and runs/tiny that ``ganzoo train`` made of them."""
+    base = tmp_path_factory.mktemp("trained")
+    (base / "images").mkdir()
+    for number in range(16):
+        pixels = np.random.default_rng(number).integers(0, 256, (32, 40, 3), dtype=np.uint8)
+        Image.fromarray(pixels).save(base / "images" / f"{number}.png")
+    (base / "tiny.yaml").write_text(TINY)
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setenv("GANZOO_CACHE", str(base / "cache"))
+        patched.setattr(sys, "argv", ["ganzoo", "train", "tiny.yaml"])
+        patched.chdir(base)
+        with pytest.raises(SystemExit) as stopped:
+            main()
+    torch.set_num_threads(threads)
+    assert not stopped.value.code
+    return base
+
+
+@pytest.fixture
+def folder(
+    trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, one_thread: None
+) -> Path:
+    """A copy of that run, to spoil."""
+    monkeypatch.setenv("GANZOO_CACHE", str(trained / "cache"))
+    shutil.copytree(trained / "runs" / "tiny", tmp_path / "tiny")
+    return Path("tiny")
+
+
+def weights(folder: Path) -> bytes:
+    return (folder / "model" / "model.safetensors").read_bytes()
+
+
+def test_train_fills_a_run_folder_and_leaves_a_full_one_alone(run: Run, trained: Path) -> None:
+    folder = trained / "runs" / "tiny"
+    for part in ("recipe.yaml", "manifest.json", "model/config.json", "report.html"):
+        assert (folder / part).is_file()
+    assert len((folder / "metrics.jsonl").read_text().splitlines()) == 6
+    before = weights(folder)
+    refused(run("train", trained / "tiny.yaml", "--out", folder), "holds a run", "ganzoo resume")
+    assert weights(folder) == before
+
+
+def test_train_refuses_a_batch_that_the_images_do_not_fill(
+    run: Run, trained: Path, folder: Path, tmp_path: Path
+) -> None:
+    dataset = f"dataset.path={trained / 'images'}"
+    result = run("train", trained / "tiny.yaml", "--set", dataset, "--set", "batch=32")
+    refused(result, "16 images, fewer than one batch of 32")
+    assert not (tmp_path / "runs").exists()
+
+
+def test_resume_goes_on_for_longer_and_says_where_to_look(run: Run, folder: Path) -> None:
+    rows, before = (folder / "metrics.jsonl").read_text(), weights(folder)
+    refused(run("resume", folder, "--set", "batch=4"), "batch: 8 -> 4", "init_from")
+    resumed = run("resume", folder, "--set", "stages.0.steps=40")
+    assert resumed.code == 0, resumed.err
+    assert "report: tiny/report.html\n" in resumed.out
+    assert "ganzoo sample tiny -n 64" in resumed.out
+    now = (folder / "metrics.jsonl").read_text()
+    assert now.startswith(rows)
+    assert len(now.splitlines()) == 8
+    assert weights(folder) != before
+
+
+def test_sample_draws_the_same_pictures_whatever_their_number(run: Run, folder: Path) -> None:
+    assert run("sample", folder, "-n", 5).out == "5 pictures in samples.png\n"
+    for n, out in ((5, "five"), (2, "two")):
+        assert run("sample", folder / "model", "-n", n, "--seed", 3, "--out", out).code == 0
+    assert len(list(Path("five").iterdir())) == 5
+    for name in ("00000.png", "00001.png"):
+        assert (Path("five") / name).read_bytes() == (Path("two") / name).read_bytes()
+
+
+def test_sample_interpolates_in_rows_of_eight(run: Run, folder: Path) -> None:
+    walk = run("sample", folder, "-n", 12, "--interpolate", "--out", "walk.png")
+    assert walk.out == "16 pictures in walk.png\n"
+    image = Image.open("walk.png")
+    assert image.width > 3 * image.height
+
+
+def test_sample_refuses_what_it_cannot_do(run: Run, folder: Path) -> None:
+    refused(run("sample", folder, "--label", "hair"), "write it as NAME=VALUE")
+    refused(run("sample", folder, "--label", "hair=pink"), "this model has no labels")
+    Path("file").touch()
+    refused(run("sample", folder, "-n", 1, "--out", "file/x.png"), "--out file/x.png cannot be")
+    refused(run("sample", folder, "--out", "x.gif"), "a grid is a .png, .jpg or .webp")
+    assert not Path("x.gif").exists()
+    assert run("sample", folder, "-n", 0).code == 2
+
+
+def test_sample_refuses_a_spoilt_model(run: Run, folder: Path) -> None:
+    config = folder / "model" / "config.json"
+    right = json.loads(config.read_text())
+    config.write_text(json.dumps(right | {"ganzoo_format": 99}))
+    refused(run("sample", folder), "has model format 99", "Update ganzoo")
+    strange = right["generator"] | {"use": "dcgn", "distribution": "their-gans"}
+    config.write_text(json.dumps(right | {"generator": strange}))
+    refused(run("sample", folder), "unknown generator 'dcgn'", "their-gans")
+    config.write_text(json.dumps(right))
+    (folder / "model" / "model.safetensors").write_bytes(weights(folder)[:-100])
+    refused(run("sample", folder), "model.safetensors")
+    shutil.rmtree(folder / "model")
+    refused(run("sample", folder), "is a run without a model yet", "ganzoo resume")
+
+
+def test_report_is_written_again(run: Run, folder: Path) -> None:
+    (folder / "report.html").unlink()
+    assert run("report", folder).out == "tiny/report.html\n"
+    assert "<html" in (folder / "report.html").read_text()
+
+
+def test_diagnose_exits_with_1_where_something_is_wrong(run: Run, folder: Path) -> None:
+    healthy = run("diagnose", folder)
+    assert healthy.code == 0
+    assert "at step 30" in healthy.out
+    assert json.loads(run("diagnose", folder, "--json").out) == []
+
+    rows = [{"step": 1000 + n, "stage": "x", "G/diversity": 0.01} for n in range(9)]
+    (folder / "metrics.jsonl").write_text("\n".join(map(json.dumps, rows)) + "\n{torn")
+    collapsed = run("diagnose", folder)
+    assert collapsed.code == 1
+    assert collapsed.out.startswith("COLLAPSE since step 1000: 0.01, threshold ")
+    (found,) = json.loads(run("diagnose", folder, "--json").out)
+    assert found["name"] == "COLLAPSE"
+    (folder / "metrics.jsonl").unlink()
+    refused(run("diagnose", folder), "has no metrics yet")
+
+
+def test_labels_choose_what_a_conditional_model_draws(
+    run: Run, tmp_path: Path, one_thread: None
+) -> None:
+    from ganzoo import model
+    from ganzoo_dcgan.networks import DCGANGenerator
+
+    arguments = {"size": 32, "width": 4, "label": {"hair": ["pink", "blue"]}}
+    component = {"use": "dcgan", "arguments": arguments, "distribution": "ganzoo"}
+    generator = DCGANGenerator(**arguments)
+    model.save(tmp_path / "model", generator, component, {}, "recipe: x\n")
+    for hair in ("pink", "blue"):
+        words = ("--label", f"hair={hair}", "-n", 2, "--out", f"{hair}.png")
+        assert run("sample", "model", *words).code == 0
+    assert (tmp_path / "pink.png").read_bytes() != (tmp_path / "blue.png").read_bytes()
+    refused(run("sample", "model", "--label", "hari=pink"), "did you mean 'hair'?")
+    refused(run("sample", "model", "--label", "hair=pnik"), "did you mean 'pink'?")
+    refused(run("sample", "model", "--label", "hair=pink", "--interpolate"), "leave out --label")

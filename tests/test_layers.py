@@ -1,0 +1,101 @@
+"""Imports point only downwards, and plugins see the core only through its front door."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from importlib.util import resolve_name
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+
+#: top to bottom; a module imports from its own layer or a lower one
+LAYERS = (
+    {"cli", "__main__"},
+    {"train", "evaluate", "hub", "leaderboard", "report"},
+    {
+        "build", "charts", "checkpoint", "ema", "features", "findings", "folder", "measure",
+        "model", "objective", "observers", "optimizers", "randomness", "run", "samples", "step",
+    },
+    {
+        "annotation", "checker", "grammar", "hookspecs", "layers", "needs", "plugins", "recipe",
+        "registry", "schema", "signature", "vocabulary", "yaml12",
+    },
+    {"interfaces", "errors"},
+)  # fmt: skip
+RANK = {name: len(LAYERS) - i for i, layer in enumerate(LAYERS) for name in layer}
+FOR_PLUGINS = {"ganzoo.interfaces", "ganzoo.errors", "ganzoo.hookimpl"}
+
+CORE = sorted((ROOT / "ganzoo").rglob("*.py"))
+PLUGINS = sorted((ROOT / "plugins").rglob("*.py"))
+
+
+def module_name(path: Path) -> str:
+    root = ROOT if path.is_relative_to(ROOT / "ganzoo") else ROOT / "plugins"
+    parts = path.relative_to(root).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def imports(path: Path) -> Iterator[str]:
+    """What a file imports, wherever in it, as ``module`` or ``module.name``; not for types only."""
+    name = module_name(path)
+    package = name if path.name == "__init__.py" else name.rpartition(".")[0]
+    pending: list[ast.AST] = [ast.parse(path.read_text(encoding="utf-8"))]
+    while pending:
+        node = pending.pop()
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
+            pending += node.orelse
+        elif isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = resolve_name("." * node.level + (node.module or ""), package)
+            yield from (f"{base}.{alias.name}" for alias in node.names)
+        else:
+            pending += ast.iter_child_nodes(node)
+
+
+def part(name: str) -> str:
+    """``train`` of ``ganzoo.train.start``."""
+    return name.partition(".")[2].partition(".")[0]
+
+
+def test_every_module_has_a_layer() -> None:
+    names = {part(module_name(path)) for path in CORE} - {""}
+    assert names <= set(RANK), "give the new module a place in LAYERS"
+
+
+@pytest.mark.parametrize("path", CORE, ids=module_name)
+def test_the_core_imports_downwards(path: Path) -> None:
+    own = RANK.get(part(module_name(path)), 0)
+    for name in imports(path):
+        top = name.partition(".")[0]
+        assert not top.startswith("ganzoo_"), f"{path} imports the plugin {name}"
+        if top == "ganzoo" and module_name(path) != "ganzoo":
+            assert RANK.get(part(name), 0) <= own, f"{module_name(path)} imports {name}, above it"
+
+
+@pytest.mark.parametrize("path", PLUGINS, ids=module_name)
+def test_a_plugin_imports_only_what_is_promised_to_plugins(path: Path) -> None:
+    package = module_name(path).partition(".")[0]
+    for name in imports(path):
+        top = name.partition(".")[0]
+        if top == "ganzoo":
+            promised = any(f"{name}.".startswith(f"{allowed}.") for allowed in FOR_PLUGINS)
+            assert promised, f"{module_name(path)} imports {name}"
+        else:
+            assert top == package or not top.startswith("ganzoo_"), f"{package} imports {name}"
+
+
+def test_the_rule_sees_every_way_to_import(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "ganzoo" / "step.py"
+    path.parent.mkdir()
+    path.write_text(
+        "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import hidden\n"
+        "def f():\n    from ganzoo import train\n    import ganzoo.cli as c\n"
+        "    from .run import Run\n"
+    )
+    monkeypatch.setattr(f"{__name__}.ROOT", tmp_path)
+    found = set(imports(path))
+    assert found == {"typing.TYPE_CHECKING", "ganzoo.train", "ganzoo.cli", "ganzoo.run.Run"}

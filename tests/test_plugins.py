@@ -1,0 +1,422 @@
+"""Finding plugins, leaving out the broken ones, and the hooks."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import os
+import re
+import subprocess
+import sys
+import textwrap
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from ganzoo import hookimpl, hookspecs
+from ganzoo.errors import PluginError, RecipeError
+from ganzoo.observers import notify
+from ganzoo.plugins import HOOKS, Plugin, Plugins
+from ganzoo.registry import KINDS, Origin
+
+Install = Callable[..., str]
+_numbers = itertools.count()
+
+GOOD = """
+    @hookimpl
+    def register_losses(register):
+        register("nice", "{module}_losses:Nice")
+"""
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Path:
+    folder = tmp_path / "site"
+    folder.mkdir()
+    return folder
+
+
+@pytest.fixture
+def install(site: Path, monkeypatch: pytest.MonkeyPatch) -> Install:
+    """Make a distribution of one module, as pip would leave it; returns the module's name."""
+
+    def installed(plugin: str, source: str, distribution: str = "", version: str = "1.2") -> str:
+        module = f"installed_for_a_test_{next(_numbers)}"
+        name = distribution or f"dist-{plugin}"
+        text = textwrap.dedent(source).format(module=module, site=site)
+        (site / f"{module}.py").write_text(f"from ganzoo import hookimpl\n{text}")
+        info = site / f"{name.replace('-', '_')}-{version}.dist-info"
+        info.mkdir()
+        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n")
+        (info / "entry_points.txt").write_text(f"[ganzoo]\n{plugin} = {module}\n")
+        monkeypatch.syspath_prepend(str(site))
+        return module
+
+    return installed
+
+
+def load() -> Plugins:
+    plugins = Plugins()
+    plugins.load_entry_points()
+    return plugins
+
+
+def added(plugins: Plugins, name: str = "mine", distribution: str = "", **hooks: object) -> Plugin:
+    """Add a plugin object with these hook implementations."""
+    found = ModuleType(name)
+    vars(found).update({hook: hookimpl(function) for hook, function in hooks.items()})
+    return plugins.add(lambda: found, Origin(name, distribution or f"dist-{name}", "1.2"))
+
+
+def state(plugins: Plugins) -> dict[str, object]:
+    """All that a plugin can leave behind."""
+    return {
+        "components": {kind: plugins.registry.names(kind) for kind in KINDS},
+        "recipes": dict(plugins.registry.recipes),
+        "hooks": {hook: len(getattr(plugins.hook, hook).get_hookimpls()) for hook in HOOKS},
+    }
+
+
+def ganzoo(*arguments: str, site: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    path = os.pathsep.join(filter(None, [str(site), os.environ.get("PYTHONPATH")]))
+    return subprocess.run(
+        [sys.executable, "-m", "ganzoo", *arguments],
+        env=os.environ | {"PYTHONPATH": path} | environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+# -- what a good plugin gets ------------------------------------------------------------------
+
+
+def test_a_component_is_known_by_name_and_origin_without_importing_its_module(
+    install: Install,
+) -> None:
+    module = install("nice", GOOD)
+    plugins = load()
+    entry = plugins.registry.get("loss", "nice")
+    assert str(entry.origin) == "dist-nice 1.2 (plugin 'nice')"
+    assert entry.full_name == "nice/nice"
+    assert f"{module}_losses" not in sys.modules
+    assert not plugins.broken
+    with pytest.raises(PluginError, match=rf"dist-nice 1\.2.*ModuleNotFoundError.*{module}_losses"):
+        entry.load()
+
+
+def test_every_kind_has_its_hook(tmp_path: Path) -> None:
+    recipe = tmp_path / "r.yaml"
+    recipe.write_text("recipe: r\n")
+    plugins = Plugins()
+    plugin = added(
+        plugins,
+        register_generators=lambda register: register("a", "m:A"),
+        register_discriminators=lambda register: register("b", "m:B"),
+        register_losses=lambda register: register("c", "m:C"),
+        register_datasets=lambda register: register("d", "m:D"),
+        register_extractors=lambda register: register("e", "m:E"),
+        register_evaluators=lambda register: register("f", "m:F"),
+        register_transforms=lambda register: register("g", "m:G"),
+        register_recipes=lambda register: register("h", recipe),
+    )
+    assert plugin.error is None
+    kinds = [(entry.kind, entry.name) for entry in plugin.entries]
+    assert kinds == list(zip((*KINDS, "recipe"), "abcdefgh", strict=True))
+
+
+def test_two_plugins_with_one_name_are_both_named_and_the_full_name_chooses() -> None:
+    plugins = Plugins()
+    for name in ("first", "second"):
+        added(plugins, name, register_losses=lambda register: register("r1", "m:R1"))
+    with pytest.raises(RecipeError) as caught:
+        plugins.registry.get("loss", "r1")
+    assert "dist-first 1.2" in str(caught.value)
+    assert "dist-second 1.2" in str(caught.value)
+    assert "write 'first/r1' or 'second/r1'" in str(caught.value)
+    assert plugins.registry.get("loss", "second/r1").origin.distribution == "dist-second"
+    assert plugins.registry.names("loss") == ["first/r1", "second/r1"]
+
+
+# -- what a broken one does not do ------------------------------------------------------------
+
+BROKEN = {
+    "raises on import": ("raise RuntimeError('no\\n  good')", "RuntimeError: no good"),
+    "exits on import": ("raise SystemExit(3)", "SystemExit: 3"),
+    "does not parse": ("def f(:", "SyntaxError"),
+    "misses a module": ("import no_such_package", "No module named 'no_such_package'"),
+    "has no hook": ("register_nothing = 1", "no function with the decorator @ganzoo.hookimpl"),
+    "forgets the decorator": (
+        GOOD + "\n    def register_datasets(register): ...",
+        "its function register_datasets lacks the decorator @ganzoo.hookimpl",
+    ),
+    "misspells a hook": (
+        "@hookimpl\ndef register_loses(register): ...",
+        "there is no hook 'register_loses', did you mean 'register_losses'?",
+    ),
+    "misspells an argument": (
+        "@hookimpl\ndef register_losses(registry): ...",
+        "PluginValidationError",
+    ),
+    "raises in a hook": (
+        GOOD + "\n    @hookimpl\n    def register_datasets(register): 1 / 0",
+        "ZeroDivisionError: division by zero",
+    ),
+    "registers twice": (
+        GOOD + '        register("nice", "other:Nice")',
+        "it registers loss 'nice' twice",
+    ),
+    "registers no name": (
+        GOOD + '        register("not nice", "m:A")',
+        "it registers a loss under 'not nice', which is no name",
+    ),
+    "registers a number": (GOOD + '        register(7, "m:A")', "under 7, which is no name"),
+    "registers no class": (
+        GOOD + '        register("b", 7)',
+        "it registers loss 'b' as 7; give 'module:Class' or a class",
+    ),
+    "registers no target": (GOOD + '        register("b", "m.B")', "as 'm.B'; give 'module:Class'"),
+    "registers no file": (
+        GOOD
+        + '\n    @hookimpl\n    def register_recipes(register): register("b", "{site}/b.yaml")',
+        "b.yaml'; give the path of a file",
+    ),
+    "takes a recipe": (
+        GOOD + '\n    @hookimpl\n    def register_recipes(register): register("dcgan", __file__)',
+        "recipe 'dcgan' comes with ganzoo already",
+    ),
+}
+
+
+@pytest.mark.parametrize(("source", "reason"), BROKEN.values(), ids=BROKEN)
+def test_a_broken_plugin_is_reported_in_one_line_and_leaves_no_trace(
+    source: str, reason: str, install: Install
+) -> None:
+    before = state(load())
+    observer = "\n    @hookimpl\n    def run_started(run): raise SystemExit\n"
+    module = install("bad", source if "def f(" in source else observer * (GOOD in source) + source)
+    plugins = load()
+    assert state(plugins) == before
+    (plugin,) = plugins.broken
+    report = plugin.report()
+    assert "\n" not in report
+    assert report.startswith(f"plugin 'bad' ({module}) of dist-bad 1.2 cannot be used: ")
+    assert reason in report
+    assert "uninstall 'dist-bad'" in report
+    assert "Traceback" in plugin.traceback
+    notify(plugins, "run_started", run=None)
+
+
+@pytest.mark.parametrize("source", ["raise RuntimeError('no')", "import no_such_package"])
+def test_strict_plugins_raise(
+    source: str, install: Install, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    install("bad", source)
+    monkeypatch.setenv("GANZOO_STRICT_PLUGINS", "1")
+    with pytest.raises(PluginError, match=r"plugin 'bad'.*dist-bad 1\.2"):
+        load()
+
+
+def test_an_entry_point_that_names_a_class_is_told_to_name_an_instance() -> None:
+    class Mine:
+        @hookimpl
+        def run_started(self, run: object) -> None: ...
+
+    plugins = Plugins()
+    plugin = plugins.add(lambda: Mine, Origin("mine", "d", "1"))
+    assert plugin.error
+    assert "name a module or an instance" in plugin.error
+    assert plugins.add(Mine, Origin("mine", "d", "1")).error is None
+
+
+def test_a_plugin_that_is_registered_twice_stays_registered() -> None:
+    found = ModuleType("found")
+    vars(found)["run_started"] = hookimpl(lambda run: None)
+    plugins = Plugins()
+    assert plugins.add(lambda: found, Origin("one", "d", "1")).error is None
+    assert plugins.add(lambda: found, Origin("two", "d", "1")).error
+    assert len(plugins.hook.run_started.get_hookimpls()) == 1
+
+
+def test_two_distributions_cannot_have_one_plugin_name(install: Install) -> None:
+    install("dcgan", GOOD, distribution="an-imitation")
+    (plugin,) = load().broken
+    assert plugin.origin.distribution == "an-imitation"
+    assert "its name is taken by ganzoo" in plugin.report()
+
+
+def test_two_plugins_cannot_have_one_recipe(tmp_path: Path) -> None:
+    recipe = tmp_path / "r.yaml"
+    recipe.write_text("recipe: r\n")
+    plugins = Plugins()
+    for name in ("first", "second"):
+        added(plugins, name, register_recipes=lambda register: register("r", recipe))
+    (second,) = plugins.broken
+    assert second.error == "recipe 'r' is registered by dist-first 1.2 (plugin 'first') already"
+    assert plugins.registry.recipes["r"].origin.plugin == "first"
+
+
+# -- the environment --------------------------------------------------------------------------
+
+
+def test_ganzoo_plugins_restricts(install: Install, monkeypatch: pytest.MonkeyPatch) -> None:
+    install("nice", GOOD)
+    monkeypatch.setenv("GANZOO_PLUGINS", "nice, dcgan")
+    plugins = load()
+    assert [plugin.origin.plugin for plugin in plugins.plugins] == ["dcgan", "nice"]
+    assert plugins.registry.names("loss") == ["nice"]
+
+
+def test_ganzoo_plugins_refuses_what_is_not_installed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GANZOO_PLUGINS", "dcgna")
+    with pytest.raises(PluginError, match=r"names 'dcgna'.*did you mean 'dcgan'\?.*Installed: adv"):
+        load()
+
+
+# -- commands ---------------------------------------------------------------------------------
+
+
+def command_line() -> typer.Typer:
+    app = typer.Typer()
+
+    @app.command()
+    def train() -> None:
+        typer.echo("trained")
+
+    @app.command()
+    def other() -> None: ...
+
+    return app
+
+
+def good_commands(cli: typer.Typer) -> None:
+    cli.command("more")(lambda: None)
+    cli.add_typer(command_line(), name="group")
+
+
+def bad_commands(cli: typer.Typer) -> None:
+    cli.command("half")(lambda: None)
+    raise RuntimeError("no\ngood")
+
+
+def unbuildable_commands(cli: typer.Typer) -> None:
+    def half(thing: Nowhere) -> None: ...  # noqa: F821
+
+    cli.command()(half)
+
+
+@pytest.mark.parametrize(
+    ("register_commands", "reason"),
+    [
+        (bad_commands, "RuntimeError: no good"),
+        (unbuildable_commands, "NameError: name 'Nowhere' is not defined"),
+        (lambda cli: cli.command("train")(lambda: None), "there is a command 'train' already"),
+        (lambda cli: cli.add_typer(command_line(), name="train"), "there is a command 'train'"),
+        (lambda cli: cli.command("group")(lambda: None), "there is a command 'group' already"),
+    ],
+)
+def test_commands_that_fail_are_left_out_as_a_whole(
+    register_commands: Callable[[typer.Typer], None],
+    reason: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def loaded() -> Plugins:
+        plugins = Plugins()
+        added(plugins, "good", register_commands=good_commands)
+        added(plugins, "bad", register_commands=register_commands)
+        return plugins
+
+    plugins, app = loaded(), command_line()
+    plugins.add_commands(app)
+    (plugin,) = plugins.broken
+    report = plugin.report()
+    assert report.startswith("the commands of plugin 'bad' () of dist-bad 1.2 cannot be used: ")
+    assert reason in report
+    assert "\n" not in report
+    listing = CliRunner().invoke(app, ["--help"]).output
+    assert "more" in listing
+    assert "half" not in listing
+    assert CliRunner().invoke(app, ["group", "train"]).output == "trained\n"
+    assert CliRunner().invoke(app, ["train"]).output == "trained\n"
+
+    monkeypatch.setenv("GANZOO_STRICT_PLUGINS", "1")
+    with pytest.raises(PluginError, match="the commands of plugin 'bad'"):
+        loaded().add_commands(command_line())
+
+
+# -- real entry points, a real process --------------------------------------------------------
+
+
+def test_the_command_line_works_beside_a_broken_plugin(install: Install, site: Path) -> None:
+    install("bad", "import no_such_package", version="0.7")
+    install("nice", GOOD)
+    listing = ganzoo("list", "losses", site=site)
+    assert listing.returncode == 0
+    assert re.search("^  nice +nice +BROKEN: .*cannot be found", listing.stdout, re.MULTILINE)
+    assert re.search("^  r1 +adversarial ", listing.stdout, re.MULTILINE)
+    assert listing.stderr.count("\n") == 1
+    assert listing.stderr.startswith("warning: plugin 'bad' (")
+    assert "of dist-bad 0.7 cannot be used: ModuleNotFoundError" in listing.stderr
+
+    story = ganzoo("plugins", site=site).stdout
+    assert "BROKEN: plugin 'bad'" in story
+    assert "Traceback (most recent call last)" in story
+    rows = {row["plugin"]: row for row in json.loads(ganzoo("plugins", "--json", site=site).stdout)}
+    assert rows["nice"]["components"] == ["loss nice"]
+    assert rows["nice"]["distribution"] == "dist-nice"
+    assert rows["bad"]["error"] == "ModuleNotFoundError: No module named 'no_such_package'"
+    assert rows["data"]["hooks"] == ["register_datasets", "register_commands"]
+
+    strict = ganzoo("list", site=site, GANZOO_STRICT_PLUGINS="1")
+    assert strict.returncode == 2
+    assert strict.stderr.startswith("error: plugin 'bad'")
+    without = ganzoo("list", "loss", site=site, GANZOO_PLUGINS="nice", GANZOO_STRICT_PLUGINS="1")
+    assert without.returncode == 0
+    assert "r1" not in without.stdout
+    unknown = ganzoo("list", site=site, GANZOO_PLUGINS="nicer")
+    assert unknown.returncode == 2
+    assert "did you mean 'nice'?" in unknown.stderr
+
+
+# -- hooks ------------------------------------------------------------------------------------
+
+EVENTS = {
+    "run_started": {},
+    "step_ended": {"step": 3, "logs": {"a": 1.0}},
+    "samples_drawn": {"step": 3, "path": Path("x.png")},
+    "evaluated": {"step": 3, "scores": {"kid": 0.1}},
+    "checkpoint_saved": {"step": 3, "path": Path("x")},
+    "run_ended": {"error": None},
+}
+
+
+@pytest.mark.parametrize(("event", "facts"), EVENTS.items(), ids=EVENTS)
+def test_observers_are_told_and_one_that_fails_is_switched_off(
+    event: str, facts: dict[str, object], capsys: pytest.CaptureFixture[str]
+) -> None:
+    heard = []
+
+    def fail() -> None:
+        raise ValueError("no")
+
+    plugins = Plugins()
+    added(plugins, "good", **{event: lambda run: heard.append(run)})
+    added(plugins, "bad", **{event: fail})
+    for run in ("one", "two"):
+        notify(plugins, event, run=run, **facts)
+    assert heard == ["one", "two"]
+    said = capsys.readouterr().err
+    assert said.count("ValueError: no") == 1
+    assert "dist-bad" in said
+
+
+def test_every_hook_is_documented_and_named_in_a_test() -> None:
+    tests = "\n".join(p.read_text() for p in Path(__file__).parent.rglob("*.py"))
+    assert len(HOOKS) >= 15
+    for hook in HOOKS:
+        assert (getattr(hookspecs, hook).__doc__ or "").strip().endswith("."), hook
+        assert re.search(rf"\b{hook}\b", tests), f"no test names the hook {hook}"

@@ -1,0 +1,491 @@
+"""Training: what a step does, and that stopping, dying and watching change nothing."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+import toy
+import torch
+from killing import RECIPE as KILLED
+
+from ganzoo import checkpoint, hookimpl
+from ganzoo.ema import EMA
+from ganzoo.errors import DataError, RecipeError, TrainingStopped
+from ganzoo.folder import RunFolder
+from ganzoo.randomness import batches
+from ganzoo.run import Run
+from ganzoo.train import resume, start
+
+Train = Callable[..., Path]
+D_AND_G = {
+    "discriminator": [{"use": "non-saturating"}],
+    "generator": [{"use": "non-saturating"}],
+}
+
+
+def stage(steps: int = 9, name: str = "adversarial", **keys: Any) -> dict[str, Any]:
+    return {"name": name, "steps": steps, **D_AND_G, **keys}
+
+
+class At:
+    """Does something at the end of a step."""
+
+    def __init__(self, step: int, act: Callable[[Run], object]):
+        self.step, self.act = step, act
+
+    @hookimpl
+    def step_ended(self, run: Run, step: int) -> None:
+        if step == self.step:
+            self.act(run)
+
+
+def stop_at(step: int, number: int = signal.SIGTERM) -> At:
+    return At(step, lambda run: os.kill(os.getpid(), number))
+
+
+RECIPES: dict[str, dict[str, Any]] = {
+    "lazy penalties": {
+        "stages": [
+            stage(
+                discriminator=[
+                    {"use": "non-saturating"},
+                    {"use": "r1", "weight": 0.1, "every": 4},
+                    {"use": "r2", "weight": 0.1, "every": 3},
+                ]
+            )
+        ]
+    },
+    "two stages": {
+        "stages": [
+            {"name": "warm", "steps": 3, "generator": [{"use": "bright"}]},
+            stage(6, optimizer={"lr": 0.02, "generator": {"betas": [0.0, 0.9]}}),
+        ]
+    },
+    "same players twice": {"stages": [stage(3, "one"), stage(6, "two")]},
+    "discriminator steps": {"stages": [stage(discriminator_steps=2)], "batch": 6},
+    "accumulate": {"accumulate": 2},
+    "schedules": {
+        "optimizer": {"use": "rmsprop", "lr": {"from": 0.01, "to": 0.001, "over": 7}},
+        "stages": [
+            stage(generator=[{"use": "lsgan", "weight": {"from": 0.0, "to": 2.0, "over": 5}}])
+        ],
+    },
+    "augment": {"augment": {"use": "diffaugment"}},
+    "bf16": {"precision": "bf16"},
+    "no ema": {"ema": None, "optimizer": {"use": "sgd", "lr": 0.1, "momentum": 0.5}},
+    "views": {
+        "views": {"gray": {"use": "grayscale", "of": "real"}},
+        "stages": [stage(generator=[{"use": "hinge"}, {"use": "near", "weight": 3}])],
+    },
+    "labels": {"dataset": {"use": "toy", "label": ["hue", "side"]}},
+    "translation": {
+        "dataset": {"use": "toy", "photo": True},
+        "generator": {"use": "toy-translator"},
+        "views": {"gray": {"use": "grayscale", "of": "photo"}},
+    },
+}
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_a_stopped_run_ends_as_one_never_stopped(train: Train, tmp_path: Path, name: str):
+    whole = toy.contents(train("whole", **RECIPES[name]))
+    assert whole["manifest.json"]["status"] == "finished"
+    assert len(whole["metrics.jsonl"]) == 5
+    for step in (3, 5):
+        run = tmp_path / f"stopped-{step}"
+        with pytest.raises(TrainingStopped):
+            train(run.name, observers=[stop_at(step)], **RECIPES[name])
+        resume(run, (), toy.plugins())
+        assert differences(toy.contents(run), whole) == set()
+
+
+def differences(a: Mapping[str, Any], b: Mapping[str, Any]) -> set[str]:
+    return {name for name in a.keys() | b.keys() if a.get(name) != b.get(name)}
+
+
+# -- kill -9 --------------------------------------------------------------------------------
+
+
+def test_a_killed_run_ends_as_one_never_killed(tmp_path: Path, one_thread: None):
+    if not hasattr(os, "fork"):
+        pytest.skip("needs fork")
+    (tmp_path / "recipes").mkdir()
+    start(toy.recipe(tmp_path / "recipes", **KILLED), tmp_path / "whole", toy.plugins())
+    whole = toy.contents(tmp_path / "whole")
+    # of about 200 operations; a negative one is cut short, further ones kill the resumed run
+    points = ["4", "9", "-30", "41", "-57 20", "73", "88 15 30", "-102", "119", "137", "-160 33"]
+    lines = [f"run{i} {line}" for i, line in enumerate(points)]
+    done = subprocess.run(
+        [sys.executable, "killing.py", str(tmp_path)],
+        cwd=Path(__file__).parent,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        input="\n".join(lines),
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+    )
+    for line, report in zip(lines, done.stdout.splitlines(), strict=True):
+        name, *kills = line.split()
+        assert json.loads(report)["statuses"] == [-signal.SIGKILL] * len(kills) + [0], line
+        assert differences(toy.contents(tmp_path / name), whole) == set(), line
+    leftovers = {p.name for p in tmp_path.rglob(".*")}
+    assert leftovers == set()
+
+
+# -- signals --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_saves_and_says_how_to_go_on(train: Train, tmp_path: Path, number: signal.Signals):
+    before = signal.getsignal(number)
+    with pytest.raises(TrainingStopped) as stopped:
+        train(observers=[stop_at(5, number)])
+    run = tmp_path / "run"
+    assert str(stopped.value) == (
+        f"stopped at step 5 of 9 by {number.name}; everything is saved. "
+        f"Go on with: ganzoo resume {run}"
+    )
+    assert stopped.value.exit_code == 1
+    assert signal.getsignal(number) is before
+    assert list(checkpoint.steps(run / "checkpoints")) == [3, 5]
+    manifest = json.loads((run / "manifest.json").read_text())
+    assert (manifest["status"], manifest["step"]) == ("stopped", 5)
+    assert "SIG" in manifest["reason"]
+
+
+def test_a_second_ctrl_c_ends_at_once(train: Train, tmp_path: Path):
+    def twice(run: Run) -> None:
+        os.kill(os.getpid(), signal.SIGINT)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    with pytest.raises(KeyboardInterrupt):
+        train(observers=[At(5, twice)])
+    run = tmp_path / "run"
+    assert list(checkpoint.steps(run / "checkpoints")) == [3]
+    assert json.loads((run / "manifest.json").read_text())["status"] == "stopped"
+
+
+# -- what is not finite ---------------------------------------------------------------------
+
+
+def test_a_term_that_is_not_finite_stops_the_run_by_name(train: Train, tmp_path: Path):
+    terms = [{"use": "non-saturating"}, {"use": "poison", "at": 5}]
+    with pytest.raises(TrainingStopped) as stopped:
+        train(stages=[stage(generator=terms)])
+    run = tmp_path / "run"
+    message = str(stopped.value)
+    assert "NON_FINITE at step 4: the generator's term 'poison' is NaN or infinite" in message
+    assert f"The last checkpoint is {run / 'checkpoints' / 'step-00000003'}." in message
+    assert f"ganzoo train {run / 'recipe.yaml'} --set init_from={run} --set optimizer.lr" in message
+    checkpoint.load(run / "checkpoints" / "step-00000003")
+    assert list(checkpoint.steps(run / "checkpoints")) == [3]
+
+
+def test_weights_that_are_not_finite_are_never_saved(train: Train, tmp_path: Path):
+    def spoil(run: Run) -> None:
+        run.networks["discriminator"].bare.get_parameter("outer.bias").data.fill_(float("inf"))
+
+    with pytest.raises(TrainingStopped, match=r"step 6: 'outer.bias' of discriminator") as stopped:
+        train(observers=[At(6, spoil)])
+    assert "step-00000003" in str(stopped.value)
+    assert list(checkpoint.steps(tmp_path / "run" / "checkpoints")) == [3]
+
+
+# -- refused before anything is written -----------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("changes", "kind", "message"),
+    [
+        ({"batch": 32}, DataError, "has 16 images, fewer than one batch of 32.*--set batch=16"),
+        (
+            {"stages": [stage(), stage(name="later", generator=[{"use": "poison", "at": 0}])]},
+            RecipeError,
+            "loss 'poison': at is 0",
+        ),
+        ({"log": {"trackers": ["abacus"]}}, RecipeError, "log.trackers cannot be had here.*abacus"),
+    ],
+)
+def test_refused_before_anything_is_written(
+    train: Train, tmp_path: Path, changes: dict[str, Any], kind: type[Exception], message: str
+):
+    with pytest.raises(kind, match=message):
+        train(**changes)
+    assert os.listdir(tmp_path) == ["recipes"]
+
+
+def test_a_batch_must_split_over_processes_and_parts(tmp_path: Path):
+    from ganzoo.build import check_split
+
+    recipe = toy.recipe(tmp_path, batch=12, accumulate=2)
+    check_split(recipe, 3)
+    with pytest.raises(RecipeError, match="12 does not split over 4 processes x 2.*multiple of 8"):
+        check_split(recipe, 4)
+
+
+# -- watching changes nothing ---------------------------------------------------------------
+
+
+def weights(run: Path) -> dict[str, dict[str, torch.Tensor]]:
+    return checkpoint.newest(run / "checkpoints")[0]
+
+
+def equal(a: Mapping[str, Any], b: Mapping[str, Any]) -> bool:
+    return a.keys() == b.keys() and all(
+        a[name].keys() == b[name].keys() and all(torch.equal(a[name][k], b[name][k]) for k in a[name])
+        for name in a
+    )
+
+
+def test_intervals_of_logs_samples_and_checkpoints_change_no_weight(train: Train):
+    often = weights(train("often", **(every := {k: {"every": 1} for k in INTERVALS})))
+    rarely = weights(train("rarely", **{key: {"every": 1000} for key in every}))
+    assert equal(often, rarely)
+
+
+INTERVALS = ("log", "samples", "checkpoint")
+
+
+class Recorder:
+    def __init__(self) -> None:
+        self.heard: list[tuple[Any, ...]] = []
+
+    @hookimpl
+    def run_started(self, run: Run) -> None:
+        self.heard.append(("started", run.step))
+
+    @hookimpl
+    def step_ended(self, step: int, logs: Mapping[str, float]) -> None:
+        self.heard.append(("step", step, bool(logs)))
+
+    @hookimpl
+    def samples_drawn(self, step: int, path: Path) -> None:
+        self.heard.append(("samples", step, path.name))
+
+    @hookimpl
+    def checkpoint_saved(self, step: int, path: Path) -> None:
+        assert (path / "state.json").is_file()
+        self.heard.append(("checkpoint", step, path.name))
+
+    @hookimpl
+    def run_ended(self, error: BaseException | None) -> None:
+        self.heard.append(("ended", type(error).__name__))
+
+
+def test_observers_are_told_everything_in_order(train: Train):
+    recorder = Recorder()
+    train(stages=[stage(5)], observers=[recorder])
+    assert recorder.heard == [
+        ("started", 0),
+        ("samples", 0, "00000000.png"),
+        ("step", 1, False),
+        ("step", 2, True),
+        ("step", 3, False),
+        ("checkpoint", 3, "step-00000003"),
+        ("step", 4, True),
+        ("samples", 4, "00000004.png"),
+        ("step", 5, True),
+        ("samples", 5, "00000005.png"),
+        ("checkpoint", 5, "step-00000005"),
+        ("ended", "NoneType"),
+    ]
+
+
+def test_an_observer_that_raises_is_switched_off_and_changes_nothing(
+    train: Train, capsys: pytest.CaptureFixture[str]
+):
+    def fail(run: Run) -> None:
+        torch.rand(3)  # nor does drawing random numbers
+        raise LookupError("no such dashboard")
+
+    class Failing(At):
+        @hookimpl
+        def run_ended(self) -> None:
+            raise AssertionError("still on")
+
+    recorder = Recorder()
+    watched = train("watched", observers=[Failing(2, fail), recorder])
+    err = capsys.readouterr().err
+    assert err.count("is switched off") == 1
+    assert "failed in step_ended and is switched off: LookupError: no such dashboard" in err
+    assert recorder.heard[-1] == ("ended", "NoneType")
+    assert equal(weights(watched), weights(train("alone")))
+
+
+# -- one step -------------------------------------------------------------------------------
+
+
+class Counting:
+    """Counts forward passes, and looks at D's gradients when the generator's update is done."""
+
+    def __init__(self) -> None:
+        self.forwards: Counter[str] = Counter()
+        self.leaked: list[str] = []
+
+    @hookimpl
+    def run_started(self, run: Run) -> None:
+        for name, network in run.networks.items():
+            network.bare.register_forward_hook(lambda *_, name=name: self.forwards.update([name]))
+
+    @hookimpl
+    def step_ended(self, run: Run) -> None:
+        for name, network in run.networks.items():
+            for key, parameter in network.bare.named_parameters():
+                if parameter.grad is not None or not parameter.requires_grad:
+                    self.leaked.append(f"{name}.{key}")
+
+
+@pytest.mark.parametrize(
+    ("changes", "generator", "discriminator"),
+    [
+        ({}, 1, 3),
+        ({"stages": [stage(4, discriminator_steps=3)], "batch": 4}, 3, 7),
+        ({"accumulate": 2}, 4, 6),
+        ({"stages": [stage(4, discriminator=[{"use": "hinge"}, {"use": "r1"}, {"use": "r2"}])]}, 1, 3),
+        ({"stages": [{"name": "g", "steps": 4, "generator": [{"use": "bright"}]}]}, 1, 0),
+    ],
+)
+def test_no_network_runs_more_often_than_it_must(
+    train: Train, changes: dict[str, Any], generator: int, discriminator: int
+):
+    counting = Counting()
+    train(observers=[counting], ema=0.9, **{"stages": [stage(4)], **changes})
+    assert counting.forwards["generator"] == 4 * generator
+    assert counting.forwards["discriminator"] == 4 * discriminator
+    assert counting.leaked == []
+
+
+def test_accumulated_parts_make_the_step_of_the_whole_batch(train: Train):
+    plain = {
+        "generator": {"use": "toy", "norm": False},
+        "discriminator": {"use": "toy", "norm": False, "dropout": 0.0},
+        "optimizer": {"use": "sgd", "lr": 0.1},
+    }
+    whole = weights(train("whole", **plain))
+    parts = weights(train("parts", accumulate=2, **plain))
+    for name in ("generator", "discriminator", "ema"):
+        for key, value in whole[name].items():
+            torch.testing.assert_close(parts[name][key], value)
+
+
+def test_images_seen_count_every_update_of_the_discriminator(tmp_path: Path, one_thread: None):
+    stages = [stage(3, "one"), stage(4, "two", discriminator_steps=2)]
+    recipe = toy.recipe(tmp_path, stages=stages)
+    run = Run(recipe, RunFolder(tmp_path / "run"), toy.plugins())
+    seen = []
+    for run.step in range(8):
+        seen.append(run.images // recipe.batch)
+    assert seen == [0, 1, 2, 3, 5, 7, 9, 11]
+
+
+def test_an_epoch_shows_every_example_once_and_can_be_entered_anywhere():
+    whole = [pair for pair, _ in zip(batches(10, 3, 7, 0), range(9), strict=False)]
+    assert [epoch for epoch, _ in whole] == [0, 0, 0, 1, 1, 1, 2, 2, 2]
+    for epoch in range(3):
+        seen = [i for e, indices in whole if e == epoch for i in indices]
+        assert len(set(seen)) == 9
+    for first in range(9):
+        assert next(batches(10, 3, 7, first)) == whole[first]
+
+
+# -- the moving average ---------------------------------------------------------------------
+
+
+def test_the_moving_average_follows_its_formula_and_copies_buffers():
+    network = torch.nn.BatchNorm1d(1)
+    ema = EMA(network, decay=0.5)
+    expected = 1.0
+    for step, weight in enumerate([2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0, 10.0]):
+        network.weight.data.fill_(weight)
+        network(torch.full((4, 1), weight))
+        ema.update(network, step)
+        decay = min(0.5, (1 + step) / (10 + step))
+        expected = decay * expected + (1 - decay) * weight
+        assert float(ema.network.weight) == pytest.approx(expected, rel=1e-6)
+        assert torch.equal(ema.network.running_mean, network.running_mean)
+        assert torch.equal(ema.network.num_batches_tracked, network.num_batches_tracked)
+    assert not ema.network.training
+    assert not any(p.requires_grad for p in ema.network.parameters())
+
+
+def test_without_ramp_the_decay_is_constant():
+    network = torch.nn.Linear(1, 1, bias=False)
+    network.weight.data.fill_(0.0)
+    ema = EMA(network, decay=0.9, ramp=False)
+    network.weight.data.fill_(1.0)
+    ema.update(network, 0)
+    assert float(ema.network.weight) == pytest.approx(0.1)
+
+
+# -- two processes --------------------------------------------------------------------------
+
+#: all that two processes must agree about: two stages, update ratios, penalties, statistics
+TWO: dict[str, Any] = {
+    "batch": 8,
+    "discriminator": {"use": "toy", "dropout": 0.0},
+    "stages": [
+        {"name": "warm", "steps": 2, "generator": [{"use": "bright"}]},
+        stage(
+            5,
+            discriminator=[{"use": "hinge"}, {"use": "r1", "every": 2}],
+            discriminator_steps=2,
+        ),
+    ],
+}
+PLAIN: dict[str, Any] = {
+    **TWO,
+    "generator": {"use": "toy", "norm": False},
+    "discriminator": {"use": "toy", "norm": False, "dropout": 0.0},
+}
+
+
+def ranks(folder: Path, *jobs: str) -> None:
+    """Run ``ranks.py`` on two processes for each job."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    here = Path(__file__).parent
+    subprocess.run(
+        [sys.executable, "ranks.py", str(folder), str(port), *jobs],
+        cwd=here,
+        env={**os.environ, "OMP_NUM_THREADS": "1", "ACCELERATE_USE_CPU": "1"},
+        check=True,
+    )
+
+
+def test_two_processes_stay_equal_and_resume_exactly(train: Train, tmp_path: Path):
+    if not hasattr(os, "fork"):
+        pytest.skip("needs fork")
+    ranks(tmp_path, "whole", "stopped:4", "stopped", "plain", "poisoned")
+    for job in ("whole", "stopped", "plain"):
+        first, second = (torch.load(tmp_path / f"{job}-{rank}.pt") for rank in (0, 1))
+        assert equal(first, second), job
+    stopped = "by SIGTERM; everything is saved"
+    assert all(stopped in (tmp_path / f"stopped:4-{rank}.txt").read_text() for rank in (0, 1))
+    assert differences(toy.contents(tmp_path / "stopped"), toy.contents(tmp_path / "whole")) == set()
+    manifest = json.loads((tmp_path / "whole" / "manifest.json").read_text())
+    assert (manifest["processes"], manifest["status"]) == (2, "finished")
+
+    alone = train("alone", **PLAIN)
+    two = tmp_path / "plain"
+    assert {p.name for p in two.iterdir()} == {p.name for p in alone.iterdir()}
+    for name, values in weights(alone).items():
+        for key, value in values.items():
+            torch.testing.assert_close(weights(two)[name][key], value, rtol=1e-3, atol=1e-4)
+    for ours, theirs in zip(RunFolder(two).rows(), RunFolder(alone).rows(), strict=True):
+        for key in ("generator/non-saturating", "discriminator/hinge", "discriminator/r1"):
+            assert ours.get(key) == pytest.approx(theirs.get(key), rel=1e-3)
+
+    messages = [(tmp_path / f"poisoned-{rank}.txt").read_text() for rank in (0, 1)]
+    assert "term 'on another process'" in messages[0]
+    assert "term 'poison'" in messages[1]

@@ -1,0 +1,273 @@
+"""A plugin for tests: a dataset, networks and losses so small that a step takes milliseconds."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+import yaml
+from torch import Tensor, nn
+
+from ganzoo import hookimpl
+from ganzoo.interfaces import Dataset, Discriminator, Generator, Loss
+from ganzoo.plugins import Plugins
+from ganzoo.recipe import Recipe, load_recipe
+from ganzoo.registry import Origin
+
+HUES = ["red", "green", "blue"]
+
+
+class ToyDataset(Dataset):
+    """Discs of noise, one colour brighter; every epoch shifts them.
+
+    Args:
+        count: how many.
+        size: pixels of a side.
+        label: attributes to give, of hue and side.
+        photo: whether to give a second image.
+    """
+
+    fields = {"real": "image", "label": "label", "photo": "image"}  # noqa: RUF012
+
+    def __init__(
+        self,
+        count: int = 16,
+        size: int = 8,
+        label: list[str] | None = None,
+        photo: bool | None = None,
+    ):
+        self.count, self.size, self.photo = count, size, photo
+        values = {"hue": HUES, "side": ["left", "right"]}
+        self.label_values = {name: values[name] for name in label} if label else None
+        self.shift = 0
+
+    def __len__(self) -> int:
+        return self.count
+
+    def __getitem__(self, index: int) -> dict[str, Tensor]:
+        rng = torch.Generator().manual_seed(index)
+        image = torch.rand(3, self.size, self.size, generator=rng) - 0.5
+        image[index % 3] += 0.5
+        example = {"real": image.roll(self.shift, 1)}
+        if self.label_values:
+            columns = {"hue": index % 3, "side": index % 2}
+            example["label"] = torch.tensor([columns[name] for name in self.label_values])
+        if self.photo:
+            example["photo"] = -image
+        return example
+
+    def set_epoch(self, seed: int, epoch: int) -> None:
+        self.shift = (seed + epoch) % self.size
+
+    def fingerprint(self) -> str:
+        return hashlib.sha256(f"toy {self.count} {self.size}".encode()).hexdigest()
+
+
+class ToyGenerator(Generator):
+    """One hidden layer.
+
+    Args:
+        size: pixels of a side.
+        label: attribute -> values.
+        norm: whether to normalise over the batch.
+    """
+
+    def __init__(
+        self, size: int = 8, label: dict[str, list[str]] | None = None, norm: bool = True
+    ):
+        super().__init__()
+        self.size, self.label = size, label
+        self.inner = nn.Linear(4, 12)
+        self.norm = nn.BatchNorm1d(12) if norm else nn.Identity()
+        self.outer = nn.Linear(12, 3 * size * size)
+        self.tables = nn.ModuleList(nn.Embedding(len(v), 4) for v in (label or {}).values())
+
+    def sample_latent(self, n: int, rng: torch.Generator) -> Tensor:
+        return torch.randn(n, 4, generator=rng)
+
+    def forward(self, latent: Tensor, label: Tensor | None = None) -> Tensor:
+        for column, table in enumerate(self.tables):
+            assert label is not None
+            latent = latent + table(label[:, column])
+        hidden = torch.relu(self.norm(self.inner(latent)))
+        return torch.tanh(self.outer(hidden)).unflatten(1, (3, self.size, self.size))
+
+
+class ToyTranslator(Generator):
+    """A generator that is given an image, and a view where the recipe has one."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(3, 3, 3, padding=1)
+
+    def forward(self, photo: Tensor, gray: Tensor | None = None) -> Tensor:
+        return torch.tanh(self.conv(photo if gray is None else photo + gray))
+
+
+class ToyDiscriminator(Discriminator):
+    """One hidden layer with dropout, so that a step draws random numbers.
+
+    Args:
+        size: pixels of a side.
+        label: attribute -> values.
+        norm: whether to normalise over the batch.
+        dropout: share of hidden values to drop.
+    """
+
+    def __init__(
+        self,
+        size: int = 8,
+        label: dict[str, list[str]] | None = None,
+        norm: bool = True,
+        dropout: float = 0.2,
+    ):
+        super().__init__()
+        self.inner = nn.Linear(3 * size * size, 12)
+        self.norm = nn.BatchNorm1d(12) if norm else nn.Identity()
+        self.drop = nn.Dropout(dropout)
+        self.outer = nn.Linear(12, 1)
+        self.tables = nn.ModuleList(nn.Embedding(len(v), 12) for v in (label or {}).values())
+
+    def forward(self, image: Tensor, label: Tensor | None = None) -> Tensor:
+        hidden = self.norm(self.inner(image.flatten(1)))
+        for column, table in enumerate(self.tables):
+            assert label is not None
+            hidden = hidden + table(label[:, column])
+        return self.outer(self.drop(torch.tanh(hidden))).squeeze(1)
+
+
+class Bright(Loss):
+    """Pulls the mean of the fakes to 0.3; a stage can train the generator with it alone."""
+
+    def generator(self, fake: Tensor) -> Tensor:
+        return (fake.mean() - 0.3).square()
+
+
+class Near(Loss):
+    """Distance of the fake to a view of the real image."""
+
+    def generator(self, fake: Tensor, gray: Tensor) -> Tensor:
+        return (fake - gray).abs().mean()
+
+
+class Poison(Loss):
+    """Becomes NaN at its n-th evaluation.
+
+    Args:
+        at: that evaluation, counted from 1.
+    """
+
+    def __init__(self, at: int):
+        super().__init__()
+        if at < 1:
+            raise ValueError(f"at is {at}; the first evaluation is 1")
+        self.left = at
+
+    def generator(self, fake: Tensor) -> Tensor:
+        self.left -= 1
+        return fake.mean() * (float("nan") if self.left == 0 else 1.0)
+
+
+class Plugin:
+    @hookimpl
+    def register_datasets(self, register: Any) -> None:
+        register("toy", "toy:ToyDataset")
+
+    @hookimpl
+    def register_generators(self, register: Any) -> None:
+        register("toy", "toy:ToyGenerator")
+        register("toy-translator", "toy:ToyTranslator")
+
+    @hookimpl
+    def register_discriminators(self, register: Any) -> None:
+        register("toy", "toy:ToyDiscriminator")
+
+    @hookimpl
+    def register_losses(self, register: Any) -> None:
+        register("bright", "toy:Bright")
+        register("near", "toy:Near")
+        register("poison", "toy:Poison")
+
+
+def plugins(*observers: Any) -> Plugins:
+    """The toy plugin and the built-in losses, with ``observers`` listening; nothing installed."""
+    made = Plugins()
+    loads = {
+        "toy": Plugin,
+        "adversarial": lambda: importlib.import_module("ganzoo_adversarial"),
+    }
+    loads |= {f"observer-{i}": lambda o=o: o for i, o in enumerate(observers)}
+    for name, load in loads.items():
+        added = made.add(load, Origin(name, f"{name}-dist", "1.0"))
+        assert added.error is None, added.traceback
+    return made
+
+
+GAN: dict[str, Any] = {
+    "recipe": "toy",
+    "batch": 4,
+    "dataset": {"use": "toy"},
+    "generator": {"use": "toy"},
+    "discriminator": {"use": "toy"},
+    "optimizer": {"use": "adam", "lr": 0.01, "betas": [0.5, 0.99]},
+    "ema": 0.9,
+    "stages": [
+        {
+            "name": "adversarial",
+            "steps": 9,
+            "discriminator": [{"use": "non-saturating"}],
+            "generator": [{"use": "non-saturating"}],
+        }
+    ],
+    "log": {"every": 2},
+    "samples": {"every": 4, "count": 4},
+    "checkpoint": {"every": 3, "keep": 2},
+}
+
+
+def recipe(folder: Path, **changes: Any) -> Recipe:
+    """``GAN`` with ``changes``, read from a file as a user's would be; None leaves a key out."""
+    data = {key: value for key, value in {**GAN, **changes}.items() if value is not None}
+    path = folder / "toy.yaml"
+    folder.mkdir(parents=True, exist_ok=True)
+    path.write_text(yaml.safe_dump(data), encoding="utf-8")
+    return load_recipe(path, (), plugins().registry)
+
+
+def contents(run: Path) -> dict[str, Any]:
+    """All that a run wrote, but for the time that it took: equal for equal runs, to the bit."""
+    found: dict[str, Any] = {}
+    for file in sorted(run.rglob("*")):
+        name = str(file.relative_to(run))
+        if file.name in ("state.json", "config.json"):
+            found[name] = _timeless(json.loads(file.read_text()))
+        elif file.name == "metrics.jsonl":
+            found[name] = [_timeless(json.loads(line)) for line in file.read_text().splitlines()]
+        elif file.name == "manifest.json":
+            manifest = json.loads(file.read_text())
+            found[name] = {key: manifest[key] for key in ("status", "step", "reason")}
+        elif file.name == "SHA256SUMS":
+            found[name] = len(file.read_text().splitlines())
+        else:
+            found[name] = file.read_bytes() if file.is_file() else "folder"
+    return found
+
+
+def _timeless(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {k: _timeless(v) for k, v in value.items() if k != "seconds"}
+    return value
+
+
+# TEMPORARY until recipe.diff takes plain data
+import types as _t  # noqa: E402
+
+import ganzoo.train as _train  # noqa: E402
+
+_diff = _train.diff
+if "Recipe" in str(_diff.__annotations__):
+    _train.diff = lambda a, b: _diff(*(_t.SimpleNamespace(resolved=lambda x=x: x) for x in (a, b)))
