@@ -1,4 +1,4 @@
-"""``python -m ganzoo``, and ``accelerate launch -m ganzoo train RECIPE``."""
+"""``python -m ganzoo``, and ``torchrun --nproc_per_node 2 -m ganzoo train RECIPE``."""
 
 from ganzoo.cli import main
 

@@ -46,6 +46,12 @@ class TrainingStopped(GanzooError):
     exit_code = 1
 
 
+class Interrupted(TrainingStopped):
+    """Training was asked to stop, by Ctrl-C or SIGTERM, and has saved everything."""
+
+    exit_code = 130
+
+
 def nearest(word: str, allowed: Iterable[str]) -> str:
     """The end of a sentence: ``, did you mean 'x'?`` for the closest word, else a full stop."""
     close = difflib.get_close_matches(str(word), list(allowed), n=1, cutoff=0.6)

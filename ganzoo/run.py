@@ -10,6 +10,7 @@ import json
 import signal
 import threading
 import time
+import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -54,10 +55,12 @@ class Run:
         self.ema = EMA(bare["generator"], recipe.ema.decay, recipe.ema.ramp) if recipe.ema else None
         if self.ema:
             self.ema.network.to(self.accelerator.device)
-        self.networks = {
-            name: Network(net.train(), self.accelerator.prepare_model(net))
-            for name, net in bare.items()
-        }
+        with warnings.catch_warnings():  # torch before 2.15 has no newer word for broadcast_buffers
+            warnings.simplefilter("ignore", FutureWarning)
+            self.networks = {
+                name: Network(net.train(), self.accelerator.prepare_model(net))
+                for name, net in bare.items()
+            }
         self.views = build.views(recipe, registry)
         self.augment = build.augment(recipe, registry)
         sources = {name: source for name, (_, source) in self.views.items()}

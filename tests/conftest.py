@@ -24,6 +24,7 @@ def one_thread() -> Iterator[None]:
 def train(tmp_path: Path, one_thread: None) -> Callable[..., Path]:
     """``train(name, **recipe_keys, observers=[...])`` trains the toy recipe; its run folder."""
     import toy
+
     from ganzoo.train import start
 
     def run(name: str = "run", *, observers: Any = (), **changes: Any) -> Path:

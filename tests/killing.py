@@ -17,6 +17,7 @@ import signal
 import sys
 import traceback
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -107,9 +108,9 @@ def main(root: Path) -> None:
     start(toy.recipe(root / "recipes"), root / "warm-up", toy.plugins())  # what is imported late
     for line in sys.stdin:
         name, *points = line.split()
-        statuses = [forked(lambda p=p: advance(root, name, int(p))) for p in points]
+        statuses = [forked(partial(advance, root, name, int(point))) for point in points]
         count = root / f"{name}-count"
-        statuses.append(forked(lambda: advance(root, name, None, count)))
+        statuses.append(forked(partial(advance, root, name, None, count)))
         done = {"name": name, "statuses": statuses}
         if count.is_file():
             done["operations"] = int(count.read_text())

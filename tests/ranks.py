@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -66,8 +67,8 @@ def main(root: Path, port: str, *jobs: str) -> None:
         begun = (root / job).exists()
         second = os.fork()
         if second == 0:
-            os._exit(forked(lambda job=job: work(root, job, 1, port, begun)))
-        first = forked(lambda job=job: work(root, job, 0, port, begun))
+            os._exit(forked(partial(work, root, job, 1, port, begun)))
+        first = forked(partial(work, root, job, 0, port, begun))
         if first or os.waitstatus_to_exitcode(os.waitpid(second, 0)[1]):
             sys.exit(f"{job} failed")
 

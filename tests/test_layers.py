@@ -23,10 +23,10 @@ LAYERS = (
         "annotation", "checker", "grammar", "hookspecs", "layers", "needs", "plugins", "recipe",
         "registry", "schema", "signature", "vocabulary", "yaml12",
     },
-    {"interfaces", "errors"},
+    {"interfaces", "labels", "errors"},
 )  # fmt: skip
 RANK = {name: len(LAYERS) - i for i, layer in enumerate(LAYERS) for name in layer}
-FOR_PLUGINS = {"ganzoo.interfaces", "ganzoo.errors", "ganzoo.hookimpl"}
+FOR_PLUGINS = {"ganzoo.interfaces", "ganzoo.labels", "ganzoo.errors", "ganzoo.hookimpl"}
 
 CORE = sorted((ROOT / "ganzoo").rglob("*.py"))
 PLUGINS = sorted((ROOT / "plugins").rglob("*.py"))

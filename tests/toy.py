@@ -76,9 +76,7 @@ class ToyGenerator(Generator):
         norm: whether to normalise over the batch.
     """
 
-    def __init__(
-        self, size: int = 8, label: dict[str, list[str]] | None = None, norm: bool = True
-    ):
+    def __init__(self, size: int = 8, label: dict[str, list[str]] | None = None, norm: bool = True):
         super().__init__()
         self.size, self.label = size, label
         self.inner = nn.Linear(4, 12)
@@ -261,13 +259,3 @@ def _timeless(value: Any) -> Any:
     if isinstance(value, dict):
         return {k: _timeless(v) for k, v in value.items() if k != "seconds"}
     return value
-
-
-# TEMPORARY until recipe.diff takes plain data
-import types as _t  # noqa: E402
-
-import ganzoo.train as _train  # noqa: E402
-
-_diff = _train.diff
-if "Recipe" in str(_diff.__annotations__):
-    _train.diff = lambda a, b: _diff(*(_t.SimpleNamespace(resolved=lambda x=x: x) for x in (a, b)))

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ganzoo.cli import inspect, recipe, results, training
-from ganzoo.errors import GanzooError, RecipeError
+from ganzoo.errors import GanzooError, Interrupted, RecipeError
 
 if TYPE_CHECKING:
     from ganzoo.plugins import Plugins
@@ -27,6 +27,9 @@ def main() -> None:
         for plugin in plugins.broken:
             print(f"warning: {plugin.report()}", file=sys.stderr)
         app()
+    except Interrupted as stop:
+        print(stop, file=sys.stderr)
+        sys.exit(stop.exit_code)
     except GanzooError as error:
         print(f"error: {_text(error)}", file=sys.stderr)
         sys.exit(error.exit_code)

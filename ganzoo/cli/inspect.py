@@ -249,7 +249,8 @@ def _component(spec: Component) -> str:
 def _schedule(schedule: Schedule) -> str:
     if schedule.start == schedule.end:
         return f"{schedule.start:g}"
-    return f"({schedule.start:g} to {schedule.end:g} over {schedule.over} steps)"
+    after = f" after {schedule.after}" if schedule.after else ""
+    return f"({schedule.start:g} to {schedule.end:g} over {schedule.over} steps{after})"
 
 
 def _value(value: Any) -> str:

@@ -7,7 +7,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ganzoo.errors import TrainingStopped
+
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from ganzoo.run import Run
 
 RecipeName = Annotated[
@@ -47,7 +51,8 @@ def train(
     from ganzoo.folder import free_folder  # imports torch: a wrong recipe is told sooner
     from ganzoo.train import start
 
-    _finish(start(loaded, out or free_folder(loaded.name), plugins))
+    folder = out or free_folder(loaded.name)
+    _finish(lambda: start(loaded, folder, plugins), folder)
 
 
 def resume(
@@ -58,13 +63,20 @@ def resume(
     from ganzoo.plugins import installed
     from ganzoo.train import resume as go_on
 
-    _finish(go_on(run, overrides, installed()))
+    _finish(lambda: go_on(run, overrides, installed()), run)
 
 
-def _finish(run: Run) -> None:
+def _finish(train: Callable[[], Run], path: Path) -> None:
+    """Train, and write the report however it ends."""
+    from ganzoo.folder import RunFolder
+    from ganzoo.report import write_report
+
+    try:
+        run = train()
+    except TrainingStopped:
+        write_report(RunFolder.open(path))
+        raise
     if run.accelerator.is_main_process:
-        from ganzoo.report import write_report
-
-        path = write_report(run.folder)
-        typer.echo(f"grids:  {run.folder.samples}\nmodel:  {run.folder.model}\nreport: {path}")
+        report = write_report(run.folder)
+        typer.echo(f"grids:  {run.folder.samples}\nmodel:  {run.folder.model}\nreport: {report}")
         typer.echo(f"draw more with: ganzoo sample {run.path} -n 64 --seed 1 --out grid.png")

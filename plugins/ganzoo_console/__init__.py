@@ -90,8 +90,8 @@ class Console:
             self._progress.stop()
             self._progress = self._task = None
         if error is None:
-            minutes = run.seconds / 60
-            print(f"{run.recipe.name}: {run.step} steps in {minutes:.1f} minutes -> {run.path}")
+            minutes, seconds = divmod(round(run.seconds), 60)
+            print(f"{run.recipe.name}: {run.step} steps in {minutes}:{seconds:02d} -> {run.path}")
 
 
 def _terms(logs: Mapping[str, Any]) -> str:

@@ -33,7 +33,10 @@ def render(
     size: Annotated[int, typer.Option(min=8, max=1024, help="Height and width.")] = 256,
     seed: Annotated[int, typer.Option(min=0, help="Which ones.")] = 0,
 ) -> None:
-    """Draw avatars as PNG files, with their attributes, their attribution and a contact sheet."""
+    """Draw avatars as PNG files.
+
+    With their attributes, their attribution and a contact sheet.
+    """
     import csv
     import json
     from contextlib import closing
@@ -88,7 +91,10 @@ def check(
     sheet: Annotated[Path | None, typer.Option(help="Write a contact sheet (PNG) here.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead.")] = False,
 ) -> None:
-    """Count, measure and try to read every image of a folder; find duplicates and damage."""
+    """Look through a folder of images.
+
+    Counts, sizes, damaged files and duplicates, and a contact sheet.
+    """
     import json
 
     from PIL import Image

@@ -27,7 +27,7 @@ from torch import Tensor, nn
 
 from ganzoo.errors import RecipeError
 from ganzoo.interfaces import Discriminator, Generator
-from ganzoo_dcgan.labels import LabelEmbedding, embed
+from ganzoo.labels import LabelEmbedding, embed
 
 KERNEL = {"paper": 5, "pytorch": 4}
 WIDTH = {"paper": 128, "pytorch": 64}

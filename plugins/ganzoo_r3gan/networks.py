@@ -30,7 +30,7 @@ from torch.nn.functional import avg_pool2d, interpolate, leaky_relu
 
 from ganzoo.errors import RecipeError
 from ganzoo.interfaces import Discriminator, Generator
-from ganzoo_r3gan.labels import LabelEmbedding, embed
+from ganzoo.labels import LabelEmbedding, embed
 
 Layer = TypeVar("Layer", nn.Linear, nn.Conv2d)
 

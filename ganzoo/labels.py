@@ -1,4 +1,4 @@
-"""Labels of several attributes, such as hair and eyes, as vectors."""
+"""Labels of several attributes, such as hair and eyes, as vectors, for conditional networks."""
 
 from __future__ import annotations
 

@@ -1,0 +1,81 @@
+"""What the README says is what happens: its recipe, its error, its plugin, its commands."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import sys
+import types
+from pathlib import Path
+
+import pytest
+import torch
+from typer.main import get_command
+
+from ganzoo.cli import command_line
+from ganzoo.errors import RecipeError
+from ganzoo.plugins import Plugins, installed
+from ganzoo.recipe import load_recipe, shipped_recipes
+from ganzoo.registry import Origin
+
+README = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
+
+
+COMMANDS = [
+    line.partition(" #")[0].strip().removeprefix(".venv/bin/")
+    for block in blocks("")
+    for line in block.splitlines()
+    if line.startswith(("ganzoo ", ".venv/bin/ganzoo "))
+]
+
+
+def test_the_recipe_is_right(tmp_path: Path) -> None:
+    file = tmp_path / "my-gan.yaml"
+    file.write_text(blocks("yaml")[0])
+    assert load_recipe(file).name == "my-gan"
+
+
+def test_the_error_is_as_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (shown,) = re.findall(r"^my-gan\.yaml:.*$", README, re.MULTILINE)
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "my-gan.yaml").write_text(blocks("yaml")[0].replace("weight:", "wieght:"))
+    with pytest.raises(RecipeError) as caught:
+        load_recipe("my-gan.yaml")
+    assert str(caught.value) == shown
+
+
+def test_the_plugin_works(monkeypatch: pytest.MonkeyPatch) -> None:
+    package, module = (types.ModuleType(name) for name in ("acme_gan", "acme_gan.warm"))
+    register, loss = blocks("python")
+    exec(register, package.__dict__)
+    exec(loss, module.__dict__)
+    monkeypatch.setitem(sys.modules, "acme_gan", package)
+    monkeypatch.setitem(sys.modules, "acme_gan.warm", module)
+    plugins = Plugins()
+    plugin = plugins.add(lambda: package, Origin("acme", "acme-gan", "1"))
+    assert plugin.error is None
+    fake, real = torch.zeros(2, 3, 4, 4), torch.ones(2, 3, 4, 4)
+    assert plugins.registry.get("loss", "warm").load()().generator(fake, real).item() == 1
+
+
+def test_there_are_commands() -> None:
+    assert len(COMMANDS) > 8
+
+
+@pytest.mark.parametrize("line", COMMANDS)
+def test_the_command_exists_with_its_options(line: str) -> None:
+    _, *words = shlex.split(line.partition(">")[0])
+    command = get_command(command_line(installed()))
+    while hasattr(command, "commands"):
+        command = command.commands[words.pop(0)]
+    known = {option for parameter in command.params for option in parameter.opts}
+    assert {word for word in words if word.startswith("-")} <= known
+
+
+def test_every_shipped_recipe_is_in_the_table() -> None:
+    for name in shipped_recipes():
+        assert f"| `{name}` |" in README
