@@ -76,6 +76,9 @@ class Dataset(torch.utils.data.Dataset[dict[str, Tensor]]):
         """Example ``index``: images ``(3, size, size)`` in [-1, 1], labels int64 ``(A,)``."""
         raise NotImplementedError
 
+    # A dataset that can gather a whole batch at once may define ``__getitems__(indices)``, which
+    # returns the same dict with a batch dimension; training prefers it.
+
     def set_epoch(self, seed: int, epoch: int) -> None:
         """Told before each epoch; draw anything random from these two numbers alone."""
 

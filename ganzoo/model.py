@@ -22,6 +22,7 @@ from ganzoo.checkpoint import atomic_folder, write_tensors
 from ganzoo.errors import RecipeError, RunError
 from ganzoo.interfaces import Generator
 from ganzoo.registry import Registry
+from ganzoo.step import Network
 
 FORMAT = 1
 CONFIG, WEIGHTS = "config.json", "model.safetensors"
@@ -47,7 +48,7 @@ def save(
 
     ``component`` is ``{"use", "arguments", "plugin", "distribution", "version"}``.
     """
-    from_noise = type(generator).sample_latent is not Generator.sample_latent
+    from_noise = set(Network(generator).reads) <= {"latent", "label"}
     config = {
         "ganzoo_format": FORMAT,
         "generator": dict(component),

@@ -19,11 +19,12 @@ from typing import Any
 import torch
 from accelerate import Accelerator, DistributedDataParallelKwargs
 from accelerate.state import AcceleratorState
+from filelock import FileLock, Timeout
 from torch import Tensor
 
 from ganzoo import build, checkpoint, findings, model, samples
 from ganzoo.ema import EMA
-from ganzoo.errors import CheckpointError, RecipeError, TrainingStopped
+from ganzoo.errors import CheckpointError, Interrupted, RecipeError, TrainingStopped
 from ganzoo.folder import RunFolder, environment
 from ganzoo.interfaces import Generator
 from ganzoo.observers import notify
@@ -131,6 +132,29 @@ class Run:
         network = self.ema.network if self.ema else self.networks["generator"].bare
         assert isinstance(network, Generator)
         return network
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Keep other processes from training the same run; a killed one holds no lock.
+
+        Raises TrainingStopped where another has it.
+        """
+        lock = FileLock(self.path / ".lock")
+
+        def acquire() -> None:
+            try:
+                lock.acquire(timeout=0)
+            except Timeout:
+                raise TrainingStopped(
+                    f"{self.path} is being trained by another process; nothing was changed. "
+                    "Wait for it, or stop it."
+                ) from None
+
+        self._on_main(acquire)
+        try:
+            yield
+        finally:
+            lock.release()
 
     # -- checkpoints ------------------------------------------------------------------------
 
@@ -400,10 +424,10 @@ class Run:
                 signal.signal(number, handler)
 
     def obey_signal(self) -> None:
-        """Save and raise TrainingStopped if this or another process was asked to stop."""
+        """Save and raise Interrupted if this or another process was asked to stop."""
         if asked := self.anywhere(self._signal or 0):
             self.save()
-            raise TrainingStopped(
+            raise Interrupted(
                 f"stopped at step {self.step} of {self.steps} by {signal.Signals(asked).name}; "
                 f"everything is saved. Go on with: ganzoo resume {self.path}"
             )

@@ -36,7 +36,8 @@ def start(recipe: Recipe, out: Path, plugins: Plugins) -> Run:
     if run.accelerator.is_main_process:
         folder.create(recipe.to_yaml(), new_manifest(recipe, plugins))
     run.accelerator.wait_for_everyone()
-    train(run)
+    with run.locked():
+        train(run)
     return run
 
 
@@ -52,11 +53,12 @@ def resume(path: Path, overrides: Sequence[str], plugins: Plugins) -> Run:
     if saved is not None:
         _refuse_changes(saved, recipe)
     run = Run(recipe, folder, plugins)
-    for line in run.restore():
-        run.accelerator.print(f"warning: {line}; going on from an earlier checkpoint")
-    if overrides and run.accelerator.is_main_process:
-        write_atomic(folder.recipe, recipe.to_yaml())
-    train(run)
+    with run.locked():
+        for line in run.restore():
+            run.accelerator.print(f"warning: {line}; going on from an earlier checkpoint")
+        if overrides and run.accelerator.is_main_process:
+            write_atomic(folder.recipe, recipe.to_yaml())
+        train(run)
     return run
 
 

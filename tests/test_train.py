@@ -16,11 +16,12 @@ from typing import Any
 import pytest
 import torch
 import toy
+from filelock import FileLock
 from killing import RECIPE as KILLED
 
 from ganzoo import checkpoint, hookimpl
 from ganzoo.ema import EMA
-from ganzoo.errors import DataError, RecipeError, TrainingStopped
+from ganzoo.errors import DataError, Interrupted, RecipeError, TrainingStopped
 from ganzoo.folder import RunFolder
 from ganzoo.randomness import batches
 from ganzoo.run import Run
@@ -139,7 +140,7 @@ def test_a_killed_run_ends_as_one_never_killed(tmp_path: Path, one_thread: None)
         name, *kills = line.split()
         assert json.loads(report)["statuses"] == [-signal.SIGKILL] * len(kills) + [0], line
         assert differences(toy.contents(tmp_path / name), whole) == set(), line
-    leftovers = {p.name for p in tmp_path.rglob(".*")}
+    leftovers = {p.name for p in tmp_path.rglob(".*")} - {".lock"}
     assert leftovers == set()
 
 
@@ -149,19 +150,29 @@ def test_a_killed_run_ends_as_one_never_killed(tmp_path: Path, one_thread: None)
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_saves_and_says_how_to_go_on(train: Train, tmp_path: Path, number: signal.Signals):
     before = signal.getsignal(number)
-    with pytest.raises(TrainingStopped) as stopped:
+    with pytest.raises(Interrupted) as stopped:
         train(observers=[stop_at(5, number)])
     run = tmp_path / "run"
     assert str(stopped.value) == (
         f"stopped at step 5 of 9 by {number.name}; everything is saved. "
         f"Go on with: ganzoo resume {run}"
     )
-    assert stopped.value.exit_code == 1
+    assert stopped.value.exit_code == 130
     assert signal.getsignal(number) is before
     assert list(checkpoint.steps(run / "checkpoints")) == [3, 5]
     manifest = json.loads((run / "manifest.json").read_text())
     assert (manifest["status"], manifest["step"]) == ("stopped", 5)
     assert "SIG" in manifest["reason"]
+
+
+def test_two_processes_cannot_train_one_run(train: Train, tmp_path: Path):
+    with pytest.raises(Interrupted):
+        train(observers=[stop_at(5, signal.SIGTERM)])
+    run = tmp_path / "run"
+    before = toy.contents(run)
+    with FileLock(run / ".lock"), pytest.raises(TrainingStopped, match="another process"):
+        resume(run, [], toy.plugins())
+    assert toy.contents(run) == before
 
 
 def test_a_second_ctrl_c_ends_at_once(train: Train, tmp_path: Path):
