@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn, optim
@@ -14,16 +15,18 @@ from torch.utils.data import default_collate
 from ganzoo import checkpoint
 from ganzoo.errors import DataError, GanzooError, RecipeError, RunError
 from ganzoo.grammar import FROM_DATASET
-from ganzoo.interfaces import Dataset
+from ganzoo.interfaces import Dataset, Generator
 from ganzoo.objective import Objective, Term, unique_names
 from ganzoo.optimizers import make_optimizer
-from ganzoo.randomness import seed_default
+from ganzoo.randomness import rng, seed_default
 from ganzoo.recipe import Component, Recipe, Schedule, Stage
 from ganzoo.registry import Registry
 from ganzoo.signature import read_signature
+from ganzoo.step import Network, Update
 from ganzoo.vocabulary import provided_fields
 
-PLAYERS = ("discriminator", "generator")  # in the order of their updates
+#: the players, in the order of their updates
+UPDATE_ORDER = ("discriminator", "generator")
 
 View = tuple[Callable[[Tensor], Tensor], str]
 
@@ -35,8 +38,9 @@ def construct(registry: Registry, kind: str, use: str, arguments: Mapping[str, A
         return component(**arguments)
     except GanzooError:
         raise
-    except (TypeError, ValueError) as error:
-        raise RecipeError([f"{kind} '{use}': {error}"]) from error
+    except Exception as error:
+        what = "" if isinstance(error, (TypeError, ValueError)) else f"{type(error).__name__}: "
+        raise RecipeError([f"{kind} '{use}': {what}{error}"]) from error
 
 
 def dataset(recipe: Recipe, registry: Registry) -> Dataset:
@@ -104,7 +108,7 @@ def objectives(
 ) -> dict[str, Objective]:
     """The objectives of the players that a stage trains; their losses are frozen, on ``device``."""
     made = {}
-    for player in PLAYERS:
+    for player in UPDATE_ORDER:
         specs = getattr(stage, player)
         names = unique_names(spec.use for spec in specs)
         terms = []
@@ -122,11 +126,16 @@ def optimizers(
 ) -> dict[str, tuple[optim.Optimizer, Schedule]]:
     """A new optimiser, with the schedule of its rate, for each player that a stage trains."""
     return {
-        player: make_optimizer(use, networks[player].parameters(), arguments)
-        for player in PLAYERS
+        player: make_optimizer(use, _learning(networks[player]), arguments)
+        for player in UPDATE_ORDER
         if getattr(stage, player)
         for use, arguments in [stage.optimizer_for(player)]
     }
+
+
+def _learning(network: nn.Module) -> list[nn.Parameter]:
+    """What is trained of a network: a plugin may freeze a part, as projected GANs do."""
+    return [parameter for parameter in network.parameters() if parameter.requires_grad]
 
 
 def check_split(recipe: Recipe, processes: int) -> None:
@@ -139,6 +148,51 @@ def check_split(recipe: Recipe, processes: int) -> None:
                 f"over all of them: use a multiple of {processes * recipe.accumulate}."
             ]
         )
+
+
+@torch.no_grad()
+def check_fit(
+    data: Dataset, networks: Mapping[str, nn.Module], views: Mapping[str, View], device: Any
+) -> None:
+    """Run every network once on two examples, in eval mode.
+
+    Raises RecipeError where they do not fit the data or each other.
+    """
+    words = {name: value.to(device) for name, value in collate(data, [0, len(data) - 1]).items()}
+    bare = {name: Network(network.eval()) for name, network in networks.items()}
+    generator = networks["generator"]
+    assert isinstance(generator, Generator)
+    try:
+        if "latent" in bare["generator"].reads:
+            words["latent"] = generator.sample_latent(2, rng(0, "fit")).to(device)
+        fake = words["fake"] = bare["generator"](Update(words, bare, views))
+        if "discriminator" in bare:
+            bare["discriminator"](Update(words, bare, views), fake)
+    except (RuntimeError, ValueError, IndexError, KeyError) as error:
+        raise RecipeError(
+            [
+                f"the networks do not fit the dataset, which gives {_shapes(words)}: "
+                f"{str(error).splitlines()[0].rstrip('.')}. Leave `size` out of the networks to use the data's."
+            ]
+        ) from error
+    finally:
+        for network in networks.values():
+            network.train()
+    if "real" in words and fake.shape != words["real"].shape:
+        raise RecipeError(
+            [
+                f"the generator makes {_pixels(fake)} images, and the dataset's are "
+                f"{_pixels(words['real'])}: leave the generator's `size` out, or make them equal."
+            ]
+        )
+
+
+def _pixels(images: Tensor) -> str:
+    return " x ".join(map(str, images.shape[2:]))
+
+
+def _shapes(words: Mapping[str, Tensor]) -> str:
+    return ", ".join(f"{name} {tuple(value.shape[1:])}" for name, value in words.items())
 
 
 def collate(data: Dataset, indices: list[int]) -> dict[str, Tensor]:
@@ -162,8 +216,11 @@ def initialise(recipe: Recipe, made: Mapping[str, nn.Module]) -> None:
             try:
                 made[name].load_state_dict(state)
             except RuntimeError as error:
+                misfits = [line.strip() for line in str(error).splitlines()[1:]]
                 raise RunError(
-                    f"init_from: {recipe.init_from} does not fit this {name}: {error}"
+                    f"init_from: {recipe.init_from} does not fit this {name} in {len(misfits)} "
+                    f"ways, the first: {misfits[0] if misfits else error} Give the {name} the "
+                    "arguments that it had there."
                 ) from error
 
 

@@ -16,7 +16,7 @@ from ganzoo.errors import GanzooError, RecipeError, nearest, one_of
 from ganzoo.grammar import FROM_DATASET, OPTIMIZERS, PLAYERS, Table
 from ganzoo.registry import Registry
 from ganzoo.signature import COMPUTED, REQUIRED, Parameter, Signature, read_signature
-from ganzoo.yaml12 import Mark, Node, join, line
+from ganzoo.yaml12 import Mark, Node, Problem, join, line
 
 DEFAULT = Mark("default")
 Entries = dict[str, Node]
@@ -26,18 +26,17 @@ class Problems:
     """Everything that is wrong with one recipe."""
 
     def __init__(self) -> None:
-        self._found: dict[tuple[Mark, str], None] = {}
+        self.found: list[Problem] = []
 
     def add(self, at: Mark, path: str, message: str) -> None:
         """Note one problem."""
-        self._found[at, line(at, path, message)] = None
+        self.found.append((at, line(at, path, message)))
 
     def raise_any(self) -> None:
         """Raise RecipeError with all problems in the order of the files, or do nothing."""
-        sources = list(dict.fromkeys(at.source for at, _ in self._found))
-        ordered = sorted(
-            self._found, key=lambda f: (sources.index(f[0].source), f[0].line, f[0].column)
-        )
+        found = dict.fromkeys(self.found)  # once each
+        sources = list(dict.fromkeys(at.source for at, _ in found))
+        ordered = sorted(found, key=lambda f: (sources.index(f[0].source), f[0].line, f[0].column))
         if ordered:
             raise RecipeError([text for _, text in ordered])
 

@@ -7,13 +7,12 @@
 from __future__ import annotations
 
 import json
-import platform
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from ganzoo.checkpoint import atomic_folder, write_atomic
 from ganzoo.errors import RunError
+from ganzoo.files import atomic_folder, write_atomic
 
 RECIPE, MANIFEST, METRICS = "recipe.yaml", "manifest.json", "metrics.jsonl"
 
@@ -45,9 +44,12 @@ class RunFolder:
             raise RunError(f"{path} holds something else already. --out names another folder.")
 
     def create(self, recipe_yaml: str, manifest: Mapping[str, Any]) -> None:
-        """Begin a run: the folder appears with its recipe and manifest, or not at all."""
+        """Begin a run: the folder appears with its recipe and manifest, or not at all.
+
+        Raises RunError where it cannot, or where another process has been there first.
+        """
         try:
-            with atomic_folder(self.path) as aside:
+            with atomic_folder(self.path, replace=False) as aside:
                 for part in (self.samples, self.checkpoints):
                     (aside / part.name).mkdir()
                 text = json.dumps(manifest, indent=1) + "\n"
@@ -109,25 +111,3 @@ def free_folder(name: str, root: Path = Path("runs")) -> Path:
         number += 1
         path = root / f"{name}-{number}"
     return path
-
-
-def environment() -> dict[str, Any]:
-    """What a number depends on besides the recipe: versions, device, threads."""
-    import accelerate
-    import torch
-
-    import ganzoo
-    from ganzoo.model import device
-
-    where = device()
-    name = torch.cuda.get_device_name() if where.type == "cuda" else platform.processor()
-    return {
-        "ganzoo": ganzoo.__version__,
-        "torch": torch.__version__,
-        "accelerate": accelerate.__version__,
-        "python": platform.python_version(),
-        "platform": platform.platform(),
-        "device": where.type,
-        "device_name": name or platform.machine(),
-        "threads": torch.get_num_threads(),
-    }

@@ -9,7 +9,7 @@ from pathlib import Path
 from ganzoo.annotation import written
 from ganzoo.errors import RecipeError, nearest, one_of
 from ganzoo.registry import Registry
-from ganzoo.yaml12 import Mark, Node, join, line, parse, split
+from ganzoo.yaml12 import Mark, Node, Problem, join, line, parse, split
 
 MAX_BYTES = 1_000_000
 #: keys beside a component's own arguments, which outlive a change of its ``use``
@@ -57,9 +57,15 @@ def display(path: Path) -> str:
     return str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path)
 
 
-def read(path: Path, shown: str, registry: Registry, above: tuple[Path, ...] = ()) -> Node:
+def read(
+    path: Path,
+    shown: str,
+    registry: Registry,
+    problems: list[Problem],
+    above: tuple[Path, ...] = (),
+) -> Node:
     """One file merged over everything that it extends; ``above`` are the files that extend it."""
-    root = parse(_text(path, shown), shown)
+    root = parse(_text(path, shown), shown, problems=problems)
     if not isinstance(root.value, dict) or "extends" not in root.value:
         return root
     own = {key: child for key, child in root.value.items() if key != "extends"}
@@ -77,7 +83,7 @@ def read(path: Path, shown: str, registry: Registry, above: tuple[Path, ...] = (
     if found.resolve() in above:
         circle = " -> ".join(display(p) for p in (*above, found))
         raise RecipeError([line(base.at, "extends", f"recipes extend in a circle: {circle}")])
-    return merge(read(found, display(found), registry, above), replace(root, value=own))
+    return merge(read(found, display(found), registry, problems, above), replace(root, value=own))
 
 
 def _text(path: Path, shown: str) -> str:

@@ -7,6 +7,7 @@ its weights; neither can run code.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,8 +19,9 @@ from safetensors.torch import load_file
 
 from ganzoo import samples
 from ganzoo.build import construct
-from ganzoo.checkpoint import atomic_folder, write_tensors
+from ganzoo.checkpoint import write_tensors
 from ganzoo.errors import RecipeError, RunError
+from ganzoo.files import atomic_folder
 from ganzoo.interfaces import Generator
 from ganzoo.registry import Registry
 from ganzoo.step import Network
@@ -98,15 +100,23 @@ def load(path: Path, registry: Registry) -> Model:
             )
         spec = config["generator"]
         use, arguments, distribution = spec["use"], spec["arguments"], spec["distribution"]
+        if not (isinstance(use, str) and isinstance(arguments, dict)):
+            raise TypeError("'use' must be a name and 'arguments' a mapping")
+        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", distribution):
+            raise ValueError("'distribution' is no name of one")
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise RunError(f"{folder / CONFIG} is no model's config: {error!r}") from error
+        raise RunError(f"{folder / CONFIG} is no model's config: {error}") from error
     try:
-        generator: Generator = construct(registry, "generator", use, arguments)
+        registry.get("generator", use)
     except RecipeError as error:
         raise RunError(
             f"{folder}: {error}\nThe model was made with generator '{use}' of {distribution} "
             f"{spec.get('version', '')}; `pip install {distribution}` provides it."
         ) from error
+    try:
+        generator: Generator = construct(registry, "generator", use, arguments)
+    except RecipeError as error:
+        raise RunError(f"{folder / CONFIG} cannot be built here: {error}") from error
     try:
         generator.load_state_dict(load_file(folder / WEIGHTS))
     except (OSError, SafetensorError, RuntimeError) as error:

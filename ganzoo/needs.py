@@ -65,6 +65,7 @@ class _Needs:
         if self.fields is None:
             return
         self._check_views()
+        self._check_size()
         sources = {
             word: what
             for word, what in self.words.items()
@@ -137,6 +138,21 @@ class _Needs:
             images = {word: what for word, what in self.words.items() if what == "image"}
             what = f"view '{name}' {self._explain(source, images)}"
         self.problems.add(view.value["of"].at, path, what)
+
+    def _check_size(self) -> None:
+        """The dataset's size, where a network that leaves its own out would be built with it."""
+        size = self.recipe["dataset"].value.get("size")
+        if size is None or not isinstance(size.value, int):
+            return
+        for player in self.networks:
+            signature = signature_of(self.registry, player, self.recipe.get(player))
+            wanted = signature.by_name.get("size") if signature else None
+            if wanted is None or "size" in self.recipe[player].value:
+                continue
+            if complaint := wanted.type.check(size.value):
+                use = self.recipe[player].value["use"].value
+                what = f"{player} '{use}' cannot have this size: {complaint}"
+                self.problems.add(size.at, "dataset.size", what)
 
     def _check_network(
         self, player: str, reads: Mapping[str, bool], words: Mapping[str, str]

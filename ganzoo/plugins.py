@@ -64,9 +64,11 @@ class Plugin:
     def report(self) -> str:
         """One line: what broke, whose it is, and the remedy."""
         what = "plugin" if self.error else "the commands of plugin"
+        why = self.error or self.commands_error or ""
+        stop = "" if why.endswith("?") else "."
         return (
             f"{what} '{self.origin.plugin}' ({self.entry_point}) of {self.origin.distribution} "
-            f"{self.origin.version} cannot be used: {self.error or self.commands_error}. Update or "
+            f"{self.origin.version} cannot be used: {why}{stop} Update or "
             f"uninstall '{self.origin.distribution}', or tell its author; "
             f"`ganzoo plugins` tells more."
         )

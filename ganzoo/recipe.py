@@ -21,7 +21,7 @@ from ganzoo.registry import Registry
 from ganzoo.yaml12 import Node, dump, join, scalar, split
 
 #: keys without influence on the weights: changing them does not make it another training
-_HARMLESS = ("recipe", "log", "samples", "checkpoint")
+HARMLESS = ("recipe", "log", "samples", "checkpoint")
 
 
 @dataclass(frozen=True)
@@ -169,7 +169,7 @@ class Recipe:
     @property
     def hash(self) -> str:
         """SHA-256 of everything that affects the training; not of names, logs and intervals."""
-        data = {k: v for k, v in self.resolved().items() if k not in _HARMLESS}
+        data = {k: v for k, v in self.resolved().items() if k not in HARMLESS}
         canonical = json.dumps(data, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(canonical.encode()).hexdigest()
 
@@ -185,10 +185,10 @@ def load_recipe(
     registry = registry or _installed()
     path = find_recipe(path_or_name, registry)
     shown = str(path) if str(path) == str(path_or_name) else layers.display(path)
-    root = layers.read(path, shown, registry)
+    problems = Problems()
+    root = layers.read(path, shown, registry, problems.found)
     if isinstance(root.value, dict):
         root = layers.override(root, overrides)
-    problems = Problems()
     done = Checker(registry, problems).recipe(root)
     check_needs(root, done, registry, problems)
     problems.raise_any()

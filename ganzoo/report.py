@@ -23,8 +23,8 @@ from PIL import Image
 
 from ganzoo import findings
 from ganzoo.charts import draw_all, number
-from ganzoo.checkpoint import write_atomic
 from ganzoo.errors import RecipeError, RunError
+from ganzoo.files import write_atomic
 from ganzoo.folder import RunFolder
 from ganzoo.yaml12 import parse
 
@@ -110,7 +110,7 @@ def _stages(recipe: Any) -> list[tuple[str, int]]:
 
 def _status(manifest: dict[str, Any]) -> str:
     status = str(manifest.get("status") or "unknown")
-    reason = str(manifest.get("reason") or "").removeprefix("TrainingStopped: ")
+    reason = str(manifest.get("reason") or "")
     if status != "stopped":
         reason = "Still training, or ended without a word." if status == "running" else ""
     kind = status if status in ("finished", "stopped") else "open"
@@ -130,11 +130,11 @@ def _facts(
     dataset = [_at(recipe, "dataset", key) for key in ("use", "style", "path")]
     dataset += [size and f"{size} px"]
     nets = [_at(recipe, player, "use") for player in ("generator", "discriminator")]
-    batch = _at(recipe, "batch")
+    images = manifest.get("images") if manifest.get("status") != "running" else None
     sha = str(manifest.get("dataset_sha256") or "")
     facts = {
         "Steps": f"{step:,} of {total:,}" if total else f"{step:,}",
-        "Images seen": f"{step * batch:,}" if isinstance(batch, int) else "",
+        "Images seen": f"{images:,}" if isinstance(images, int) else "",
         "Time": _duration(seconds),
         "Speed": f"{step / seconds:.3g} steps/s" if seconds > 0 and step else "",
         "Device": ", ".join(str(part) for part in device if part),

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import errno
 import json
+import platform
 import signal
 import threading
 import time
@@ -16,16 +17,28 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+import accelerate
 import torch
+import yaml
 from accelerate import Accelerator, DistributedDataParallelKwargs
 from accelerate.state import AcceleratorState
+from accelerate.tracking import get_available_trackers
 from filelock import FileLock, Timeout
 from torch import Tensor
 
-from ganzoo import build, checkpoint, findings, model, samples
+from ganzoo import __version__, build, checkpoint, findings, model, samples
 from ganzoo.ema import EMA
-from ganzoo.errors import CheckpointError, Interrupted, RecipeError, TrainingStopped
-from ganzoo.folder import RunFolder, environment
+from ganzoo.errors import (
+    CheckpointError,
+    GanzooError,
+    Interrupted,
+    RecipeError,
+    RunError,
+    TrainingStopped,
+    nearest,
+    one_of,
+)
+from ganzoo.folder import RunFolder
 from ganzoo.interfaces import Generator
 from ganzoo.observers import notify
 from ganzoo.plugins import Plugins
@@ -64,6 +77,7 @@ class Run:
             }
         self.views = build.views(recipe, registry)
         self.augment = build.augment(recipe, registry)
+        build.check_fit(self.dataset, bare, self.views, self.accelerator.device)
         sources = {name: source for name, (_, source) in self.views.items()}
         self.words = vocabulary(
             build.fields(recipe, registry, self.dataset),
@@ -137,7 +151,7 @@ class Run:
     def locked(self) -> Iterator[None]:
         """Keep other processes from training the same run; a killed one holds no lock.
 
-        Raises TrainingStopped where another has it.
+        Raises RunError where another has it.
         """
         lock = FileLock(self.path / ".lock")
 
@@ -145,7 +159,7 @@ class Run:
             try:
                 lock.acquire(timeout=0)
             except Timeout:
-                raise TrainingStopped(
+                raise RunError(
                     f"{self.path} is being trained by another process; nothing was changed. "
                     "Wait for it, or stop it."
                 ) from None
@@ -233,8 +247,8 @@ class Run:
             "dataset": {"use": self.recipe.dataset.use, "sha256": self.dataset.fingerprint()},
             "environment": environment(),
         }
-        yaml = self.folder.recipe.read_text(encoding="utf-8")
-        model.save(self.folder.model, self.generator, component, training, yaml)
+        recipe = yaml.safe_dump(_without_paths(self.recipe.resolved()), sort_keys=False)
+        model.save(self.folder.model, self.generator, component, training, recipe)
 
     def restore(self) -> list[str]:
         """Go back to the newest whole checkpoint; a line for each one that is damaged.
@@ -317,7 +331,7 @@ class Run:
         return row
 
     def _log(self, row: dict[str, Any]) -> None:
-        self._rows = [*self._rows[-200:], row]
+        self._rows.append(row)
         self.findings = findings.find(self._rows)
         with self._writing("metrics.jsonl"):
             self.folder.append(row)
@@ -355,7 +369,8 @@ class Run:
                         status="finished" if error is None else "stopped",
                         step=self.step,
                         seconds=round(self.seconds, 1),
-                        reason=None if error is None else f"{type(error).__name__}: {error}",
+                        images=self.images,
+                        reason=_reason(error),
                     )
             self.notify("run_ended", error=error)
             self.accelerator.end_training()
@@ -365,6 +380,7 @@ class Run:
             self.folder.note(
                 status="running",
                 reason=None,
+                images=self.images,
                 recipe_sha256=self.recipe.hash,
                 processes=self.accelerator.num_processes,
                 dataset_sha256=self.dataset.fingerprint(),
@@ -399,7 +415,7 @@ class Run:
         if self.accelerator.is_main_process:
             try:
                 act()
-            except TrainingStopped as error:
+            except GanzooError as error:
                 problem = error
         if self.anywhere(problem is not None):
             raise problem or TrainingStopped("the main process could not go on, as it says")
@@ -436,7 +452,31 @@ class Run:
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
+def _without_paths(value: Any) -> Any:
+    """A recipe for others to read: of a path on this machine only its last part."""
+    if isinstance(value, dict):
+        return {key: _without_paths(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_without_paths(item) for item in value]
+    return Path(value).name if isinstance(value, str) and Path(value).is_absolute() else value
+
+
+def _reason(error: BaseException | None) -> str | None:
+    if error is None:
+        return None
+    return str(error) if isinstance(error, GanzooError) else f"{type(error).__name__}: {error}"
+
+
 def _accelerator(recipe: Recipe, path: Path) -> Accelerator:
+    usable = [str(tracker.value) for tracker in get_available_trackers()]
+    for name in recipe.log.trackers:
+        if name not in usable:
+            raise RecipeError(
+                [
+                    f"log.trackers: '{name}' is not installed{nearest(name, usable)} Installed: "
+                    f"{one_of(usable)}; for TensorBoard: pip install 'ganzoo[tensorboard]'"
+                ]
+            )
     AcceleratorState._reset_state()  # or the first run's precision would bind all of a process
     try:
         return Accelerator(
@@ -471,3 +511,19 @@ def saved_recipe(folder: RunFolder) -> dict[str, Any] | None:
             continue
         return recipe
     return None
+
+
+def environment() -> dict[str, Any]:
+    """What a number depends on besides the recipe: versions, device, threads."""
+    where = model.device()
+    name = torch.cuda.get_device_name() if where.type == "cuda" else platform.processor()
+    return {
+        "ganzoo": __version__,
+        "torch": torch.__version__,
+        "accelerate": accelerate.__version__,
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "device": where.type,
+        "device_name": name or platform.machine(),
+        "threads": torch.get_num_threads(),
+    }

@@ -6,6 +6,7 @@ update evaluates the player's terms on the words of ``step.py``.  Nothing in her
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,15 +16,15 @@ import torch
 from torch import Tensor, nn
 
 from ganzoo import build
-from ganzoo.checkpoint import write_atomic
 from ganzoo.errors import CheckpointError, TrainingStopped
+from ganzoo.files import write_atomic
 from ganzoo.folder import RunFolder
 from ganzoo.measure import image_statistics, ranking
 from ganzoo.objective import Evaluated, Objective
 from ganzoo.optimizers import set_lr
 from ganzoo.plugins import Plugins
 from ganzoo.randomness import batches, rng, seed_default
-from ganzoo.recipe import Recipe, Schedule, Stage, diff, load_recipe
+from ganzoo.recipe import HARMLESS, Recipe, Schedule, Stage, diff, load_recipe
 from ganzoo.run import Run, Words, new_manifest, saved_recipe
 from ganzoo.step import Update
 
@@ -51,34 +52,37 @@ def resume(path: Path, overrides: Sequence[str], plugins: Plugins) -> Run:
     recipe = load_recipe(str(folder.recipe), overrides, plugins.registry)
     saved = saved_recipe(folder)
     if saved is not None:
-        _refuse_changes(saved, recipe)
+        _refuse_changes(saved, recipe, path)
     run = Run(recipe, folder, plugins)
     with run.locked():
         for line in run.restore():
             run.accelerator.print(f"warning: {line}; going on from an earlier checkpoint")
         if overrides and run.accelerator.is_main_process:
             write_atomic(folder.recipe, recipe.to_yaml())
+        if run.step == run.steps:
+            last = len(recipe.stages) - 1
+            run.accelerator.print(
+                f"{path} is finished; to train longer: ganzoo resume {path} "
+                f"--set stages.{last}.steps={2 * recipe.stages[last].steps}"
+            )
         train(run)
     return run
 
 
-def _refuse_changes(saved: dict[str, Any], recipe: Recipe) -> None:
-    last = f"stages[{len(recipe.stages) - 1}].steps"
-    changes = []
-    for line in diff(saved, recipe.resolved()):
-        key, _, values = line.partition(": ")
-        if key.split(".")[0] in {"recipe", "log", "samples", "checkpoint"}:
-            continue
-        old, _, new = values.partition(" -> ")
-        if key == last and int(new) > int(old):
-            continue
-        changes.append(f"  {line}")
-    if changes:
+def _refuse_changes(saved: dict[str, Any], recipe: Recipe, run: Path) -> None:
+    old, new = (
+        {key: value for key, value in data.items() if key not in HARMLESS}
+        for data in (copy.deepcopy(saved), recipe.resolved())
+    )
+    if len(old["stages"]) == len(new["stages"]):  # the last stage may have grown
+        last = old["stages"][-1]
+        last["steps"] = max(last["steps"], new["stages"][-1]["steps"])
+    if old != new:
         raise CheckpointError(
-            "the recipe has changed since the checkpoint was written:\n"
-            + "\n".join(changes)
+            "the recipe has changed since the checkpoint was written:\n  "
+            + "\n  ".join(diff(old, new))
             + "\nresume goes on exactly and refuses this. Undo the change, or start a new run from "
-            "these weights: ganzoo train RECIPE --set init_from=RUN"
+            f"these weights: ganzoo train {run / 'recipe.yaml'} --set init_from={run}"
         )
 
 
@@ -182,13 +186,14 @@ def _update(
 
 @contextmanager
 def _frozen(networks: Sequence[nn.Module]) -> Iterator[None]:
-    for network in networks:
-        network.requires_grad_(False)
+    learning = [p for network in networks for p in network.parameters() if p.requires_grad]
+    for parameter in learning:
+        parameter.requires_grad_(False)
     try:
         yield
     finally:
-        for network in networks:
-            network.requires_grad_(True)
+        for parameter in learning:
+            parameter.requires_grad_(True)
 
 
 def _refuse_nonfinite(run: Run, player: str, value: Evaluated) -> None:

@@ -114,15 +114,22 @@ def split(path: str) -> tuple[str, ...]:
     return tuple(re.sub(r"\[(\d+)\]", r".\1", path).split("."))
 
 
+#: where, and the whole line that says what is wrong there
+Problem = tuple[Mark, str]
+
+
 def line(at: Mark, path: str, message: str) -> str:
     """One problem: where, what, why."""
     return f"{at} {path}: {message}" if path else f"{at} {message}"
 
 
-def parse(text: str, source: str, at: Mark | None = None) -> Node:
+def parse(
+    text: str, source: str, at: Mark | None = None, problems: list[Problem] | None = None
+) -> Node:
     """The one document in ``text``.  With ``at``, everything is said to stand there.
 
-    Raises RecipeError with all duplicate and non-text keys, or the one mistake of syntax.
+    Duplicate and non-text keys go to ``problems``, for more to be found beside them; without it
+    they are raised.  Raises RecipeError for a mistake of syntax.
     """
     try:
         loader = _Loader(text)
@@ -149,8 +156,10 @@ def parse(text: str, source: str, at: Mark | None = None) -> Node:
         raise RecipeError([line(where, "", "nested too deeply to be a recipe")]) from None
     reader = _Positions(source, at)
     node = reader.read(root, "", 0) if root else Node(None, at or Mark(source, 1, 1))
-    if reader.problems:
-        raise RecipeError(reader.problems)
+    if problems is not None:
+        problems += reader.problems
+    elif reader.problems:
+        raise RecipeError([text for _, text in reader.problems])
     return node
 
 
@@ -159,8 +168,11 @@ class _Positions:
 
     def __init__(self, source: str, at: Mark | None):
         self.source, self.at = source, at
-        self.problems: list[str] = []
+        self.problems: list[Problem] = []
         self.count = 0
+
+    def add(self, at: Mark, path: str, message: str) -> None:
+        self.problems.append((at, line(at, path, message)))
 
     def mark(self, node: yaml.Node) -> Mark:
         start = node.start_mark
@@ -171,7 +183,7 @@ class _Positions:
         self.count += 1
         if depth > MAX_DEPTH or self.count > MAX_NODES:
             how = "nested too deeply" if depth > MAX_DEPTH else "too many values (anchors?)"
-            raise RecipeError([*self.problems, line(at, path[:60], f"{how} to be a recipe")])
+            raise RecipeError([line(at, path[:60], f"{how} to be a recipe")])
         if isinstance(node, yaml.SequenceNode) and node.tag == f"{_TAG}seq":
             items = enumerate(node.value)
             return Node([self.read(n, join(path, i), depth + 1) for i, n in items], at, key)
@@ -188,12 +200,12 @@ class _Positions:
             if not isinstance(key, str):
                 shown = key_node.value if is_scalar else "a list or mapping"
                 message = f"a key must be a text, not {shown or 'nothing'}; put it in quotes"
-                self.problems.append(line(at, path, message))
+                self.add(at, path, message)
                 continue
             inner = join(path, key)
             if key in seen:
                 first = f" (first at line {seen[key].line})" if seen[key].line else ""
-                self.problems.append(line(at, inner, f"the key stands here twice{first}"))
+                self.add(at, inner, f"the key stands here twice{first}")
             seen.setdefault(key, at)
             yield key, self.read(value_node, inner, depth + 1, at)
 
@@ -201,16 +213,16 @@ class _Positions:
         name = node.tag.removeprefix(_TAG)
         text = node.value
         if name not in (*_CORE, "str") or not isinstance(text, str):
-            self.problems.append(line(at, path, f"the tag '{node.tag}' has no place in a recipe"))
+            self.add(at, path, f"the tag '{node.tag}' has no place in a recipe")
             return None
         try:
             text.encode()
             value = _SCALARS[name](text)
         except (ValueError, KeyError):  # !!int x, or half of a surrogate pair
-            self.problems.append(line(at, path, f"not a valid {name}: {text[:40]!r}"))
+            self.add(at, path, f"not a valid {name}: {text[:40]!r}")
             return None
         if isinstance(value, int) and abs(value) >= 2**64:
-            self.problems.append(line(at, path, "an integer of more than 64 bits"))
+            self.add(at, path, "an integer of more than 64 bits")
         return value
 
 

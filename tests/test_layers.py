@@ -16,8 +16,9 @@ LAYERS = (
     {"cli", "__main__"},
     {"train", "evaluate", "hub", "leaderboard", "report"},
     {
-        "build", "charts", "checkpoint", "ema", "features", "findings", "folder", "measure",
-        "model", "objective", "observers", "optimizers", "randomness", "run", "samples", "step",
+        "build", "charts", "checkpoint", "ema", "features", "files", "findings", "folder",
+        "measure", "model", "objective", "observers", "optimizers", "randomness", "run",
+        "samples", "step",
     },
     {
         "annotation", "checker", "grammar", "hookspecs", "layers", "needs", "plugins", "recipe",

@@ -116,7 +116,7 @@ def test_says_what_the_run_was(folder):
         status="stopped",
         step=20,
         seconds=75.0,
-        reason="TrainingStopped: NON_FINITE at step 20",
+        reason="NON_FINITE at step 20",
         dataset_sha256="0123456789abcdef",
         environment={"device": "cpu", "threads": 2, "torch": "2.9"},
     )

@@ -18,12 +18,26 @@ def add_to(app: typer.Typer) -> None:
 
 
 @recipe_app.command()
-def check(recipe: RecipeName, overrides: Overrides) -> None:
+def check(
+    recipe: RecipeName,
+    overrides: Overrides,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the problems as JSON.")] = False,
+) -> None:
     """Tell all mistakes of a recipe at once."""
+    from ganzoo.errors import RecipeError
     from ganzoo.plugins import installed
     from ganzoo.recipe import load_recipe
 
-    loaded = load_recipe(recipe, overrides, installed().registry)
+    try:
+        loaded = load_recipe(recipe, overrides, installed().registry)
+    except RecipeError as error:
+        if not as_json:
+            raise
+        typer.echo(json.dumps({"problems": error.problems}, indent=1))
+        raise typer.Exit(error.exit_code) from None
+    if as_json:
+        typer.echo(json.dumps({"problems": []}))
+        return
     stages = "1 stage" if len(loaded.stages) == 1 else f"{len(loaded.stages)} stages"
     steps = sum(stage.steps for stage in loaded.stages)
     typer.echo(f"{loaded.name} is right: {stages}, {steps} steps")

@@ -51,6 +51,9 @@ def sample(
         raise RunError("--interpolate draws its labels itself: leave out --label.")
     if out.suffix.lower() in _NO_GRID:
         raise RunError(f"--out {out}: a grid is a .png, .jpg or .webp; else name a folder.")
+    for file in ("recipe.yaml", "config.json"):
+        if (out / file).is_file():
+            raise RunError(f"--out {out} is a run or model folder: name another for the pictures.")
     chosen = dict(_pair(item) for item in label)
     from ganzoo import samples
     from ganzoo.model import device, load

@@ -21,13 +21,13 @@ class Console:
         self._progress: Progress | None = None
         self._task: TaskID | None = None
         self._said: set[tuple[str, str]] = set()
-        self._began = (0, 0.0)
+        self._began = (0, 0, 0.0)
 
     @hookimpl
     def run_started(self, run: Any) -> None:
         """Say what is trained, and begin the display."""
         self._said.clear()
-        self._began = (run.step, time.monotonic())
+        self._began = (run.step, run.images, time.monotonic())
         going = f"going on at step {run.step}" if run.step else "new run"
         stages = ", ".join(f"{stage.name} {stage.steps}" for stage in run.recipe.stages)
         device = run.accelerator.device
@@ -66,10 +66,11 @@ class Console:
                 self._print(f"finding: {finding}")
 
     def _pace(self, run: Any, step: int) -> str:
-        first, began = self._began
-        rate = (step - first) / max(time.monotonic() - began, 1e-9)
-        left = int((run.steps - step) / rate)
-        return f"{rate * run.recipe.batch:.0f} img/s, {left // 60}:{left % 60:02d} left"
+        step_then, images_then, then = self._began
+        seconds = max(time.monotonic() - then, 1e-9)
+        left = int((run.steps - step) * seconds / (step - step_then))
+        rate = (run.images - images_then) / seconds
+        return f"{rate:.0f} img/s, {left // 60}:{left % 60:02d} left"
 
     def _print(self, text: str) -> None:
         if self._progress is not None:

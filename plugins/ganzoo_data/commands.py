@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 #: Fewer images than this and a GAN tends to learn them by heart unless it is augmented.
-FEW = 2000
+FEW = 1000
 _SHEET = 64  # images on a contact sheet
 _SHOWN = 10
 

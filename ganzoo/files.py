@@ -1,0 +1,64 @@
+"""Files and folders that are whole or absent, whatever kills the process that writes them."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+
+@contextmanager
+def atomic_folder(path: Path, replace: bool = True) -> Iterator[Path]:
+    """A folder to fill, which becomes ``path`` as a whole or not at all.
+
+    An existing ``path`` is renamed away first and removed last; without ``replace`` it is kept,
+    and OSError raised, unless it is empty.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    aside = path.with_name(f".{path.name}.writing")
+    old = path.with_name(f".{path.name}.old")
+    _tidy(path, old, aside)  # after a kill
+    aside.mkdir()
+    try:
+        yield aside
+        for file in aside.rglob("*"):
+            if file.is_file():
+                _flush(file)
+        _flush(aside)
+        if path.exists() and replace:
+            path.rename(old)
+        aside.rename(path)
+        _flush(path.parent)
+    finally:
+        _tidy(path, old, aside)
+
+
+def _tidy(path: Path, old: Path, aside: Path) -> None:
+    """Put back what was renamed away where nothing took its place; remove leftovers."""
+    if old.exists() and not path.exists():
+        old.rename(path)
+    for leftover in (aside, old):
+        shutil.rmtree(leftover, ignore_errors=True)
+
+
+def write_atomic(path: Path, text: str) -> None:
+    """Write a text file as a whole or not at all."""
+    aside = path.with_name(f".{path.name}.writing")
+    try:
+        aside.write_text(text, encoding="utf-8")
+        _flush(aside)
+        aside.replace(path)
+    finally:
+        aside.unlink(missing_ok=True)
+
+
+def _flush(path: Path) -> None:
+    if path.is_dir() and os.name == "nt":  # Windows cannot open folders
+        return
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
