@@ -172,7 +172,8 @@ def check_fit(
         raise RecipeError(
             [
                 f"the networks do not fit the dataset, which gives {_shapes(words)}: "
-                f"{str(error).splitlines()[0].rstrip('.')}. Leave `size` out of the networks to use the data's."
+                f"{str(error).splitlines()[0].rstrip('.')}. Leave `size` out of the networks to "
+                "use the data's."
             ]
         ) from error
     finally:
