@@ -219,9 +219,9 @@ def initialise(recipe: Recipe, made: Mapping[str, nn.Module]) -> None:
             except RuntimeError as error:
                 misfits = [line.strip() for line in str(error).splitlines()[1:]]
                 raise RunError(
-                    f"init_from: {recipe.init_from} does not fit this {name} in {len(misfits)} "
-                    f"ways, the first: {misfits[0] if misfits else error} Give the {name} the "
-                    "arguments that it had there."
+                    f"init_from: {recipe.init_from} does not fit this {name}; misfits: "
+                    f"{len(misfits)}, the first: {misfits[0] if misfits else error} "
+                    f"Give the {name} the arguments that it had there."
                 ) from error
 
 
