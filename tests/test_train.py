@@ -509,3 +509,15 @@ def test_two_processes_stay_equal_and_resume_exactly(train: Train, tmp_path: Pat
     messages = [(tmp_path / f"poisoned-{rank}.txt").read_text() for rank in (0, 1)]
     assert "term 'on another process'" in messages[0]
     assert "term 'poison'" in messages[1]
+
+
+def test_tensorboard_gets_every_number_by_choice(train: Train):
+    accumulator = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
+    run = train(log={"every": 2, "trackers": ["tensorboard"]})
+    (events,) = {file.parent for file in run.rglob("events.out.tfevents.*")}
+    log = accumulator.EventAccumulator(str(events)).Reload()
+    told = {tag: [(e.step, e.value) for e in log.Scalars(tag)] for tag in log.Tags()["scalars"]}
+    rows = RunFolder(run).rows()
+    tag = "generator/non-saturating"
+    assert told[tag] == [(row["step"], pytest.approx(row[tag])) for row in rows]
+    assert set(rows[-1]) - {"step", "stage"} <= set(told)
