@@ -129,7 +129,7 @@ def optimizers(
         player: make_optimizer(use, _learning(networks[player]), arguments)
         for player in UPDATE_ORDER
         if getattr(stage, player)
-        for use, arguments in [stage.optimizer_for(player)]
+        for use, arguments in [stage.optimizers[player]]
     }
 
 

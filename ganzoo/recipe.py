@@ -66,13 +66,6 @@ class Term(Component):
 
 
 @dataclass(frozen=True)
-class Optimizer:
-    """An optimiser for each player: name and arguments, ``lr`` among them as a Schedule."""
-
-    players: Mapping[str, tuple[str, Mapping[str, Any]]]
-
-
-@dataclass(frozen=True)
 class Stage:
     """``steps`` generator updates, each with ``discriminator_steps`` of the discriminator."""
 
@@ -81,16 +74,9 @@ class Stage:
     generator: tuple[Term, ...]
     discriminator: tuple[Term, ...]
     discriminator_steps: int
-    optimizer: Optimizer
-
-    def optimizer_for(self, player: str) -> tuple[str, dict[str, Any]]:
-        """``(use, arguments)`` for a player.
-
-        The recipe's optimizer, overridden by the stage's, overridden by the player's section of
-        both; ``lr`` is a Schedule over the stage's steps.
-        """
-        use, arguments = self.optimizer.players[player]
-        return use, dict(arguments)
+    #: player -> (use, arguments): the recipe's, overridden by the stage's, overridden by the
+    #: player's section of both; ``lr`` is a Schedule over the stage's steps
+    optimizers: Mapping[str, tuple[str, Mapping[str, Any]]]
 
 
 @dataclass(frozen=True)
@@ -299,7 +285,7 @@ def _stage(node: Node, optimizer: Node) -> Stage:
     return Stage(
         generator=tuple(map(_term, node.value["generator"].value)),
         discriminator=tuple(map(_term, node.value["discriminator"].value)),
-        optimizer=Optimizer({player: _optimizer(optimizer, player) for player in PLAYERS}),
+        optimizers={player: _optimizer(optimizer, player) for player in PLAYERS},
         **{key: plain[key] for key in grammar.STAGE},
     )
 

@@ -14,6 +14,7 @@ import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
@@ -194,8 +195,7 @@ class Run:
             if bad := checkpoint.first_nonfinite(values):
                 raise TrainingStopped(
                     f"NON_FINITE at step {self.step}: '{bad}' of {name} is NaN or infinite, and "
-                    f"is not saved. {self.last_checkpoint()} Begin anew with a lower learning "
-                    f"rate: {self.anew()} --set optimizer.lr=..."
+                    f"is not saved. {self.last_checkpoint()} {self.with_lower_rate()}"
                 )
         scaler = self.accelerator.scaler
         state = {
@@ -222,6 +222,10 @@ class Run:
         return f"ganzoo train {self.folder.recipe}" + (
             f" --set init_from={self.path}" if saved else ""
         )
+
+    def with_lower_rate(self) -> str:
+        """A sentence that says how to go on after a value that was not finite."""
+        return f"Begin anew with a lower learning rate: {self.anew()} --set optimizer.lr=..."
 
     def _finish_save(self) -> None:
         """What follows a checkpoint; ``restore`` does it again, for a run that was killed in it."""
@@ -274,7 +278,9 @@ class Run:
         if self.accelerator.scaler and state["scaler"]:
             self.accelerator.scaler.load_state_dict(state["scaler"])
         self.step, self._seconds, self.latest = state["step"], state["seconds"], state["latest"]
-        self._pending = tensors, state["optimizers"]
+        ends = accumulate(stage.steps for stage in self.recipe.stages)
+        if self.step not in ends:  # a stage that begins has optimisers of its own
+            self._pending = tensors, state["optimizers"]
         self._saved_at = self.step
         self._on_main(self._finish_save)
         self._on_main(lambda: self._rewind(self.step))

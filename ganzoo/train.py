@@ -105,10 +105,9 @@ def train(run: Run) -> None:
 
 def _train_stage(run: Run, stage: Stage, first: int) -> None:
     recipe, objectives = run.recipe, run.objectives[stage.name]
-    going_on = run.step > first
-    if not going_on:
+    if run.step == first:
         run.latest = {}
-    rates = _optimizers(run, stage, going_on)
+    rates = _optimizers(run, stage)
     feed = _feed(run)
     while run.step < first + stage.steps:
         now = run.step - first
@@ -201,20 +200,18 @@ def _refuse_nonfinite(run: Run, player: str, value: Evaluated) -> None:
     if run.anywhere(bad is not None):
         raise TrainingStopped(
             f"NON_FINITE at step {run.step}: the {player}'s term '{bad or 'on another process'}' "
-            f"is NaN or infinite. {run.last_checkpoint()} Begin anew with a lower learning rate: "
-            f"{run.anew()} --set optimizer.lr=..."
+            f"is NaN or infinite. {run.last_checkpoint()} {run.with_lower_rate()}"
         )
 
 
-def _optimizers(run: Run, stage: Stage, going_on: bool) -> dict[str, Schedule]:
+def _optimizers(run: Run, stage: Stage) -> dict[str, Schedule]:
     """Give the run the optimisers of this stage; the schedules of their learning rates."""
     run.optimizers, rates = {}, {}
     bare = {name: network.bare for name, network in run.networks.items()}
     for player, (optimizer, rate) in build.optimizers(stage, bare).items():
         run.optimizers[player] = run.accelerator.prepare_optimizer(optimizer)
         rates[player] = rate
-    if going_on:
-        run.restore_optimizers()
+    run.restore_optimizers()
     return rates
 
 

@@ -169,11 +169,11 @@ def test_a_whole_recipe():
     assert first.discriminator[1].inputs == {"real": "gray"}
     assert first.discriminator[1].every == 4
     assert second.discriminator == ()
-    use, arguments = first.optimizer_for("generator")
+    use, arguments = first.optimizers["generator"]
     assert (use, arguments["lr"].at(7), arguments["betas"]) == ("adam", 2e-4, (0.5, 0.999))
-    assert first.optimizer_for("discriminator")[1]["lr"].at(0) == 1e-8
-    assert second.optimizer_for("generator")[1]["lr"] == Schedule(1e-4, 0.0, 5)
-    assert second.optimizer_for("discriminator")[1]["lr"].at(0) == 1e-8  # the player's own wins
+    assert first.optimizers["discriminator"][1]["lr"].at(0) == 1e-8
+    assert second.optimizers["generator"][1]["lr"] == Schedule(1e-4, 0.0, 5)
+    assert second.optimizers["discriminator"][1]["lr"].at(0) == 1e-8  # the player's own wins
 
 
 def test_schedule():
@@ -298,8 +298,8 @@ def test_yaml_1_2():
     text = VALID.replace("recipe: tiny", "recipe: no").replace("batch: 8", "batch: 0o17")
     recipe = load(text, "optimizer.lr=.5", "optimizer.discriminator.lr=1E-3")
     assert (recipe.name, recipe.batch) == ("no", 15)
-    assert recipe.stages[0].optimizer_for("generator")[1]["lr"].at(0) == 0.5
-    assert recipe.stages[0].optimizer_for("discriminator")[1]["lr"].at(0) == 1e-3
+    assert recipe.stages[0].optimizers["generator"][1]["lr"].at(0) == 0.5
+    assert recipe.stages[0].optimizers["discriminator"][1]["lr"].at(0) == 1e-3
     assert load(text, "recipe=2020-01-01").name == "2020-01-01"
     assert load(text, "recipe=on").resolved()["recipe"] == "on"
 
@@ -347,7 +347,7 @@ def test_extends():
     assert recipe.origin("generator.use") == "base.yaml:4"
     assert "extends" not in recipe.resolved()
     changed = load("extends: base.yaml\noptimizer: {use: rmsprop, lr: 1}\n")
-    assert "betas" not in changed.stages[0].optimizer_for("generator")[1]
+    assert "betas" not in changed.stages[0].optimizers["generator"][1]
     assert load("extends: base.yaml\nema: null\n").ema is None
 
 
@@ -389,7 +389,7 @@ def test_set():
     assert recipe.samples.count == 4
     assert list(recipe.networks) == ["generator"]
     assert recipe.stages[0].generator[0].arguments == {"layers": (3,), "scale": 1.0}
-    use, arguments = recipe.stages[0].optimizer_for("generator")
+    use, arguments = recipe.stages[0].optimizers["generator"]
     assert (use, arguments["lr"].at(0)) == ("sgd", 0.1)  # set before `use`, kept all the same
 
 
@@ -418,7 +418,7 @@ def test_optimizer_overrides():
     text = VALID.replace("{lr: {from: 1e-4, to: 0, over: 5}}", "{use: sgd, lr: 1, nesterov: true}")
     assert "nesterov needs a momentum above 0" in problems(text)[0]
     stage = load(text.replace("nesterov", "momentum: 0.9, nesterov")).stages[1]
-    use, arguments = stage.optimizer_for("discriminator")
+    use, arguments = stage.optimizers["discriminator"]
     assert (use, arguments["momentum"], arguments["lr"].at(0)) == ("sgd", 0.9, 1.0)
 
 

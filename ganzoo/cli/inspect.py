@@ -222,7 +222,7 @@ def _show_recipe(name: str, as_json: bool) -> None:
         typer.secho(f"stage {stage.name}, {stage.steps} steps", bold=True)
         for player in ("discriminator", "generator"):
             if terms := getattr(stage, player):
-                use, arguments = stage.optimizer_for(player)
+                use, arguments = stage.optimizers[player]
                 updates = stage.discriminator_steps if player == "discriminator" else 1
                 often = f", {updates} updates a step" if updates > 1 else ""
                 rate = _schedule(arguments["lr"])

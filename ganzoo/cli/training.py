@@ -43,13 +43,13 @@ def train(
     ] = None,
 ) -> None:
     """Train a recipe into a new run folder."""
+    from ganzoo.folder import free_folder
     from ganzoo.plugins import installed
     from ganzoo.recipe import load_recipe
 
     plugins = installed()
     loaded = load_recipe(recipe, overrides, plugins.registry)
-    from ganzoo.folder import free_folder  # imports torch: a wrong recipe is told sooner
-    from ganzoo.train import start
+    from ganzoo.train import start  # imports torch: a wrong recipe is told sooner
 
     folder = out or free_folder(loaded.name)
     _finish(lambda: start(loaded, folder, plugins), folder)
