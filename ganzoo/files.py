@@ -8,6 +8,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import platformdirs
+
+
+def cache_folder() -> Path:
+    """The cache folder: ``GANZOO_CACHE``, or the platform's place for caches."""
+    chosen = os.environ.get("GANZOO_CACHE")
+    return Path(chosen).expanduser() if chosen else platformdirs.user_cache_path("ganzoo")
+
 
 @contextmanager
 def atomic_folder(path: Path, replace: bool = True) -> Iterator[Path]:

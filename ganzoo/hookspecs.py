@@ -61,13 +61,26 @@ def register_transforms(register: Register) -> None:
 
 
 @hookspec
+def register_detectors(register: Register) -> None:
+    """Add finders of faces, for ``ganzoo data faces``."""
+
+
+@hookspec
+def register_importers(register: Register) -> None:
+    """Add readers of other projects' weights, for ``ganzoo import``."""
+
+
+@hookspec
 def register_recipes(register: Register) -> None:
     """Add recipes: ``register(name, path_of_the_yaml_file)``."""
 
 
 @hookspec
 def register_commands(cli: typer.Typer) -> None:
-    """Add commands to the ``ganzoo`` command line, under names that are not taken."""
+    """Add commands to the ``ganzoo`` command line, under names that are not taken.
+
+    A command that takes a ``typer.Context`` finds what is registered in ``ctx.obj.registry``.
+    """
 
 
 @hookspec

@@ -13,9 +13,13 @@ A component's constructor is its schema: recipes are checked against its annotat
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import ClassVar
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 
@@ -90,8 +94,19 @@ class Dataset(torch.utils.data.Dataset[dict[str, Tensor]]):
 class Extractor(nn.Module):
     """A frozen network whose features losses and evaluators share.
 
-    ``forward(images)`` takes (N, 3, H, W) in [-1, 1] and returns features (N, ...).
+    ``forward(image)`` takes (N, 3, H, W) in [-1, 1] and returns its features by layer, each
+    (N, ...), and lets gradients through to the image.  What it wants of an image (range, mean,
+    channel order, size) it does itself.  The constructor opens the weights; it raises DataError,
+    with what is missing, from where to have it and where to put it, where it cannot.
+
+    A finder of landmarks gives ``points`` (N, K, 2), x and y in [-1, 1] from the outer edge of
+    the first pixel to that of the last, ``confidence`` (N,) in [0, 1], which tells faces from
+    other things, and, where it has them, ``heatmaps`` (N, K, h, w).
     """
+
+    def forward(self, image: Tensor) -> dict[str, Tensor]:
+        """Features by layer."""
+        raise NotImplementedError
 
 
 class Evaluator:
@@ -101,6 +116,46 @@ class Evaluator:
 
     def compute(self) -> dict[str, float]:
         """The scores of everything seen so far."""
+        raise NotImplementedError
+
+
+@dataclass(frozen=True)
+class Box:
+    """A face in an image, in pixels from its upper left corner, which it may stick out of."""
+
+    left: float
+    top: float
+    right: float
+    bottom: float
+    score: float
+
+
+class Detector:
+    """A finder of faces, in photos or in drawings, for preparing a dataset."""
+
+    def detect(self, image: NDArray[np.uint8]) -> list[Box]:
+        """The faces in an RGB image (H, W, 3), the surest first; none is an empty list."""
+        raise NotImplementedError
+
+
+@dataclass(frozen=True)
+class Imported:
+    """A generator from elsewhere: its registered name, constructor arguments and weights.
+
+    ``source`` says what it is, in a model folder's ``training``: title, url, licence.
+    """
+
+    generator: str
+    arguments: dict[str, Any]
+    weights: dict[str, Tensor]
+    source: dict[str, str]
+
+
+class Importer:
+    """A reader of another project's weights."""
+
+    def read(self, path: Path) -> Imported:
+        """Read the file or folder ``path``; raises DataError where it is not what it should be."""
         raise NotImplementedError
 
 

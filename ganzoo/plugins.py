@@ -41,6 +41,8 @@ _HOOK_OF_KIND = {
     "extractor": "register_extractors",
     "evaluator": "register_evaluators",
     "transform": "register_transforms",
+    "detector": "register_detectors",
+    "importer": "register_importers",
     "recipe": "register_recipes",
 }
 assert set(_HOOK_OF_KIND) == {*KINDS, "recipe"}

@@ -14,7 +14,17 @@ from typing import Any
 
 from ganzoo.errors import PluginError, RecipeError, nearest, one_of
 
-KINDS = ("generator", "discriminator", "loss", "dataset", "extractor", "evaluator", "transform")
+KINDS = (
+    "generator",
+    "discriminator",
+    "loss",
+    "dataset",
+    "extractor",
+    "evaluator",
+    "transform",
+    "detector",
+    "importer",
+)
 
 
 @dataclass(frozen=True)

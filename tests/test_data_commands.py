@@ -11,8 +11,9 @@ import typer
 from PIL import Image
 from typer.testing import CliRunner
 
+from ganzoo import progress
 from ganzoo.errors import DataError
-from ganzoo_data import progress, register_commands
+from ganzoo_data import register_commands
 
 
 @pytest.fixture(autouse=True)

@@ -12,9 +12,10 @@ import pytest
 import torch
 from PIL import Image
 
+from ganzoo import images
 from ganzoo.errors import DataError
+from ganzoo.images import BadImage, decode, square
 from ganzoo_data import files
-from ganzoo_data.decode import BadImage, decode, square
 from ganzoo_data.folder import Folder
 
 
@@ -257,7 +258,7 @@ def test_unchanged_files_are_not_read_again(folder, monkeypatch):
     _fill(folder, 3)
     for path in folder.iterdir():
         os.utime(path, (1_600_000_000, 1_600_000_000))
-    names = files.find(folder)
+    names = images.find(folder)
     first = files.digests(folder, names)
     monkeypatch.setattr(files, "_digest", lambda path: pytest.fail(f"{path} was read"))
     assert files.digests(folder, names) == first

@@ -16,18 +16,21 @@ LAYERS = (
     {"cli", "__main__"},
     {"train", "evaluate", "hub", "leaderboard", "report"},
     {
-        "build", "charts", "checkpoint", "ema", "features", "files", "findings", "folder",
+        "build", "charts", "checkpoint", "ema", "features", "findings", "folder",
         "measure", "model", "objective", "observers", "optimizers", "randomness", "run",
-        "samples", "step",
+        "samples", "step", "translate",
     },
     {
         "annotation", "checker", "grammar", "hookspecs", "layers", "needs", "plugins", "recipe",
         "registry", "schema", "signature", "vocabulary", "yaml12",
     },
-    {"interfaces", "labels", "errors"},
+    {"interfaces", "labels", "errors", "images", "progress", "files"},
 )  # fmt: skip
 RANK = {name: len(LAYERS) - i for i, layer in enumerate(LAYERS) for name in layer}
-FOR_PLUGINS = {"ganzoo.interfaces", "ganzoo.labels", "ganzoo.errors", "ganzoo.hookimpl"}
+FOR_PLUGINS = {
+    f"ganzoo.{name}"
+    for name in ("interfaces", "labels", "errors", "images", "progress", "files", "hookimpl")
+}
 
 CORE = sorted((ROOT / "ganzoo").rglob("*.py"))
 PLUGINS = sorted((ROOT / "plugins").rglob("*.py"))

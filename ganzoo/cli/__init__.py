@@ -26,7 +26,7 @@ def main() -> None:
         app = command_line(plugins)
         for plugin in plugins.broken:
             print(f"warning: {plugin.report()}", file=sys.stderr)
-        app()
+        app(obj=plugins)
     except Interrupted as stop:
         print(stop, file=sys.stderr)
         sys.exit(stop.exit_code)

@@ -11,9 +11,9 @@ import numpy as np
 from annotated_types import Ge, Interval
 
 from ganzoo.errors import DataError, nearest, one_of
+from ganzoo.progress import progress
 from ganzoo_data import cache, render
 from ganzoo_data.cached import CachedDataset
-from ganzoo_data.progress import progress
 from ganzoo_data.styles import LOOKS, STYLES, StyleName
 
 _BLOCK = 50  # images between two steps of the progress bar

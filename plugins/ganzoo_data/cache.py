@@ -22,11 +22,11 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
-import platformdirs
 from filelock import FileLock, Timeout
 from numpy.typing import NDArray
 
 from ganzoo.errors import DataError
+from ganzoo.files import cache_folder
 
 FORMAT = 1
 #: Arrays up to this many bytes are hashed whenever they are opened (about 0.6 s per GB); of
@@ -34,12 +34,6 @@ FORMAT = 1
 HASH_LIMIT = 4 << 30
 
 log = logging.getLogger("ganzoo.data")
-
-
-def root() -> Path:
-    """The cache folder: ``GANZOO_CACHE``, or the platform's place for caches."""
-    chosen = os.environ.get("GANZOO_CACHE")
-    return Path(chosen).expanduser() if chosen else platformdirs.user_cache_path("ganzoo")
 
 
 class _Spoilt(Exception):
@@ -129,7 +123,7 @@ def get(kind: str, key: Mapping[str, Any], size: int, build: Callable[[Writer], 
     """
     key = json.loads(json.dumps(key))
     digest = hashlib.sha256(json.dumps([FORMAT, kind, key], sort_keys=True).encode()).hexdigest()
-    place = root() / f"{kind}-{digest[:16]}"
+    place = cache_folder() / f"{kind}-{digest[:16]}"
     found = _open_if_good(place, key)
     if found is not None:
         return found

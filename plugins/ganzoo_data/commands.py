@@ -46,8 +46,8 @@ def render(
     from rich.console import Console
 
     from ganzoo.errors import DataError, nearest, one_of
+    from ganzoo.progress import progress
     from ganzoo_data import render as draw
-    from ganzoo_data.progress import progress
     from ganzoo_data.styles import LOOKS, STYLES
 
     if style not in STYLES:

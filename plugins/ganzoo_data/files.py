@@ -1,4 +1,4 @@
-"""The images below a folder: find them, and know their content without reading all every time."""
+"""The content of files, known without reading all of them every time."""
 
 from __future__ import annotations
 
@@ -12,10 +12,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, TypeVar
 
-from ganzoo.errors import DataError
-from ganzoo_data import cache
-from ganzoo_data.decode import SUFFIXES
-from ganzoo_data.progress import progress
+from ganzoo.files import cache_folder
+from ganzoo.progress import progress
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -27,62 +25,14 @@ UNREADABLE = "unreadable"
 _SETTLED = 2_000_000_000  # nanoseconds
 
 
-def find(path: Path) -> list[str]:
-    """Every image below ``path``, relative, with forward slashes, sorted; hidden ones left out.
-
-    Raises DataError where there is no such folder, it cannot be read, or it holds no image.
-    """
-    try:
-        there = path.exists()
-    except OSError as error:
-        raise DataError(f"'{path}' cannot be read: {error.strerror}. Mend the path.") from error
-    if not there:
-        raise DataError(
-            f"there is no folder '{path}' (from {Path.cwd()}). "
-            f"Check the path: it must be a folder with images, in it or below it."
-        )
-    if not path.is_dir():
-        raise DataError(f"'{path}' is a file. Give the folder that holds the images.")
-    found, others = [], 0
-    for folder, names in _walk(path):
-        for name in names:
-            if name.lower().endswith(SUFFIXES):
-                found.append((folder / name).relative_to(path).as_posix())
-            else:
-                others += 1
-    if not found:
-        said = f"{others} other files" if others else "it is empty"
-        raise DataError(
-            f"no image in '{path}' or below it ({said}). "
-            f"Images are files that end in {' '.join(SUFFIXES)}."
-        )
-    return sorted(found)
-
-
-def _walk(path: Path) -> Iterator[tuple[Path, list[str]]]:
-    seen = set()
-
-    def refuse(error: OSError) -> None:
-        raise DataError(
-            f"folder '{error.filename}' cannot be read: {error.strerror}. Change its permissions."
-        ) from error
-
-    for folder, folders, names in os.walk(path, onerror=refuse, followlinks=True):
-        status = Path(folder).stat()
-        if (status.st_dev, status.st_ino) in seen:  # a link back to where we were
-            folders.clear()
-            continue
-        seen.add((status.st_dev, status.st_ino))
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        yield Path(folder), [name for name in names if not name.startswith(".")]
-
-
 def digests(path: Path, names: list[str]) -> list[str]:
     """The sha256 of each file's bytes, or ``unreadable: why``.
 
     Files whose size and times of change are those of last time are not read again.
     """
-    table = cache.root() / f"files-{hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:16]}"
+    table = (
+        cache_folder() / f"files-{hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:16]}"
+    )
     known = _read_table(table)
     now = time.time_ns()
     rows: dict[str, list[Any]] = {}

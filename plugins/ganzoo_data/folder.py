@@ -12,11 +12,12 @@ import numpy as np
 from annotated_types import Ge, Interval
 from numpy.typing import NDArray
 
+from ganzoo import images
 from ganzoo.errors import DataError
+from ganzoo.images import FILTER, BadImage, decode, square
+from ganzoo.progress import progress
 from ganzoo_data import cache, files
 from ganzoo_data.cached import CachedDataset
-from ganzoo_data.decode import FILTER, BadImage, decode, square
-from ganzoo_data.progress import progress
 
 #: Raise when the same files would give other pixels.
 VERSION = 1
@@ -62,7 +63,7 @@ class Folder(CachedDataset):
         """
         if self._cached is not None:
             return
-        names = files.find(self.path)
+        names = images.find(self.path)
         digests = files.digests(self.path, names)
         content = hashlib.sha256()
         for name, digest in zip(names, digests, strict=True):

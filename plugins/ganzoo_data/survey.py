@@ -14,9 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from ganzoo import images
+from ganzoo.images import BadImage, decode, square
+from ganzoo.progress import progress
 from ganzoo_data import files
-from ganzoo_data.decode import BadImage, decode, square
-from ganzoo_data.progress import progress
 
 #: An image counts as gray where no pixel's channels differ by more (JPEG blurs a little).
 GRAY_TOLERANCE = 8
@@ -69,7 +70,7 @@ def survey(path: Path, size: int, keep: int = 0) -> Survey:
     ``keep`` images, spread evenly over the folder, come along as ``tiles`` (size, size, 3).
     Raises DataError where there is no image to look at.
     """
-    names = files.find(path)
+    names = images.find(path)
     wanted = {int(i) for i in np.linspace(0, len(names) - 1, min(keep, len(names)))}
     seen: list[Seen] = []
     rejected: dict[str, str] = {}

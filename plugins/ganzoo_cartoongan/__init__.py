@@ -1,0 +1,1 @@
+"""CartoonGAN: its networks, its loss, and its authors' weights."""

@@ -1,0 +1,1 @@
+"""Extractors: frozen networks whose features losses and evaluators share."""

@@ -1,0 +1,1 @@
+"""Losses for portraits: content, style, colour, gray, landmarks, smoothness."""
