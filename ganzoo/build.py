@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from torch.utils.data import default_collate
 from ganzoo import checkpoint
 from ganzoo.errors import DataError, GanzooError, RecipeError, RunError
 from ganzoo.grammar import FROM_DATASET
-from ganzoo.interfaces import Dataset, Generator
+from ganzoo.interfaces import Dataset, Extractor, Generator
 from ganzoo.objective import Objective, Term, unique_names
 from ganzoo.optimizers import make_optimizer
 from ganzoo.randomness import rng, seed_default
@@ -96,6 +97,29 @@ def augment(recipe: Recipe, registry: Registry) -> Callable[[Tensor], Tensor] | 
     return construct(registry, "transform", spec.use, spec.arguments) if spec else None
 
 
+def extractors(recipe: Recipe, registry: Registry) -> dict[str, Extractor]:
+    """The extractors that a stage's terms name, frozen; their constructors open the weights."""
+    terms = [term for stage in recipe.stages for p in UPDATE_ORDER for term in getattr(stage, p)]
+    wanted = {term.extractor for term in terms}
+    made: dict[str, Extractor] = {
+        name: construct(registry, "extractor", spec.use, spec.arguments)
+        for name, spec in recipe.extractors.items()
+        if name in wanted
+    }
+    for network in made.values():
+        network.eval().requires_grad_(False)
+    return made
+
+
+def weights_hash(network: nn.Module) -> str:
+    """A sha256 of the names and values of a network's weights."""
+    sha = hashlib.sha256()
+    for name, value in sorted(network.state_dict().items()):
+        sha.update(f"{name} {value.dtype} {tuple(value.shape)}".encode())
+        sha.update(value.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy().data)
+    return sha.hexdigest()
+
+
 def fields(recipe: Recipe, registry: Registry, data: Dataset) -> dict[str, str]:
     """The fields that the dataset provides with its arguments."""
     parameters = read_signature(registry.get("dataset", recipe.dataset.use).target).parameters
@@ -115,7 +139,9 @@ def objectives(
         for name, spec in zip(names, specs, strict=True):
             loss = construct(registry, "loss", spec.use, spec.arguments)
             loss.to(device).eval().requires_grad_(False)
-            terms.append(Term(name, loss, player, spec.weight, spec.every, spec.inputs))
+            terms.append(
+                Term(name, loss, player, spec.weight, spec.every, spec.inputs, spec.extractor)
+            )
         if terms:
             made[player] = Objective(terms, words)
     return made

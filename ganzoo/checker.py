@@ -99,7 +99,8 @@ class Checker:
             done["augment"] = augment = given["augment"]
             if augment.value is not None:
                 done["augment"] = self.component("transform", augment, "augment")
-        done["views"] = self._views(given.get("views", default_node({})))
+        for name, kind in (("views", "transform"), ("extractors", "extractor")):
+            done[name] = self._named(name, given.get(name, default_node({})), kind)
         if "stages" in given:
             done["stages"] = self._list(given["stages"], "stages", "stage")
             stages = enumerate(done["stages"].value)
@@ -280,13 +281,15 @@ class Checker:
             node = replace(node, value={"decay": replace(node, key=node.name_at)})
         return self._section(node, grammar.EMA, "ema")
 
-    def _views(self, node: Node) -> Node:
-        given = self._mapping(node, "views", "{gray: {use: grayscale, of: real}}") or {}
-        views = {
-            name: self.component("transform", child, join("views", name), grammar.VIEW)
+    def _named(self, section: str, node: Node, kind: str) -> Node:
+        """A section of components by names that the recipe chooses."""
+        given = self._mapping(node, section, grammar.NAMED[section]) or {}
+        own = grammar.VIEW if section == "views" else None
+        found = {
+            name: self.component(kind, child, join(section, name), own)
             for name, child in given.items()
         }
-        return replace(node, value=views)
+        return replace(node, value=found)
 
     def _list(self, node: Node, path: str, what: str) -> Node:
         if isinstance(node.value, list):

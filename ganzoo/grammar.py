@@ -43,6 +43,7 @@ SECTIONS = {
     "ema": "Exponential moving average of the generator, or null; a number is the decay.",
     "augment": "A differentiable transform of whatever the discriminator sees, or null.",
     "views": "New words: a transform of another word.",
+    "extractors": "Frozen networks by a name of yours, whose features the losses share.",
     "stages": "What is trained, one after the other.",
     "log": "When and where to log.",
     "samples": "When to draw pictures.",
@@ -80,7 +81,13 @@ STAGE_SECTIONS = {
 TERM = _table(
     every=(_COUNT, 1, "Steps between two uses (lazy regularisation)."),
     inputs=("dict[str, str]", {}, "Words to read in place of the loss's own, as own: other."),
+    extractor=("str | None", None, "Which of the recipe's extractors makes the features it reads."),
 )
+#: sections of components by names that the recipe chooses, and an example of each
+NAMED = {
+    "views": "{gray: {use: grayscale, of: real}}",
+    "extractors": "{vgg: {use: vgg19}}",
+}
 VIEW = _table(of=("str", REQUIRED, "The image word that is transformed."))
 SCHEDULE = {
     "from": parameter("from", "float", help="Value at the stage's start."),

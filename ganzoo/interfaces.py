@@ -52,9 +52,15 @@ class Loss(nn.Module):
     Define ``generator``, ``discriminator`` or both; each returns a scalar to be minimised.
     ``differentiates`` names the image words of which a penalty takes gradients: they arrive
     as leaves that require grad, and ``X_logits`` of the same update hang on the same graph.
+    ``X_features`` is a dict of features by layer.  A loss may leave scalars in ``self.measures``
+    at each call, to be logged beside its value.
     """
 
     differentiates: ClassVar[tuple[str, ...]] = ()
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.measures: dict[str, Tensor] = {}
 
 
 class Dataset(torch.utils.data.Dataset[dict[str, Tensor]]):

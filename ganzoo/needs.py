@@ -9,7 +9,15 @@ from ganzoo.errors import nearest, one_of
 from ganzoo.grammar import PLAYERS
 from ganzoo.registry import Registry
 from ganzoo.signature import Signature
-from ganzoo.vocabulary import LOGITS, aim, explain, provided_fields, vocabulary
+from ganzoo.vocabulary import (
+    FEATURES,
+    OF_IMAGES,
+    aim,
+    explain,
+    provided_fields,
+    stem,
+    vocabulary,
+)
 from ganzoo.yaml12 import Node, join
 
 
@@ -54,8 +62,13 @@ class _Needs:
         generator = signature_of(registry, "generator", recipe.get("generator"))
         reads = generator.methods.get("forward") if generator else None
         self.reads = None if reads is None else dict(reads)
+        self.extractors = list(recipe["extractors"].value)
         self.words = vocabulary(
-            self.fields or {}, self.views, self.networks, {"latent": True} | (self.reads or {})
+            self.fields or {},
+            self.views,
+            self.networks,
+            {"latent": True} | (self.reads or {}),
+            self.extractors,
         )
         if self.reads is not None and "latent" not in self.reads:
             del self.words["latent"]
@@ -103,7 +116,7 @@ class _Needs:
     def _explain(self, word: str, words: Mapping[str, str]) -> str:
         """Why there is no such word, and which argument of the dataset would provide it."""
         why = explain(word, words)
-        field = word.removesuffix(LOGITS)
+        field, _ = stem(word)
         if self.dataset and field in self.dataset.attributes["fields"] and field not in words:
             use = self.recipe["dataset"].value["use"].value
             why += f". Dataset '{use}' provides '{field}' where its argument '{field}' is given"
@@ -114,8 +127,11 @@ class _Needs:
         views = self.recipe["views"].value
         for name, view in views.items():
             path = join("views", name)
-            if not name.isidentifier() or name.endswith(LOGITS):
-                what = f"a view's name is one word of letters, digits and _, without {LOGITS}"
+            if not name.isidentifier() or name.endswith(OF_IMAGES):
+                what = (
+                    "a view's name is one word of letters, digits and _, and does not end in "
+                    f"{one_of(OF_IMAGES)}"
+                )
                 self.problems.add(view.name_at, path, what)
             elif name in taken:
                 what = f"'{name}' is a word already; choose another name"
@@ -184,13 +200,14 @@ class _Needs:
             return
         parameters = dict(signature.methods[player])
         inputs = term.value["inputs"].value if "inputs" in term.value else {}
-        images = [p.removesuffix(LOGITS) for p in parameters if p.endswith(LOGITS)]
+        images = [image for image, suffix in map(stem, parameters) if suffix]
         for key, child in inputs.items():
             own = dict.fromkeys([*parameters, *images])
             if key not in own:
                 near = nearest(key, own)
                 what = f"{name} does not read '{key}'{near} It reads: {one_of(own)}."
                 self.problems.add(child.name_at, join(join(path, "inputs"), key), what)
+        self._check_extractor(name, term, path, list(parameters))
         if not check_words or self.reads is None:
             return
         aimed = {key: child.value for key, child in inputs.items()}
@@ -198,3 +215,26 @@ class _Needs:
             word = aim(parameter, aimed)
             if word not in self.words and (required or word != parameter):
                 self.problems.add(term.at, path, f"{name} {self._explain(word, self.words)}")
+
+    def _check_extractor(self, name: str, term: Node, path: str, reads: list[str]) -> None:
+        """A term that reads features says whose, and one that does not says nothing."""
+        chosen = term.value.get("extractor")
+        features = [word for word in reads if word.endswith(FEATURES)]
+        if chosen is None or chosen.value is None:
+            if features and self.extractors:
+                what = f"{name} reads {one_of(features)}: of which extractor? Add extractor: NAME"
+                self.problems.add(term.at, path, f"{what}, which is {one_of(self.extractors)}.")
+            return
+        if not features:
+            what = f"{name} reads no features, so it takes no extractor. Leave it out."
+        elif chosen.value not in self.extractors:
+            near = nearest(chosen.value, self.extractors)
+            what = (
+                f"the recipe's 'extractors' has no '{chosen.value}'{near} "
+                f"There is: {one_of(self.extractors)}."
+                if self.extractors
+                else "the recipe has no 'extractors': add e.g. extractors: {vgg: {use: vgg19}}."
+            )
+        else:
+            return
+        self.problems.add(chosen.at, join(path, "extractor"), what)

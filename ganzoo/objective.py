@@ -14,7 +14,7 @@ from torch import Tensor
 from ganzoo.interfaces import Loss
 from ganzoo.recipe import Schedule
 from ganzoo.step import Update
-from ganzoo.vocabulary import aim
+from ganzoo.vocabulary import FEATURES, aim
 
 
 @dataclass
@@ -27,12 +27,17 @@ class Term:
     weight: Schedule
     every: int
     inputs: Mapping[str, str]
+    extractor: str | None = None
 
     def __post_init__(self) -> None:
         parameters = inspect.signature(getattr(self.loss, self.player)).parameters
-        self.words = {name: aim(name, self.inputs) for name in parameters}
+        self.words = {name: self._word(name) for name in parameters}
         self.required = {n for n, p in parameters.items() if p.default is inspect.Parameter.empty}
         self.leaves = [aim(word, self.inputs) for word in self.loss.differentiates]
+
+    def _word(self, parameter: str) -> str:
+        word = aim(parameter, self.inputs)
+        return f"{word}@{self.extractor}" if word.endswith(FEATURES) else word
 
     def weight_at(self, step: int) -> float:
         """The weight at a stage's ``step``; 0 on the steps that ``every`` leaves out."""
@@ -43,7 +48,7 @@ class Term:
         given = {
             parameter: update[word]
             for parameter, word in self.words.items()
-            if parameter in self.required or word in available
+            if parameter in self.required or word.partition("@")[0] in available
         }
         value: Tensor = getattr(self.loss, self.player)(**given)
         return value
@@ -51,11 +56,14 @@ class Term:
 
 @dataclass
 class Evaluated:
-    """One evaluation of an objective: the total to minimise, and each term raw and weighted."""
+    """One evaluation of an objective: the total to minimise, each term raw and weighted, and what
+    else its loss measured, as ``term.name``.
+    """
 
     total: Tensor
     raw: dict[str, Tensor]
     weighted: dict[str, Tensor]
+    measures: dict[str, Tensor]
 
     def first_nonfinite(self) -> str | None:
         """The term that is NaN or infinite, if any; the first one in the recipe's order."""
@@ -95,12 +103,15 @@ class Objective:
         """Evaluate the terms that are active at a stage's ``step``."""
         raw: dict[str, Any] = {}
         weighted: dict[str, Any] = {}
+        measures: dict[str, Tensor] = {}
         for term in self.terms:
             if weight := term.weight_at(step):
                 raw[term.name] = term(update, self.available)
                 weighted[term.name] = weight * raw[term.name]
+                for name, value in term.loss.measures.items():
+                    measures[f"{term.name}.{name}"] = value
         total = sum(weighted.values(), start=torch.zeros(()))
-        return Evaluated(total, raw, weighted)
+        return Evaluated(total, raw, weighted, measures)
 
 
 def unique_names(names: Iterable[str]) -> list[str]:

@@ -63,6 +63,7 @@ class Term(Component):
     weight: Schedule
     every: int
     inputs: Mapping[str, str]
+    extractor: str | None
 
 
 @dataclass(frozen=True)
@@ -125,6 +126,7 @@ class Recipe:
     ema: Ema | None
     augment: Component | None
     views: Mapping[str, View]
+    extractors: Mapping[str, Component]
     stages: tuple[Stage, ...]
     log: Log
     samples: Samples
@@ -252,6 +254,7 @@ def _recipe(tree: Node) -> Recipe:
         ema=Ema(**plain["ema"]) if plain["ema"] else None,
         augment=_component(top["augment"]) if plain["augment"] else None,
         views={n: View(**_split(node, grammar.VIEW)) for n, node in top["views"].value.items()},
+        extractors={name: _component(node) for name, node in top["extractors"].value.items()},
         stages=tuple(_stage(node, top["optimizer"]) for node in top["stages"].value),
         log=Log(plain["log"]["every"], tuple(plain["log"]["trackers"])),
         samples=Samples(**plain["samples"]),

@@ -60,6 +60,12 @@ class Run:
         registry = plugins.registry
         self.accelerator = _accelerator(recipe, folder.path)
         build.check_split(recipe, self.accelerator.num_processes)
+        extractors = build.extractors(recipe, registry)
+        self.extractor_hashes = {n: build.weights_hash(net) for n, net in extractors.items()}
+        self.extractors = {
+            name: self.accelerator.prepare_model(network, evaluation_mode=True)
+            for name, network in extractors.items()
+        }
         self.dataset = build.dataset(recipe, registry)
         with self.accelerator.main_process_first():
             self.dataset.prepare()
@@ -85,7 +91,9 @@ class Run:
             sources,
             self.networks,
             self.networks["generator"].reads,
+            self.extractors,
         )
+        self._fixed = self._fixed_examples() if self.image_inputs else {}
         device = self.accelerator.device
         self.objectives = {
             stage.name: build.objectives(registry, stage, self.words, device)
@@ -203,6 +211,7 @@ class Run:
             "latest": latest,
             "recipe": self.recipe.resolved(),
             "dataset_sha256": self.dataset.fingerprint(),
+            "extractors_sha256": self.extractor_hashes,
             "optimizers": rest,
             "scaler": scaler.state_dict() if scaler else None,
         }
@@ -271,6 +280,13 @@ class Run:
                 "checkpoint was written; resume goes on exactly and refuses this. Put them back, "
                 f"or start a new run from these weights: {self.anew()}"
             )
+        for name, sha in self.extractor_hashes.items():
+            if state["extractors_sha256"][name] != sha:
+                raise CheckpointError(
+                    f"the weights of extractor '{name}' have changed since the checkpoint was "
+                    "written; resume goes on exactly and refuses this. Put them back, or start a "
+                    f"new run from these weights: {self.anew()}"
+                )
         for name, net in self.networks.items():
             net.bare.load_state_dict(tensors[name])
         if self.ema:
@@ -311,22 +327,29 @@ class Run:
             self._on_main(self._draw)
             self._drawn_at = self.step
 
+    def _fixed_examples(self) -> dict[str, Tensor]:
+        """The examples that every grid shows; read before any epoch says what comes in step."""
+        order = torch.randperm(len(self.dataset), generator=rng(self.recipe.seed, "fixed"))
+        return build.collate(self.dataset, order[: self.recipe.samples.count].tolist())
+
     def _draw(self) -> None:
         count, seed = self.recipe.samples.count, self.recipe.seed
         if self.image_inputs:
-            order = torch.randperm(len(self.dataset), generator=rng(seed, "fixed"))
-            words = build.collate(self.dataset, order[:count].tolist())
             reads = self.networks["generator"].reads
+            words = dict(self._fixed)
             if "latent" in reads:
-                words["latent"] = samples.latents(self.generator, seed, len(order[:count]))
+                n = len(next(iter(words.values())))
+                words["latent"] = samples.latents(self.generator, seed, n)
             update = Update(words, self.networks, self.views)
             inputs = {word: update[word] for word in reads if word in update}
             pictures = samples.draw(self.generator, inputs)
+            given = samples.to_uint8(update[self.image_inputs[0]])
+            grid = samples.pairs(given, pictures)
         else:
-            pictures = samples.sample(self.generator, count, seed)
+            grid = samples.grid(samples.sample(self.generator, count, seed))
         path = self.folder.samples / f"{self.step:08d}.png"
         with self._writing("the sample grid"):
-            samples.grid(pictures).save(path)
+            grid.save(path)
         self.notify("samples_drawn", step=self.step, path=path)
 
     def log(self, stage: str) -> dict[str, Any]:
@@ -390,6 +413,7 @@ class Run:
                 recipe_sha256=self.recipe.hash,
                 processes=self.accelerator.num_processes,
                 dataset_sha256=self.dataset.fingerprint(),
+                extractors_sha256=self.extractor_hashes,
                 environment=environment(),
             )
 

@@ -135,6 +135,12 @@ def grid(pictures: Tensor, columns: int | None = None, gap: int = 2) -> Image.Im
     return Image.fromarray(sheet)
 
 
+def pairs(before: Tensor, after: Tensor) -> Image.Image:
+    """Two batches of pictures uint8 (n, 3, H, W) side by side, a pair after the other."""
+    both = torch.stack([before, after], dim=1).flatten(0, 1)
+    return grid(both, 2 * max(1, round((len(before) / 2) ** 0.5)))
+
+
 def write(pictures: Tensor, out: Path, columns: int | None = None) -> Sequence[Path]:
     """One grid where ``out`` names an image file, else one PNG per picture in the folder."""
     if out.suffix.lower() in {".png", ".jpg", ".jpeg", ".webp"}:

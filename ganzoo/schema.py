@@ -16,7 +16,7 @@ from ganzoo.registry import Registry
 from ganzoo.signature import COMPUTED, REQUIRED, Parameter, Signature, read_signature
 
 Schema = dict[str, Any]
-_KINDS = ("dataset", *PLAYERS, "transform")
+_KINDS = ("dataset", *PLAYERS, "transform", "extractor")
 
 
 def schema(registry: Registry) -> Schema:
@@ -30,6 +30,7 @@ def schema(registry: Registry) -> Schema:
         "ema": _or_null(_section(grammar.EMA), grammar.EMA["decay"].type.json_schema()),
         "augment": _or_null(_ref("transform")),
         "views": {"type": "object", "additionalProperties": _ref("view")},
+        "extractors": {"type": "object", "additionalProperties": _ref("extractor")},
         "stages": {"type": "array", "minItems": 1, "items": _ref("stage")},
     } | {name: _section(table) for name, table in grammar.PLAIN_SECTIONS.items()}
     required = [name for name, p in grammar.TOP.items() if p.default is REQUIRED]
@@ -108,19 +109,19 @@ def _by_use(choices: Mapping[str, Schema], common: Schema) -> Schema:
         }
         for name, properties in choices.items()
     ]
-    return {
+    found: Schema = {
         "type": "object",
         "properties": every | common | {"use": use},
         "additionalProperties": False,
-        "allOf": cases,
     }
+    return found | ({"allOf": cases} if cases else {})  # a schema wants no empty list
 
 
 def _component(kind: str, registry: Registry, common: Schema | None = None) -> Schema:
     signatures = dict(_signatures(kind, registry))
     choices = {name: _properties(s.by_name) for name, s in signatures.items()}
     found = _by_use(choices, common or {})
-    for case, signature in zip(found["allOf"], signatures.values(), strict=True):
+    for case, signature in zip(found.get("allOf", ()), signatures.values(), strict=True):
         case["then"]["description"] = signature.summary
     return found
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from ganzoo.vocabulary import LOGITS
+from ganzoo.vocabulary import FEATURES, LOGITS
 
 
 class Network:
@@ -40,6 +40,9 @@ class Update:
     ``given`` are the dataset's fields, ``latent`` and, once it is made, ``fake``.  ``leaves`` are
     image words of which a penalty takes gradients: they require grad, so that their logits hang
     on them.  What requires grad already, as the generator's own fakes, is left as it is.
+
+    ``photo_features@vgg`` are the features of ``photo`` from the recipe's extractor ``vgg``.  They
+    hang on a graph only where the image does, for extractors are frozen.
     """
 
     def __init__(
@@ -49,11 +52,13 @@ class Update:
         views: Mapping[str, tuple[Callable[[Tensor], Tensor], str]],
         augment: Callable[[Tensor], Tensor] | None = None,
         leaves: Iterable[str] = (),
+        extractors: Mapping[str, Callable[[Tensor], dict[str, Tensor]]] | None = None,
     ):
         self.values: dict[str, Any] = dict(given)
         self._networks = networks
         self._views = views
         self._augment = augment
+        self._extractors = extractors or {}
         for word in sorted(leaves):
             if not self[word].requires_grad:
                 self.values[word] = self[word].detach().requires_grad_()
@@ -77,4 +82,7 @@ class Update:
             image = self[word.removesuffix(LOGITS)]
             image = self._augment(image) if self._augment else image
             return self._networks["discriminator"](self, image)
+        word, _, extractor = word.partition("@")
+        if word.endswith(FEATURES) and extractor in self._extractors:
+            return self._extractors[extractor](self[word.removesuffix(FEATURES)])
         raise KeyError(word)

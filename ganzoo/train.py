@@ -111,7 +111,8 @@ def _train_stage(run: Run, stage: Stage, first: int) -> None:
     feed = _feed(run)
     while run.step < first + stage.steps:
         now = run.step - first
-        logging = (run.step + 1) % recipe.log.every == 0 or run.step + 1 == run.steps
+        last = run.step + 1 == run.steps  # a stage's first step shows what its terms begin at
+        logging = now == 0 or (run.step + 1) % recipe.log.every == 0 or last
         seed_default(recipe.seed, "step", run.step, run.accelerator.process_index)
         for player, rate in rates.items():
             set_lr(run.optimizers[player], rate.at(now))
@@ -165,14 +166,23 @@ def _update(
             del words["fake"]
         with _frozen(others):  # their gradients nobody wants
             given = words | {"fake": fake}
-            update = Update(given, run.networks, run.views, run.augment, objective.leaves(now))
+            update = Update(
+                given,
+                run.networks,
+                run.views,
+                run.augment,
+                objective.leaves(now),
+                run.extractors,
+            )
             value = objective(update, now)
             _refuse_nonfinite(run, player, value)
-            logs = {f"{player}/{name}": raw.detach() for name, raw in value.raw.items()}
+            measured = value.raw | value.measures
+            logs = {f"{player}/{name}": one.detach() for name, one in measured.items()}
             if logging and learning:
                 shares = value.gradient_shares(fake)
                 logs |= {f"share/{name}": torch.tensor(part) for name, part in shares.items()}
-                logs |= image_statistics(fake, words.get("real"), _source(run, update))
+                source = _source(run, update) if "discriminator" in objectives else None
+                logs |= image_statistics(fake, words.get("real"), source)
             elif logging and {"real_logits", "fake_logits"} <= update.values.keys():
                 logs |= ranking(update["real_logits"], update["fake_logits"])
             if value.total.requires_grad:
@@ -241,7 +251,10 @@ def _feed(run: Run) -> Iterator[list[Words]]:
 
 
 def _source(run: Run, update: Update) -> Tensor | None:
-    """The image that the generator was given, for a network that translates images."""
+    """The image that the generator was given, for a network that translates images.
+
+    Trained without a discriminator, to reconstruct, it is meant to return it.
+    """
     return update[run.image_inputs[0]] if run.image_inputs else None
 
 

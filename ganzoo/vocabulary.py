@@ -3,8 +3,10 @@
 1. every field that the dataset provides, and ``latent`` where the generator is made from noise;
 2. ``fake``, the generator's output (detached in the discriminator's update);
 3. ``X_logits``, the discriminator's raw logits of ``augment(X)``, for any image X;
-4. the networks themselves by name: ``generator``, ``discriminator``;
-5. the recipe's ``views``, pure functions of other words.
+4. ``X_features``, the features by layer of any image X, from the recipe's extractor that the
+   term names in ``extractor``;
+5. the networks themselves by name: ``generator``, ``discriminator``;
+6. the recipe's ``views``, pure functions of other words.
 
 ``step.py`` computes them, each at most once per update.
 """
@@ -16,6 +18,9 @@ from collections.abc import Iterable, Mapping
 from ganzoo.errors import nearest, one_of
 
 LOGITS = "_logits"
+FEATURES = "_features"
+#: what a network makes of an image X is the word X with one of these after it
+OF_IMAGES = (LOGITS, FEATURES)
 
 
 def provided_fields(
@@ -35,8 +40,9 @@ def vocabulary(
     views: Mapping[str, str],
     networks: Iterable[str],
     generator_reads: Iterable[str],
+    extractors: Iterable[str] = (),
 ) -> dict[str, str]:
-    """All words and what each is: ``image``, ``label``, ``tensor``, ``logits`` or ``network``.
+    """All words and what each is: image, label, tensor, logits, features or network.
 
     ``views`` maps each view to the word it is of; ``generator_reads`` are the parameters of the
     generator's ``forward``.  Views of unknown words are left out: ``explain`` then names them.
@@ -51,24 +57,35 @@ def vocabulary(
             words[view] = "image"
             del pending[view]
     networks = list(networks)
+    images = [word for word, what in words.items() if what == "image"]
     if "discriminator" in networks:
-        words |= {word + LOGITS: "logits" for word, what in words.items() if what == "image"}
+        words |= {word + LOGITS: "logits" for word in images}
+    if any(extractors):
+        words |= {word + FEATURES: "features" for word in images}
     return words | dict.fromkeys(networks, "network")
 
 
 def aim(parameter: str, inputs: Mapping[str, str]) -> str:
     """The word that a loss's parameter reads: itself, or where a term's ``inputs`` point it.
 
-    Re-aiming an image re-aims its logits too.
+    Re-aiming an image re-aims its logits and features too.
     """
-    if parameter in inputs or not parameter.endswith(LOGITS):
+    image, suffix = stem(parameter)
+    if parameter in inputs or not suffix:
         return inputs.get(parameter, parameter)
-    image = parameter.removesuffix(LOGITS)
-    return inputs.get(image, image) + LOGITS
+    return inputs.get(image, image) + suffix
+
+
+def stem(word: str) -> tuple[str, str]:
+    """``fake_logits`` as ``fake`` and ``_logits``; a word of its own has nothing after it."""
+    suffix = next((suffix for suffix in OF_IMAGES if word.endswith(suffix)), "")
+    return word.removesuffix(suffix), suffix
 
 
 def explain(word: str, words: Mapping[str, str]) -> str:
     """Why ``word`` cannot be had, what there is, and what is closest."""
     if word.endswith(LOGITS) and "discriminator" not in words:
         return f"needs '{word}', but the recipe has no discriminator"
+    if word.endswith(FEATURES) and "features" not in words.values():
+        return f"needs '{word}', but the recipe has no 'extractors'"
     return f"needs '{word}', which nothing provides{nearest(word, words)} There is: {one_of(words)}"

@@ -76,6 +76,44 @@ def constant(value: float) -> Loss:
 # -- each word once -------------------------------------------------------------------------
 
 
+class Eye(nn.Module):
+    """Counts the images that it is shown."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.tensor(3.0), requires_grad=False)
+        self.seen = 0
+
+    def forward(self, image: Tensor) -> dict[str, Tensor]:
+        self.seen += 1
+        return {"all": self.weight * image}
+
+
+class Apart(Loss):
+    """How far two images' features are apart."""
+
+    def generator(self, fake_features: Any, photo_features: Any) -> Tensor:
+        self.measures = {"hangs": torch.tensor(float(photo_features["all"].requires_grad))}
+        return (fake_features["all"] - photo_features["all"]).abs().mean()
+
+
+def test_terms_share_the_features_of_an_extractor():
+    one, other = Eye(), Eye()
+    fake, photo = torch.ones(1, 3, 2, 2, requires_grad=True), torch.zeros(1, 3, 2, 2)
+    words = Update({"fake": fake, "photo": photo}, {}, {}, extractors={"one": one, "two": other})
+    one_schedule = Schedule(1.0, 1.0)
+    terms = [
+        Term(name, Apart(), "generator", one_schedule, 1, {}, extractor)
+        for name, extractor in (("a", "one"), ("b", "one"), ("c", "two"))
+    ]
+    value = Objective(terms, ())(words, 0)
+    assert (one.seen, other.seen) == (2, 2)  # the fake and the photo, once each
+    assert value.raw["a"] == 3
+    assert value.measures == {f"{name}.hangs": 0 for name in "abc"}
+    value.total.backward()
+    assert fake.grad is not None
+
+
 def test_penalties_share_the_logits_of_the_objective():
     judge = Judge()
     objective = Objective([term(NonSaturating()), term(R1()), term(R2())], ())

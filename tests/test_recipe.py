@@ -91,6 +91,23 @@ class Content:
         pass
 
 
+class Style:
+    """For G, of features."""
+
+    def generator(self, fake_features, real_features):
+        pass
+
+
+class Network:
+    """Features."""
+
+    def __init__(self, layers: list[str] | None = None):
+        pass
+
+    def forward(self, image):
+        pass
+
+
 class Grayscale:
     """Gray."""
 
@@ -108,7 +125,9 @@ def make_registry() -> Registry:
         ("loss", "adversarial", Adversarial),
         ("loss", "edge-promoting", Edges),
         ("loss", "content", Content),
+        ("loss", "style", Style),
         ("transform", "grayscale", Grayscale),
+        ("extractor", "network", Network),
     ]:
         registry.add(Entry(kind, name, target, Origin("tests", "tests", "1")))
     return registry
@@ -125,6 +144,7 @@ optimizer: {use: adam, lr: 2e-4, betas: [0.5, 0.999], discriminator: {lr: 1e-8}}
 ema: 0.999
 views:
   gray: {use: grayscale, of: real}
+extractors: {vgg: {use: network, layers: [a]}, other: {use: network}}
 stages:
   - name: first
     steps: 100
@@ -138,6 +158,7 @@ stages:
     optimizer: {lr: {from: 1e-4, to: 0, over: 5}}
     generator:
       - {use: adversarial}
+      - {use: style, extractor: vgg, inputs: {real: gray}}
 """
 
 
@@ -164,11 +185,13 @@ def test_a_whole_recipe():
     assert recipe.networks["generator"].arguments == {"width": 32}  # size comes from the data
     assert recipe.ema.decay == 0.999
     assert recipe.views["gray"].of == "real"
+    assert recipe.extractors["vgg"].arguments == {"layers": ["a"]}
     first, second = recipe.stages
     assert first.discriminator[0].weight == Schedule(1.0, 0.5, 10)
     assert first.discriminator[1].inputs == {"real": "gray"}
     assert first.discriminator[1].every == 4
     assert second.discriminator == ()
+    assert [term.extractor for term in second.generator] == [None, "vgg"]
     use, arguments = first.optimizers["generator"]
     assert (use, arguments["lr"].at(7), arguments["betas"]) == ("adam", 2e-4, (0.5, 0.999))
     assert first.optimizers["discriminator"][1]["lr"].at(0) == 1e-8
@@ -260,6 +283,17 @@ def test_hash_and_diff():
             "use: edge-promoting",
             "needs 'smooth_logits', which nothing",
         ),
+        ("extractor: vgg", "extractor: vg", "has no 'vg', did you mean 'vgg'? There is: other"),
+        ("extractor: vgg, ", "", "real_features: of which extractor? Add extractor: NAME, which"),
+        ("- {use: adversarial}", "- {use: adversarial, extractor: vgg}", "reads no features, so"),
+        ("use: network, layers", "use: netwrk, layers", "unknown extractor 'netwrk', did you mean"),
+        ("layers: [a]", "layres: [a]", "extractors.vgg.layres: unknown key, did you mean"),
+        (
+            "extractors: {vgg: {use: network, layers: [a]}, other: {use: network}}",
+            "",
+            "has no 'extractors'",
+        ),
+        ("gray: {use", "gray_features: {use", "does not end in _features, _logits"),
         ("steps: 5", "steps: 1.5", "stages[1].steps: expected an integer of at least 1, not 1.5"),
         ("recipe: tiny", "recipe: !!python/name:os.system ''", "has no place in a recipe"),
         ("recipe: tiny", "---\nrecipe: tiny\n---\n", "a second document starts here"),
@@ -279,7 +313,7 @@ def test_all_mistakes_at_once_in_order():
     assert [line.split(" ")[0] for line in problems(text)] == [
         "x.yaml:2:8",
         "x.yaml:4:25",
-        "x.yaml:18:5",
+        "x.yaml:19:5",
     ]
 
 
@@ -287,7 +321,7 @@ def test_a_field_exists_where_its_argument_is_given():
     text = VALID.replace("use: adversarial, weight: 3", "use: edge-promoting, weight: 3")
     text = text.replace(", inputs: {real: gray}", "")
     (line,) = problems(text)
-    assert line.startswith("x.yaml:17:9 stages[0].discriminator[1]: loss 'edge-promoting' needs")
+    assert line.startswith("x.yaml:18:9 stages[0].discriminator[1]: loss 'edge-promoting' needs")
     assert "Dataset 'images' provides 'smooth' where its argument 'smooth' is given" in line
     assert load(text, "dataset.smooth=edges").stages[0].discriminator[1].use == "edge-promoting"
     (line,) = problems(text, "dataset.smooth=3")  # no second complaint that follows from it

@@ -21,8 +21,16 @@ from killing import RECIPE as KILLED
 
 from ganzoo import checkpoint, hookimpl
 from ganzoo.ema import EMA
-from ganzoo.errors import DataError, Interrupted, RecipeError, RunError, TrainingStopped
+from ganzoo.errors import (
+    CheckpointError,
+    DataError,
+    Interrupted,
+    RecipeError,
+    RunError,
+    TrainingStopped,
+)
 from ganzoo.folder import RunFolder
+from ganzoo.interfaces import Extractor
 from ganzoo.randomness import batches
 from ganzoo.run import Run
 from ganzoo.train import resume, start
@@ -93,6 +101,15 @@ RECIPES: dict[str, dict[str, Any]] = {
         "dataset": {"use": "toy", "photo": True},
         "generator": {"use": "toy-translator"},
         "views": {"gray": {"use": "grayscale", "of": "photo"}},
+        "extractors": {"eye": {"use": "toy"}},
+        "stages": [
+            {
+                "name": "reconstruct",
+                "steps": 3,
+                "generator": [{"use": "content", "extractor": "eye"}],
+            },
+            stage(6, generator=[{"use": "hinge"}, {"use": "content", "extractor": "eye"}]),
+        ],
     },
 }
 
@@ -101,7 +118,8 @@ RECIPES: dict[str, dict[str, Any]] = {
 def test_a_stopped_run_ends_as_one_never_stopped(train: Train, tmp_path: Path, name: str):
     whole = toy.contents(train("whole", **RECIPES[name]))
     assert whole["manifest.json"]["status"] == "finished"
-    assert len(whole["metrics.jsonl"]) == 5
+    logged = {row["step"] for row in whole["metrics.jsonl"]}
+    assert logged - {4} == {1, 2, 6, 8, 9}  # 4 both on its own and as a second stage's first
     run = tmp_path / "stopped"
     with pytest.raises(TrainingStopped, match="stopped at step 3"):
         train(run.name, observers=[stop_at(3)], **RECIPES[name])
@@ -109,6 +127,32 @@ def test_a_stopped_run_ends_as_one_never_stopped(train: Train, tmp_path: Path, n
         resume(run, (), toy.plugins(stop_at(5)))
     resume(run, (), toy.plugins())
     assert differences(toy.contents(run), whole) == set()
+
+
+def test_what_a_stage_begins_at_is_logged(train: Train):
+    run = train(**RECIPES["translation"])
+    rows = {row["step"]: row for row in toy.contents(run)["metrics.jsonl"]}
+    first, second = rows[1], rows[4]
+    assert first["share/content"] == 1
+    assert first["generator/content.size"] > 0
+    assert 0 < second["share/content"] < 1
+    assert "G/identity" not in first  # reconstructing, it should return what it is given
+    assert second["G/identity"] > 0
+
+
+def test_resume_refuses_an_extractor_with_other_weights(train: Train, tmp_path: Path, monkeypatch):
+    with pytest.raises(TrainingStopped, match="stopped at step 3"):
+        train("stopped", observers=[stop_at(3)], **RECIPES["translation"])
+    before = toy.contents(tmp_path / "stopped")
+
+    def other(self: Any, seed: int = 0) -> None:
+        Extractor.__init__(self)
+        self.register_buffer("weight", torch.ones(4, 3, 3, 3))
+
+    monkeypatch.setattr(toy.ToyExtractor, "__init__", other)
+    with pytest.raises(CheckpointError, match="weights of extractor 'eye' have changed"):
+        resume(tmp_path / "stopped", (), toy.plugins())
+    assert toy.contents(tmp_path / "stopped").keys() == before.keys()
 
 
 def differences(a: Mapping[str, Any], b: Mapping[str, Any]) -> set[str]:
@@ -301,7 +345,7 @@ def test_observers_are_told_everything_in_order(train: Train):
     assert recorder.heard == [
         ("started", 0),
         ("samples", 0, "00000000.png"),
-        ("step", 1, False),
+        ("step", 1, True),
         ("step", 2, True),
         ("step", 3, False),
         ("checkpoint", 3, "step-00000003"),

@@ -13,7 +13,7 @@ import yaml
 from torch import Tensor, nn
 
 from ganzoo import hookimpl
-from ganzoo.interfaces import Dataset, Discriminator, Generator, Loss
+from ganzoo.interfaces import Dataset, Discriminator, Extractor, Generator, Loss
 from ganzoo.plugins import Plugins
 from ganzoo.recipe import Recipe, load_recipe
 from ganzoo.registry import Origin
@@ -152,6 +152,32 @@ class Near(Loss):
         return (fake - gray).abs().mean()
 
 
+class ToyExtractor(Extractor):
+    """One convolution.
+
+    Args:
+        seed: of its weights.
+    """
+
+    def __init__(self, seed: int = 0):
+        super().__init__()
+        weight = torch.randn(4, 3, 3, 3, generator=torch.Generator().manual_seed(seed))
+        self.register_buffer("weight", weight)
+
+    def forward(self, image: Tensor) -> dict[str, Tensor]:
+        return {"conv": nn.functional.conv2d(image, self.weight)}
+
+
+class Content(Loss):
+    """Distance of the features of the fake to those of the photo; measures the latter."""
+
+    def generator(
+        self, fake_features: dict[str, Tensor], photo_features: dict[str, Tensor]
+    ) -> Tensor:
+        self.measures = {"size": photo_features["conv"].abs().mean()}
+        return (fake_features["conv"] - photo_features["conv"]).abs().mean()
+
+
 class Poison(Loss):
     """Becomes NaN at its n-th evaluation.
 
@@ -185,9 +211,14 @@ class Plugin:
         register("toy", "toy:ToyDiscriminator")
 
     @hookimpl
+    def register_extractors(self, register: Any) -> None:
+        register("toy", "toy:ToyExtractor")
+
+    @hookimpl
     def register_losses(self, register: Any) -> None:
         register("bright", "toy:Bright")
         register("near", "toy:Near")
+        register("content", "toy:Content")
         register("poison", "toy:Poison")
 
 

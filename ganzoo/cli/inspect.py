@@ -218,6 +218,8 @@ def _show_recipe(name: str, as_json: bool) -> None:
             typer.echo(f"{role:14} {_component(component)}")
     for view, spec in recipe.views.items():
         typer.echo(f"{'view ' + view:14} {_component(spec)} of {spec.of}")
+    for name, extractor in recipe.extractors.items():
+        typer.echo(f"{'extractor ' + name:14} {_component(extractor)}")
     for stage in recipe.stages:
         typer.secho(f"stage {stage.name}, {stage.steps} steps", bold=True)
         for player in ("discriminator", "generator"):
@@ -237,7 +239,8 @@ def _term(term: Any, player: str, registry: Registry) -> str:
 
     words = dict(read_signature(registry.get("loss", term.use).target).methods[player])
     reads = _words((aim(word, term.inputs), required) for word, required in words.items())
-    every = f", every {term.every} steps" if term.every > 1 else ""
+    every = f" by {term.extractor}" if term.extractor else ""
+    every += f", every {term.every} steps" if term.every > 1 else ""
     return f"{_schedule(term.weight)} x {_component(term)} reads {reads}{every}"
 
 
