@@ -1,0 +1,39 @@
+"""What losses of features share: Gram matrices, and the average over an extractor's layers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import torch
+from torch import Tensor
+
+from ganzoo.errors import DataError
+
+Features = Mapping[str, Tensor]
+
+
+def mean_over_layers(
+    distance: Callable[[Tensor, Tensor], Tensor], one: Features, other: Features
+) -> Tensor:
+    """The mean over layers of ``distance(one[layer], other[layer])``, a scalar."""
+    return torch.stack([distance(one[layer], other[layer]) for layer in one]).mean()
+
+
+def grams(features: Features, loss: str) -> dict[str, Tensor]:
+    """The Gram matrix F Fᵀ / (C·H·W) of every layer, (N, C, H, W) to (N, C, C).
+
+    Raises DataError for a layer that has no places to sum over, in the name of ``loss``.
+    """
+    return {layer: _gram(x, layer, loss) for layer, x in features.items()}
+
+
+def _gram(feature: Tensor, layer: str, loss: str) -> Tensor:
+    if feature.ndim != 4:
+        shape = ", ".join(map(str, feature.shape))
+        raise DataError(
+            f"{loss}: layer '{layer}' has the shape ({shape}), but a Gram matrix is made from "
+            "feature maps (N, C, H, W). Give the term an extractor of convolutional layers, such "
+            "as vgg19 with conv4_4."
+        )
+    flat = feature.flatten(2)
+    return flat @ flat.mT / feature[0].numel()

@@ -1,0 +1,150 @@
+"""Facial landmarks stay in place: Landmark Assisted CycleGAN, Wu et al. 2019.
+
+https://arxiv.org/abs/1907.01424, equation 4, with the photo's landmarks as its finder sees them.
+The heatmap form is that of Super-FAN, Bulat and Tzimiropoulos 2018,
+https://arxiv.org/abs/1712.02765; the unit of the coordinate form is that of the 300-W benchmark,
+Sagonas et al. 2013.
+"""
+
+from __future__ import annotations
+
+from inspect import signature
+from typing import Annotated, Literal
+
+from annotated_types import Ge, Interval
+from torch import Tensor
+from torch.linalg import vector_norm
+
+from ganzoo.errors import DataError, one_of
+from ganzoo.interfaces import Loss
+
+Weight = Annotated[float, Ge(0)]
+
+#: the 68 points of 300-W: regions in the order of their points, and how many points each has
+_REGIONS = {"jaw": 17, "brows": 10, "bridge": 4, "nose": 5, "eyes": 12, "mouth": 20}
+_OUTER_CORNERS = (36, 45)  # of the two eyes
+_SMALLEST_FACE = 0.1  # in units of [-1, 1]: below it, 1/size would let one face rule the batch
+
+
+class Landmark(Loss):
+    """Keeps eyes, nose and mouth where the photo has them (Wu 2019; Bulat 2018).
+
+    The extractor is a finder of landmarks (``points``, ``confidence``, perhaps ``heatmaps``). A
+    photo whose face is found with less confidence than the floor is left out; the value is the
+    mean over the others, or 0 where there is none. ``measures["faces"]`` is the share of the last
+    batch that counted.
+
+    In ``coords`` the value is the mean distance of the points in units of the photo's distance
+    between the outer corners of the eyes (the error of 300-W), so 0.05 is a drift of 5 %. The
+    distance itself and not its square, because points that the finder loses on a drawing must not
+    outvote all others; and not a wing loss (Feng 2018), which magnifies small errors: here those
+    are the finder's own. In ``heatmap`` it is the mean squared difference of the heatmaps as they
+    are, small since they are mostly zero: set its weight by its share of the gradient.
+
+    Region weights are for the 68 points of 300-W. Any other number of points weigh the same, and
+    the unit is then the width that the photo's points span.
+
+    Args:
+        space: coords compares the points, heatmap the maps that they were found in.
+        confidence_floor: the least confidence at which a photo's face counts.
+        jaw: weight of the 17 points of the outline; a cartoon's chin may differ.
+        brows: weight of the 10 points of the brows.
+        bridge: weight of the 4 points of the nose's bridge, which drawings leave out.
+        nose: weight of the 5 points of the nose's tip.
+        eyes: weight of the 12 points of the eyes.
+        mouth: weight of the 20 points of the lips.
+    """
+
+    def __init__(
+        self,
+        space: Literal["coords", "heatmap"] = "coords",
+        confidence_floor: Annotated[float, Interval(ge=0, le=1)] = 0.5,
+        jaw: Weight = 0.05,
+        brows: Weight = 1.0,
+        bridge: Weight = 0.1,
+        nose: Weight = 1.0,
+        eyes: Weight = 1.0,
+        mouth: Weight = 1.0,
+    ):
+        super().__init__()
+        weights = dict(zip(_REGIONS, (jaw, brows, bridge, nose, eyes, mouth), strict=True))
+        if not any(weights.values()):
+            raise DataError(
+                "landmark: every region weighs 0, so the loss would be 0 whatever the fake is. "
+                f"Give one of {one_of(weights)} a weight above 0, or leave the term out."
+            )
+        defaults = signature(type(self)).parameters
+        self.changed = [name for name in weights if weights[name] != defaults[name].default]
+        self.weights = [weights[name] for name, count in _REGIONS.items() for _ in range(count)]
+        self.space = space
+        self.confidence_floor = confidence_floor
+
+    def generator(
+        self, fake_features: dict[str, Tensor], photo_features: dict[str, Tensor]
+    ) -> Tensor:
+        """Mean over the faces found of the weighted mean distance of their landmarks.
+
+        Raises DataError where the extractor gives no landmarks, no heatmaps although they are
+        compared, or not the 68 points that changed region weights are for.
+        """
+        compare, layer = {
+            "coords": (_distances, "points"),
+            "heatmap": (_differences, "heatmaps"),
+        }[self.space]
+        _require({"confidence", layer} - photo_features.keys(), self.space, photo_features)
+        found = photo_features["confidence"] >= self.confidence_floor
+        self.measures = {"faces": found.float().mean()}
+        # chosen before anything is computed: points of no face may be anything, even NaN. An
+        # empty choice still hangs on the fake, so that its sum, 0, can be differentiated.
+        each = compare(fake_features[layer][found], photo_features[layer][found])  # (faces, K)
+        weights = self._weights(each)
+        return (each @ weights).sum() / (weights.sum() * max(len(each), 1))
+
+    def _weights(self, each: Tensor) -> Tensor:
+        """The points' weights (K,), for distances (faces, K)."""
+        count = each.shape[1]
+        if count == len(self.weights):
+            return each.new_tensor(self.weights)
+        if self.changed:
+            raise DataError(
+                f"landmark: the extractor finds {count} points, but weights of regions "
+                f"({one_of(self.changed)}) are for the layout of {len(self.weights)} points. Leave "
+                "them out, or use an extractor of that layout, such as fan or face68."
+            )
+        return each.new_ones(count)
+
+
+def _distances(fake: Tensor, photo: Tensor) -> Tensor:
+    """Distances (N, K) of points (N, K, 2), in units of each photo's face."""
+    return vector_norm(fake - photo, dim=2) / _size(photo)[:, None]
+
+
+def _size(points: Tensor) -> Tensor:
+    """The size of each face (N,): between the eyes, or its width where no eyes are known."""
+    if points.shape[1] == sum(_REGIONS.values()):
+        left, right = _OUTER_CORNERS
+        size = vector_norm(points[:, left] - points[:, right], dim=1)
+    else:
+        size = points[..., 0].amax(dim=1) - points[..., 0].amin(dim=1)
+    return size.clamp(min=_SMALLEST_FACE)
+
+
+def _differences(fake: Tensor, photo: Tensor) -> Tensor:
+    """Mean squared differences (N, K) of heatmaps (N, K, h, w).
+
+    Not rescaled by the batch's extremes: that would let one image's style change the others' loss.
+    """
+    return (fake - photo).square().mean(dim=(2, 3))
+
+
+def _require(missing: set[str], space: str, features: dict[str, Tensor]) -> None:
+    if missing == {"heatmaps"}:
+        raise DataError(
+            f"landmark: space 'heatmap' needs heatmaps, but the extractor gives {one_of(features)}."
+            " Use space: coords, or an extractor that gives heatmaps, such as fan."
+        )
+    if missing:
+        raise DataError(
+            f"landmark: space '{space}' needs {one_of(missing)}, but the extractor gives "
+            f"{one_of(features)}. Use an extractor that finds landmarks, such as fan or face68."
+        )
