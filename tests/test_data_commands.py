@@ -8,6 +8,7 @@ import sys
 import numpy as np
 import pytest
 import typer
+from pictures import cartoon_like, photo_like
 from PIL import Image
 from typer.testing import CliRunner
 
@@ -119,3 +120,75 @@ def test_check_of_what_is_no_folder_of_images_says_so(run, tmp_path):
         run("check", tmp_path / "absent")
     with pytest.raises(DataError, match=r"end the name in \.png"):
         run("check", tmp_path, "--sheet", "sheet.txt")
+
+
+def _folders(tmp_path):
+    photos, cartoons = tmp_path / "photos", tmp_path / "cartoons"
+    for folder, make in ((photos, photo_like), (cartoons, cartoon_like)):
+        folder.mkdir()
+        for i in range(12):
+            Image.fromarray(make(i)).save(folder / f"{i}.png")
+    return photos, cartoons
+
+
+def test_check_says_what_a_folder_looks_like(run, tmp_path):
+    photos, cartoons = _folders(tmp_path)
+    assert json.loads(run("check", photos, "--json"))["looks_like"] == "photos"
+    assert json.loads(run("check", cartoons, "--json"))["looks_like"] == "drawings"
+
+
+def test_check_of_photos_and_cartoons_reports_both(run, tmp_path):
+    photos, cartoons = _folders(tmp_path)
+    report = json.loads(run("check", photos, "--cartoons", cartoons, "--json"))
+    assert set(report) == {"photo", "real", "warnings"}
+    assert report["photo"]["looks_like"] == "photos"
+    assert report["real"]["usable"] == 12
+    few = [warning for warning in report["warnings"] if "Few usable" in warning]
+    assert [warning.split(":")[0] for warning in few] == ["photo", "real"]
+    assert "authors of CartoonGAN used thousands" in few[1]
+    assert len(report["warnings"]) == 2
+    text = run("check", photos, "--cartoons", cartoons)
+    assert "photo: " in text
+    assert "real: " in text
+
+
+def test_check_recognises_swapped_folders(run, tmp_path):
+    photos, cartoons = _folders(tmp_path)
+    report = json.loads(run("check", cartoons, "--cartoons", photos, "--json"))
+    assert "seem to be swapped" in report["warnings"][0]
+    more = tmp_path / "more"
+    more.mkdir()
+    for i in range(12):
+        Image.fromarray(cartoon_like(50 + i)).save(more / f"{i}.png")
+    report = json.loads(run("check", more, "--cartoons", cartoons, "--json"))
+    assert "looks like drawings" in report["warnings"][0]
+    assert not any("seem to be swapped" in warning for warning in report["warnings"])
+
+
+def test_check_recognises_smoothed_images_that_are_not(run, tmp_path):
+    pytest.importorskip("cv2")
+    photos, cartoons = _folders(tmp_path)
+    copy = tmp_path / "copy"
+    copy.mkdir()
+    for path in cartoons.iterdir():
+        Image.open(path).save(copy / f"{path.stem}.bmp")
+    Image.open(photos / "0.png").save(cartoons / "astray.png")
+    report = json.loads(run("check", photos, "--cartoons", cartoons, "--smooth", copy, "--json"))
+    assert "among the cartoons: 1" in report["warnings"][0]
+    assert "equal a cartoon: 12 of 12" in report["warnings"][1]
+    run("edges", cartoons, "--out", tmp_path / "smooth")
+    arguments = ("check", photos, "--cartoons", cartoons, "--smooth", tmp_path / "smooth")
+    report = json.loads(run(*arguments, "--json"))
+    assert report["smooth"]["usable"] == 13
+    assert not any("true and false" in warning for warning in report["warnings"])
+    assert "have no edges to smooth: 1 of 13" in report["warnings"][1]
+
+
+def test_check_of_folders_that_make_no_sense_together_says_so(run, tmp_path):
+    photos, cartoons = _folders(tmp_path)
+    with pytest.raises(DataError, match="photo and real are the same folder"):
+        run("check", photos, "--cartoons", photos)
+    with pytest.raises(DataError, match="--cartoons DIR"):
+        run("check", photos, "--smooth", cartoons)
+    with pytest.raises(DataError, match="no folder"):
+        run("check", photos, "--cartoons", tmp_path / "absent")

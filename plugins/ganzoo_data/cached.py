@@ -1,4 +1,4 @@
-"""What both datasets share: examples from an open cache entry."""
+"""What the datasets share: examples from an open cache entry."""
 
 from __future__ import annotations
 
@@ -11,6 +11,18 @@ from torch import Tensor
 
 from ganzoo.interfaces import Dataset
 from ganzoo_data.cache import Cached
+
+
+def as_tensor(pixels: NDArray[np.uint8]) -> Tensor:
+    """Images of 0..255 as float32 in [-1, 1].
+
+    In numpy, since torch would share so little work among threads: on a busy machine they wait for
+    each other a hundred times longer than the work takes.
+    """
+    values = pixels.astype(np.float32)
+    values /= 127.5
+    values -= 1
+    return torch.from_numpy(values)
 
 
 class CachedDataset(Dataset):
@@ -52,12 +64,7 @@ class CachedDataset(Dataset):
         pixels: NDArray[np.uint8] = entry.images.take(rows, axis=0)
         if flipped is not None and len(flipped):
             pixels[flipped] = pixels[flipped][..., ::-1]
-        # numpy, since torch would share so little work among threads: on a busy machine they wait
-        # for each other a hundred times longer than the work takes.
-        real = pixels.astype(np.float32)
-        real /= 127.5
-        real -= 1
-        batch = {"real": torch.from_numpy(real)}
+        batch = {"real": as_tensor(pixels)}
         if self._columns is not None and entry.labels is not None:
             batch["label"] = torch.from_numpy(entry.labels[rows][:, self._columns])
         return batch

@@ -1,4 +1,4 @@
-"""``ganzoo data``: draw avatars to files, and look at a folder of images before training on it."""
+"""``ganzoo data``: images to files, and a look at folders of images before training on them."""
 
 from __future__ import annotations
 
@@ -7,17 +7,25 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ganzoo_data.faces_command import faces
+
 if TYPE_CHECKING:
     from PIL import Image
+    from rich.console import Console
     from rich.table import Table
+
+    from ganzoo_data.edge_copies import Job, Smoothed
+    from ganzoo_data.survey import Survey
 
 
 #: Fewer images than this and a GAN tends to learn them by heart unless it is augmented.
 FEW = 1000
 _SHEET = 64  # images on a contact sheet
 _SHOWN = 10
+_EXAMPLES = 12  # images on a sheet of smoothed edges
 
-data = typer.Typer(help="Look at, draw and cache images.", no_args_is_help=True)
+data = typer.Typer(help="Look at, draw, cut out and smooth images.", no_args_is_help=True)
+data.command()(faces)
 
 
 @data.callback()
@@ -85,15 +93,65 @@ def render(
 
 
 @data.command()
+def edges(
+    path: Annotated[Path, typer.Argument(help="The cartoons; folders below it count too.")],
+    out: Annotated[Path, typer.Option(help="The folder for the copies, beside PATH.")],
+    size: Annotated[
+        int | None, typer.Option(min=8, help="Resize the shorter side to this; else as they are.")
+    ] = None,
+    blur: Annotated[str, typer.Option(help="gaussian, or mean as CartoonGAN's author.")] = (
+        "gaussian"
+    ),
+    mask: Annotated[str, typer.Option(help="hard, or feathered, which leaves no seam.")] = "hard",
+    sheet: Annotated[
+        Path | None, typer.Option(help="Where to show some (PNG); by default beside OUT.")
+    ] = None,
+) -> None:
+    """Copy cartoons with their edges smoothed, as CartoonGAN's discriminator wants them.
+
+    What was made before is not made again.  A sheet shows originals, copies and masks.
+    """
+    from rich.console import Console
+
+    from ganzoo_data.edge_copies import Job
+
+    _refuse_other_than("--blur", blur, ("gaussian", "mean"))
+    _refuse_other_than("--mask", mask, ("hard", "feathered"))
+    out = out.expanduser()
+    sheet = out.with_name(f"{out.name}-sheet.png") if sheet is None else sheet
+    _refuse_no_png(sheet)
+    job = Job(path.expanduser(), out, size, blur, mask)  # type: ignore[arg-type]
+    done = job.run()
+    if done.made or not sheet.exists():
+        _save_sheet(_triplets(job, done), sheet, columns=6)
+    console = Console()
+    if done.made:
+        there = len(done.copies) - done.made
+        rest = f" ({there:,} were there)" if there else ""
+        console.print(f"{done.made:,} images with smoothed edges in [bold]{out}[/bold]{rest}.")
+    else:
+        console.print(f"All {len(done.copies):,} are in [bold]{out}[/bold] already: nothing to do.")
+    _say_what_changed(console, done)
+    console.print(f"Original, smoothed, mask: [bold]{sheet}[/bold]")
+
+
+@data.command()
 def check(
-    path: Annotated[Path, typer.Argument(help="The folder; folders below it count too.")],
+    path: Annotated[Path, typer.Argument(help="The folder (of the photos, with --cartoons).")],
+    cartoons: Annotated[
+        Path | None, typer.Option(help="The cartoons that photos in PATH are to resemble.")
+    ] = None,
+    smooth: Annotated[
+        Path | None, typer.Option(help="The cartoons with smoothed edges; needs --cartoons.")
+    ] = None,
     size: Annotated[int, typer.Option(min=8, help="The size you mean to train at.")] = 64,
     sheet: Annotated[Path | None, typer.Option(help="Write a contact sheet (PNG) here.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead.")] = False,
 ) -> None:
-    """Look through a folder of images.
+    """Look through a folder of images, or through photos and cartoons together.
 
-    Counts, sizes, damaged files and duplicates, and a contact sheet.
+    Counts, sizes, damaged files, duplicates and a contact sheet of PATH; of photos and cartoons
+    also whether they are swapped, too few, or not smoothed.
     """
     import json
 
@@ -103,22 +161,35 @@ def check(
     from ganzoo.errors import DataError
     from ganzoo_data.survey import survey
 
-    if sheet is not None and sheet.suffix.lower() != ".png":
-        raise DataError(f"--sheet {sheet}: a contact sheet is a PNG; end the name in .png.")
-    found = survey(path.expanduser(), size, keep=_SHEET)
     if sheet is not None:
-        tiles = [Image.fromarray(tile) for tile in found.tiles]
-        try:
-            contact_sheet(tiles or [Image.new("RGB", (size, size), "white")]).save(sheet)
-        except OSError as error:
-            raise DataError(f"--sheet {sheet} cannot be written: {error.strerror}.") from error
-    report = found.report()
-    report["warnings"] = warnings = _warnings(report, size)
+        _refuse_no_png(sheet)
+    if smooth is not None and cartoons is None:
+        raise DataError("--smooth is compared with the cartoons; name them, too: --cartoons DIR.")
+    given = {"photo": path} if cartoons else {"": path}
+    given |= {name: p for name, p in (("real", cartoons), ("smooth", smooth)) if p is not None}
+    _refuse_the_same(given)
+    found = {
+        name: survey(place.expanduser(), size, keep=_SHEET if place is path else 0)
+        for name, place in given.items()
+    }
+    if sheet is not None:
+        tiles = [Image.fromarray(tile) for tile in next(iter(found.values())).tiles]
+        _save_sheet(tiles or [Image.new("RGB", (size, size), "white")], sheet)
+    reports: dict[str, Any] = {name: one.report() for name, one in found.items()}
+    warnings = [
+        f"{name}: {text}" if name else text
+        for name, report in reports.items()
+        for text in _warnings(report, size, name)
+    ]
+    if cartoons:
+        warnings = [*_together(**found), *warnings]
     if as_json:
-        typer.echo(json.dumps(report, indent=1))
+        plain = reports if cartoons else reports[""]
+        typer.echo(json.dumps({**plain, "warnings": warnings}, indent=1))
         return
     console = Console()
-    console.print(_table(path, report))
+    for name, report in reports.items():
+        console.print(_table(f"{name}: {given[name]}" if name else str(path), report))
     for warning in warnings:
         console.print(f"[yellow]![/yellow] {warning}", highlight=False)
     if not warnings:
@@ -127,11 +198,11 @@ def check(
         console.print(f"Contact sheet: [bold]{sheet}[/bold]")
 
 
-def contact_sheet(images: list[Image.Image]) -> Image.Image:
-    """Images of one size in a grid, about as high as wide."""
+def contact_sheet(images: list[Image.Image], columns: int | None = None) -> Image.Image:
+    """Images of one size in a grid, about as high as wide unless ``columns`` are given."""
     from PIL import Image
 
-    columns = max(1, round(len(images) ** 0.5))
+    columns = min(columns or max(1, round(len(images) ** 0.5)), len(images))
     rows = -(-len(images) // columns)
     width, height = images[0].size
     sheet = Image.new("RGB", (columns * width, rows * height), "white")
@@ -154,7 +225,135 @@ def _make_empty(out: Path) -> None:
         raise DataError(f"--out {out} is not empty. Choose a new folder, or empty this one.")
 
 
-def _warnings(report: dict[str, Any], size: int) -> list[str]:
+def _refuse_no_png(sheet: Path) -> None:
+    from ganzoo.errors import DataError
+
+    if sheet.suffix.lower() != ".png":
+        raise DataError(f"--sheet {sheet}: a contact sheet is a PNG; end the name in .png.")
+
+
+def _save_sheet(images: list[Image.Image], sheet: Path, columns: int | None = None) -> None:
+    from ganzoo.errors import DataError
+
+    try:
+        contact_sheet(images, columns).save(sheet)
+    except OSError as error:
+        raise DataError(f"--sheet {sheet} cannot be written: {error.strerror}.") from error
+
+
+def _refuse_other_than(option: str, value: str, allowed: tuple[str, ...]) -> None:
+    from ganzoo.errors import DataError, nearest, one_of
+
+    if value not in allowed:
+        raise DataError(
+            f"{option} {value}: no such choice{nearest(value, allowed)} There is: "
+            f"{one_of(allowed)}."
+        )
+
+
+def _refuse_the_same(folders: dict[str, Path]) -> None:
+    from ganzoo.errors import DataError
+
+    seen: dict[Path, str] = {}
+    for name, path in folders.items():
+        place = path.expanduser().resolve()
+        if place in seen:
+            raise DataError(f"{seen[place]} and {name} are the same folder, '{path}'.")
+        seen[place] = name
+
+
+def _triplets(job: Job, done: Smoothed) -> list[Image.Image]:
+    """Some images, spread over the folder: original, smoothed and mask each."""
+    import numpy as np
+    from PIL import Image
+
+    names = list(done.copies)
+    step = max(1, len(names) // _EXAMPLES)
+    found = []
+    for name in names[::step][:_EXAMPLES]:
+        before, after, where = job.look(name)
+        mask = where.astype(np.uint8) * 255
+        found += [_fit(Image.fromarray(pixels)) for pixels in (before, after, mask)]
+    return found
+
+
+def _fit(image: Image.Image, side: int = 256) -> Image.Image:
+    """An image in a square: a large one reduced, a small one with larger pixels."""
+    from PIL import Image
+
+    scale = side / max(image.size)
+    width, height = (max(1, round(length * scale)) for length in image.size)
+    kind = Image.Resampling.NEAREST if scale > 1 else Image.Resampling.LANCZOS
+    square = Image.new("RGB", (side, side), "gray")
+    square.paste(image.resize((width, height), kind), ((side - width) // 2, (side - height) // 2))
+    return square
+
+
+def _say_what_changed(console: Console, done: Smoothed) -> None:
+    from statistics import median
+
+    from ganzoo_data.edge_copies import USUAL
+
+    shares = done.changed()
+    console.print(
+        f"Changed pixels: median {median(shares):.1%}, from {min(shares):.1%} to {max(shares):.1%}."
+    )
+    low, high = done.unusual()
+    why_low = "no edges found? Blurred or blank images teach nothing about edges."
+    why_high = "edges almost everywhere: noise, texture, or too few pixels (try a larger --size)."
+    for names, said in (
+        (low, f"Under {USUAL[0]:.1%} changed in {len(low):,}: {why_low}"),
+        (high, f"Over {USUAL[1]:.0%} changed in {len(high):,}: {why_high}"),
+        (list(done.rejected), f"Unusable, left out: {len(done.rejected):,}."),
+        (
+            done.stale,
+            f"Copies whose original is gone or unusable, still there: {len(done.stale):,}.",
+        ),
+    ):
+        if names:
+            shown = [
+                f"{name}: {done.rejected[name]}" if name in done.rejected else name
+                for name in names[:_SHOWN]
+            ]
+            more = [f"and {len(names) - _SHOWN:,} more"] * (len(names) > _SHOWN)
+            text = "\n".join(f"    {line}" for line in shown + more)
+            console.print(f"[yellow]![/yellow] {said}", highlight=False)
+            console.print(text, highlight=False, markup=False)
+
+
+def _together(photo: Survey, real: Survey, smooth: Survey | None = None) -> list[str]:
+    """What is wrong with photos and cartoons, and with smoothed cartoons, as a set."""
+    from ganzoo_data import domains
+    from ganzoo_data.edges import SAME
+
+    found = []
+    source, target = photo.domain(), real.domain()
+    if domains.swapped(source, target):
+        found.append(
+            f"The folders seem to be swapped: {photo.path} looks like drawings "
+            f"({source.score:+.1f}; photos are below 0), {real.path} like photos "
+            f"({target.score:+.1f}). Dataset 'unpaired' would stop."
+        )
+    else:
+        if source.verdict == "drawings":
+            found.append(f"photo: {photo.path} looks like drawings ({source.score:+.1f}).")
+        if target.verdict == "photos":
+            found.append(f"real: {real.path} looks like photos ({target.score:+.1f}).")
+    if both := photo.same_as(real):
+        found.append(f"Photos that are also among the cartoons: {both:,}. Remove them from one.")
+    same = smooth.same_as(real) if smooth else 0
+    if smooth and same > SAME * len(smooth.seen):
+        found.append(
+            f"Smoothed images that equal a cartoon: {same:,} of {len(smooth.seen):,}. The "
+            f"discriminator would have to call the same image true and false; make them with "
+            f"`ganzoo data edges`."
+        )
+    elif smooth and same:
+        found.append(f"Cartoons that have no edges to smooth: {same:,} of {len(smooth.seen):,}.")
+    return found
+
+
+def _warnings(report: dict[str, Any], size: int, name: str = "") -> list[str]:
     found = []
     if report["rejected"]:
         found.append(
@@ -171,20 +370,21 @@ def _warnings(report: dict[str, Any], size: int) -> list[str]:
             f"Further images that look like another one: {report['near_duplicates']} (frames of "
             f"one film, resized copies?)."
         )
-    if report["usable"] < FEW:
+    if report["usable"] < FEW and name != "smooth":
+        authors = " The authors of CartoonGAN used thousands of cartoons." * (name == "real")
         found.append(
             f"Few usable images: {report['usable']}. Below {FEW:,} a GAN tends to learn them by "
-            f"heart. Collect more, set mirror: true, use augment."
+            f"heart.{authors} Collect more, set mirror: true, use augment."
         )
     if report["smallest_side"] and report["smallest_side"]["median"] < size:
         found.append(f"Most images are smaller than {size} px and will be enlarged, so blurred.")
     return found
 
 
-def _table(path: Path, report: dict[str, Any]) -> Table:
+def _table(title: str, report: dict[str, Any]) -> Table:
     from rich.table import Table
 
-    table = Table(title=str(path), show_header=False, title_justify="left")
+    table = Table(title=title, show_header=False, title_justify="left")
     table.add_column(style="bold")
     table.add_column(overflow="fold")
     table.add_row("images", f"{report['files']:,}, of which {report['usable']:,} usable")
@@ -198,6 +398,7 @@ def _table(path: Path, report: dict[str, Any]) -> Table:
     table.add_row("formats", _counts(report["formats"]))
     table.add_row("modes", _counts(report["modes"]))
     table.add_row("gray", f"{report['gray_share']:.1%} of the images have no colour")
+    table.add_row("looks like", f"{report['looks_like']} ({report['drawn']:+.1f}; photos below 0)")
     table.add_row("exact duplicates", f"{report['exact_duplicates']:,}")
     table.add_row("near duplicates", f"{report['near_duplicates']:,}")
     rejected = [f"{name}: {why}" for name, why in report["rejected"].items()]

@@ -17,7 +17,7 @@ import os
 import random
 import subprocess
 import sys
-from collections.abc import Generator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from importlib import import_module, resources
 from importlib.metadata import version
 from typing import IO, Any, TypeAlias
@@ -34,6 +34,8 @@ OVERSAMPLE = 2
 #: Raise when the same tables would give other pixels.
 VERSION = 1
 Drawings: TypeAlias = Generator[NDArray[np.uint8], None, None]
+#: Given a style, a size and a seed, what draws the picture of an index.
+Artist: TypeAlias = Callable[[str, int, int], Callable[[int], NDArray[np.uint8]]]
 _ALONE = 64  # so few images are drawn sooner than another process starts
 
 
@@ -45,7 +47,7 @@ def definition(style: str) -> dict[str, Any]:
         text = resources.files("dicebear_styles").joinpath(f"{style}.json").read_text("utf-8")
     except ModuleNotFoundError as error:
         raise DataError(
-            f"dataset 'avatars' draws with a package that is not installed ({error.name}). "
+            f"avatars are drawn with a package that is not installed ({error.name}). "
             f"Install it: pip install 'ganzoo[avatars]'"
         ) from error
     found: dict[str, Any] = json.loads(text)
@@ -97,6 +99,14 @@ def options(look: Look, chosen: Mapping[str, str], seed: int, index: int) -> dic
     return found
 
 
+def rasterise(svg: str, side: int) -> Image.Image:
+    """The drawing as (side, side) pixels, RGBA."""
+    import resvg_py
+
+    png = resvg_py.svg_to_bytes(svg_string=svg, width=side, height=side, skip_system_fonts=True)
+    return Image.open(io.BytesIO(bytes(png))).convert("RGBA")
+
+
 class Renderer:
     """Draws the avatars of one style; reading the style takes some tenths of a second."""
 
@@ -114,31 +124,44 @@ class Renderer:
     def __call__(self, index: int) -> NDArray[np.uint8]:
         """Avatar ``index`` as (3, size, size)."""
         import dicebear
-        import resvg_py
 
-        chosen = choose(self.look, self.values, self.seed, index)
-        avatar = dicebear.Avatar(self._style, options(self.look, chosen, self.seed, index))
-        side = self.size * OVERSAMPLE
-        png = resvg_py.svg_to_bytes(
-            svg_string=str(avatar), width=side, height=side, skip_system_fonts=True
-        )
-        image = Image.open(io.BytesIO(bytes(png))).convert("RGB")
+        avatar = dicebear.Avatar(self._style, self.options(index))
+        image = rasterise(str(avatar), self.size * OVERSAMPLE).convert("RGB")
         small = image.resize((self.size, self.size), Image.Resampling.LANCZOS)
         return np.asarray(small).transpose(2, 0, 1)
 
+    def options(self, index: int) -> dict[str, Any]:
+        """DiceBear's options for avatar ``index``."""
+        chosen = choose(self.look, self.values, self.seed, index)
+        return options(self.look, chosen, self.seed, index)
 
-def render(style: str, count: int, size: int, seed: int) -> Drawings:
-    """Avatars 0 to ``count`` - 1 in order, each (3, size, size); close it to stop early."""
+
+AVATARS = "ganzoo_data.render:Renderer"
+
+
+def render(style: str, count: int, size: int, seed: int, artist: str = AVATARS) -> Drawings:
+    """Drawings 0 to ``count`` - 1 in order, each (3, size, size); close it to stop early.
+
+    ``artist`` names the class that draws, "module:Class", called as ``Renderer`` is.
+    """
     workers = min(_cores(), 8)
     if count <= _ALONE or workers == 1:
-        yield from map(Renderer(style, size, seed), range(count))
+        yield from map(_artist(artist)(style, size, seed), range(count))
     else:
-        yield from _render_in_processes(style, count, size, seed, workers)
+        yield from _render_in_processes(style, count, size, seed, artist, workers)
 
 
-def _render_in_processes(style: str, count: int, size: int, seed: int, workers: int) -> Drawings:
+def _artist(name: str) -> Artist:
+    module, _, cls = name.partition(":")
+    found: Artist = getattr(import_module(module), cls)
+    return found
+
+
+def _render_in_processes(
+    style: str, count: int, size: int, seed: int, artist: str, workers: int
+) -> Drawings:
     command = [sys.executable, "-P", "-m", "ganzoo_data.render"]  # -P: not from this folder
-    jobs = [[style, size, seed, first, count, workers] for first in range(workers)]
+    jobs = [[style, size, seed, first, count, workers, artist] for first in range(workers)]
     running: list[subprocess.Popen[bytes]] = []
     try:
         for job in jobs:  # in sessions of their own: Ctrl-C is for us to handle
@@ -188,8 +211,8 @@ def attribution(style: str) -> str:
 
 
 def _serve(job: str, out: IO[bytes]) -> None:
-    style, size, seed, first, count, step = json.loads(job)
-    draw = Renderer(style, size, seed)
+    style, size, seed, first, count, step, artist = json.loads(job)
+    draw = _artist(artist)(style, size, seed)
     for index in range(first, count, step):
         out.write(np.ascontiguousarray(draw(index)).data)
         out.flush()

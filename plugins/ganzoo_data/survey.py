@@ -17,7 +17,8 @@ from PIL import Image
 from ganzoo import images
 from ganzoo.images import BadImage, decode, square
 from ganzoo.progress import progress
-from ganzoo_data import files
+from ganzoo_data import domains, files
+from ganzoo_data.domains import Domain
 
 #: An image counts as gray where no pixel's channels differ by more (JPEG blurs a little).
 GRAY_TOLERANCE = 8
@@ -36,19 +37,34 @@ class Seen:
     gray: bool
     pixels: str
     look: int
+    #: of the square of the size to train at
+    square: str
+    #: how much it looks like a drawing; see ``domains.score``
+    drawn: float
 
 
 @dataclass(frozen=True)
 class Survey:
     """All images of a folder: what was ``seen``, what was ``rejected`` and why."""
 
+    path: Path
     seen: list[Seen]
     rejected: dict[str, str]
     tiles: list[NDArray[np.uint8]]
 
+    def domain(self) -> Domain:
+        """Whether the images are photos or drawings."""
+        return domains.of_scores([one.drawn for one in self.seen])
+
+    def same_as(self, other: Survey) -> int:
+        """How many images are, at the size to train at, images of ``other``, to the last bit."""
+        theirs = {one.square for one in other.seen}
+        return sum(one.square in theirs for one in self.seen)
+
     def report(self) -> dict[str, Any]:
         """Counts and spreads, ready for JSON."""
         distinct = {one.pixels: one for one in self.seen}
+        domain = self.domain()
         return {
             "files": len(self.seen) + len(self.rejected),
             "usable": len(self.seen),
@@ -60,6 +76,8 @@ class Survey:
             "gray_share": sum(one.gray for one in self.seen) / max(1, len(self.seen)),
             "exact_duplicates": len(self.seen) - len(distinct),
             "near_duplicates": _lookalikes([one.look for one in distinct.values()]),
+            "looks_like": domain.verdict,
+            "drawn": round(domain.score, 2),
             "rejected": self.rejected,
         }
 
@@ -86,7 +104,7 @@ def survey(path: Path, size: int, keep: int = 0) -> Survey:
                 if index in wanted:
                     tiles.append(tile)
             advance(1)
-    return Survey(seen, rejected, tiles)
+    return Survey(path, seen, rejected, tiles)
 
 
 def difference_hash(image: Image.Image) -> int:
@@ -120,6 +138,8 @@ def _look(path: Path, size: int) -> tuple[Seen, NDArray[np.uint8]] | str:
             gray=bool(spread.max() <= GRAY_TOLERANCE),
             pixels=hashlib.sha256(name + pixels.tobytes()).hexdigest(),
             look=difference_hash(image),
+            square=hashlib.sha256(tile.tobytes()).hexdigest(),
+            drawn=domains.score(np.ascontiguousarray(tile)),
         ),
         tile,
     )

@@ -1,0 +1,220 @@
+"""Folders of cartoons with smoothed edges: what ``ganzoo data edges`` makes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from ganzoo import images
+from ganzoo.errors import DataError
+from ganzoo.files import write_atomic
+from ganzoo.images import BadImage, decode
+from ganzoo.progress import progress
+from ganzoo_data import files
+from ganzoo_data.edges import VERSION, Blur, Mask, Pixels, changed, opencv, smooth
+
+#: What a folder of smoothed copies remembers of their making.
+MANIFEST = "edges.json"
+#: Of how many pixels a changed share is worth a warning: edges not found, or everywhere.
+USUAL = (0.005, 0.60)
+
+
+@dataclass(frozen=True)
+class Smoothed:
+    """A folder of smoothed copies: which file has which copy, and what changed in it."""
+
+    #: source -> {"copy": its copy's name, "changed": share of pixels, "sha256": of the source}
+    copies: dict[str, dict[str, Any]]
+    rejected: dict[str, str]
+    #: how many copies were made now; the others were there
+    made: int
+    #: copies whose source is gone or has become unusable
+    stale: list[str]
+
+    def changed(self) -> list[float]:
+        """The share of changed pixels of each image, in the order of ``copies``."""
+        return [row["changed"] for row in self.copies.values()]
+
+    def unusual(self) -> tuple[list[str], list[str]]:
+        """The files with hardly a changed pixel, and those with hardly an unchanged one."""
+        low = [name for name, row in self.copies.items() if row["changed"] < USUAL[0]]
+        high = [name for name, row in self.copies.items() if row["changed"] > USUAL[1]]
+        return low, high
+
+
+@dataclass(frozen=True)
+class Job:
+    """Smoothed copies of all images below ``path``, in ``out``, as PNG under the same names.
+
+    ``size`` resizes the shorter side, keeping the aspect ratio.  A copy is made again only where
+    its source's content or the settings are others.
+    """
+
+    path: Path
+    out: Path
+    size: int | None = None
+    blur: Blur = "gaussian"
+    mask: Mask = "hard"
+
+    def run(self) -> Smoothed:
+        """Make what is missing.
+
+        Raises DataError where the folders cannot be used, ``out`` holds other things, or not one
+        image is usable.
+        """
+        names = images.find(self.path)
+        copies = _copy_names(self.path, names)
+        settings = self._settings()
+        known = self._open_out(settings)
+        digests = dict(zip(names, files.digests(self.path, names), strict=True))
+        rows = {name: known[name] for name in names if self._is_there(known, name, digests[name])}
+        missing = [name for name in names if name not in rows]
+        rejected: dict[str, str] = {}
+        try:
+            with progress(f"Smoothing the edges in {self.path}", len(missing)) as advance:
+                results = files.in_threads(lambda name: self._make(name, copies[name]), missing)
+                for name, result in zip(missing, results, strict=True):
+                    if isinstance(result, str):
+                        rejected[name] = result
+                    else:
+                        row = {"copy": copies[name], "sha256": digests[name], "changed": result}
+                        rows[name] = row
+                    advance(1)
+        finally:  # what was made before Ctrl-C need not be made again
+            stale = {name: row for name, row in known.items() if name not in rows}
+            if len(missing) > len(rejected):
+                self._write_manifest(settings, stale | rows)
+        if not rows:
+            first = next(iter(rejected.items()))
+            raise DataError(
+                f"none of the {len(names)} images in '{self.path}' can be used, e.g. "
+                f"{first[0]}: {first[1]}. `ganzoo data check '{self.path}'` names them all."
+            )
+        ordered = {name: rows[name] for name in names if name in rows}
+        old = {row["copy"] for row in stale.values()} - {row["copy"] for row in rows.values()}
+        there = sorted(copy for copy in old if (self.out / copy).exists())
+        return Smoothed(ordered, rejected, len(missing) - len(rejected), there)
+
+    def look(self, name: str) -> tuple[Pixels, Pixels, NDArray[np.bool_]]:
+        """Image ``name`` as it is, smoothed, and where it was smoothed."""
+        image = self._read(name)
+        return image, *smooth(image, self.blur, self.mask)
+
+    def _settings(self) -> dict[str, Any]:
+        return {
+            "size": self.size,
+            "blur": self.blur,
+            "mask": self.mask,
+            "version": VERSION,
+            "opencv": opencv().__version__,
+        }
+
+    def _open_out(self, settings: Mapping[str, Any]) -> dict[str, Any]:
+        """What ``out`` holds by its manifest; make it where it is not there."""
+        inside, outside = self.out.resolve(), self.path.resolve()
+        if inside == outside or outside in inside.parents:
+            raise DataError(
+                f"--out {self.out} lies in the folder of the originals, {self.path}: the copies "
+                f"would count as originals next time. Choose a folder beside it."
+            )
+        try:
+            self.out.mkdir(parents=True, exist_ok=True)
+            if (self.out / MANIFEST).exists():
+                found = json.loads((self.out / MANIFEST).read_text(encoding="utf-8"))
+                self._refuse_other_settings(found["settings"], settings)
+                return dict(found["files"])
+            full = any(self.out.iterdir())
+        except (FileExistsError, NotADirectoryError) as error:
+            raise DataError(
+                f"--out {self.out}: there is a file of that name. Choose a folder."
+            ) from error
+        except OSError as error:
+            raise DataError(f"--out {self.out} cannot be used: {error.strerror}.") from error
+        except (ValueError, KeyError, TypeError) as error:
+            raise DataError(
+                f"{self.out / MANIFEST} is damaged, so that it is not known how the images beside "
+                f"it were made. Choose a new folder, or empty this one."
+            ) from error
+        if full:
+            raise DataError(
+                f"--out {self.out} is not empty and was not made by this command (it has no "
+                f"{MANIFEST}). Choose a new folder, or empty this one."
+            )
+        self._write_manifest(settings, {})
+        return {}
+
+    def _refuse_other_settings(self, old: Mapping[str, Any], new: Mapping[str, Any]) -> None:
+        others = [
+            f"{key} {old.get(key)}, not {new[key]}" for key in new if old.get(key) != new[key]
+        ]
+        if others:
+            raise DataError(
+                f"--out {self.out} holds copies with other settings: {'; '.join(others)}. "
+                f"Choose a new folder, or empty this one."
+            )
+
+    def _write_manifest(self, settings: Mapping[str, Any], rows: Mapping[str, Any]) -> None:
+        found = {"settings": dict(settings), "files": dict(sorted(rows.items()))}
+        write_atomic(self.out / MANIFEST, json.dumps(found, indent=1) + "\n")
+
+    def _is_there(self, known: Mapping[str, Any], name: str, digest: str) -> bool:
+        if name not in known or known[name]["sha256"] != digest:
+            return False
+        return (self.out / known[name]["copy"]).is_file()
+
+    def _read(self, name: str) -> Pixels:
+        image = decode((self.path / name).read_bytes()).image
+        return np.asarray(image if self.size is None else shorter_side(image, self.size))
+
+    def _make(self, name: str, copy: str) -> float | str:
+        """Write the copy of an image; its share of changed pixels, or why there is no copy."""
+        try:
+            image = self._read(name)
+        except OSError as error:
+            return f"{files.UNREADABLE}: {error.strerror}"
+        except BadImage as error:
+            return str(error)
+        result, _ = smooth(image, self.blur, self.mask)
+        place = self.out / copy
+        aside = place.with_name(f".{place.name}.writing")
+        try:
+            place.parent.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(result).save(aside, "PNG")
+            aside.replace(place)
+        except OSError as error:
+            raise DataError(f"'{place}' cannot be written: {error.strerror or error}.") from error
+        finally:
+            aside.unlink(missing_ok=True)
+        return changed(image, result)
+
+
+def shorter_side(image: Image.Image, size: int) -> Image.Image:
+    """``image`` with its shorter side ``size`` long and its aspect ratio kept, to a pixel.
+
+    One that would have to grow more than twofold is refused with BadImage.
+    """
+    short = min(image.size)
+    if 2 * short < size:
+        raise BadImage(f"{image.width}x{image.height} pixels would grow more than twofold")
+    width, height = (round(side * size / short) for side in image.size)
+    return image if short == size else image.resize((width, height), Image.Resampling.LANCZOS)
+
+
+def _copy_names(path: Path, names: list[str]) -> dict[str, str]:
+    """Each image's name with the ending of PNG; raises DataError where two become the same."""
+    found: dict[str, str] = {}
+    for name in names:
+        copy = str(PurePosixPath(name).with_suffix(".png"))
+        if copy in found:
+            raise DataError(
+                f"'{found[copy]}' and '{name}' in {path} would both become '{copy}'. Rename one."
+            )
+        found[copy] = name
+    return {name: copy for copy, name in found.items()}

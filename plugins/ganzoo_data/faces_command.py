@@ -1,0 +1,147 @@
+"""``ganzoo data faces``: photos to faces, each upright, of one size and in one place."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from ganzoo.registry import Entry
+    from ganzoo_data.faces import Component
+
+#: What to do about the commonest reason why no face is usable.
+_NEXT = {
+    "no face found": "Detectors of photos rarely find profiles, masks or drawings: choose another "
+    "--detector ({detectors}), or use the images as they are (dataset 'folder').",
+    "score too low": "Lower --min-score.",
+    "face too small": "Give larger photos, a smaller --size, or lower --min-size.",
+    "landmarks unsure": "Lower --min-confidence, or leave out --landmarks.",
+    "landmarks implausible": "Choose other --landmarks ({landmarks}), or leave them out.",
+    "too far outside the picture": "Faces that fill the photo need a smaller --margin; or raise "
+    "--max-outside.",
+    "cannot be decoded": "Get the files again; `ganzoo data check` tells more.",
+    "unreadable": "Change their permissions.",
+}
+
+
+def faces(
+    ctx: typer.Context,
+    path: Annotated[Path, typer.Argument(help="The photos; folders below it count too.")],
+    out: Annotated[Path, typer.Option(help="A new or empty folder for the faces.")],
+    detector: Annotated[str, typer.Option(help="What finds them; see `ganzoo list`.")] = "lbp",
+    set_: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set", metavar="NAME=VALUE", help="An argument of the detector; may be repeated."
+        ),
+    ] = None,
+    landmarks: Annotated[
+        str | None,
+        typer.Option(help="An extractor of 68 landmarks, by which faces are put upright."),
+    ] = None,
+    weights: Annotated[
+        Path | None, typer.Option(help="The trained weights of the landmarks' extractor.")
+    ] = None,
+    size: Annotated[int, typer.Option(min=8, max=4096, help="Height and width.")] = 256,
+    margin: Annotated[
+        float, typer.Option(min=0, max=3, help="Added on each side, as a share of the face.")
+    ] = 0.25,
+    min_score: Annotated[
+        float, typer.Option(min=0, max=1, help="The least score of the detector.")
+    ] = 0.5,
+    min_confidence: Annotated[
+        float, typer.Option(min=0, max=1, help="The least confidence of the landmarks.")
+    ] = 0.3,
+    min_size: Annotated[
+        int | None,
+        typer.Option(min=1, help="The smallest face in pixels; by default no crop grows twofold."),
+    ] = None,
+    max_outside: Annotated[
+        float, typer.Option(min=0, max=1, help="Largest share of a crop beyond its photo.")
+    ] = 0.3,
+) -> None:
+    """Find, cut out and align the faces in photos.
+
+    With a manifest, a list of what was left out and why, and a contact sheet.
+    """
+    from ganzoo.errors import DataError, one_of
+    from ganzoo_data.faces import FOLDER, NoFaces, Settings, extract
+
+    registry = ctx.obj.registry
+    if weights is not None and landmarks is None:
+        raise DataError("--weights are those of the landmarks' extractor; name it: --landmarks.")
+    finder = _component(registry.get("detector", detector), _arguments(set_ or ()))
+    marker = None
+    if landmarks is not None:
+        given = {} if weights is None else {"weights": weights.expanduser()}
+        marker = _component(registry.get("extractor", landmarks), given)
+    if min_size is None:
+        min_size = round(size / 2 / (1 + 2 * margin))
+    settings = Settings(size, margin, min_score, min_confidence, min_size, max_outside)
+    try:
+        found = extract(path.expanduser(), out.expanduser(), finder, marker, settings)
+    except NoFaces as error:
+        (reason, _), *_ = error.found.reasons().most_common()
+        there_is = {
+            "detectors": one_of(registry.names("detector")),
+            "landmarks": one_of(registry.names("extractor")),
+        }
+        raise DataError(f"{error} {_NEXT[reason].format(**there_is)}") from error
+    typer.echo(f"{found.summary()}.")
+    rest = "; rejects.csv names the others" if found.rejects else ""
+    typer.echo(f"{out / FOLDER} holds the faces; look at {out / 'sheet.png'}{rest}.")
+
+
+def _component(entry: Entry, arguments: dict[str, Any]) -> Component:
+    """A registered component with checked names of arguments."""
+    import inspect
+
+    from ganzoo.errors import DataError, nearest, one_of
+    from ganzoo_data.faces import Component
+
+    # a component without arguments need not be imported before it is used
+    known = list(inspect.signature(entry.load()).parameters) if arguments else []
+    for name in arguments:
+        if name not in known:
+            raise DataError(
+                f"{entry.kind} '{entry.name}' has no argument '{name}'{nearest(name, known)} "
+                f"There is: {one_of(known)}."
+            )
+    paths = [Path(value) for value in arguments.values() if isinstance(value, (str, Path))]
+    return Component(entry.name, str(entry.origin), arguments, entry.load, _content(paths))
+
+
+def _arguments(texts: Iterable[str]) -> dict[str, Any]:
+    """``NAME=VALUE`` each; a value is a number, true, false or null, else text."""
+    import json
+
+    from ganzoo.errors import DataError
+
+    found: dict[str, Any] = {}
+    for text in texts:
+        name, equals, value = text.partition("=")
+        if not (equals and name.strip()):
+            raise DataError(f"--set {text}: expected NAME=VALUE, such as scale_factor=1.05.")
+        try:
+            found[name.strip()] = json.loads(value)
+        except ValueError:
+            found[name.strip()] = value
+    return found
+
+
+def _content(paths: list[Path]) -> str:
+    """A hash of the files, and those in the folders, among ``paths``, which may be no paths."""
+    import hashlib
+
+    lines = []
+    for path in paths:
+        for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
+            if file.is_file():
+                with file.open("rb") as opened:
+                    digest = hashlib.file_digest(opened, "sha256").hexdigest()
+                lines.append(f"{file.name} {digest}\n")
+    return hashlib.sha256("".join(lines).encode()).hexdigest() if lines else ""

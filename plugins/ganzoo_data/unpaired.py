@@ -1,0 +1,321 @@
+"""Dataset ``unpaired``: photos and cartoons that have nothing to do with each other."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from itertools import islice
+from pathlib import Path, PurePosixPath
+from typing import Annotated, ClassVar, Literal
+
+import numpy as np
+from annotated_types import Ge, Interval
+from numpy.typing import NDArray
+from torch import Tensor
+
+from ganzoo.errors import DataError
+from ganzoo.interfaces import Dataset
+from ganzoo.progress import progress
+from ganzoo_data import cache, domains, edges, files
+from ganzoo_data.cache import Cached
+from ganzoo_data.cached import as_tensor
+from ganzoo_data.folder import Folder
+
+#: What ``smooth`` says where the smoothed cartoons are to be made here.
+EDGES = "edges"
+#: Fewer cartoons than this deserve a warning; the authors of CartoonGAN used thousands.
+FEW = 1000
+_SHOWN = 5  # files named in a message
+_BLOCK = 64  # images smoothed at once
+
+
+class Unpaired(Dataset):
+    """Photos and cartoons from two folders, each drawn on its own, and cartoons with smooth edges.
+
+    Both are read as dataset ``folder`` reads them.  An epoch has as many examples as the larger
+    folder has images; what there is less of comes round again.  ``photo``, ``real`` and ``smooth``
+    are drawn independently, as in CartoonGAN's code (Chen, Lai and Liu, 2018), in an order of
+    their own that the seed and the epoch decide.
+
+    Args:
+        photo: Folder of the photos to start from.
+        real: Folder of the cartoons to resemble.
+        smooth: The cartoons with smoothed edges: ``edges`` makes them from ``real`` (and needs
+            OpenCV); else the folder that holds them, from `ganzoo data edges`.
+        size: Height and width in pixels.
+        mirror: Flip each image left to right with a chance of one half, drawn every epoch.
+        paired: What is taken in step with ``real``: ``smooth``, of the same picture, and
+            ``photo``, of the same file name but for its ending; flipped alike.
+        max_bad: Largest share of a folder's files that may be unusable; above it is an error.
+        check: Look at both folders first, and stop where ``photo`` seems to hold drawings and
+            ``real`` photos.
+    """
+
+    fields: ClassVar[Mapping[str, str]] = {"photo": "image", "real": "image", "smooth": "image"}
+
+    def __init__(
+        self,
+        photo: Path,
+        real: Path,
+        smooth: str | None = None,
+        size: Annotated[int, Ge(8)] = 256,
+        mirror: bool = False,
+        paired: list[Literal["photo", "smooth"]] = [],  # noqa: B006
+        max_bad: Annotated[float, Interval(ge=0, le=1)] = 0.01,
+        check: bool = True,
+    ):
+        super().__init__()
+        self.size: int = size
+        self.mirror = mirror
+        self.check = check
+        self.paired = tuple(paired)
+        self._photo = Folder(photo, size, max_bad=max_bad)
+        self._real = Folder(real, size, max_bad=max_bad)
+        self._smooth = (
+            None
+            if smooth is None or smooth == EDGES
+            else Folder(Path(smooth), size, max_bad=max_bad)
+        )
+        self._makes_edges = smooth == EDGES
+        self._open: dict[str, Cached] = {}
+        #: field -> the row in its own cache entry of each row of ``real``, where it is paired
+        self._partners: dict[str, NDArray[np.int64]] = {}
+        self._epoch = (0, 0)
+        self._drawn: dict[str, tuple[NDArray[np.int64], NDArray[np.bool_]]] = {}
+        if "smooth" in self.paired and smooth is None:
+            raise DataError(
+                "unpaired: paired names 'smooth', but the argument smooth is not given. "
+                f"Say smooth: {EDGES}, or take it out of paired."
+            )
+
+    def prepare(self) -> None:
+        """Read and resize the images and smooth the edges, or open what was made before.
+
+        Raises DataError where a folder is missing, empty or damaged beyond ``max_bad``, where two
+        are the same or seem to be swapped, where a pair has no partner, and where the smoothed
+        cartoons are the cartoons.
+        """
+        if self._open:
+            return
+        self._refuse_the_same_folder()
+        found = {"photo": _opened(self._photo), "real": _opened(self._real)}
+        if found["photo"].path == found["real"].path:  # the entries of the cache
+            raise DataError(
+                f"unpaired: photo, '{self._photo.path}', and real, '{self._real.path}', hold the "
+                f"same images. photo is a folder of photos, real one of cartoons."
+            )
+        if self.check:
+            self._look(found["photo"], found["real"])
+        if self._makes_edges:
+            found["smooth"] = _smoothed(found["real"], self.size)
+        elif self._smooth is not None:
+            found["smooth"] = _opened(self._smooth)
+        if "smooth" in found:
+            self._compare(found["smooth"], found["real"])
+        if len(found["real"].images) < FEW:
+            cache.log.warning(
+                "Only %d cartoons in %s: below %d a GAN tends to learn them by heart; the authors "
+                "of CartoonGAN used thousands. Collect more, set mirror: true, use augment.",
+                len(found["real"].images),
+                self._real.path,
+                FEW,
+            )
+        self._partners = {field: self._match(field, found) for field in self.paired}
+        self._open = found
+
+    def __len__(self) -> int:
+        self.prepare()
+        return max(len(self._open[field].images) for field in ("photo", "real"))
+
+    def __getitem__(self, index: int) -> dict[str, Tensor]:
+        """Example ``index``: ``photo``, ``real``, ``smooth`` (3, size, size) in [-1, 1]."""
+        return {word: batch[0] for word, batch in self.__getitems__([index]).items()}
+
+    def __getitems__(self, indices: list[int]) -> dict[str, Tensor]:
+        """A batch: ``photo``, ``real`` and maybe ``smooth``, each (N, 3, size, size)."""
+        self.prepare()
+        wanted = np.asarray(indices, dtype=np.int64)
+        batch = {}
+        for field, entry in self._open.items():
+            rows, flips = self._draw(field)
+            pixels = entry.images.take(rows[wanted], axis=0)
+            flipped = np.flatnonzero(flips[wanted])
+            pixels[flipped] = pixels[flipped][..., ::-1]
+            batch[field] = as_tensor(pixels)
+        return batch
+
+    def set_epoch(self, seed: int, epoch: int) -> None:
+        """Draw the order of each field, and which images are flipped, from these two numbers."""
+        self._epoch = (seed, epoch)
+        self._drawn = {}
+
+    def fingerprint(self) -> str:
+        """A sha256 of the pixels of all fields, and of how they are drawn."""
+        self.prepare()
+        sha = hashlib.sha256(f"{self.mirror} {sorted(self.paired)}".encode())
+        for field, entry in self._open.items():
+            known = entry.index["arrays"]["images.npy"]
+            sha.update(f"\n{field} {known['shape']} {known['sha256']}".encode())
+        for field, rows in sorted(self._partners.items()):
+            sha.update(f"\n{field} ".encode() + rows.tobytes())
+        return sha.hexdigest()
+
+    def rejected(self) -> dict[str, str]:
+        """The files that were left out, by their paths, and why."""
+        folders = [folder for folder in (self._photo, self._real, self._smooth) if folder]
+        return {
+            str(folder.path / name): why
+            for folder in folders
+            for name, why in folder.rejected().items()
+        }
+
+    def _draw(self, field: str) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+        """For each example of this epoch, the row of ``field`` and whether it is flipped."""
+        if field not in self._drawn:
+            if field in self.paired:
+                rows, flips = self._draw("real")
+                self._drawn[field] = self._partners[field][rows], flips
+            else:
+                self._drawn[field] = self._draw_alone(field)
+        return self._drawn[field]
+
+    def _draw_alone(self, field: str) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+        rng = np.random.default_rng([*self._epoch, list(self.fields).index(field)])
+        n, count = len(self), len(self._open[field].images)
+        rounds = [rng.permutation(count) for _ in range(-(-n // count))]
+        flips = rng.random(n) < (0.5 if self.mirror else 0)
+        return np.concatenate(rounds)[:n], flips
+
+    def _match(self, field: str, found: Mapping[str, Cached]) -> NDArray[np.int64]:
+        """The row of ``field`` that goes with each row of ``real``."""
+        if field == "smooth" and self._smooth is None:
+            return np.arange(len(found["real"].images))
+        other = self._photo if field == "photo" else self._smooth
+        assert other is not None  # ``smooth`` that is not made here is a folder
+        theirs, ours = _stems(other.path, found[field]), _stems(self._real.path, found["real"])
+        alone = [self._real.path / ours[s] for s in ours if s not in theirs]
+        alone += [other.path / theirs[s] for s in theirs if s not in ours]
+        if alone:
+            raise DataError(
+                f"unpaired: paired names '{field}', but {len(alone)} usable images in "
+                f"'{self._real.path}' and '{other.path}' have no partner of the same name:\n"
+                f"{_listed(map(str, alone))}\n"
+                f"Name the two images of a pair alike (the ending may differ), remove those that "
+                f"have no partner, or take '{field}' out of paired."
+            )
+        place = {name: row for row, name in enumerate(found[field].index["files"])}
+        return np.array([place[theirs[stem]] for stem in ours], dtype=np.int64)
+
+    def _look(self, photo: Cached, real: Cached) -> None:
+        """Refuse folders that seem to be swapped; say where only one is not what it should be."""
+        source, target = domains.of_planes(photo.images), domains.of_planes(real.images)
+        if domains.swapped(source, target):
+            raise DataError(
+                f"unpaired: photo and real seem to be swapped: photo, '{self._photo.path}', looks "
+                f"like drawings ({source.score:+.1f}; photos are below 0), and real, "
+                f"'{self._real.path}', like photos ({target.score:+.1f}). Exchange them, or say "
+                f"check: false if they are right."
+            )
+        for field, folder, found, wrong in (
+            ("photo", self._photo, source, "drawings"),
+            ("real", self._real, target, "photos"),
+        ):
+            if found.verdict == wrong:
+                cache.log.warning(
+                    "%s, %s, looks like %s (%+.1f). If it is right, all is well.",
+                    field,
+                    folder.path,
+                    wrong,
+                    found.score,
+                )
+
+    def _compare(self, smooth: Cached, real: Cached) -> None:
+        """Refuse smoothed cartoons that are the cartoons; where a few are, say so."""
+        same, count = equal(smooth.images, real.images), len(smooth.images)
+        if self._smooth is not None and same > edges.SAME * count:
+            raise DataError(
+                f"unpaired: {same} of {count} images in smooth, '{self._smooth.path}', equal "
+                f"images in real, '{self._real.path}': the discriminator would have to call the "
+                f"same image true and false. Make them with "
+                f"`ganzoo data edges '{self._real.path}' --out DIR`, or say smooth: {EDGES}."
+            )
+        if same:
+            cache.log.warning(
+                "%d of %d images in smooth equal their originals in %s: they have no edges to "
+                "smooth.",
+                same,
+                count,
+                self._real.path,
+            )
+
+    def _refuse_the_same_folder(self) -> None:
+        used = {"photo": self._photo, "real": self._real, "smooth": self._smooth}
+        seen: dict[Path, str] = {}
+        for field, folder in used.items():
+            if folder is None:
+                continue
+            place = folder.path.resolve()
+            if place in seen:
+                raise DataError(
+                    f"unpaired: {seen[place]} and {field} are the same folder, '{folder.path}'. "
+                    f"photo is a folder of photos, real one of cartoons, smooth one of cartoons "
+                    f"with smoothed edges."
+                )
+            seen[place] = field
+
+
+def _smoothed(real: Cached, size: int) -> Cached:
+    """The cache entry with smoothed edges for the entry ``real``, made where there is none yet."""
+    key = {
+        "real": real.index["arrays"]["images.npy"]["sha256"],
+        "edges": edges.VERSION,
+        "opencv": edges.opencv().__version__,
+    }
+
+    def fill(writer: cache.Writer) -> None:
+        with progress("Smoothing edges", len(real.images)) as advance:
+            results = files.in_threads(_smooth_planes, real.images)
+            while block := list(islice(results, _BLOCK)):
+                writer.add(np.stack(block))
+                advance(len(block))
+
+    return cache.get("edges", key, size, fill)
+
+
+def _smooth_planes(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    return edges.smooth(np.ascontiguousarray(image.transpose(1, 2, 0)))[0].transpose(2, 0, 1)
+
+
+def equal(smooth: NDArray[np.uint8], real: NDArray[np.uint8]) -> int:
+    """How many images of ``smooth`` (N, 3, S, S) are images of ``real``, to the last bit."""
+    originals = {_hash(image) for image in real}
+    return sum(_hash(image) in originals for image in smooth)
+
+
+def _hash(image: NDArray[np.uint8]) -> bytes:
+    return hashlib.blake2b(image.data, digest_size=16).digest()
+
+
+def _opened(folder: Folder) -> Cached:
+    folder.prepare()
+    return folder._entry()
+
+
+def _stems(path: Path, entry: Cached) -> dict[str, str]:
+    """The names of an entry's files by what they are called without their ending."""
+    found: dict[str, str] = {}
+    for name in entry.index["files"]:
+        stem = str(PurePosixPath(name).with_suffix(""))
+        if stem in found:
+            raise DataError(
+                f"unpaired: '{found[stem]}' and '{name}' in '{path}' have the same name but for "
+                f"its ending, so that it is not clear which belongs to a pair. Rename one."
+            )
+        found[stem] = name
+    return found
+
+
+def _listed(names: Iterable[str]) -> str:
+    found = list(names)
+    more = len(found) - _SHOWN
+    return "\n".join([f"  {name}" for name in found[:_SHOWN]] + [f"  and {more} more"] * (more > 0))

