@@ -122,6 +122,8 @@ def test_every_kind_has_its_hook(tmp_path: Path) -> None:
         register_extractors=lambda register: register("e", "m:E"),
         register_evaluators=lambda register: register("f", "m:F"),
         register_transforms=lambda register: register("g", "m:G"),
+        register_detectors=lambda register: register("h", "m:H"),
+        register_importers=lambda register: register("i", "m:I"),
         register_recipes=lambda register: register("h", recipe),
     )
     assert plugin.error is None

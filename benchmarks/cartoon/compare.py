@@ -1,0 +1,310 @@
+"""Do losses made for faces help CartoonGAN?  Train with each of them, alike in all else.
+
+    python benchmarks/cartoon/compare.py train OUT --photos DIR --cartoons DIR --face68 DIR
+    python benchmarks/cartoon/compare.py measure OUT
+
+The last 100 photos in order of name are held out.  Every variant of a seed starts from the same
+reconstruction and trains recipe `cartoongan-portrait` without the terms that it does not have.
+Without --photos both domains are the dataset `figurines`, whose landmarks are known.  `measure`
+writes scores.json, scores.md and sheet.png into OUT.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import torch
+import yaml
+from torch import Tensor, nn
+from torch.nn.functional import conv2d
+
+from ganzoo import build, findings, images, model, samples
+from ganzoo.folder import RunFolder
+from ganzoo.plugins import installed
+from ganzoo.recipe import load_recipe
+
+REGISTRY = installed().registry
+RECIPE = "cartoongan-portrait"
+FACE_LOSSES = ("landmark", "gray", "color")
+#: variant -> the face losses that it keeps
+VARIANTS = {
+    "cartoongan": (),
+    "landmark": ("landmark",),
+    "gray": ("gray",),
+    "color": ("color",),
+    "cartoongan-portrait": FACE_LOSSES,
+}
+HELD_OUT = 100
+#: where a figurine's face is, as left, top, right, bottom
+FIGURINE_FACE = [0.2, 0.3, 0.8, 0.95]
+
+
+# -- training -------------------------------------------------------------------------------
+
+
+def train(arguments: argparse.Namespace) -> None:
+    """Train what is not trained yet; a run that was stopped goes on."""
+    out = arguments.out
+    out.mkdir(parents=True, exist_ok=True)
+    if arguments.photos:
+        split(arguments.photos, out)
+    for seed in arguments.seeds:
+        for name, recipe in recipes(arguments, seed):
+            run = out / name
+            if not (run / "manifest.json").is_file():
+                file = out / f"{name}.yaml"
+                file.write_text(yaml.safe_dump(recipe, sort_keys=False), encoding="utf-8")
+                ganzoo("train", file, "--out", run)
+            elif json.loads((run / "manifest.json").read_text())["status"] != "finished":
+                ganzoo("resume", run)
+
+
+def ganzoo(*words: object) -> None:
+    main = "from ganzoo.cli import main; main()"
+    subprocess.run([sys.executable, "-c", main, *map(str, words)], check=True)
+
+
+def split(photos: Path, out: Path) -> None:
+    """Links to the photos that are trained on, and to those that are held out."""
+    names = images.find(photos)
+    for folder, part in (("train", names[:-HELD_OUT]), ("held-out", names[-HELD_OUT:])):
+        (out / folder).mkdir(exist_ok=True)
+        for name in part:
+            link = out / folder / name.replace("/", "-")
+            if not link.is_symlink():
+                link.symlink_to((photos / name).resolve())
+
+
+def recipes(arguments: argparse.Namespace, seed: int) -> Iterator[tuple[str, dict[str, Any]]]:
+    """The recipe of the common reconstruction, then that of each variant."""
+    reconstruct, cartoonize = load_recipe(RECIPE).resolved()["stages"]
+    reconstruct["steps"], cartoonize["steps"] = arguments.reconstruct, arguments.steps
+    base: dict[str, Any] = {"extends": RECIPE, "seed": seed}
+    face: dict[str, Any] = {"weights": str(arguments.face68.resolve())}
+    if arguments.photos:
+        real = str(arguments.cartoons.resolve())
+        base["dataset"] = {"photo": str(arguments.out / "train"), "real": real}
+    else:
+        face["crop"] = FIGURINE_FACE
+        base["dataset"] = {"use": "figurines", "smooth": "edges", "paired": False}
+    base["dataset"]["size"] = arguments.size
+    base["extractors"] = {"face": face}
+    start = f"seed{seed}-reconstruct"
+    yield start, base | {"recipe": start, "stages": [reconstruct]}
+    for variant in arguments.variants:
+        unwanted = set(FACE_LOSSES) - set(VARIANTS[variant])
+        terms = [term for term in cartoonize["generator"] if term["use"] not in unwanted]
+        stages = [cartoonize | {"generator": terms}]
+        name = f"seed{seed}-{variant}"
+        yield (
+            name,
+            base | {"recipe": name, "stages": stages, "init_from": str(arguments.out / start)},
+        )
+
+
+# -- measuring ------------------------------------------------------------------------------
+
+
+@torch.no_grad()
+def measure(arguments: argparse.Namespace) -> None:
+    """Score every run that has a model on the held-out photos."""
+    out = arguments.out
+    runs = sorted(path.parents[1] for path in out.glob("seed*/model/config.json"))
+    recipe = yaml.safe_load((runs[0] / "recipe.yaml").read_text(encoding="utf-8"))
+    data, known = recipe["dataset"], None
+    if data["use"] == "figurines":
+        photos, cartoons, known = held_out_figurines(data)
+        pointer, error = train_pointer(data)
+        print(f"the pointer's error on held-out avatars: {error:.1%} of the eyes' distance")
+    else:
+        photos = torch.stack([read(p, data["size"]) for p in sorted((out / "held-out").iterdir())])
+        names = images.find(Path(data["real"]))
+        chosen = names[:: max(1, len(names) // 1000)]
+        cartoons = torch.stack([read(Path(data["real"]) / name, data["size"]) for name in chosen])
+    face_arguments = {k: v for k, v in recipe["extractors"]["face"].items() if k != "use"}
+    face = build.construct(REGISTRY, "extractor", "face68", face_arguments)
+    layers = {"layers": ["stage3", "features"]}
+    content = build.construct(REGISTRY, "extractor", "efficientnet-lite0", layers)
+    target, wanted = batched(face, photos), batched(content, photos)
+    cartoon_features = batched(content, cartoons)["features"]
+    edges, colors = sobel(cartoons), histogram(cartoons)
+
+    rows, sheet = {}, [samples.to_uint8(photos[:12])]
+    for run in runs:
+        generator = model.load(run, REGISTRY).generator
+        fake = torch.cat([generator(part) for part in photos.split(10)])
+        sheet.append(samples.to_uint8(fake[:12]))
+        found, features = batched(face, fake), batched(content, fake)
+        sure = target["confidence"] >= 0.5
+        row = {
+            "drift": float(drift(found["points"], target["points"])[sure].mean()),
+            "edge strength": float(sobel(fake).mean() / edges.mean()),
+            "edges kept": correlation(sobel(fake), sobel(photos)),
+            "color shift": float((yuv(fake) - yuv(photos))[:, 1:].abs().mean()),
+            "colors like cartoons": float(torch.minimum(histogram(fake), colors).sum()),
+            "content": float((features["stage3"] - wanted["stage3"]).abs().mean()),
+            "kid-efflite0": kid(features["features"], cartoon_features),
+        }
+        if known is not None:
+            row["known drift"] = float(eye_units(pointer(fake), known).mean())
+        row["minutes"] = json.loads((run / "manifest.json").read_text())["seconds"] / 60
+        found_wrong = findings.find(RunFolder.open(run).rows())
+        rows[run.name] = row | {"findings": ", ".join(f.name for f in found_wrong) or "none"}
+        print(run.name, rows[run.name], flush=True)
+    (out / "scores.json").write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
+    (out / "scores.md").write_text(table(rows), encoding="utf-8")
+    # a row for each run, a column for each photo
+    samples.grid(torch.cat(sheet), columns=12).save(out / "sheet.png")
+
+
+def table(rows: dict[str, dict[str, Any]]) -> str:
+    """Scores as Markdown."""
+    columns = list(next(iter(rows.values())))
+    lines = [["run", *columns], ["---"] * (len(columns) + 1)]
+    for name, row in rows.items():
+        cells = [row[c] if isinstance(row[c], str) else f"{row[c]:.3f}" for c in columns]
+        lines.append([name, *cells])
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+
+
+def read(path: Path, size: int) -> Tensor:
+    """The centre of a picture file as (3, size, size) in [-1, 1]."""
+    pixels = images.square(images.decode(path.read_bytes()).image, size)
+    return torch.from_numpy(pixels.copy()).float() / 127.5 - 1
+
+
+def batched(extractor: nn.Module, batch: Tensor) -> dict[str, Tensor]:
+    """The features of many images, some at a time."""
+    parts = [extractor(part) for part in batch.split(20)]
+    return {layer: torch.cat([part[layer] for part in parts]) for layer in parts[0]}
+
+
+def yuv(batch: Tensor) -> Tensor:
+    """(N, 3, H, W) in [-1, 1] to BT.601 Y in [0, 1], U and V."""
+    rows = batch.new_tensor(
+        [[0.299, 0.587, 0.114], [-0.14714, -0.28887, 0.43601], [0.61498, -0.51497, -0.10001]]
+    )
+    return torch.einsum("ij,njhw->nihw", rows, (batch + 1) / 2)
+
+
+def sobel(batch: Tensor) -> Tensor:
+    """Gradient magnitude of the luma, per pixel, (N, H - 2, W - 2)."""
+    kernel = batch.new_tensor([[1.0, 0, -1], [2, 0, -2], [1, 0, -1]])[None, None] / 8
+    luma = yuv(batch)[:, :1]
+    return torch.hypot(conv2d(luma, kernel), conv2d(luma, kernel.mT))[:, 0]
+
+
+def correlation(a: Tensor, b: Tensor) -> float:
+    """Mean over the images of Pearson's correlation of two maps (N, H, W)."""
+    a, b = (x.flatten(1) - x.flatten(1).mean(1, keepdim=True) for x in (a, b))
+    return float(torch.cosine_similarity(a, b, dim=1).mean())
+
+
+def histogram(batch: Tensor) -> Tensor:
+    """The share of each of 8x8x8 RGB cells, (512,)."""
+    cells = ((batch.clamp(-1, 1) + 1) / 2 * 7.999).long()
+    index = (cells[:, 0] * 8 + cells[:, 1]) * 8 + cells[:, 2]
+    return torch.bincount(index.flatten(), minlength=512).double() / index.numel()
+
+
+def drift(points: Tensor, target: Tensor) -> Tensor:
+    """Mean distance of 68 landmarks (N, 68, 2) as a share of the outer eye corners' distance."""
+    unit = (target[:, 36] - target[:, 45]).norm(dim=-1)
+    return (points - target).norm(dim=-1).mean(-1) / unit
+
+
+def kid(a: Tensor, b: Tensor) -> float:
+    """Unbiased squared MMD of features (N, d) with KID's kernel (Binkowski et al. 2018)."""
+    a, b = a.double(), b.double()
+
+    def kernel(x: Tensor, y: Tensor) -> Tensor:
+        return (x @ y.T / x.shape[1] + 1) ** 3
+
+    def among(x: Tensor) -> Tensor:
+        k = kernel(x, x)
+        return (k.sum() - k.trace()) / (len(x) * (len(x) - 1))
+
+    return float(among(a) + among(b) - 2 * kernel(a, b).mean())
+
+
+# -- figurines, whose landmarks are known ---------------------------------------------------
+
+
+def figurines(data: dict[str, Any], seed: int, count: int) -> dict[str, Tensor]:
+    """Pairs that no run was trained on, where ``seed`` is not the recipe's."""
+    spec = {"style": data["style"], "size": data["size"], "seed": seed, "count": count}
+    held = build.construct(REGISTRY, "dataset", "figurines", spec)
+    held.prepare()
+    return build.collate(held, list(range(count)))
+
+
+def held_out_figurines(data: dict[str, Any]) -> tuple[Tensor, Tensor, Tensor]:
+    batch = figurines(data, 10_000, HELD_OUT)
+    return batch["photo"], batch["real"], batch["landmarks"]
+
+
+def train_pointer(data: dict[str, Any], steps: int = 1500) -> tuple[nn.Module, float]:
+    """A small network that finds the known landmarks of avatars, and its error on others.
+
+    No loss has seen it, so that it cannot flatter the landmark loss as that loss's own extractor
+    would.  It is trained on avatars and figurines alike, for a fake is something between.
+    """
+    torch.manual_seed(0)
+    batch = figurines(data, 20_000, 1500)
+    points = batch["landmarks"].shape[1]
+    widths = [3, 16, 32, 64, 96, 128]
+    layers: list[nn.Module] = []
+    for a, b in pairwise(widths):
+        layers += [nn.Conv2d(a, b, 3, 2, 1), nn.BatchNorm2d(b), nn.ReLU()]
+    pointer = nn.Sequential(*layers, nn.Flatten(), nn.LazyLinear(2 * points))
+    pointer.append(nn.Unflatten(1, (points, 2)))
+    pointer(batch["photo"][:2])
+    optimizer = torch.optim.Adam(pointer.parameters(), 1e-3)
+    with torch.enable_grad():
+        for step in range(steps):
+            chosen = torch.randint(len(batch["photo"]), (32,))
+            source = batch["photo" if step % 2 else "real"][chosen]
+            noisy = source + 0.1 * torch.rand(32, 1, 1, 1) * torch.randn_like(source)
+            loss = (pointer(noisy) - batch["landmarks"][chosen]).abs().mean()
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+    pointer.eval()
+    _, avatars, known = held_out_figurines(data)
+    return pointer, float(eye_units(pointer(avatars), known).mean())
+
+
+def eye_units(points: Tensor, known: Tensor) -> Tensor:
+    """Mean distance of landmarks, the first two of which are the eyes, over the eyes' distance."""
+    unit = (known[:, 0] - known[:, 1]).norm(dim=-1)
+    return (points - known).norm(dim=-1).mean(-1) / unit
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("action", choices=["train", "measure"])
+    parser.add_argument("out", type=Path)
+    parser.add_argument("--photos", type=Path, help="a folder of portraits; else figurines")
+    parser.add_argument("--cartoons", type=Path, help="a folder of drawings, with --photos")
+    parser.add_argument("--face68", type=Path, help="the folder of the 68-point landmark net")
+    parser.add_argument("--size", type=int, default=128)
+    parser.add_argument("--reconstruct", type=int, default=400, help="steps of the first stage")
+    parser.add_argument("--steps", type=int, default=1500, help="steps of the second stage")
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0])
+    parser.add_argument("--variants", nargs="+", choices=VARIANTS, default=list(VARIANTS))
+    arguments = parser.parse_args()
+    arguments.out = arguments.out.resolve()
+    {"train": train, "measure": measure}[arguments.action](arguments)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,105 @@
+"""Every shipped recipe trains: each stage takes a step, with small networks on small images."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+import yaml
+from PIL import Image
+from torch import Tensor
+from torch.nn.functional import avg_pool2d
+
+from ganzoo import hookimpl
+from ganzoo.interfaces import Extractor
+from ganzoo.plugins import Plugins
+from ganzoo.recipe import load_recipe, shipped_recipes
+from ganzoo.registry import Origin
+from ganzoo.train import start
+
+#: what is made small, wherever a component has it
+SMALL = {"size": 32, "count": 6, "channels": 4, "width": 4, "blocks": 1, "max_bad": 1.0}
+
+
+class Eye(Extractor):
+    """Gives what any extractor gives, landmarks included, and needs no weights."""
+
+    def forward(self, image: Tensor) -> dict[str, Tensor]:
+        shares = avg_pool2d(image, 4).mean(1).flatten(1).softmax(1)
+        places = torch.linspace(-1, 1, 68 * 2 * shares.shape[1]).reshape(68, -1, 2).sin()
+        points = torch.einsum("ns,ksd->nkd", shares, places)
+        return {"map": avg_pool2d(image, 8), "points": points, "confidence": torch.ones(len(image))}
+
+
+class Maps(Extractor):
+    """Only a map."""
+
+    def forward(self, image: Tensor) -> dict[str, Tensor]:
+        return {"map": avg_pool2d(image, 8)}
+
+
+class Substitutes:
+    @hookimpl
+    def register_extractors(self, register: Any) -> None:
+        register("eye", Eye)
+        register("maps", Maps)
+
+
+@pytest.fixture
+def plugins() -> Plugins:
+    made = Plugins()
+    made.load_entry_points()
+    made.add(Substitutes, Origin("substitutes", "tests", "1"))
+    return made
+
+
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two folders of noise, which no one takes for drawings or photos."""
+    folder = tmp_path_factory.mktemp("pictures")
+    rng = np.random.default_rng(0)
+    for name in ("photos", "drawings"):
+        (folder / name).mkdir()
+        for i in range(4):
+            pixels = rng.integers(0, 256, (40, 40, 3), dtype=np.uint8)
+            Image.fromarray(pixels).save(folder / name / f"{i}.png")
+    return folder
+
+
+def shrunk(recipe: dict[str, Any], pictures: Path) -> dict[str, Any]:
+    """The same recipe with small networks, few images and a step for each stage."""
+    for section in ("dataset", "generator", "discriminator"):
+        part = recipe[section]
+        part |= {key: value for key, value in SMALL.items() if key in part}
+    for argument, folder in (("path", "photos"), ("photo", "photos"), ("real", "drawings")):
+        if argument in recipe["dataset"]:
+            recipe["dataset"][argument] = str(pictures / folder)
+    for name in recipe["extractors"]:
+        recipe["extractors"][name] = {"use": "eye" if name == "face" else "maps"}
+    for stage in recipe["stages"]:
+        stage["steps"] = 1
+    return recipe | {"batch": 2, "precision": "fp32", "samples": {"every": 9, "count": 2}}
+
+
+@pytest.mark.usefixtures("one_thread")
+@pytest.mark.parametrize("name", sorted(shipped_recipes()))
+def test_a_shipped_recipe_takes_a_step_of_each_stage(
+    name: str, plugins: Plugins, pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GANZOO_CACHE", str(pictures / "cache"))
+    whole = load_recipe(name, registry=plugins.registry)
+    file = tmp_path / "small.yaml"
+    file.write_text(yaml.safe_dump(shrunk(whole.resolved(), pictures)), encoding="utf-8")
+    run = start(load_recipe(file, registry=plugins.registry), tmp_path / "run", plugins)
+    rows = [json.loads(line) for line in (run.path / "metrics.jsonl").open()]
+    assert [row["stage"] for row in rows] == [stage.name for stage in whole.stages]
+    for row, stage in zip(rows, whole.stages, strict=True):
+        shares = [key for key in row if key.startswith("share/")]
+        assert len(shares) == len(stage.generator)
+        assert all(math.isfinite(value) for value in row.values() if isinstance(value, float))
+    assert (run.folder.model / "model.safetensors").is_file()
