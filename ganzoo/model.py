@@ -20,9 +20,9 @@ from safetensors.torch import load_file
 from ganzoo import samples
 from ganzoo.build import construct
 from ganzoo.checkpoint import write_tensors
-from ganzoo.errors import RecipeError, RunError
+from ganzoo.errors import DataError, RecipeError, RunError
 from ganzoo.files import atomic_folder
-from ganzoo.interfaces import Generator
+from ganzoo.interfaces import Generator, Imported, Importer
 from ganzoo.registry import Registry
 from ganzoo.step import Network
 
@@ -44,9 +44,11 @@ def save(
     generator: Generator,
     component: Mapping[str, Any],
     training: Mapping[str, Any],
-    recipe_yaml: str,
+    recipe_yaml: str | None = None,
 ) -> None:
     """Write a model folder as a whole: config, weights, recipe, and 16 samples where it can.
+
+    What was not trained here has no recipe.
 
     ``component`` is ``{"use", "arguments", "plugin", "distribution", "version"}``.
     """
@@ -62,9 +64,63 @@ def save(
     with atomic_folder(path) as folder:
         (folder / CONFIG).write_text(json.dumps(config, indent=1) + "\n", encoding="utf-8")
         write_tensors(folder / WEIGHTS, generator.state_dict())
-        (folder / "recipe.yaml").write_text(recipe_yaml, encoding="utf-8")
+        if recipe_yaml is not None:
+            (folder / "recipe.yaml").write_text(recipe_yaml, encoding="utf-8")
         if from_noise:
             samples.write(samples.sample(generator, 16, seed=0), folder / "samples.png")
+
+
+def import_weights(format: str, source: Path, out: Path, registry: Registry) -> Imported:
+    """Read another project's weights with the importer ``format`` into the model folder ``out``.
+
+    Raises RecipeError where there is no such importer, RunError where ``out`` is taken, and
+    DataError where the weights are not what they should be or do not fit their generator.
+    """
+    importer: Importer = construct(registry, "importer", format, {})
+    try:
+        taken = out.exists() and (not out.is_dir() or any(out.iterdir()))
+    except OSError as error:
+        raise RunError(f"--out {out} cannot be read: {error.strerror}.") from error
+    if taken:
+        raise RunError(f"--out {out} exists and is not empty. Name a new folder for the model.")
+    read = importer.read(source)
+    generator: Generator = construct(registry, "generator", read.generator, read.arguments)
+    _fit(read, generator, f"{source}, read as {format},")
+    generator.load_state_dict(read.weights)
+    generator.eval().requires_grad_(False)
+    entry = registry.get("generator", read.generator)
+    component = {
+        "use": entry.name,
+        "arguments": read.arguments,
+        "plugin": entry.origin.plugin,
+        "distribution": entry.origin.distribution,
+        "version": entry.origin.version,
+    }
+    try:
+        save(out, generator, component, {"imported": {"format": format, **read.source}})
+    except OSError as error:
+        raise RunError(f"--out {out} cannot be written: {error.strerror or error}.") from error
+    return read
+
+
+def _fit(read: Imported, generator: Generator, what: str) -> None:
+    """Raises DataError, which names the tensor, where weights are not the generator's."""
+    wanted = generator.state_dict()
+    for name, tensor in wanted.items():
+        if name not in read.weights:
+            raise DataError(f"{what} has no tensor '{name}', which {read.generator} needs.")
+        shape, there = tuple(tensor.shape), tuple(read.weights[name].shape)
+        if shape != there:
+            raise DataError(
+                f"{what} has tensor '{name}' of shape {there}, where {read.generator} has {shape}."
+            )
+        if not read.weights[name].isfinite().all():
+            raise DataError(f"{what} has NaN or infinity in tensor '{name}': it is damaged.")
+    if extra := sorted(set(read.weights) - set(wanted)):
+        raise DataError(
+            f"{what} has {len(extra)} tensors that {read.generator} does not know, "
+            f"the first '{extra[0]}'."
+        )
 
 
 def find(path: Path) -> Path:

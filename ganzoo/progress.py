@@ -35,7 +35,7 @@ def _bar(what: str, total: int, unit: str) -> Iterator[Callable[[int], None]]:
 
     class Rate(ProgressColumn):
         def render(self, task: Task) -> Text:
-            return Text(f"{task.speed:,.0f} {unit}/s" if task.speed else "", style="cyan")
+            return Text(f"{_rate(task.speed)} {unit}/s" if task.speed else "", style="cyan")
 
     columns = (
         TextColumn("{task.description}"),
@@ -61,7 +61,11 @@ def _lines(what: str, total: int, unit: str) -> Iterator[Callable[[int], None]]:
             last = now
             rate = done / max(now - start, 1e-9)
             left = (total - done) / max(rate, 1e-9)
-            text = f"{what}: {done:,} of {total:,} {unit}, {rate:,.0f}/s"
+            text = f"{what}: {done:,} of {total:,} {unit}, {_rate(rate)}/s"
             print(text + (f", {left:,.0f} s left" if left >= 1 else ""), file=sys.stderr)
 
     yield advance
+
+
+def _rate(speed: float) -> str:
+    return f"{speed:,.0f}" if speed >= 10 else f"{speed:.2g}"

@@ -17,7 +17,7 @@ LAYERS = (
     {"train", "evaluate", "hub", "leaderboard", "report"},
     {
         "build", "charts", "checkpoint", "ema", "features", "findings", "folder",
-        "measure", "model", "objective", "observers", "optimizers", "randomness", "run",
+        "measure", "model", "objective", "observers", "openvino", "optimizers", "randomness", "run",
         "samples", "step", "translate",
     },
     {

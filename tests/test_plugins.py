@@ -124,11 +124,11 @@ def test_every_kind_has_its_hook(tmp_path: Path) -> None:
         register_transforms=lambda register: register("g", "m:G"),
         register_detectors=lambda register: register("h", "m:H"),
         register_importers=lambda register: register("i", "m:I"),
-        register_recipes=lambda register: register("h", recipe),
+        register_recipes=lambda register: register("j", recipe),
     )
     assert plugin.error is None
     kinds = [(entry.kind, entry.name) for entry in plugin.entries]
-    assert kinds == list(zip((*KINDS, "recipe"), "abcdefgh", strict=True))
+    assert kinds == list(zip((*KINDS, "recipe"), "abcdefghij", strict=True))
 
 
 def test_two_plugins_with_one_name_are_both_named_and_the_full_name_chooses() -> None:

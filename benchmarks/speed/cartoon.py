@@ -86,6 +86,8 @@ class Classic:
 
     def __init__(self, g, d, vgg):
         self.g, self.d, self.vgg = (copy.deepcopy(net) for net in (g, d, vgg))
+        for net in (self.g, self.d, self.vgg):
+            net.__dict__.pop("forward", None)  # accelerate's, in the precision of ganzoo's run
         for parameter in self.vgg.parameters():
             parameter.requires_grad_(True)
         options = {"lr": 2e-4, "betas": (0.5, 0.999)}
@@ -133,7 +135,7 @@ class Alternate:
         began = time.perf_counter()
         losses = self.classic.step(**Resident.latest)
         self.seconds["classic"].append(time.perf_counter() - began)
-        self.losses.append({name: float(value) for name, value in losses.items()})
+        self.losses.append({name: float(value.detach()) for name, value in losses.items()})
         self.mark = time.perf_counter()
 
 

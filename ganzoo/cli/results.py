@@ -1,14 +1,19 @@
-"""``ganzoo sample``, ``ganzoo report`` and ``ganzoo diagnose``: what a run has made."""
+"""What models make and runs have made: sample, translate, import, report and diagnose."""
 
 from __future__ import annotations
 
 import json
+import sys
+from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from ganzoo.errors import RunError
+
+if TYPE_CHECKING:
+    from ganzoo.translate import Outcome
 
 ModelFolder = Annotated[Path, typer.Argument(metavar="MODEL", help="A run or model folder.")]
 RunPath = Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.")]
@@ -19,6 +24,8 @@ _NO_GRID = {".avif", ".bmp", ".gif", ".pdf", ".svg", ".tif", ".tiff"}
 def add_to(app: typer.Typer) -> None:
     """Add this group's verbs."""
     app.command()(sample)
+    app.command()(translate)
+    app.command("import")(import_)
     app.command()(report)
     app.command()(diagnose)
 
@@ -79,6 +86,101 @@ def _pair(item: str) -> tuple[str, str]:
     if not equals:
         raise RunError(f"--label {item}: write it as NAME=VALUE, for example hair=pink.")
     return name.strip(), value.strip()
+
+
+class Precision(StrEnum):
+    """What the generator computes in."""
+
+    fp32 = "fp32"
+    bf16 = "bf16"
+
+
+class Backend(StrEnum):
+    """What computes it."""
+
+    torch = "torch"
+    openvino = "openvino"
+
+
+def translate(
+    model: ModelFolder,
+    photos: Annotated[list[Path], typer.Argument(metavar="PHOTO", help="Files and folders.")],
+    out: Annotated[Path, typer.Option(metavar="FOLDER", help="Where the pictures go.")],
+    precision: Annotated[
+        Precision, typer.Option(help="bf16: about twice as fast, a level or two of 255 off.")
+    ] = Precision.fp32,
+    backend: Annotated[
+        Backend, typer.Option(help="openvino: faster still on CPUs; needs ganzoo[openvino].")
+    ] = Backend.torch,
+    tile: Annotated[
+        int,
+        typer.Option(
+            min=256, metavar="N", help="Photos of more than N x N pixels go through in tiles."
+        ),
+    ] = 512,
+    sheet: Annotated[
+        bool, typer.Option(help="Draw side-by-side.png of up to 12 photos and pictures.")
+    ] = True,
+) -> None:
+    """Turn photos into pictures of the same size, name and format."""
+    from ganzoo.model import device, load
+    from ganzoo.plugins import installed
+    from ganzoo.progress import progress
+    from ganzoo.translate import Translator, plan, translate
+
+    loaded = load(model, installed().registry)
+    where = device()
+    compiler = None
+    if backend is Backend.openvino:
+        from ganzoo.openvino import compiler as make
+
+        compiler = make(precision.value)
+    translator = Translator(loaded.generator, where, precision.value, tile, compiler)
+    jobs = plan(photos, out, sheet)
+    with progress("translating", len(jobs), "pictures") as advance:
+        outcome = translate(jobs, translator, out, sheet, advance)
+    _tell(outcome, translator.size, out)
+    if outcome.failed:
+        raise typer.Exit(1 if outcome.done else 2)
+
+
+def _tell(outcome: Outcome, size: int | None, out: Path) -> None:
+    done = len(outcome.done)
+    if size and done:
+        typer.echo(f"the model makes {size}x{size} pictures: they were resized to it and back")
+    if renamed := [job for job in outcome.done if job.renamed]:
+        typer.echo(f"written as .png, of an animation the first picture: {len(renamed)}")
+    if done:
+        typer.echo(f"{done} picture{'s' * (done != 1)} in {out}")
+    if outcome.sheet:
+        typer.echo(f"compare them: {outcome.sheet}")
+    if outcome.failed:
+        print(f"not translated: {len(outcome.failed)}", file=sys.stderr)
+    for source, reason in outcome.failed.items():
+        print(f"  {source}: {reason}", file=sys.stderr)
+
+
+def import_(
+    format: Annotated[
+        str, typer.Argument(metavar="FORMAT", help="A name from `ganzoo list importers`.")
+    ],
+    path: Annotated[Path, typer.Argument(metavar="PATH", help="The weights: a file or folder.")],
+    out: Annotated[Path, typer.Option(metavar="FOLDER", help="The new model folder.")],
+) -> None:
+    """Make a model folder of another project's weights."""
+    from ganzoo.model import import_weights, load
+    from ganzoo.plugins import installed
+
+    registry = installed().registry
+    read = import_weights(format, path, out, registry)
+    licence = read.source.get("licence")
+    typer.echo(f"{read.source.get('title', path)} in {out}")
+    if licence:
+        typer.echo(f"licence: {licence}")
+    if load(out, registry).config["input"] == "image":
+        typer.echo(f"next: ganzoo translate {out} PHOTO... --out cartoons")
+    else:
+        typer.echo(f"next: ganzoo sample {out}")
 
 
 def report(run: RunPath) -> None:

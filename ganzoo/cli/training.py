@@ -79,4 +79,7 @@ def _finish(train: Callable[[], Run], path: Path) -> None:
     if run.accelerator.is_main_process:
         report = write_report(run.folder)
         typer.echo(f"grids:  {run.folder.samples}\nmodel:  {run.folder.model}\nreport: {report}")
-        typer.echo(f"draw more with: ganzoo sample {run.path} -n 64 --seed 1 --out grid.png")
+        if run.image_inputs:
+            typer.echo(f"use it with: ganzoo translate {run.path} PHOTO --out cartoons")
+        else:
+            typer.echo(f"draw more with: ganzoo sample {run.path} -n 64 --seed 1 --out grid.png")
