@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -176,35 +177,42 @@ def check_split(recipe: Recipe, processes: int) -> None:
         )
 
 
+@contextmanager
+def _evaluating(networks: Mapping[str, nn.Module]) -> Iterator[dict[str, Network]]:
+    """The bare networks in eval mode for a while, so that no running statistics move."""
+    try:
+        yield {name: Network(network.eval()) for name, network in networks.items()}
+    finally:
+        for network in networks.values():
+            network.train()
+
+
 @torch.no_grad()
 def check_fit(
     data: Dataset, networks: Mapping[str, nn.Module], views: Mapping[str, View], device: Any
-) -> None:
-    """Run every network once on two examples, in eval mode.
+) -> dict[str, Tensor]:
+    """Run every network once on two examples, in eval mode; their words, ``fake`` included.
 
     Raises RecipeError where they do not fit the data or each other.
     """
     words = {name: value.to(device) for name, value in collate(data, [0, len(data) - 1]).items()}
-    bare = {name: Network(network.eval()) for name, network in networks.items()}
     generator = networks["generator"]
     assert isinstance(generator, Generator)
     try:
-        if "latent" in bare["generator"].reads:
-            words["latent"] = generator.sample_latent(2, rng(0, "fit")).to(device)
-        fake = words["fake"] = bare["generator"](Update(words, bare, views))
-        if "discriminator" in bare:
-            bare["discriminator"](Update(words, bare, views), fake)
+        with _evaluating(networks) as bare:
+            if "latent" in bare["generator"].reads:
+                words["latent"] = generator.sample_latent(2, rng(0, "fit")).to(device)
+            fake = words["fake"] = bare["generator"](Update(words, bare, views))
+            if "discriminator" in bare:
+                bare["discriminator"](Update(words, bare, views), fake)
     except (RuntimeError, ValueError, IndexError, KeyError) as error:
         raise RecipeError(
             [
                 f"the networks do not fit the dataset, which gives {_shapes(words)}: "
-                f"{str(error).splitlines()[0].rstrip('.')}. Leave `size` out of the networks to "
+                f"{_reason(error)}. Leave `size` out of the networks to "
                 "use the data's."
             ]
         ) from error
-    finally:
-        for network in networks.values():
-            network.train()
     if "real" in words and fake.shape != words["real"].shape:
         raise RecipeError(
             [
@@ -212,6 +220,43 @@ def check_fit(
                 f"{_pixels(words['real'])}: leave the generator's `size` out, or make them equal."
             ]
         )
+    return words
+
+
+def check_terms(
+    stage: str,
+    objectives: Mapping[str, Objective],
+    words: Mapping[str, Tensor],
+    networks: Mapping[str, nn.Module],
+    views: Mapping[str, View],
+    augment: Callable[[Tensor], Tensor] | None,
+    extractors: Mapping[str, Callable[[Tensor], dict[str, Tensor]]],
+) -> None:
+    """Evaluate every term of a stage once on what ``check_fit`` found, in eval mode.
+
+    ``objectives`` are of no use afterwards, as a loss may count.  Raises RecipeError, or what a
+    loss or an extractor raises of itself, where a term cannot have what it is given.
+    """
+    with _evaluating(networks) as bare:
+        for player, objective in objectives.items():
+            leaves = {word for term in objective.terms for word in term.leaves}
+            leaves |= {"fake"} if player == "generator" else set()
+            update = Update(words, bare, views, augment, leaves, extractors)
+            for term in objective.terms:
+                try:
+                    term(update, objective.available)
+                except (RuntimeError, ValueError, IndexError, KeyError) as error:
+                    raise RecipeError(
+                        [
+                            f"stage '{stage}': the {player}'s term '{term.name}' cannot be "
+                            f"computed from {_shapes(words)}: {_reason(error)}."
+                        ]
+                    ) from error
+
+
+def _reason(error: Exception) -> str:
+    first = (str(error).splitlines() or [""])[0].rstrip(".")
+    return f"{type(error).__name__}: {first}"
 
 
 def _pixels(images: Tensor) -> str:

@@ -107,7 +107,8 @@ class Extractor(nn.Module):
 
     A finder of landmarks gives ``points`` (N, K, 2), x and y in [-1, 1] from the outer edge of
     the first pixel to that of the last, ``confidence`` (N,) in [0, 1], which tells faces from
-    other things, and, where it has them, ``heatmaps`` (N, K, h, w).
+    other things (it may be left out of an image that requires grad, for a loss asks it of the
+    photo), and, where it has them, ``heatmaps`` (N, K, h, w).
     """
 
     def forward(self, image: Tensor) -> dict[str, Tensor]:

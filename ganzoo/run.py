@@ -84,7 +84,8 @@ class Run:
             }
         self.views = build.views(recipe, registry)
         self.augment = build.augment(recipe, registry)
-        build.check_fit(self.dataset, bare, self.views, self.accelerator.device)
+        device = self.accelerator.device
+        examples = build.check_fit(self.dataset, bare, self.views, device)
         sources = {name: source for name, (_, source) in self.views.items()}
         self.words = vocabulary(
             build.fields(recipe, registry, self.dataset),
@@ -94,12 +95,14 @@ class Run:
             self.extractors,
         )
         self._fixed = self._fixed_examples() if self.image_inputs else {}
-        device = self.accelerator.device
         self.objectives = {
             stage.name: build.objectives(registry, stage, self.words, device)
             for stage in recipe.stages
         }
-        for stage in recipe.stages:  # of no use yet, but what torch refuses, it refuses now
+        for stage in recipe.stages:  # of no use yet, but what is refused, is refused now
+            trial = build.objectives(registry, stage, self.words, device)
+            how = (bare, self.views, self.augment, self.extractors)
+            build.check_terms(stage.name, trial, examples, *how)
             build.optimizers(stage, bare)
         self.step = 0
         self._saved_at = self._drawn_at = -1

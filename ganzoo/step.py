@@ -78,11 +78,11 @@ class Update:
             return transform(self[source])
         if word in self._networks:
             return lambda image: self._networks[word](self, image)
+        features, _, extractor = word.partition("@")
+        if features.endswith(FEATURES) and extractor in self._extractors:
+            return self._extractors[extractor](self[features.removesuffix(FEATURES)])
         if word.endswith(LOGITS):
             image = self[word.removesuffix(LOGITS)]
             image = self._augment(image) if self._augment else image
             return self._networks["discriminator"](self, image)
-        word, _, extractor = word.partition("@")
-        if word.endswith(FEATURES) and extractor in self._extractors:
-            return self._extractors[extractor](self[word.removesuffix(FEATURES)])
         raise KeyError(word)

@@ -181,6 +181,7 @@ def _update(
             if logging and learning:
                 shares = value.gradient_shares(fake)
                 logs |= {f"share/{name}": torch.tensor(part) for name, part in shares.items()}
+                # trained without a discriminator, to reconstruct, G is meant to return its source
                 source = _source(run, update) if "discriminator" in objectives else None
                 logs |= image_statistics(fake, words.get("real"), source)
             elif logging and {"real_logits", "fake_logits"} <= update.values.keys():
@@ -251,10 +252,7 @@ def _feed(run: Run) -> Iterator[list[Words]]:
 
 
 def _source(run: Run, update: Update) -> Tensor | None:
-    """The image that the generator was given, for a network that translates images.
-
-    Trained without a discriminator, to reconstruct, it is meant to return it.
-    """
+    """The image that the generator was given, for a network that translates images."""
     return update[run.image_inputs[0]] if run.image_inputs else None
 
 

@@ -121,7 +121,7 @@ def test_list_takes_kinds_in_the_singular_and_the_plural(run: Run) -> None:
     assert run("show", "losses").out == one.out
     assert run("list", "recipes").out.startswith("recipes\n")
     everything = run("list").out
-    assert one.out in everything
+    assert " ".join(one.out.split()) in " ".join(everything.split())  # columns are of other widths
     assert "``" not in everything
 
 
@@ -352,7 +352,8 @@ def test_train_fills_a_run_folder_and_leaves_a_full_one_alone(run: Run, trained:
     folder = trained / "runs" / "tiny"
     for part in ("recipe.yaml", "manifest.json", "model/config.json", "report.html"):
         assert (folder / part).is_file()
-    assert len((folder / "metrics.jsonl").read_text().splitlines()) == 6
+    rows = map(json.loads, (folder / "metrics.jsonl").read_text().splitlines())
+    assert [row["step"] for row in rows] == [1, 5, 10, 15, 20, 25, 30]
     before = weights(folder)
     refused(run("train", trained / "tiny.yaml", "--out", folder), "holds a run", "ganzoo resume")
     assert weights(folder) == before
@@ -376,7 +377,7 @@ def test_resume_goes_on_for_longer_and_says_where_to_look(run: Run, folder: Path
     assert "ganzoo sample tiny -n 64" in resumed.out
     now = (folder / "metrics.jsonl").read_text()
     assert now.startswith(rows)
-    assert len(now.splitlines()) == 8
+    assert [json.loads(row)["step"] for row in now.splitlines()[-2:]] == [35, 40]
     assert weights(folder) != before
 
 

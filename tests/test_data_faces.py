@@ -259,7 +259,7 @@ def test_every_file_has_a_face_or_a_reason(run, photos, tmp_path):
     face().save(photos / "good.png")
     (photos / "sub").mkdir()
     face().convert("P").save(photos / "sub" / "still.gif")
-    Image.new("RGB", (3000, 2000)).save(photos / "flat.png")
+    Image.new("L", (8000, 6000)).save(photos / "flat.png")
     Image.new("RGB", (1, 1)).save(photos / "dot.png")
     face().save(photos / "cut.jpg")
     data = (photos / "cut.jpg").read_bytes()

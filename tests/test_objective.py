@@ -100,11 +100,13 @@ class Apart(Loss):
 def test_terms_share_the_features_of_an_extractor():
     one, other = Eye(), Eye()
     fake, photo = torch.ones(1, 3, 2, 2, requires_grad=True), torch.zeros(1, 3, 2, 2)
-    words = Update({"fake": fake, "photo": photo}, {}, {}, extractors={"one": one, "two": other})
+    words = Update(
+        {"fake": fake, "photo": photo}, {}, {}, extractors={"one": one, "of_logits": other}
+    )
     one_schedule = Schedule(1.0, 1.0)
     terms = [
         Term(name, Apart(), "generator", one_schedule, 1, {}, extractor)
-        for name, extractor in (("a", "one"), ("b", "one"), ("c", "two"))
+        for name, extractor in (("a", "one"), ("b", "one"), ("c", "of_logits"))
     ]
     value = Objective(terms, ())(words, 0)
     assert (one.seen, other.seen) == (2, 2)  # the fake and the photo, once each

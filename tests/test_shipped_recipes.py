@@ -16,6 +16,7 @@ from torch import Tensor
 from torch.nn.functional import avg_pool2d
 
 from ganzoo import hookimpl
+from ganzoo.errors import DataError
 from ganzoo.interfaces import Extractor
 from ganzoo.plugins import Plugins
 from ganzoo.recipe import load_recipe, shipped_recipes
@@ -84,6 +85,21 @@ def shrunk(recipe: dict[str, Any], pictures: Path) -> dict[str, Any]:
     for stage in recipe["stages"]:
         stage["steps"] = 1
     return recipe | {"batch": 2, "precision": "fp32", "samples": {"every": 9, "count": 2}}
+
+
+@pytest.mark.usefixtures("one_thread")
+def test_an_extractor_without_landmarks_is_refused_before_the_first_stage(
+    plugins: Plugins, pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GANZOO_CACHE", str(pictures / "cache"))
+    recipe = load_recipe("cartoongan-portrait", registry=plugins.registry).resolved()
+    small = shrunk(recipe, pictures)
+    small["extractors"]["face"] = {"use": "maps"}
+    file = tmp_path / "small.yaml"
+    file.write_text(yaml.safe_dump(small), encoding="utf-8")
+    with pytest.raises(DataError, match="'coords' needs confidence, points, but the extractor giv"):
+        start(load_recipe(file, registry=plugins.registry), tmp_path / "run", plugins)
+    assert not (tmp_path / "run").exists()
 
 
 @pytest.mark.usefixtures("one_thread")

@@ -270,6 +270,11 @@ def test_weights_that_are_not_finite_are_never_saved(train: Train, tmp_path: Pat
             "loss 'poison': at is 0",
         ),
         ({"log": {"trackers": ["abacus"]}}, RecipeError, "log.trackers: 'abacus' is not installed"),
+        (
+            RECIPES["translation"] | {"dataset": {"use": "toy", "photo": True, "size": 2}},
+            RecipeError,
+            r"stage 'reconstruct': the generator's term 'content' .* photo \(3, 2, 2\), .* Kernel",
+        ),
     ],
 )
 def test_refused_before_anything_is_written(
@@ -278,6 +283,14 @@ def test_refused_before_anything_is_written(
     with pytest.raises(kind, match=message):
         train(**changes)
     assert [path.name for path in tmp_path.iterdir()] == ["recipes"]
+
+
+def test_looking_whether_all_fits_leaves_no_trace(tmp_path: Path):
+    run = Run(toy.recipe(tmp_path), RunFolder(tmp_path / "run"), toy.plugins())
+    for network in run.networks.values():
+        assert network.bare.training
+        assert network.bare.norm.num_batches_tracked == 0
+        assert all(p.requires_grad and p.grad is None for p in network.bare.parameters())
 
 
 def test_a_batch_must_split_over_processes_and_parts(tmp_path: Path):

@@ -117,6 +117,8 @@ def measure(arguments: argparse.Namespace) -> None:
     """Score every run that has a model on the held-out photos."""
     out = arguments.out
     runs = sorted(path.parents[1] for path in out.glob("seed*/model/config.json"))
+    if not runs:
+        sys.exit(f"no runs in {out}: train them first")
     recipe = yaml.safe_load((runs[0] / "recipe.yaml").read_text(encoding="utf-8"))
     data, known = recipe["dataset"], None
     if data["use"] == "figurines":
@@ -302,6 +304,10 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
     parser.add_argument("--variants", nargs="+", choices=VARIANTS, default=list(VARIANTS))
     arguments = parser.parse_args()
+    if arguments.action == "train" and not arguments.face68:
+        parser.error("train needs --face68")
+    if bool(arguments.photos) != bool(arguments.cartoons):
+        parser.error("--photos and --cartoons go together")
     arguments.out = arguments.out.resolve()
     {"train": train, "measure": measure}[arguments.action](arguments)
 

@@ -342,7 +342,7 @@ def _together(photo: Survey, real: Survey, smooth: Survey | None = None) -> list
     if both := photo.same_as(real):
         found.append(f"Photos that are also among the cartoons: {both:,}. Remove them from one.")
     same = smooth.same_as(real) if smooth else 0
-    if smooth and same > SAME * len(smooth.seen):
+    if smooth and same > SAME * min(len(smooth.seen), len(real.seen)):
         found.append(
             f"Smoothed images that equal a cartoon: {same:,} of {len(smooth.seen):,}. The "
             f"discriminator would have to call the same image true and false; make them with "
@@ -357,8 +357,8 @@ def _warnings(report: dict[str, Any], size: int, name: str = "") -> list[str]:
     found = []
     if report["rejected"]:
         found.append(
-            f"Unusable at {size} px: {len(report['rejected'])}. Dataset 'folder' leaves such files "
-            f"out, and stops where they are more than max_bad (1 %) of all."
+            f"Unusable at {size} px: {len(report['rejected'])}. Datasets leave such files out, and "
+            f"stop where they are more than max_bad (1 %) of all."
         )
     if report["exact_duplicates"]:
         found.append(

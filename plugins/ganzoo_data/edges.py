@@ -23,8 +23,8 @@ Mask: TypeAlias = Literal["hard", "feathered"]
 
 #: Raise when the same image would give other pixels.
 VERSION = 1
-#: A share of smoothed images that equal their originals above which they cannot have been smoothed;
-#: some drawings have no edge.
+#: A share of images that are both smoothed and original, of whichever are fewer, above which they
+#: cannot have been smoothed; some drawings have no edge.
 SAME = 0.1
 # OpenCV's getGaussianKernel(5, 0) is this table (over 16), and not the Gaussian of sigma 1.1 of
 # which its documentation speaks.  Mean blur is what CartoonGAN's author says he used.
@@ -77,6 +77,8 @@ def _filter(image: Pixels, taps: tuple[int, ...]) -> Pixels:
     the definition in float64 to the last bit.
     """
     cv2 = opencv()
+    if image.ndim == 3:  # one by one: the sums take many times the memory of the pixels
+        return np.dstack([_filter(plane, taps) for plane in cv2.split(image)])
     column = np.array(taps, np.float32)
     sums = cv2.sepFilter2D(image, cv2.CV_32F, column, column, borderType=cv2.BORDER_REFLECT_101)
     whole = sums.astype(np.uint16) // np.uint16(sum(taps) ** 2)

@@ -261,7 +261,7 @@ class _Finder:
             yield Reject(name, "unreadable", digest)
             return
         try:
-            picture = decode(_read(path, digest)).image
+            picture = decode(files.read(path, digest)).image
         except BadImage as error:
             yield Reject(name, "cannot be decoded", str(error))
             return
@@ -505,22 +505,6 @@ class _Writer:
             name += "_"
         self._taken.add(name.casefold())
         return f"{FOLDER}/{name}.png"
-
-
-def _read(path: Path, digest: str) -> bytes:
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise _changed(path) from error
-    if hashlib.sha256(data).hexdigest() != digest:
-        raise _changed(path)
-    return data
-
-
-def _changed(path: Path) -> DataError:
-    return DataError(
-        f"'{path}' changed while it was being read. Run again when nothing writes to the folder."
-    )
 
 
 def _numbers(box: Box) -> tuple[float, float, float, float, float]:

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
 #: What to do about the commonest reason why no face is usable.
 _NEXT = {
-    "no face found": "Detectors of photos rarely find profiles, masks or drawings: choose another "
-    "--detector ({detectors}), or use the images as they are (dataset 'folder').",
+    "no face found": "Detectors of photos rarely find profiles, masks, drawings or faces that the "
+    "border cuts: choose another --detector ({detectors}), or use the images as they are.",
     "score too low": "Lower --min-score.",
     "face too small": "Give larger photos, a smaller --size, or lower --min-size.",
     "landmarks unsure": "Lower --min-confidence, or leave out --landmarks.",
@@ -136,12 +136,12 @@ def _arguments(texts: Iterable[str]) -> dict[str, Any]:
 def _content(paths: list[Path]) -> str:
     """A hash of the files, and those in the folders, among ``paths``, which may be no paths."""
     import hashlib
+    from contextlib import suppress
 
     lines = []
     for path in paths:
         for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
-            if file.is_file():
-                with file.open("rb") as opened:
-                    digest = hashlib.file_digest(opened, "sha256").hexdigest()
+            with suppress(OSError), file.open("rb") as opened:  # its reader will say why
+                digest = hashlib.file_digest(opened, "sha256").hexdigest()
                 lines.append(f"{file.name} {digest}\n")
     return hashlib.sha256("".join(lines).encode()).hexdigest() if lines else ""

@@ -19,6 +19,7 @@ from ganzoo.errors import DataError, nearest, one_of
 from ganzoo.interfaces import Dataset
 from ganzoo.progress import progress
 from ganzoo_data import cache, edges, figurine_parts, render, sculpt
+from ganzoo_data.cached import as_tensor
 from ganzoo_data.figurine_parts import LANDMARKS, STYLES, StyleName
 
 _BLOCK = 20  # images between two steps of the progress bar
@@ -111,7 +112,7 @@ class Figurines(Dataset):
         rows = np.asarray(indices, dtype=np.int64)
         partners = self._partner[rows]
         batch = {
-            word: _image(entry.images.take(rows if word == "photo" else partners, axis=0))
+            word: as_tensor(entry.images.take(rows if word == "photo" else partners, axis=0))
             for word, entry in self._entries.items()
         }
         landmarks = self._landmarks()[rows] / _FIXED
@@ -184,10 +185,3 @@ _SYNTHETIC = (
     "synthetic: none is a photograph, and none shows a person.\n"
 )
 _BLURRED = "\nGanzoo then blurred the edges in the drawings.\n"
-
-
-def _image(pixels: NDArray[np.uint8]) -> Tensor:
-    image = pixels.astype(np.float32)
-    image /= 127.5
-    image -= 1
-    return torch.from_numpy(image)

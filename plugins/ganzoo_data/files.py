@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, TypeVar
 
+from ganzoo.errors import DataError
 from ganzoo.files import cache_folder
 from ganzoo.progress import progress
 
@@ -70,6 +71,20 @@ def _digest(path: Path) -> str:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
         return f"{UNREADABLE}: {error.strerror}"
+
+
+def read(path: Path, digest: str) -> bytes:
+    """The bytes of a file; DataError where they are no longer those of its ``digest``."""
+    try:
+        data = path.read_bytes()
+    except OSError:
+        data = None
+    if data is None or hashlib.sha256(data).hexdigest() != digest:
+        raise DataError(
+            f"'{path}' changed while it was being read. "
+            f"Run again when nothing writes to the folder."
+        )
+    return data
 
 
 def in_threads(

