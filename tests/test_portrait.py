@@ -281,6 +281,18 @@ def test_without_any_face_the_loss_is_zero_and_can_still_be_differentiated(space
     assert not fake[{"coords": "points", "heatmap": "heatmaps"}[space]].grad.any()
 
 
+def test_photos_that_never_show_a_face_are_told_once(caplog):
+    landmark, nobody, somebody = loss("landmark"), landmarks((0.1,)), landmarks((0.9,))
+    for photo in [nobody] * 19 + [somebody] + [nobody] * 19:
+        landmark.generator(photo, photo)
+    assert not caplog.messages
+    for _ in range(30):
+        landmark.generator(nobody, nobody)
+    (message,) = caplog.messages
+    assert "no face in 20 batches" in message
+    assert "`ganzoo data faces`" in message
+
+
 def test_the_floor_can_be_moved():
     photo, fake = landmarks((0.3,)), moved(landmarks((0.3,)), EYES, [0.1, 0])
     assert loss("landmark").generator(fake, photo).item() == 0

@@ -8,6 +8,7 @@ Sagonas et al. 2013.
 
 from __future__ import annotations
 
+import logging
 from inspect import signature
 from typing import Annotated, Literal
 
@@ -23,7 +24,10 @@ Weight = Annotated[float, Ge(0)]
 #: the 68 points of 300-W: regions in the order of their points, and how many points each has
 _REGIONS = {"jaw": 17, "brows": 10, "bridge": 4, "nose": 5, "eyes": 12, "mouth": 20}
 _OUTER_CORNERS = (36, 45)  # of the two eyes
+_IN_VAIN = 20  # batches without a face before it is said
 _SMALLEST_FACE = 0.1  # in units of [-1, 1]: below it, 1/size would let one face rule the batch
+
+log = logging.getLogger("ganzoo.portrait")
 
 
 class Landmark(Loss):
@@ -78,6 +82,7 @@ class Landmark(Loss):
         self.weights = [weights[name] for name, count in _REGIONS.items() for _ in range(count)]
         self.space = space
         self.confidence_floor = confidence_floor
+        self._in_vain = 0
 
     def generator(
         self, fake_features: dict[str, Tensor], photo_features: dict[str, Tensor]
@@ -94,6 +99,15 @@ class Landmark(Loss):
         _require({"confidence", layer} - photo_features.keys(), self.space, photo_features)
         found = photo_features["confidence"] >= self.confidence_floor
         self.measures = {"faces": found.float().mean()}
+        self._in_vain = 0 if found.any() else self._in_vain + 1
+        if self._in_vain == _IN_VAIN:
+            log.warning(
+                "landmark: no face in %d batches of photos, so the term does nothing. Cut faces "
+                "out with `ganzoo data faces`, give the extractor the `crop` where they are, or "
+                "lower the term's confidence_floor (%g).",
+                _IN_VAIN,
+                self.confidence_floor,
+            )
         # chosen before anything is computed: points of no face may be anything, even NaN. An
         # empty choice still hangs on the fake, so that its sum, 0, can be differentiated.
         each = compare(fake_features[layer][found], photo_features[layer][found])  # (faces, K)
