@@ -68,7 +68,10 @@ def sample(
 
     loaded = load(model, installed().registry)
     if loaded.config["input"] != "noise":
-        raise RunError(f"{model} turns images into images; it does not draw from noise.")
+        raise RunError(
+            f"{model} turns images into images; it does not draw from noise. Give it some: "
+            f"ganzoo translate {model} PHOTO --out DIR"
+        )
     generator = loaded.generator.to(device())
     if interpolate:
         pictures = samples.interpolate(generator, -(-n // 8), seed)
