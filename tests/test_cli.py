@@ -6,14 +6,13 @@ import json
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
+from typed import Result, Run, typist
 
 import ganzoo
 from ganzoo.cli import main
@@ -22,30 +21,11 @@ from ganzoo.errors import GanzooError, TrainingStopped
 HEAVY = ("torch", "torchvision", "accelerate", "numpy", "PIL", "safetensors")
 
 
-@dataclass
-class Result:
-    code: int
-    out: str
-    err: str
-
-
-Run = Callable[..., Result]
-
-
 @pytest.fixture
 def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Run:
     """Type a command in an empty folder."""
     monkeypatch.chdir(tmp_path)
-
-    def typed(*words: object) -> Result:
-        monkeypatch.setattr(sys, "argv", ["ganzoo", *map(str, words)])
-        capsys.readouterr()
-        with pytest.raises(SystemExit) as stopped:
-            main()
-        said = capsys.readouterr()
-        return Result(int(stopped.value.code or 0), said.out, said.err)
-
-    return typed
+    return typist(monkeypatch, capsys)
 
 
 def refused(result: Result, *parts: str) -> None:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable
-from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -15,11 +13,11 @@ import pytest
 import torch
 from PIL import Image
 from torch import Tensor, nn
+from typed import Result, Run, typist
 
 import ganzoo.plugins
 from ganzoo import hookimpl, model
 from ganzoo import translate as module
-from ganzoo.cli import main
 from ganzoo.errors import DataError
 from ganzoo.interfaces import Generator, Imported, Importer
 from ganzoo.plugins import Plugins
@@ -136,16 +134,6 @@ class Plugin:
         register("numbers", Numbers)
 
 
-@dataclass
-class Result:
-    code: int
-    out: str
-    err: str
-
-
-Run = Callable[..., Result]
-
-
 @pytest.fixture
 def run(
     monkeypatch: pytest.MonkeyPatch,
@@ -158,16 +146,7 @@ def run(
     assert plugins.add(Plugin, Origin("toys", "toys-dist", "1.0")).error is None
     monkeypatch.setattr(ganzoo.plugins, "installed", lambda: plugins)
     monkeypatch.chdir(tmp_path)
-
-    def typed(*words: object) -> Result:
-        monkeypatch.setattr(sys, "argv", ["ganzoo", *map(str, words)])
-        capsys.readouterr()
-        with pytest.raises(SystemExit) as stopped:
-            main()
-        said = capsys.readouterr()
-        return Result(int(stopped.value.code or 0), said.out, said.err)
-
-    return typed
+    return typist(monkeypatch, capsys)
 
 
 def refused(result: Result, *parts: str) -> None:

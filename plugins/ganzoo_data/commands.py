@@ -56,6 +56,7 @@ def render(
     from ganzoo.errors import DataError, nearest, one_of
     from ganzoo.progress import progress
     from ganzoo_data import render as draw
+    from ganzoo_data.sheet import contact_sheet
     from ganzoo_data.styles import LOOKS, STYLES
 
     if style not in STYLES:
@@ -198,19 +199,6 @@ def check(
         console.print(f"Contact sheet: [bold]{sheet}[/bold]")
 
 
-def contact_sheet(images: list[Image.Image], columns: int | None = None) -> Image.Image:
-    """Images of one size in a grid, about as high as wide unless ``columns`` are given."""
-    from PIL import Image
-
-    columns = min(columns or max(1, round(len(images) ** 0.5)), len(images))
-    rows = -(-len(images) // columns)
-    width, height = images[0].size
-    sheet = Image.new("RGB", (columns * width, rows * height), "white")
-    for place, image in enumerate(images):
-        sheet.paste(image, (place % columns * width, place // columns * height))
-    return sheet
-
-
 def _make_empty(out: Path) -> None:
     from ganzoo.errors import DataError
 
@@ -234,6 +222,7 @@ def _refuse_no_png(sheet: Path) -> None:
 
 def _save_sheet(images: list[Image.Image], sheet: Path, columns: int | None = None) -> None:
     from ganzoo.errors import DataError
+    from ganzoo_data.sheet import contact_sheet
 
     try:
         contact_sheet(images, columns).save(sheet)

@@ -29,6 +29,7 @@ from ganzoo.files import atomic_folder, cache_folder, write_atomic
 from ganzoo.images import BadImage, decode
 from ganzoo.progress import progress
 from ganzoo_data import files
+from ganzoo_data.sheet import contact_sheet
 
 if TYPE_CHECKING:
     from ganzoo.interfaces import Box, Detector, Extractor
@@ -486,8 +487,6 @@ class _Writer:
         self._sheet([face["file"] for face in found.faces])
 
     def _sheet(self, names: list[str]) -> None:
-        from ganzoo_data.commands import contact_sheet
-
         places = np.linspace(0, len(names) - 1, min(_SHEET_TILES, len(names))).round()
         tiles = []
         for place in places.astype(int):
