@@ -96,11 +96,14 @@ class Console:
 
 
 def _terms(logs: Mapping[str, Any]) -> str:
-    shown = [
-        f"{key.replace('discriminator/', 'D:').replace('generator/', 'G:')} {value:.3f}"
-        for key, value in logs.items()
-        if key.startswith(("discriminator/", "generator/"))
-    ]
+    """Every term's value, and of the generator's their shares of the gradient at the fake."""
+    shown = []
+    for key, value in logs.items():
+        player, _, term = key.partition("/")
+        if player in ("discriminator", "generator"):
+            text = f"{player[0].upper()}:{term} {value:.3g}"
+            share = logs.get(f"share/{term}", 1) if player == "generator" else 1
+            shown.append(text if share == 1 else f"{text} ({share:.0%})")
     return "  ".join(shown)
 
 
