@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import sys
 import warnings
 from collections.abc import Callable
 from typing import Any
@@ -23,6 +24,8 @@ def compiler(precision: str) -> Callable[[nn.Module], Callable[[Tensor], Tensor]
     Raises DataError where OpenVINO is not installed; what it returns does where OpenVINO cannot
     take the network.
     """
+    # It would report each import to Google Analytics; without this package it reports nothing.
+    sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
     try:
         import openvino
     except ImportError as error:
