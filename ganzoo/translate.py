@@ -60,6 +60,7 @@ class SharedNorm(nn.Module):
     def __init__(self, norm: nn.InstanceNorm2d):
         super().__init__()
         self.weight, self.bias, self.eps = norm.weight, norm.bias, norm.eps
+        self.channels = norm.num_features
         self.mean = self.variance = torch.empty(0)
         self.forget()
 
@@ -68,7 +69,13 @@ class SharedNorm(nn.Module):
         self.mode = "measure"
         self.part = (0.0, 1.0, 0.0, 1.0)  # top, bottom, left, right, as shares of the input
         self.shift, self.stretch = torch.zeros(1), torch.ones(1)
-        self.seen: list[tuple[int, Tensor, Tensor]] = []
+        self._clear()
+
+    def _clear(self) -> None:
+        # Sums in place: small tensors that stay, one for each tile, would keep the memory of what
+        # is freed around them from being used again.
+        self.count = 0
+        self.sum, self.squares = torch.zeros(2, self.channels, dtype=torch.float64)
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, C, H, W), of one picture, to the same."""
@@ -77,21 +84,24 @@ class SharedNorm(nn.Module):
             self.mean = mean + self.shift.to(mean) * variance.sqrt()
             self.variance = variance * self.stretch.to(mean)
         elif self.mode == "compare":
-            self.seen.append(moments(_part(x, self.part)))
+            count, *both = moments(_part(x, self.part))
+            mean, variance = (value.cpu().double() for value in both)
+            self.count += count
+            self.sum += count * mean
+            self.squares += count * (variance + mean.square())
         return functional.batch_norm(
             x, self.mean, self.variance, self.weight, self.bias, eps=self.eps
         )
 
     def correct(self) -> None:
         """Correct what will be measured by how it compared."""
-        counts, means, variances = zip(*self.seen, strict=True)
-        share = torch.tensor(counts).to(means[0])[:, None] / sum(counts)
-        mean = (share * torch.stack(means)).sum(0)
-        spread = (share * (torch.stack(variances) + (torch.stack(means) - mean).square())).sum(0)
+        mean = self.sum / self.count
+        spread = (self.squares / self.count - mean.square()).to(self.variance)
+        mean = mean.to(self.mean)
         floor = self.variance + self.eps
         self.shift = self.shift + (mean - self.mean) / floor.sqrt()
         self.stretch = self.stretch * (spread + self.eps) / floor
-        self.seen = []
+        self._clear()
 
 
 def moments(x: Tensor) -> tuple[int, Tensor, Tensor]:
