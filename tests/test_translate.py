@@ -525,7 +525,7 @@ def test_import_makes_a_model_that_translates(run: Run) -> None:
     result = run("import", "numbers", weights(), "--out", "models/inverted")
     assert result.code == 0, result.err
     assert "Inverted" in result.out
-    assert "ganzoo translate models/inverted PHOTO... --out cartoons" in result.out
+    assert "ganzoo translate models/inverted PHOTO... --out drawn" in result.out
     config = json.loads(Path("models/inverted/config.json").read_text())
     assert config["generator"]["distribution"] == "toys-dist"
     assert config["input"] == "image"

@@ -181,7 +181,7 @@ def import_(
     if licence:
         typer.echo(f"licence: {licence}")
     if load(out, registry).config["input"] == "image":
-        typer.echo(f"next: ganzoo translate {out} PHOTO... --out cartoons")
+        typer.echo(f"next: ganzoo translate {out} PHOTO... --out drawn")
     else:
         typer.echo(f"next: ganzoo sample {out}")
 

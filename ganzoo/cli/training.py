@@ -80,6 +80,6 @@ def _finish(train: Callable[[], Run], path: Path) -> None:
         report = write_report(run.folder)
         typer.echo(f"grids:  {run.folder.samples}\nmodel:  {run.folder.model}\nreport: {report}")
         if run.image_inputs:
-            typer.echo(f"use it with: ganzoo translate {run.path} PHOTO --out cartoons")
+            typer.echo(f"use it with: ganzoo translate {run.path} PHOTO --out drawn")
         else:
             typer.echo(f"draw more with: ganzoo sample {run.path} -n 64 --seed 1 --out grid.png")
