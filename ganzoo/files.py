@@ -51,15 +51,22 @@ def _tidy(path: Path, old: Path, aside: Path) -> None:
         shutil.rmtree(leftover, ignore_errors=True)
 
 
-def write_atomic(path: Path, text: str) -> None:
-    """Write a text file as a whole or not at all."""
+@contextmanager
+def atomic_file(path: Path) -> Iterator[Path]:
+    """A file to write, which becomes ``path`` as a whole or not at all."""
     aside = path.with_name(f".{path.name}.writing")
     try:
-        aside.write_text(text, encoding="utf-8")
-        _flush(aside)
+        yield aside
         aside.replace(path)
     finally:
         aside.unlink(missing_ok=True)
+
+
+def write_atomic(path: Path, text: str) -> None:
+    """Write a text file as a whole or not at all, and see it on the disk."""
+    with atomic_file(path) as aside:
+        aside.write_text(text, encoding="utf-8")
+        _flush(aside)
 
 
 def _flush(path: Path) -> None:

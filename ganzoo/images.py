@@ -64,14 +64,20 @@ def square(image: Image.Image, size: int) -> NDArray[np.uint8]:
 
     An image that would have to grow more than twofold is refused with BadImage.
     """
-    short = min(image.size)
-    if 2 * short < size:
-        raise BadImage(f"{image.width}x{image.height} pixels would grow more than twofold")
+    short = shortest(image, size)
     left, top = (image.width - short) / 2, (image.height - short) / 2
     box = (left, top, left + short, top + short)
     if image.size != (size, size):
         image = image.resize((size, size), Image.Resampling.LANCZOS, box=box)
     return np.asarray(image).transpose(2, 0, 1)
+
+
+def shortest(image: Image.Image, size: int) -> int:
+    """The shorter side; BadImage where it would have to grow more than twofold to ``size``."""
+    short = min(image.size)
+    if 2 * short < size:
+        raise BadImage(f"{image.width}x{image.height} pixels would grow more than twofold")
+    return short
 
 
 def _to_rgb(image: Image.Image, kind: str) -> Image.Image:

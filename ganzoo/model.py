@@ -23,7 +23,7 @@ from ganzoo.checkpoint import write_tensors
 from ganzoo.errors import DataError, RecipeError, RunError
 from ganzoo.files import atomic_folder
 from ganzoo.interfaces import Generator, Imported, Importer
-from ganzoo.registry import Registry
+from ganzoo.registry import Entry, Registry
 from ganzoo.step import Network
 
 FORMAT = 1
@@ -42,7 +42,7 @@ class Model:
 def save(
     path: Path,
     generator: Generator,
-    component: Mapping[str, Any],
+    spec: Mapping[str, Any],
     training: Mapping[str, Any],
     recipe_yaml: str | None = None,
 ) -> None:
@@ -50,12 +50,12 @@ def save(
 
     What was not trained here has no recipe.
 
-    ``component`` is ``{"use", "arguments", "plugin", "distribution", "version"}``.
+    ``spec`` is what ``component`` makes of the generator.
     """
     from_noise = set(Network(generator).reads) <= {"latent", "label"}
     config = {
         "ganzoo_format": FORMAT,
-        "generator": dict(component),
+        "generator": dict(spec),
         "input": "noise" if from_noise else "image",
         "output": {"size": generator.size, "channels": 3, "range": [-1, 1], "order": "RGB"},
         "labels": {name: list(values) for name, values in (generator.label or {}).items()} or None,
@@ -68,6 +68,17 @@ def save(
             (folder / "recipe.yaml").write_text(recipe_yaml, encoding="utf-8")
         if from_noise:
             samples.write(samples.sample(generator, 16, seed=0), folder / "samples.png")
+
+
+def component(entry: Entry, use: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """What a config says of the generator: its name, its arguments, and whose it is."""
+    return {
+        "use": use,
+        "arguments": arguments,
+        "plugin": entry.origin.plugin,
+        "distribution": entry.origin.distribution,
+        "version": entry.origin.version,
+    }
 
 
 def import_weights(format: str, source: Path, out: Path, registry: Registry) -> Imported:
@@ -89,15 +100,9 @@ def import_weights(format: str, source: Path, out: Path, registry: Registry) -> 
     generator.load_state_dict(read.weights)
     generator.eval().requires_grad_(False)
     entry = registry.get("generator", read.generator)
-    component = {
-        "use": entry.name,
-        "arguments": read.arguments,
-        "plugin": entry.origin.plugin,
-        "distribution": entry.origin.distribution,
-        "version": entry.origin.version,
-    }
+    spec = component(entry, entry.name, read.arguments)
     try:
-        save(out, generator, component, {"imported": {"format": format, **read.source}})
+        save(out, generator, spec, {"imported": {"format": format, **read.source}})
     except OSError as error:
         raise RunError(f"--out {out} cannot be written: {error.strerror or error}.") from error
     return read

@@ -247,14 +247,8 @@ class Run:
 
     def _save_model(self) -> None:
         spec = self.recipe.networks["generator"]
-        origin = self.plugins.registry.get("generator", spec.use).origin
-        component = {
-            "use": spec.use,
-            "arguments": self.arguments["generator"],
-            "plugin": origin.plugin,
-            "distribution": origin.distribution,
-            "version": origin.version,
-        }
+        entry = self.plugins.registry.get("generator", spec.use)
+        component = model.component(entry, spec.use, self.arguments["generator"])
         training = {
             "recipe": self.recipe.name,
             "steps": self.step,

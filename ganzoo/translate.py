@@ -29,6 +29,7 @@ from torch.nn import functional
 
 from ganzoo import images
 from ganzoo.errors import DataError, RunError
+from ganzoo.files import atomic_file
 from ganzoo.images import BadImage, Picture
 from ganzoo.interfaces import Generator
 from ganzoo.samples import to_uint8
@@ -481,14 +482,11 @@ def _write(image: Image.Image, path: Path) -> None:
     kind, options = _WRITTEN[path.suffix.lower()]
     if kind == "JPEG" and image.mode == "RGBA":
         image = _on_white(image)
-    aside = path.with_name(f".{path.name}.writing")
     try:
-        image.save(aside, kind, **options)
-        aside.replace(path)
+        with atomic_file(path) as aside:
+            image.save(aside, kind, **options)
     except (ValueError, MemoryError) as error:  # a side too long for the format
         raise BadImage(f"cannot be written as {kind}: {error}") from error
-    finally:
-        aside.unlink(missing_ok=True)
 
 
 def _make(folder: Path) -> None:

@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from ganzoo_data.survey import Survey
 
 
-#: Fewer images than this and a GAN tends to learn them by heart unless it is augmented.
-FEW = 1000
 _SHEET = 64  # images on a contact sheet
 _SHOWN = 10
 _EXAMPLES = 12  # images on a sheet of smoothed edges
@@ -343,6 +341,8 @@ def _together(photo: Survey, real: Survey, smooth: Survey | None = None) -> list
 
 
 def _warnings(report: dict[str, Any], size: int, name: str = "") -> list[str]:
+    from ganzoo_data.survey import FEW
+
     found = []
     if report["rejected"]:
         found.append(

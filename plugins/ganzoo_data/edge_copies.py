@@ -14,8 +14,8 @@ from PIL import Image
 
 from ganzoo import images
 from ganzoo.errors import DataError
-from ganzoo.files import write_atomic
-from ganzoo.images import BadImage, decode
+from ganzoo.files import atomic_file, write_atomic
+from ganzoo.images import BadImage, decode, shortest
 from ganzoo.progress import progress
 from ganzoo_data import files
 from ganzoo_data.edges import VERSION, Blur, Mask, Pixels, changed, opencv, smooth
@@ -183,15 +183,12 @@ class Job:
             return str(error)
         result, _ = smooth(image, self.blur, self.mask)
         place = self.out / copy
-        aside = place.with_name(f".{place.name}.writing")
         try:
             place.parent.mkdir(parents=True, exist_ok=True)
-            Image.fromarray(result).save(aside, "PNG")
-            aside.replace(place)
+            with atomic_file(place) as aside:
+                Image.fromarray(result).save(aside, "PNG")
         except OSError as error:
             raise DataError(f"'{place}' cannot be written: {error.strerror or error}.") from error
-        finally:
-            aside.unlink(missing_ok=True)
         return changed(image, result)
 
 
@@ -200,9 +197,7 @@ def shorter_side(image: Image.Image, size: int) -> Image.Image:
 
     One that would have to grow more than twofold is refused with BadImage.
     """
-    short = min(image.size)
-    if 2 * short < size:
-        raise BadImage(f"{image.width}x{image.height} pixels would grow more than twofold")
+    short = shortest(image, size)
     width, height = (round(side * size / short) for side in image.size)
     return image if short == size else image.resize((width, height), Image.Resampling.LANCZOS)
 

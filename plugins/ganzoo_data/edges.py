@@ -9,6 +9,7 @@ scripts in use: Canny(100, 200), a dilation of 5x5, a kernel of 5x5, truncation 
 
 from __future__ import annotations
 
+from itertools import islice
 from types import ModuleType
 from typing import Literal, TypeAlias
 
@@ -16,6 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ganzoo.errors import DataError
+from ganzoo.progress import progress
+from ganzoo_data import files
+from ganzoo_data.cache import Writer
 
 Pixels: TypeAlias = NDArray[np.uint8]
 Blur: TypeAlias = Literal["gaussian", "mean"]
@@ -30,6 +34,7 @@ SAME = 0.1
 # which its documentation speaks.  Mean blur is what CartoonGAN's author says he used.
 _TAPS = {"gaussian": (1, 4, 6, 4, 1), "mean": (1, 1, 1, 1, 1)}
 _CANNY = (100, 200)
+_BLOCK = 64  # images written at once
 
 
 def smooth(
@@ -55,6 +60,19 @@ def smooth(
 def changed(before: Pixels, after: Pixels) -> float:
     """The share of pixels that differ between two images (H, W, 3)."""
     return float((before != after).any(axis=2).mean())
+
+
+def fill(writer: Writer, images: NDArray[np.uint8]) -> None:
+    """Add ``images`` (N, 3, S, S) of one cache entry, smoothed, to another that is being made."""
+    with progress("Smoothing edges", len(images)) as advance:
+        results = files.in_threads(_smooth_planes, images)
+        while block := list(islice(results, _BLOCK)):
+            writer.add(np.stack(block))
+            advance(len(block))
+
+
+def _smooth_planes(image: Pixels) -> Pixels:
+    return smooth(np.ascontiguousarray(image.transpose(1, 2, 0)))[0].transpose(2, 0, 1)
 
 
 def opencv() -> ModuleType:

@@ -94,7 +94,8 @@ class Figurines(Dataset):
         if self.smooth is not None:
 
             def blur(writer: cache.Writer) -> None:
-                self._blur(writer, found["real"].images)
+                edges.fill(writer, found["real"].images)
+                writer.text("ATTRIBUTION.md", render.attribution(self.style) + _BLURRED)
 
             found["smooth"] = cache.get("figurines-smooth", self._key("smooth"), self.size, blur)
         self._entries = found
@@ -172,12 +173,6 @@ class Figurines(Dataset):
             while block := list(islice(images, _BLOCK)):
                 writer.add(np.stack(block))
                 advance(len(block))
-
-    def _blur(self, writer: cache.Writer, avatars: NDArray[np.uint8]) -> None:
-        for avatar in avatars:
-            blurred, _ = edges.smooth(np.ascontiguousarray(avatar.transpose(1, 2, 0)))
-            writer.add(blurred.transpose(2, 0, 1)[None])
-        writer.text("ATTRIBUTION.md", render.attribution(self.style) + _BLURRED)
 
 
 _SYNTHETIC = (

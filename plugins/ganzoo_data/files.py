@@ -7,7 +7,7 @@ import json
 import os
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, TypeVar
@@ -24,6 +24,7 @@ UNREADABLE = "unreadable"
 #: A file that changed so shortly before it was hashed may change again unseen within the same
 #: tick of the file system's clock: it is hashed again next time.
 _SETTLED = 2_000_000_000  # nanoseconds
+_SHOWN = 5  # files named in a message
 
 
 def digests(path: Path, names: list[str]) -> list[str]:
@@ -85,6 +86,12 @@ def read(path: Path, digest: str) -> bytes:
             f"Run again when nothing writes to the folder."
         )
     return data
+
+
+def listed(lines: Sequence[str]) -> str:
+    """The first lines, indented, and how many more there are: for messages that name files."""
+    more = len(lines) - _SHOWN
+    return "\n".join([f"  {line}" for line in lines[:_SHOWN]] + [f"  and {more} more"] * (more > 0))
 
 
 def in_threads(

@@ -21,7 +21,6 @@ from ganzoo_data.cached import CachedDataset
 
 #: Raise when the same files would give other pixels.
 VERSION = 1
-_SHOWN = 5  # rejected files named in a message
 _BLOCK = 64  # images written at once
 
 
@@ -134,6 +133,4 @@ class Folder(CachedDataset):
 
 
 def _listed(rejected: dict[str, str]) -> str:
-    lines = [f"  {name}: {why}" for name, why in islice(rejected.items(), _SHOWN)]
-    more = len(rejected) - _SHOWN
-    return "\n".join(lines + ([f"  and {more} more"] if more > 0 else []))
+    return files.listed([f"{name}: {why}" for name, why in rejected.items()])

@@ -20,6 +20,8 @@ from ganzoo.progress import progress
 from ganzoo_data import domains, files
 from ganzoo_data.domains import Domain
 
+#: Fewer images than this and a GAN tends to learn them by heart unless it is augmented.
+FEW = 1000
 #: An image counts as gray where no pixel's channels differ by more (JPEG blurs a little).
 GRAY_TOLERANCE = 8
 #: Images look alike where their 64-bit hashes differ in no more bits.

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
-from itertools import islice
+from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 from typing import Annotated, ClassVar, Literal
 
@@ -15,18 +14,14 @@ from torch import Tensor
 
 from ganzoo.errors import DataError
 from ganzoo.interfaces import Dataset
-from ganzoo.progress import progress
 from ganzoo_data import cache, domains, edges, files
 from ganzoo_data.cache import Cached
 from ganzoo_data.cached import as_tensor
 from ganzoo_data.folder import Folder
+from ganzoo_data.survey import FEW
 
 #: What ``smooth`` says where the smoothed cartoons are to be made here.
 EDGES = "edges"
-#: Fewer cartoons than this deserve a warning; the authors of CartoonGAN used thousands.
-FEW = 1000
-_SHOWN = 5  # files named in a message
-_BLOCK = 64  # images smoothed at once
 
 
 class Unpaired(Dataset):
@@ -199,7 +194,7 @@ class Unpaired(Dataset):
             raise DataError(
                 f"unpaired: paired names '{field}', but {len(alone)} usable images in "
                 f"'{self._real.path}' and '{other.path}' have no partner of the same name:\n"
-                f"{_listed(map(str, alone))}\n"
+                f"{files.listed(list(map(str, alone)))}\n"
                 f"Name the two images of a pair alike (the ending may differ), remove those that "
                 f"have no partner, or take '{field}' out of paired."
             )
@@ -271,19 +266,7 @@ def _smoothed(real: Cached, size: int) -> Cached:
         "edges": edges.VERSION,
         "opencv": edges.opencv().__version__,
     }
-
-    def fill(writer: cache.Writer) -> None:
-        with progress("Smoothing edges", len(real.images)) as advance:
-            results = files.in_threads(_smooth_planes, real.images)
-            while block := list(islice(results, _BLOCK)):
-                writer.add(np.stack(block))
-                advance(len(block))
-
-    return cache.get("edges", key, size, fill)
-
-
-def _smooth_planes(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    return edges.smooth(np.ascontiguousarray(image.transpose(1, 2, 0)))[0].transpose(2, 0, 1)
+    return cache.get("edges", key, size, lambda writer: edges.fill(writer, real.images))
 
 
 def equal(smooth: NDArray[np.uint8], real: NDArray[np.uint8]) -> int:
@@ -313,9 +296,3 @@ def _stems(path: Path, entry: Cached) -> dict[str, str]:
             )
         found[stem] = name
     return found
-
-
-def _listed(names: Iterable[str]) -> str:
-    found = list(names)
-    more = len(found) - _SHOWN
-    return "\n".join([f"  {name}" for name in found[:_SHOWN]] + [f"  and {more} more"] * (more > 0))

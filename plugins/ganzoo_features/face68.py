@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from torch.nn.functional import avg_pool2d, relu
 
 from ganzoo.errors import DataError
-from ganzoo_features.backbone import Frozen
+from ganzoo_features.backbone import Frozen, Prepare
 from ganzoo_features.crop import Crop, back, check_crop, cut
 from ganzoo_features.same import SameConv2d
 from ganzoo_features.weights import Source, Weights, refuse_pages
@@ -97,12 +97,9 @@ class Face68(Frozen):
 class Net(nn.Module):
     """The network alone: a crop in [-1, 1], (N, 3, 112, 112), to points in [0, 1] of it."""
 
-    mean: Tensor
-
     def __init__(self, file: Weights):
         super().__init__()
-        mean = torch.tensor(MEAN)[:, None, None]
-        self.register_buffer("mean", mean, persistent=False)
+        self.prepare = Prepare(127.5, MEAN, (255.0, 255.0, 255.0))
         self.blocks = nn.Sequential(
             *(_Block(file, f"dense{i}", channels) for i, channels in enumerate(WIDTHS))
         )
@@ -112,7 +109,7 @@ class Net(nn.Module):
 
     def forward(self, crop: Tensor) -> Tensor:
         """(N, 3, 112, 112) to (N, 68, 2)."""
-        x = self.blocks(((crop + 1) * 127.5 - self.mean) / 255)
+        x = self.blocks(self.prepare(crop))
         x = avg_pool2d(x, 7, stride=2).permute(0, 2, 3, 1).flatten(1)
         return self.fc(x).unflatten(1, (POINTS, 2))
 
