@@ -15,13 +15,14 @@ from torch import Tensor, nn, optim
 from torch.utils.data import default_collate
 
 from ganzoo import checkpoint
+from ganzoo.component import Component
 from ganzoo.errors import DataError, GanzooError, RecipeError, RunError
 from ganzoo.grammar import FROM_DATASET
 from ganzoo.interfaces import Dataset, Extractor, Generator
 from ganzoo.objective import Objective, Term, unique_names
 from ganzoo.optimizers import make_optimizer
 from ganzoo.randomness import rng, seed_default
-from ganzoo.recipe import Component, Recipe, Schedule, Stage
+from ganzoo.recipe import Recipe, Schedule, Stage
 from ganzoo.registry import Registry
 from ganzoo.signature import read_signature
 from ganzoo.step import Network, Update
@@ -113,7 +114,9 @@ def extractors(recipe: Recipe, registry: Registry) -> dict[str, Extractor]:
 
 
 def weights_hash(network: nn.Module) -> str:
-    """A sha256 of the names and values of a network's weights."""
+    """A sha256 of the names and values of a network's weights, or of the file they are from."""
+    if isinstance(network, Extractor) and network.weights_sha256:
+        return network.weights_sha256
     sha = hashlib.sha256()
     for name, value in sorted(network.state_dict().items()):
         sha.update(f"{name} {value.dtype} {tuple(value.shape)}".encode())
@@ -121,11 +124,11 @@ def weights_hash(network: nn.Module) -> str:
     return sha.hexdigest()
 
 
-def fields(recipe: Recipe, registry: Registry, data: Dataset) -> dict[str, str]:
-    """The fields that the dataset provides with its arguments."""
-    parameters = read_signature(registry.get("dataset", recipe.dataset.use).target).parameters
+def fields(spec: Component, registry: Registry, data: Dataset) -> dict[str, str]:
+    """The fields that the dataset ``data``, made as ``spec`` says, provides."""
+    parameters = read_signature(registry.get("dataset", spec.use).target).parameters
     optional = [parameter.name for parameter in parameters if parameter.default is None]
-    return provided_fields(data.fields, optional, recipe.dataset.arguments)
+    return provided_fields(data.fields, optional, spec.arguments)
 
 
 def objectives(

@@ -22,6 +22,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+#: an evaluation tells every fake which of so many groups it is in; see ``Evaluator``
+GROUPS = 10
+
 
 class Generator(nn.Module):
     """A network that makes images: ``forward(latent)``, ``forward(photo)``, or more words.
@@ -111,19 +114,60 @@ class Extractor(nn.Module):
     photo), and, where it has them, ``heatmaps`` (N, K, h, w).
     """
 
+    #: what scores on these features are called by, as in ``kid-efflite0``; other weights than the
+    #: published ones want another tag.  Left empty, it is the registered name
+    tag: str = ""
+    #: a hash of the file that the weights are from, where they do not stay as they are in it
+    weights_sha256: str | None = None
+    #: whether scores on these features may be ranked; not where nobody trained them
+    rankable: ClassVar[bool] = True
+    #: raised when the same weights and arguments give other features
+    version: ClassVar[int] = 1
+
     def forward(self, image: Tensor) -> dict[str, Tensor]:
         """Features by layer."""
         raise NotImplementedError
 
 
 class Evaluator:
-    """A score: a method per stream, whose parameters are what it needs, and ``compute``."""
+    """A score: a method per stream, whose parameters are what it needs, and ``compute``.
 
+    Define some of these; each is called with one chunk of images after the other, on the CPU, all
+    of the reals before the fakes.  Every image has been through 8 bits.
+
+    - ``real(...)``, the reference images of a benchmark: the dataset's other fields, ``image`` and
+      ``features``;
+    - ``fake(...)``, the model's images: ``image``, ``features`` and ``group``;
+    - ``pair(...)``, a fake beside what it was made from: the dataset's fields (``photo``, ...),
+      ``fake``, ``X_features`` of any image X, and ``group``.
+
+    ``features`` are those of the extractor that the benchmark names, a dict by layer.  An instance
+    measures one model; anything it draws at random comes from a seed of its own.
+
+    Every score gets an interval from what it is without each tenth of the fakes (the jackknife
+    over groups; Efron and Stein 1981).  An evaluator that would rather not be run ten times over
+    reads ``group``, int64 (N,) below ``GROUPS``, and has ``compute(without=None)``, which gives the
+    scores of all but the fakes of that group.
+    """
+
+    #: every score by its name, and whether more is better; units are told in the docstring
     higher_is_better: ClassVar[Mapping[str, bool]] = {}
+    #: the ``tag`` of the extractor that the published score is on; on the features of any other,
+    #: a score is called after it (``kid-efflite0``)
+    standard: ClassVar[str | None] = None
+    #: score -> the reference rows that it cannot tell from real images: ``blurred``, ``noise``,
+    #: ``repeated`` (one image over and over), ``photo`` (what the fakes are made from)
+    blind: ClassVar[Mapping[str, Sequence[str]]] = {}
+    #: raised when the same images give other scores
+    version: ClassVar[int] = 1
 
     def compute(self) -> dict[str, float]:
-        """The scores of everything seen so far."""
+        """The scores of everything seen; raises DataError where that was too few images."""
         raise NotImplementedError
+
+    def unreliable(self) -> dict[str, str]:
+        """Score -> why it should not be relied on, as after too few images; shown, not ranked."""
+        return {}
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from ganzoo.errors import DataError, RecipeError, nearest
 from ganzoo.interfaces import Extractor
+from ganzoo_features.weights import Source, Weights
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
@@ -21,6 +22,11 @@ class Frozen(Extractor):
     def freeze(self) -> None:
         """Say that the constructor is done: nothing of it is ever trained."""
         self.requires_grad_(False).eval()
+
+    def say_weights(self, name: str, file: Weights, published: Source) -> None:
+        """Set ``weights_sha256`` to the file's, and ``tag``; see ``Weights.tag``."""
+        self.weights_sha256 = file.sha256
+        self.tag = file.tag(name, published.sha256)
 
     def train(self, mode: bool = True) -> Frozen:
         """Stay in eval mode, whatever ``mode`` says."""
@@ -102,6 +108,12 @@ class Backbone(Frozen):
             if name in self.layers:
                 found[name] = x
         return found
+
+
+def fill(chain: Mapping[str, nn.Module], file: Weights, prefix: str = "") -> None:
+    """Fill the layers from tensors that torchvision numbers after their places in the chain."""
+    for index, layer in enumerate(chain.values()):
+        file.load_into(layer, f"{prefix}{index}.")
 
 
 def needed(chain: Mapping[str, nn.Module], layers: Sequence[str]) -> dict[str, nn.Module]:

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from itertools import pairwise
 from pathlib import Path
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
+from annotated_types import Ge
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from ganzoo_features.backbone import Backbone, needed
+from ganzoo_features.resize import Bicubic
 from ganzoo_features.same import SameConv2d
 from ganzoo_features.weights import Source, Weights, verify
 
@@ -66,11 +68,20 @@ class EfficientNetLite0(Backbone):
     Args:
         layers: Which to give.  stage3 has the stride of VGG19's conv4_4, 8, at 40 channels.
         weights: A file of weights with that package's names; the package's own when left out.
+        size: Resize images to this first, as Pillow's bicubic does.  The network was trained on
+            224; features of small images are poor without.
     """
 
-    def __init__(self, layers: list[str] = ["stage3"], weights: Path | None = None):  # noqa: B006
+    def __init__(
+        self,
+        layers: list[str] = ["stage3"],  # noqa: B006
+        weights: Path | None = None,
+        size: Annotated[int, Ge(32)] | None = None,
+    ):
         file = Weights.read(_packaged() if weights is None else PACKAGED.find(weights))
-        super().__init__(nn.Identity(), needed(_chain(file), layers), layers)
+        prepare = nn.Identity() if size is None else Bicubic(size)
+        super().__init__(prepare, needed(_chain(file), layers), layers)
+        self.say_weights("efflite0", file, PACKAGED)
 
 
 def _packaged() -> Path:

@@ -61,6 +61,8 @@ class Face68(Frozen):
             when left out.
     """
 
+    tag = "face68"
+
     def __init__(
         self,
         crop: tuple[float, float, float, float] = (0.0, 0.0, 1.0, 1.0),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +11,7 @@ from torch import Tensor, nn
 from ganzoo.errors import DataError
 from ganzoo_features.backbone import Frozen
 from ganzoo_features.crop import back, check_crop, cut
+from ganzoo_features.torchscript import is_torchscript
 from ganzoo_features.weights import Source, Weights, refuse_pages
 
 SIZE = 256
@@ -45,6 +45,8 @@ class FAN(Frozen):
         weights: The network's state dict as a .pth or .safetensors file, or the whole network as
             TorchScript.
     """
+
+    tag = "fan"
 
     def __init__(
         self,
@@ -82,7 +84,7 @@ class FAN(Frozen):
 
 def _network(path: Path) -> nn.Module:
     refuse_pages(path)
-    if _is_torchscript(path):
+    if is_torchscript(path):
         try:
             return torch.jit.load(str(path), map_location="cpu")
         except RuntimeError as error:
@@ -100,14 +102,6 @@ def _network(path: Path) -> nn.Module:
     network = Network(4)
     file.load_into(network)
     return network
-
-
-def _is_torchscript(path: Path) -> bool:
-    try:
-        with zipfile.ZipFile(path) as archive:
-            return any("/code/" in name for name in archive.namelist())
-    except zipfile.BadZipFile:
-        return False
 
 
 def soft_argmax(heatmaps: Tensor) -> Tensor:

@@ -33,6 +33,9 @@ class RandomFeatures(Backbone):
         channels: Of each layer.
     """
 
+    tag = "random"
+    rankable = False
+
     def __init__(
         self,
         seed: int = 0,

@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from ganzoo_features.backbone import Backbone, caffe, needed
+from ganzoo_features.backbone import Backbone, caffe, fill, needed
 from ganzoo_features.weights import Source, Weights
 
 CONVERTED = Source(
@@ -26,7 +26,7 @@ def network() -> dict[str, nn.Module]:
     """The layers in order, in which torchvision numbers them."""
     return {
         "conv1": nn.Conv2d(3, 64, 3, stride=2),
-        "_relu1": nn.ReLU(),
+        "relu1": nn.ReLU(),
         "pool1": _pool(),
         "fire2": Fire(64, 16, 64),
         "fire3": Fire(128, 16, 64),
@@ -67,9 +67,9 @@ class SqueezeNet(Backbone):
     keras-squeezenet, with torchvision's names.  Input: any size from 21 pixels; made 0..255,
     blue first, minus 103.939, 116.779, 123.68, no standard deviation.
 
-    Layers, with channels and stride: conv1 64, 2 (before its ReLU); pool1 64, 4; fire2 and fire3
-    128, 4; pool3 128, 8; fire4 and fire5 256, 8; pool5 256, 16; fire6 and fire7 384, 16; fire8
-    and fire9 512, 16.  A fire ends in a ReLU, so its features have no negatives.
+    Layers, with channels and stride: conv1 64, 2 (before its ReLU); relu1; pool1 64, 4; fire2 and
+    fire3 128, 4; pool3 128, 8; fire4 and fire5 256, 8; pool5 256, 16; fire6 and fire7 384, 16;
+    fire8 and fire9 512, 16.  A fire ends in a ReLU, so its features have no negatives.
 
     Args:
         layers: Which to give.  fire5 is the last with the stride of VGG19's conv4_4, 8.
@@ -82,6 +82,6 @@ class SqueezeNet(Backbone):
     def __init__(self, layers: list[str] = ["fire5"], weights: Path | None = None):  # noqa: B006
         chain = needed(network(), layers)
         file = Weights.read(CONVERTED.find(weights)).without("features.")
-        for index, layer in enumerate(chain.values()):
-            file.load_into(layer, f"{index}.")
+        fill(chain, file)
         super().__init__(caffe(), chain, layers)
+        self.tag = file.tag("squeezenet", CONVERTED.sha256)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -13,6 +14,7 @@ from ganzoo_features.backbone import (
     Backbone,
     Prepare,
     caffe,
+    fill,
     needed,
 )
 from ganzoo_features.weights import Source, Weights
@@ -40,11 +42,14 @@ SOURCES = {
 }
 
 
-def network() -> dict[str, nn.Module]:
-    """The layers in order, as the paper names them: conv1_1, relu1_1, ..., pool5."""
+def network(blocks: Sequence[tuple[int, int]] = BLOCKS) -> dict[str, nn.Module]:
+    """The layers in order, as the paper names them: conv1_1, relu1_1, ..., pool5.
+
+    ``blocks`` has the convolutions and channels of each block.
+    """
     found: dict[str, nn.Module] = {}
     inputs = 3
-    for block, (convolutions, channels) in enumerate(BLOCKS, 1):
+    for block, (convolutions, channels) in enumerate(blocks, 1):
         for i in range(1, convolutions + 1):
             found[f"conv{block}_{i}"] = nn.Conv2d(inputs, channels, 3, padding=1)
             found[f"relu{block}_{i}"] = nn.ReLU()
@@ -82,8 +87,9 @@ class VGG19(Backbone):
     ):
         chain = needed(network(), layers)
         file = Weights.read(SOURCES[scale].find(weights)).without("features.")
-        for index, layer in enumerate(chain.values()):
-            file.load_into(layer, f"{index}.")
+        fill(chain, file)
         rgb = Prepare(0.5, IMAGENET_MEAN, IMAGENET_STD)
         super().__init__(caffe() if scale == "caffe" else rgb, chain, layers)
+        name = "vgg19" if scale == "torchvision" else "vgg19-caffe"
+        self.tag = file.tag(name, SOURCES[scale].sha256)
         self.smallest = 2 ** sum(name.startswith("pool") for name in chain)

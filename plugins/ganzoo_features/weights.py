@@ -1,7 +1,7 @@
 """Files of trained weights: where they are, whether they are whole, and what is in them.
 
-A file is judged by its content: ``.safetensors``, or what ``torch.save`` wrote, which is read
-with ``weights_only=True``, so that no code in it can run.
+A file is judged by its content: ``.safetensors``; what ``torch.save`` wrote, which is read with
+``weights_only=True``; or TorchScript, of which only the tensors are read.  No code in a file runs.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import hashlib
 import pickle
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import NoReturn
 
@@ -20,6 +21,7 @@ from torch import Tensor, nn
 
 from ganzoo.errors import DataError, nearest
 from ganzoo.files import cache_folder
+from ganzoo_features.torchscript import is_torchscript, read_torchscript
 
 OFFLINE = (
     "Without a download there is the extractor efficientnet-lite0, whose weights come with pip "
@@ -100,14 +102,25 @@ def verify(path: Path, sha256: str) -> None:
     if not sha256:
         return
     refuse_pages(path)
-    with path.open("rb") as file:
-        found = hashlib.file_digest(file, "sha256").hexdigest()
+    found = file_sha256(path)
     if not found.startswith(sha256):
         raise DataError(
             f"'{path}' is not the published file: its SHA-256 begins with {found[:8]}, not "
             f"{sha256[:8]}. It may be cut short: remove it and get it again. If it is meant to "
             f"be another file, name it as weights: PATH."
         )
+
+
+def file_sha256(path: Path) -> str:
+    """The SHA-256 of the file's bytes, computed once as long as it does not change."""
+    found = path.stat()
+    return _sha256(path.resolve(), found.st_size, found.st_mtime_ns)
+
+
+@lru_cache
+def _sha256(path: Path, *_: int) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def refuse_pages(path: Path) -> None:
@@ -140,12 +153,22 @@ class Weights:
 
     @classmethod
     def read(cls, path: Path) -> Weights:
-        """Read a safetensors file or a state dict of ``torch.save``, on the CPU."""
+        """Read safetensors, a state dict of ``torch.save`` or TorchScript, on the CPU."""
         refuse_pages(path)
         with path.open("rb") as file:
             start = file.read(9)
-        tensors = _safetensors(path) if start[8:] == b"{" else _pickled(path)
-        return cls(path, tensors)
+        if start[8:] == b"{":
+            return cls(path, _safetensors(path))
+        return cls(path, _torchscript(path) if is_torchscript(path) else _pickled(path))
+
+    @property
+    def sha256(self) -> str:
+        """Of the whole file, in hex."""
+        return file_sha256(self.path)
+
+    def tag(self, name: str, published: str) -> str:
+        """``name`` for the file whose SHA-256 begins with ``published``, else with the hash."""
+        return name if self.sha256.startswith(published) else f"{name}-{self.sha256[:8]}"
 
     def without(self, prefix: str) -> Weights:
         """The same, where names that begin with ``prefix`` are shortened by it."""
@@ -169,7 +192,8 @@ class Weights:
     def load_into(self, module: nn.Module, prefix: str = "") -> None:
         """Fill every parameter and buffer of ``module``; further tensors are ignored."""
         own = module.state_dict()
-        module.load_state_dict({name: self.take(prefix + name, own[name].shape) for name in own})
+        found = {name: self.take(prefix + name, own[name].shape) for name in own}
+        module.load_state_dict(found, assign=True)  # a copy would double the memory
 
 
 def _safetensors(path: Path) -> dict[str, Tensor]:
@@ -177,6 +201,13 @@ def _safetensors(path: Path) -> dict[str, Tensor]:
         return load(path.read_bytes())
     except SafetensorError as error:
         raise DataError(f"weights '{path}' are cut short or damaged: {error}. {_AGAIN}") from error
+
+
+def _torchscript(path: Path) -> dict[str, Tensor]:
+    try:
+        return read_torchscript(path)
+    except Exception as error:  # as torch does on damaged files
+        raise DataError(f"weights '{path}' are TorchScript, but damaged. {_AGAIN}") from error
 
 
 def _pickled(path: Path) -> dict[str, Tensor]:
