@@ -10,6 +10,7 @@ from html import escape
 from itertools import accumulate
 
 from ganzoo import findings
+from ganzoo.scores import SCORE
 
 #: points drawn per curve at most
 POINTS = 400
@@ -18,15 +19,25 @@ Points = list[tuple[int, float]]
 Stages = Sequence[tuple[str, int]]
 
 
-def draw_all(rows: Sequence[Mapping[str, float]], stages: Stages) -> str:
-    """All charts of ``rows`` (numbers and NaN only) as HTML; ``stages`` are (name, steps)."""
+def draw_all(
+    rows: Sequence[Mapping[str, float]],
+    stages: Stages,
+    higher_is_better: Mapping[str, bool] | None = None,
+    best: int | None = None,
+) -> str:
+    """All charts of ``rows`` (numbers and NaN only) as HTML; ``stages`` are (name, steps).
+
+    Scores are told which way they rank; the ``best`` step is marked in them.
+    """
     columns: dict[str, Points] = {}
     for row in rows:
         for key in row:
             if key not in ("step", "seconds"):
                 columns.setdefault(key, []).append((int(row["step"]), row[key]))
     end = max((int(row["step"]) for row in rows), default=0)
-    return "".join(_figure(chart, max(end, 1), stages) for chart in _charts(columns))
+    scores = {key: columns.pop(key) for key in list(columns) if key.startswith(SCORE)}
+    charts = [*_scores(scores, higher_is_better or {}, best), *_charts(columns)]
+    return "".join(_figure(chart, max(end, 1), stages) for chart in charts)
 
 
 # -- what is drawn ----------------------------------------------------------------------------
@@ -68,6 +79,7 @@ class _Chart:
     curves: Sequence[_Curve]
     lines: Sequence[tuple[float, str]] = ()
     shown: Sequence[float] = ()  # levels that the axis always reaches
+    best: int | None = None  # a step to be marked
 
     @cached_property
     def range(self) -> tuple[float, float]:
@@ -76,7 +88,7 @@ class _Chart:
         most, every = list(levels), list(levels)
         for curve in self.curves:
             raw = sorted(value for _, value in curve.raw)
-            cut = -(-len(raw) // 50) if len(raw) > 10 else 0
+            cut = -(-len(raw) // 50) if curve.noisy and len(raw) > 10 else 0
             most += raw[cut : len(raw) - cut]
             every += raw
         low, high = min(most, default=0.0), max(most, default=1.0)
@@ -124,6 +136,18 @@ _HEALTH: dict[str, tuple[str, str, Sequence[tuple[float, str]], Sequence[float]]
     ),
 }
 _PLAYERS = {"discriminator": 0, "generator": 1}  # and their colours
+
+
+def _scores(
+    columns: Mapping[str, Points], higher_is_better: Mapping[str, bool], best: int | None
+) -> Iterator[_Chart]:
+    """A chart for each score of the benchmark."""
+    for i, (key, points) in enumerate(columns.items()):
+        name = key.removeprefix(SCORE)
+        note = ""
+        if name in higher_is_better:
+            note = "higher is better" if higher_is_better[name] else "lower is better"
+        yield _Chart(name, note, [_Curve("score", i % 6, points, noisy=False)], best=best)
 
 
 def _charts(columns: Mapping[str, Points]) -> Iterator[_Chart]:
@@ -189,7 +213,8 @@ class _Axes:
 
 def _figure(chart: _Chart, end: int, stages: Stages) -> str:
     axes = _Axes(end, *chart.range)
-    parts = [*_grid(axes), *_stages(axes, stages), _curves(axes, chart), *_lines(axes, chart)]
+    parts = [*_grid(axes), *_stages(axes, stages), *_best(axes, chart)]
+    parts += [_curves(axes, chart), *_lines(axes, chart)]
     legend = "".join(
         f'<li class="k{curve.colour}">{escape(curve.name)} '
         f"<b>{number(curve.points[-1][1])}</b></li>"
@@ -225,6 +250,16 @@ def _stages(axes: _Axes, stages: Stages) -> Iterator[str]:
         if 6 * len(name) < width:
             yield f'<text class="stage" x="{axes.x(start)}" dx="4" y="8">{escape(name)}</text>'
         start += steps
+
+
+def _best(axes: _Axes, chart: _Chart) -> Iterator[str]:
+    """Where the best step is."""
+    if chart.best is not None:
+        place = axes.x(chart.best)
+        side = "end" if float(place) > (_LEFT + _RIGHT) / 2 else "start"
+        shift = -4 if side == "end" else 4
+        yield f'<path class="level" d="M{place} {_TOP}V{_BOTTOM}"/>'
+        yield f'<text class="best {side}" x="{place}" dx="{shift}" y="{_TOP + 8}">best</text>'
 
 
 def _curves(axes: _Axes, chart: _Chart) -> str:

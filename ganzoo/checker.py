@@ -82,8 +82,8 @@ class Checker:
             self.problems.add(root.at, "", what)
             return {}
         given: Entries = root.value
-        self._refuse_unknown(given, [*grammar.TOP, *grammar.SECTIONS], "")
-        done = self._table(given, grammar.TOP, root, "", "the recipe")
+        self.refuse_unknown(given, [*grammar.TOP, *grammar.SECTIONS], "")
+        done = self.table(given, grammar.TOP, root, "", "the recipe")
         for name in grammar.REQUIRED_SECTIONS:
             if name not in given:
                 self.problems.add(root.at, "", f"missing '{name}': {grammar.SECTIONS[name]}")
@@ -99,10 +99,13 @@ class Checker:
             done["augment"] = augment = given["augment"]
             if augment.value is not None:
                 done["augment"] = self.component("transform", augment, "augment")
-        for name, kind in (("views", "transform"), ("extractors", "extractor")):
-            done[name] = self._named(name, given.get(name, default_node({})), kind)
+        for name, kind, own in (
+            ("views", "transform", grammar.VIEW),
+            ("extractors", "extractor", None),
+        ):
+            done[name] = self.named(name, given.get(name, default_node({})), kind, own)
         if "stages" in given:
-            done["stages"] = self._list(given["stages"], "stages", "stage")
+            done["stages"] = self.listed(given["stages"], "stages", "stage")
             stages = enumerate(done["stages"].value)
             stages_done = [self._stage(n, join("stages", i), done) for i, n in stages]
             done["stages"] = replace(done["stages"], value=stages_done)
@@ -110,6 +113,10 @@ class Checker:
                 self.problems.add(given["stages"].at, "stages", "a recipe needs a stage")
         for name, table in grammar.PLAIN_SECTIONS.items():
             done[name] = self._section(given.get(name, default_node({})), table, name)
+        for name, table in grammar.MEASURING.items():
+            done[name] = node = given.get(name, default_node(None))
+            if node.value is not None:
+                done[name] = self._section(node, table, name)
         return done
 
     def component(
@@ -122,12 +129,12 @@ class Checker:
     ) -> Node:
         """A section with ``use``, keys that are its ``own``, and the constructor's arguments."""
         own = own or {}
-        given = self._mapping(node, path, "{use: NAME, ...}")
+        given = self.mapping(node, path, "{use: NAME, ...}")
         if given is None:
             return replace(node, value={})
         done: Entries = {}
         signature = self._use(kind, given, node, path, done)
-        done |= self._table(given, own, node, path, f"a {kind}")
+        done |= self.table(given, own, node, path, f"a {kind}")
         reserved = {"use", *own}
         if kind == "loss":
             reserved.add("weight")
@@ -136,11 +143,11 @@ class Checker:
         if signature is None:
             return replace(node, value=done)
         table = {n: p for n, p in signature.by_name.items() if n not in reserved}
-        self._refuse_unknown(given, [*reserved, *table], path)
+        self.refuse_unknown(given, [*reserved, *table], path)
         absent = [name for name in leave_out if name not in given]
         table = {n: p for n, p in table.items() if n not in absent}
         what = f"{kind} '{done['use'].value}'"
-        done |= self._table(given, table, node, path, what)
+        done |= self.table(given, table, node, path, what)
         return replace(node, value={name: done[name] for name in (*given, *done) if name in done})
 
     def _use(
@@ -164,14 +171,16 @@ class Checker:
         done["use"] = use
         return signature
 
-    def _mapping(self, node: Node, path: str, example: str) -> Entries | None:
+    def mapping(self, node: Node, path: str, example: str) -> Entries | None:
+        """A section's entries; None, and a problem that shows an ``example``, for no section."""
         if isinstance(node.value, dict):
             return node.value
         what = f"expected a section, {example}, not {written(node.plain())}"
         self.problems.add(node.at, path, what)
         return None
 
-    def _refuse_unknown(self, given: Entries, allowed: Iterable[str], path: str) -> None:
+    def refuse_unknown(self, given: Entries, allowed: Iterable[str], path: str) -> None:
+        """Note every key that is not allowed."""
         names = list(allowed)
         for key, child in given.items():
             if key not in names:
@@ -179,7 +188,7 @@ class Checker:
                 what = f"unknown key{near} Allowed: {one_of(names)}."
                 self.problems.add(child.name_at, join(path, key), what)
 
-    def _table(
+    def table(
         self, given: Entries, table: Mapping[str, Parameter], node: Node, path: str, what: str
     ) -> Entries:
         """The values of ``table``'s parameters: as written, by default, or missing."""
@@ -207,11 +216,11 @@ class Checker:
         return None if wrong else node.like(parameter.type.convert(plain))
 
     def _section(self, node: Node, table: Table, path: str) -> Node:
-        given = self._mapping(node, path, f"{{{', '.join(table)}}}")
+        given = self.mapping(node, path, f"{{{', '.join(table)}}}")
         if given is None:
             return replace(node, value={})
-        self._refuse_unknown(given, table, path)
-        return replace(node, value=self._table(given, table, node, path, f"'{path}'"))
+        self.refuse_unknown(given, table, path)
+        return replace(node, value=self.table(given, table, node, path, f"'{path}'"))
 
     def _schedule(self, node: Node, path: str, parameter: Parameter) -> Node:
         """A number, or ``{from, to, over}``."""
@@ -228,7 +237,7 @@ class Checker:
 
     def _optimizer(self, node: Node, path: str, base: Node | None = None) -> Node:
         """The recipe's optimizer; or, over a ``base``, what a stage or player changes in it."""
-        given = self._mapping(node, path, "{use: adam, lr: 2e-4, ...}")
+        given = self.mapping(node, path, "{use: adam, lr: 2e-4, ...}")
         if given is None:
             return replace(node, value={})
         inherited = base.value.get("use") if base else None
@@ -239,7 +248,7 @@ class Checker:
         is_new = inherited is None or use.value != inherited.value
         kind = OPTIMIZERS[use.value]
         players = () if path.rpartition(".")[2] in PLAYERS else PLAYERS
-        self._refuse_unknown(given, ["use", "lr", *kind, *players], path)
+        self.refuse_unknown(given, ["use", "lr", *kind, *players], path)
         done = {"use": use} if "use" in given else {}
         if "lr" in given:
             done["lr"] = self._schedule(given["lr"], join(path, "lr"), grammar.LR)
@@ -247,7 +256,7 @@ class Checker:
             what = f"missing 'lr', the learning rate, which optimizer '{use.value}' needs"
             self.problems.add(node.name_at, path, what)
         table = {name: p for name, p in kind.items() if is_new or name in given}
-        done |= self._table(given, table, node, path, f"optimizer '{use.value}'")
+        done |= self.table(given, table, node, path, f"optimizer '{use.value}'")
         inherited_all = {"use": use} | ({} if is_new or base is None else base.value) | done
         for player in players:
             if player in given:
@@ -281,17 +290,17 @@ class Checker:
             node = replace(node, value={"decay": replace(node, key=node.name_at)})
         return self._section(node, grammar.EMA, "ema")
 
-    def _named(self, section: str, node: Node, kind: str) -> Node:
-        """A section of components by names that the recipe chooses."""
-        given = self._mapping(node, section, grammar.NAMED[section]) or {}
-        own = grammar.VIEW if section == "views" else None
+    def named(self, section: str, node: Node, kind: str, own: Table | None = None) -> Node:
+        """A section of components by names that the file chooses."""
+        given = self.mapping(node, section, grammar.NAMED[section]) or {}
         found = {
             name: self.component(kind, child, join(section, name), own)
             for name, child in given.items()
         }
         return replace(node, value=found)
 
-    def _list(self, node: Node, path: str, what: str) -> Node:
+    def listed(self, node: Node, path: str, what: str) -> Node:
+        """A list of ``what``s; an empty one, and a problem, where it is none."""
         if isinstance(node.value, list):
             return node
         message = f"expected a list of {what}s, not {written(node.plain())}"
@@ -299,17 +308,17 @@ class Checker:
         return replace(node, value=[])
 
     def _stage(self, node: Node, path: str, recipe: Entries) -> Node:
-        given = self._mapping(node, path, "{name: ..., steps: ..., generator: [...]}")
+        given = self.mapping(node, path, "{name: ..., steps: ..., generator: [...]}")
         if given is None:
             return replace(node, value={})
-        self._refuse_unknown(given, [*grammar.STAGE, *grammar.STAGE_SECTIONS], path)
-        done = self._table(given, grammar.STAGE, node, path, "a stage")
+        self.refuse_unknown(given, [*grammar.STAGE, *grammar.STAGE_SECTIONS], path)
+        done = self.table(given, grammar.STAGE, node, path, "a stage")
         if "generator" not in given:
             what = "missing 'generator': the list of terms that it minimises"
             self.problems.add(node.at, path, what)
         for player in PLAYERS:
             inner = join(path, player)
-            terms = self._list(given.get(player, default_node([])), inner, "term")
+            terms = self.listed(given.get(player, default_node([])), inner, "term")
             done[player] = replace(
                 terms,
                 value=[

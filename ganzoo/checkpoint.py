@@ -81,13 +81,15 @@ def steps(root: Path) -> dict[int, Path]:
     return {int(n): found[n] for n in sorted(filter(str.isdecimal, found), key=int)}
 
 
-def prune(root: Path, step: int, keep: int) -> None:
-    """Remove all checkpoints up to ``step`` but the newest ``keep``.
+def prune(root: Path, step: int, keep: int, best: int | None = None) -> None:
+    """Remove all checkpoints up to ``step`` but the newest ``keep``, and that of step ``best``.
 
     Newer ones were found damaged and are about to be made again; they count for nothing.
     """
-    for path in [path for number, path in steps(root).items() if number <= step][:-keep]:
-        shutil.rmtree(path)
+    old = {number: path for number, path in steps(root).items() if number <= step}
+    for number in list(old)[:-keep]:
+        if number != best:
+            shutil.rmtree(old[number])
 
 
 def newest(root: Path) -> tuple[dict[str, dict[str, Tensor]], dict[str, Any], list[str]]:

@@ -10,6 +10,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from ganzoo.scores import is_score
+
 Row = Mapping[str, Any]
 
 #: rows that must agree before a rule speaks
@@ -95,7 +97,8 @@ _DEAD_REMEDY = "It hardly moves the generator: raise its weight or leave it out.
 
 
 def find(rows: Sequence[Row]) -> list[Finding]:
-    """The findings that hold at the end of ``rows``."""
+    """The findings that hold at the end of ``rows``; those with scores say nothing of training."""
+    rows = [row for row in rows if not is_score(row)]
     found = [f for rule in _RULES for f in _lasting(rows, rule[1], rule)]
     shares = [key for key in (rows[-1] if rows else {}) if key.startswith("share/")]
     for key in shares:

@@ -1,7 +1,7 @@
 """The run folder: what training writes, and nothing else does.
 
 ``recipe.yaml`` (resolved), ``manifest.json``, ``metrics.jsonl``, ``samples/``, ``checkpoints/``,
-``model/`` and ``report.html``.
+``model/``, ``report.html``, and where the run is measured ``best/``, the model of its best step.
 """
 
 from __future__ import annotations
@@ -28,6 +28,8 @@ class RunFolder:
         self.samples = path / "samples"
         self.checkpoints = path / "checkpoints"
         self.model = path / "model"
+        self.best = path / "best"
+        self.evaluating = path / ".evaluating"
         self.report = path / "report.html"
 
     def refuse_taken(self) -> None:

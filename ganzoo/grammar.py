@@ -1,4 +1,4 @@
-"""The recipe's grammar as data: what each section may hold.  Checker and JSON Schema share it."""
+"""The grammar of recipes and benchmarks as data; the checker and the JSON Schema share it."""
 
 from __future__ import annotations
 
@@ -48,6 +48,8 @@ SECTIONS = {
     "log": "When and where to log.",
     "samples": "When to draw pictures.",
     "checkpoint": "When to save.",
+    "evaluate": "When to measure, and under which benchmark, or null.",
+    "verify": "What a short form of this recipe scores, or null; `ganzoo verify` reruns it.",
 }
 REQUIRED_SECTIONS = ("dataset", "generator", "optimizer", "stages")
 PLAIN_SECTIONS = {
@@ -62,6 +64,27 @@ PLAIN_SECTIONS = {
     "checkpoint": _table(
         every=(_COUNT, 1000, "Steps between two checkpoints."),
         keep=(_COUNT, 3, "Checkpoints to keep, the newest."),
+    ),
+}
+_BENCHMARK = {
+    "benchmark": ("str", REQUIRED, "A benchmark, by name or path."),
+    "set": ("list[str]", [], "What differs from it, as fakes=1000, which is another protocol."),
+}
+#: sections about scores, which may be null
+MEASURING = {
+    "evaluate": _table(
+        every=(_COUNT, REQUIRED, "Steps between two measurements; the last step has one too."),
+        **_BENCHMARK,
+    ),
+    "verify": _table(
+        **_BENCHMARK,
+        short=("list[str]", [], "What the short form overrides, as stages.0.steps=300."),
+        seeds=("list[Annotated[int, Ge(0)]]", REQUIRED, "The seeds that are trained."),
+        expected=(
+            "dict[str, tuple[float, float]]",
+            REQUIRED,
+            "Score: [lowest, highest] that a seed may have.",
+        ),
     ),
 }
 EMA = _table(
@@ -128,3 +151,30 @@ OPTIMIZERS: dict[str, Table] = {
         centered=("bool", False, "Normalise by an estimate of the variance."),
     ),
 }
+
+BENCHMARK = _table(
+    benchmark=("str", REQUIRED, "The name of this benchmark."),
+    version=(_COUNT, REQUIRED, "Raised whenever anything below changes: a new table begins."),
+    seed=("Annotated[int, Ge(0)]", 0, "Of the latents, and of the dataset's order."),
+    dataset_sha256=("str | None", None, "The dataset's hash, where it must be this one."),
+    shuffle=("bool", False, "Split the dataset at random; else in its own order."),
+    held_out=(
+        "Literal['first', 'last']",
+        "last",
+        "Which end of the dataset is held out of the reference.",
+    ),
+    reference=("Annotated[int, Ge(2)]", REQUIRED, "Real images to compare with."),
+    fakes=("Annotated[int, Ge(10)]", REQUIRED, "Images that a model makes; intervals want ten."),
+    primary=("str", REQUIRED, "The score that ranks, as an evaluator calls it."),
+)
+BENCHMARK_SECTIONS = {
+    "dataset": "The real images.",
+    "extractors": "Frozen networks by a name of yours, whose features the evaluators share.",
+    "evaluators": "The scores.",
+}
+EXTRACT = _table(
+    optional=("bool", False, "Leave out what needs it where its weights cannot be had."),
+)
+MEASURE = _table(
+    extractor=("str | None", None, "Which of the benchmark's extractors it reads features of."),
+)

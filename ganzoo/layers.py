@@ -1,4 +1,4 @@
-"""What a recipe is put together from: its file, the recipes that it extends, and ``--set``."""
+"""What a recipe or benchmark is put together from: its file, those that it extends, ``--set``."""
 
 from __future__ import annotations
 
@@ -16,19 +16,30 @@ MAX_BYTES = 1_000_000
 _KEPT = ("weight", "every", "of")
 
 
+def shipped_folder(what: str) -> Path:
+    """The folder ``recipes`` or ``benchmarks`` that comes with ganzoo."""
+    package = Path(__file__).parent
+    folder = package / what  # in a wheel
+    return folder if folder.is_dir() else package.parent / what  # in a checkout
+
+
 def shipped_recipes(registry: Registry) -> dict[str, Path]:
     """The recipes that come with ganzoo, and those that plugins register, by name."""
-    package = Path(__file__).parent
-    folder = package / "recipes"  # in a wheel
-    if not folder.is_dir():
-        folder = package.parent / "recipes"  # in a checkout
     found = {name: Path(entry.target) for name, entry in registry.recipes.items()}
-    found |= {path.stem: path for path in folder.glob("*.yaml")}
-    return dict(sorted(found.items()))
+    return dict(sorted((found | _files("recipes")).items()))
 
 
-def find(name: str, registry: Registry, beside: Path | None = None) -> Path:
-    """The file of a recipe given by path (``beside`` a folder) or by the name of a shipped one.
+def shipped_benchmarks() -> dict[str, Path]:
+    """The benchmarks that come with ganzoo, by name."""
+    return _files("benchmarks")
+
+
+def _files(what: str) -> dict[str, Path]:
+    return {path.stem: path for path in sorted(shipped_folder(what).glob("*.yaml"))}
+
+
+def find(name: str, shipped: Mapping[str, Path], what: str, beside: Path | None = None) -> Path:
+    """The file of a ``what`` given by path (``beside`` a folder) or by the name of a shipped one.
 
     Raises RecipeError with what there is.
     """
@@ -39,16 +50,17 @@ def find(name: str, registry: Registry, beside: Path | None = None) -> Path:
         is_folder = path.is_dir()
     except (OSError, ValueError, RuntimeError):  # too long, a NUL, ~ of nobody
         is_folder = False
-    shipped = shipped_recipes(registry)
     if name in shipped:
         return shipped[name]
     if is_folder:
-        raise RecipeError([f"'{name}' is a folder, not a recipe: give the path of a YAML file"])
+        raise RecipeError([f"'{name}' is a folder, not a {what}: give the path of a YAML file"])
     is_path = "/" in name or name.endswith((".yaml", ".yml"))
-    what = f"there is no file {written(name)}" if is_path else f"unknown recipe {written(name)}"
+    wrong = f"there is no file {written(name)}" if is_path else f"unknown {what} {written(name)}"
     stem = name.rpartition("/")[2].removesuffix(".yaml")
     near = nearest(stem, shipped)
-    raise RecipeError([f"{what}{near} Give the path of a YAML file, or one of: {one_of(shipped)}."])
+    raise RecipeError(
+        [f"{wrong}{near} Give the path of a YAML file, or one of: {one_of(shipped)}."]
+    )
 
 
 def display(path: Path) -> str:
@@ -60,12 +72,13 @@ def display(path: Path) -> str:
 def read(
     path: Path,
     shown: str,
-    registry: Registry,
+    shipped: Mapping[str, Path],
+    what: str,
     problems: list[Problem],
     above: tuple[Path, ...] = (),
 ) -> Node:
     """One file merged over everything that it extends; ``above`` are the files that extend it."""
-    root = parse(_text(path, shown), shown, problems=problems)
+    root = parse(_text(path, shown, what), shown, problems=problems)
     if not isinstance(root.value, dict) or "extends" not in root.value:
         return root
     own = {key: child for key, child in root.value.items() if key != "extends"}
@@ -73,27 +86,31 @@ def read(
     if base.value is None:
         return replace(root, value=own)
     if not isinstance(base.value, str):
-        message = f"expected the name or path of a recipe, not {written(base.value)}"
+        message = f"expected the name or path of a {what}, not {written(base.value)}"
         raise RecipeError([line(base.at, "extends", message)])
     try:
-        found = find(base.value, registry, beside=path.parent)
+        found = find(base.value, shipped, what, beside=path.parent)
     except RecipeError as error:
         raise RecipeError([line(base.at, "extends", str(error))]) from None
     above = (*above, path.resolve())
     if found.resolve() in above:
         circle = " -> ".join(display(p) for p in (*above, found))
-        raise RecipeError([line(base.at, "extends", f"recipes extend in a circle: {circle}")])
-    return merge(read(found, display(found), registry, problems, above), replace(root, value=own))
+        raise RecipeError([line(base.at, "extends", f"{what}s extend in a circle: {circle}")])
+    inner = read(found, display(found), shipped, what, problems, above)
+    if isinstance(inner.value, dict):  # what that recipe scores, this one does not
+        kept = {key: child for key, child in inner.value.items() if key != "verify"}
+        inner = replace(inner, value=kept)
+    return merge(inner, replace(root, value=own))
 
 
-def _text(path: Path, shown: str) -> str:
+def _text(path: Path, shown: str, what: str) -> str:
     try:
         with path.open("rb") as file:
             data = file.read(MAX_BYTES + 1)
     except OSError as error:
         raise RecipeError([f"{shown} cannot be read: {error.strerror or error}"]) from error
     if len(data) > MAX_BYTES:
-        raise RecipeError([f"{shown} has more than {MAX_BYTES} bytes, so it is no recipe"])
+        raise RecipeError([f"{shown} has more than {MAX_BYTES} bytes, so it is no {what}"])
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -102,7 +119,7 @@ def _text(path: Path, shown: str) -> str:
         message = "not UTF-8 text; save the file as UTF-8"
         raise RecipeError([line(Mark(shown, row, column), "", message)]) from error
     if not text.strip():
-        raise RecipeError([f"{shown} is empty; a recipe needs at least 'recipe:' and 'stages:'"])
+        raise RecipeError([f"{shown} is empty; it should begin with '{what}: NAME'"])
     return text
 
 
@@ -133,7 +150,7 @@ def override(root: Node, overrides: Iterable[str]) -> Node:
             if not equals or not all(steps):
                 raise RecipeError([line(at, "", "expected KEY=VALUE, such as optimizer.lr=2e-4")])
             if steps[0] == "extends":
-                raise RecipeError([line(at, "", "extends cannot be set; write it in a recipe")])
+                raise RecipeError([line(at, "", "extends cannot be set; write it in a file")])
             root = _set(root, steps, parse(value, str(at), at), "")
         except RecipeError as error:
             problems += error.problems

@@ -9,27 +9,22 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from ganzoo import grammar, layers
+from ganzoo.benchmark import load_benchmark
 from ganzoo.checker import Checker, Entries, Problems, overlay
+from ganzoo.component import Component, split_component
+from ganzoo.errors import RecipeError
 from ganzoo.grammar import PLAYERS
 from ganzoo.needs import check_needs
 from ganzoo.registry import Registry
 from ganzoo.yaml12 import Node, dump, join, scalar, split
 
 #: keys without influence on the weights: changing them does not make it another training
-HARMLESS = ("recipe", "log", "samples", "checkpoint")
-
-
-@dataclass(frozen=True)
-class Component:
-    """A registered name and its constructor's arguments, defaults included."""
-
-    use: str
-    arguments: Mapping[str, Any]
+HARMLESS = ("recipe", "log", "samples", "checkpoint", "evaluate", "verify")
 
 
 @dataclass(frozen=True)
@@ -113,6 +108,26 @@ class Checkpoint:
 
 
 @dataclass(frozen=True)
+class Evaluate:
+    """Steps between two measurements under ``benchmark``, of which ``set`` overrides values."""
+
+    every: int
+    benchmark: str
+    set: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Verify:
+    """What a ``short`` form of the recipe scores under a benchmark: see ``verify.py``."""
+
+    benchmark: str
+    set: tuple[str, ...]
+    short: tuple[str, ...]
+    seeds: tuple[int, ...]
+    expected: Mapping[str, tuple[float, float]]
+
+
+@dataclass(frozen=True)
 class Recipe:
     """One training run, complete.  ``networks`` has ``generator`` and mostly ``discriminator``."""
 
@@ -131,6 +146,8 @@ class Recipe:
     log: Log
     samples: Samples
     checkpoint: Checkpoint
+    evaluate: Evaluate | None
+    verify: Verify | None
     init_from: str | None
     tree: Node = field(compare=False, repr=False)
 
@@ -174,13 +191,53 @@ def load_recipe(
     path = find_recipe(path_or_name, registry)
     shown = str(path) if str(path) == str(path_or_name) else layers.display(path)
     problems = Problems()
-    root = layers.read(path, shown, registry, problems.found)
+    shipped = layers.shipped_recipes(registry)
+    root = layers.read(path, shown, shipped, "recipe", problems.found)
     if isinstance(root.value, dict):
         root = layers.override(root, overrides)
     done = Checker(registry, problems).recipe(root)
     check_needs(root, done, registry, problems)
+    _check_benchmarks(done, registry, problems)
+    _check_verify(done, problems)
     problems.raise_any()
     return _recipe(Node(done, root.at))
+
+
+def _check_benchmarks(done: Entries, registry: Registry, problems: Problems) -> None:
+    """Note a benchmark that the recipe names and that cannot be read; make its path absolute."""
+    for section in grammar.MEASURING:
+        given = done[section].value if section in done else None
+        if not given or not {"benchmark", "set"} <= given.keys():
+            continue
+        name, overrides = given["benchmark"], given["set"]
+        try:
+            load_benchmark(name.value, overrides.plain(), registry)
+        except RecipeError as error:
+            for text in error.problems:
+                key = "set" if text.startswith("--set ") else "benchmark"
+                problems.add(given[key].at, join(section, key), text)
+        else:
+            if Path(name.value).is_file():
+                given["benchmark"] = replace(name, value=str(Path(name.value).absolute()))
+
+
+def _check_verify(done: Entries, problems: Problems) -> None:
+    """Note what could never fail or never hold."""
+    given = (done["verify"].value or {}) if "verify" in done else {}
+    if seeds := given.get("seeds"):
+        values = seeds.plain()
+        if not values or len(set(values)) < len(values):
+            what = f"expected one seed or several, all different, not {_text(values)}"
+            problems.add(seeds.at, "verify.seeds", what)
+    if expected := given.get("expected"):
+        if not expected.value:
+            what = "expected at least one score, as {kid-efflite0: [10, 14]}"
+            problems.add(expected.at, "verify.expected", what)
+        for score, span in expected.value.items():
+            low, high = span.plain()
+            if low > high:
+                what = f"no value is from {low:g} to {high:g}: the lowest comes first"
+                problems.add(span.at, join("verify.expected", score), what)
 
 
 def find_recipe(name_or_path: str | Path, registry: Registry | None = None) -> Path:
@@ -188,7 +245,9 @@ def find_recipe(name_or_path: str | Path, registry: Registry | None = None) -> P
 
     Raises RecipeError with what there is and what is nearest.
     """
-    return layers.find(str(name_or_path), registry or _installed())
+    return layers.find(
+        str(name_or_path), layers.shipped_recipes(registry or _installed()), "recipe"
+    )
 
 
 def shipped_recipes(registry: Registry | None = None) -> dict[str, Path]:
@@ -226,6 +285,10 @@ def _lists(value: Any) -> Any:
     return [_lists(item) for item in value] if isinstance(value, (list, tuple)) else value
 
 
+def _tuples(section: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: tuple(v) if isinstance(v, list) else v for key, v in section.items()}
+
+
 def _leaves(value: Any, path: str) -> Iterator[tuple[str, Any]]:
     """Scalars, and lists of nothing but scalars, by path."""
     inside: Iterable[tuple[Any, Any]] = ()
@@ -253,31 +316,27 @@ def _recipe(tree: Node) -> Recipe:
         networks={name: _component(top[name]) for name in PLAYERS if name in top},
         ema=Ema(**plain["ema"]) if plain["ema"] else None,
         augment=_component(top["augment"]) if plain["augment"] else None,
-        views={n: View(**_split(node, grammar.VIEW)) for n, node in top["views"].value.items()},
+        views={
+            n: View(**split_component(node, grammar.VIEW)) for n, node in top["views"].value.items()
+        },
         extractors={name: _component(node) for name, node in top["extractors"].value.items()},
         stages=tuple(_stage(node, top["optimizer"]) for node in top["stages"].value),
         log=Log(plain["log"]["every"], tuple(plain["log"]["trackers"])),
         samples=Samples(**plain["samples"]),
         checkpoint=Checkpoint(**plain["checkpoint"]),
+        evaluate=Evaluate(**_tuples(plain["evaluate"])) if plain["evaluate"] else None,
+        verify=Verify(**_tuples(plain["verify"])) if plain["verify"] else None,
         tree=tree,
         **{key: plain[key] for key in ("seed", "batch", "accumulate", "precision", "init_from")},
     )
 
 
 def _component(node: Node) -> Component:
-    return Component(**_split(node, ()))
-
-
-def _split(node: Node, own: Iterable[str]) -> dict[str, Any]:
-    """``use``, the section's own keys, and the rest as ``arguments``."""
-    plain = node.plain()
-    own = ("use", *own)
-    rest = {key: value for key, value in plain.items() if key not in own}
-    return {key: plain[key] for key in own} | {"arguments": rest}
+    return Component(**split_component(node, ()))
 
 
 def _term(node: Node) -> Term:
-    parts = _split(node, (*grammar.TERM, "weight"))
+    parts = split_component(node, (*grammar.TERM, "weight"))
     return Term(**parts | {"weight": _schedule(parts["weight"])})
 
 

@@ -6,12 +6,10 @@ Everything the run says is escaped, and a run in any state has a report: half-wa
 
 from __future__ import annotations
 
-import base64
-import io
 import json
 import math
 import shlex
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 from importlib import resources
@@ -19,9 +17,7 @@ from pathlib import Path
 from string import Template
 from typing import Any
 
-from PIL import Image
-
-from ganzoo import findings
+from ganzoo import findings, pictures, scores
 from ganzoo.charts import draw_all, number
 from ganzoo.errors import RecipeError, RunError
 from ganzoo.files import write_atomic
@@ -46,28 +42,33 @@ def write_report(folder: RunFolder) -> Path:
 
 
 def _page(folder: RunFolder) -> str:
-    rows = [_numbers(row) for row in folder.rows() if 0 <= row["step"] < 1e15]
+    manifest = _json(folder.manifest)
+    protocol = _at(manifest, "evaluation", "protocol")
+    found = scores.under(folder.rows(), protocol) if protocol else folder.rows()
+    rows = [_numbers(row) for row in found if 0 <= row["step"] < 1e15]
     text = folder.recipe.read_text(encoding="utf-8", errors="replace")
     try:
         recipe = parse(text, folder.recipe.name).plain()
     except RecipeError:  # edited by hand; the page shows it as it is
         recipe = None
-    manifest = _json(folder.manifest)
     frames = list(_frames(folder))
     over = manifest.get("status") in ("finished", "stopped")
     step = manifest.get("step") if over else None
     if not isinstance(step, int):
         step = max([row["step"] for row in rows] + [frame.step for frame in frames], default=0)
     stages = _stages(recipe)
+    higher = _higher_is_better(manifest)
+    best = _best(manifest, rows)
     name = manifest.get("recipe") or _at(recipe, "recipe") or folder.path.name
     template = Template(resources.files("ganzoo").joinpath("report.html").read_text("utf-8"))
     return template.substitute(
         name=escape(str(name)),
         status=_status(manifest),
         samples=_samples(frames),
-        facts=_facts(manifest, recipe, rows, step, sum(steps for _, steps in stages)),
+        facts=_facts(manifest, recipe, rows, step, sum(steps for _, steps in stages), best),
         findings=_findings(rows),
-        curves=draw_all(rows, stages) or "<p class=note>Nothing has been logged yet.</p>",
+        curves=draw_all(rows, stages, higher, best[0] if best else None)
+        or "<p class=note>Nothing has been logged yet.</p>",
         commands=_commands(folder, manifest, stages),
         recipe=escape(text),
         manifest="".join(_table(manifest)),
@@ -77,7 +78,7 @@ def _page(folder: RunFolder) -> str:
 # -- what the run folder says ---------------------------------------------------------------
 
 
-def _numbers(row: dict[str, Any]) -> dict[str, Any]:
+def _numbers(row: Mapping[str, Any]) -> dict[str, Any]:
     """The row without what is no number; whatever is not finite becomes NaN."""
     numbers = {
         key: float(value) if abs(value) < 1e100 else math.nan
@@ -108,6 +109,23 @@ def _stages(recipe: Any) -> list[tuple[str, int]]:
     return [(str(name), steps) for name, steps in found if isinstance(steps, int)]
 
 
+def _higher_is_better(manifest: dict[str, Any]) -> dict[str, bool]:
+    found = _at(manifest, "evaluation", "higher_is_better")
+    known = found.items() if isinstance(found, dict) else ()
+    return {name: higher for name, higher in known if isinstance(higher, bool)}
+
+
+def _best(manifest: dict[str, Any], rows: Sequence[findings.Row]) -> tuple[int, str] | None:
+    """The best step, and what it scored; None where nothing was measured."""
+    name = _at(manifest, "evaluation", "primary")
+    higher = _higher_is_better(manifest)
+    if not isinstance(name, str) or name not in higher:
+        return None
+    found = scores.scored(rows)
+    step = scores.best_step(found, name, higher[name])
+    return None if step is None else (step, f"{name} {number(found[step][name])} at step {step:,}")
+
+
 def _status(manifest: dict[str, Any]) -> str:
     status = str(manifest.get("status") or "unknown")
     reason = str(manifest.get("reason") or "")
@@ -118,7 +136,12 @@ def _status(manifest: dict[str, Any]) -> str:
 
 
 def _facts(
-    manifest: dict[str, Any], recipe: Any, rows: Sequence[findings.Row], step: int, total: int
+    manifest: dict[str, Any],
+    recipe: Any,
+    rows: Sequence[findings.Row],
+    step: int,
+    total: int,
+    best: tuple[int, str] | None,
 ) -> str:
     seconds = manifest.get("seconds") if manifest.get("status") != "running" else None
     if not isinstance(seconds, int | float):
@@ -137,6 +160,8 @@ def _facts(
         "Images seen": f"{images:,}" if isinstance(images, int) else "",
         "Time": _duration(seconds),
         "Speed": f"{step / seconds:.3g} steps/s" if seconds > 0 and step else "",
+        "Best": best[1] if best else "",
+        "Benchmark": str(_at(manifest, "evaluation", "benchmark") or ""),
         "Device": ", ".join(str(part) for part in device if part),
         "Dataset": ", ".join(str(part) for part in dataset if part),
         "Dataset hash": sha[:12],
@@ -159,6 +184,7 @@ def _duration(seconds: float) -> str:
 
 
 def _findings(rows: Sequence[findings.Row]) -> str:
+    rows = [row for row in rows if not scores.is_score(row)]
     if sum(row["step"] > findings.WARM_UP for row in rows) < findings.PATIENCE:
         return (
             f"<p>Too early to say: the rules look at {findings.PATIENCE} logged rows "
@@ -179,9 +205,18 @@ def _commands(folder: RunFolder, manifest: dict[str, Any], stages: Sequence[Any]
     resume, longer = f"ganzoo resume {run}", ""
     if manifest.get("status") == "finished" and stages:
         longer = f" --set 'stages[{len(stages) - 1}].steps={2 * stages[-1][1]}'"
-    commands = {"Go on training" + (" for longer" if longer else ""): resume + longer}
-    if _json(folder.model / "config.json").get("input") == "noise":
-        commands = {"Draw new pictures": f"ganzoo sample {run} -n 64"} | commands
+    commands = {}
+    best = shlex.quote(str(folder.best))
+    for what, model, path in (
+        ("Draw new pictures", folder.model, run),
+        ("Draw with the best step's model", folder.best, best),
+    ):
+        given = _json(model / "config.json").get("input")
+        if given == "noise":
+            commands[what] = f"ganzoo sample {path} -n 64"
+        elif given == "image":
+            commands[what] = f"ganzoo translate {path} PHOTO --out drawn"
+    commands["Go on training" + (" for longer" if longer else "")] = resume + longer
     commands["Look for trouble in numbers"] = f"ganzoo diagnose {run}"
     return "".join(
         f"<div><dt>{title}</dt><dd><code>{escape(command)}</code></dd></div>"
@@ -213,37 +248,14 @@ def _frames(folder: RunFolder) -> Iterator[_Frame]:
     count = min(FRAMES, len(paths))
     for place in range(count):
         path = paths[place * (len(paths) - 1) // max(1, count - 1)]
-        try:
-            with Image.open(path) as image:
-                picture = image.convert("RGB")
-        except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
-            continue  # cut short by a crash
-        last = place == count - 1
-        yield _Frame(_step(path), *_embed(picture, LAST_BYTES if last else FRAME_BYTES))
+        if picture := pictures.opened(path):
+            last = place == count - 1
+            budget = LAST_BYTES if last else FRAME_BYTES
+            yield _Frame(_step(path), *pictures.embed(picture, budget))
 
 
 def _step(path: Path) -> int:
     return int(path.stem)
-
-
-def _embed(picture: Image.Image, budget: int) -> tuple[str, int]:
-    """A data URI of at most ``budget`` bytes of image, and the image's width in it.
-
-    PNG if it fits, else JPEG with full colour resolution, else the same at half the size.
-    """
-    kinds: tuple[tuple[str, dict[str, Any]], ...] = (
-        ("png", {}),
-        ("jpeg", {"quality": 92, "subsampling": 0}),
-        ("jpeg", {"quality": 82, "subsampling": 0}),
-    )
-    while True:
-        for kind, options in kinds:
-            file = io.BytesIO()
-            picture.save(file, kind, **options)
-            if file.tell() <= budget:
-                data = base64.b64encode(file.getvalue()).decode()
-                return f"data:image/{kind};base64,{data}", picture.width
-        picture = picture.reduce(2)
 
 
 def _samples(frames: Sequence[_Frame]) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import errno
 import json
 import platform
+import shutil
 import signal
 import threading
 import time
@@ -45,6 +46,7 @@ from ganzoo.observers import notify
 from ganzoo.plugins import Plugins
 from ganzoo.randomness import rng
 from ganzoo.recipe import Recipe
+from ganzoo.scoring import Scoring
 from ganzoo.step import Network, Update
 from ganzoo.vocabulary import vocabulary
 
@@ -88,7 +90,7 @@ class Run:
         examples = build.check_fit(self.dataset, bare, self.views, device)
         sources = {name: source for name, (_, source) in self.views.items()}
         self.words = vocabulary(
-            build.fields(recipe, registry, self.dataset),
+            build.fields(recipe.dataset, registry, self.dataset),
             sources,
             self.networks,
             self.networks["generator"].reads,
@@ -104,6 +106,7 @@ class Run:
             how = (bare, self.views, self.augment, self.extractors)
             build.check_terms(stage.name, trial, examples, *how)
             build.optimizers(stage, bare)
+        self.scoring = self._scoring()
         self.step = 0
         self._saved_at = self._drawn_at = -1
         self.optimizers: dict[str, torch.optim.Optimizer] = {}
@@ -242,10 +245,19 @@ class Run:
     def _finish_save(self) -> None:
         """What follows a checkpoint; ``restore`` does it again, for a run that was killed in it."""
         with self._writing("the model"):
-            self._save_model()
-        checkpoint.prune(self.folder.checkpoints, self.step, self.recipe.checkpoint.keep)
+            self._save_model(self.folder.model)
+        self._keep_best()
 
-    def _save_model(self) -> None:
+    def _keep_best(self) -> None:
+        """The model of the best step, where that is this one; no checkpoints but those wanted."""
+        best = self.scoring.best if self.scoring else None
+        if best == self.step:
+            with self._writing("the best model"):
+                self._save_model(self.folder.best)
+        keep = self.recipe.checkpoint.keep
+        checkpoint.prune(self.folder.checkpoints, self.step, keep, best)
+
+    def _save_model(self, path: Path) -> None:
         spec = self.recipe.networks["generator"]
         entry = self.plugins.registry.get("generator", spec.use)
         component = model.component(entry, spec.use, self.arguments["generator"])
@@ -258,7 +270,7 @@ class Run:
             "environment": environment(),
         }
         recipe = yaml.safe_dump(_without_paths(self.recipe.resolved()), sort_keys=False)
-        model.save(self.folder.model, self.generator, component, training, recipe)
+        model.save(path, self.generator, component, training, recipe)
 
     def restore(self) -> list[str]:
         """Go back to the newest whole checkpoint; a line for each one that is damaged.
@@ -295,13 +307,17 @@ class Run:
         if self.step not in ends:  # a stage that begins has optimisers of its own
             self._pending = tensors, state["optimizers"]
         self._saved_at = self.step
-        self._on_main(self._finish_save)
         self._on_main(lambda: self._rewind(self.step))
+        if self.scoring:
+            self.scoring.recall(self.folder.rows(until=self.step))
+        self._on_main(self._finish_save)
         return damaged
 
     def _rewind(self, step: int) -> None:
         with self._writing("metrics.jsonl"):
             self._rows = self.folder.rewind(step)
+        if not self.scoring:  # it was killed in a measurement that nobody wants any more
+            shutil.rmtree(self.folder.evaluating, ignore_errors=True)
 
     def restore_optimizers(self) -> None:
         """Load what ``restore`` read, if it did, into the optimisers of the stage that goes on."""
@@ -312,6 +328,44 @@ class Run:
         for player, optimizer in self.optimizers.items():
             saved = tensors.get(f"optimizer-{player}", {})
             optimizer.load_state_dict(checkpoint.unflatten_optimizer(saved, rest[player]))
+
+    # -- scores -----------------------------------------------------------------------------
+
+    def _scoring(self) -> Scoring | None:
+        spec, device = self.recipe.evaluate, self.accelerator.device
+        if spec is None:
+            return None
+        with self.accelerator.main_process_first():
+            return Scoring(spec, self.plugins.registry, device, self.generator)
+
+    @property
+    def scores(self) -> Mapping[str, float]:
+        """What this step scored; nothing where it was not measured."""
+        return self.scoring.at(self.step) if self.scoring else {}
+
+    def evaluate(self) -> None:
+        """Save, measure the generator, and keep this step's checkpoint and model if it is best.
+
+        Nothing of the training is touched, nor are its seconds counted.  Raises TrainingStopped
+        where the images cannot be measured or the disk is full.
+        """
+        if self.scoring is None or self.scores:
+            return
+        self.save()  # first, so that what is measured can be gone back to
+        began = time.monotonic()
+        try:
+            found = self.scoring.measure(self.generator, self.step, self.folder.evaluating)
+        except GanzooError as error:
+            raise TrainingStopped(
+                f"step {self.step} cannot be measured: {error}\n{self.last_checkpoint()} To try "
+                f"again: ganzoo resume {self.path}; to train on without scores: "
+                f"ganzoo resume {self.path} --set evaluate=null"
+            ) from error
+        self._clock += time.monotonic() - began
+        row = {"step": self.step, "seconds": round(self.seconds, 3), **self.scoring.row(self.step)}
+        self._on_main(lambda: self._log(row))
+        self._on_main(self._keep_best)
+        self.notify("evaluated", step=self.step, scores=found)
 
     # -- what others see --------------------------------------------------------------------
 
@@ -361,7 +415,8 @@ class Run:
         self.findings = findings.find(self._rows)
         with self._writing("metrics.jsonl"):
             self.folder.append(row)
-            self.accelerator.log({k: v for k, v in row.items() if k != "stage"}, step=self.step)
+            numbers = {k: v for k, v in row.items() if not isinstance(v, str)}
+            self.accelerator.log(numbers, step=self.step)
 
     def _averaged(self, logs: Mapping[str, Tensor | float]) -> dict[str, float]:
         """The mean of every value over the processes."""
@@ -412,6 +467,7 @@ class Run:
                 dataset_sha256=self.dataset.fingerprint(),
                 extractors_sha256=self.extractor_hashes,
                 environment=environment(),
+                **({"evaluation": self.scoring.as_dict()} if self.scoring else {}),
             )
 
     @contextmanager
@@ -480,12 +536,17 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 def _without_paths(value: Any) -> Any:
-    """A recipe for others to read: of a path on this machine only its last part."""
+    """A recipe for others to read: of a path on this machine, even in a
+    ``dataset.path=/...`` of a ``set``, only its last part.
+    """
     if isinstance(value, dict):
         return {key: _without_paths(item) for key, item in value.items()}
     if isinstance(value, list):
         return [_without_paths(item) for item in value]
-    return Path(value).name if isinstance(value, str) and Path(value).is_absolute() else value
+    if not isinstance(value, str):
+        return value
+    key, equals, path = ("", "", value) if Path(value).is_absolute() else value.partition("=")
+    return f"{key}{equals}{Path(path).name}" if Path(path).is_absolute() else value
 
 
 def _reason(error: BaseException | None) -> str | None:

@@ -21,12 +21,15 @@ from ganzoo.randomness import rng
 CHUNK = 16
 
 
-def latents(generator: Generator, seed: int, n: int) -> Tensor:
-    """The latents of images 0..n-1, ``(n, ...)``."""
-    return torch.cat([generator.sample_latent(1, rng(seed, "latent", i)) for i in range(n)])
+def latents(generator: Generator, seed: int, n: int, start: int = 0) -> Tensor:
+    """The latents of the ``n`` images from number ``start`` on, ``(n, ...)``."""
+    places = range(start, start + n)
+    return torch.cat([generator.sample_latent(1, rng(seed, "latent", i)) for i in places])
 
 
-def labels(generator: Generator, seed: int, n: int, chosen: Mapping[str, str]) -> Tensor | None:
+def labels(
+    generator: Generator, seed: int, n: int, chosen: Mapping[str, str], start: int = 0
+) -> Tensor | None:
     """Label indices (n, A): what was chosen, the rest drawn evenly; None where unconditional.
 
     Raises RunError where an attribute or value does not exist.
@@ -51,7 +54,7 @@ def labels(generator: Generator, seed: int, n: int, chosen: Mapping[str, str]) -
                 f"{nearest(value, known[attribute])} There is: {one_of(known[attribute])}."
             )
     rows = []
-    for index in range(n):
+    for index in range(start, start + n):
         draw = rng(seed, "label", index)
         row = [int(torch.randint(len(values), (), generator=draw)) for values in known.values()]
         rows.append(row)
@@ -62,9 +65,14 @@ def labels(generator: Generator, seed: int, n: int, chosen: Mapping[str, str]) -
     return table
 
 
-@torch.no_grad()  # inference mode would leave tensors behind that training cannot use
 def draw(generator: Generator, inputs: Mapping[str, Tensor]) -> Tensor:
     """Run the generator in eval mode on CPU tensors ``inputs``; uint8 ``(n, 3, H, W)``."""
+    return to_uint8(generate(generator, inputs))
+
+
+@torch.no_grad()  # inference mode would leave tensors behind that training cannot use
+def generate(generator: Generator, inputs: Mapping[str, Tensor]) -> Tensor:
+    """Run the generator in eval mode on CPU tensors ``inputs``; float ``(n, 3, H, W)``, as made."""
     device = next(generator.parameters()).device
     n = len(next(iter(inputs.values())))
     was_training = generator.training
@@ -76,8 +84,7 @@ def draw(generator: Generator, inputs: Mapping[str, Tensor]) -> Tensor:
             part = value[start : start + CHUNK]
             padding = part[-1:].expand(CHUNK - len(part), *part.shape[1:])
             chunk[name] = torch.cat([part, padding]).to(device)
-        images = generator(**chunk)[: n - start]
-        pictures.append(to_uint8(images).cpu())
+        pictures.append(generator(**chunk)[: n - start].float().cpu())
     generator.train(was_training)
     return torch.cat(pictures)
 
@@ -85,6 +92,11 @@ def draw(generator: Generator, inputs: Mapping[str, Tensor]) -> Tensor:
 def to_uint8(images: Tensor) -> Tensor:
     """[-1, 1] float to 0..255, rounded to nearest."""
     return ((images.float().clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8)
+
+
+def from_uint8(pictures: Tensor) -> Tensor:
+    """0..255 to float in [-1, 1]."""
+    return pictures.float() / 127.5 - 1
 
 
 def sample(

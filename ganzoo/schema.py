@@ -33,6 +33,7 @@ def schema(registry: Registry) -> Schema:
         "extractors": {"type": "object", "additionalProperties": _ref("extractor")},
         "stages": {"type": "array", "minItems": 1, "items": _ref("stage")},
     } | {name: _section(table) for name, table in grammar.PLAIN_SECTIONS.items()}
+    sections |= {name: _or_null(_section(t)) for name, t in grammar.MEASURING.items()}
     required = [name for name, p in grammar.TOP.items() if p.default is REQUIRED]
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",

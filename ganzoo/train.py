@@ -94,6 +94,8 @@ def train(run: Run) -> None:
     with run.observed(), run.signals():
         if run.step == 0:
             run.draw()
+        elif _is_due(run):  # it was killed while it was measured
+            run.evaluate()
         first = 0
         for stage in run.recipe.stages:
             if run.step < first + stage.steps:
@@ -101,6 +103,12 @@ def train(run: Run) -> None:
             first += stage.steps
         run.draw()
         run.save()
+        run.evaluate()
+
+
+def _is_due(run: Run) -> bool:
+    """Whether the recipe wants this step to be measured."""
+    return run.recipe.evaluate is not None and run.step % run.recipe.evaluate.every == 0
 
 
 def _train_stage(run: Run, stage: Stage, first: int) -> None:
@@ -134,6 +142,8 @@ def _train_stage(run: Run, stage: Stage, first: int) -> None:
             run.draw()
         if run.step % recipe.checkpoint.every == 0:
             run.save()
+        if _is_due(run):
+            run.evaluate()
         run.obey_signal()
 
 

@@ -1,11 +1,13 @@
-"""Train on two processes: ``python ranks.py FOLDER PORT JOB...``; see ``test_train.py``.
+"""Train or measure on two processes: ``python ranks.py FOLDER PORT JOB...``.
 
 A JOB is the name of a run; ``NAME:STEP`` sends SIGTERM to the second process after that step.
-Each process writes its networks to ``JOB-RANK.pt``, or why it stopped to ``JOB-RANK.txt``.
+Each process writes its networks to ``JOB-RANK.pt``, or why it stopped to ``JOB-RANK.txt``; see
+``test_train.py``.  The jobs ``entry`` and ``ill`` are for ``test_evaluate.py``.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import sys
@@ -16,19 +18,31 @@ from typing import Any
 import test_train
 import torch
 import toy
-from accelerate.state import AcceleratorState
+from accelerate.state import AcceleratorState, PartialState
 from killing import forked
+from torch import Tensor
 
-from ganzoo.errors import TrainingStopped
+from ganzoo import evaluate
+from ganzoo.entry import Subject
+from ganzoo.errors import RunError, TrainingStopped
+from ganzoo.fakes import Generated
+from ganzoo.randomness import derive
 from ganzoo.run import Run
+from ganzoo.submission import submit
 from ganzoo.train import resume, start
 
 
 def work(root: Path, job: str, rank: int, port: str, begun: bool) -> None:
     os.environ |= {"RANK": str(rank), "LOCAL_RANK": str(rank), "WORLD_SIZE": "2"}
     os.environ |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
+    if job in ("entry", "ill"):
+        return measure(root, job, rank)
     name, _, stop = job.partition(":")
     keys: dict[str, Any] = test_train.PLAIN if name == "plain" else test_train.TWO
+    if name == "measured":
+        os.environ["GANZOO_CACHE"] = str(root / "cache")
+        benchmark = toy.benchmark(root / f"recipes-{rank}")
+        keys = {**keys, "evaluate": {"every": 3, "benchmark": str(benchmark)}}
     if name == "poisoned":
         poison = {"use": "poison", "at": 2 if rank else 99}
         keys = {**keys, "stages": [test_train.stage(generator=[poison])]}
@@ -45,6 +59,32 @@ def work(root: Path, job: str, rank: int, port: str, begun: bool) -> None:
         assert run.ema
         state = {name: net.bare.state_dict() for name, net in run.networks.items()}
         torch.save({**state, "ema": run.ema.network.state_dict()}, root / f"{job}-{rank}.pt")
+
+
+def measure(root: Path, job: str, rank: int) -> None:
+    """Write an entry, and what this process knows of it; or why there is none."""
+    PartialState(cpu=True)
+    evaluate.CHUNK = 7
+    os.environ["GANZOO_CACHE"] = str(root / f"cache-{job}")
+    protocol = toy.protocol(root / f"benchmark-{rank}", fakes=40)
+    torch.manual_seed(0)
+    net = Ill() if job == "ill" else toy.ToyGenerator()
+    subject = Subject(name="toy", kind="model")
+    try:
+        made = submit(protocol, Generated(net.eval(), protocol), subject, root / job)[1]
+    except RunError as error:
+        (root / f"{job}-{rank}.txt").write_text(str(error))
+    else:
+        found = {name: [s.value, s.low, s.high] for name, s in made.scores.items()}
+        (root / f"{job}-{rank}.json").write_text(json.dumps(found))
+
+
+class Ill(toy.ToyGenerator):
+    """Its tenth image is NaN."""
+
+    def sample_latent(self, n: int, rng: torch.Generator) -> Tensor:
+        is_tenth = rng.initial_seed() == derive(derive(0, "evaluation"), "latent", 9)
+        return super().sample_latent(n, rng) + (float("nan") if is_tenth else 0)
 
 
 def _signal_after(step: int) -> None:

@@ -113,7 +113,7 @@ def test_list_as_json(run: Run) -> None:
 
 
 def test_an_unknown_kind_is_told_the_nearest(run: Run) -> None:
-    refused(run("list", "loses"), "unknown kind 'loses', did you mean 'loss'? Kinds: dataset,")
+    refused(run("list", "loses"), "unknown kind 'loses', did you mean 'loss'? Kinds: benchmark,")
     refused(run("show", "generatr", "dcgan"), "did you mean 'generator'?")
     refused(run("list", "xxxxxx"), "unknown kind 'xxxxxx'. Kinds: ")
 

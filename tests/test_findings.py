@@ -95,3 +95,13 @@ def test_image_statistics_by_hand():
     assert float(spread(fake)) == pytest.approx((4 * 3 * 256) ** 0.5)
     assert set(image_statistics(fake[:1])) == {"G/saturation"}
     assert "G/identity" not in image_statistics(fake, None, real[..., :8])
+
+
+def test_rows_of_scores_neither_hide_nor_count():
+    name, _, metric, value = TROUBLES[0]
+    bad = rows(*[{metric: value}] * PATIENCE)
+    scores = [{"step": row["step"], "protocol": "x", "score/kid": 1.0} for row in bad]
+    mixed = [row for pair in zip(bad, scores, strict=True) for row in pair]
+    assert [finding.name for finding in find(mixed)] == [name]
+    assert find(mixed[2:]) == []
+    assert find(scores) == []

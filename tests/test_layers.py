@@ -14,15 +14,17 @@ ROOT = Path(__file__).parent.parent
 #: top to bottom; a module imports from its own layer or a lower one
 LAYERS = (
     {"cli", "__main__"},
-    {"train", "evaluate", "hub", "leaderboard", "report"},
+    {"train", "submission", "verify", "hub", "leaderboard", "report"},
     {
-        "build", "charts", "checkpoint", "ema", "features", "findings", "folder",
-        "measure", "model", "objective", "observers", "openvino", "optimizers", "randomness", "run",
-        "samples", "step", "translate",
+        "build", "charts", "checkpoint", "ema", "evaluate", "fakes", "findings", "folder",
+        "jackknife", "measure", "model", "objective", "observers", "openvino", "optimizers",
+        "pictures", "protocol", "randomness", "run", "samples", "scores", "scoring", "standings",
+        "step", "translate",
     },
     {
-        "annotation", "checker", "grammar", "hookspecs", "layers", "needs", "plugins", "recipe",
-        "registry", "schema", "signature", "vocabulary", "yaml12",
+        "annotation", "benchmark", "checker", "component", "entry", "grammar", "hookspecs",
+        "layers", "needs", "plugins", "recipe", "registry", "schema", "signature", "vocabulary",
+        "yaml12",
     },
     {"interfaces", "labels", "errors", "images", "progress", "files"},
 )  # fmt: skip

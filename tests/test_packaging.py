@@ -39,12 +39,13 @@ def sources(folder: Path, base: Path) -> set[str]:
     return {str(path.relative_to(base)) for path in folder.rglob("*.py")}
 
 
-def test_the_wheel_holds_the_core_every_plugin_and_every_recipe(wheel: zipfile.ZipFile) -> None:
+def test_the_wheel_holds_the_core_every_plugin_recipe_and_benchmark(wheel: zipfile.ZipFile) -> None:
     names = set(wheel.namelist())
     wanted = sources(ROOT / "ganzoo", ROOT) | {"ganzoo/py.typed"}
     for plugin in PLUGINS:
         wanted |= sources(ROOT / "plugins" / plugin, ROOT / "plugins")
-    wanted |= {f"ganzoo/recipes/{path.name}" for path in (ROOT / "recipes").glob("*.yaml")}
+    for kept in ("recipes/*.yaml", "benchmarks/*.yaml", "benchmarks/entries/*/*"):
+        wanted |= {f"ganzoo/{path.relative_to(ROOT)}" for path in ROOT.glob(kept)}
     data = [p for p in (ROOT / "ganzoo").rglob("*") if p.suffix in {".html", ".css", ".js"}]
     wanted |= {str(path.relative_to(ROOT)) for path in data}
     assert wanted <= names
@@ -68,7 +69,8 @@ def test_the_sdist_holds_what_a_build_needs(built: Path) -> None:
         names = {name.partition("/")[2] for name in archive.getnames()}
     wanted = {"pyproject.toml", "README.md", "LICENSE", "ganzoo/__init__.py"}
     wanted |= {f"plugins/{plugin}/__init__.py" for plugin in PLUGINS}
-    wanted |= {f"recipes/{path.name}" for path in (ROOT / "recipes").glob("*.yaml")}
+    for kept in ("recipes/*.yaml", "benchmarks/*.yaml"):
+        wanted |= {str(path.relative_to(ROOT)) for path in ROOT.glob(kept)}
     assert wanted <= names
 
 

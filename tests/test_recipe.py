@@ -14,8 +14,16 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ganzoo.errors import RecipeError
-from ganzoo.grammar import EMA, SCHEDULE, SECTIONS, STAGE, TERM, TOP
-from ganzoo.recipe import Schedule, diff, find_recipe, load_recipe, shipped_recipes
+from ganzoo.grammar import EMA, MEASURING, SCHEDULE, SECTIONS, STAGE, TERM, TOP
+from ganzoo.recipe import (
+    Evaluate,
+    Schedule,
+    Verify,
+    diff,
+    find_recipe,
+    load_recipe,
+    shipped_recipes,
+)
 from ganzoo.registry import Entry, Origin, Registry
 from ganzoo.schema import schema
 
@@ -108,6 +116,18 @@ class Network:
         pass
 
 
+class Gap:
+    """A score."""
+
+    higher_is_better: ClassVar = {"gap": False}
+
+    def real(self, image):
+        pass
+
+    def fake(self, image):
+        pass
+
+
 class Grayscale:
     """Gray."""
 
@@ -128,6 +148,7 @@ def make_registry() -> Registry:
         ("loss", "style", Style),
         ("transform", "grayscale", Grayscale),
         ("extractor", "network", Network),
+        ("evaluator", "gap", Gap),
     ]:
         registry.add(Entry(kind, name, target, Origin("tests", "tests", "1")))
     return registry
@@ -491,6 +512,102 @@ def test_shipped_recipes(name):
     assert load_recipe("again.yaml") == recipe
 
 
+BENCHMARK = """\
+benchmark: small
+version: 1
+dataset: {use: images, path: pictures}
+reference: 20
+fakes: 20
+primary: gap
+evaluators: [{use: gap}]
+"""
+MEASURED = (
+    VALID
+    + """\
+evaluate: {every: 50, benchmark: small.yaml, set: [fakes=30]}
+verify:
+  benchmark: small.yaml
+  seeds: [0, 1]
+  expected: {gap: [1, 2.5]}
+"""
+)
+
+
+def test_a_measured_recipe():
+    Path("small.yaml").write_text(BENCHMARK)
+    recipe = load(MEASURED)
+    path = str(Path("small.yaml").absolute())
+    assert recipe.evaluate == Evaluate(50, path, ("fakes=30",))
+    assert recipe.verify == Verify(path, (), (), (0, 1), {"gap": (1.0, 2.5)})
+    assert recipe.hash == load().hash
+    assert load(recipe.to_yaml(), name="again.yaml") == recipe
+    off = load(MEASURED, "evaluate=null", "verify=null")
+    assert (off.evaluate, off.verify) == (None, None)
+    assert load("extends: x.yaml\nbatch: 4\n", name="y.yaml").verify is None
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "expected"),
+    [
+        (
+            "benchmark: small.yaml, set",
+            "benchmark: avatars-46, set",
+            "x.yaml:25:34 evaluate.benchmark: unknown benchmark 'avatars-46', did you mean",
+        ),
+        (
+            "benchmark: small.yaml, set",
+            "benchmark: none.yaml, set",
+            "x.yaml:25:34 evaluate.benchmark: there is no file 'none.yaml'",
+        ),
+        ("benchmark: small.yaml, ", "", "x.yaml:25:1 evaluate: missing 'benchmark'"),
+        (
+            "fakes=30",
+            "fakse=30",
+            "x.yaml:25:51 evaluate.set: --set fakse=30 fakse: unknown key, did you mean 'fakes'?",
+        ),
+        ("fakes=30", "fakes=one", "evaluate.set: --set fakes=one fakes: expected an integer of at"),
+        ("fakes=30", "fakes", "evaluate.set: --set fakes expected KEY=VALUE"),
+        ("every: 50", "every: 0", "evaluate.every: expected an integer of at least 1, not 0"),
+        ("every: 50, ", "", "evaluate: missing 'every'"),
+        ("  benchmark: small.yaml\n", "  benchmark: 3\n", "verify.benchmark: expected text, not 3"),
+        ("  seeds: [0, 1]", "  seed: [0, 1]", "verify.seed: unknown key, did you mean 'seeds'?"),
+    ],
+)
+def test_mistakes_in_what_is_measured(old, new, expected):
+    Path("small.yaml").write_text(BENCHMARK)
+    assert MEASURED.count(old) == 1
+    found = problems(MEASURED.replace(old, new))
+    assert any(expected in line for line in found), found
+
+
+def test_mistakes_in_a_benchmark_are_those_of_the_recipe_that_names_it():
+    Path("small.yaml").write_text(BENCHMARK.replace("use: gap", "use: gpa"))
+    found = problems(MEASURED)
+    assert [line.split(" ")[:3] for line in found] == [
+        ["x.yaml:25:34", "evaluate.benchmark:", "small.yaml:7:20"],
+        ["x.yaml:27:14", "verify.benchmark:", "small.yaml:7:20"],
+    ]
+    assert "unknown evaluator 'gpa', did you mean 'gap'?" in found[0]
+
+
+def test_the_schema_knows_what_is_measured():
+    jsonschema = pytest.importorskip("jsonschema")
+    Path("small.yaml").write_text(BENCHMARK)
+    validator = jsonschema.Draft202012Validator(schema(REGISTRY))
+    resolved = load(MEASURED).resolved()
+    assert not list(validator.iter_errors(resolved))
+    for section, key, value in [
+        ("evaluate", "every", 0),
+        ("evaluate", "evry", 5),
+        ("evaluate", "set", "fakes=3"),
+        ("verify", "seeds", [-1]),
+        ("verify", "expected", {"gap": [1]}),
+        ("verify", "expected", {"gap": 1}),
+    ]:
+        wrong = {**resolved, section: {**resolved[section], key: value}}
+        assert list(validator.iter_errors(wrong)), (section, key, value)
+
+
 def test_no_torch():
     code = (
         "import sys, ganzoo.recipe, ganzoo.schema, ganzoo.plugins as p\n"
@@ -500,6 +617,11 @@ def test_no_torch():
         "for name in ganzoo.recipe.shipped_recipes(r):\n"
         "    try: ganzoo.recipe.load_recipe(name, registry=r)\n"
         "    except RecipeError: pass\n"
+        "evaluate = 'evaluate={every: 5, benchmark: avatars-64, set: [fakes=%s]}'\n"
+        "ganzoo.recipe.load_recipe('dcgan', [evaluate % 99], r)\n"
+        "try: ganzoo.recipe.load_recipe('dcgan', [evaluate % 'x'], r)\n"
+        "except RecipeError: pass\n"
+        "else: raise AssertionError\n"
         "assert 'torch' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
@@ -518,6 +640,7 @@ KEYS = st.sampled_from(
         *TERM,
         *SCHEDULE,
         *EMA,
+        *MEASURING["verify"],
         *("use", "weight", "lr", "betas", "nesterov", "of", "trackers", "path", "size", "width"),
     ]
 )

@@ -213,6 +213,89 @@ def test_smoothing_keeps_the_level_and_does_not_lag(folder):
     assert max(heights) > max(y for _, y in line) + 3  # thinning keeps the noise's width
 
 
+EVALUATION = {
+    "benchmark": "avatars-64@1",
+    "protocol": "abc",
+    "primary": "kid-x",
+    "higher_is_better": {"kid-x": False, "recall-x": True},
+}
+
+
+def score(folder, step, kid, protocol="abc"):
+    scores = {"score/kid-x": kid, "score/recall-x": 0.5}
+    folder.append({"step": step, "seconds": step / 10, "protocol": protocol} | scores)
+
+
+def test_scores_have_charts_and_the_best_step_is_marked(folder):
+    folder.note(evaluation=EVALUATION)
+    log(folder, 20)
+    for step, kid in [(5, 30.0), (10, 12.345678), (15, 12.345678), (20, math.nan)]:
+        score(folder, step, kid)
+    page = Page(write_report(folder))
+    charts = [a["aria-label"].removesuffix(" over steps") for a in page.all("svg", role="img")]
+    assert charts[:3] == ["kid-x", "recall-x", "Ranking"]
+    assert "kid-x lower is better" in page.said
+    assert "recall-x higher is better" in page.said
+    assert "Best kid-x 12.35 at step 10" in page.said
+    assert "Benchmark avatars-64@1" in page.said
+    places = [a["x"] for a in page.all("text") if a.get("class", "").startswith("best")]
+    assert places == ["197.0"] * 2  # the middle
+
+
+def test_no_score_leaves_the_frame(folder):
+    folder.note(evaluation=EVALUATION)
+    for step in range(1, 31):
+        score(folder, step, 1000.0 if step == 4 else 10.0)
+    kid = points(Page(write_report(folder)))[0]
+    assert all(12 <= y <= 156 for _, y in kid)
+
+
+def test_scores_of_another_protocol_are_left_out(folder):
+    folder.note(evaluation=EVALUATION)
+    score(folder, 5, 1.0, protocol="older")
+    score(folder, 10, 7.0)
+    score(folder, 20, 9.0)
+    page = Page(write_report(folder))
+    assert "Best kid-x 7 at step 10" in page.said
+    assert all(len(line) == 2 for line in points(page))
+
+
+def test_scores_are_no_rows_of_training(folder):
+    folder.note(evaluation=EVALUATION)
+    log(folder, 3, first=1000)
+    for step in range(1000, 1010):
+        score(folder, step, 1.0)
+    assert "Too early to say" in Page(write_report(folder)).said
+
+
+@pytest.mark.parametrize(
+    "evaluation",
+    [
+        None,
+        3,
+        {"protocol": 3},
+        {"primary": "kid-x"},
+        {"primary": [], "higher_is_better": 3},
+        {"primary": "kid-x", "higher_is_better": {"kid-x": "yes"}},
+    ],
+)
+def test_a_manifest_that_says_nothing_of_the_scores(folder, evaluation):
+    folder.note(evaluation=evaluation)
+    score(folder, 10, 7.0)
+    said = Page(write_report(folder)).said
+    assert "at step 10" not in said
+
+
+def test_tells_how_to_use_the_best_model(folder):
+    best = f"'{folder.best}'"
+    assert best not in Page(write_report(folder)).said
+    folder.best.mkdir()
+    (folder.best / "config.json").write_text('{"input": "noise"}')
+    assert f"ganzoo sample {best} -n 64" in Page(write_report(folder)).said
+    (folder.best / "config.json").write_text('{"input": "image"}')
+    assert f"ganzoo translate {best} PHOTO --out drawn" in Page(write_report(folder)).said
+
+
 def test_findings_are_named(folder):
     log(folder, 20, first=1001, **{"D/ranking": 1.0, "share/<dead>": 0.0})
     said = Page(write_report(folder)).said
@@ -236,7 +319,7 @@ def test_everything_is_escaped(tmp_path):
         f"dataset: {{use: '{HOSTILE}'}}\n",
         {"recipe": HOSTILE, "status": HOSTILE, HOSTILE: {HOSTILE: HOSTILE}},
     )
-    names = ("generator/", "share/", "lr/", "D/", "G/", "")
+    names = ("generator/", "share/", "lr/", "D/", "G/", "score/", "")
     log(folder, 20, **{name + HOSTILE: 0.0 for name in names})
     folder.note(status="stopped", reason=HOSTILE, dataset_sha256=HOSTILE, environment=HOSTILE)
     page = Page(write_report(folder))

@@ -13,11 +13,11 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+import killing
 import pytest
 import torch
 import toy
 from filelock import FileLock
-from killing import RECIPE as KILLED
 
 from ganzoo import checkpoint, hookimpl
 from ganzoo.ema import EMA
@@ -162,14 +162,18 @@ def differences(a: Mapping[str, Any], b: Mapping[str, Any]) -> set[str]:
 # -- kill -9 --------------------------------------------------------------------------------
 
 
-def test_a_killed_run_ends_as_one_never_killed(tmp_path: Path, one_thread: None):
+def test_a_killed_run_ends_as_one_never_killed(
+    tmp_path: Path, one_thread: None, monkeypatch: pytest.MonkeyPatch
+):
     if not hasattr(os, "fork"):
         pytest.skip("needs fork")
-    (tmp_path / "recipes").mkdir()
-    start(toy.recipe(tmp_path / "recipes", **KILLED), tmp_path / "whole", toy.plugins())
+    monkeypatch.setenv("GANZOO_CACHE", str(tmp_path / "caches" / "whole"))
+    start(killing.recipe(tmp_path), tmp_path / "whole", toy.plugins())
     whole = toy.contents(tmp_path / "whole")
-    # of about 200 operations; a negative one is cut short, further ones kill the resumed run
-    points = ["4", "9", "-30", "41", "-57 20", "73", "88 15 30", "-102", "119", "137", "-160 33"]
+    # of about 370 operations, 90 to 132 of which measure the third step; a negative one is cut
+    # short, further ones kill the resumed run
+    points = ["4", "9", "-30", "41", "-57 20", "88", "-98 15 30", "-114", "-118", "119", "130 21"]
+    points += ["-229 40", "243", "-290 33", "-343", "357"]
     lines = [f"run{i} {line}" for i, line in enumerate(points)]
     done = subprocess.run(
         [sys.executable, "killing.py", str(tmp_path)],
@@ -180,12 +184,12 @@ def test_a_killed_run_ends_as_one_never_killed(tmp_path: Path, one_thread: None)
         text=True,
         check=True,
     )
-    for line, report in zip(lines, done.stdout.splitlines(), strict=True):
+    reports = [json.loads(said) for said in done.stdout.splitlines() if said[:1] == "{"]
+    for line, report in zip(lines, reports, strict=True):
         name, *kills = line.split()
-        assert json.loads(report)["statuses"] == [-signal.SIGKILL] * len(kills) + [0], line
+        assert report["statuses"] == [-signal.SIGKILL] * len(kills) + [0], line
         assert differences(toy.contents(tmp_path / name), whole) == set(), line
-    leftovers = {p.name for p in tmp_path.rglob(".*")} - {".lock"}
-    assert leftovers == set()
+        assert {path.name for path in (tmp_path / name).rglob(".*")} == {".lock"}, line
 
 
 # -- signals --------------------------------------------------------------------------------
@@ -540,8 +544,8 @@ def ranks(folder: Path, *jobs: str) -> None:
 def test_two_processes_stay_equal_and_resume_exactly(train: Train, tmp_path: Path):
     if not hasattr(os, "fork"):
         pytest.skip("needs fork")
-    ranks(tmp_path, "whole", "stopped:4", "stopped", "plain", "poisoned")
-    for job in ("whole", "stopped", "plain"):
+    ranks(tmp_path, "whole", "stopped:4", "stopped", "measured", "plain", "poisoned")
+    for job in ("whole", "stopped", "measured", "plain"):
         first, second = (torch.load(tmp_path / f"{job}-{rank}.pt") for rank in (0, 1))
         assert equal(first, second), job
     stopped = "by SIGTERM; everything is saved"
@@ -549,6 +553,9 @@ def test_two_processes_stay_equal_and_resume_exactly(train: Train, tmp_path: Pat
     assert (
         differences(toy.contents(tmp_path / "stopped"), toy.contents(tmp_path / "whole")) == set()
     )
+    assert equal(weights(tmp_path / "whole"), weights(tmp_path / "measured"))
+    rows = RunFolder(tmp_path / "measured").rows()
+    assert [row["step"] for row in rows if "score/brightness" in row] == [3, 6, 7]
     manifest = json.loads((tmp_path / "whole" / "manifest.json").read_text())
     assert (manifest["processes"], manifest["status"]) == (2, "finished")
 

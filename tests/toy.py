@@ -13,8 +13,18 @@ import yaml
 from torch import Tensor, nn
 
 from ganzoo import hookimpl
-from ganzoo.interfaces import Dataset, Discriminator, Extractor, Generator, Loss
+from ganzoo.benchmark import load_benchmark
+from ganzoo.interfaces import (
+    GROUPS,
+    Dataset,
+    Discriminator,
+    Evaluator,
+    Extractor,
+    Generator,
+    Loss,
+)
 from ganzoo.plugins import Plugins
+from ganzoo.protocol import Protocol
 from ganzoo.recipe import Recipe, load_recipe
 from ganzoo.registry import Origin
 
@@ -196,6 +206,93 @@ class Poison(Loss):
         return fake.mean() * (float("nan") if self.left == 0 else 1.0)
 
 
+class Brightness(Evaluator):
+    """The mean of the fakes' pixels; the harness runs ten more of it."""
+
+    higher_is_better = {"brightness": True}  # noqa: RUF012
+
+    def __init__(self) -> None:
+        self.sum, self.count = torch.zeros(GROUPS, dtype=torch.float64), torch.zeros(GROUPS)
+
+    def fake(self, image: Tensor) -> None:
+        self.add(image, torch.zeros(len(image), dtype=torch.int64))
+
+    def add(self, image: Tensor, group: Tensor) -> None:
+        self.sum.index_add_(0, group, image.double().mean((1, 2, 3)))
+        self.count.index_add_(0, group, torch.ones(len(image)))
+
+    def compute(self) -> dict[str, float]:
+        return {"brightness": (self.sum.sum() / self.count.sum()).item()}
+
+
+class GroupedBrightness(Brightness):
+    """The same, by groups of its own."""
+
+    higher_is_better = {"grouped-brightness": True}  # noqa: RUF012
+
+    def fake(self, image: Tensor, group: Tensor) -> None:  # type: ignore[override]
+        self.add(image, group)
+
+    def compute(self, without: int | None = None) -> dict[str, float]:
+        kept = torch.arange(GROUPS) != (-1 if without is None else without)
+        return {"grouped-brightness": (self.sum[kept].sum() / self.count[kept].sum()).item()}
+
+
+class Distance(Evaluator):
+    """Between the mean features of reals and fakes.
+
+    Args:
+        scale: a factor.
+    """
+
+    higher_is_better = {"distance": False}  # noqa: RUF012
+    standard = "published"
+
+    def __init__(self, scale: float = 1.0):
+        self.scale = scale
+        self.sums = {"real": torch.zeros(()).double(), "fake": torch.zeros(()).double()}
+        self.counts = {"real": 0, "fake": 0}
+
+    def add(self, stream: str, features: dict[str, Tensor]) -> None:
+        rows = features["conv"].double().flatten(1)
+        self.sums[stream] = self.sums[stream] + rows.sum(0)
+        self.counts[stream] += len(rows)
+
+    def real(self, features: dict[str, Tensor]) -> None:
+        self.add("real", features)
+
+    def fake(self, features: dict[str, Tensor]) -> None:
+        self.add("fake", features)
+
+    def compute(self) -> dict[str, float]:
+        real, fake = (self.sums[s] / self.counts[s] for s in ("real", "fake"))
+        return {"distance": self.scale * (real - fake).norm().item()}
+
+
+class Change(Evaluator):
+    """How far a fake is from its photo, in pixels and in features."""
+
+    higher_is_better = {"change": False, "feature-change": False}  # noqa: RUF012
+
+    def __init__(self) -> None:
+        self.pixels, self.features, self.count = 0.0, 0.0, 0
+
+    def pair(
+        self,
+        photo: Tensor,
+        fake: Tensor,
+        photo_features: dict[str, Tensor],
+        fake_features: dict[str, Tensor],
+    ) -> None:
+        self.pixels += (photo - fake).double().abs().mean((1, 2, 3)).sum().item()
+        apart = (photo_features["conv"] - fake_features["conv"]).double().abs()
+        self.features += apart.mean((1, 2, 3)).sum().item()
+        self.count += len(fake)
+
+    def compute(self) -> dict[str, float]:
+        return {"change": self.pixels / self.count, "feature-change": self.features / self.count}
+
+
 class Plugin:
     @hookimpl
     def register_datasets(self, register: Any) -> None:
@@ -213,6 +310,13 @@ class Plugin:
     @hookimpl
     def register_extractors(self, register: Any) -> None:
         register("toy", "toy:ToyExtractor")
+
+    @hookimpl
+    def register_evaluators(self, register: Any) -> None:
+        register("brightness", "toy:Brightness")
+        register("grouped", "toy:GroupedBrightness")
+        register("distance", "toy:Distance")
+        register("change", "toy:Change")
 
     @hookimpl
     def register_losses(self, register: Any) -> None:
@@ -265,6 +369,40 @@ def recipe(folder: Path, **changes: Any) -> Recipe:
     folder.mkdir(parents=True, exist_ok=True)
     path.write_text(yaml.safe_dump(data), encoding="utf-8")
     return load_recipe(path, (), plugins().registry)
+
+
+BENCHMARK: dict[str, Any] = {
+    "benchmark": "toys",
+    "version": 1,
+    "dataset": {"use": "toy", "count": 80},
+    "reference": 30,
+    "fakes": 20,
+    "primary": "distance",
+    "extractors": {"net": {"use": "toy"}},
+    "evaluators": [{"use": "brightness"}, {"use": "distance", "extractor": "net"}],
+}
+#: changes of ``BENCHMARK`` to one for translators
+PAIRS: dict[str, Any] = {
+    "dataset": {"use": "toy", "count": 80, "photo": True},
+    "primary": "change",
+    "evaluators": [{"use": "change", "extractor": "net"}, {"use": "brightness"}],
+}
+
+
+def benchmark(folder: Path, **changes: Any) -> Path:
+    """The file of ``BENCHMARK`` with ``changes``; None leaves a key out."""
+    data = {key: value for key, value in {**BENCHMARK, **changes}.items() if value is not None}
+    path = folder / "toys.yaml"
+    folder.mkdir(parents=True, exist_ok=True)
+    path.write_text(yaml.safe_dump(data, sort_keys=False), encoding="utf-8")
+    return path
+
+
+def protocol(folder: Path, made: Plugins | None = None, **changes: Any) -> Protocol:
+    """``BENCHMARK`` with ``changes``, open; of the ``made`` plugins or the toy's alone."""
+    registry = (made or plugins()).registry
+    read = load_benchmark(benchmark(folder, **changes), (), registry)
+    return Protocol(read, registry, torch.device("cpu"))
 
 
 def contents(run: Path) -> dict[str, Any]:

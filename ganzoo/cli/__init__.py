@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ganzoo.cli import inspect, recipe, results, training
+from ganzoo.cli import evaluation, inspect, leaderboard, recipe, results, training
 from ganzoo.errors import GanzooError, Interrupted, RecipeError
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def command_line(plugins: Plugins) -> typer.Typer:
         rich_markup_mode=None,
     )
     app.callback()(_ganzoo)
-    for group in (inspect, recipe, training, results):
+    for group in (inspect, recipe, training, results, evaluation, leaderboard):
         group.add_to(app)
     plugins.add_commands(app)
     return app
@@ -67,7 +67,7 @@ def _ganzoo(
         typer.Option("--version", callback=_version, is_eager=True, help="Print the version."),
     ] = False,
 ) -> None:
-    """A GAN zoo: compose GANs and losses in YAML, train them, compare them, share them."""
+    """A GAN zoo: compose GANs and losses in YAML, train, compare and share them."""
 
 
 def _text(error: GanzooError) -> str:

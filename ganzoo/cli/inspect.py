@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import shutil
 import sys
@@ -16,11 +17,12 @@ from ganzoo.errors import PluginError, RecipeError, nearest, one_of
 from ganzoo.registry import KINDS, Entry, Registry
 
 if TYPE_CHECKING:
+    from ganzoo.component import Component
     from ganzoo.plugins import Plugin
-    from ganzoo.recipe import Component, Schedule
+    from ganzoo.recipe import Evaluate, Schedule, Verify
     from ganzoo.signature import Parameter, Signature
 
-LISTED = (*KINDS, "recipe")
+LISTED = (*KINDS, "recipe", "benchmark")
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
@@ -37,7 +39,7 @@ def list_components(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """List what can be used in a recipe."""
+    """List components, recipes and benchmarks."""
     from ganzoo.plugins import installed
 
     registry = installed().registry
@@ -56,12 +58,16 @@ def list_components(
 
 
 def _rows(kind: str, registry: Registry) -> Iterator[dict[str, str]]:
-    if kind != "recipe":
+    if kind in KINDS:
         for name, entry in zip(registry.names(kind), registry.entries(kind), strict=True):
             yield {"name": name, "plugin": entry.origin.plugin, "summary": _summary(entry)}
         return
-    from ganzoo.layers import shipped_recipes
+    from ganzoo.layers import shipped_benchmarks, shipped_recipes
 
+    if kind == "benchmark":
+        for name, path in shipped_benchmarks().items():
+            yield {"name": name, "plugin": "ganzoo", "summary": _headline(path)}
+        return
     for name, path in shipped_recipes(registry).items():
         owner = registry.recipes[name].origin.plugin if name in registry.recipes else "ganzoo"
         yield {"name": name, "plugin": owner, "summary": _headline(path)}
@@ -109,17 +115,22 @@ def _fitted(text: str, used: int) -> str:
 
 
 def show(
-    what: Annotated[str, typer.Argument(metavar="WHAT", help="A kind, recipe, or 'vocabulary'.")],
+    what: Annotated[
+        str, typer.Argument(metavar="WHAT", help="A kind, recipe, benchmark, or 'vocabulary'.")
+    ],
     name: Annotated[
         str | None, typer.Argument(metavar="NAME", help="The component, after a kind.")
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Show a component, a recipe, or the vocabulary.
+    """Show a component, a recipe, a benchmark, or the vocabulary.
 
     `show loss r1` explains a component and its arguments, `show dcgan` a recipe: its stages,
-    terms and weights, and what each reads. `show vocabulary` tells which words there are to read.
+    terms and weights, and what each reads; `show avatars-64` a benchmark. `show vocabulary` tells
+    which words there are to read.
     """
+    from ganzoo.layers import shipped_benchmarks
+
     if name is not None:
         _show_component(_kind(what, KINDS), name, as_json)
     elif what == "vocabulary":
@@ -129,6 +140,8 @@ def show(
         typer.echo(json.dumps({"vocabulary": text}) if as_json else text)
     elif what in LISTED or what in map(_plural, LISTED):
         list_components(what, as_json)
+    elif what in shipped_benchmarks():
+        _show_benchmark(what, as_json)
     else:
         _show_recipe(what, as_json)
 
@@ -201,6 +214,26 @@ def _words(words: Iterable[tuple[str, bool]]) -> str:
     return ", ".join(shown) or "nothing"
 
 
+def _show_benchmark(name: str, as_json: bool) -> None:
+    from ganzoo.benchmark import load_benchmark
+    from ganzoo.plugins import installed
+
+    found = load_benchmark(name, (), installed().registry)
+    if as_json:
+        typer.echo(json.dumps(dataclasses.asdict(found), indent=1, default=str))
+        return
+    typer.secho(f"{found.name}, version {found.version}", bold=True, nl=False)
+    typer.echo(f": {found.fakes} fakes against {found.reference} real images, seed {found.seed}")
+    typer.echo(f"{'dataset':14} {_component(found.dataset)}, held out: the {found.held_out}")
+    for extractor, spec in found.extractors.items():
+        optional = ", where its weights can be had" if spec.optional else ""
+        typer.echo(f"{'extractor ' + extractor:19} {_component(spec)}{optional}")
+    for measure in found.evaluators:
+        by = f" by {measure.extractor}" if measure.extractor else ""
+        typer.echo(f"  {_component(measure)}{by}")
+    typer.echo(f"ranked by {found.primary}")
+
+
 def _show_recipe(name: str, as_json: bool) -> None:
     from ganzoo.plugins import installed
     from ganzoo.recipe import load_recipe
@@ -220,6 +253,13 @@ def _show_recipe(name: str, as_json: bool) -> None:
         typer.echo(f"{'view ' + view:14} {_component(spec)} of {spec.of}")
     for name, extractor in recipe.extractors.items():
         typer.echo(f"{'extractor ' + name:14} {_component(extractor)}")
+    if watch := recipe.evaluate:
+        typer.echo(f"{'evaluate':14} every {watch.every} steps {_benchmark(watch)}")
+    if stated := recipe.verify:
+        scores = ", ".join(f"{s} {low:g} to {high:g}" for s, (low, high) in stated.expected.items())
+        short = f", short form {', '.join(stated.short)}" if stated.short else ""
+        seeds = ", ".join(map(str, stated.seeds))
+        typer.echo(f"{'verify':14} {scores} {_benchmark(stated)}, seeds {seeds}{short}")
     for stage in recipe.stages:
         typer.secho(f"stage {stage.name}, {stage.steps} steps", bold=True)
         for player in ("discriminator", "generator"):
@@ -231,6 +271,10 @@ def _show_recipe(name: str, as_json: bool) -> None:
                 typer.echo(f"  {player}: {use}, lr {rate}{often}")
                 for term in terms:
                     typer.echo(f"    {_term(term, player, registry)}")
+
+
+def _benchmark(spec: Evaluate | Verify) -> str:
+    return f"under {spec.benchmark}" + (f" with {', '.join(spec.set)}" if spec.set else "")
 
 
 def _term(term: Any, player: str, registry: Registry) -> str:
@@ -271,7 +315,7 @@ def plugins(
     action: Annotated[str, typer.Argument(metavar="list", help="The only action.")] = "list",
     as_json: Json = False,
 ) -> None:
-    """List the installed plugins, and what is wrong with the broken."""
+    """List the installed plugins, and what is wrong with any."""
     from ganzoo.plugins import installed
 
     if action != "list":

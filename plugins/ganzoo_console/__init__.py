@@ -85,6 +85,16 @@ class Console:
             self._print(f"samples: {path}")
 
     @hookimpl
+    def evaluated(self, run: Any, step: int, scores: Mapping[str, float]) -> None:
+        """Say what a step scored, the score that ranks first."""
+        primary = run.scoring.primary
+        shown = sorted(scores.items(), key=lambda score: score[0] != primary)
+        text = "  ".join(f"{name} {value:.4g}" for name, value in shown)
+        self._print(
+            f"scores at step {step}: {text}{'  (the best yet)' * (run.scoring.best == step)}"
+        )
+
+    @hookimpl
     def run_ended(self, run: Any, error: BaseException | None) -> None:
         """Close the display."""
         if self._progress is not None:

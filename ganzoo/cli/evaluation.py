@@ -1,0 +1,150 @@
+"""``ganzoo evaluate`` and ``ganzoo verify``: measure models, and what recipes say of themselves."""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ganzoo.cli.training import Overrides, RecipeName
+from ganzoo.errors import RunError
+
+if TYPE_CHECKING:
+    from ganzoo.entry import Entry, Score
+
+ENTRIES = Path("benchmarks/entries")
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add this group's verbs."""
+    app.command()(evaluate)
+    app.command()(verify)
+
+
+def evaluate(
+    overrides: Overrides,
+    benchmark: Annotated[
+        str,
+        typer.Option(
+            "--benchmark",
+            "-b",
+            metavar="B",
+            help="A path, or a name from `ganzoo list benchmarks`.",
+        ),
+    ],
+    model: Annotated[
+        Path | None,
+        typer.Argument(metavar="MODEL", help="A run or model folder, or a folder of images."),
+    ] = None,
+    references: Annotated[
+        bool,
+        typer.Option(
+            "--references",
+            help="Measure the reference rows: held-out real images, and spoilt ones.",
+        ),
+    ] = False,
+    name: Annotated[
+        str | None, typer.Option(metavar="NAME", help="The entry's name; default the folder's.")
+    ] = None,
+    out: Annotated[Path, typer.Option(metavar="FOLDER", help="Where entries are kept.")] = ENTRIES,
+    force: Annotated[
+        bool, typer.Option("--force", help="Replace an entry of another model or protocol.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the entries as JSON.")] = False,
+) -> None:
+    """Measure a model under a benchmark, and write its entry.
+
+    What was begun and killed goes on where it stopped; what was measured already is not measured
+    again.  `torchrun --nproc_per_node 2 -m ganzoo evaluate ...` shares the work.
+    """
+    if (model is None) == (not references):
+        raise RunError("give a MODEL to measure, or --references, and not both.")
+    if references and name:
+        raise RunError("--name is for a model; the reference rows have names of their own.")
+    if model and not model.exists():
+        raise RunError(f"{model} does not exist. Give a run or model folder, or one of images.")
+    from ganzoo.benchmark import load_benchmark
+    from ganzoo.plugins import installed
+
+    registry = installed().registry
+    loaded = load_benchmark(benchmark, overrides, registry)
+    from accelerate import PartialState
+
+    from ganzoo.fakes import reference_rows
+    from ganzoo.model import device
+    from ganzoo.protocol import Protocol
+    from ganzoo.submission import open_subject, reference_row, submit
+
+    state = PartialState(cpu=device().type == "cpu")
+    with state.main_process_first():
+        protocol = Protocol(loaded, registry, state.device)
+    if state.is_main_process:
+        for extractor, why in protocol.left_out.items():
+            told = why.partition(" Get it: ")[0]  # the rest: `ganzoo show extractor NAME`
+            print(f"left out what needs '{extractor}': {told}", file=sys.stderr)
+    if model is None:
+        subjects = [reference_row(row, protocol) for row in reference_rows(protocol)]
+    else:
+        subjects = [open_subject(model, protocol, registry, name)]
+    made = [submit(protocol, fakes, subject, out, force) for fakes, subject in subjects]
+    if not state.is_main_process:
+        return
+    if as_json:
+        typer.echo(json.dumps([asdict(entry) for _, entry, _ in made], indent=1))
+        return
+    for path, entry, is_new in made:
+        _tell(path, entry, is_new)
+    elsewhere = "" if out == ENTRIES else f" --entries {out}"
+    typer.echo(f"compare: ganzoo leaderboard {loaded.name}{elsewhere}")
+
+
+def verify(
+    recipe: RecipeName,
+    out: Annotated[
+        Path | None,
+        typer.Option(metavar="FOLDER", help="For the runs; default runs/verify-RECIPE."),
+    ] = None,
+) -> None:
+    """Rerun a recipe's short form; exit code 1 if a score is off.
+
+    Each seed that the section `verify` states is trained anew, and each score has to be in the
+    range that it states.
+    """
+    from ganzoo.folder import free_folder
+    from ganzoo.plugins import installed
+    from ganzoo.verify import verify as rerun
+
+    folder = out or free_folder(f"verify-{Path(recipe).stem}")
+    verdicts = []
+    for verdict in rerun(recipe, folder, installed()):
+        verdicts.append(verdict)
+        typer.secho("holds" if verdict.holds else "FAILS", bold=True, nl=False)
+        typer.echo(
+            f"  seed {verdict.seed}  {verdict.score} {verdict.value:.4g}, stated "
+            f"{verdict.low:g} to {verdict.high:g}  ({verdict.run})"
+        )
+    failed = sum(not verdict.holds for verdict in verdicts)
+    typer.echo(f"{len(verdicts) - failed} of {len(verdicts)} scores are in their ranges")
+    raise typer.Exit(1 if failed else 0)
+
+
+def _tell(path: Path, entry: Entry, is_new: bool) -> None:
+    again = "" if is_new else ", measured already"
+    typer.secho(entry.model.name, bold=True, nl=False)
+    typer.echo(f" under {entry.benchmark}@{entry.version}{again}: {path}")
+    wide = max(map(len, entry.scores))
+    for name, score in entry.scores.items():
+        typer.echo(f"  {name:{wide}}  {_shown(score)}")
+
+
+def _shown(score: Score) -> str:
+    arrow = "higher is better" if score.higher_is_better else "lower is better"
+    span = f"[{score.low:.4g}, {score.high:.4g}]"
+    text = f"{score.value:<8.4g} {span:22} {arrow}"
+    if score.unreliable:
+        text += f"; UNRELIABLE: {score.unreliable}"
+    return text if score.rankable else f"{text}; unrankable: nobody trained its features"

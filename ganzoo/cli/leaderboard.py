@@ -1,0 +1,165 @@
+"""``ganzoo leaderboard``: who stands where, in the terminal, as Markdown, as a page."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+import textwrap
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ganzoo.errors import RunError
+
+if TYPE_CHECKING:
+    from ganzoo.standings import Column, Standings, Table
+
+#: columns of text where nobody looks
+_WIDE = 200
+_NAME, _SCORE = 40, 8  # at most for a name, at least for a score
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add this group's verb."""
+    app.command()(leaderboard)
+
+
+def leaderboard(
+    benchmark: Annotated[
+        str | None, typer.Argument(metavar="BENCHMARK", help="Only this one.")
+    ] = None,
+    entries: Annotated[
+        Path | None,
+        typer.Option(metavar="FOLDER", help="Where the entries are.  [benchmarks/entries]"),
+    ] = None,
+    markdown: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write it as Markdown.")
+    ] = None,
+    html: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write a page that sorts and filters.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Rank what was measured.
+
+    Exit code 1 where an entry cannot be read; the others are ranked all the same.
+    """
+    from ganzoo import leaderboard as pages
+
+    root = pages.entries_folder(entries)
+    boards = pages.read_all(root, benchmark)
+    if as_json:
+        typer.echo(json.dumps(pages.as_data(boards), indent=1))
+    elif not boards:
+        name = benchmark or "BENCHMARK"
+        typer.echo(
+            f"no entries in {root} yet: `ganzoo evaluate MODEL --benchmark {name}` makes one."
+        )
+        return
+    if markdown:
+        _write(markdown, pages.markdown(boards), "--markdown", as_json)
+    if html:
+        _write(html, pages.page(boards), "--html", as_json)
+    if not (as_json or markdown or html):
+        _print(boards)
+    problems = [found for board in boards for found in board.problems]
+    if problems:
+        print(f"no entries, so they are left out: {len(problems)}", file=sys.stderr)
+        for found in problems:
+            print(f"  {found.path}: {found.problem}", file=sys.stderr)
+        raise typer.Exit(1)
+
+
+def _write(path: Path, text: str, option: str, as_json: bool) -> None:
+    from ganzoo.files import write_atomic
+
+    try:
+        write_atomic(path, text)
+    except OSError as error:
+        raise RunError(f"{option} {path} cannot be written: {error.strerror or error}.") from error
+    typer.echo(path, err=as_json)
+
+
+# -- the terminal -----------------------------------------------------------------------------
+
+
+def _print(boards: list[Standings]) -> None:
+    from ganzoo.leaderboard import HOW
+
+    width = shutil.get_terminal_size((_WIDE, 24)).columns
+    for board in boards:
+        for table in board.tables:
+            typer.secho(board.benchmark, bold=True, nl=False)
+            typer.echo(f"  version {table.version}, protocol {table.protocol}")
+            _print_table(table, width)
+    if any(board.tables for board in boards):
+        _say(HOW, width)
+
+
+def _print_table(table: Table, width: int) -> None:
+    from ganzoo.leaderboard import OVER_SEEDS, cell_text, group_name, means, raised
+
+    _say(table.apart, width)
+    heads = ["rank", "model"]
+    rows = [
+        [row.place, row.entry.model.name, *(cell_text(row, column) for column in table.columns)]
+        for row in table.rows
+    ]
+    references = [i for i, row in enumerate(table.rows) if row.entry.model.kind == "reference"]
+    left = _grid(heads, table.columns, rows, width, references)
+    if left:
+        _say(f"No room here for: {', '.join(left)} (--json and --html show all).", width)
+    for number, note in enumerate(table.notes, 1):
+        _say(f"{raised(number)} {note}", width)
+    if table.seeds:
+        typer.echo()
+        _say(OVER_SEEDS, width)
+        rows = [[group_name(group), *means(group, table.columns)] for group in table.seeds]
+        _grid(["recipe"], table.columns, rows, width)
+    typer.echo()
+
+
+def _grid(
+    heads: Sequence[str],
+    columns: Sequence[Column],
+    rows: Sequence[Sequence[str]],
+    width: int,
+    dim: Sequence[int] = (),
+) -> list[str]:
+    """Print as many columns as fit; the names of those that do not."""
+    from rich.console import Console
+    from rich.table import Table as Grid
+    from rich.text import Text
+
+    from ganzoo.leaderboard import heading
+
+    grid = Grid(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+    for i, head in enumerate(heads):
+        widest = max(len(row[i]) for row in rows)
+        grid.add_column(
+            head, width=max(len(head), min(widest, _NAME, width // 2 - 4)), overflow="ellipsis"
+        )
+    left = width - sum(column.width + 2 for column in grid.columns if column.width)
+    shown = 0
+    for i, column in enumerate(columns, len(heads)):
+        size = max(_SCORE, *(len(row[i]) for row in rows))
+        words = textwrap.wrap(heading(column), size)
+        size = max(size, *map(len, words))
+        if left < size:
+            break
+        grid.add_column(Text("\n".join(words)), width=size, no_wrap=True)
+        left -= size + 2
+        shown += 1
+    for i, row in enumerate(rows):
+        cells = [Text(cell, no_wrap=True) for cell in row[: len(heads) + shown]]
+        grid.add_row(*cells, style="dim" if i in dim else "")
+    Console(width=width, highlight=False).print(grid)
+    return [column.name for column in columns[shown:]]
+
+
+def _say(text: str, width: int) -> None:
+    if text:
+        typer.echo(textwrap.fill(text, min(width, 100)))

@@ -1,0 +1,208 @@
+"""What a benchmark measures: a model's images, a folder's, or real ones that were spoilt.
+
+The reference rows say what the scores of a benchmark are worth: real images that are held out are
+the best that a model could do, the others the worst in one way each.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn.functional import conv2d, pad
+
+from ganzoo import images, samples
+from ganzoo.build import weights_hash
+from ganzoo.errors import DataError, RunError
+from ganzoo.interfaces import Generator
+from ganzoo.protocol import Protocol, digest
+from ganzoo.randomness import rng
+
+#: a generator's outputs beyond this are not in [-1, 1], whatever a last layer may overshoot
+_FAR = 4.0
+#: what the blur's standard deviation is of an image's side
+_BLUR = 1 / 24
+
+
+class Fakes:
+    """Images to measure.  ``key`` is a hash of all that decides them beside the protocol."""
+
+    kind = "model"
+    key: str
+
+    def draw(self, start: int, stop: int) -> Tensor:
+        """Images ``start`` to ``stop``, uint8 (n, 3, S, S).
+
+        Raises RunError or DataError where they are not what they should be.
+        """
+        raise NotImplementedError
+
+
+class Generated(Fakes):
+    """What a generator makes, from noise or from the benchmark's held-out images.
+
+    ``origin`` is plain data: all else that tells the model from another with the same weights.
+    """
+
+    def __init__(self, generator: Generator, protocol: Protocol, origin: Any = None):
+        self.generator, self.protocol = generator, protocol
+        self.key = digest([weights_hash(generator), origin])
+        parameters = inspect.signature(type(generator).forward).parameters
+        drawn, given = ("self", "latent", "label"), protocol.fields
+        needed = [w for w, p in parameters.items() if w not in drawn and p.default is p.empty]
+        self._draws_latents = "latent" in parameters
+        self._reads = [word for word in parameters if word in given and word not in drawn]
+        benchmark = protocol.benchmark.name
+        if missing := [word for word in needed if word not in given]:
+            raise RunError(
+                f"the model makes its images from '{missing[0]}', and benchmark {benchmark} has "
+                f"none. Measure it on one that has: `ganzoo list benchmarks`."
+            )
+        if protocol.has_pairs and not self._reads:
+            raise RunError(
+                f"the model draws from noise, and benchmark {benchmark} gives it photos to "
+                "translate. Measure it on one of avatars or faces: `ganzoo list benchmarks`."
+            )
+
+    def draw(self, start: int, stop: int) -> Tensor:
+        """Images from latents of the protocol's own seed, each a function of its number."""
+        generator, protocol, n = self.generator, self.protocol, stop - start
+        inputs: dict[str, Tensor] = {}
+        if self._draws_latents:
+            inputs["latent"] = samples.latents(generator, protocol.seed, n, start)
+        if (label := samples.labels(generator, protocol.seed, n, {}, start)) is not None:
+            inputs["label"] = label  # not the dataset's, which may have other attributes
+        if self._reads:
+            examples = protocol.examples(protocol.held_out[start:stop])
+            inputs |= {word: examples[word] for word in self._reads}
+        try:
+            made = samples.generate(generator, inputs)
+        except (RuntimeError, ValueError) as error:
+            raise RunError(
+                f"the model cannot make images of what benchmark {protocol.benchmark.name} gives "
+                f"it: {str(error).splitlines()[0]}. Was it trained for another size?"
+            ) from error
+        return samples.to_uint8(self._checked(made, start))
+
+    def _checked(self, made: Tensor, start: int) -> Tensor:
+        size = self.protocol.size
+        if size and made.shape[1:] != (3, size, size):
+            raise RunError(
+                f"the model makes images of {'x'.join(map(str, made.shape[1:]))}, and benchmark "
+                f"{self.protocol.benchmark.name} is for 3x{size}x{size}. Choose one of its size: "
+                "`ganzoo list benchmarks`."
+            )
+        bad = ~made.isfinite().flatten(1).all(1)
+        if bad.any():
+            raise RunError(
+                f"image {start + int(bad.nonzero()[0])} of the model holds NaN or infinity: its "
+                "weights are damaged, or its training went wrong. `ganzoo diagnose RUN` tells."
+            )
+        if (largest := float(made.abs().max())) > _FAR:
+            raise RunError(
+                f"the model's images have values up to {largest:.3g}, and [-1, 1] is wanted: they "
+                "look like 0..255. Its generator should end with tanh, or rescale."
+            )
+        return made
+
+
+class Files(Fakes):
+    """The images of a folder, whoever made them, in order of their names."""
+
+    kind = "images"
+
+    def __init__(self, path: Path, protocol: Protocol):
+        self.path, self.protocol = path, protocol
+        wanted, size = protocol.benchmark.fakes, protocol.size
+        if protocol.has_pairs:
+            raise RunError(
+                f"benchmark {protocol.benchmark.name} looks at each image beside its photo, which "
+                "a folder cannot tell: measure the model."
+            )
+        self.names = images.find(path)[:wanted]
+        if len(self.names) < wanted:
+            raise DataError(
+                f"{path} holds {len(self.names)} images, and benchmark "
+                f"{protocol.benchmark.name} is for {wanted}. Make more, or measure with fewer, "
+                f"which is another protocol: --set fakes={len(self.names)}"
+            )
+        sha = hashlib.sha256(f"{size}".encode())
+        for name in self.names:
+            sha.update(hashlib.sha256((path / name).read_bytes()).digest())
+        self.key = sha.hexdigest()
+
+    def draw(self, start: int, stop: int) -> Tensor:
+        """The files' pixels; how to resize them is no detail, so they must have the right size."""
+        return torch.stack([self._read(name) for name in self.names[start:stop]])
+
+    def _read(self, name: str) -> Tensor:
+        path, size = self.path / name, self.protocol.size
+        try:
+            picture = images.decode(path.read_bytes()).image
+        except (OSError, images.BadImage) as error:
+            raise DataError(f"{path} cannot be used: {error}. Remove it, or mend it.") from error
+        if picture.size != (size, size):
+            raise DataError(
+                f"{path} has {picture.width}x{picture.height} pixels, and benchmark "
+                f"{self.protocol.benchmark.name} is for {size}x{size}. Resize the images all in "
+                "one way, which belongs to what is measured; or choose a benchmark of their size."
+            )
+        return torch.from_numpy(np.asarray(picture).copy()).permute(2, 0, 1)
+
+
+class Reference(Fakes):
+    """Real images, whole or spoilt: a row that tells what the scores mean."""
+
+    kind = "reference"
+
+    def __init__(self, name: str, protocol: Protocol):
+        self.name, self.protocol = name, protocol
+        self.key = name
+        self._make: Callable[[int, int], Tensor] = getattr(self, f"_{name.replace('-', '_')}")
+
+    def draw(self, start: int, stop: int) -> Tensor:
+        """Images of this row."""
+        return samples.to_uint8(self._make(start, stop))
+
+    def _held_out(self, start: int, stop: int) -> Tensor:
+        return self.protocol.examples(self.protocol.held_out[start:stop])["real"]
+
+    def _blurred(self, start: int, stop: int) -> Tensor:
+        return blur(self._held_out(start, stop))
+
+    def _noise(self, start: int, stop: int) -> Tensor:
+        shape = self._repeated(0, 1).shape[1:]
+        seed = self.protocol.seed
+        return torch.stack(
+            [torch.rand(shape, generator=rng(seed, "noise", i)) * 2 - 1 for i in range(start, stop)]
+        )
+
+    def _repeated(self, start: int, stop: int) -> Tensor:
+        one = self.protocol.examples(self.protocol.reference[:1])["real"]
+        return one.expand(stop - start, *one.shape[1:])
+
+    def _photo(self, start: int, stop: int) -> Tensor:
+        return self.protocol.examples(self.protocol.held_out[start:stop])["photo"]
+
+
+def reference_rows(protocol: Protocol) -> list[str]:
+    """The reference rows of a benchmark; ``photo`` where it has photos."""
+    rows = ["held-out", "blurred", "noise", "repeated"]
+    return rows + ["photo"] * ("photo" in protocol.fields)
+
+
+def blur(pictures: Tensor) -> Tensor:
+    """(N, 3, H, W) under a Gaussian of a 24th of their side, so that outlines melt."""
+    sigma = pictures.shape[-1] * _BLUR
+    reach = int(3 * sigma) + 1
+    steps = torch.arange(-reach, reach + 1, dtype=torch.float32)
+    kernel = torch.exp(-(steps**2) / (2 * sigma**2))
+    kernel = (kernel / kernel.sum()).expand(3, 1, 1, -1)
+    padded = pad(pictures, [reach] * 4, mode="reflect")
+    return conv2d(conv2d(padded, kernel, groups=3), kernel.mT, groups=3)

@@ -1,0 +1,39 @@
+"""A picture inside a page: as a data URI of bounded size."""
+
+from __future__ import annotations
+
+import base64
+import io
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+
+
+def opened(path: Path) -> Image.Image | None:
+    """The picture in a file, in RGB; nothing where there is none that can be read."""
+    try:
+        with Image.open(path) as image:
+            return image.convert("RGB")
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
+        return None  # cut short by a crash
+
+
+def embed(picture: Image.Image, budget: int) -> tuple[str, int]:
+    """A data URI of at most ``budget`` bytes of image, and the image's width in it.
+
+    PNG if it fits, else JPEG with full colour resolution, else the same at half the size.
+    """
+    kinds: tuple[tuple[str, dict[str, Any]], ...] = (
+        ("png", {}),
+        ("jpeg", {"quality": 92, "subsampling": 0}),
+        ("jpeg", {"quality": 82, "subsampling": 0}),
+    )
+    while True:
+        for kind, options in kinds:
+            file = io.BytesIO()
+            picture.save(file, kind, **options)
+            if file.tell() <= budget:
+                data = base64.b64encode(file.getvalue()).decode()
+                return f"data:image/{kind};base64,{data}", picture.width
+        picture = picture.reduce(2)

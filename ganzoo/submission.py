@@ -1,0 +1,196 @@
+"""From a model, a folder of images or a reference row to its entry under a benchmark."""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import UTC, datetime
+from pathlib import Path
+
+from accelerate import PartialState
+from PIL import Image
+
+from ganzoo import entry, images, model, samples
+from ganzoo.build import weights_hash
+from ganzoo.entry import Counts, Entry, Score, Subject
+from ganzoo.errors import RecipeError, RunError
+from ganzoo.evaluate import Measured, evaluate, key
+from ganzoo.fakes import Fakes, Files, Generated, Reference
+from ganzoo.files import atomic_file
+from ganzoo.folder import RECIPE
+from ganzoo.protocol import Protocol
+from ganzoo.registry import Registry
+from ganzoo.run import environment
+from ganzoo.yaml12 import parse
+
+#: pairs of a photo and its picture in an entry's grid
+PAIRS = 24
+
+
+def open_subject(
+    path: Path, protocol: Protocol, registry: Registry, name: str | None = None
+) -> tuple[Fakes, Subject]:
+    """What there is to measure at ``path``: a run or model folder, or a folder of images.
+
+    Raises RunError or DataError where it is neither, or does not suit the benchmark.
+    """
+    if path.is_dir() and not _is_model(path) and images.find(path):
+        files = Files(path, protocol)
+        return files, Subject(name=name or _name(path), kind="images", weights_sha256=files.key)
+    loaded = model.load(path, registry)
+    loaded.generator.to(protocol.device)
+    subject = _subject(loaded, name or _name(path))
+    origin = [loaded.config["generator"], subject.recipe_sha256]
+    return Generated(loaded.generator, protocol, origin), subject
+
+
+def reference_row(name: str, protocol: Protocol) -> tuple[Fakes, Subject]:
+    """A row of real images, whole or spoilt."""
+    return Reference(name, protocol), Subject(name=name, kind="reference")
+
+
+def submit(
+    protocol: Protocol, fakes: Fakes, subject: Subject, folder: Path, force: bool = False
+) -> tuple[Path, Entry, bool]:
+    """Measure, and write ``folder/BENCHMARK/NAME.json`` with a grid beside it.
+
+    The path, the entry, and whether it was measured now: one that is there and of the same key is
+    left as it is.  Raises RunError where one of another model has the name, unless ``force``.
+    """
+    _check_name(subject.name)
+    path = folder / protocol.benchmark.name / f"{subject.name}.json"
+    wanted, before = key(protocol, fakes), _before(path, force)
+    if before and before.key == wanted:
+        return path, before, False
+    if before and not force:
+        raise RunError(
+            f"{path} is there already, of another model, protocol or version of ganzoo. Write to "
+            "another name with --name, or replace it with --force."
+        )
+    _make_folder(path.parent)
+    measured = evaluate(protocol, fakes)
+    made = Entry(
+        benchmark=protocol.benchmark.name,
+        version=protocol.benchmark.version,
+        protocol=protocol.id,
+        primary=protocol.primary,
+        model=subject,
+        scores=scores(protocol, measured),
+        counts=Counts(protocol.benchmark.reference, protocol.benchmark.fakes),
+        record=protocol.record,
+        environment={name: str(value) for name, value in environment().items()},
+        seconds=round(measured.seconds, 1),
+        date=datetime.now(UTC).isoformat(timespec="seconds"),
+        key=wanted,
+        reported=before.reported if before else {},
+        notes=before.notes if before else "",
+    )
+    if PartialState().is_main_process:
+        _write_grid(path.with_suffix(".png"), _grid(protocol, measured))
+        made = entry.write(path, made)
+    return path, made, True
+
+
+def scores(protocol: Protocol, measured: Measured) -> dict[str, Score]:
+    """Every score as it is published, with its interval and protocol id."""
+    found = {}
+    for scorer in protocol.scorers:
+        rankable = scorer.extractor is None or protocol.extractors[scorer.extractor].rankable
+        for name, published in scorer.names.items():
+            estimate = measured.scores[published]
+            found[published] = Score(
+                value=estimate.value,
+                low=estimate.low,
+                high=estimate.high,
+                higher_is_better=scorer.type.higher_is_better[name],
+                protocol=scorer.ids[published],
+                unreliable=measured.unreliable.get(published),
+                rankable=rankable,
+            )
+    return found
+
+
+def _before(path: Path, force: bool) -> Entry | None:
+    """The entry that is there; a damaged one stays, unless it is to be replaced."""
+    if not path.exists():
+        return None
+    try:
+        return entry.read(path)
+    except RunError as error:
+        if force:
+            return None
+        raise RunError(f"{error} Add --force to replace it, or --name to keep both.") from error
+
+
+def _check_name(name: str) -> None:
+    try:
+        entry.check_name(name)
+    except RunError as error:
+        raise RunError(f"{error}. Give the entry another name with --name.") from error
+
+
+def _make_folder(path: Path) -> None:
+    """Before the work, not after it."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise RunError(
+            f"--out: {path} cannot be made: {error.strerror or error}. Name another folder."
+        ) from error
+
+
+def _write_grid(path: Path, grid: Image.Image) -> None:
+    try:
+        with atomic_file(path) as aside:
+            grid.save(aside, format="PNG", optimize=True)
+    except OSError as error:
+        raise RunError(f"{path} cannot be written: {error.strerror or error}") from error
+
+
+def _is_model(path: Path) -> bool:
+    return any((path / name).exists() for name in (model.CONFIG, f"model/{model.CONFIG}", RECIPE))
+
+
+def _name(path: Path) -> str:
+    """What a folder is called in a table; ``model`` and ``best`` of a run after the run."""
+    found = path.resolve()
+    if found.name == "best":
+        return f"{found.parent.name}-best"
+    return found.parent.name if found.name == "model" else found.name
+
+
+def _subject(loaded: model.Model, name: str) -> Subject:
+    config = loaded.config
+    training, spec = config.get("training") or {}, config["generator"]
+    recipe = loaded.path / RECIPE
+    text = recipe.read_bytes() if recipe.is_file() else None
+    return Subject(
+        name=name,
+        kind="model",
+        weights_sha256=weights_hash(loaded.generator),
+        recipe=training.get("recipe"),
+        recipe_sha256=hashlib.sha256(text).hexdigest() if text else None,
+        seed=_seed(text, recipe.name) if text else None,
+        generator=spec["use"],
+        distribution=spec["distribution"],
+        version=spec.get("version"),
+        steps=training.get("steps"),
+        images=training.get("images"),
+        training_seconds=training.get("seconds"),
+    )
+
+
+def _seed(text: bytes, name: str) -> int | None:
+    try:
+        seed = parse(text.decode("utf-8", "replace"), name).plain().get("seed")
+    except (RecipeError, AttributeError):
+        return None
+    return seed if isinstance(seed, int) else None
+
+
+def _grid(protocol: Protocol, measured: Measured) -> Image.Image:
+    pictures = measured.pictures
+    if "photo" not in protocol.fields:
+        return samples.grid(pictures)
+    shown = protocol.held_out[: min(PAIRS, len(pictures))]
+    photos = samples.to_uint8(protocol.examples(shown)["photo"])
+    return samples.pairs(photos, pictures[: len(photos)])

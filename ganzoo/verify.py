@@ -1,0 +1,86 @@
+"""``ganzoo verify``: does a recipe still score what it says it does?
+
+A recipe's section ``verify`` states a short form, seeds, and the range that each score of every
+seed lies in.  Whoever changes code, or doubts a number, reruns it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from ganzoo.benchmark import load_benchmark
+from ganzoo.errors import RecipeError, nearest, one_of
+from ganzoo.model import device
+from ganzoo.plugins import Plugins
+from ganzoo.protocol import Protocol
+from ganzoo.recipe import Recipe, Verify, load_recipe
+from ganzoo.registry import Registry
+from ganzoo.train import start
+
+#: more steps than any run has: it is measured at its end alone
+_NEVER = 10**9
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What one seed scored, and the range that the recipe states."""
+
+    seed: int
+    score: str
+    value: float
+    low: float
+    high: float
+    run: Path
+
+    @property
+    def holds(self) -> bool:
+        """Whether the value is in the range."""
+        return self.low <= self.value <= self.high
+
+
+def verify(name: str, out: Path, plugins: Plugins) -> Iterator[Verdict]:
+    """Train the short form of recipe ``name`` with each stated seed into ``out``, and measure it.
+
+    Raises RecipeError where the recipe states nothing, or a score that its benchmark does not give.
+    """
+    registry = plugins.registry
+    recipe = load_recipe(name, (), registry)
+    if recipe.verify is None:
+        raise RecipeError(
+            [
+                f"recipe '{recipe.name}' states no scores, so nothing can be verified. A section "
+                "`verify:` with benchmark, seeds and expected states some."
+            ]
+        )
+    shorts = [_short(name, recipe.verify, seed, registry) for seed in recipe.verify.seeds]
+    _refuse_unknown(recipe, recipe.verify, registry)
+    for short in shorts:
+        run = start(short, out / f"seed-{short.seed}", plugins)
+        for score, (low, high) in recipe.verify.expected.items():
+            value = run.scores[score]
+            yield Verdict(short.seed, score, value, low, high, run.path)
+
+
+def _short(name: str, stated: Verify, seed: int, registry: Registry) -> Recipe:
+    """The short form with one seed, measured at its end under the stated benchmark."""
+    evaluate = {"every": _NEVER, "benchmark": stated.benchmark, "set": stated.set}
+    own = (f"seed={seed}", f"evaluate={json.dumps(evaluate)}", "verify=null")
+    return load_recipe(name, (*stated.short, *own), registry)
+
+
+def _refuse_unknown(recipe: Recipe, stated: Verify, registry: Registry) -> None:
+    """Raises RecipeError where a stated score is none of the benchmark's, before any training."""
+    benchmark = load_benchmark(stated.benchmark, stated.set, registry)
+    protocol = Protocol(benchmark, registry, device(), with_optional=False)
+    known = [name for scorer in protocol.scorers for name in scorer.names.values()]
+    unknown = [
+        f"{recipe.origin('verify.expected')} verify.expected: benchmark {benchmark.name} gives no "
+        f"'{score}'{nearest(score, known)} There is: {one_of(known)}."
+        for score in stated.expected
+        if score not in known
+    ]
+    if unknown:
+        raise RecipeError(unknown)

@@ -1,0 +1,223 @@
+"""Benchmark files: what is wrong is told all at once; the shipped ones load."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import toy
+
+from ganzoo.benchmark import load_benchmark
+from ganzoo.errors import RecipeError
+from ganzoo.interfaces import Evaluator
+from ganzoo.layers import shipped_benchmarks
+from ganzoo.plugins import installed
+from ganzoo.registry import Entry, Origin, Registry
+
+HEAD = """\
+benchmark: toys
+version: 1
+dataset: {use: toy, count: 80}
+reference: 30
+fakes: 20
+primary: distance
+"""
+REST = """\
+extractors: {net: {use: toy}}
+evaluators:
+  - {use: distance, extractor: net}
+"""
+
+
+def problems(path: Path, text: str, *overrides: str, registry: Registry | None = None) -> list[str]:
+    """What is wrong with the benchmark ``text``, without the name of its file."""
+    (path / "b.yaml").write_text(text)
+    with pytest.raises(RecipeError) as refused:
+        load_benchmark(path / "b.yaml", overrides, registry or toy.plugins().registry)
+    return [one.removeprefix(f"{path / 'b.yaml'}:") for one in refused.value.problems]
+
+
+def with_evaluator(kind: type[Evaluator]) -> Registry:
+    registry = toy.plugins().registry
+    registry.add(Entry("evaluator", "own", kind, Origin("own", "own-dist", "1.0")))
+    return registry
+
+
+# -- mistakes -----------------------------------------------------------------------------------
+
+
+def test_all_mistakes_are_told_at_once(tmp_path: Path) -> None:
+    text = """\
+benchmark: toys
+verison: 1
+dataset: {use: toy, count: many}
+reference: 1
+fakes: 9
+primary: distanse
+extractors:
+  net: {use: toys}
+  more: {use: toy, optional: perhaps}
+evaluators:
+  - {use: distance}
+  - {use: distance, extractor: nat}
+  - {use: brightness, extractor: net}
+  - {use: distance, extractor: net, scale: big}
+"""
+    assert problems(tmp_path, text) == [
+        "1:1 missing 'version' (integer of at least 1), which the benchmark needs",
+        "2:1 verison: unknown key, did you mean 'version'? Allowed: benchmark, dataset, "
+        "dataset_sha256, evaluators, extractors, fakes, held_out, primary, reference, seed, "
+        "shuffle, version.",
+        "3:28 dataset.count: expected an integer, not 'many'",
+        "4:12 reference: expected an integer of at least 2, not 1",
+        "5:8 fakes: expected an integer of at least 10, not 9",
+        "6:10 primary: no evaluator gives 'distanse', did you mean 'distance'? "
+        "There is: brightness, distance.",
+        "8:14 extractors.net.use: unknown extractor 'toys', did you mean 'toy'? There is: toy.",
+        "9:30 extractors.more.optional: expected true or false, not 'perhaps'.",
+        "11:5 evaluators[0]: missing 'extractor': whose features? There is: more, net.",
+        "12:32 evaluators[1].extractor: there is no extractor 'nat', did you mean 'net'? "
+        "There is: more, net.",
+        "13:34 evaluators[2].extractor: it reads no features: leave it out",
+        "14:44 evaluators[3].scale: expected a number, not 'big'",
+    ]
+
+
+def test_an_unknown_evaluator_is_told_alone(tmp_path: Path) -> None:
+    told = problems(tmp_path, HEAD + "evaluators: [{use: distanse, extractor: net}]\n")
+    assert told == [
+        "7:20 evaluators[0].use: unknown evaluator 'distanse', did you mean 'distance'? There is: "
+        "brightness, change, distance, grouped."
+    ]
+
+
+def test_a_word_that_no_stream_has(tmp_path: Path) -> None:
+    text = HEAD + "extractors: {net: {use: toy}}\nevaluators: [{use: change, extractor: net}]\n"
+    assert problems(tmp_path, text.replace("distance", "change")) == [
+        f"8:14 evaluators[0]: its stream 'pair' needs '{word}', which nothing provides"
+        f"{near} There is: fake, fake_features, group, real, real_features."
+        for word, near in (
+            ("photo", "."),
+            ("photo_features", ", did you mean 'real_features'?"),
+        )
+    ]
+
+
+def test_group_is_no_word_of_the_reals(tmp_path: Path) -> None:
+    class Wrong(Evaluator):
+        """Reads what only fakes have."""
+
+        higher_is_better = {"wrong": True}  # noqa: RUF012
+
+        def real(self, image: Any, group: Any, hue: Any = None) -> None: ...
+
+    text = HEAD.replace("distance", "wrong") + "evaluators: [{use: own}]\n"
+    assert problems(tmp_path, text, registry=with_evaluator(Wrong)) == [
+        "7:14 evaluators[0]: its stream 'real' needs 'group', which nothing provides. "
+        "There is: features, image."
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        (
+            HEAD + REST.replace("{use: toy}", "{use: toy, optional: true}"),
+            "6:10 primary: no evaluator gives 'distance' without an optional extractor. "
+            "There is: nothing.",
+        ),
+        (HEAD + "evaluators: []\n", "7:13 evaluators: a benchmark needs an evaluator"),
+        (HEAD, "1:1 missing 'evaluators': The scores."),
+        (
+            HEAD + REST + "  - many\n",
+            "10:5 evaluators[1]: expected a section, {use: NAME, ...}, not 'many'",
+        ),
+        (
+            HEAD + REST.replace("net: {use: toy}", ""),
+            "9:32 evaluators[0].extractor: there is no extractor 'net'. There is: nothing.",
+        ),
+        (
+            (HEAD + REST).replace("toys", "../up"),
+            "1:12 benchmark: expected letters, digits and ._+@=-, at most 100, not '../up'",
+        ),
+        (
+            "- 1\n",
+            "1:1 expected a section, {benchmark: NAME, version: 1, dataset: ...}, not a list of 1",
+        ),
+        ("", "b.yaml is empty; it should begin with 'benchmark: NAME'"),
+    ],
+)
+def test_a_mistake_is_told(tmp_path: Path, text: str, told: str) -> None:
+    (only,) = problems(tmp_path, text)
+    assert only.endswith(told)
+
+
+def test_an_unknown_benchmark_is_told_the_nearest() -> None:
+    with pytest.raises(RecipeError, match="unknown benchmark 'avatar-64', did you mean 'avatars-6"):
+        load_benchmark("avatar-64", (), toy.plugins().registry)
+    with pytest.raises(RecipeError, match=r"there is no file 'no/such\.yaml'"):
+        load_benchmark("no/such.yaml", (), toy.plugins().registry)
+
+
+# -- layers -------------------------------------------------------------------------------------
+
+
+def test_extends_and_set(tmp_path: Path) -> None:
+    toy.benchmark(tmp_path)
+    (tmp_path / "more.yaml").write_text(
+        "benchmark: more\nextends: toys.yaml\nversion: 2\ndataset: {size: 16}\nheld_out: first\n"
+    )
+    overrides = ["fakes=12", "evaluators.1.scale=2", "dataset_sha256=null"]
+    read = load_benchmark(tmp_path / "more.yaml", overrides, toy.plugins().registry)
+    assert (read.name, read.version, read.fakes, read.reference) == ("more", 2, 12, 30)
+    assert read.dataset.arguments == {"count": 80, "size": 16, "label": None, "photo": None}
+    assert [dict(m.arguments) for m in read.evaluators] == [{}, {"scale": 2.0}]
+    assert (read.held_out, read.shuffle, read.seed) == ("first", False, 0)
+
+
+def test_what_is_set_is_checked_like_the_file(tmp_path: Path) -> None:
+    toy.benchmark(tmp_path)
+    with pytest.raises(RecipeError) as refused:
+        load_benchmark(tmp_path / "toys.yaml", ["fakes=few", "sed=3"], toy.plugins().registry)
+    assert [one.partition(" Allowed")[0] for one in refused.value.problems] == [
+        "--set sed=3 sed: unknown key, did you mean 'seed'?",
+        "--set fakes=few fakes: expected an integer of at least 10, not 'few'",
+    ]
+
+
+def test_extractors_may_be_optional(tmp_path: Path) -> None:
+    text = HEAD + REST.replace(
+        "{use: toy}", "{use: toy, seed: 3}, more: {use: toy, optional: true}"
+    )
+    (tmp_path / "b.yaml").write_text(text)
+    read = load_benchmark(tmp_path / "b.yaml", (), toy.plugins().registry)
+    assert [(n, e.optional, e.arguments["seed"]) for n, e in read.extractors.items()] == [
+        ("net", False, 3),
+        ("more", True, 0),
+    ]
+
+
+# -- what is shipped ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", shipped_benchmarks())
+def test_shipped_benchmarks_load(name: str) -> None:
+    read = load_benchmark(name, (), installed().registry)
+    assert read.name == name
+    assert read.primary == "kid"
+
+
+def test_they_load_without_torch() -> None:
+    script = (
+        "import sys\nfrom ganzoo.benchmark import load_benchmark\n"
+        "from ganzoo.plugins import installed\n"
+        "print(load_benchmark('avatars-64', (), installed().registry).fakes)\n"
+        "assert 'torch' not in sys.modules"
+    )
+    said = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    )
+    assert said.stdout == "5000\n"

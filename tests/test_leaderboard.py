@@ -1,0 +1,553 @@
+"""The leaderboard: who is ranked, who is tied, what is never compared, and how it is shown."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+from submitted import PROTOCOL, score, submit
+from typed import Run, typist
+
+from ganzoo.entry import Reported
+from ganzoo.errors import RunError
+from ganzoo.leaderboard import PICTURE_BYTES, as_data, entries_folder, markdown, page, read_all
+from ganzoo.leaderboard import reading as shown
+from ganzoo.standings import Row, Standings, Table, standings, student
+
+OTHER = "fedcba9876543210"
+HOSTILE = "\"><script>alert('1')</script>|`*$name [x](y) \\"
+VOID = {"meta", "img", "input", "br", "link"}
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    folder = tmp_path / "entries"
+    folder.mkdir()
+    return folder
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Run:
+    """Type a command in an empty folder, on a terminal of 100 columns."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "100")
+    return typist(monkeypatch, capsys)
+
+
+def table(root: Path) -> Table:
+    (only,) = standings(root, "avatars-32").tables
+    return only
+
+
+def places(found: Table) -> dict[str, str]:
+    return {row.entry.model.name: row.place for row in found.rows}
+
+
+def row(found: Table, name: str) -> Row:
+    return next(row for row in found.rows if row.entry.model.name == name)
+
+
+# -- ranks --------------------------------------------------------------------------------------
+
+
+def test_rows_that_are_apart_rank_one_after_the_other(root: Path) -> None:
+    for name, fid in {"c": 30, "a": 10, "b": 20}.items():
+        submit(root, name, fid)
+    assert places(table(root)) == {"a": "1", "b": "2", "c": "3"}
+
+
+def test_more_may_be_better(root: Path) -> None:
+    for name, value in {"c": 30, "a": 10, "b": 20}.items():
+        submit(root, name, score(value, higher_is_better=True))
+    assert places(table(root)) == {"c": "1", "b": "2", "a": "3"}
+
+
+@pytest.mark.parametrize(("gap", "tied"), [(math.hypot(3, 4) * 0.999, True), (5.001, False)])
+@pytest.mark.parametrize("higher_is_better", [True, False])
+def test_what_the_intervals_cannot_tell_apart_is_tied(
+    root: Path, gap: float, tied: bool, higher_is_better: bool
+) -> None:
+    better, worse = (20 + gap, 20.0) if higher_is_better else (20.0, 20 + gap)
+    submit(root, "a", score(better, 3, higher_is_better=higher_is_better))
+    submit(root, "b", score(worse, 4, higher_is_better=higher_is_better))
+    assert places(table(root)) == ({"a": "1=", "b": "1="} if tied else {"a": "1", "b": "2"})
+
+
+def test_a_chain_of_ties(root: Path) -> None:
+    """b is like a and like c, but a is better than c; d is worse than all."""
+    for name, fid in {"a": 10, "b": 11.2, "c": 12.4, "d": 30}.items():
+        submit(root, name, fid)
+    found = table(root)
+    assert places(found) == {"a": "1=", "b": "1=", "c": "2=", "d": "4"}
+    assert row(found, "b").tied == ("a", "c")
+    assert row(found, "d").tied == ()
+
+
+def test_equal_scores_without_any_width_are_tied(root: Path) -> None:
+    for name in "ab":
+        submit(root, name, score(10, 0))
+    submit(root, "c", score(10.001, 0))
+    assert places(table(root)) == {"a": "1=", "b": "1=", "c": "3"}
+
+
+def test_what_may_not_be_ranked_has_no_rank_and_says_why(root: Path) -> None:
+    submit(root, "good", 20)
+    submit(root, "few", score(15, unreliable="1000 fakes where 2048 are needed"))
+    submit(root, "random", score(16, rankable=False))
+    submit(root, "other", score(17, protocol="bbbb00000000"))
+    submit(root, "upside-down", score(17.5, higher_is_better=True))
+    submit(root, "none", scores={"kid": score(1)})
+    submit(root, "held-out", 18, kind="reference")
+    submit(root, "folder", 30, kind="images")
+    submit(root, "again", 40)
+    found = table(root)
+    assert list(places(found).items()) == [
+        *(("few", ""), ("random", ""), ("held-out", "")),
+        *(("good", "1"), ("folder", "2"), ("again", "3")),
+        *(("none", ""), ("other", ""), ("upside-down", "")),
+    ]
+    assert "1000 fakes where 2048 are needed" in found.notes[0]
+    assert "nobody trained" in found.notes[1]
+    assert "protocol bbbb00000000, not aaaa00000000" in found.notes[2]
+    assert row(found, "few").cells["fid"].note == 1
+    assert not row(found, "other").cells["fid"].comparable
+    assert row(found, "good").cells["fid"].note is None
+    text = markdown([standings(root, "avatars-32")])
+    assert re.search(r"\| – +\| few \| 15\.0 ± 1\.0¹ \|", text)
+    assert re.search(r"\| other \| other protocol³ \|", text)
+    assert re.search(r"\| none \| – \| 1\.0 ± 1\.0 \|", text)
+
+
+def test_scores_are_compared_within_a_protocol_of_their_own(root: Path) -> None:
+    for name in "ab":
+        submit(root, name, scores={"fid": score(1), "kid": score(2)})
+    submit(root, "c", scores={"fid": score(1), "kid": score(3, protocol="bbbb00000000")})
+    found = table(root)
+    assert found.columns[1].protocol == "aaaa00000000"
+    assert not row(found, "c").cells["kid"].comparable
+    assert row(found, "c").rank == 1
+
+
+def test_a_primary_score_that_nobody_has(root: Path) -> None:
+    submit(root, "a", scores={"kid": score(1)})
+    submit(root, "b", scores={})
+    found = table(root)
+    assert [column.name for column in found.columns] == ["fid", "kid"]
+    assert places(found) == {"a": "", "b": ""}
+    assert "–" in page([standings(root, "avatars-32")])
+
+
+# -- tables -------------------------------------------------------------------------------------
+
+
+def test_unlike_protocols_never_share_a_table(root: Path) -> None:
+    submit(root, "new", 20, version=2, record={"counts": {"fakes": 5000}, "same": 1})
+    old = {"counts": {"fakes": 1000}, "same": 1, "list": [{"use": "x"}]}
+    submit(root, "old", 10, protocol=OTHER, record=old)
+    newest, oldest = standings(root, "avatars-32").tables
+    assert (newest.version, oldest.version) == (2, 1)
+    assert newest.apart == ""
+    assert "counts.fakes 1000 against 5000, list[0].use" in oldest.apart
+    assert "same" not in oldest.apart
+    assert places(newest) == {"new": "1"}
+    assert places(oldest) == {"old": "1"}
+
+
+def test_the_same_version_may_have_several_protocols(root: Path) -> None:
+    submit(root, "later", date="2026-06-02")
+    submit(root, "earlier", date="2026-06-01", protocol=OTHER)
+    submit(root, "by-kid", date="2026-05-30", primary="kid")
+    found = standings(root, "avatars-32").tables
+    assert [[*places(t)] for t in found] == [["later"], ["earlier"], ["by-kid"]]
+    assert "only the ids do" in found[1].apart
+    assert 'primary "kid" against "fid"' in found[2].apart
+
+
+def test_only_some_differences_are_named(root: Path) -> None:
+    submit(root, "new", version=2, record={})
+    submit(root, "old", record={f"k{i}": i for i in range(9)})
+    assert "and 5 more" in standings(root, "avatars-32").tables[1].apart
+
+
+def test_benchmarks_are_apart(root: Path) -> None:
+    submit(root, "a")
+    submit(root, "a", benchmark="figurines-128")
+    assert [b.benchmark for b in read_all(root)] == ["avatars-32", "figurines-128"]
+    assert [b.benchmark for b in read_all(root, "avatars-32")] == ["avatars-32"]
+
+
+# -- over seeds ---------------------------------------------------------------------------------
+
+
+def test_seeds_of_one_recipe_are_summed_up(root: Path) -> None:
+    for seed, fid in enumerate([10.0, 12.0, 14.0]):
+        submit(root, f"s{seed}", fid, recipe="dcgan", seed=seed, steps=100)
+    submit(root, "copy", 16.0, recipe="dcgan", seed=2, steps=100)  # the same seed counts once
+    (summary,) = table(root).seeds
+    assert (summary.recipe, summary.steps, summary.seeds) == ("dcgan", 100, (0, 1, 2))
+    mean = summary.scores["fid"]
+    values = [10, 12, 15]
+    assert mean.value == pytest.approx(np.mean(values))
+    side = 4.302653 * np.std(values, ddof=1) / math.sqrt(3)
+    assert mean.high - mean.value == pytest.approx(side, rel=1e-6)
+    assert mean.value - mean.low == pytest.approx(side, rel=1e-6)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"recipe": "wgan-gp"},
+        {"steps": 200},
+        {"generator": "r3gan"},
+        {"seed": 0},
+        {"seed": None},
+        {"recipe": None},
+        {"kind": "reference"},
+        {"protocol": OTHER},
+        {"fid": score(12, unreliable="few")},
+        {"fid": score(12, protocol="bbbb00000000")},
+    ],
+    ids=str,
+)
+def test_what_is_not_of_one_kind_is_not_summed_up(root: Path, other: dict[str, Any]) -> None:
+    like = {"recipe": "dcgan", "seed": 1, "steps": 100, "generator": "dcgan"}
+    submit(root, "a", **like | {"seed": 0})
+    submit(root, "b", **like | other)
+    assert not any(t.seeds for t in standings(root, "avatars-32").tables)
+
+
+def test_student() -> None:
+    table = {1: 12.7062, 4: 2.77645, 5: 2.57058, 9: 2.26216, 30: 2.04227, 1000: 1.96234}
+    for degrees, quantile in table.items():
+        assert student(degrees) == pytest.approx(quantile, rel=2e-4)
+
+
+# -- numbers ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("value", "low", "high", "text"),
+    [
+        (12.345, 11.678, 13.012, "12.35 ± 0.67"),
+        (12.3, 11.9, 14.1, "12.3 [11.9, 14.1]"),
+        (0.5, 0.5, 0.5, "0.500 ± 0.000"),
+        (0, 0, 0, "0 ± 0"),
+        (-0.0012, -0.0022, -0.0002, "−0.0012 ± 0.0010"),
+        (12345, 12095, 12595, "12345 ± 250"),
+        (2.5e-6, 2e-6, 3e-6, "(2.50 ± 0.50)e−6"),
+        (3e9, 2e9, 4e9, "(3.0 ± 1.0)e9"),
+        (0.9999, 0.8999, 1.0999, "1.00 ± 0.10"),
+    ],
+)
+def test_numbers_are_as_exact_as_their_intervals(
+    value: float, low: float, high: float, text: str
+) -> None:
+    made = score(value)
+    assert shown(type(made)(value, low, high, False, made.protocol)) == text
+
+
+@pytest.mark.parametrize("value", [0.0, 5e-324, -1e-300, 1e99, 1e-5, 0.1])
+@pytest.mark.parametrize("half", [0.0, 1e-300, 1e-9, 1.0, 1e99])
+def test_any_number_can_be_shown(root: Path, value: float, half: float) -> None:
+    submit(root, "a", score(value, half))
+    submit(root, "b", score(value / 2, half))
+    text = page([standings(root, "avatars-32")])
+    assert not re.search(r"\b(nan|inf)\b", re.sub(r"<script>.*?</script>", "", text, flags=re.S))
+
+
+# -- Markdown and JSON --------------------------------------------------------------------------
+
+
+def board(root: Path) -> Standings:
+    """A little of everything."""
+    submit(root, "held-out", score(2, 0.5), kind="reference")
+    for seed in (0, 1):
+        submit(root, f"dcgan-s{seed}", 20 + seed, recipe="dcgan", seed=seed, steps=1000)
+    claim = {"fid": Reported(12.5, "Acme 2024, table 2")}
+    submit(root, "acme", 40, reported=claim, recipe="acme", notes="Trained elsewhere.")
+    submit(root, "old", 9, protocol=OTHER, record={"seed": 1}, date="2026-01-01")
+    (root / "avatars-32" / "broken.json").write_text("{")
+    return standings(root, "avatars-32")
+
+
+def test_markdown_holds_everything(root: Path) -> None:
+    text = markdown([board(root)])
+    lines = text.splitlines()
+    assert "| rank | model | fid ↓ | reported |" in lines
+    assert "| – | *held-out* | 2.00 ± 0.50 |  |" in lines
+    assert "| 1= | dcgan-s0 | 20.0 ± 1.0 |  |" in lines
+    assert "| 3 | acme | 40.0 ± 1.0 | fid 12.5 (Acme 2024, table 2) |" in lines
+    assert "| dcgan, 1,000 steps, 2 seeds | 20.5 ± 6.4 |" in lines
+    assert f"### Version 1, protocol `{PROTOCOL}`" in lines
+    assert f"### Version 1, protocol `{OTHER}`" in lines
+    assert any(line.startswith("- broken.json: not JSON") for line in lines)
+
+
+def test_markdown_shows_hostile_text_as_it_is(root: Path) -> None:
+    submit(root, "a", score(1, unit=HOSTILE, unreliable=HOSTILE), recipe=HOSTILE, seed=0)
+    submit(root, "b", reported={"fid": Reported(1, HOSTILE)}, recipe=HOSTILE, seed=1)
+    text = markdown([standings(root, "avatars-32")])
+    assert "<script" not in text.replace("\\<script", "")
+    assert "](" not in text.replace("\\](", "")
+    widths = {len(re.findall(r"(?<!\\)\|", line)) for line in text.splitlines() if line[:1] == "|"}
+    assert widths == {5}
+
+
+def test_data_says_what_the_table_says(root: Path) -> None:
+    data = json.loads(json.dumps(as_data([board(root)])))
+    newest, oldest = data["benchmarks"][0]["tables"]
+    assert newest["primary"] == "fid"
+    assert oldest["apart"].startswith("Not comparable")
+    ranks = {row["model"]["name"]: row["rank"] for row in newest["rows"]}
+    assert ranks == {"held-out": None, "dcgan-s0": 1, "dcgan-s1": 1, "acme": 3}
+    assert newest["rows"][1]["tied_with"] == ["dcgan-s1"]
+    assert newest["rows"][1]["scores"]["fid"]["value"] == 20
+    assert newest["over_seeds"][0]["seeds"] == [0, 1]
+    assert data["problems"][0]["path"].endswith("broken.json")
+
+
+# -- the page -----------------------------------------------------------------------------------
+
+
+class Page(HTMLParser):
+    """The elements of a page; fails where a tag is closed that is not open."""
+
+    def __init__(self, text: str):
+        super().__init__()
+        self.text = text
+        self.elements: list[tuple[str, dict[str, str | None]]] = []
+        self.open: list[str] = []
+        self.words: list[str] = []
+        self.feed(text)
+        assert self.open == []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, dict(attrs)))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag not in VOID:
+            assert self.open.pop() == tag
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, dict(attrs)))
+
+    def handle_data(self, data: str) -> None:
+        if not {"style", "script"} & set(self.open):
+            self.words.append(data)
+
+    @property
+    def said(self) -> str:
+        return " ".join(" ".join(self.words).split())
+
+    def all(self, tag: str, **attributes: str) -> list[dict[str, str | None]]:
+        found = [a for t, a in self.elements if t == tag]
+        return [a for a in found if attributes.items() <= a.items()]
+
+
+def picture(path: Path, size: int = 256) -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (size, size, 3), dtype=np.uint8)
+    Image.fromarray(noise).save(path.with_suffix(".png"))
+
+
+def test_the_page_needs_nothing_but_itself(root: Path) -> None:
+    picture(submit(root, "drawn"))
+    found = Page(page([board(root)]))
+    assert "http" not in found.text.replace("http-equiv", "")
+    for _, attributes in found.elements:
+        for name in ("src", "href", "srcset", "data"):
+            assert (attributes.get(name) or "data:").startswith(("data:", "#"))
+    assert not re.search(r"@import|url\(", found.text)
+    (csp,) = found.all("meta", **{"http-equiv": "Content-Security-Policy"})
+    assert str(csp["content"]).startswith("default-src 'none'")
+
+
+def test_the_page_is_a_table_without_a_script(root: Path) -> None:
+    said = Page(page([board(root)])).said
+    for words in (
+        "1= dcgan-s0 dcgan, 1,000 steps seed 0 20.0 ± 1.0",
+        "held-out reference 2.00 ± 0.50",
+        "40.0 ± 1.0 fid 12.5 Acme 2024, table 2",
+        "dcgan, 1,000 steps, 2 seeds 20.5 ± 6.4",
+        "Trained elsewhere.",
+        f"Version 1 {OTHER}",
+        "seed 1 against 0",
+        "broken.json not JSON",
+        "environment.torch 2.9",
+    ):
+        assert words in said
+
+
+def test_the_page_can_be_sorted_and_filtered(root: Path) -> None:
+    for name, value in {"a": 1.25, "b": 2.5}.items():
+        both = {"fid": score(value), "recall": score(0.5, 0.1, higher_is_better=True)}
+        submit(root, name, scores=both, recipe="DCGAN")
+    submit(root, "noise", kind="reference")
+    found = Page(page([standings(root, "avatars-32")]))
+    heads = found.all("th", scope="col")
+    assert [head["data-first"] for head in heads] == ["up", "up", "up", "down"]
+    assert [head.get("aria-sort") for head in heads] == [None, None, "ascending", None]
+    assert [row["data-words"] for row in found.all("tr") if "data-words" in row] == [
+        *("a dcgan model", "b dcgan model", "noise reference")
+    ]
+    assert len(found.all("tr", **{"class": "reference"})) == 1
+    values = [cell["data-v"] for cell in found.all("td") if "data-v" in cell]
+    assert values == ["0", "1.25", "0.5", "1", "2.5", "0.5", "2", "20.0", ""]
+
+
+def test_ties_are_told(root: Path) -> None:
+    titles = [
+        cell.get("title") for cell in Page(page([board(root)])).all("td", **{"class": "rank"})
+    ]
+    assert titles == [
+        *(None, "cannot be told from dcgan-s1", "cannot be told from dcgan-s0", None),
+        None,
+    ]
+
+
+def test_intervals_are_drawn_on_one_scale(root: Path) -> None:
+    for name, (value, half) in {"a": (10, 2), "b": (20, 4)}.items():
+        submit(root, name, score(value, half))
+    submit(root, "noise", 400, kind="reference")
+    found = Page(page([standings(root, "avatars-32")]))
+    narrow, wide = (float(str(bar["width"])) for bar in found.all("rect"))
+    assert wide == pytest.approx(2 * narrow, rel=0.02)
+    assert len(found.all("path", **{"class": "beyond"})) == 1
+
+
+def test_sample_grids_are_embedded_within_bounds(root: Path) -> None:
+    picture(submit(root, "large"), 900)
+    picture(submit(root, "small"), 32)
+    submit(root, "bad").with_suffix(".png").write_bytes(b"no picture")
+    submit(root, "none")
+    found = Page(page([standings(root, "avatars-32")])).all("img")
+    sources = [str(image["src"]) for image in found if "src" in image]
+    assert [source[:15] for source in sources] == ["data:image/jpeg", "data:image/png;"]
+    assert all(len(source) < 4 / 3 * PICTURE_BYTES + 100 for source in sources)
+    assert [image["alt"] for image in found if "src" in image] == [
+        *("Samples of large", "Samples of small")
+    ]
+
+
+def test_whatever_an_entry_says_is_escaped(root: Path) -> None:
+    plain = {HOSTILE: {HOSTILE: [HOSTILE, {HOSTILE: HOSTILE}]}}
+    for seed in (0, 1):
+        submit(
+            root,
+            f"s{seed}",
+            scores={"fid": score(1), "kid": score(1, unit=HOSTILE, unreliable=HOSTILE)},
+            **dict.fromkeys(("recipe", "generator", "distribution"), HOSTILE),
+            seed=seed,
+            record=plain,
+            environment={HOSTILE: HOSTILE},
+            notes=HOSTILE,
+            reported={"fid": Reported(1, HOSTILE)},
+        )
+    submit(root, "old", protocol=OTHER, date="2020-01-01", record={HOSTILE: 1})
+    (root / "avatars-32" / "<script>alert(1)<|script>.json").write_text(json.dumps({HOSTILE: 1}))
+    found = Page(page([standings(root, "avatars-32")]))
+    assert len(found.all("script")) == 1
+    assert "alert('1')</script>" not in found.text
+    assert found.said.count(HOSTILE) > 15
+
+
+def test_several_benchmarks_share_a_page(root: Path) -> None:
+    submit(root, "a")
+    assert "<nav" not in page(read_all(root))
+    submit(root, "a", benchmark="figurines-128")
+    found = Page(page(read_all(root)))
+    assert [a["href"] for a in found.all("a")] == ["#avatars-32", "#figurines-128"]
+    assert [s["id"] for s in found.all("section")] == ["avatars-32", "figurines-128"]
+
+
+# -- the command --------------------------------------------------------------------------------
+
+
+def test_the_terminal_shows_what_fits(run: Run, root: Path) -> None:
+    names = ["kid", "precision", "recall", "lpips-diversity", "nearest-training", "drift", "edges"]
+    scores = {"fid": score(20)} | {name: score(1, 0.125) for name in names}
+    submit(root, "a", scores=scores)
+    submit(root, "noise", scores=scores, kind="reference")
+    found = run("leaderboard", "avatars-32", "--entries", root)
+    assert found.code == 0
+    lines = found.out.splitlines()
+    assert all(len(line) <= 100 for line in lines)
+    assert any(re.match(r"1 +a +20\.0 ± 1\.0 +1\.00 ± 0\.12", line) for line in lines)
+    assert "No room here for: " in found.out
+    assert "edges" in found.out
+
+
+@pytest.mark.parametrize("columns", ["20", "80", "200"])
+def test_any_width(run: Run, root: Path, monkeypatch: pytest.MonkeyPatch, columns: str) -> None:
+    monkeypatch.setenv("COLUMNS", columns)
+    submit(root, "x" * 100, recipe="[red]x", seed=0, scores={"fid": score(1), "kid": score(2)})
+    submit(root, "y", recipe="[red]x", seed=1, scores={"fid": score(1), "kid": score(2)})
+    found = run("leaderboard", "--entries", root)
+    assert found.code == 0
+    assert ("kid ↓" in found.out) == (columns != "20")
+    assert ("[red]x, 2 seeds" in found.out) == (columns != "20")
+
+
+def test_a_bad_entry_takes_nothing_down(run: Run, root: Path) -> None:
+    board(root)
+    found = run("leaderboard", "--entries", root)
+    assert found.code == 1
+    assert "acme" in found.out
+    assert "broken.json: not JSON" in found.err
+    (root / "avatars-32" / "broken.json").unlink()
+    assert run("leaderboard", "--entries", root).code == 0
+
+
+def test_files_are_written(run: Run, root: Path, tmp_path: Path) -> None:
+    submit(root, "acme")
+    done = run("leaderboard", "--entries", root, "--markdown", "L.md", "--html", "l.html")
+    assert (done.code, done.out.split()) == (0, ["L.md", "l.html"])
+    assert (tmp_path / "L.md").read_text(encoding="utf-8") == markdown(read_all(root))
+    assert (tmp_path / "l.html").read_text(encoding="utf-8") == page(read_all(root))
+    refused = run("leaderboard", "--entries", root, "--html", "no/such/folder.html")
+    assert refused.code == 2
+    assert "--html no/such/folder.html cannot be written" in refused.err
+
+
+def test_json_is_all_there_is_on_stdout(run: Run, root: Path) -> None:
+    board(root)
+    found = run("leaderboard", "--entries", root, "--json", "--markdown", "L.md")
+    assert found.code == 1
+    assert json.loads(found.out) == json.loads(json.dumps(as_data(read_all(root))))
+
+
+def test_no_entries_yet(run: Run, root: Path) -> None:
+    found = run("leaderboard", "avatars-64", "--entries", root, "--html", "l.html")
+    assert found.code == 0
+    assert "`ganzoo evaluate MODEL --benchmark avatars-64` makes one" in found.out
+    assert json.loads(run("leaderboard", "--entries", root, "--json").out) == {
+        **{"benchmarks": [], "problems": []}
+    }
+
+
+def test_an_unknown_benchmark_or_folder(run: Run, root: Path) -> None:
+    submit(root)
+    found = run("leaderboard", "avatar-32", "--entries", root)
+    assert found.code == 2
+    assert "did you mean 'avatars-32'?" in found.err
+    found = run("leaderboard", "--entries", "nowhere")
+    assert found.code == 2
+    assert "--entries nowhere is no folder" in found.err
+
+
+def test_where_entries_are_looked_for(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert entries_folder().parts[-2:] == ("benchmarks", "entries")
+    assert entries_folder().is_absolute()  # what was shipped
+    (tmp_path / "benchmarks" / "entries").mkdir(parents=True)
+    assert entries_folder() == Path("benchmarks/entries")
+    with pytest.raises(RunError, match="is no folder"):
+        entries_folder(tmp_path / "nowhere")

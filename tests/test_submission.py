@@ -1,0 +1,388 @@
+"""Entries as ``ganzoo evaluate`` writes them, and what it refuses, as it is typed."""
+
+from __future__ import annotations
+
+import importlib
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+import toy
+from PIL import Image
+from torch import nn
+from typed import Result, Run, typist
+
+from ganzoo import entry, evaluate, model, submission
+from ganzoo.errors import DataError
+from ganzoo.interfaces import Generator
+from ganzoo.registry import Entry, Origin
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+ENTRIES = Path("benchmarks/entries/toys")
+
+
+@pytest.fixture(autouse=True)
+def here(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """An empty folder, a cache of one's own, and the toy plugin with the folder dataset."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("GANZOO_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(evaluate, "CHUNK", 7)
+    made = toy.plugins()
+    made.add(lambda: importlib.import_module("ganzoo_data"), Origin("data", "data-dist", "1.0"))
+    made.registry.add(entry_of("bare", Bare))
+    monkeypatch.setattr("ganzoo.plugins.installed", lambda: made)
+    toy.benchmark(tmp_path)
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+    return typist(monkeypatch, capsys)
+
+
+@pytest.fixture
+def measured(run: Run) -> Callable[..., Result]:
+    """``measured(words...)`` types ``ganzoo evaluate --benchmark toys.yaml words...``."""
+    return lambda *words: run("evaluate", "--benchmark", "toys.yaml", *words)
+
+
+class Bare(Generator):
+    """Noise without tanh.
+
+    Args:
+        size: pixels of a side.
+        factor: what the noise is multiplied by.
+    """
+
+    def __init__(self, size: int = 8, factor: float = 1.0):
+        super().__init__()
+        self.size, self.factor = size, factor
+        self.shift = nn.Parameter(torch.zeros(()))
+
+    def sample_latent(self, n: int, rng: torch.Generator) -> torch.Tensor:
+        return torch.rand(n, 3, self.size, self.size, generator=rng)
+
+    def forward(self, latent: torch.Tensor) -> torch.Tensor:
+        return latent * self.factor + self.shift
+
+
+def entry_of(name: str, kind: type[Generator]) -> Entry:
+    return Entry("generator", name, kind, Origin("own", "own-dist", "1.0"))
+
+
+def saved(name: str, use: str = "toy", seed: int = 0, shift: float = 0, **arguments: Any) -> Path:
+    """A model folder."""
+    torch.manual_seed(seed)
+    kinds = {"toy": toy.ToyGenerator, "toy-translator": toy.ToyTranslator, "bare": Bare}
+    net = kinds[use](**arguments).eval()
+    with torch.no_grad():
+        next(net.parameters()).add_(shift)
+    spec = model.component(entry_of(use, kinds[use]), use, arguments)
+    training = {"recipe": "toy", "steps": 9, "images": 36, "seconds": 1.5}
+    recipe = "recipe: toy\nseed: 3\n" if use == "toy" else None
+    model.save(Path(name), net, spec, training, recipe)
+    return Path(name)
+
+
+def pictures(name: str, count: int, size: int = 8, seed: int = 0) -> Path:
+    """A folder of PNG files."""
+    Path(name).mkdir()
+    pixels = np.random.default_rng(seed).integers(0, 255, (count, size, size, 3), dtype=np.uint8)
+    for i, picture in enumerate(pixels):
+        Image.fromarray(picture).save(Path(name) / f"{i:03d}.png")
+    return Path(name)
+
+
+@pytest.fixture
+def evaluations(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What was really measured."""
+    done: list[str] = []
+
+    def count(protocol: Any, fakes: Any) -> Any:
+        done.append(fakes.key)
+        return evaluate.evaluate(protocol, fakes)
+
+    monkeypatch.setattr(submission, "evaluate", count)
+    return done
+
+
+def refused(result: Result, *told: str) -> None:
+    assert result.code == 2
+    assert result.err.startswith("error: ")
+    assert "Traceback" not in result.err
+    for words in told:
+        assert words in result.err
+
+
+# -- entries ------------------------------------------------------------------------------------
+
+
+def test_a_model_gets_an_entry(measured: Callable[..., Result]) -> None:
+    saved("runs/best-so-far/model")
+    said = measured("runs/best-so-far")
+    assert said.code == 0, said.err
+    path = ENTRIES / "best-so-far.json"
+    first, *scores, last = said.out.splitlines()
+    assert first == f"best-so-far under toys@1: {path}"
+    assert [line.split()[0] for line in scores] == ["brightness", "distance-toy"]
+    assert scores[0].endswith("higher is better")
+    assert scores[1].endswith("lower is better")
+    assert last == "compare: ganzoo leaderboard toys"
+    made = entry.read(path)
+    subject = made.model
+    assert (subject.name, subject.kind, subject.recipe, subject.seed) == (
+        "best-so-far",
+        "model",
+        "toy",
+        3,
+    )
+    assert (subject.generator, subject.steps, subject.training_seconds) == ("toy", 9, 1.5)
+    assert (made.benchmark, made.version, made.primary) == ("toys", 1, "distance-toy")
+    assert (made.counts.reference, made.counts.fakes) == (30, 20)
+    assert made.record["dataset"]["arguments"]["count"] == 80
+    for score in made.scores.values():
+        assert score.low < score.value < score.high
+    with Image.open(path.with_suffix(".png")) as grid:
+        assert grid.size == (4 * 10 + 2, 5 * 10 + 2)
+    assert not list(Path("cache/evaluations").iterdir())
+
+
+def test_the_same_model_is_not_measured_again(
+    measured: Callable[..., Result], evaluations: list[str]
+) -> None:
+    saved("a")
+    first = measured("a")
+    before = (ENTRIES / "a.json").read_bytes()
+    again = measured("a/../a", "--force")
+    assert "a under toys@1, measured already: benchmarks" in again.out
+    assert again.out.splitlines()[1:] == first.out.splitlines()[1:]
+    assert (ENTRIES / "a.json").read_bytes() == before
+    assert len(evaluations) == 1
+
+
+@pytest.mark.parametrize("change", ["weight", "argument", "recipe", "protocol"])
+def test_another_model_does_not_take_the_place_of_an_entry(
+    measured: Callable[..., Result], evaluations: list[str], change: str
+) -> None:
+    saved("a", "bare", factor=0.5)
+    measured("a")
+    path = ENTRIES / "a.json"
+    before = json.loads(path.read_text())
+    path.write_text(json.dumps(before | {"notes": "by hand"}))
+    saved(
+        "a", "bare", shift=1e-6 * (change == "weight"), factor=0.6 if change == "argument" else 0.5
+    )
+    if change == "recipe":
+        Path("a/recipe.yaml").write_text("recipe: other\n")
+    more = ["--set", "fakes=21"] if change == "protocol" else []
+    refused(
+        measured("a", *more),
+        f"{path} is there already, of another model, protocol or version of ganzoo",
+        "--name, or replace it with --force",
+    )
+    assert json.loads(path.read_text())["key"] == before["key"]
+    assert measured("a", *more, "--name", "b").code == 0
+    assert measured("a", *more, "--force").code == 0
+    after = json.loads(path.read_text())
+    assert after["key"] == entry.read(ENTRIES / "b.json").key != before["key"]
+    assert after["notes"] == "by hand"
+    assert len(evaluations) == 3
+
+
+def test_an_entry_edited_by_hand_is_measured_anew_with_force(
+    measured: Callable[..., Result],
+) -> None:
+    saved("a")
+    measured("a")
+    path = ENTRIES / "a.json"
+    data = json.loads(path.read_text())
+    whole = data["scores"]
+    data["scores"] = {**whole, "brightness": {**whole["brightness"], "value": 1.0, "high": 2.0}}
+    path.write_text(json.dumps(data))
+    refused(measured("a"), "it was edited by hand", "Add --force to replace it, or --name")
+    assert measured("a", "--force").code == 0
+    assert json.loads(path.read_text())["scores"] == whole
+
+
+@pytest.mark.parametrize("name", ["a b", "../up", "-x", "ü"])
+def test_a_name_that_is_none_is_refused_before_anything_is_measured(
+    measured: Callable[..., Result], evaluations: list[str], name: str
+) -> None:
+    saved("a")
+    refused(measured("a", f"--name={name}"), "letters, digits", "another name with --name")
+    saved("has a space")
+    refused(measured("has a space"), "letters, digits", "another name with --name")
+    assert evaluations == []
+
+
+def test_where_no_entry_can_be_written_nothing_is_measured(
+    measured: Callable[..., Result], evaluations: list[str]
+) -> None:
+    saved("a")
+    Path("file").touch()
+    refused(measured("a", "--out", "file"), "--out: file/toys cannot be made", "another folder")
+    assert evaluations == []
+
+
+def test_a_folder_of_images_is_measured(measured: Callable[..., Result]) -> None:
+    pictures("drawn", 23)
+    said = measured("drawn", "--json", "--out", "elsewhere")
+    (told,) = json.loads(said.out)
+    made = entry.read(Path("elsewhere/toys/drawn.json"))
+    assert (told["model"]["kind"], told["key"]) == ("images", made.key)
+    assert made.model.weights_sha256
+    # the files that the benchmark does not look at do not matter, and any other does
+    (Path("drawn") / "022.png").unlink()
+    assert "measured already" in measured("drawn", "--out", "elsewhere").out
+    (Path("drawn") / "000.png").rename("drawn/021b.png")
+    refused(measured("drawn", "--out", "elsewhere"), "of another model")
+
+
+def test_photo_benchmarks_show_pairs(measured: Callable[..., Result], tmp_path: Path) -> None:
+    toy.benchmark(tmp_path, **toy.PAIRS)
+    saved("painter", "toy-translator")
+    assert measured("painter").code == 0
+    assert set(entry.read(ENTRIES / "painter.json").scores) == {
+        "brightness",
+        "change-toy",
+        "feature-change-toy",
+    }
+    with Image.open(ENTRIES / "painter.png") as grid:
+        assert grid.size == (6 * 10 + 2, 7 * 10 + 2)  # 20 pairs
+
+
+def test_reference_rows(measured: Callable[..., Result], tmp_path: Path) -> None:
+    said = measured("--references")
+    assert said.code == 0, said.err
+    names = ["held-out", "blurred", "noise", "repeated"]
+    assert {p.stem for p in ENTRIES.glob("*.json")} == {*names}
+    found = {name: entry.read(ENTRIES / f"{name}.json") for name in names}
+    assert {e.model.kind for e in found.values()} == {"reference"}
+    values = {name: e.scores["distance-toy"].value for name, e in found.items()}
+    assert values["held-out"] < min(values["noise"], values["repeated"])
+    assert measured("--references").out.count("measured already") == 4
+    toy.benchmark(tmp_path, **toy.PAIRS)
+    said = measured("--references", "--out", "pairs")
+    assert entry.read(Path("pairs/toys/photo.json")).scores["change-toy"].value == 0
+
+
+def test_what_is_left_out_is_told(
+    measured: Callable[..., Result], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    make = toy.ToyExtractor.__init__
+
+    def refuse(self: toy.ToyExtractor, seed: int = 0) -> None:
+        if seed:
+            raise DataError("toy.pt is not here. Get it.")
+        make(self)
+
+    monkeypatch.setattr(toy.ToyExtractor, "__init__", refuse)
+    more = {"net": {"use": "toy"}, "more": {"use": "toy", "seed": 1, "optional": True}}
+    toy.benchmark(
+        tmp_path,
+        extractors=more,
+        evaluators=[{"use": "distance", "extractor": name} for name in more],
+    )
+    saved("a")
+    said = measured("a")
+    assert (said.code, said.err) == (0, "left out what needs 'more': toy.pt is not here. Get it.\n")
+    refused(measured("a", "--set", "extractors.more.optional=false"), "toy.pt is not here")
+
+
+# -- bad input ----------------------------------------------------------------------------------
+
+
+def test_what_to_measure_must_be_said(measured: Callable[..., Result]) -> None:
+    refused(measured(), "give a MODEL to measure, or --references, and not both")
+    saved("a")
+    refused(measured("a", "--references"), "not both")
+    refused(measured("--references", "--name", "x"), "names of their own")
+    refused(measured("nowhere"), "nowhere does not exist. Give a run or model folder")
+    Path("empty").mkdir()
+    refused(measured("empty"), "empty")
+    Path("file.txt").touch()
+    refused(measured("file.txt"), "file.txt is no run and no model")
+
+
+def test_images_of_other_sizes(measured: Callable[..., Result]) -> None:
+    pictures("drawn", 20)
+    Image.new("RGB", (9, 8)).save("drawn/011.png")
+    refused(measured("drawn"), "011.png has 9x8 pixels", "is for 8x8", "Resize the images all")
+
+
+def test_five_images(measured: Callable[..., Result]) -> None:
+    pictures("few", 5)
+    refused(measured("few"), "few holds 5 images", "is for 20", "--set fakes=5")
+    refused(measured("few", "--set", "fakes=5"), "an integer of at least 10, not 5")
+
+
+def test_a_file_that_is_no_image(measured: Callable[..., Result]) -> None:
+    pictures("drawn", 20)
+    Path("drawn/003.png").write_bytes(b"\x89PNG")
+    refused(measured("drawn"), "003.png cannot be used", "Remove it, or mend it")
+    Path("drawn/003.png").unlink()
+    refused(measured("drawn"), "drawn holds 19 images")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        ({"factor": 255.0}, "they look like 0..255. Its generator should end with tanh"),
+        ({"shift": float("nan")}, "holds NaN or infinity: its weights are damaged"),
+        (
+            {"size": 16},
+            "images of 3x16x16, and benchmark toys is for 3x8x8. Choose one of its size",
+        ),
+    ],
+)
+def test_a_model_that_is_not_what_it_should_be(
+    measured: Callable[..., Result], arguments: dict[str, Any], told: str
+) -> None:
+    saved("a", "bare", **arguments)
+    refused(measured("a"), told)
+    assert not list(ENTRIES.glob("*"))
+
+
+def test_a_model_of_the_other_kind(measured: Callable[..., Result], tmp_path: Path) -> None:
+    saved("painter", "toy-translator")
+    refused(measured("painter"), "makes its images from 'photo'", "ganzoo list benchmarks")
+    toy.benchmark(tmp_path, **toy.PAIRS)
+    saved("a")
+    refused(measured("a"), "draws from noise", "ganzoo list benchmarks")
+    refused(measured(pictures("drawn", 20)), "beside its photo", "measure the model")
+
+
+def test_a_folder_that_changed_since_its_hash_was_taken(
+    measured: Callable[..., Result], tmp_path: Path
+) -> None:
+    real = pictures("real", 50, seed=1)
+    data = {"use": "folder", "path": str(real), "size": 8}
+    toy.benchmark(tmp_path, dataset=data)
+    saved("a")
+    assert measured("a").code == 0
+    sha = entry.read(ENTRIES / "a.json").record["dataset"]["sha256"]
+    toy.benchmark(tmp_path, dataset=data, dataset_sha256=sha)
+    assert measured("a", "--name", "b").code == 0
+    Image.new("RGB", (8, 8)).save(real / "007.png")
+    said = measured("a")
+    refused(said, f"the benchmark is for {sha[:16]}...: images were added, removed or changed")
+    option = said.err.rpartition("--set ")[2].strip()
+    refused(measured("a", "--set", option), "of another model, protocol")
+    assert measured("a", "--set", option, "--force").code == 0
+
+
+def test_a_benchmark_with_an_unknown_evaluator(
+    measured: Callable[..., Result], tmp_path: Path
+) -> None:
+    toy.benchmark(tmp_path, evaluators=[{"use": "brightnes"}, {"use": "distance"}])
+    told = "unknown evaluator 'brightnes', did you mean 'brightness'?"
+    refused(measured("--references"), "2 problems", "toys.yaml:13:8", told)
+
+
+def test_benchmarks_are_listed_and_shown(run: Run) -> None:
+    (listed,) = json.loads(run("list", "benchmarks", "--json").out).values()
+    assert "avatars-64" in [row["name"] for row in listed]
+    assert all(row["summary"] for row in listed)
