@@ -10,15 +10,14 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
 from html import escape
-from importlib import resources
 from pathlib import Path
-from string import Template
 from typing import Any
 
 from ganzoo import entry as entries
 from ganzoo.entry import Entry, Score
 from ganzoo.errors import RunError, nearest, one_of
 from ganzoo.layers import shipped_folder
+from ganzoo.page import fill
 from ganzoo.standings import Column, Row, Standings, Summary, Table, flat, standings
 
 #: bytes of each sample grid in the page at most
@@ -222,11 +221,11 @@ def _md_row(cells: Iterable[str], raw: bool = False) -> str:
 
 def page(boards: Sequence[Standings]) -> str:
     """``leaderboard.html``, which needs nothing but itself."""
-    template = Template(resources.files("ganzoo").joinpath("leaderboard.html").read_text("utf-8"))
     links = "".join(
         f'<a href="#{escape(board.benchmark)}">{escape(board.benchmark)}</a>' for board in boards
     )
-    return template.substitute(
+    return fill(
+        "leaderboard.html",
         how=escape(HOW),
         links=f"<nav aria-label=Benchmarks>{links}</nav>" if len(boards) > 1 else "",
         boards="".join(_board(board) for board in boards),

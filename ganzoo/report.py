@@ -12,9 +12,7 @@ import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
-from importlib import resources
 from pathlib import Path
-from string import Template
 from typing import Any
 
 from ganzoo import findings, pictures, scores
@@ -22,6 +20,7 @@ from ganzoo.charts import draw_all, number
 from ganzoo.errors import RecipeError, RunError
 from ganzoo.files import write_atomic
 from ganzoo.folder import RunFolder
+from ganzoo.page import fill
 from ganzoo.yaml12 import parse
 
 #: grids embedded at most, and the bytes that the last one and each earlier one may take
@@ -60,8 +59,8 @@ def _page(folder: RunFolder) -> str:
     higher = _higher_is_better(manifest)
     best = _best(manifest, rows)
     name = manifest.get("recipe") or _at(recipe, "recipe") or folder.path.name
-    template = Template(resources.files("ganzoo").joinpath("report.html").read_text("utf-8"))
-    return template.substitute(
+    return fill(
+        "report.html",
         name=escape(str(name)),
         status=_status(manifest),
         samples=_samples(frames),

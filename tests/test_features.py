@@ -8,7 +8,6 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
-from urllib.error import URLError
 
 import numpy as np
 import pytest
@@ -29,7 +28,7 @@ from ganzoo_features.squeezenet import SqueezeNet
 from ganzoo_features.vgg19 import VGG19
 
 pytestmark = [
-    pytest.mark.usefixtures("one_thread"),
+    pytest.mark.usefixtures("one_thread", "nowhere"),
     pytest.mark.filterwarnings("ignore:.torch.jit"),
 ]
 
@@ -146,18 +145,6 @@ def make(files: dict[str, Path]) -> Callable[..., Extractor]:
         return cls(weights=files[name], **arguments)
 
     return build
-
-
-@pytest.fixture(autouse=True)
-def nowhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """An empty cache, and no network."""
-
-    def refuse(*_: Any, **__: Any) -> None:
-        raise URLError("no network")
-
-    monkeypatch.setenv("GANZOO_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setenv("TORCH_HOME", str(tmp_path / "hub"))
-    monkeypatch.setattr("urllib.request.urlopen", refuse)
 
 
 # All of them -----------------------------------------------------------------------------------

@@ -14,7 +14,6 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
-from urllib.error import URLError
 
 import numpy as np
 import pytest
@@ -36,7 +35,7 @@ from ganzoo_features.vgg16 import VGG16
 from ganzoo_features.weights import file_sha256
 
 pytestmark = [
-    pytest.mark.usefixtures("one_thread"),
+    pytest.mark.usefixtures("one_thread", "nowhere"),
     pytest.mark.filterwarnings("ignore:.*(torch.jit|pretrained|weight enum)"),
 ]
 
@@ -111,18 +110,6 @@ def packaged_lpips(
         return network, path
 
     return build
-
-
-@pytest.fixture(autouse=True)
-def nowhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """An empty cache, and no network."""
-
-    def refuse(*_: Any, **__: Any) -> None:
-        raise URLError("no network")
-
-    monkeypatch.setenv("GANZOO_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setenv("TORCH_HOME", str(tmp_path / "hub"))
-    monkeypatch.setattr("urllib.request.urlopen", refuse)
 
 
 def check_frozen(extractor: Extractor, image: Tensor) -> None:

@@ -18,8 +18,8 @@ LAYERS = (
     {
         "build", "charts", "checkpoint", "ema", "evaluate", "fakes", "findings", "folder",
         "jackknife", "measure", "model", "objective", "observers", "openvino", "optimizers",
-        "pictures", "protocol", "randomness", "run", "samples", "scores", "scoring", "standings",
-        "step", "translate",
+        "page", "pictures", "protocol", "randomness", "run", "samples", "scores", "scoring",
+        "standings", "step", "translate",
     },
     {
         "annotation", "benchmark", "checker", "component", "entry", "grammar", "hookspecs",

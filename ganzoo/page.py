@@ -1,0 +1,13 @@
+"""A page that needs nothing but itself: a template of this package, and the style of them all."""
+
+from __future__ import annotations
+
+from importlib import resources
+from string import Template
+
+
+def fill(template: str, /, **parts: str) -> str:
+    """The file ``template`` with its ``parts``, which are HTML, put in."""
+    package = resources.files("ganzoo")
+    style = package.joinpath("page.css").read_text("utf-8")
+    return Template(package.joinpath(template).read_text("utf-8")).substitute(parts, style=style)
