@@ -75,7 +75,8 @@ def reading(score: Score) -> str:
     power = 0 if -4 <= power < 7 else power
     value, low, high = (x / 10.0**power for x in (score.value, score.low, score.high))
     side = (high - low) / 2
-    exact = side or abs(value) / 10  # a score that never varies
+    varies = side > 1e-5 * abs(value)  # or it has no digits that would tell
+    exact = side if varies else abs(value) / 10
     decimals = min(max(0, 1 - math.floor(math.log10(exact))), 6) if exact else 0
     even = abs((value - low) - (high - value)) <= 0.02 * (high - low)
     around = f" ± {side:.{decimals}f}" if even else f" [{low:.{decimals}f}, {high:.{decimals}f}]"

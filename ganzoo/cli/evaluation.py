@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ganzoo.cli.training import Overrides, RecipeName
+from ganzoo.cli.training import RecipeName
 from ganzoo.errors import RunError
 
 if TYPE_CHECKING:
@@ -26,7 +26,16 @@ def add_to(app: typer.Typer) -> None:
 
 
 def evaluate(
-    overrides: Overrides,
+    overrides: Annotated[
+        list[str],
+        typer.Option(
+            "--set",
+            metavar="KEY=VALUE",
+            default_factory=list,
+            show_default=False,
+            help="Override a value of the benchmark, as dataset.path=FOLDER; repeatable.",
+        ),
+    ],
     benchmark: Annotated[
         str,
         typer.Option(

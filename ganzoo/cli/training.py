@@ -79,6 +79,8 @@ def _finish(train: Callable[[], Run], path: Path) -> None:
     if run.accelerator.is_main_process:
         report = write_report(run.folder)
         typer.echo(f"grids:  {run.folder.samples}\nmodel:  {run.folder.model}\nreport: {report}")
+        if run.scoring and run.folder.best.exists():
+            typer.echo(f"best:   {run.folder.best} (step {run.scoring.best})")
         if run.image_inputs:
             typer.echo(f"use it with: ganzoo translate {run.path} PHOTO --out drawn")
         else:
