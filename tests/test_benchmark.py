@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -11,12 +12,14 @@ import pytest
 import toy
 
 from ganzoo.benchmark import load_benchmark
+from ganzoo.entry import find
 from ganzoo.errors import RecipeError
 from ganzoo.interfaces import Evaluator
 from ganzoo.layers import shipped_benchmarks
 from ganzoo.plugins import installed
 from ganzoo.registry import Entry, Origin, Registry
 
+ROOT = Path(__file__).parent.parent
 HEAD = """\
 benchmark: toys
 version: 1
@@ -221,3 +224,33 @@ def test_they_load_without_torch() -> None:
         [sys.executable, "-c", script], capture_output=True, text=True, check=True
     )
     assert said.stdout == "5000\n"
+
+
+@pytest.mark.parametrize("name", shipped_benchmarks())
+def test_a_changed_benchmark_raises_its_version(name: str) -> None:
+    read = load_benchmark(name, (), installed().registry)
+    for found in find(ROOT / "benchmarks" / "entries", name):
+        assert found.entry, found.problem
+        record = found.entry.record
+        if found.entry.version != read.version:
+            continue  # of an older table
+        assert (record["fakes"], record["seed"]) == (read.fakes, read.seed)
+        split = {key: getattr(read, key) for key in ("reference", "held_out", "shuffle")}
+        assert record["split"] == split
+        assert record["dataset"]["use"] == read.dataset.use
+        for part, value in record["dataset"]["arguments"].items():
+            assert value == plain(read.dataset.arguments[part])
+        for part, told in record["extractors"].items():
+            spec = read.extractors[part]
+            assert told["use"] == spec.use
+            assert told["arguments"] == plain(
+                {k: v for k, v in spec.arguments.items() if k != "weights"}
+            )
+        asked = [(e.use, plain(e.arguments), e.extractor) for e in read.evaluators]
+        kept = [one for one in asked if one[2] is None or one[2] in record["extractors"]]
+        assert kept == [(e["use"], e["arguments"], e["extractor"]) for e in record["evaluators"]]
+
+
+def plain(value: Any) -> Any:
+    """As JSON has it."""
+    return json.loads(json.dumps(value))

@@ -12,6 +12,7 @@ writes scores.json, scores.md and sheet.png into OUT.
 from __future__ import annotations
 
 import argparse
+import inspect
 import json
 import subprocess
 import sys
@@ -23,7 +24,6 @@ from typing import Any
 import torch
 import yaml
 from torch import Tensor, nn
-from torch.nn.functional import conv2d
 
 from ganzoo import build, findings, images, model, samples
 from ganzoo.folder import RunFolder
@@ -42,6 +42,8 @@ VARIANTS = {
     "cartoongan-portrait": FACE_LOSSES,
 }
 HELD_OUT = 100
+#: how far and how like, as benchmarks have it
+EVALUATORS = ("landmarks", "edges", "likeness", "color", "kid")
 #: where a figurine's face is, as left, top, right, bottom
 FIGURINE_FACE = [0.2, 0.3, 0.8, 0.95]
 
@@ -135,25 +137,26 @@ def measure(arguments: argparse.Namespace) -> None:
     layers = {"layers": ["stage3", "features"]}
     content = build.construct(REGISTRY, "extractor", "efficientnet-lite0", layers)
     target, wanted = batched(face, photos), batched(content, photos)
-    cartoon_features = batched(content, cartoons)["features"]
-    edges, colors = sobel(cartoons), histogram(cartoons)
+    reals = {"image": cartoons, "features": pooled(batched(content, cartoons))}
 
     rows, sheet = {}, [samples.to_uint8(photos[:12])]
     for run in runs:
         generator = model.load(run, REGISTRY).generator
-        fake = torch.cat([generator(part) for part in photos.split(10)])
-        sheet.append(samples.to_uint8(fake[:12]))
-        found, features = batched(face, fake), batched(content, fake)
-        sure = target["confidence"] >= 0.5
-        row = {
-            "drift": float(drift(found["points"], target["points"])[sure].mean()),
-            "edge strength": float(sobel(fake).mean() / edges.mean()),
-            "edges kept": correlation(sobel(fake), sobel(photos)),
-            "color shift": float((yuv(fake) - yuv(photos))[:, 1:].abs().mean()),
-            "colors like cartoons": float(torch.minimum(histogram(fake), colors).sum()),
-            "content": float((features["stage3"] - wanted["stage3"]).abs().mean()),
-            "kid-efflite0": kid(features["features"], cartoon_features),
+        made = samples.to_uint8(torch.cat([generator(part) for part in photos.split(10)]))
+        fake = samples.from_uint8(made)
+        sheet.append(made[:12])
+        features = batched(content, fake)
+        words = {
+            "image": fake,
+            "features": pooled(features),
+            "group": torch.zeros(len(fake), dtype=torch.int64),
+            "fake": fake,
+            "photo": photos,
+            "fake_features": batched(face, fake),
+            "photo_features": target,
         }
+        row = scores(reals, words)
+        row["content"] = float((features["stage3"] - wanted["stage3"]).abs().mean())
         if known is not None:
             row["known drift"] = float(eye_units(pointer(fake), known).mean())
         row["minutes"] = json.loads((run / "manifest.json").read_text())["seconds"] / 60
@@ -188,52 +191,22 @@ def batched(extractor: nn.Module, batch: Tensor) -> dict[str, Tensor]:
     return {layer: torch.cat([part[layer] for part in parts]) for layer in parts[0]}
 
 
-def yuv(batch: Tensor) -> Tensor:
-    """(N, 3, H, W) in [-1, 1] to BT.601 Y in [0, 1], U and V."""
-    rows = batch.new_tensor(
-        [[0.299, 0.587, 0.114], [-0.14714, -0.28887, 0.43601], [0.61498, -0.51497, -0.10001]]
-    )
-    return torch.einsum("ij,njhw->nihw", rows, (batch + 1) / 2)
+def pooled(features: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The layer that sets of images are compared by."""
+    return {"features": features["features"]}
 
 
-def sobel(batch: Tensor) -> Tensor:
-    """Gradient magnitude of the luma, per pixel, (N, H - 2, W - 2)."""
-    kernel = batch.new_tensor([[1.0, 0, -1], [2, 0, -2], [1, 0, -1]])[None, None] / 8
-    luma = yuv(batch)[:, :1]
-    return torch.hypot(conv2d(luma, kernel), conv2d(luma, kernel.mT))[:, 0]
-
-
-def correlation(a: Tensor, b: Tensor) -> float:
-    """Mean over the images of Pearson's correlation of two maps (N, H, W)."""
-    a, b = (x.flatten(1) - x.flatten(1).mean(1, keepdim=True) for x in (a, b))
-    return float(torch.cosine_similarity(a, b, dim=1).mean())
-
-
-def histogram(batch: Tensor) -> Tensor:
-    """The share of each of 8x8x8 RGB cells, (512,)."""
-    cells = ((batch.clamp(-1, 1) + 1) / 2 * 7.999).long()
-    index = (cells[:, 0] * 8 + cells[:, 1]) * 8 + cells[:, 2]
-    return torch.bincount(index.flatten(), minlength=512).double() / index.numel()
-
-
-def drift(points: Tensor, target: Tensor) -> Tensor:
-    """Mean distance of 68 landmarks (N, 68, 2) as a share of the outer eye corners' distance."""
-    unit = (target[:, 36] - target[:, 45]).norm(dim=-1)
-    return (points - target).norm(dim=-1).mean(-1) / unit
-
-
-def kid(a: Tensor, b: Tensor) -> float:
-    """Unbiased squared MMD of features (N, d) with KID's kernel (Binkowski et al. 2018)."""
-    a, b = a.double(), b.double()
-
-    def kernel(x: Tensor, y: Tensor) -> Tensor:
-        return (x @ y.T / x.shape[1] + 1) ** 3
-
-    def among(x: Tensor) -> Tensor:
-        k = kernel(x, x)
-        return (k.sum() - k.trace()) / (len(x) * (len(x) - 1))
-
-    return float(among(a) + among(b) - 2 * kernel(a, b).mean())
+def scores(reals: dict[str, Any], words: dict[str, Any]) -> dict[str, Any]:
+    """What the evaluators of ganzoo's benchmarks say of one run."""
+    found: dict[str, Any] = {}
+    for use in EVALUATORS:
+        evaluator = build.construct(REGISTRY, "evaluator", use, {})
+        for stream, given in (("real", reals), ("fake", words), ("pair", words)):
+            if feed := getattr(evaluator, stream, None):
+                feed(**{word: given[word] for word in inspect.signature(feed).parameters})
+        found |= evaluator.compute()
+    found["kid-efflite0"] = found.pop("kid")  # on these features, it is no other's
+    return found
 
 
 # -- figurines, whose landmarks are known ---------------------------------------------------
