@@ -216,7 +216,7 @@ class Found:
     @property
     def picture(self) -> Path:
         """Where its sample grid is, if it has one."""
-        return self.path.with_suffix(".png")
+        return self.path.with_suffix(".jpg")
 
 
 def place(root: Path, entry: Entry) -> Path:

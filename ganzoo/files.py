@@ -1,4 +1,7 @@
-"""Files and folders that are whole or absent, whatever kills the process that writes them."""
+"""Files and folders that are whole or absent, whatever kills the process that writes them.
+
+And whether files may be fetched from elsewhere.
+"""
 
 from __future__ import annotations
 
@@ -6,9 +9,27 @@ import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 
 import platformdirs
+
+_downloads = ContextVar("downloads", default=True)
+
+
+def may_download() -> bool:
+    """Whether a plugin may fetch a large file that it misses; see ``without_downloads``."""
+    return _downloads.get()
+
+
+@contextmanager
+def without_downloads() -> Iterator[None]:
+    """What is missing stays missing in this block: nobody asked for it."""
+    before = _downloads.set(False)
+    try:
+        yield
+    finally:
+        _downloads.reset(before)
 
 
 def cache_folder() -> Path:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +16,7 @@ from ganzoo import __version__, build, samples
 from ganzoo.benchmark import STREAMS, Benchmark, Measure, is_features, words_of
 from ganzoo.component import Component
 from ganzoo.errors import DataError, RecipeError
+from ganzoo.files import without_downloads
 from ganzoo.interfaces import Dataset, Evaluator, Extractor
 from ganzoo.jackknife import Jackknife
 from ganzoo.randomness import derive, rng
@@ -49,6 +51,8 @@ class Scorer:
 class Protocol:
     """A benchmark whose dataset is prepared and whose extractors are loaded, on ``device``.
 
+    Optional extractors are those whose weights are here already; with ``download``, all.
+
     Raises DataError where the images are too few, not those of the benchmark's hash, or an
     extractor's weights are missing; RecipeError where two scores would have one name.
     """
@@ -59,6 +63,7 @@ class Protocol:
         registry: Registry,
         device: torch.device,
         with_optional: bool = True,
+        download: bool = False,
     ):
         self.benchmark, self.device = benchmark, device
         self.extractors: dict[str, Extractor] = {}
@@ -66,7 +71,7 @@ class Protocol:
         self.left_out: dict[str, str] = {}
         #: what the features of each extractor depend on
         self._told: dict[str, dict[str, Any]] = {}
-        self._open_extractors(registry, with_optional)
+        self._open_extractors(registry, with_optional, download)
         spec = benchmark.dataset
         self.dataset: Dataset = build.construct(registry, "dataset", spec.use, spec.arguments)
         self.dataset.prepare()
@@ -197,13 +202,15 @@ class Protocol:
             return order[fakes : fakes + reference], order[:fakes]
         return order[:reference], order[reference : reference + fakes]
 
-    def _open_extractors(self, registry: Registry, with_optional: bool) -> None:
+    def _open_extractors(self, registry: Registry, with_optional: bool, download: bool) -> None:
         wanted = {measure.extractor for measure in self.benchmark.evaluators}
         for name, spec in self.benchmark.extractors.items():
             if name not in wanted or (spec.optional and not with_optional):
                 continue
+            quiet = spec.optional and not download
             try:
-                network = build.construct(registry, "extractor", spec.use, spec.arguments)
+                with without_downloads() if quiet else nullcontext():
+                    network = build.construct(registry, "extractor", spec.use, spec.arguments)
             except DataError as error:
                 if not spec.optional:
                     raise

@@ -225,13 +225,13 @@ def test_find_tells_the_good_from_the_bad(tmp_path: Path) -> None:
     (good.parent / "bad.json").write_text("{")
     (good.parent / "folder.json").mkdir()
     (good.parent / ".x.json.writing").write_text("")
-    good.with_suffix(".png").write_bytes(b"")
+    good.with_suffix(".jpg").write_bytes(b"")
     submit(tmp_path, benchmark="figurines-128")
     assert benchmarks(tmp_path) == ["avatars-32", "figurines-128"]
     found = {item.path.name: item for item in find(tmp_path, "avatars-32")}
     assert list(found) == ["bad.json", "folder.json", "good.json", "other.json"]
     assert [bool(item.entry) for item in found.values()] == [False, False, True, False]
-    assert found["good.json"].picture == good.with_suffix(".png")
+    assert found["good.json"].picture == good.with_suffix(".jpg")
     assert found["bad.json"].problem.startswith("not JSON")
     assert str(place(tmp_path, entry("moved"))) in found["other.json"].problem
     assert len(find(tmp_path)) == 5

@@ -6,6 +6,7 @@ import json
 import os
 import threading
 from collections.abc import Iterator
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -17,10 +18,11 @@ from test_train import ranks
 from torch import Tensor, nn
 
 from ganzoo import build, entry, evaluate, hookimpl
+from ganzoo.benchmark import load_benchmark
 from ganzoo.errors import DataError, RecipeError, RunError
 from ganzoo.evaluate import Measured, key
 from ganzoo.fakes import Fakes, Generated, Reference, blur, reference_rows
-from ganzoo.files import cache_folder
+from ganzoo.files import cache_folder, may_download
 from ganzoo.interfaces import Dataset, Evaluator, Extractor, Generator
 from ganzoo.jackknife import Jackknife, interval
 from ganzoo.plugins import Plugins
@@ -648,6 +650,29 @@ def test_two_scores_of_one_name_are_refused(tmp_path: Path) -> None:
         toy.protocol(tmp_path, evaluators=twice)
 
 
+@pytest.mark.parametrize("optional", [True, False])
+@pytest.mark.parametrize("download", [True, False])
+def test_what_is_optional_is_fetched_only_where_that_is_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, optional: bool, download: bool
+) -> None:
+    asked = []
+
+    def note(self: toy.ToyExtractor, seed: int = 0) -> None:
+        asked.append(may_download())
+        raise DataError("missing")
+
+    monkeypatch.setattr(toy.ToyExtractor, "__init__", note)
+    spec = {"net": {"use": "toy", "optional": optional}}
+    evaluators = [{"use": "distance", "extractor": "net"}, {"use": "brightness"}]
+    path = toy.benchmark(tmp_path, extractors=spec, evaluators=evaluators, primary="brightness")
+    registry = toy.plugins().registry
+    benchmark = load_benchmark(path, (), registry)
+    with nullcontext() if optional else pytest.raises(DataError):
+        Protocol(benchmark, registry, torch.device("cpu"), download=download)
+    assert asked == [download or not optional]
+    assert may_download()
+
+
 def test_an_optional_extractor_that_is_not_there_is_left_out(tmp_path: Path) -> None:
     def opened(**optional: Any) -> Protocol:
         extractors = {"more": {"use": "missing"} | optional, "net": {"use": "toy"}}
@@ -827,7 +852,7 @@ def test_two_processes_give_the_same_to_the_bit(tmp_path: Path) -> None:
     two = entry.read(tmp_path / "entry" / "toys" / "toy.json")
     assert two.scores == alone.scores
     assert two.key == alone.key
-    pictures = [tmp_path / name / "toys" / "toy.png" for name in ("entry", "alone")]
+    pictures = [tmp_path / name / "toys" / "toy.jpg" for name in ("entry", "alone")]
     assert pictures[0].read_bytes() == pictures[1].read_bytes()
     found = [json.loads((tmp_path / f"entry-{rank}.json").read_text()) for rank in (0, 1)]
     expected = {name: [s.value, s.low, s.high] for name, s in alone.scores.items()}

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from torch.nn.functional import avg_pool2d, conv2d, interpolate, max_pool2d, pad, relu
 
 from ganzoo.errors import DataError, GanzooError, RecipeError
+from ganzoo.files import without_downloads
 from ganzoo.interfaces import Extractor
 from ganzoo_features.crop import back, cut
 from ganzoo_features.efficientnet import EfficientNetLite0
@@ -599,6 +600,8 @@ def test_a_download_is_checked_and_kept(
     with pytest.raises(DataError, match=r"gave another file \(invalid hash value"):
         VGG19()
     monkeypatch.setattr("torch.hub.download_url_to_file", right)
+    with without_downloads(), pytest.raises(DataError, match="it is not in the cache"):
+        VGG19(["conv1_1"])
     VGG19(["conv1_1"])
     assert (tmp_path / "cache" / "weights" / "vgg19-dcbb9e9d.pth").is_file()
 

@@ -355,7 +355,7 @@ class Page(HTMLParser):
 
 def picture(path: Path, size: int = 256) -> None:
     noise = np.random.default_rng(0).integers(0, 256, (size, size, 3), dtype=np.uint8)
-    Image.fromarray(noise).save(path.with_suffix(".png"))
+    Image.fromarray(noise).save(path.with_suffix(".jpg"))
 
 
 def test_the_page_needs_nothing_but_itself(root: Path) -> None:
@@ -426,7 +426,7 @@ def test_intervals_are_drawn_on_one_scale(root: Path) -> None:
 def test_sample_grids_are_embedded_within_bounds(root: Path) -> None:
     picture(submit(root, "large"), 900)
     picture(submit(root, "small"), 32)
-    submit(root, "bad").with_suffix(".png").write_bytes(b"no picture")
+    submit(root, "bad").with_suffix(".jpg").write_bytes(b"no picture")
     submit(root, "none")
     found = Page(page([standings(root, "avatars-32")])).all("img")
     sources = [str(image["src"]) for image in found if "src" in image]
@@ -551,3 +551,10 @@ def test_where_entries_are_looked_for(monkeypatch: pytest.MonkeyPatch, tmp_path:
     assert entries_folder() == Path("benchmarks/entries")
     with pytest.raises(RunError, match="is no folder"):
         entries_folder(tmp_path / "nowhere")
+
+
+def test_the_committed_leaderboard_is_that_of_the_committed_entries() -> None:
+    folder = Path(__file__).parent.parent / "benchmarks"
+    made = markdown(read_all(folder / "entries")) + "\n"
+    text = (folder / "LEADERBOARD.md").read_text(encoding="utf-8")
+    assert text.rstrip() == made.rstrip(), "ganzoo leaderboard --markdown benchmarks/LEADERBOARD.md"

@@ -145,7 +145,7 @@ def test_a_model_gets_an_entry(measured: Callable[..., Result]) -> None:
     assert made.record["dataset"]["arguments"]["count"] == 80
     for score in made.scores.values():
         assert score.low < score.value < score.high
-    with Image.open(path.with_suffix(".png")) as grid:
+    with Image.open(path.with_suffix(".jpg")) as grid:
         assert grid.size == (4 * 10 + 2, 5 * 10 + 2)
     assert not list(Path("cache/evaluations").iterdir())
 
@@ -250,7 +250,7 @@ def test_photo_benchmarks_show_pairs(measured: Callable[..., Result], tmp_path: 
         "change-toy",
         "feature-change-toy",
     }
-    with Image.open(ENTRIES / "painter.png") as grid:
+    with Image.open(ENTRIES / "painter.jpg") as grid:
         assert grid.size == (6 * 10 + 2, 7 * 10 + 2)  # 20 pairs
 
 
@@ -288,7 +288,9 @@ def test_what_is_left_out_is_told(
     )
     saved("a")
     said = measured("a")
-    assert (said.code, said.err) == (0, "left out what needs 'more': toy.pt is not here. Get it.\n")
+    told = "left out what needs 'more': toy.pt is not here. Get it.\n"
+    assert (said.code, said.err) == (0, f"{told}--download fetches what can be fetched\n")
+    assert measured("a", "--download").err == told
     refused(measured("a", "--set", "extractors.more.optional=false"), "toy.pt is not here")
 
 

@@ -60,6 +60,12 @@ def evaluate(
         str | None, typer.Option(metavar="NAME", help="The entry's name; default the folder's.")
     ] = None,
     out: Annotated[Path, typer.Option(metavar="FOLDER", help="Where entries are kept.")] = ENTRIES,
+    download: Annotated[
+        bool,
+        typer.Option(
+            "--download", help="Fetch the weights that optional scores miss (some 100 MB each)."
+        ),
+    ] = False,
     force: Annotated[
         bool, typer.Option("--force", help="Replace an entry of another model or protocol.")
     ] = False,
@@ -90,11 +96,13 @@ def evaluate(
 
     state = PartialState(cpu=device().type == "cpu")
     with state.main_process_first():
-        protocol = Protocol(loaded, registry, state.device)
+        protocol = Protocol(loaded, registry, state.device, download=download)
     if state.is_main_process:
         for extractor, why in protocol.left_out.items():
             told = why.partition(" Get it: ")[0]  # the rest: `ganzoo show extractor NAME`
             print(f"left out what needs '{extractor}': {told}", file=sys.stderr)
+        if protocol.left_out and not download:
+            print("--download fetches what can be fetched", file=sys.stderr)
     if model is None:
         subjects = [reference_row(row, protocol) for row in reference_rows(protocol)]
     else:

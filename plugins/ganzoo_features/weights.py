@@ -20,7 +20,7 @@ from safetensors.torch import load
 from torch import Tensor, nn
 
 from ganzoo.errors import DataError, nearest
-from ganzoo.files import cache_folder
+from ganzoo.files import cache_folder, may_download
 from ganzoo_features.torchscript import is_torchscript, read_torchscript
 
 OFFLINE = (
@@ -67,6 +67,8 @@ class Source:
                 return path
         if self.url is None:
             self.missing(f"there is no '{self.default}'")
+        if not may_download():
+            self.missing("it is not in the cache")
         return self._download(self.url)
 
     def missing(self, why: str) -> NoReturn:

@@ -22,7 +22,8 @@ class DensityCoverage(AllPairs):
     Density is how many balls a fake is in, over k, and may go beyond 1, where fakes crowd where
     reals do; coverage, in 0 to 1, is the share of balls with a fake in them.  Unlike precision
     and recall, an outlier among the fakes changes neither by much.  Density does not see that
-    all fakes are alike.
+    all fakes are alike; and where reals lie far apart, many of their balls may hold whatever is no
+    image at all.
 
     Args:
         k: Which neighbour, not counting the image itself, a ball reaches to.
@@ -30,7 +31,7 @@ class DensityCoverage(AllPairs):
 
     higher_is_better: ClassVar = {"density": True, "coverage": True}
     standard = "vgg16"
-    blind: ClassVar = {"density": ("repeated",)}
+    blind: ClassVar = {"density": ("repeated", "noise")}
 
     def __init__(self, k: Annotated[int, Ge(1)] = 5):
         super().__init__()

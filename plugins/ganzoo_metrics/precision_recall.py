@@ -22,7 +22,8 @@ class PrecisionRecall(AllPairs):
     Each in 0 to 1.  A set covers the balls about its images that reach, edge included, to the
     k-th neighbour of each; precision is the share of fakes that the reals cover, recall that of
     reals that the fakes do.  Both depend on how many images there are: published values are from
-    50,000 of each, at k = 3.  Precision does not see that all fakes are alike.
+    50,000 of each, at k = 3.  Precision does not see that all fakes are alike; and where reals lie
+    far apart, the ball of one that is far out may hold whatever is no image at all.
 
     Args:
         k: Which neighbour, not counting the image itself, a ball reaches to.
@@ -30,7 +31,7 @@ class PrecisionRecall(AllPairs):
 
     higher_is_better: ClassVar = {"precision": True, "recall": True}
     standard = "vgg16"
-    blind: ClassVar = {"precision": ("repeated",)}
+    blind: ClassVar = {"precision": ("repeated", "noise")}
 
     def __init__(self, k: Annotated[int, Ge(1)] = 3):
         super().__init__()
