@@ -66,13 +66,9 @@ def load_benchmark(
     ``overrides`` are ``"dataset.path=FOLDER"``, checked like the file.  Raises RecipeError with
     every problem at once.
     """
-    shipped = layers.shipped_benchmarks()
-    path = layers.find(str(path_or_name), shipped, "benchmark")
-    shown = str(path) if str(path) == str(path_or_name) else layers.display(path)
     problems = Problems()
-    root = layers.read(path, shown, shipped, "benchmark", problems.found)
-    if isinstance(root.value, dict):
-        root = layers.override(root, overrides)
+    shipped = layers.shipped_benchmarks()
+    root = layers.load(path_or_name, overrides, shipped, "benchmark", problems.found)
     done = _Reader(registry, problems).benchmark(root)
     problems.raise_any()
     return _benchmark(done)
@@ -183,8 +179,7 @@ class _Reader(Checker):
         fields = signature.attributes.get("fields") if signature else None
         if signature is None or not isinstance(fields, dict):
             return None
-        optional = [p.name for p in signature.parameters if p.default is None]
-        return provided_fields(fields, optional, done["dataset"].plain())
+        return provided_fields(fields, signature.optional, done["dataset"].plain())
 
 
 def words_of(stream: str, fields: Mapping[str, str]) -> list[str]:

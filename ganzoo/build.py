@@ -126,9 +126,8 @@ def weights_hash(network: nn.Module) -> str:
 
 def fields(spec: Component, registry: Registry, data: Dataset) -> dict[str, str]:
     """The fields that the dataset ``data``, made as ``spec`` says, provides."""
-    parameters = read_signature(registry.get("dataset", spec.use).target).parameters
-    optional = [parameter.name for parameter in parameters if parameter.default is None]
-    return provided_fields(data.fields, optional, spec.arguments)
+    signature = read_signature(registry.get("dataset", spec.use).target)
+    return provided_fields(data.fields, signature.optional, spec.arguments)
 
 
 def objectives(

@@ -219,9 +219,9 @@ class Found:
         return self.path.with_suffix(".jpg")
 
 
-def place(root: Path, entry: Entry) -> Path:
-    """Where an entry lies in the entries folder ``root``."""
-    return root / entry.benchmark / f"{entry.model.name}.json"
+def place(root: Path, benchmark: str, name: str) -> Path:
+    """Where the entry of a model lies in the entries folder ``root``."""
+    return root / benchmark / f"{name}.json"
 
 
 def benchmarks(root: Path) -> list[str]:
@@ -244,7 +244,7 @@ def _found(root: Path, path: Path) -> Found:
         entry = read(path)
     except RunError as error:
         return Found(path, None, str(error).removeprefix(str(path)).lstrip(": "))
-    own = place(root, entry)
+    own = place(root, entry.benchmark, entry.model.name)
     if own != path:
         where = f"it is the entry of {entry.model.name} under {entry.benchmark}"
         return Found(path, None, f"{where}, whose place is {own}")

@@ -63,6 +63,20 @@ def find(name: str, shipped: Mapping[str, Path], what: str, beside: Path | None 
     )
 
 
+def load(
+    name: str | Path,
+    overrides: Iterable[str],
+    shipped: Mapping[str, Path],
+    what: str,
+    problems: list[Problem],
+) -> Node:
+    """A ``what`` by path or by the name of a shipped one, with what it extends and ``--set``."""
+    path = find(str(name), shipped, what)
+    shown = str(path) if str(path) == str(name) else display(path)
+    root = read(path, shown, shipped, what, problems)
+    return override(root, overrides) if isinstance(root.value, dict) else root
+
+
 def display(path: Path) -> str:
     """A path as short as it is clear: relative where it is under the current folder."""
     path = path.absolute()

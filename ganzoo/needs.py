@@ -103,9 +103,8 @@ class _Needs:
             what = "its class attribute 'fields' is no plain dictionary, so its words are unknown"
             self.problems.add(at.name_at, "dataset", f"{what}. Tell the plugin's author.")
             return None
-        optional = [p.name for p in self.dataset.parameters if p.default is None]
         given = at.plain() | self.root.value["dataset"].plain()  # even what was given wrongly
-        return provided_fields(fields, optional, given)
+        return provided_fields(fields, self.dataset.optional, given)
 
     def _source(self, word: str) -> str:
         """The word at the end of a chain of views."""

@@ -188,13 +188,9 @@ def load_recipe(
     every problem at once.
     """
     registry = registry or _installed()
-    path = find_recipe(path_or_name, registry)
-    shown = str(path) if str(path) == str(path_or_name) else layers.display(path)
     problems = Problems()
     shipped = layers.shipped_recipes(registry)
-    root = layers.read(path, shown, shipped, "recipe", problems.found)
-    if isinstance(root.value, dict):
-        root = layers.override(root, overrides)
+    root = layers.load(path_or_name, overrides, shipped, "recipe", problems.found)
     done = Checker(registry, problems).recipe(root)
     check_needs(root, done, registry, problems)
     _check_benchmarks(done, registry, problems)

@@ -69,6 +69,11 @@ class Signature:
         """The parameters by name."""
         return {parameter.name: parameter for parameter in self.parameters}
 
+    @property
+    def optional(self) -> list[str]:
+        """The parameters that are None where they are not given."""
+        return [parameter.name for parameter in self.parameters if parameter.default is None]
+
 
 @cache
 def read_signature(target: str | type) -> Signature:

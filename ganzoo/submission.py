@@ -57,7 +57,7 @@ def submit(
     left as it is.  Raises RunError where one of another model has the name, unless ``force``.
     """
     _check_name(subject.name)
-    path = folder / protocol.benchmark.name / f"{subject.name}.json"
+    path = entry.place(folder, protocol.benchmark.name, subject.name)
     wanted, before = key(protocol, fakes), _before(path, force)
     if before and before.key == wanted:
         return path, before, False

@@ -44,5 +44,6 @@ def entry(name: str = "acme", fid: float | Score = 20.0, **changes: Any) -> Entr
 def submit(root: Path, *args: Any, **changes: Any) -> Path:
     """Write an entry to its place in the entries folder ``root``."""
     made = entry(*args, **changes)
-    write(place(root, made), made)
-    return place(root, made)
+    path = place(root, made.benchmark, made.model.name)
+    write(path, made)
+    return path

@@ -233,7 +233,7 @@ def test_find_tells_the_good_from_the_bad(tmp_path: Path) -> None:
     assert [bool(item.entry) for item in found.values()] == [False, False, True, False]
     assert found["good.json"].picture == good.with_suffix(".jpg")
     assert found["bad.json"].problem.startswith("not JSON")
-    assert str(place(tmp_path, entry("moved"))) in found["other.json"].problem
+    assert str(place(tmp_path, entry().benchmark, "moved")) in found["other.json"].problem
     assert len(find(tmp_path)) == 5
     assert find(tmp_path / "nothing") == []
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ganzoo.cli.training import RecipeName
+from ganzoo.cli.training import RecipeName, set_option
 from ganzoo.errors import RunError
 
 if TYPE_CHECKING:
@@ -26,16 +26,7 @@ def add_to(app: typer.Typer) -> None:
 
 
 def evaluate(
-    overrides: Annotated[
-        list[str],
-        typer.Option(
-            "--set",
-            metavar="KEY=VALUE",
-            default_factory=list,
-            show_default=False,
-            help="Override a value of the benchmark, as dataset.path=FOLDER; repeatable.",
-        ),
-    ],
+    overrides: Annotated[list[str], set_option("benchmark, as dataset.path=FOLDER")],
     benchmark: Annotated[
         str,
         typer.Option(

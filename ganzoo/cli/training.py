@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -17,16 +17,20 @@ if TYPE_CHECKING:
 RecipeName = Annotated[
     str, typer.Argument(metavar="RECIPE", help="A path, or a name from `ganzoo list recipes`.")
 ]
-Overrides = Annotated[
-    list[str],
-    typer.Option(
+
+
+def set_option(what: str) -> Any:
+    """``--set KEY=VALUE``; ``what`` it overrides, with an example."""
+    return typer.Option(
         "--set",
         metavar="KEY=VALUE",
         default_factory=list,
         show_default=False,
-        help="Override a value of the recipe, as batch=16 or stages.0.steps=500; repeatable.",
-    ),
-]
+        help=f"Override a value of the {what}; repeatable.",
+    )
+
+
+Overrides = Annotated[list[str], set_option("recipe, as batch=16 or stages.0.steps=500")]
 
 
 def add_to(app: typer.Typer) -> None:

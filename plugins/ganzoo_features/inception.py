@@ -20,12 +20,10 @@ SIZE = 299
 EPS = 1e-3
 FILE = "inception-2015-12-05.pt"
 URL = f"https://nvlabs-fi-cdn.nvidia.com/stylegan2-ada-pytorch/pretrained/metrics/{FILE}"
-PUBLISHED = Source(
-    what="FID's Inception v3 (Apache-2.0, Google's of 2015 as NVIDIA's TorchScript, 96 MB)",
-    get=f"download {URL}",
-    place=FILE,
-    sha256="f58cb9b6ec323ed63459aa4fb441fe750cfe39fafad6da5cb504a16f19e958f4",
-    url=URL,
+PUBLISHED = Source.download(
+    "FID's Inception v3 (Apache-2.0, Google's of 2015 as NVIDIA's TorchScript, 96 MB)",
+    URL,
+    "f58cb9b6ec323ed63459aa4fb441fe750cfe39fafad6da5cb504a16f19e958f4",
 )
 
 # A convolution is "channels height width stride", and keeps the size but for its stride where it

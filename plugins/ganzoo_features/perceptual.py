@@ -51,10 +51,8 @@ class Net(NamedTuple):
 
 
 def _torchvision(what: str, place: str) -> Source:
-    url = f"https://download.pytorch.org/models/{place}"
-    sha256 = Path(place).stem.split("-")[-1]
     what = f"{what} ImageNet weights (BSD-3-Clause, torchvision)"
-    return Source(what, f"download {url}", place, sha256, url)
+    return Source.download(what, f"https://download.pytorch.org/models/{place}")
 
 
 NETS = {

@@ -23,12 +23,10 @@ SIZE = 224
 FULLY_CONNECTED = {"fc6": ("classifier.0.", 25088), "fc7": ("classifier.3.", 4096)}
 FILE = "vgg16-397923af.pth"
 URL = f"https://download.pytorch.org/models/{FILE}"
-PUBLISHED = Source(
-    what="VGG16's ImageNet weights (BSD-3-Clause, torchvision, 528 MB)",
-    get=f"download {URL}",
-    place=FILE,
-    sha256="397923af8e79cdbb6a7127f12361acd7a2f83e06b05044ddf496e83de57a5bf0",
-    url=URL,
+PUBLISHED = Source.download(
+    "VGG16's ImageNet weights (BSD-3-Clause, torchvision, 528 MB)",
+    URL,
+    "397923af8e79cdbb6a7127f12361acd7a2f83e06b05044ddf496e83de57a5bf0",
 )
 
 

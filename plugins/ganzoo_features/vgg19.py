@@ -22,22 +22,14 @@ from ganzoo_features.weights import Source, Weights
 BLOCKS = ((2, 64), (2, 128), (4, 256), (4, 512), (4, 512))  # convolutions and channels of each
 
 
-def _source(what: str, folder: str, sha256: str) -> Source:
-    place = f"vgg19-{sha256}.pth"
-    url = f"{folder}/{place}"
-    return Source(what, f"download {url}", place, sha256, url)
-
-
 SOURCES = {
-    "torchvision": _source(
+    "torchvision": Source.download(
         "VGG19's ImageNet weights (BSD-3-Clause, torchvision, 548 MB)",
-        "https://download.pytorch.org/models",
-        "dcbb9e9d",
+        "https://download.pytorch.org/models/vgg19-dcbb9e9d.pth",
     ),
-    "caffe": _source(
+    "caffe": Source.download(
         "VGG19's ImageNet weights from Caffe (CC BY 4.0, jcjohnson/pytorch-vgg, 548 MB)",
-        "https://web.eecs.umich.edu/~justincj/models",
-        "d01eb7cb",
+        "https://web.eecs.umich.edu/~justincj/models/vgg19-d01eb7cb.pth",
     ),
 }
 

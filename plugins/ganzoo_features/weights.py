@@ -45,6 +45,12 @@ class Source:
     url: str | None = None
     offline: str = OFFLINE
 
+    @classmethod
+    def download(cls, what: str, url: str, sha256: str = "") -> Source:
+        """A file at ``url``, whose name ends in the start of its hash where none is given."""
+        place = url.rpartition("/")[2]
+        return cls(what, f"download {url}", place, sha256 or Path(place).stem.split("-")[-1], url)
+
     @property
     def default(self) -> Path:
         """Where the file is looked for, and where a download puts it."""

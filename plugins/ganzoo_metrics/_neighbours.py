@@ -60,6 +60,11 @@ def radii(found: Tensor) -> Tensor:
     return found.flatten(1).kthvalue(found.shape[2]).values
 
 
+def reach(rows: Rows, k: int) -> Tensor:
+    """Squared distances from each row to its ``k``-th nearest, float64 (N,)."""
+    return radii(neighbours(rows, k, torch.zeros(len(rows), dtype=torch.int64), 1))
+
+
 def _take_nearer(found: Tensor, squared: Tensor, group: Tensor) -> None:
     for index in group.unique().tolist():
         both = torch.cat([found[:, index], squared[:, group == index]], 1)

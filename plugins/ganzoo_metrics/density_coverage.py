@@ -7,11 +7,10 @@ from __future__ import annotations
 
 from typing import Annotated, ClassVar
 
-import torch
 from annotated_types import Ge
 from torch import Tensor
 
-from ganzoo_metrics._neighbours import distance_blocks, neighbours, radii
+from ganzoo_metrics._neighbours import distance_blocks, reach
 from ganzoo_metrics._rows import AllPairs, refuse_fewer
 
 
@@ -52,8 +51,7 @@ class DensityCoverage(AllPairs):
 
     def tabulate(self) -> tuple[Tensor, ...]:
         """Float64 (reals, GROUPS): how many fakes of each group every real's ball holds."""
-        alike = torch.zeros(len(self._reals), dtype=torch.int64)
-        radius = radii(neighbours(self._reals, self.k, alike, 1))
+        radius = reach(self._reals, self.k)
         members = self.members()
         inside = members.new_zeros(len(self._reals), members.shape[1])
         for at, to, squared in distance_blocks(self._reals, self._fakes):

@@ -12,7 +12,7 @@ from annotated_types import Ge
 from torch import Tensor
 
 from ganzoo.interfaces import GROUPS
-from ganzoo_metrics._neighbours import distance_blocks, neighbours, radii
+from ganzoo_metrics._neighbours import distance_blocks, neighbours, radii, reach
 from ganzoo_metrics._rows import AllPairs, refuse_fewer
 
 
@@ -39,7 +39,7 @@ class PrecisionRecall(AllPairs):
 
     def compute(self, without: int | None = None) -> dict[str, float]:
         """``precision`` and ``recall``; raises DataError where there are k reals or fakes."""
-        kept = self.group() != (-1 if without is None else without)
+        kept = self.others(without)[self.group()]
         seen = (len(self._reals), int(kept.sum()))
         refuse_fewer(
             self._name, (self.k + 1, self.k + 1), seen, f"each with {self.k} neighbours (k)"
@@ -56,8 +56,7 @@ class PrecisionRecall(AllPairs):
 
         The latter without each group, and last with all of them.
         """
-        alike = torch.zeros(len(self._reals), dtype=torch.int64)
-        real_radii = radii(neighbours(self._reals, self.k, alike, 1))
+        real_radii = reach(self._reals, self.k)
         fake_radii = self._fake_radii()
         among_reals = torch.zeros(len(self._fakes), dtype=torch.bool)
         among_fakes = torch.zeros(len(self._reals), GROUPS + 1, dtype=torch.bool)
