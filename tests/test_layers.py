@@ -14,17 +14,20 @@ ROOT = Path(__file__).parent.parent
 #: top to bottom; a module imports from its own layer or a lower one
 LAYERS = (
     {"cli", "__main__"},
-    {"train", "submission", "verify", "hub", "leaderboard", "report"},
     {
-        "build", "charts", "checkpoint", "ema", "evaluate", "fakes", "findings", "folder",
-        "jackknife", "measure", "model", "objective", "observers", "openvino", "optimizers",
+        "api", "catalogue", "hub", "leaderboard", "pull", "push", "report", "submission", "train",
+        "verify",
+    },
+    {
+        "build", "card", "charts", "checkpoint", "ema", "evaluate", "export", "fakes", "findings",
+        "folder", "jackknife", "measure", "model", "objective", "observers", "openvino", "optimizers",
         "page", "pictures", "protocol", "randomness", "run", "samples", "scores", "scoring",
         "standings", "step", "translate",
     },
     {
         "annotation", "benchmark", "checker", "component", "entry", "grammar", "hookspecs",
-        "layers", "needs", "plugins", "recipe", "registry", "schema", "signature", "vocabulary",
-        "yaml12",
+        "config", "layers", "needs", "plugins", "recipe", "registry", "schema", "signature",
+        "typedjson", "vocabulary", "yaml12",
     },
     {"interfaces", "labels", "errors", "images", "progress", "files"},
 )  # fmt: skip
