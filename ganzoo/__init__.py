@@ -1,12 +1,28 @@
-"""ganzoo: a plugin-based GAN zoo with a registry, on PyTorch."""
+"""ganzoo: a plugin-based GAN zoo with a registry, on PyTorch.
+
+``ganzoo.load`` brings a model, ``train`` makes one, ``push`` publishes it, ``search`` finds others.
+"""
 
 from importlib.metadata import PackageNotFoundError, version
+from typing import TYPE_CHECKING, Any
 
 from ganzoo.hookspecs import hookimpl
+
+if TYPE_CHECKING:
+    from ganzoo.api import load, push, search, train
 
 try:
     __version__ = version("ganzoo")
 except PackageNotFoundError:  # a source tree that was never installed
     __version__ = "0+unknown"
 
-__all__ = ["__version__", "hookimpl"]
+__all__ = ["__version__", "hookimpl", "load", "push", "search", "train"]
+
+
+def __getattr__(name: str) -> Any:
+    """``load`` and the like bring torch, so they are imported when they are asked for."""
+    if name in ("load", "push", "search", "train"):
+        from ganzoo import api
+
+        return getattr(api, name)
+    raise AttributeError(f"module 'ganzoo' has no attribute '{name}'")

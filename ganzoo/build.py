@@ -16,6 +16,7 @@ from torch.utils.data import default_collate
 
 from ganzoo import checkpoint
 from ganzoo.component import Component
+from ganzoo.config import WEIGHTS
 from ganzoo.errors import DataError, GanzooError, RecipeError, RunError
 from ganzoo.grammar import FROM_DATASET
 from ganzoo.interfaces import Dataset, Extractor, Generator
@@ -280,8 +281,8 @@ def collate(data: Dataset, indices: list[int]) -> dict[str, Tensor]:
 def initialise(recipe: Recipe, made: Mapping[str, nn.Module]) -> None:
     """Load weights from the recipe's ``init_from``, if it has one.
 
-    A run gives all networks of its newest checkpoint, a checkpoint its own, a model folder the
-    generator.  Raises RunError where there are none or they do not fit.
+    A run gives all networks of its newest checkpoint, a checkpoint its own, a model folder those
+    that it has.  Raises RunError where there are none or they do not fit.
     """
     if recipe.init_from is None:
         return
@@ -303,12 +304,13 @@ def _weights(source: Path) -> dict[str, dict[str, Tensor]]:
         return checkpoint.newest(source / "checkpoints")[0]
     if (source / checkpoint.STATE).is_file():
         return checkpoint.load(source)[0]
-    file = (source / "model" if (source / "model").is_dir() else source) / "model.safetensors"
-    if not file.is_file():
+    folder = source / "model" if (source / "model").is_dir() else source
+    files = {name: folder / file for name, file in WEIGHTS.items() if (folder / file).is_file()}
+    if "generator" not in files:
         raise RunError(
             f"init_from: {source} holds no weights; give a checkpoint, run or model folder."
         )
     try:
-        return {"generator": load_file(file)}
+        return {name: load_file(file) for name, file in files.items()}
     except (OSError, SafetensorError) as error:
-        raise RunError(f"init_from: {file} is damaged: {error}") from error
+        raise RunError(f"init_from: {folder} is damaged: {error}") from error

@@ -36,6 +36,16 @@ class RunError(GanzooError):
     """A run or model folder that is not what the command needs."""
 
 
+class HubError(GanzooError):
+    """A model that the Hugging Face Hub does not have, or does not give or take."""
+
+
+class HubFailure(HubError):
+    """The Hub could not be reached, or broke off; asking again may help."""
+
+    exit_code = 1
+
+
 class CheckpointError(RunError):
     """A checkpoint that is missing, cut short, altered, or of another recipe."""
 

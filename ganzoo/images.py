@@ -44,11 +44,8 @@ def decode(data: bytes) -> Picture:
     try:
         with Image.open(io.BytesIO(data)) as image:
             _refuse_bomb(image)
-            mode, kind = image.mode, image.format or "?"
             image.load()
-            upright = ImageOps.exif_transpose(image) or image
-            alpha = upright.convert("RGBA").getchannel("A") if _transparent(upright) else None
-            return Picture(_to_rgb(upright, kind), kind, mode, alpha)
+            return picture(image)
     except UnidentifiedImageError:
         raise BadImage("not an image, or damaged at its start") from None
     except Image.DecompressionBombError:
@@ -57,6 +54,14 @@ def decode(data: bytes) -> Picture:
         raise
     except Exception as error:  # PIL's readers raise all sorts of things on damaged files
         raise BadImage(str(error).strip().rstrip(".") or type(error).__name__) from error
+
+
+def picture(image: Image.Image) -> Picture:
+    """An opened image upright as EXIF says, transparency on white, 8 bits; or BadImage."""
+    mode, kind = image.mode, image.format or "?"
+    upright = ImageOps.exif_transpose(image) or image
+    alpha = upright.convert("RGBA").getchannel("A") if _transparent(upright) else None
+    return Picture(_to_rgb(upright, kind), kind, mode, alpha)
 
 
 def square(image: Image.Image, size: int) -> NDArray[np.uint8]:

@@ -78,6 +78,11 @@ class Dataset(torch.utils.data.Dataset[dict[str, Tensor]]):
     size: int | None = None
     #: attribute -> its values, in the order of the indices in the field ``label``
     label_values: Mapping[str, Sequence[str]] | None = None
+    #: the licence of the images, an SPDX identifier or an address, where it is known; ``prepare``
+    #: may set this and the next
+    licence: str | None = None
+    #: who has to be named where the images, or a model trained on them, are published (Markdown)
+    attribution: str = ""
 
     def prepare(self) -> None:
         """Read, render or open everything; raises DataError.  May be called more than once."""

@@ -1,84 +1,217 @@
 """The model folder: what generates, the same in a run, on disk and on the Hub.
 
-``config.json`` says how to build the generator through the registry, ``model.safetensors`` holds
-its weights; neither can run code.
+``config.json`` says how to build the generator through the registry (``config.py``),
+``model.safetensors`` holds its weights (``weights.py``); neither can run code.
 """
 
 from __future__ import annotations
 
-import json
-import re
-from collections.abc import Mapping
+import copy
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, overload
 
+import numpy as np
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file
+from PIL import Image
+from torch import Tensor, nn
 
-from ganzoo import samples
+from ganzoo import config as configs
+from ganzoo import images, samples, weights
 from ganzoo.build import construct
 from ganzoo.checkpoint import write_tensors
+from ganzoo.config import WEIGHTS, Config, Input, Licences, Output, Part
 from ganzoo.errors import DataError, RecipeError, RunError
 from ganzoo.files import atomic_folder
 from ganzoo.interfaces import Generator, Imported, Importer
-from ganzoo.registry import Entry, Registry
+from ganzoo.registry import Registry
 from ganzoo.step import Network
+from ganzoo.translate import Translator, image_word
+from ganzoo.yaml12 import parse
 
-FORMAT = 1
-CONFIG, WEIGHTS = "config.json", "model.safetensors"
+CONFIG, RECIPE, CARD, SAMPLES = configs.FILE, "recipe.yaml", "README.md", "samples.png"
+#: pictures in ``samples.png``
+SHOWN = 16
 
 
 @dataclass
 class Model:
-    """A generator with where it came from."""
+    """A generator that is ready to use, with where it came from.
+
+    ``generator`` is in eval mode and asks for no gradients; ``config`` is what its folder ``path``
+    says of it.
+    """
 
     generator: Generator
-    config: dict[str, Any]
+    config: Config
     path: Path
+
+    @overload
+    def sample(
+        self,
+        n: int = 1,
+        *,
+        seed: int = 0,
+        label: Mapping[str, str] | None = None,
+        as_tensor: Literal[False] = False,
+    ) -> list[Image.Image]: ...
+    @overload
+    def sample(
+        self,
+        n: int = 1,
+        *,
+        seed: int = 0,
+        label: Mapping[str, str] | None = None,
+        as_tensor: Literal[True],
+    ) -> Tensor: ...
+    def sample(
+        self,
+        n: int = 1,
+        *,
+        seed: int = 0,
+        label: Mapping[str, str] | None = None,
+        as_tensor: bool = False,
+    ) -> list[Image.Image] | Tensor:
+        """``n`` pictures from noise, as PIL images, or as float (n, 3, H, W) in [-1, 1] on the CPU.
+
+        The same ``seed`` draws the same pictures; ``label`` asks for some, as
+        ``{"hair": "pink"}``.  Raises RunError where the model has no such label, or is made from
+        photos.
+        """
+        if self.config.input.kind != "noise":
+            raise RunError(
+                f"{self.path} turns images into images; it does not draw from noise. "
+                "Give it some: model.translate(photo)"
+            )
+        if n < 1:
+            raise RunError(f"sample({n}): ask for one picture or more.")
+        inputs = samples.inputs(self.generator, n, seed, label or {})
+        made = samples.generate(self.generator, inputs)
+        return made if as_tensor else _pictures(samples.to_uint8(made))
+
+    @overload
+    def translate(self, photo: Image.Image) -> Image.Image: ...
+    @overload
+    def translate(self, photo: Tensor) -> Tensor: ...
+    @overload
+    def translate(self, photo: Sequence[Image.Image]) -> list[Image.Image]: ...
+    def translate(self, photo: Any) -> Any:
+        """Pictures from photos: PIL from PIL, a list from a list, a tensor from a tensor.
+
+        PIL images keep their size, whatever it is, and their transparency.  Tensors, (3, H, W) or
+        (N, 3, H, W) in [-1, 1], go through as they are and come back on the CPU.  Raises RunError
+        where the model draws from noise, and DataError where it cannot take the photo.
+        """
+        if isinstance(photo, Tensor):
+            return self._translate_tensor(photo)
+        if isinstance(photo, Image.Image):
+            return self._translate_picture(photo)
+        if isinstance(photo, (str, Path)) or not isinstance(photo, Sequence):
+            raise DataError(
+                f"translate: expected a PIL image, a list of them or a tensor, not {photo!r}. "
+                "Open a file with PIL.Image.open(path)."
+            )
+        return [self._translate_picture(one) for one in photo]
+
+    @cached_property
+    def recipe(self) -> dict[str, Any] | None:
+        """The resolved recipe that it was trained with; None where it was not trained here."""
+        if (text := self._text(RECIPE)) is None:
+            return None
+        found: dict[str, Any] = parse(text, RECIPE).plain()
+        return found
+
+    @cached_property
+    def card(self) -> str | None:
+        """The model card, in Markdown; None where there is none yet: ``push`` writes it."""
+        return self._text(CARD)
+
+    def _text(self, name: str) -> str | None:
+        path = self.path / name
+        try:
+            return path.read_text(encoding="utf-8") if path.is_file() else None
+        except (OSError, UnicodeDecodeError) as error:
+            raise RunError(f"{path} cannot be read: {error}") from error
+
+    @cached_property
+    def _translator(self) -> Translator:
+        weight = next(self.generator.parameters())
+        precision = "bf16" if weight.dtype == torch.bfloat16 else "fp32"
+        network = copy.deepcopy(self.generator).float()
+        return Translator(network, weight.device, precision)
+
+    def _translate_picture(self, photo: Image.Image) -> Image.Image:
+        try:
+            picture = images.picture(photo)
+            made = Image.fromarray(self._translator(np.asarray(picture.image)))
+        except images.BadImage as error:
+            raise DataError(f"translate: {error}") from error
+        if picture.alpha:
+            made.putalpha(picture.alpha)
+        return made
+
+    def _translate_tensor(self, photo: Tensor) -> Tensor:
+        word, shape = image_word(self.generator), tuple(photo.shape)
+        if len(shape) not in (3, 4) or shape[-3] != 3 or not photo.is_floating_point():
+            raise DataError(
+                f"translate: expected float (3, H, W) or (N, 3, H, W) in [-1, 1], not "
+                f"{photo.dtype} {shape}."
+            )
+        try:
+            made = samples.generate(self.generator, {word: photo.reshape(-1, *shape[-3:]).cpu()})
+        except (RuntimeError, ValueError) as error:
+            raise DataError(f"translate: the generator refuses {shape}: {error}") from error
+        return made if len(shape) == 4 else made[0]
+
+
+def _pictures(made: Tensor) -> list[Image.Image]:
+    return [Image.fromarray(picture) for picture in made.permute(0, 2, 3, 1).numpy()]
+
+
+# -- writing -----------------------------------------------------------------------------------
 
 
 def save(
     path: Path,
     generator: Generator,
-    spec: Mapping[str, Any],
+    parts: Mapping[str, Part],
     training: Mapping[str, Any],
     recipe_yaml: str | None = None,
+    data_licence: str | None = None,
 ) -> None:
     """Write a model folder as a whole: config, weights, recipe, and 16 samples where it can.
 
-    What was not trained here has no recipe.
-
-    ``spec`` is what ``component`` makes of the generator.
+    What was not trained here has no recipe.  ``parts`` is what ``config.part`` makes of each
+    network, ``generator`` and perhaps ``discriminator``; ``data_licence`` is that of the images.
     """
-    from_noise = set(Network(generator).reads) <= {"latent", "label"}
-    config = {
-        "ganzoo_format": FORMAT,
-        "generator": dict(spec),
-        "input": "noise" if from_noise else "image",
-        "output": {"size": generator.size, "channels": 3, "range": [-1, 1], "order": "RGB"},
-        "labels": {name: list(values) for name, values in (generator.label or {}).items()} or None,
-        "training": dict(training),
-    }
+    words = Network(generator).reads
+    from_noise = set(words) <= {"latent", "label"}
+    labels = {name: list(values) for name, values in (generator.label or {}).items()}
     with atomic_folder(path) as folder:
-        (folder / CONFIG).write_text(json.dumps(config, indent=1) + "\n", encoding="utf-8")
-        write_tensors(folder / WEIGHTS, generator.state_dict())
+        file = folder / WEIGHTS["generator"]
+        write_tensors(file, generator.state_dict())
+        found = Config(
+            generator=parts["generator"],
+            discriminator=parts.get("discriminator"),
+            input=Input(
+                "noise" if from_noise else "image", words, None if from_noise else generator.size
+            ),
+            output=Output(generator.size, 3, [-1.0, 1.0], "RGB"),
+            labels=labels or None,
+            plugins={part.distribution: part.version for part in parts.values()},
+            files={file.name: weights.describe(file, generator)},
+            licences=Licences(
+                configs.code_licence(parts["generator"].distribution), None, data_licence
+            ),
+            training=dict(training),
+        )
+        (folder / CONFIG).write_text(configs.text(found), encoding="utf-8")
         if recipe_yaml is not None:
-            (folder / "recipe.yaml").write_text(recipe_yaml, encoding="utf-8")
+            (folder / RECIPE).write_text(recipe_yaml, encoding="utf-8")
         if from_noise:
-            samples.write(samples.sample(generator, 16, seed=0), folder / "samples.png")
-
-
-def component(entry: Entry, use: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
-    """What a config says of the generator: its name, its arguments, and whose it is."""
-    return {
-        "use": use,
-        "arguments": arguments,
-        "plugin": entry.origin.plugin,
-        "distribution": entry.origin.distribution,
-        "version": entry.origin.version,
-    }
+            samples.write(samples.sample(generator, SHOWN, seed=0), folder / SAMPLES)
 
 
 def import_weights(format: str, source: Path, out: Path, registry: Registry) -> Imported:
@@ -88,44 +221,35 @@ def import_weights(format: str, source: Path, out: Path, registry: Registry) -> 
     DataError where the weights are not what they should be or do not fit their generator.
     """
     importer: Importer = construct(registry, "importer", format, {})
+    refuse_taken(out)
+    read = importer.read(source)
+    generator: Generator = construct(registry, "generator", read.generator, read.arguments)
+    what = f"{source}, read as {format},"
+    shapes = {name: tuple(tensor.shape) for name, tensor in read.weights.items()}
+    weights.check(shapes, generator.state_dict(), what, read.generator)
+    weights.refuse_nonfinite(read.weights, what)
+    generator.load_state_dict(read.weights)
+    generator.eval().requires_grad_(False)
+    entry = registry.get("generator", read.generator)
+    parts = {"generator": configs.part(entry, entry.name, read.arguments)}
+    try:
+        save(out, generator, parts, {"imported": {"format": format, **read.source}})
+    except OSError as error:
+        raise RunError(f"--out {out} cannot be written: {error.strerror or error}.") from error
+    return read
+
+
+def refuse_taken(out: Path) -> None:
+    """Raise RunError where a new folder cannot be ``out``."""
     try:
         taken = out.exists() and (not out.is_dir() or any(out.iterdir()))
     except OSError as error:
         raise RunError(f"--out {out} cannot be read: {error.strerror}.") from error
     if taken:
         raise RunError(f"--out {out} exists and is not empty. Name a new folder for the model.")
-    read = importer.read(source)
-    generator: Generator = construct(registry, "generator", read.generator, read.arguments)
-    _fit(read, generator, f"{source}, read as {format},")
-    generator.load_state_dict(read.weights)
-    generator.eval().requires_grad_(False)
-    entry = registry.get("generator", read.generator)
-    spec = component(entry, entry.name, read.arguments)
-    try:
-        save(out, generator, spec, {"imported": {"format": format, **read.source}})
-    except OSError as error:
-        raise RunError(f"--out {out} cannot be written: {error.strerror or error}.") from error
-    return read
 
 
-def _fit(read: Imported, generator: Generator, what: str) -> None:
-    """Raises DataError, which names the tensor, where weights are not the generator's."""
-    wanted = generator.state_dict()
-    for name, tensor in wanted.items():
-        if name not in read.weights:
-            raise DataError(f"{what} has no tensor '{name}', which {read.generator} needs.")
-        shape, there = tuple(tensor.shape), tuple(read.weights[name].shape)
-        if shape != there:
-            raise DataError(
-                f"{what} has tensor '{name}' of shape {there}, where {read.generator} has {shape}."
-            )
-        if not read.weights[name].isfinite().all():
-            raise DataError(f"{what} has NaN or infinity in tensor '{name}': it is damaged.")
-    if extra := sorted(set(read.weights) - set(wanted)):
-        raise DataError(
-            f"{what} has {len(extra)} tensors that {read.generator} does not know, "
-            f"the first '{extra[0]}'."
-        )
+# -- reading -----------------------------------------------------------------------------------
 
 
 def find(path: Path) -> Path:
@@ -137,7 +261,7 @@ def find(path: Path) -> Path:
         raise RunError(
             f"{path} does not exist. Give a run or model folder; `ganzoo train` makes one."
         )
-    if (path / "recipe.yaml").is_file():
+    if (path / RECIPE).is_file():
         raise RunError(
             f"{path} is a run without a model yet: it has not reached its first checkpoint. "
             f"`ganzoo resume {path}` goes on."
@@ -145,45 +269,55 @@ def find(path: Path) -> Path:
     raise RunError(f"{path} is no run and no model: it holds neither {CONFIG} nor model/{CONFIG}.")
 
 
-def load(path: Path, registry: Registry) -> Model:
-    """Build the generator of a run or model folder, in eval mode on the CPU.
+def load(
+    path: Path,
+    registry: Registry,
+    device: torch.device | None = None,
+    dtype: torch.dtype = torch.float32,
+) -> Model:
+    """Build the generator of a run or model folder, in eval mode, on the CPU if not told.
 
-    Raises RunError where the folder is incomplete, of a newer format, or needs a plugin.
+    Raises RunError where the folder is incomplete, altered, of a newer format, or needs a plugin.
     """
     folder = find(path)
+    found = configs.read(folder / CONFIG)
+    generator = network("generator", found, folder, registry)
+    assert isinstance(generator, Generator)  # ``Entry.load`` saw to it
+    generator.to(device, dtype).eval().requires_grad_(False)
+    return Model(generator, found, folder)
+
+
+def network(kind: str, config: Config, folder: Path, registry: Registry) -> nn.Module:
+    """The ``generator`` or ``discriminator`` of a model folder, with its weights, on the CPU.
+
+    Raises RunError as ``load``.
+    """
+    part: Part | None = getattr(config, kind)
+    if part is None:
+        raise RunError(f"{folder} has no {kind}.")
+    check_plugin(kind, part, registry, folder)
+    file = folder / WEIGHTS[kind]
+    if not file.is_file():
+        raise RunError(f"{folder} is incomplete: {file.name} is missing. Get the folder again.")
     try:
-        config = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
-        version = int(config["ganzoo_format"])
-        if version > FORMAT:
-            raise RunError(
-                f"{folder} has model format {version}; this ganzoo reads up to {FORMAT}. "
-                "Update ganzoo."
-            )
-        spec = config["generator"]
-        use, arguments, distribution = spec["use"], spec["arguments"], spec["distribution"]
-        if not (isinstance(use, str) and isinstance(arguments, dict)):
-            raise TypeError("'use' must be a name and 'arguments' a mapping")
-        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", distribution):
-            raise ValueError("'distribution' is no name of one")
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise RunError(f"{folder / CONFIG} is no model's config: {error}") from error
+        with weights.budget(file.stat().st_size):
+            made: nn.Module = construct(registry, kind, part.use, part.arguments)
+    except (RecipeError, RunError) as error:
+        raise RunError(f"{folder / CONFIG} cannot be built here: {error}") from error
+    weights.load(file, made, config.files.get(file.name), f"{kind} '{part.use}'")
+    return made
+
+
+def check_plugin(kind: str, part: Part, registry: Registry, where: Path | str) -> None:
+    """Raise RunError, with the line that installs it, where a network's plugin is not here."""
     try:
-        registry.get("generator", use)
+        registry.get(kind, part.use)
     except RecipeError as error:
         raise RunError(
-            f"{folder}: {error}\nThe model was made with generator '{use}' of {distribution} "
-            f"{spec.get('version', '')}; `pip install {distribution}` provides it."
+            f"{where}: {error}\nThe model was made with {kind} '{part.use}' of "
+            f"{part.distribution} {part.version}, which is not installed. If you trust it: "
+            f"pip install {part.distribution}=={part.version}"
         ) from error
-    try:
-        generator: Generator = construct(registry, "generator", use, arguments)
-    except RecipeError as error:
-        raise RunError(f"{folder / CONFIG} cannot be built here: {error}") from error
-    try:
-        generator.load_state_dict(load_file(folder / WEIGHTS))
-    except (OSError, SafetensorError, RuntimeError) as error:
-        raise RunError(f"{folder / WEIGHTS} does not fit or is damaged: {error}") from error
-    generator.eval().requires_grad_(False)
-    return Model(generator, config, folder)
 
 
 def device() -> torch.device:

@@ -359,3 +359,17 @@ def _schedule(value: Any) -> Schedule:
     if isinstance(value, dict):
         return Schedule(value["from"], value["to"], value["over"], value["after"])
     return Schedule(value, value)
+
+
+def without_paths(value: Any) -> Any:
+    """A recipe for others to read: of a path on this machine, even in a
+    ``dataset.path=/...`` of a ``set``, only its last part.
+    """
+    if isinstance(value, dict):
+        return {key: without_paths(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [without_paths(item) for item in value]
+    if not isinstance(value, str):
+        return value
+    key, equals, path = ("", "", value) if Path(value).is_absolute() else value.partition("=")
+    return f"{key}{equals}{Path(path).name}" if Path(path).is_absolute() else value

@@ -1,6 +1,6 @@
 """A run in progress: what is trained, what is saved, what is drawn and what is told.
 
-``train.py`` is the loop that moves it.
+``training.py`` is the loop that moves it.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from accelerate.tracking import get_available_trackers
 from filelock import FileLock, Timeout
 from torch import Tensor
 
-from ganzoo import __version__, build, checkpoint, findings, model, samples
+from ganzoo import __version__, build, checkpoint, config, findings, model, samples
 from ganzoo.ema import EMA
 from ganzoo.errors import (
     CheckpointError,
@@ -45,7 +45,7 @@ from ganzoo.interfaces import Generator
 from ganzoo.observers import notify
 from ganzoo.plugins import Plugins
 from ganzoo.randomness import rng
-from ganzoo.recipe import Recipe
+from ganzoo.recipe import Recipe, without_paths
 from ganzoo.scoring import Scoring
 from ganzoo.step import Network, Update
 from ganzoo.vocabulary import vocabulary
@@ -258,19 +258,26 @@ class Run:
         checkpoint.prune(self.folder.checkpoints, self.step, keep, best)
 
     def _save_model(self, path: Path) -> None:
-        spec = self.recipe.networks["generator"]
-        entry = self.plugins.registry.get("generator", spec.use)
-        component = model.component(entry, spec.use, self.arguments["generator"])
+        parts = {
+            name: config.part(
+                self.plugins.registry.get(name, spec.use), spec.use, self.arguments[name]
+            )
+            for name, spec in self.recipe.networks.items()
+        }
         training = {
             "recipe": self.recipe.name,
             "steps": self.step,
             "images": self.images,
             "seconds": round(self.seconds, 1),
-            "dataset": {"use": self.recipe.dataset.use, "sha256": self.dataset.fingerprint()},
+            "dataset": {
+                "use": self.recipe.dataset.use,
+                "sha256": self.dataset.fingerprint(),
+                "attribution": self.dataset.attribution,
+            },
             "environment": environment(),
         }
-        recipe = yaml.safe_dump(_without_paths(self.recipe.resolved()), sort_keys=False)
-        model.save(path, self.generator, component, training, recipe)
+        recipe = yaml.safe_dump(without_paths(self.recipe.resolved()), sort_keys=False)
+        model.save(path, self.generator, parts, training, recipe, self.dataset.licence)
 
     def restore(self) -> list[str]:
         """Go back to the newest whole checkpoint; a line for each one that is damaged.
@@ -533,20 +540,6 @@ class Run:
 
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
-
-
-def _without_paths(value: Any) -> Any:
-    """A recipe for others to read: of a path on this machine, even in a
-    ``dataset.path=/...`` of a ``set``, only its last part.
-    """
-    if isinstance(value, dict):
-        return {key: _without_paths(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_without_paths(item) for item in value]
-    if not isinstance(value, str):
-        return value
-    key, equals, path = ("", "", value) if Path(value).is_absolute() else value.partition("=")
-    return f"{key}{equals}{Path(path).name}" if Path(path).is_absolute() else value
 
 
 def _reason(error: BaseException | None) -> str | None:

@@ -73,7 +73,7 @@ def draw(generator: Generator, inputs: Mapping[str, Tensor]) -> Tensor:
 @torch.no_grad()  # inference mode would leave tensors behind that training cannot use
 def generate(generator: Generator, inputs: Mapping[str, Tensor]) -> Tensor:
     """Run the generator in eval mode on CPU tensors ``inputs``; float ``(n, 3, H, W)``, as made."""
-    device = next(generator.parameters()).device
+    weight = next(generator.parameters())
     n = len(next(iter(inputs.values())))
     was_training = generator.training
     generator.eval()
@@ -83,7 +83,9 @@ def generate(generator: Generator, inputs: Mapping[str, Tensor]) -> Tensor:
         for name, value in inputs.items():
             part = value[start : start + CHUNK]
             padding = part[-1:].expand(CHUNK - len(part), *part.shape[1:])
-            chunk[name] = torch.cat([part, padding]).to(device)
+            chunk[name] = torch.cat([part, padding]).to(
+                weight if part.is_floating_point() else weight.device
+            )
         pictures.append(generator(**chunk)[: n - start].float().cpu())
     generator.train(was_training)
     return torch.cat(pictures)
@@ -103,10 +105,15 @@ def sample(
     generator: Generator, n: int, seed: int, label: Mapping[str, str] | None = None
 ) -> Tensor:
     """``n`` pictures from noise, uint8 ``(n, 3, H, W)``."""
-    inputs = {"latent": latents(generator, seed, n)}
-    if (indices := labels(generator, seed, n, label or {})) is not None:
-        inputs["label"] = indices
-    return draw(generator, inputs)
+    return draw(generator, inputs(generator, n, seed, label or {}))
+
+
+def inputs(generator: Generator, n: int, seed: int, label: Mapping[str, str]) -> dict[str, Tensor]:
+    """What ``n`` pictures from noise are made from; raises RunError as ``labels``."""
+    found = {"latent": latents(generator, seed, n)}
+    if (indices := labels(generator, seed, n, label)) is not None:
+        found["label"] = indices
+    return found
 
 
 def interpolate(generator: Generator, n: int, seed: int, frames: int = 8) -> Tensor:

@@ -111,7 +111,11 @@ class Standings:
 
 def standings(root: Path, benchmark: str) -> Standings:
     """What the entries of ``benchmark`` in the entries folder ``root`` come to."""
-    found = find(root, benchmark)
+    return rank(benchmark, find(root, benchmark))
+
+
+def rank(benchmark: str, found: Sequence[Found]) -> Standings:
+    """What these entries of ``benchmark`` come to."""
     good = [(item.entry, item.picture) for item in found if item.entry is not None]
     by_protocol = [list(group) for _, group in groupby(sorted(good, key=_group), key=_group)]
     by_protocol.sort(key=lambda group: (group[0][0].version, max(e.date for e, _ in group)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -39,7 +40,7 @@ def open_subject(
     loaded = model.load(path, registry)
     loaded.generator.to(protocol.device)
     subject = _subject(loaded, name or _name(path))
-    origin = [loaded.config["generator"], subject.recipe_sha256]
+    origin = [asdict(loaded.config.generator), subject.recipe_sha256]
     return Generated(loaded.generator, protocol, origin), subject
 
 
@@ -160,7 +161,7 @@ def _name(path: Path) -> str:
 
 def _subject(loaded: model.Model, name: str) -> Subject:
     config = loaded.config
-    training, spec = config.get("training") or {}, config["generator"]
+    training, part = config.training, config.generator
     recipe = loaded.path / RECIPE
     text = recipe.read_bytes() if recipe.is_file() else None
     return Subject(
@@ -170,9 +171,9 @@ def _subject(loaded: model.Model, name: str) -> Subject:
         recipe=training.get("recipe"),
         recipe_sha256=hashlib.sha256(text).hexdigest() if text else None,
         seed=_seed(text, recipe.name) if text else None,
-        generator=spec["use"],
-        distribution=spec["distribution"],
-        version=spec.get("version"),
+        generator=part.use,
+        distribution=part.distribution,
+        version=part.version,
         steps=training.get("steps"),
         images=training.get("images"),
         training_seconds=training.get("seconds"),

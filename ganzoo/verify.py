@@ -18,7 +18,7 @@ from ganzoo.plugins import Plugins
 from ganzoo.protocol import Protocol
 from ganzoo.recipe import Recipe, Verify, load_recipe
 from ganzoo.registry import Registry
-from ganzoo.train import start
+from ganzoo.training import start
 
 #: more steps than any run has: it is measured at its end alone
 _NEVER = 10**9

@@ -25,7 +25,7 @@ import torch
 import toy
 
 from ganzoo.recipe import Recipe
-from ganzoo.train import resume, start
+from ganzoo.training import resume, start
 
 RECIPE: dict[str, Any] = {
     "stages": [

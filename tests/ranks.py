@@ -29,7 +29,7 @@ from ganzoo.fakes import Generated
 from ganzoo.randomness import derive
 from ganzoo.run import Run
 from ganzoo.submission import submit
-from ganzoo.train import resume, start
+from ganzoo.training import resume, start
 
 
 def work(root: Path, job: str, rank: int, port: str, begun: bool) -> None:

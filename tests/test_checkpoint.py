@@ -20,7 +20,7 @@ from safetensors.torch import load_file, save_file
 from ganzoo import checkpoint, files, model
 from ganzoo.errors import CheckpointError, RunError, TrainingStopped
 from ganzoo.folder import RunFolder, free_folder
-from ganzoo.train import resume, start
+from ganzoo.training import resume, start
 
 Train = Callable[..., Path]
 TENSORS = {
@@ -326,8 +326,8 @@ def test_a_model_comes_back_bit_by_bit(train: Train):
         state = loaded.generator.state_dict()
         assert state.keys() == saved.keys()
         assert all(torch.equal(state[key], saved[key]) for key in saved)
-    assert loaded.config["training"]["steps"] == 9
-    assert loaded.config["training"]["images"] == 36
+    assert loaded.config.training["steps"] == 9
+    assert loaded.config.training["images"] == 36
 
 
 def edited(run: Path, edit: Callable[[dict[str, Any]], object]) -> None:
@@ -339,8 +339,8 @@ def edited(run: Path, edit: Callable[[dict[str, Any]], object]) -> None:
 
 def test_a_model_of_a_newer_format_is_refused(train: Train):
     run = train()
-    edited(run, lambda c: (c.clear(), c.update(ganzoo_format=2)))
-    with pytest.raises(RunError, match=r"model format 2; this ganzoo reads up to 1\. Update"):
+    edited(run, lambda c: (c.clear(), c.update(ganzoo_format=3)))
+    with pytest.raises(RunError, match=r"model format 3; this ganzoo reads up to 2\. Update"):
         model.load(run, toy.plugins().registry)
 
 
@@ -349,7 +349,7 @@ def test_a_model_of_an_unknown_generator_names_what_to_install(train: Train):
     edited(run, lambda c: c["generator"].update(use="toi", distribution="ganzoo-toys"))
     with pytest.raises(RunError, match="did you mean 'toy'") as refused:
         model.load(run, toy.plugins().registry)
-    assert "`pip install ganzoo-toys` provides it" in str(refused.value)
+    assert "pip install ganzoo-toys==" in str(refused.value)
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"ganzoo_format": "x"}', '{"ganzoo_format": 1}'])
@@ -360,11 +360,14 @@ def test_a_config_that_is_none(train: Train, text: str):
         model.load(run, toy.plugins().registry)
 
 
-@pytest.mark.parametrize("how", ["removed", "cut", "emptied"])
-def test_damaged_weights_of_a_model(train: Train, how: str):
+@pytest.mark.parametrize(
+    ("how", "told"),
+    [("removed", "is incomplete"), ("cut", "was cut short"), ("emptied", "was cut short")],
+)
+def test_damaged_weights_of_a_model(train: Train, how: str, told: str):
     run = train()
     damage(run / "model" / "model.safetensors", how)
-    with pytest.raises(RunError, match="does not fit or is damaged"):
+    with pytest.raises(RunError, match=told):
         model.load(run, toy.plugins().registry)
 
 

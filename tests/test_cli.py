@@ -429,12 +429,13 @@ def test_labels_choose_what_a_conditional_model_draws(
     run: Run, tmp_path: Path, one_thread: None
 ) -> None:
     from ganzoo import model
+    from ganzoo.config import Part
     from ganzoo_dcgan.networks import DCGANGenerator
 
     arguments = {"size": 32, "width": 4, "label": {"hair": ["pink", "blue"]}}
-    component = {"use": "dcgan", "arguments": arguments, "distribution": "ganzoo"}
+    part = Part("dcgan", arguments, "dcgan", "ganzoo", "1.0")
     generator = DCGANGenerator(**arguments)
-    model.save(tmp_path / "model", generator, component, {}, "recipe: x\n")
+    model.save(tmp_path / "model", generator, {"generator": part}, {}, "recipe: x\n")
     for hair in ("pink", "blue"):
         words = ("--label", f"hair={hair}", "-n", 2, "--out", f"{hair}.png")
         assert run("sample", "model", *words).code == 0

@@ -15,18 +15,18 @@ ROOT = Path(__file__).parent.parent
 LAYERS = (
     {"cli", "__main__"},
     {
-        "api", "catalogue", "hub", "leaderboard", "pull", "push", "report", "submission", "train",
-        "verify",
+        "api", "catalogue", "hub", "leaderboard", "publish", "pull", "report", "submission",
+        "training", "verify",
     },
     {
         "build", "card", "charts", "checkpoint", "ema", "evaluate", "export", "fakes", "findings",
-        "folder", "jackknife", "measure", "model", "objective", "observers", "openvino", "optimizers",
-        "page", "pictures", "protocol", "randomness", "run", "samples", "scores", "scoring",
-        "standings", "step", "translate",
+        "folder", "jackknife", "measure", "model", "objective", "observers", "openvino",
+        "optimizers", "page", "pictures", "protocol", "randomness", "run", "samples", "scores",
+        "scoring", "standings", "step", "translate", "weights",
     },
     {
-        "annotation", "benchmark", "checker", "component", "entry", "grammar", "hookspecs",
-        "config", "layers", "needs", "plugins", "recipe", "registry", "schema", "signature",
+        "annotation", "benchmark", "checker", "component", "config", "entry", "grammar",
+        "hookspecs", "layers", "needs", "plugins", "recipe", "registry", "schema", "signature",
         "typedjson", "vocabulary", "yaml12",
     },
     {"interfaces", "labels", "errors", "images", "progress", "files"},
@@ -66,7 +66,7 @@ def imports(path: Path) -> Iterator[str]:
 
 
 def part(name: str) -> str:
-    """``train`` of ``ganzoo.train.start``."""
+    """``training`` of ``ganzoo.training.start``."""
     return name.partition(".")[2].partition(".")[0]
 
 
@@ -102,9 +102,9 @@ def test_the_rule_sees_every_way_to_import(tmp_path: Path, monkeypatch: pytest.M
     path.parent.mkdir()
     path.write_text(
         "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import hidden\n"
-        "def f():\n    from ganzoo import train\n    import ganzoo.cli as c\n"
+        "def f():\n    from ganzoo import training\n    import ganzoo.cli as c\n"
         "    from .run import Run\n"
     )
     monkeypatch.setattr(f"{__name__}.ROOT", tmp_path)
     found = set(imports(path))
-    assert found == {"typing.TYPE_CHECKING", "ganzoo.train", "ganzoo.cli", "ganzoo.run.Run"}
+    assert found == {"typing.TYPE_CHECKING", "ganzoo.training", "ganzoo.cli", "ganzoo.run.Run"}

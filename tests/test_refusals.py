@@ -17,7 +17,7 @@ from ganzoo.errors import CheckpointError, RecipeError, RunError
 from ganzoo.folder import RunFolder
 from ganzoo.recipe import load_recipe
 from ganzoo.registry import Origin
-from ganzoo.train import resume, start
+from ganzoo.training import resume, start
 
 Train = Callable[..., Path]
 
@@ -109,9 +109,9 @@ def test_weights_that_do_not_fit_are_told_in_one_line(train: Train):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"use": 3}, "'use' must be a name"),
-        ({"arguments": []}, "'arguments' a mapping"),
-        ({"distribution": "evil --index-url http://x"}, "no name of one"),
+        ({"use": 3}, "generator.use: expected a text, not 3"),
+        ({"arguments": []}, "generator.arguments: expected a mapping"),
+        ({"distribution": "evil --index-url http://x"}, "expected the name of a distribution"),
         ({"arguments": {"wide": 3}}, "cannot be built here"),
         ({"use": "nobody"}, "pip install toy-dist"),
     ],

@@ -168,4 +168,4 @@ def test_a_translator_draws_fixed_images_of_the_dataset(train: Callable[..., Pat
         "00000009.png",
     ]
     assert not (run / "model" / "samples.png").exists()
-    assert model.load(run, toy.plugins().registry).config["input"] == "image"
+    assert model.load(run, toy.plugins().registry).config.input.kind == "image"

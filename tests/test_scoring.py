@@ -20,7 +20,7 @@ from ganzoo.errors import DataError, GanzooError, RunError, TrainingStopped
 from ganzoo.folder import RunFolder
 from ganzoo.run import Run
 from ganzoo.scores import best_step, is_score
-from ganzoo.train import resume
+from ganzoo.training import resume
 from ganzoo_console import Console
 
 Train = Callable[..., Path]
@@ -221,12 +221,12 @@ def test_the_best_checkpoint_and_its_model_are_kept(
     assert list(checkpoint.steps(run / "checkpoints")) == sorted({best, 9})
     found = model.load(run / "best", REGISTRY)
     assert found.path == run / "best"
-    assert found.config["training"]["steps"] == best
+    assert found.config.training["steps"] == best
     saved = checkpoint.load(run / "checkpoints" / f"step-{best:08d}")[0]["ema"]
     state = found.generator.state_dict()
     assert all(torch.equal(state[key], saved[key]) for key in saved)
     assert samples.sample(found.generator, 2, seed=0).shape == (2, 3, 8, 8)
-    assert model.load(run, REGISTRY).config["training"]["steps"] == 9
+    assert model.load(run, REGISTRY).config.training["steps"] == 9
 
 
 def test_a_run_begins_from_the_best_of_another(train: Train, watch: Watch) -> None:
@@ -292,10 +292,10 @@ def test_scores_of_another_protocol_are_not_compared(
     run = tmp_path / "run"
     with pytest.raises(TrainingStopped):
         train("run", observers=[script, stop_at(3)], evaluate=watch(2))
-    assert model.load(run / "best", REGISTRY).config["training"]["steps"] == 2
+    assert model.load(run / "best", REGISTRY).config.training["steps"] == 2
     script.values = {4: 1.0, 6: 0.5, 8: 2.0, 9: 3.0}
     resume(run, ["evaluate.set=[reference=40]"], toy.plugins(script))
-    assert model.load(run / "best", REGISTRY).config["training"]["steps"] == 6
+    assert model.load(run / "best", REGISTRY).config.training["steps"] == 6
 
 
 # -- what goes wrong ------------------------------------------------------------------------

@@ -21,7 +21,7 @@ from ganzoo.interfaces import Extractor
 from ganzoo.plugins import Plugins
 from ganzoo.recipe import load_recipe, shipped_recipes
 from ganzoo.registry import Origin
-from ganzoo.train import start
+from ganzoo.training import start
 
 #: what is made small, wherever a component has it
 SMALL = {"size": 32, "count": 6, "channels": 4, "width": 4, "blocks": 1, "max_bad": 1.0}

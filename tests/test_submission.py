@@ -16,7 +16,7 @@ from PIL import Image
 from torch import nn
 from typed import Result, Run, typist
 
-from ganzoo import entry, evaluate, model, submission
+from ganzoo import config, entry, evaluate, model, submission
 from ganzoo.errors import DataError
 from ganzoo.interfaces import Generator
 from ganzoo.registry import Entry, Origin
@@ -80,10 +80,10 @@ def saved(name: str, use: str = "toy", seed: int = 0, shift: float = 0, **argume
     net = kinds[use](**arguments).eval()
     with torch.no_grad():
         next(net.parameters()).add_(shift)
-    spec = model.component(entry_of(use, kinds[use]), use, arguments)
+    spec = config.part(entry_of(use, kinds[use]), use, arguments)
     training = {"recipe": "toy", "steps": 9, "images": 36, "seconds": 1.5}
     recipe = "recipe: toy\nseed: 3\n" if use == "toy" else None
-    model.save(Path(name), net, spec, training, recipe)
+    model.save(Path(name), net, {"generator": spec}, training, recipe)
     return Path(name)
 
 
@@ -333,7 +333,8 @@ def test_a_file_that_is_no_image(measured: Callable[..., Result]) -> None:
     ("arguments", "told"),
     [
         ({"factor": 255.0}, "they look like 0..255. Its generator should end with tanh"),
-        ({"shift": float("nan")}, "holds NaN or infinity: its weights are damaged"),
+        ({"shift": float("nan")}, "has NaN or infinity in tensor"),
+        ({"factor": 1e39}, "holds NaN or infinity: its weights are damaged"),
         (
             {"size": 16},
             "images of 3x16x16, and benchmark toys is for 3x8x8. Choose one of its size",

@@ -33,7 +33,7 @@ from ganzoo.folder import RunFolder
 from ganzoo.interfaces import Extractor
 from ganzoo.randomness import batches
 from ganzoo.run import Run
-from ganzoo.train import resume, start
+from ganzoo.training import resume, start
 
 Train = Callable[..., Path]
 D_AND_G = {

@@ -19,6 +19,7 @@ from typed import Result, Run, typist
 import ganzoo.plugins
 from ganzoo import hookimpl, model
 from ganzoo import translate as module
+from ganzoo.config import Part
 from ganzoo.errors import DataError
 from ganzoo.interfaces import Generator, Imported, Importer
 from ganzoo.plugins import Plugins
@@ -158,8 +159,8 @@ def refused(result: Result, *parts: str) -> None:
 
 
 def saved(name: str, generator: Generator, **arguments: Any) -> Path:
-    component = {"use": name, "arguments": arguments, "distribution": "toys-dist"}
-    model.save(Path(name), generator, component, {})
+    part = Part(name, arguments, "toys", "toys-dist", "1.0")
+    model.save(Path(name), generator, {"generator": part}, {})
     return Path(name)
 
 
@@ -528,7 +529,7 @@ def test_import_makes_a_model_that_translates(run: Run) -> None:
     assert "ganzoo translate models/inverted PHOTO... --out drawn" in result.out
     config = json.loads(Path("models/inverted/config.json").read_text())
     assert config["generator"]["distribution"] == "toys-dist"
-    assert config["input"] == "image"
+    assert config["input"]["kind"] == "image"
     assert config["training"]["imported"]["licence"] == "MIT"
     assert not Path("models/inverted/recipe.yaml").exists()
     put("a.png", photo())

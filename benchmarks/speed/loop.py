@@ -22,7 +22,7 @@ from ganzoo.interfaces import Dataset
 from ganzoo.plugins import Plugins
 from ganzoo.recipe import load_recipe
 from ganzoo.registry import Origin
-from ganzoo.train import start
+from ganzoo.training import start
 
 RECIPE = """
 recipe: speed

@@ -6,11 +6,12 @@ Each verb lives in the module of its group and imports torch, if at all, in its 
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
-from ganzoo.cli import evaluation, inspect, leaderboard, recipe, results, training
+from ganzoo.cli import evaluation, hub, inspect, leaderboard, recipe, results, training
 from ganzoo.errors import GanzooError, Interrupted, RecipeError
 
 if TYPE_CHECKING:
@@ -37,17 +38,28 @@ def main() -> None:
         sys.exit(130)
 
 
+class _Verbs(TyperGroup):
+    """All verbs on one screen of 24 lines: the two options stand in the first."""
+
+    def collect_usage_pieces(self, ctx: Any) -> list[str]:
+        return ["[--version] [--help] COMMAND ..."]
+
+    def format_options(self, ctx: Any, formatter: Any) -> None:
+        self.format_commands(ctx, formatter)
+
+
 def command_line(plugins: Plugins) -> typer.Typer:
     """All verbs, those of plugins included."""
     app = typer.Typer(
         name="ganzoo",
+        cls=_Verbs,
         no_args_is_help=True,
         add_completion=False,
         pretty_exceptions_enable=False,
         rich_markup_mode=None,
     )
     app.callback()(_ganzoo)
-    for group in (inspect, recipe, training, results, evaluation, leaderboard):
+    for group in (inspect, recipe, training, results, evaluation, leaderboard, hub):
         group.add_to(app)
     plugins.add_commands(app)
     return app

@@ -37,8 +37,8 @@ def evaluate(
         ),
     ],
     model: Annotated[
-        Path | None,
-        typer.Argument(metavar="MODEL", help="A run or model folder, or a folder of images."),
+        str | None,
+        typer.Argument(metavar="MODEL", help="A run, model or folder of images, or user/repo."),
     ] = None,
     references: Annotated[
         bool,
@@ -71,8 +71,6 @@ def evaluate(
         raise RunError("give a MODEL to measure, or --references, and not both.")
     if references and name:
         raise RunError("--name is for a model; the reference rows have names of their own.")
-    if model and not model.exists():
-        raise RunError(f"{model} does not exist. Give a run or model folder, or one of images.")
     from ganzoo.benchmark import load_benchmark
     from ganzoo.plugins import installed
 
@@ -81,8 +79,10 @@ def evaluate(
     from accelerate import PartialState
 
     from ganzoo.fakes import reference_rows
+    from ganzoo.hub import is_id
     from ganzoo.model import device
     from ganzoo.protocol import Protocol
+    from ganzoo.pull import locate
     from ganzoo.submission import open_subject, reference_row, submit
 
     state = PartialState(cpu=device().type == "cpu")
@@ -97,7 +97,13 @@ def evaluate(
     if model is None:
         subjects = [reference_row(row, protocol) for row in reference_rows(protocol)]
     else:
-        subjects = [open_subject(model, protocol, registry, name)]
+        with state.main_process_first():
+            folder = locate(model, registry).folder
+        if not folder.exists():
+            raise RunError(f"{model} does not exist. Give a run or model folder, or images.")
+        if is_id(model) and not Path(model).exists():  # or it would be called after a commit
+            name = name or model.rpartition("/")[2].replace("@", "-")
+        subjects = [open_subject(folder, protocol, registry, name)]
     made = [submit(protocol, fakes, subject, out, force) for fakes, subject in subjects]
     if not state.is_main_process:
         return

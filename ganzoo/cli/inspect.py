@@ -18,6 +18,7 @@ from ganzoo.registry import KINDS, Entry, Registry
 
 if TYPE_CHECKING:
     from ganzoo.component import Component
+    from ganzoo.config import Config
     from ganzoo.plugins import Plugin
     from ganzoo.recipe import Evaluate, Schedule, Verify
     from ganzoo.signature import Parameter, Signature
@@ -116,18 +117,19 @@ def _fitted(text: str, used: int) -> str:
 
 def show(
     what: Annotated[
-        str, typer.Argument(metavar="WHAT", help="A kind, recipe, benchmark, or 'vocabulary'.")
+        str, typer.Argument(metavar="WHAT", help="A kind, recipe, model, benchmark, 'vocabulary'.")
     ],
     name: Annotated[
         str | None, typer.Argument(metavar="NAME", help="The component, after a kind.")
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Show a component, a recipe, a benchmark, or the vocabulary.
+    """Show a component, recipe, model or benchmark.
 
     `show loss r1` explains a component and its arguments, `show dcgan` a recipe: its stages,
-    terms and weights, and what each reads; `show avatars-64` a benchmark. `show vocabulary` tells
-    which words there are to read.
+    terms and weights, and what each reads; `show runs/demo` or `show user/repo` a model, of which
+    no weights are fetched; `show avatars-64` a benchmark. `show vocabulary` tells which words there
+    are to read.
     """
     from ganzoo.layers import shipped_benchmarks
 
@@ -142,6 +144,8 @@ def show(
         list_components(what, as_json)
     elif what in shipped_benchmarks():
         _show_benchmark(what, as_json)
+    elif _is_model(what):
+        _show_model(what, as_json)
     else:
         _show_recipe(what, as_json)
 
@@ -271,6 +275,66 @@ def _show_recipe(name: str, as_json: bool) -> None:
                 typer.echo(f"  {player}: {use}, lr {rate}{often}")
                 for term in terms:
                     typer.echo(f"    {_term(term, player, registry)}")
+
+
+def _is_model(what: str) -> bool:
+    """Whether it is a folder, or a name as models have on the Hub and recipes have not."""
+    from ganzoo.hub import is_id
+
+    return Path(what).is_dir() or (
+        is_id(what) and not Path(what).exists() and not what.endswith((".yaml", ".yml"))
+    )
+
+
+def _show_model(name: str, as_json: bool) -> None:
+    from ganzoo import config as configs
+    from ganzoo.entry import read
+    from ganzoo.leaderboard import reading
+    from ganzoo.model import CONFIG, find
+    from ganzoo.plugins import installed
+    from ganzoo.pull import locate
+
+    found = locate(name, installed().registry, with_weights=False)
+    if found.note:
+        print(found.note, file=sys.stderr)
+    folder = find(found.folder)
+    config = configs.read(folder / CONFIG)
+    scores = [read(path) for path in sorted((folder / "entries").glob("*.json"))]
+    if as_json:
+        data = {"folder": str(folder), "config": dataclasses.asdict(config)}
+        typer.echo(json.dumps(data | {"scores": [dataclasses.asdict(s) for s in scores]}, indent=1))
+        return
+    typer.secho(name, bold=True, nl=False)
+    typer.echo(f": {folder}")
+    for about, text in _about_model(config):
+        typer.echo(f"{about:14} {text}")
+    for entry in scores:
+        typer.secho(f"under {entry.benchmark}", bold=True, nl=False)
+        typer.echo(f" version {entry.version}, protocol {entry.protocol}")
+        for score, value in entry.scores.items():
+            typer.echo(f"  {score:24} {reading(value)}")
+
+
+def _about_model(config: Config) -> Iterator[tuple[str, str]]:
+    """The lines of a model's config, shortened for reading; ``--json`` has all of it."""
+    made, out = config.generator, config.output
+    arguments = {k: v for k, v in made.arguments.items() if k != "label" and v is not None}
+    yield "generator", f"{made.use} {_value(arguments)} of {made.distribution} {made.version}"
+    given = "noise" if config.input.kind == "noise" else f"images ({', '.join(config.input.words)})"
+    side = f"{out.size}x{out.size}" if out.size else "any size"
+    yield "makes", f"{side} from {given}"
+    for name, values in (config.labels or {}).items():
+        yield f"label {name}", ", ".join(values)
+    for name, file in config.files.items():
+        yield "weights", f"{name}, {file.parameters:,} parameters, {file.bytes:,} bytes"
+    for what, licence in dataclasses.asdict(config.licences).items():
+        yield "licence", f"of the {what}: {licence or 'not stated'}"
+    told = config.training
+    if "recipe" in told:
+        yield "trained", f"{told['recipe']}, {told.get('steps')} steps, {told.get('seconds')} s"
+    for key in ("dataset", "imported"):
+        if isinstance(told.get(key), dict):
+            yield key, _value({k: v for k, v in told[key].items() if k != "attribution"})
 
 
 def _benchmark(spec: Evaluate | Verify) -> str:

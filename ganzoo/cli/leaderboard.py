@@ -41,6 +41,9 @@ def leaderboard(
     html: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write a page that sorts and filters.")
     ] = None,
+    from_hub: Annotated[
+        bool, typer.Option("--hub", help="Of the models on the Hub, as their cards tell.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Rank what was measured.
@@ -49,15 +52,22 @@ def leaderboard(
     """
     from ganzoo import leaderboard as pages
 
-    root = pages.entries_folder(entries)
-    boards = pages.read_all(root, benchmark)
+    name = benchmark or "BENCHMARK"
+    if from_hub:
+        if entries:
+            raise RunError("--hub and --entries are two sources: give one.")
+        from ganzoo.catalogue import standings
+
+        boards = standings(benchmark)
+        nothing = f"no model on the Hub has scores under {name}: `ganzoo search` lists all"
+    else:
+        root = pages.entries_folder(entries)
+        boards = pages.read_all(root, benchmark)
+        nothing = f"no entries in {root} yet: `ganzoo evaluate MODEL --benchmark {name}` makes one."
     if as_json:
         typer.echo(json.dumps(pages.as_data(boards), indent=1))
     elif not boards:
-        name = benchmark or "BENCHMARK"
-        typer.echo(
-            f"no entries in {root} yet: `ganzoo evaluate MODEL --benchmark {name}` makes one."
-        )
+        typer.echo(nothing)
         return
     if markdown:
         _write(markdown, pages.markdown(boards), "--markdown", as_json)

@@ -13,9 +13,12 @@ import typer
 from ganzoo.errors import RunError
 
 if TYPE_CHECKING:
+    from ganzoo.model import Model
     from ganzoo.translate import Outcome
 
-ModelFolder = Annotated[Path, typer.Argument(metavar="MODEL", help="A run or model folder.")]
+ModelName = Annotated[
+    str, typer.Argument(metavar="MODEL", help="A run or model folder, or user/repo from the Hub.")
+]
 RunPath = Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.")]
 #: names that mean a picture, and would become folders
 _NO_GRID = {".avif", ".bmp", ".gif", ".pdf", ".svg", ".tif", ".tiff"}
@@ -30,8 +33,21 @@ def add_to(app: typer.Typer) -> None:
     app.command()(diagnose)
 
 
+def open_model(name: str) -> Model:
+    """The model that MODEL names, on the CPU."""
+    from ganzoo.model import load
+    from ganzoo.plugins import installed
+    from ganzoo.pull import locate
+
+    registry = installed().registry
+    found = locate(name, registry)
+    if found.note:
+        print(found.note, file=sys.stderr)
+    return load(found.folder, registry)
+
+
 def sample(
-    model: ModelFolder,
+    model: ModelName,
     label: Annotated[
         list[str],
         typer.Option(
@@ -63,11 +79,10 @@ def sample(
             raise RunError(f"--out {out} is a run or model folder: name another for the pictures.")
     chosen = dict(_pair(item) for item in label)
     from ganzoo import samples
-    from ganzoo.model import device, load
-    from ganzoo.plugins import installed
+    from ganzoo.model import device
 
-    loaded = load(model, installed().registry)
-    if loaded.config["input"] != "noise":
+    loaded = open_model(model)
+    if loaded.config.input.kind != "noise":
         raise RunError(
             f"{model} turns images into images; it does not draw from noise. Give it some: "
             f"ganzoo translate {model} PHOTO --out DIR"
@@ -106,7 +121,7 @@ class Backend(StrEnum):
 
 
 def translate(
-    model: ModelFolder,
+    model: ModelName,
     photos: Annotated[list[Path], typer.Argument(metavar="PHOTO", help="Files and folders.")],
     out: Annotated[Path, typer.Option(metavar="FOLDER", help="Where the pictures go.")],
     precision: Annotated[
@@ -126,12 +141,11 @@ def translate(
     ] = True,
 ) -> None:
     """Turn photos into pictures of the same size, name and format."""
-    from ganzoo.model import device, load
-    from ganzoo.plugins import installed
+    from ganzoo.model import device
     from ganzoo.progress import progress
     from ganzoo.translate import Translator, plan, translate
 
-    loaded = load(model, installed().registry)
+    loaded = open_model(model)
     where = device()
     compiler = None
     if backend is Backend.openvino:
@@ -180,7 +194,7 @@ def import_(
     typer.echo(f"{read.source.get('title', path)} in {out}")
     if licence:
         typer.echo(f"licence: {licence}")
-    if load(out, registry).config["input"] == "image":
+    if load(out, registry).config.input.kind == "image":
         typer.echo(f"next: ganzoo translate {out} PHOTO... --out drawn")
     else:
         typer.echo(f"next: ganzoo sample {out}")

@@ -53,7 +53,7 @@ def train(
 
     plugins = installed()
     loaded = load_recipe(recipe, overrides, plugins.registry)
-    from ganzoo.train import start  # imports torch: a wrong recipe is told sooner
+    from ganzoo.training import start  # imports torch: a wrong recipe is told sooner
 
     folder = out or free_folder(loaded.name)
     _finish(lambda: start(loaded, folder, plugins), folder)
@@ -65,7 +65,7 @@ def resume(
 ) -> None:
     """Go on with a stopped run, exactly as if it had never stopped."""
     from ganzoo.plugins import installed
-    from ganzoo.train import resume as go_on
+    from ganzoo.training import resume as go_on
 
     _finish(lambda: go_on(run, overrides, installed()), run)
 

@@ -64,6 +64,8 @@ class Avatars(CachedDataset):
         if self._cached is None:
             key = render.key(self.style, self.count, self.size, self.seed)
             self._cached = cache.get("avatars", key, self.size, self._draw)
+            self.licence = render.licence(self.style)
+            self.attribution = render.attribution(self.style)
 
     def attributes(self) -> dict[str, list[str]]:
         """Every attribute of every avatar, by attribute, in the order of the images."""

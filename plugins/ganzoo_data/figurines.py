@@ -99,6 +99,8 @@ class Figurines(Dataset):
 
             found["smooth"] = cache.get("figurines-smooth", self._key("smooth"), self.size, blur)
         self._entries = found
+        self.licence = render.licence(self.style)
+        self.attribution = render.attribution(self.style) + _SYNTHETIC
 
     def __len__(self) -> int:
         return self.count

@@ -194,6 +194,12 @@ def _cores() -> int:
     return os.cpu_count() or 1
 
 
+def licence(style: str) -> str:
+    """The licence of a style's drawings, as an SPDX identifier."""
+    name: str = definition(style)["meta"]["license"]["name"]  # CC BY 4.0, CC0 1.0
+    return name.replace(" ", "-")
+
+
 def attribution(style: str) -> str:
     """Whose drawings these are, under which terms, and what was done to them (Markdown)."""
     meta = definition(style)["meta"]

@@ -1,0 +1,493 @@
+"""The model card: ``README.md`` of a model folder, for people and for the Hub.
+
+Every push replaces the keys of the metadata that are ganzoo's, and what stands between two marker
+lines; all else is its author's and stays.  Scores are in ``model-index``, from which ``scores``
+reads them back, and in ``.eval_results``.  The formats are the Hub's:
+https://huggingface.co/docs/hub/model-cards, https://huggingface.co/docs/hub/eval-results,
+https://github.com/huggingface/hub-docs/blob/main/modelcard.md.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, fields, replace
+from datetime import datetime
+from html import escape
+from itertools import pairwise
+from typing import Annotated, Any
+
+import yaml
+
+from ganzoo import yaml12
+from ganzoo.annotation import written
+from ganzoo.config import Config
+from ganzoo.entry import FORMAT, LIMIT, Entry, Score, ScoreName, Subject
+from ganzoo.errors import RecipeError, RunError
+from ganzoo.standings import flat
+from ganzoo.typedjson import Pattern, Wrong, typed
+
+START = "<!-- ganzoo: generated, do not edit between these lines -->"
+END = "<!-- ganzoo: end -->"
+#: ``dataset.type`` in ``model-index``
+KIND = "ganzoo-benchmark"
+#: results in one ``model-index``, and letters of a text there, at most
+MAX_RESULTS, MAX_LETTERS = 100, 500
+
+_NAME = r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,94}[A-Za-z0-9])?"
+RepoId = Annotated[str, Pattern(rf"{_NAME}/{_NAME}", "a name such as user/repo")]
+_Version = Annotated[str, Pattern(r"[1-9][0-9]{0,8}", "a version from 1 on, as a text")]
+_FRONT = re.compile(r"(\s*---(?:\r\n|\r|\n))(.*?)(\r\n|\r|\n)---[ \t]*(?:\r\n|\n|\Z)", re.DOTALL)
+_LICENCE_KEYS = ("license", "license_name", "license_link")
+_KEYS = ("library_name", "pipeline_tag", "tags", *_LICENCE_KEYS, "model-index")
+_URL = re.compile(r"https?://[A-Za-z0-9][A-Za-z0-9./?=&%#~_+:,;@!-]*")
+#: what the Hub calls licences: https://huggingface.co/docs/hub/repositories-licenses
+_LICENCES = """
+afl-3.0 agpl-3.0 apache-2.0 artistic-2.0 bigcode-openrail-m bigscience-bloom-rail-1.0
+bigscience-openrail-m bsd bsd-2-clause bsd-3-clause bsd-3-clause-clear bsl-1.0 c-uda cc
+cc-by-2.0 cc-by-2.5 cc-by-3.0 cc-by-4.0 cc-by-nc-2.0 cc-by-nc-3.0 cc-by-nc-4.0
+cc-by-nc-nd-3.0 cc-by-nc-nd-4.0 cc-by-nc-sa-2.0 cc-by-nc-sa-3.0 cc-by-nc-sa-4.0 cc-by-nd-4.0
+cc-by-sa-3.0 cc-by-sa-4.0 cc0-1.0 cdla-permissive-1.0 cdla-permissive-2.0 cdla-sharing-1.0
+creativeml-openrail-m ecl-2.0 epl-1.0 epl-2.0 etalab-2.0 eupl-1.1 gfdl gpl gpl-2.0 gpl-3.0
+isc lgpl lgpl-2.1 lgpl-3.0 lgpl-lr lppl-1.3c mit mpl-2.0 ms-pl ncsa odbl odc-by ofl-1.1
+openrail openrail++ osl-3.0 pddl postgresql unknown unlicense wtfpl zlib
+"""
+
+
+def make(
+    config: Config,
+    entries: Sequence[Entry],
+    repo_id: str,
+    *,
+    samples: bool,
+    base: str | None = None,
+) -> str:
+    """The card of a model that is published as ``repo_id``, with its ``entries`` as scores.
+
+    ``samples`` says whether there is a ``samples.png``; ``base`` is the card before, or one that
+    somebody wrote.  Raises RunError where that, or the config, cannot be used; nothing is lost.
+    """
+    text = (base or "").removeprefix("\ufeff")
+    line_end = "\r\n" if re.match(r"[^\n]*\r\n", text) else "\n"
+    try:
+        typed(RepoId, repo_id, "repo_id")
+        typed(Config, asdict(config))
+        head, known, body = _split(text)
+        own = _metadata(config, entries, repo_id, known)
+        front = _front(own, head, known, line_end)
+    except Wrong as wrong:
+        raise RunError(f"the model card cannot be made: {wrong}") from None
+    lines = [START, "", *_part(config, entries, repo_id, samples), "", END]
+    return front + _placed(line_end.join(lines), body, line_end)
+
+
+def _placed(part: str, body: str, line_end: str) -> str:
+    """The generated part in its place, or after what somebody wrote."""
+    starts, ends = body.count(START), body.count(END)
+    if not starts and not ends:
+        own = body if body.strip() else ""
+        gap = "" if own.endswith("\n") or not own else line_end
+        return own + gap + line_end + part + line_end
+    first, last = body.find(START), body.find(END)
+    if (starts, ends) != (1, 1) or last < first:
+        raise RunError(
+            f"the model card has {starts} x '{START}' and {ends} x '{END}', or not in this order, "
+            "so it is not clear which text is yours. Keep one of each, the first before the "
+            "second, or remove all of them; then push again."
+        )
+    return body[:first] + part + body[last + len(END) :]
+
+
+# -- metadata ----------------------------------------------------------------------------------
+
+
+def _split(text: str) -> tuple[str, dict[str, yaml12.Node], str]:
+    """The lines of metadata, their keys, and the rest of a card."""
+    found = _FRONT.match(text)
+    if found is None:
+        if re.match(r"\s*---[ \t]*[\r\n]", text):
+            raise Wrong("its metadata begins with a line ---, and no such line ends it: add one")
+        return "", {}, text
+    before = "\n" * (len(_lines(found[1])) - 1)  # so that its lines are those of the file
+    head = before + found[2] + found[3]
+    try:
+        node = yaml12.parse(head, "README.md")
+    except RecipeError as error:
+        raise Wrong(f"its metadata cannot be read. Mend it: {error}") from None
+    if node.value is not None and not isinstance(node.value, dict):
+        raise Wrong(f"its metadata is {written(node.plain())}, not keys with values. Mend it")
+    return head, node.value or {}, text[found.end() :]
+
+
+def _lines(text: str) -> list[str]:
+    """The lines of YAML 1.1, which PyYAML counts; the last one has no end."""
+    return re.split(r"(?<=[\n\x85\u2028\u2029])|(?<=\r)(?!\n)", text)
+
+
+def _front(
+    own: Mapping[str, Any], head: str, known: Mapping[str, yaml12.Node], line_end: str
+) -> str:
+    """``own`` metadata, then the lines of all other keys as they are, comments included."""
+    lines = _lines(head)
+    starts = [(node.name_at.line - 1, key) for key, node in known.items()]
+    replaced = [key for key in known if key in _KEYS and (key in own or key not in _LICENCE_KEYS)]
+    kept = lines[: starts[0][0]] if starts else lines
+    for (first, key), (last, _) in pairwise([*starts, (len(lines), "")]):
+        block = lines[first:last]
+        if key in replaced:  # but for the comments after it
+            told = [i for i, line in enumerate(block) if not re.match(r"#|\s*\Z", line)]
+            block = block[told[-1] + 1 :]
+        kept += block
+    text = _yaml(own).replace("\n", line_end) + "".join(kept).lstrip("\r\n")
+    wanted = dict(own) | {k: node.plain() for k, node in known.items() if k not in replaced}
+    try:
+        right = yaml12.parse(text, "README.md").plain() == wanted
+    except RecipeError:
+        right = False
+    if not right:
+        raise Wrong(
+            "its metadata is written so that no key can be replaced alone. Write every key at the "
+            "beginning of a line of its own, without anchors"
+        )
+    return f"---{line_end}{text}---{line_end}"
+
+
+class _Dumper(yaml.SafeDumper):
+    """Quotes what YAML 1.1 or 1.2 would take for a number, as ``1e5`` of a hash."""
+
+    def ignore_aliases(self, data: Any) -> bool:
+        return True
+
+
+_Dumper.add_representer(
+    str,
+    lambda dumper, text: dumper.represent_scalar(
+        "tag:yaml.org,2002:str", text, None if yaml12.scalar(text) == text else '"'
+    ),
+)
+
+
+def _yaml(data: Any) -> str:
+    return yaml.dump(data, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=math.inf)
+
+
+def _metadata(
+    config: Config, entries: Sequence[Entry], repo_id: str, known: Mapping[str, yaml12.Node]
+) -> dict[str, Any]:
+    before = {key: node.plain() for key, node in known.items()}
+    names = [config.generator.use.rpartition("/")[2], str(config.training.get("recipe", ""))]
+    tags = ["ganzoo", "gan", *(n for n in names if re.fullmatch(r"[A-Za-z0-9._-]{1,60}", n))]
+    theirs = before.get("tags") or []
+    tags += typed(list[str], [theirs] if isinstance(theirs, str) else theirs, "tags")
+    task = _task(config)
+    own = {"library_name": "ganzoo", "pipeline_tag": task, "tags": [*dict.fromkeys(tags)]}
+    if config.licences.weights:
+        own |= _hub_licence(config.licences.weights)
+    results = [_result(entry, task) for entry in entries] + _foreign(before.get("model-index"))
+    return own | ({"model-index": [{"name": repo_id, "results": results}]} if results else {})
+
+
+def _task(config: Config) -> str:
+    noise = config.input.kind == "noise"
+    return "unconditional-image-generation" if noise else "image-to-image"
+
+
+def licence_problem(stated: str) -> str | None:
+    """What is wrong with a licence, or None: an SPDX identifier, its name, or an address."""
+    if _URL.fullmatch(stated) or re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9 .,+()/_-]{0,99}", stated):
+        return None
+    example = "an SPDX identifier, such as CC-BY-4.0, a name, or an address, such as https://..."
+    return f"expected {example}, not {written(stated)}"
+
+
+def _hub_licence(stated: str) -> dict[str, str]:
+    """A licence as the Hub calls it, else ``other`` with its name."""
+    plain = stated.lower()
+    base = re.sub(r"-(only|or-later)$", "", plain)
+    for name in (plain, base, re.sub(r"-[\d.]+$", "", base)):
+        if name in _LICENCES.split():
+            return {"license": name}
+    slug = re.sub(r"[^a-z0-9.]+", "-", re.sub(r"^https?://", "", plain))[:60].strip("-.")
+    link = {"license_link": stated} if _URL.fullmatch(stated) else {}
+    return {"license": "other", "license_name": slug or "other"} | link
+
+
+# -- scores ------------------------------------------------------------------------------------
+
+
+def _result(entry: Entry, task: str) -> dict[str, Any]:
+    """An entry in ``model-index``; huggingface_hub keeps those apart that differ in ``config``."""
+    model = {k: v for k, v in _told(entry.model).items() if k not in ("name", "kind")}
+    args = {"primary": entry.primary, "counts": asdict(entry.counts), "model": model}
+    metrics = []
+    for name, score in entry.scores.items():
+        told = _told(score)
+        metrics.append({"type": name, "value": told.pop("value"), "args": told})
+    dataset = {
+        "type": KIND,
+        "name": entry.benchmark,
+        "config": entry.protocol,
+        "revision": str(entry.version),
+        "args": args | {"date": entry.date, "key": entry.key},
+    }
+    return {"task": {"type": task}, "dataset": dataset, "metrics": metrics}
+
+
+def _told(data: Score | Subject) -> dict[str, Any]:
+    """Its fields but those that have their defaults."""
+    return {f.name: v for f in fields(data) if (v := getattr(data, f.name)) != f.default}
+
+
+def _foreign(index: Any) -> list[Any]:
+    """The results in ``model-index`` that somebody else put there."""
+    try:
+        results = [result for model in index or [] for result in model["results"]]
+        return [result for result in results if result["dataset"]["type"] != KIND]
+    except (TypeError, KeyError):
+        raise Wrong("model-index: expected a list of models with results. Mend it") from None
+
+
+def scores(repo_id: str, model_index: Any) -> list[Entry]:
+    """The entries in a card's ``model-index``, good for ranking; ``repo_id`` is the model's name.
+
+    What only the entry files have is left empty: record, environment, seconds, sha256.  Results
+    that are not ganzoo's are passed over.  Raises RunError, with the place, where one is malformed.
+    """
+    try:
+        name = typed(RepoId, repo_id, "repository")
+        found = [_entry(name, result, at) for at, result in _results(model_index)]
+        ids = [(entry.benchmark, entry.protocol) for entry in found]
+        if len(set(ids)) < len(ids):
+            raise Wrong("model-index: the same benchmark and protocol twice")
+    except Wrong as wrong:
+        raise RunError(
+            f"the scores of {written(repo_id)} cannot be read: {str(wrong)[:300]}"
+        ) from None
+    return found
+
+
+def _results(index: Any) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Ganzoo's results in ``model-index``, with their places."""
+    count = 0
+    for i, model in enumerate(_a(list, [] if index is None else index, "model-index")):
+        at = f"model-index.{i}"
+        results = _a(list, _a(dict, model, at).get("results"), f"{at}.results")
+        for j, result in enumerate(results):
+            dataset = result.get("dataset") if isinstance(result, dict) else None
+            if isinstance(dataset, dict) and dataset.get("type") == KIND:
+                count += 1
+                if count > MAX_RESULTS:
+                    raise Wrong(f"model-index: more than {MAX_RESULTS} results")
+                yield f"{at}.results.{j}", result
+
+
+def _a(kind: type, value: Any, at: str) -> Any:
+    if not isinstance(value, kind):
+        what = "a mapping" if kind is dict else "a list"
+        raise Wrong(f"{at}: expected {what}, not {written(value)}")
+    return value
+
+
+def _entry(name: str, result: dict[str, Any], at: str) -> Entry:
+    dataset = result["dataset"]
+    args = _a(dict, dataset.get("args"), f"{at}.dataset.args")
+    model = _a(dict, args.get("model"), f"{at}.dataset.args.model")
+    found: dict[str, Any] = {}
+    for i, metric in enumerate(_a(list, result.get("metrics"), f"{at}.metrics")[: MAX_RESULTS + 1]):
+        place = f"{at}.metrics.{i}"
+        kind = typed(ScoreName, _a(dict, metric, place).get("type"), f"{place}.type")
+        told = _a(dict, metric.get("args"), f"{place}.args")
+        if kind in found or i >= MAX_RESULTS:
+            raise Wrong(f"{place}: {kind} twice, or more than {MAX_RESULTS} scores")
+        found[kind] = {"unit": None, "unreliable": None, "rankable": True, **told}
+        found[kind]["value"] = metric.get("value")
+    data = {
+        "benchmark": dataset.get("name"),
+        "version": int(typed(_Version, dataset.get("revision"), f"{at}.dataset.revision")),
+        "protocol": dataset.get("config"),
+        "model": dict.fromkeys(Subject.__annotations__) | model | {"name": "x", "kind": "model"},
+        "scores": found,
+        **{key: args.get(key) for key in ("primary", "counts", "date", "key")},
+        **{key: {} for key in ("record", "environment", "reported")},
+        **{"seconds": 0, "notes": "", "format": FORMAT, "sha256": ""},
+    }
+    entry: Entry = typed(Entry, data, at)
+    _bound(entry, at)
+    return replace(entry, model=replace(entry.model, name=name))
+
+
+def _bound(entry: Entry, at: str) -> None:
+    """Raise Wrong where a value is of the right type, and still none that ganzoo writes."""
+    for path, value in flat(asdict(entry)):
+        text = value if isinstance(value, str) else ""
+        if len(text) > MAX_LETTERS or not text.isprintable() or set(text) & set("<>"):
+            raise Wrong(f"{at}.{path}: expected one line of text without < and >")
+        if isinstance(value, int | float) and not -LIMIT <= value <= LIMIT:
+            raise Wrong(f"{at}.{path}: no number goes beyond {LIMIT:g}")
+    for name, score in entry.scores.items():
+        if not score.low <= score.value <= score.high:
+            raise Wrong(f"{at}.scores.{name}.value: not from low to high")
+    try:
+        datetime.fromisoformat(entry.date)
+    except ValueError:
+        raise Wrong(f"{at}.date: expected ISO 8601, not {written(entry.date)}") from None
+
+
+def eval_results(entries: Sequence[Entry]) -> dict[str, str]:
+    """The files of ``.eval_results`` by their names: each score of a benchmark as one task."""
+    return {
+        f".eval_results/ganzoo-{entry.benchmark}.yaml": _yaml(
+            [
+                {
+                    "dataset": {"id": f"ganzoo/{entry.benchmark}", "task_id": name},
+                    "value": score.value,
+                    "date": entry.date,
+                    "notes": f"{_better(score)} is better; 95 % interval {score.low:.6g} to "
+                    f"{score.high:.6g}; version {entry.version}, protocol {score.protocol}",
+                }
+                for name, score in entry.scores.items()
+            ]
+        )
+        for entry in entries
+    }
+
+
+# -- the part for people -----------------------------------------------------------------------
+
+
+def _part(config: Config, entries: Sequence[Entry], repo_id: str, samples: bool) -> Iterator[str]:
+    size = config.output.size or config.input.size
+    pictures = f"images of {size} × {size} pixels" if size else "images of any size"
+    does = "draws {} from noise" if config.input.kind == "noise" else "turns {} into pictures"
+    labels = f", by the labels {_list(config.labels)}" if config.labels else ""
+    yield f"# {_md(repo_id.partition('/')[2])}"
+    yield ""
+    yield f"This {_md(config.generator.use)} generator {does.format(pictures)}{labels}."
+    if samples:
+        yield from ("", "![samples](samples.png)")
+    yield from ("", "## Use", "", *_use(config, repo_id))
+    yield from ("", "## Training", "", *_training(config.training))
+    yield from ("", "## Licences", "", "| | licence |", "|:--|:--|")
+    for of, licence in asdict(config.licences).items():
+        yield f"| {of} | {_address(licence) if licence else 'not stated'} |"
+    if entries:
+        yield from ("", "## Scores", "", "In bold is the score that ranks.")
+    for entry in entries:
+        yield from ("", *_scores(entry))
+
+
+def _use(config: Config, repo_id: str) -> Iterator[str]:
+    noise = config.input.kind == "noise"
+    label = next(({name: v[0]} for name, v in (config.labels or {}).items() if v), None)
+    asked = json.dumps(label, ensure_ascii=False).replace("<", "\\u003c") if label else ""
+    yield from ("```python", "import ganzoo", *([] if noise else ["from PIL import Image"]), "")
+    if noise:
+        yield f'model = ganzoo.load("{repo_id}")'
+        yield f"model.sample(4, seed=0{', label=' * bool(label)}{asked})[0].show()"
+    else:
+        yield f'ganzoo.load("{repo_id}").translate(Image.open("photo.jpg")).show()'
+    words = "sample {} -n 64 --out samples.png" if noise else "translate {} photo.jpg --out drawn"
+    others = [f"'{n}=={v}'" for n, v in sorted(config.plugins.items()) if n != "ganzoo"]
+    installed = " ".join(["pip install ganzoo", *others])
+    yield from ("```", "", "```sh", installed, f"ganzoo {words.format(repo_id)}", "```", "")
+    if config.labels:
+        yield from ("| label | values |", "|:--|:--|")
+        for name, values in config.labels.items():
+            yield f"| {_md(name)} | {_list(values)} |"
+        yield ""
+    made = [f"{_md(name)} {_md(version)}" for name, version in sorted(config.plugins.items())]
+    if made:
+        yield (
+            f"It was made with {', '.join(made)}."
+            + " Plugins are code: trust them first." * bool(others)
+        )
+
+
+def _training(training: Mapping[str, Any]) -> Iterator[str]:
+    data, imported, around = (
+        value if isinstance(value := training.get(key), dict) else {}
+        for key in ("dataset", "imported", "environment")
+    )
+    amounts = [(training.get(unit), unit) for unit in ("steps", "images")]
+    length = [f"{n:,} {unit}" for n, unit in amounts if isinstance(n, int)]
+    if isinstance(seconds := training.get("seconds"), int | float):
+        length.append(_duration(seconds))
+    facts = {
+        "recipe": _md(training.get("recipe") or ""),
+        "trained for": ", ".join(length),
+        "dataset": _md(data.get("use") or ""),
+        "fingerprint of the dataset": _md(data.get("sha256") or ""),
+        "environment": ", ".join(f"{_md(name)} {_md(value)}" for name, value in around.items()),
+    }
+    if imported:
+        yield from ("It was not trained with ganzoo; its weights were imported.", "")
+        facts |= {_md(key): _address(value) for key, value in imported.items()}
+    rows = [f"- {name}: {fact}" for name, fact in facts.items() if fact]
+    yield from rows or ["Nothing is known of it."]
+    if words := data.get("attribution"):
+        text = str(words).strip().removeprefix("# Attribution").strip().replace("<", "&lt;")
+        yield from ("", "### Training data", "")
+        yield from (f"> {line}".rstrip() for line in text.splitlines())  # it cannot get out of it
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 90:
+        return f"{seconds:.0f} seconds"
+    return f"{seconds / 60:.0f} minutes" if seconds < 5400 else f"{seconds / 3600:.1f} hours"
+
+
+def _scores(entry: Entry) -> Iterator[str]:
+    yield f"### {_md(entry.benchmark)}, version {entry.version}"
+    yield ""
+    yield (
+        f"{entry.counts.fakes:,} pictures of the model against {entry.counts.reference:,} real "
+        f"ones, protocol `{entry.protocol}`. `ganzoo leaderboard --hub` compares."
+    )
+    yield from (
+        "",
+        "| score | value | 95 % interval | better | protocol |",
+        "|:--|--:|:-:|:--|:--|",
+    )
+    notes = []
+    for name, score in entry.scores.items():
+        shown = f"**{_md(name)}**" if name == entry.primary else _md(name)
+        value, low, high = _numbers(score)
+        unit = f" {_md(score.unit)}" if score.unit else ""
+        cells = (f"{value}{unit}", f"{low} to {high}", _better(score), f"`{score.protocol}`")
+        yield f"| {shown} | {' | '.join(cells)} |"
+        if score.unreliable:
+            notes.append(f"{_md(name)} is unreliable: {_md(score.unreliable)}")
+        elif not score.rankable:
+            notes.append(f"{_md(name)} does not rank: it is on features that nobody trained.")
+    if notes:
+        yield from ("", *(f"- {note}" for note in notes))
+
+
+def _better(score: Score) -> str:
+    return "higher" if score.higher_is_better else "lower"
+
+
+def _numbers(score: Score) -> list[str]:
+    """Value, low and high with as many digits as the interval allows."""
+    half = (score.high - score.low) / 2
+    digits = 1 - math.floor(math.log10(half)) if half > 1e-100 else 99
+    form = f".{max(digits, 0)}f" if -3 < digits < 8 else ".4g"
+    return [f"{number:{form}}" for number in (score.value, score.low, score.high)]
+
+
+def _address(value: Any) -> str:
+    """A link where it is an address, else the text."""
+    return f"<{value}>" if isinstance(value, str) and _URL.fullmatch(value) else _md(value)
+
+
+def _list(values: Iterable[str]) -> str:
+    return ", ".join(map(_md, values))
+
+
+def _md(value: Any) -> str:
+    """A value that Markdown shows as it is, on one line, without making links of it."""
+    text = escape(" ".join(str(value).split()), quote=False)
+    text = re.sub(r"([\\`*_\[\]|~$])", r"\\\1", text)
+    return re.sub(r"(?<=:)(?=//)|(?<=www)(?=\.)|(?<=@)", "\u2060", text, flags=re.IGNORECASE)

@@ -1,0 +1,124 @@
+"""What models the Hub has, as their cards tell it: a table to read, a leaderboard to rank."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from ganzoo import card
+from ganzoo.entry import Entry, Found
+from ganzoo.errors import RunError
+from ganzoo.hub import Id, client, is_id, telling
+from ganzoo.standings import Standings, rank
+
+#: the tag by which models are found
+TAG = "ganzoo"
+#: models that a leaderboard looks at, the most downloaded first
+MOST = 1000
+#: not the rest of the card: huggingface_hub's reader breaks off at the first one that is odd
+_FACTS = [
+    "model-index",
+    "sha",
+    "tags",
+    "downloads",
+    "likes",
+    "lastModified",
+    "private",
+    "pipeline_tag",
+]
+
+
+@dataclass(frozen=True)
+class Listed:
+    """A model on the Hub; ``problem`` says why its scores cannot be read."""
+
+    id: str
+    commit: str
+    private: bool
+    kind: str
+    licence: str
+    downloads: int
+    likes: int
+    updated: str
+    tags: tuple[str, ...]
+    entries: tuple[Entry, ...]
+    problem: str = ""
+
+
+def search(
+    text: str | None = None, author: str | None = None, limit: int = 50, token: str | None = None
+) -> list[Listed]:
+    """The models with the tag ``ganzoo`` whose id holds ``text``, the most downloaded first.
+
+    Raises HubError where the Hub does not answer.
+    """
+    api = client(token)
+    with telling(api, Id(text or TAG)):
+        found = api.list_models(
+            filter=TAG,
+            search=text or None,
+            author=author,
+            sort="downloads",
+            limit=limit,
+            expand=_FACTS,  # type: ignore[arg-type]
+        )
+        return [_listed(info) for info in islice(found, limit) if is_id(info.id)]
+
+
+def _listed(info: Any) -> Listed:
+    """What a listing says of a model; all of it is somebody's text, and none is believed."""
+    tags = [plain(tag) for tag in info.tags or []]
+    entries: list[Entry] = []
+    problem = ""
+    try:
+        entries = card.scores(info.id, info.model_index)
+    except RunError as error:
+        problem = plain(str(error))
+    modified = info.last_modified
+    return Listed(
+        id=info.id,
+        commit=plain(info.sha or ""),
+        private=bool(info.private),
+        kind=plain(info.pipeline_tag or ""),
+        licence=next((t.removeprefix("license:") for t in tags if t.startswith("license:")), ""),
+        downloads=int(info.downloads or 0),
+        likes=int(info.likes or 0),
+        updated=modified.date().isoformat() if modified else "",
+        tags=tuple(tags),
+        entries=tuple(entries),
+        problem=problem,
+    )
+
+
+def plain(text: Any) -> str:
+    """A line that can garble no terminal."""
+    shown = "".join(" " if unicodedata.category(c)[0] == "C" else c for c in str(text))
+    return re.sub(r"\s+", " ", shown).strip()[:300]
+
+
+def standings(benchmark: str | None = None, token: str | None = None) -> list[Standings]:
+    """The leaderboard of what the cards say, as that of a folder of entries.
+
+    Scores of unlike protocols are never in one table.
+    """
+    listed = search(limit=MOST, token=token)
+    return rank_listed(listed, benchmark)
+
+
+def rank_listed(listed: Iterable[Listed], benchmark: str | None) -> list[Standings]:
+    """The standings of each benchmark that ``listed`` models have scores under."""
+    by_name: dict[str, list[Found]] = {}
+    problems = []
+    for one in listed:
+        if one.problem:
+            problems.append(Found(Path("hf://", one.id), None, one.problem))
+        for entry in one.entries:
+            if benchmark in (None, entry.benchmark):
+                by_name.setdefault(entry.benchmark, []).append(Found(Path("hf://", one.id), entry))
+    boards = [rank(name, [*by_name[name]]) for name in sorted(by_name)]
+    return [*boards, Standings("", (), tuple(problems))] if problems else boards

@@ -1,0 +1,210 @@
+"""``ganzoo pull``, ``push`` and ``search``: models from and to the Hugging Face Hub."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from ganzoo.catalogue import Listed
+    from ganzoo.publish import Plan
+
+Token = Annotated[
+    str | None,
+    typer.Option(metavar="TOKEN", help="Of the Hub; default HF_TOKEN, or that of `hf auth login`."),
+]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Repo = Annotated[str, typer.Argument(metavar="ID", help="user/repo, or user/repo@revision.")]
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add this group's verbs."""
+    app.command()(pull)
+    app.command()(push)
+    app.command()(search)
+
+
+def pull(
+    id: Repo,
+    out: Annotated[
+        Path | None,
+        typer.Option(metavar="FOLDER", help="A new folder for it; default the Hub's cache."),
+    ] = None,
+    revision: Annotated[
+        str | None, typer.Option(metavar="R", help="A branch, tag or commit; default main.")
+    ] = None,
+    token: Token = None,
+    as_json: Json = False,
+) -> None:
+    """Fetch a model from the Hub.
+
+    Only the files of a model folder are fetched, each is checked, and none is run.  What is in the
+    cache works offline.
+    """
+    from ganzoo import pull as pulling
+    from ganzoo.hub import parse_id
+    from ganzoo.model import refuse_taken
+    from ganzoo.plugins import installed
+
+    what = parse_id(id, revision)
+    if out:
+        refuse_taken(out)
+    found = pulling.pull(what, installed().registry, token)
+    if found.note:
+        print(found.note, file=sys.stderr)
+    if out:
+        pulling.copy(found, out)
+    folder = out or found.folder
+    if as_json:
+        data = {"id": what.repo, "commit": found.commit, "folder": str(folder)}
+        typer.echo(json.dumps(data, indent=1))
+        return
+    typer.echo(f"{what} at commit {found.commit[:12]}: {folder}")
+    typer.echo(f"next: ganzoo show {out or what}")
+
+
+def push(
+    model: Annotated[str, typer.Argument(metavar="MODEL", help="A run or model folder.")],
+    id: Annotated[str, typer.Argument(metavar="ID", help="user/repo, or user/repo@branch.")],
+    licence: Annotated[
+        str | None,
+        typer.Option("--licence", "--license", metavar="ID", help="Of the weights, as cc-by-4.0."),
+    ] = None,
+    data_licence: Annotated[
+        str | None,
+        typer.Option(
+            "--data-licence",
+            "--data-license",
+            metavar="ID",
+            help="Of the training images, where the dataset does not say.",
+        ),
+    ] = None,
+    private: Annotated[
+        bool, typer.Option("--private", help="Make a new repository private.")
+    ] = False,
+    tag: Annotated[str | None, typer.Option(metavar="TAG", help="Name the new commit.")] = None,
+    message: Annotated[
+        str | None, typer.Option("--message", "-m", metavar="TEXT", help="Of the commit.")
+    ] = None,
+    card: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Take the card's hand-written parts from here."),
+    ] = None,
+    entries: Annotated[
+        Path | None,
+        typer.Option(metavar="FOLDER", help="Where scores are.  [benchmarks/entries]"),
+    ] = None,
+    with_discriminator: Annotated[
+        bool, typer.Option("--with-discriminator", help="For those who train on.")
+    ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Check it, and print what would go.")
+    ] = False,
+    token: Token = None,
+    as_json: Json = False,
+) -> None:
+    """Publish a model, with a card and its scores.
+
+    Everything is checked before anything is sent: the model is loaded and used once, licences,
+    scores, plugins and sizes are looked at.  A second push sends what changed, and keeps what was
+    written into the card by hand.
+    """
+    from ganzoo import publish
+    from ganzoo.hub import parse_id
+    from ganzoo.leaderboard import entries_folder
+    from ganzoo.plugins import installed
+
+    options = publish.Options(
+        licence, data_licence, card, entries_folder(entries), with_discriminator, private, tag,
+        message,
+    )  # fmt: skip
+    what, registry = parse_id(id), installed().registry
+    if dry_run:
+        plan = publish.plan(Path(model), what, registry, options, token)
+        _tell_plan(plan, as_json)
+        return
+    done = publish.push(Path(model), what, registry, options, token)
+    if as_json:
+        data = {"url": done.url, "commit": done.commit} | _plan_data(done.plan)
+        typer.echo(json.dumps(data, indent=1))
+        return
+    if done.commit is None:
+        typer.echo(f"{what}: the Hub has all of it already")
+    else:
+        sent = sum(change.action != "same" for change in done.plan.changes)
+        typer.echo(f"{sent} files in commit {done.commit[:12]}: {done.url}")
+    typer.echo(f"next: ganzoo sample {what.repo}" if not tag else f"next: ganzoo pull {what}@{tag}")
+
+
+def _plan_data(plan: Plan) -> dict[str, Any]:
+    return {
+        "id": plan.what.repo,
+        "files": [asdict(change) for change in plan.changes],
+        "notes": list(plan.notes),
+        "card": plan.card,
+    }
+
+
+def _tell_plan(plan: Plan, as_json: bool) -> None:
+    if as_json:
+        typer.echo(json.dumps(_plan_data(plan), indent=1))
+        return
+    typer.echo(plan.card)
+    typer.secho(f"to {plan.what}, nothing is sent yet", bold=True)
+    for change in plan.changes:
+        typer.echo(f"  {change.action:8} {change.size:>12,}  {change.name}")
+    for note in plan.notes:
+        print(note, file=sys.stderr)
+
+
+def search(
+    text: Annotated[
+        str | None, typer.Argument(metavar="TEXT", help="What the id shall hold.")
+    ] = None,
+    author: Annotated[
+        str | None, typer.Option(metavar="USER", help="Of this user or organisation.")
+    ] = None,
+    limit: Annotated[int, typer.Option(min=1, metavar="N", help="At most so many.")] = 50,
+    token: Token = None,
+    as_json: Json = False,
+) -> None:
+    """List models on the Hub, with their scores."""
+    from ganzoo.catalogue import search as look
+
+    found = look(text, author, limit, token)
+    if as_json:
+        typer.echo(json.dumps([asdict(one) for one in found], indent=1))
+        return
+    if not found:
+        typer.echo(f"no model has the tag `ganzoo`{f' and {text!r} in its id' if text else ''}")
+        return
+    _table(found)
+
+
+def _table(found: list[Listed]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    from ganzoo.leaderboard import reading
+
+    grid = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+    for head in ("model", "makes images from", "licence", "downloads", "updated", "scores"):
+        grid.add_column(head, justify="right" if head == "downloads" else "left")
+    kinds = {"unconditional-image-generation": "noise", "image-to-image": "images"}
+    for one in found:
+        scores = "\n".join(
+            f"{entry.benchmark}: {entry.primary} {reading(entry.scores[entry.primary])}"
+            for entry in one.entries
+        )
+        name = f"{one.id} (private)" if one.private else one.id
+        cells = (name, kinds.get(one.kind, one.kind), one.licence, f"{one.downloads:,}")
+        grid.add_row(*map(Text, (*cells, one.updated, one.problem or scores)))
+    width = shutil.get_terminal_size((200, 24)).columns
+    Console(width=width, highlight=False).print(grid)

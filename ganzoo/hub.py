@@ -1,0 +1,221 @@
+"""The Hugging Face Hub: what a model is called there, and one sentence for each thing that fails.
+
+``pull.py`` brings models from it, ``publish.py`` to it, ``catalogue.py`` lists them.  The client is
+huggingface_hub's own; ``HF_ENDPOINT``, ``HF_TOKEN``, ``HF_HOME`` and ``HF_HUB_OFFLINE`` mean what
+they mean there.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ganzoo import __version__
+from ganzoo.errors import HubError, HubFailure, nearest, one_of
+
+if TYPE_CHECKING:
+    from huggingface_hub import HfApi
+
+#: seconds until a server that does not answer is given up, and one that falls silent
+TIMEOUT, SILENCE = 10.0, 60.0
+_NAME = r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,94}[A-Za-z0-9])?"
+_ID = re.compile(rf"(?:hf://)?({_NAME}/{_NAME})(?:@([A-Za-z0-9][A-Za-z0-9._/-]{{0,199}}))?")
+
+
+@dataclass(frozen=True)
+class Id:
+    """A repository on the Hub, and which revision of it: a branch, a tag or a commit."""
+
+    repo: str
+    revision: str | None = None
+
+    def __str__(self) -> str:
+        return f"{self.repo}@{self.revision}" if self.revision else self.repo
+
+
+def is_id(text: str) -> bool:
+    """Whether ``text`` is written like ``user/repo`` or ``user/repo@revision``."""
+    return _ID.fullmatch(text) is not None
+
+
+def parse_id(text: str, revision: str | None = None) -> Id:
+    """The repository that ``text`` names; raises HubError where it cannot name one."""
+    found = _ID.fullmatch(text)
+    if not found or ".." in text or "--" in found[1]:
+        raise HubError(
+            f"'{text}' is no name of a model on the Hub: write user/repo or user/repo@revision, "
+            "in letters, digits and single ._- between them."
+        )
+    if found[2] and revision and found[2] != revision:
+        raise HubError(f"'{text}' names revision {found[2]}, and revision {revision} is asked for.")
+    return Id(found[1], revision or found[2])
+
+
+def client(token: str | None = None) -> HfApi:
+    """huggingface_hub's client, for the endpoint and with the token that its variables name."""
+    from huggingface_hub import HfApi
+
+    endpoint = os.environ.get("HF_ENDPOINT") or None
+    return HfApi(endpoint, token, library_name="ganzoo", library_version=__version__)
+
+
+@contextmanager
+def telling(api: HfApi, what: Id) -> Iterator[None]:
+    """What huggingface_hub raises in this block becomes a HubError that says what to do."""
+    import httpx2
+    from huggingface_hub import errors as hf
+
+    try:
+        with _patience():
+            yield
+    except (HubError, KeyboardInterrupt):
+        raise
+    except hf.HFValidationError as error:
+        raise HubError(f"'{what}' is no name of a model on the Hub: {error}") from error
+    except hf.OfflineModeIsEnabled as error:
+        raise HubError(
+            f"{what}: HF_HUB_OFFLINE is set, so the Hub is not asked. Unset it, or name a model "
+            "that is on this machine."
+        ) from error
+    except hf.LocalTokenNotFoundError as error:
+        raise HubError(f"{what}: {_NO_TOKEN}") from error
+    except hf.GatedRepoError as error:
+        raise HubError(
+            f"{what.repo} is gated: accept its terms at {api.endpoint}/{what.repo}, then "
+            f"log in: hf auth login"
+        ) from error
+    except hf.RepositoryNotFoundError as error:
+        raise HubError(_no_repository(error, what)) from error
+    except hf.RevisionNotFoundError as error:
+        raise HubError(_no_revision(api, what)) from error
+    except hf.RemoteEntryNotFoundError as error:
+        raise HubError(
+            f"{what} lists a file that it does not give: {_line(error)}. It may be changing just "
+            "now; try again."
+        ) from error
+    except hf.HfHubHTTPError as error:
+        raise _refused(error, what) from error
+    except (httpx2.TimeoutException, TimeoutError) as error:
+        raise HubFailure(
+            f"{what}: {api.endpoint} did not answer in time. Try again; what was fetched whole "
+            "is kept."
+        ) from error
+    except (TypeError, KeyError, AttributeError) as error:  # its reader of cards trusts them
+        raise HubError(
+            f"{what}: the Hub's answer, or the metadata of a card in it, cannot be read: "
+            f"{_line(error)}."
+        ) from error
+    except (httpx2.HTTPError, ConnectionError, hf.LocalEntryNotFoundError) as error:
+        if isinstance(cause := error.__cause__, hf.HfHubHTTPError) and _status(cause):
+            raise _refused(cause, what) from error
+        raise HubFailure(
+            f"{what}: {api.endpoint} cannot be reached, or broke off: {_line(error)}. Look at the "
+            "connection and try again; what was fetched whole is kept."
+        ) from error
+    except OSError as error:
+        raise _disk(error, what) from error
+    except (RuntimeError, ValueError, hf.XetDownloadError) as error:  # hf_xet; an answer of no JSON
+        raise HubFailure(
+            f"{what}: the transfer failed: {_line(error)}. Try again; HF_HUB_DISABLE_XET=1 goes "
+            "another way."
+        ) from error
+
+
+@contextmanager
+def _patience() -> Iterator[None]:
+    """Calls without a limit of their own end where the server says nothing for a minute."""
+    import httpx2
+    from huggingface_hub import get_session
+
+    session = get_session()
+    before = session.timeout
+    session.timeout = httpx2.Timeout(SILENCE, connect=TIMEOUT)
+    try:
+        yield
+    finally:
+        session.timeout = before
+
+
+_NO_TOKEN = (
+    "the Hub wants to know who you are, and there is no token. Make one that may write at "
+    "https://huggingface.co/settings/tokens, then: hf auth login (or set HF_TOKEN)"
+)
+
+
+def _no_repository(error: Exception, what: Id) -> str:
+    if _status(error) == 401 and "credentials" in str(error):
+        return f"{what}: {_BAD_TOKEN}"
+    return (
+        f"there is no model '{what.repo}' on the Hub, or it is private and your token does not "
+        "show it to you. Look at the spelling (`ganzoo search` lists models); for a private "
+        "one: hf auth login"
+    )
+
+
+_BAD_TOKEN = (
+    "the Hub does not accept the token. It may have expired: make another at "
+    "https://huggingface.co/settings/tokens, then: hf auth login (or set HF_TOKEN)"
+)
+
+
+def _no_revision(api: HfApi, what: Id) -> str:
+    known: list[str] = []
+    with suppress(Exception):  # only to help
+        refs = api.list_repo_refs(what.repo)
+        known = [ref.name for ref in (*refs.branches, *refs.tags)]
+    wrong = f"{what.repo} has no revision '{what.revision or 'main'}'"
+    return f"{wrong}{nearest(str(what.revision), known)} There is: {one_of(known)}, and commits."
+
+
+def _refused(error: Exception, what: Id) -> HubError:
+    status, says = _status(error), _line(error)
+    if status == 401:
+        return HubError(f"{what}: {_BAD_TOKEN}")
+    if status == 403:
+        return HubError(
+            f"{what}: the Hub does not let you do this: {says}. To write, the token must have the "
+            "role `write`, and you must own the repository or belong to its organisation. "
+            "`hf auth whoami` tells who you are."
+        )
+    if status in (409, 412):
+        return HubError(
+            f"{what} was changed by somebody else just now, so nothing was written. Look at what "
+            "they did, and push again."
+        )
+    if status == 429:
+        return HubFailure(f"{what}: too many requests for now. Wait some minutes and try again.")
+    if status >= 500:
+        return HubFailure(f"{what}: the Hub is in trouble ({status}). Try again in a while.")
+    return HubError(f"{what}: the Hub refuses: {says}.")
+
+
+def _status(error: Exception) -> int:
+    return int(getattr(getattr(error, "response", None), "status_code", 0) or 0)
+
+
+def _disk(error: OSError, what: Id) -> HubError:
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return HubError(
+            f"{what}: the disk is full{_where(error)}. Make room, or set HF_HOME to a folder on "
+            "another disk, and run it again."
+        )
+    if error.errno:
+        return HubError(f"{what}: {error.strerror}{_where(error)}. Mend that and run it again.")
+    return HubFailure(  # no errno: huggingface_hub's own, as of a file that came short
+        f"{what}: what came is not what was announced: {_line(error)}. Try again."
+    )
+
+
+def _where(error: OSError) -> str:
+    return f" ({error.filename})" if error.filename else ""
+
+
+def _line(error: BaseException) -> str:
+    """The first line that says something, without its full stop, and no longer than a screen's."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return (lines[0] if lines else type(error).__name__).rstrip(".")[:300]

@@ -1,0 +1,358 @@
+"""Models from the Hub: only files that a model folder has, each checked before anything reads it.
+
+The folder is that of huggingface_hub's cache.  A branch or tag is moved there once all files of its
+new commit are there and right, so that what a broken pull leaves is the old one, whole.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, Any
+
+from ganzoo import config as configs
+from ganzoo import model, weights
+from ganzoo.errors import HubError, HubFailure, RunError, nearest, one_of
+from ganzoo.files import atomic_folder, write_atomic
+from ganzoo.hub import TIMEOUT, Id, client, is_id, parse_id, telling
+from ganzoo.layers import shipped_folder
+from ganzoo.registry import Registry
+
+if TYPE_CHECKING:
+    from huggingface_hub import HfApi
+
+#: every file that is ever fetched, and how many bytes it may have
+KNOWN = {
+    r"config\.json": configs.MAX_BYTES,
+    r"model\.safetensors": 4 << 30,
+    r"discriminator\.safetensors": 4 << 30,
+    r"recipe\.yaml": 1 << 20,
+    r"README\.md": 1 << 20,
+    r"samples\.png": 20 << 20,
+    r"entries/[A-Za-z0-9._@+=-]+\.json": 4 << 20,
+    r"\.eval_results/[A-Za-z0-9._@+=-]+\.yaml": 1 << 20,
+}
+#: at most, of a repository
+FILES = 200
+_PICKLES = (".bin", ".pt", ".pth", ".pkl", ".pickle", ".ckpt", ".npy", ".npz", ".h5", ".joblib")
+_BUNDLED = "ganzoo/"
+#: bytes from which on a file gets a progress bar
+_LONG = 1 << 20
+
+
+@dataclass(frozen=True)
+class Pulled:
+    """A model folder in the cache, the commit it is of, and what a person should be told."""
+
+    folder: Path
+    commit: str
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Remote:
+    """A file as the Hub lists it; ``sha`` is the SHA-256 of a large one, git's SHA-1 of others."""
+
+    name: str
+    size: int
+    sha: str
+
+
+@dataclass(frozen=True)
+class Listing:
+    """The files of one commit."""
+
+    commit: str
+    files: Mapping[str, Remote]
+    private: bool = False
+
+
+# -- where a MODEL is --------------------------------------------------------------------------
+
+
+def bundled() -> dict[str, Path]:
+    """The models that come with ganzoo, by their id."""
+    root = shipped_folder("pretrained")
+    return {f"{_BUNDLED}{path.parent.name}": path.parent for path in root.glob("*/config.json")}
+
+
+def locate(
+    name: str | Path,
+    registry: Registry,
+    revision: str | None = None,
+    token: str | None = None,
+    with_weights: bool = True,
+) -> Pulled:
+    """The folder of MODEL: a run or model folder, a model that came with ganzoo, or one on the Hub.
+
+    Raises RunError or HubError where there is none.
+    """
+    text = str(name)
+    path = Path(name)
+    if isinstance(name, Path) or path.exists() or not is_id(text):
+        if revision:
+            raise HubError(f"{path} is a folder here, and has no revision '{revision}'.")
+        return Pulled(path, "")
+    what = parse_id(text, revision)
+    if what.revision is None and what.repo.startswith(_BUNDLED):
+        found = bundled()
+        if what.repo in found:
+            return Pulled(found[what.repo], "")
+    if not text.startswith("hf://") and (beside := path.parent).is_dir():
+        raise RunError(
+            f"{text} does not exist, and {beside}/ does, so it is not looked for on the Hub. Look "
+            f"at the spelling{_near(path)} hf://{text} means the Hub."
+        )
+    return pull(what, registry, token, with_weights)
+
+
+def _near(path: Path) -> str:
+    return nearest(path.name, [found.name for found in path.parent.iterdir()])
+
+
+# -- pulling -----------------------------------------------------------------------------------
+
+
+def pull(
+    what: Id, registry: Registry, token: str | None = None, with_weights: bool = True
+) -> Pulled:
+    """The model folder of ``what``, from the Hub or the cache.
+
+    Raises HubError where the Hub does not give it, or it is not what it should be; nothing that
+    was wrong is kept.  Where the Hub cannot be reached, the cached revision is used.
+    """
+    from huggingface_hub.errors import OfflineModeIsEnabled
+
+    api = client(token)
+    if re.fullmatch(r"[0-9a-f]{40}", what.revision or "") and (
+        found := _cached(what, with_weights)
+    ):
+        return found
+    try:
+        with telling(api, what):
+            listing = list_files(api, what)
+    except HubFailure as error:
+        return _from_cache(what, with_weights, error)
+    except HubError as error:
+        if not isinstance(error.__cause__, OfflineModeIsEnabled):
+            raise
+        return _from_cache(what, with_weights, error)
+    wanted = _wanted(what, listing)
+    folder = _fetch(api, what, listing, wanted.pop(model.CONFIG)).parent
+    with _naming(what):
+        config = configs.read(folder / model.CONFIG)
+        model.check_plugin("generator", config.generator, registry, str(what))
+    for file in wanted.values():
+        if with_weights or not file.name.endswith(".safetensors"):
+            _fetch(api, what, listing, file)
+    if with_weights:
+        _point(what, folder)
+    return Pulled(folder, listing.commit)
+
+
+def list_files(api: HfApi, what: Id) -> Listing:
+    """The files of a revision, with sizes and hashes; huggingface_hub's errors pass through."""
+    info = api.model_info(what.repo, revision=what.revision, files_metadata=True, timeout=TIMEOUT)
+    files = {}
+    for sibling in info.siblings or []:
+        sha = sibling.lfs.sha256 if sibling.lfs else sibling.blob_id
+        files[sibling.rfilename] = Remote(sibling.rfilename, int(sibling.size or 0), sha or "")
+    if not re.fullmatch(r"[0-9a-f]{40}", info.sha or ""):
+        raise HubError(f"{what}: the Hub names no commit: it is not one that ganzoo can read.")
+    return Listing(str(info.sha), files, bool(info.private))
+
+
+def _wanted(what: Id, listing: Listing) -> dict[str, Remote]:
+    """The files of a model folder among those of a repository; raises HubError where it is none."""
+    for name in listing.files:
+        parts = PurePosixPath(name).parts
+        if not parts or name.startswith("/") or ".." in parts or re.search(r"[\\:\x00-\x1f]", name):
+            raise HubError(
+                f"{what} lists a file {name!r}, whose name leads out of its folder. Nothing was "
+                "fetched. Do not trust this repository; report it to the Hub."
+            )
+    wanted = {name: file for name, file in listing.files.items() if _limit(name)}
+    if model.CONFIG not in wanted or "model.safetensors" not in wanted:
+        raise HubError(_no_model(what, listing))
+    if len(wanted) > FILES:
+        raise HubError(f"{what} has {len(wanted)} files, where a model has at most {FILES}.")
+    for file in wanted.values():
+        if file.size > _limit(file.name):
+            raise HubError(
+                f"{what}: {file.name} has {file.size:,} bytes, and {_limit(file.name):,} is the "
+                "most that ganzoo takes. Nothing was fetched."
+            )
+    return wanted
+
+
+def _limit(name: str) -> int:
+    return next((limit for form, limit in KNOWN.items() if re.fullmatch(form, name)), 0)
+
+
+def _no_model(what: Id, listing: Listing) -> str:
+    missing = next(n for n in (model.CONFIG, "model.safetensors") if n not in listing.files)
+    text = f"{what} is no ganzoo model: it has no {missing}."
+    if pickles := sorted(n for n in listing.files if n.lower().endswith(_PICKLES)):
+        text += (
+            f" Its weights are in {one_of(pickles[:3])}, a format that can run code, and ganzoo "
+            "opens none: ask its author for safetensors."
+        )
+    return f"{text} `ganzoo search` lists models."
+
+
+def _fetch(api: HfApi, what: Id, listing: Listing, file: Remote) -> Path:
+    """Bring one file into the cache, or raise HubError and leave nothing of it there.
+
+    What is wrong is fetched anew once: the client hashes nothing, so it may be the cache that is.
+    """
+    for force in (False, True):
+        with telling(api, what):
+            found = api.hf_hub_download(
+                what.repo,
+                file.name,
+                revision=listing.commit,
+                force_download=force,
+                tqdm_class=_bars(file),
+            )
+        path = Path(found)
+        try:
+            _check(path, file)
+            return path
+        except RunError as error:
+            _forget(path)
+            wrong = error
+    raise HubError(
+        f"{what}: {wrong}. Nothing of it was kept. Try again; if it stays so, do not "
+        "trust the repository."
+    ) from wrong
+
+
+def _check(path: Path, file: Remote) -> None:
+    """Raise RunError where a file is not what the Hub lists, or not of its kind."""
+    if (size := path.stat().st_size) != file.size:
+        raise RunError(f"{file.name} has {size:,} bytes, and the Hub says {file.size:,}")
+    if not same(path, file.sha):
+        raise RunError(f"{file.name} is not what the Hub says: its hash is another")
+    weights.refuse_pickle(path)
+    _refuse_disguise(path, file.name)
+
+
+@contextmanager
+def _naming(what: Id) -> Iterator[None]:
+    """What a file says wrong becomes a HubError that names the repository."""
+    try:
+        yield
+    except RunError as error:
+        raise HubError(f"{what}: {error}") from error
+
+
+def _bars(file: Remote) -> Any:
+    """A progress bar for what takes long, and none for the small files."""
+    from huggingface_hub.utils.tqdm import tqdm
+
+    if file.size > _LONG:
+        return tqdm
+
+    class Silent(tqdm):
+        def __init__(self, *args: Any, **kwargs: Any):
+            super().__init__(*args, **{**kwargs, "disable": True})
+
+    return Silent
+
+
+def same(path: Path, sha: str) -> bool:
+    """Whether a file is what the Hub has under this hash."""
+    return _hash(path, sha) == sha
+
+
+def _hash(path: Path, kind: str) -> str:
+    """SHA-256, or git's SHA-1 of a blob, whichever ``kind`` has the length of."""
+    if len(kind) == 64:
+        return weights.sha256(path)
+    content = path.read_bytes()
+    return hashlib.sha1(b"blob %d\0" % len(content) + content).hexdigest()
+
+
+def _refuse_disguise(path: Path, name: str) -> None:
+    """Raise RunError where a file is not of the kind that its name says."""
+    if name.endswith(".safetensors"):
+        return  # its header is read with the network at hand
+    content = path.read_bytes()
+    if name.endswith(".png"):
+        if not content.startswith(b"\x89PNG\r\n\x1a\n"):
+            raise RunError(f"{name} is no PNG")
+        return
+    try:
+        if "\0" in content.decode("utf-8"):
+            raise ValueError
+    except ValueError:
+        raise RunError(f"{name} is no text in UTF-8") from None
+
+
+# -- huggingface_hub's cache -------------------------------------------------------------------
+
+
+def _from_cache(what: Id, with_weights: bool, error: HubError) -> Pulled:
+    """The cached revision where the Hub cannot be asked; raises ``error`` where there is none."""
+    if found := _cached(what, with_weights):
+        note = f"{what}: the Hub was not reached; this is commit {found.commit[:12]} of the cache"
+        return replace(found, note=note)
+    raise type(error)(f"{error} It is not in the cache either.") from error
+
+
+def _cached(what: Id, with_weights: bool) -> Pulled | None:
+    """A revision that is whole in the cache; raises HubError where it was altered there."""
+    from huggingface_hub import try_to_load_from_cache
+
+    for name in (model.CONFIG, "model.safetensors")[: 1 + with_weights]:
+        found = try_to_load_from_cache(what.repo, name, revision=what.revision)
+        if not isinstance(found, str):
+            return None
+        folder = Path(found).parent
+    for path in filter(Path.is_file, folder.rglob("*")):
+        sha = path.resolve().name
+        if re.fullmatch(r"[0-9a-f]{40}|[0-9a-f]{64}", sha) and not same(path, sha):
+            _forget(path)
+            raise HubError(
+                f"{what}: {path.name} was altered in the cache and is removed. Pull it again: "
+                f"ganzoo pull {what}"
+            )
+    return Pulled(folder, folder.name)
+
+
+def _forget(path: Path) -> None:
+    """Remove a file from the cache, and what it links to."""
+    target = path.resolve()
+    path.unlink(missing_ok=True)
+    target.unlink(missing_ok=True)
+
+
+def _point(what: Id, folder: Path) -> None:
+    """Let the branch or tag mean this commit, for when the Hub cannot be asked.
+
+    As huggingface_hub does itself where it is asked for a branch; it would do so with the first
+    file, before the others are there.
+    """
+    ref = folder.parent.parent / "refs" / (what.revision or "main")
+    if folder.name != what.revision:
+        ref.parent.mkdir(parents=True, exist_ok=True)
+        write_atomic(ref, folder.name)
+
+
+# -- a folder of one's own ---------------------------------------------------------------------
+
+
+def copy(pulled: Pulled, out: Path) -> None:
+    """Write a pulled model to the folder ``out``, whole or not at all; raises RunError."""
+    model.refuse_taken(out)
+    try:
+        with atomic_folder(out) as aside:
+            shutil.copytree(pulled.folder, aside, dirs_exist_ok=True)  # links become files
+    except (OSError, shutil.Error) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise RunError(f"--out {out} cannot be written: {reason}") from error
