@@ -41,7 +41,7 @@ RepoId = Annotated[str, Pattern(rf"{_NAME}/{_NAME}", "a name such as user/repo")
 _Version = Annotated[str, Pattern(r"[1-9][0-9]{0,8}", "a version from 1 on, as a text")]
 _FRONT = re.compile(r"(\s*---(?:\r\n|\r|\n))(.*?)(\r\n|\r|\n)---[ \t]*(?:\r\n|\n|\Z)", re.DOTALL)
 _LICENCE_KEYS = ("license", "license_name", "license_link")
-_KEYS = ("library_name", "pipeline_tag", "tags", *_LICENCE_KEYS, "model-index")
+_KEYS = ("library_name", "pipeline_tag", "tags", "model-index")
 _URL = re.compile(r"https?://[A-Za-z0-9][A-Za-z0-9./?=&%#~_+:,;@!-]*")
 #: what the Hub calls licences: https://huggingface.co/docs/hub/repositories-licenses
 _LICENCES = """
@@ -132,16 +132,16 @@ def _front(
     """``own`` metadata, then the lines of all other keys as they are, comments included."""
     lines = _lines(head)
     starts = [(node.name_at.line - 1, key) for key, node in known.items()]
-    replaced = [key for key in known if key in _KEYS and (key in own or key not in _LICENCE_KEYS)]
+    ours = (*_KEYS, *_LICENCE_KEYS) if "license" in own else _KEYS
     kept = lines[: starts[0][0]] if starts else lines
     for (first, key), (last, _) in pairwise([*starts, (len(lines), "")]):
         block = lines[first:last]
-        if key in replaced:  # but for the comments after it
-            told = [i for i, line in enumerate(block) if not re.match(r"#|\s*\Z", line)]
-            block = block[told[-1] + 1 :]
+        if key in ours:  # but for the comments after it
+            told = [i for i, line in enumerate(block, 1) if not re.match(r"\s*(#|\Z)", line)]
+            block = block[max(told, default=0) :]
         kept += block
     text = _yaml(own).replace("\n", line_end) + "".join(kept).lstrip("\r\n")
-    wanted = dict(own) | {k: node.plain() for k, node in known.items() if k not in replaced}
+    wanted = dict(own) | {k: node.plain() for k, node in known.items() if k not in ours}
     try:
         right = yaml12.parse(text, "README.md").plain() == wanted
     except RecipeError:
@@ -445,11 +445,8 @@ def _scores(entry: Entry) -> Iterator[str]:
         f"{entry.counts.fakes:,} pictures of the model against {entry.counts.reference:,} real "
         f"ones, protocol `{entry.protocol}`. `ganzoo leaderboard --hub` compares."
     )
-    yield from (
-        "",
-        "| score | value | 95 % interval | better | protocol |",
-        "|:--|--:|:-:|:--|:--|",
-    )
+    yield from ("", "| score | value | 95 % interval | better | protocol |")
+    yield "|:--|--:|:-:|:--|:--|"
     notes = []
     for name, score in entry.scores.items():
         shown = f"**{_md(name)}**" if name == entry.primary else _md(name)

@@ -158,16 +158,17 @@ def _from_1(data: dict[str, Any]) -> dict[str, Any]:
     words = {"noise": ["latent"] + ["label"] * bool(labels), "image": ["photo"]}
     output = old.get("output")
     generator = old.get("generator")
-    if not isinstance(generator, dict) or not isinstance(output, dict) or kind not in words:
+    known = isinstance(kind, str) and kind in words
+    if not (known and isinstance(generator, dict) and isinstance(output, dict)):
         raise Wrong("generator, input or output: missing, or not what format 1 has there")
     size = output.get("size") if kind == "image" else None
     return {
         "discriminator": None,
-        "plugins": {generator.get("distribution"): generator.get("version")},
+        "plugins": {str(generator.get("distribution")): generator.get("version")},
         "files": {},
         "licences": {"code": None, "weights": None, "data": None},
         **old,
-        "input": {"kind": kind, "words": words[kind], "size": size},
+        "input": {"kind": kind, "words": words[str(kind)], "size": size},
         "ganzoo_format": FORMAT,
     }
 

@@ -1,0 +1,223 @@
+"""``config.json``: what is written is read, format 1 too, and all else is refused by its key."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from dataclasses import fields, is_dataclass
+from pathlib import Path
+from typing import Any, get_args, get_type_hints
+
+import jsonschema
+import pytest
+from test_card import noise, painter
+
+from ganzoo import config
+from ganzoo.config import Config, json_schema, read, text
+from ganzoo.errors import RunError
+
+ROOT = Path(__file__).parent.parent
+
+
+def plain(**changes: Any) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(text(noise()))
+    return found | changes
+
+
+def written(folder: Path, data: Any) -> Path:
+    path = folder / config.FILE
+    content = data if isinstance(data, bytes) else json.dumps(data).encode()
+    path.write_bytes(content)
+    return path
+
+
+def refusal(folder: Path, data: Any) -> str:
+    with pytest.raises(RunError) as caught:
+        read(written(folder, data))
+    return str(caught.value)
+
+
+@pytest.mark.parametrize("made", [noise(), painter()])
+def test_what_is_written_is_read(tmp_path: Path, made: Config) -> None:
+    path = written(tmp_path, text(made).encode())
+    assert read(path) == made
+    assert text(read(path)) == text(made)
+    assert next(iter(json.loads(text(made)))) == "ganzoo_format"
+    jsonschema.validate(json.loads(text(made)), json_schema())
+
+
+def test_the_schema_that_is_shipped_is_that_of_the_code() -> None:
+    shipped = json.loads((ROOT / "ganzoo/model.schema.json").read_text(encoding="utf-8"))
+    assert shipped == json_schema()
+    jsonschema.Draft202012Validator.check_schema(shipped)
+
+
+# -- format 1 -----------------------------------------------------------------------------------
+
+
+def old(**changes: Any) -> dict[str, Any]:
+    """A config as ganzoo wrote it before there was a format 2."""
+    data = plain(ganzoo_format=1, input="noise")
+    for key in ("discriminator", "plugins", "files", "licences"):
+        del data[key]
+    return data | changes
+
+
+def test_format_1_is_upgraded(tmp_path: Path) -> None:
+    found = read(written(tmp_path, old()))
+    assert found.ganzoo_format == 2
+    assert (found.input.kind, found.input.words, found.input.size) == (
+        "noise",
+        ["latent", "label"],
+        None,
+    )
+    assert (found.plugins, found.files, found.discriminator) == ({"ganzoo": "0.1.0"}, {}, None)
+    assert found.licences == config.Licences(None, None, None)
+    assert (found.generator, found.training) == (noise().generator, noise().training)
+    assert read(written(tmp_path, old(labels=None))).input.words == ["latent"]
+
+
+@pytest.mark.parametrize("size", [None, 64])
+def test_format_1_of_a_translator_is_upgraded(tmp_path: Path, size: int | None) -> None:
+    output = plain()["output"] | {"size": size}
+    found = read(written(tmp_path, old(input="image", labels=None, output=output)))
+    assert (found.input.kind, found.input.words, found.input.size) == ("image", ["photo"], size)
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"generator": "dcgan"}, "generator, input or output"),
+        ({"generator": {"use": "dcgan"}}, "generator.arguments: missing"),
+        ({"input": "sound"}, "generator, input or output"),
+        ({"input": ["noise"]}, "generator, input or output"),
+        ({"output": None}, "generator, input or output"),
+        ({"generator": plain()["generator"] | {"distribution": []}}, "generator.distribution"),
+        ({"extra": 1}, "extra: unknown key"),
+        ({"training": None}, "training: expected a mapping"),
+    ],
+)
+def test_a_broken_format_1_is_refused(tmp_path: Path, changes: dict[str, Any], told: str) -> None:
+    assert told in refusal(tmp_path, old(**changes))
+
+
+# -- what is refused ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("version", [3, 99, 10**30])
+def test_a_newer_format_is_refused_with_the_way_out(tmp_path: Path, version: int) -> None:
+    said = refusal(tmp_path, {"ganzoo_format": version, "whatever": "is new"})
+    assert f"{tmp_path} has model format {version}" in said
+    assert "reads up to 2" in said
+    assert "pip install --upgrade ganzoo" in said
+
+
+@pytest.mark.parametrize("version", [0, -1, True, "2", 2.0, [2]])
+def test_a_format_that_is_none_is_refused(tmp_path: Path, version: Any) -> None:
+    assert "ganzoo_format: expected 1 to 2" in refusal(tmp_path, plain(ganzoo_format=version))
+
+
+def test_a_config_of_another_library_is_refused(tmp_path: Path) -> None:
+    said = refusal(tmp_path, {"model_type": "bert", "hidden_size": 768})
+    assert "ganzoo_format: missing" in said
+    assert "not from ganzoo" in said
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (b"", "not JSON"),
+        (b"\x80\x04\x95", "not JSON"),
+        (b"PK\x03\x04", "not JSON"),
+        (b'{"ganzoo_format": 2', "not JSON"),
+        (b"[" * 100_000, "not JSON"),
+        (b'{"a":' * 100_000, "not JSON"),
+        (b"[1]", "a mapping, not a list of 1"),
+        (b"null", "a mapping, not null"),
+        (b'{"a": 1, "a": 2}', "key 'a' is there twice"),
+        (b" " * (config.MAX_BYTES + 1), "more than 1000000 bytes"),
+        (b'{"ganzoo_format": ' + b"9" * 5000 + b"}", "not JSON"),
+    ],
+    ids=["empty", "pickle", "zip", "cut", "deep list", "deep", "list", "null", "twice", "big", "9"],
+)
+def test_what_is_no_json_mapping_is_refused(tmp_path: Path, content: bytes, told: str) -> None:
+    assert told in refusal(tmp_path, content)
+
+
+Change = Callable[[dict[str, Any]], object]
+BROKEN: list[tuple[Change, str]] = [
+    (lambda d: d.pop("generator"), "generator: missing"),
+    (lambda d: d.update(generater={}), "generater: unknown key, did you mean 'generator'?"),
+    (lambda d: d["generator"].update(use="../x/y"), "generator.use: expected the name"),
+    (lambda d: d["generator"].update(use="os; rm"), "generator.use: expected the name"),
+    (lambda d: d["generator"].update(arguments=[]), "generator.arguments: expected a mapping"),
+    (lambda d: d["generator"]["arguments"].update(x=float("nan")), "generator.arguments.x"),
+    (lambda d: d["generator"].update(distribution="x --index-url y"), "generator.distribution"),
+    (lambda d: d["generator"].update(distribution="-e"), "generator.distribution"),
+    (lambda d: d["generator"].update(version="1; rm"), "generator.version: expected a version"),
+    (lambda d: d["generator"].update(plugin="\x1b[31m"), "generator.plugin: control character"),
+    (lambda d: d["generator"].update(code="import os"), "generator.code: unknown key"),
+    (lambda d: d.update(discriminator={}), "discriminator.use: missing"),
+    (lambda d: d.update(input="noise"), "input: expected a mapping, not 'noise'"),
+    (lambda d: d["input"].update(kind="nois"), "input.kind: unknown 'nois', did you mean 'noise'?"),
+    (lambda d: d["input"].update(kind=["noise"]), "input.kind: unknown"),
+    (lambda d: d["input"].update(words="latent"), "input.words: expected a list"),
+    (lambda d: d["input"].update(size=0), "input.size: expected at least 1, not 0"),
+    (lambda d: d["input"].update(size=True), "input.size: expected an integer, not true"),
+    (lambda d: d["output"].update(size=64.0), "output.size: expected an integer"),
+    (lambda d: d["output"].update(channels=1), "output: expected 3 channels"),
+    (lambda d: d["output"].update(range=[0, 1]), "output: expected 3 channels"),
+    (lambda d: d["output"].update(range=[-1, "1"]), "output.range.1: expected a number"),
+    (lambda d: d.update(labels=["hair"]), "labels: expected a mapping"),
+    (lambda d: d.update(labels={"hair": "pink"}), "labels.hair: expected a list"),
+    (lambda d: d.update(labels={"hair": [1]}), "labels.hair.0: expected a text"),
+    (lambda d: d.update(labels={"a\u0007": []}), "labels.'a\\x07': control character"),
+    (lambda d: d.update(plugins={"$(id)": "1"}), "plugins.$(id): expected the name"),
+    (lambda d: d.update(plugins={"ganzoo": None}), "plugins.ganzoo: expected a text"),
+    (lambda d: d["files"]["model.safetensors"].update(sha256="0"), "model.safetensors.sha256: exp"),
+    (lambda d: d["files"]["model.safetensors"].update(bytes=-1), "model.safetensors.bytes: exp"),
+    (lambda d: d["licences"].update(data=""), "licences.data: expected some text"),
+    (lambda d: d["licences"].pop("code"), "licences.code: missing"),
+    (lambda d: d.update(training=3), "training: expected a mapping, not 3"),
+    (lambda d: d["training"].update(recipe="a\x00"), "training.recipe: control character U+0000"),
+    (lambda d: d["training"].update(steps=float("inf")), "training.steps: expected a finite"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("change", "told"), BROKEN, ids=[told for _, told in BROKEN])
+def test_what_is_wrong_is_told_with_its_key(tmp_path: Path, change: Change, told: str) -> None:
+    data = plain()
+    change(data)
+    said = refusal(tmp_path, data)
+    assert said.startswith(f"{tmp_path / config.FILE} is no model's config: ")
+    assert told in said
+    assert "\n" not in said
+
+
+def test_a_config_that_cannot_be_opened_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(RunError, match=r"config\.json cannot be read: "):
+        read(tmp_path / config.FILE)
+
+
+# -- the page -----------------------------------------------------------------------------------
+
+
+def keys(kind: Any) -> set[str]:
+    """Every key of a dataclass and of those inside of it."""
+    found = set()
+    hints = get_type_hints(kind)
+    for field in fields(kind):
+        inner = [hints[field.name], *get_args(hints[field.name])]
+        found |= {field.name}.union(*(keys(one) for one in inner if is_dataclass(one)))
+    return found
+
+
+def test_the_page_tells_of_every_key_and_file() -> None:
+    page = (ROOT / "docs/model-folder.md").read_text(encoding="utf-8")
+    told = {name for code in re.findall(r"`([^`]+)`", page) for name in code.split(".")}
+    assert keys(Config) <= told
+    for name in (*config.WEIGHTS.values(), config.FILE, "recipe.yaml", "samples.png", "README.md"):
+        assert f"| `{name}` |" in page
+    assert f"| `ganzoo_format` | `{config.FORMAT}` |" in page
+    assert "ganzoo/model.schema.json" in page
