@@ -29,6 +29,7 @@ def add_to(app: typer.Typer) -> None:
     app.command()(sample)
     app.command()(translate)
     app.command("import")(import_)
+    app.command()(export)
     app.command()(report)
     app.command()(diagnose)
 
@@ -198,6 +199,46 @@ def import_(
         typer.echo(f"next: ganzoo translate {out} PHOTO... --out drawn")
     else:
         typer.echo(f"next: ganzoo sample {out}")
+
+
+class Format(StrEnum):
+    """What kind of file."""
+
+    onnx = "onnx"
+    torch_export = "torch-export"
+
+
+def export(
+    model: ModelName,
+    format: Annotated[Format, typer.Option(help="onnx runs anywhere; torch-export in PyTorch.")],
+    out: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Default the model's name, .onnx or .pt2.")
+    ] = None,
+) -> None:
+    """Write the generator as one file for other programs.
+
+    It is tried against the original at three sizes; how far it is off at most stands in the file.
+    """
+    from ganzoo.config import text as config_text
+    from ganzoo.export import export
+
+    loaded = open_model(model)
+    suffix = {"onnx": "onnx", "torch-export": "pt2"}[format.value]
+    out = out or Path(f"{Path(model).name.partition('@')[0]}.{suffix}")
+    about = {"model": model, "config": config_text(loaded.config)}
+    parity = export(loaded.generator, format.value, out, about)
+    typer.echo(f"{out}: {out.stat().st_size / 1e6:.1f} MB")
+    shapes = ", ".join("x".join(map(str, next(iter(s.values())))) for s in parity.shapes)
+    typer.echo(f"at most {parity.difference:.1g} off in [-1, 1], with inputs of {shapes}")
+    for name, what in {**parity.inputs, **parity.output}.items():
+        typer.echo(f"  {name}: {what}")
+    names = ", ".join(f'"{n}": {n}' for n in parity.inputs)
+    keywords = ", ".join(f"{n}={n}" for n in parity.inputs)
+    how = {
+        "onnx": f'onnxruntime.InferenceSession("{out}").run(["image"], {{{names}}})',
+        "torch-export": f'torch.export.load("{out}").module()({keywords})',
+    }
+    typer.echo(f"next: {how[format.value]}")
 
 
 def report(run: RunPath) -> None:

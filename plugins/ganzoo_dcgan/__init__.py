@@ -1,4 +1,4 @@
-"""DCGAN, as its authors wrote it and as the PyTorch tutorial has it."""
+"""DCGAN, as its authors wrote it and as the PyTorch tutorial has it, with its checkpoints."""
 
 from __future__ import annotations
 
@@ -20,3 +20,9 @@ def register_generators(register: Register) -> None:
 def register_discriminators(register: Register) -> None:
     """Add the discriminator."""
     register("dcgan", "ganzoo_dcgan.networks:DCGANDiscriminator")
+
+
+@hookimpl
+def register_importers(register: Register) -> None:
+    """Add the reader of the tutorial's checkpoints."""
+    register("dcgan-pytorch", "ganzoo_dcgan.importer:DCGANImporter")

@@ -1,0 +1,248 @@
+"""Checkpoints of the PyTorch DCGAN tutorial: the same images, and nothing that runs."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import pickle
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+import ganzoo_dcgan
+from ganzoo import samples
+from ganzoo.errors import DataError
+from ganzoo.model import import_weights, load
+from ganzoo.plugins import Plugins
+from ganzoo.registry import Origin, Registry
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+State = dict[str, Any]
+
+
+class Tutorial(nn.Module):
+    """The tutorial's generator, for any number of doublings."""
+
+    def __init__(self, nz: int = 10, ngf: int = 4, nc: int = 3, doublings: int = 4, k: int = 4):
+        super().__init__()
+        layers: list[nn.Module] = []
+        before = nz
+        for i in reversed(range(doublings)):
+            after = ngf * 2**i
+            stride, padding = (1, 0) if before is nz and not layers else (2, 1)
+            layers += [
+                nn.ConvTranspose2d(before, after, k, stride, padding, bias=False),
+                nn.BatchNorm2d(after),
+                nn.ReLU(True),
+            ]
+            before = after
+        layers += [nn.ConvTranspose2d(ngf, nc, k, 2, 1, bias=False), nn.Tanh()]
+        self.main = nn.Sequential(*layers)
+
+    def forward(self, z: Tensor) -> Tensor:
+        return self.main(z)
+
+
+class Judge(nn.Module):
+    """The tutorial's discriminator."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.main = nn.Sequential(
+            *(nn.Conv2d(3, 4, 4, 2, 1, bias=False), nn.LeakyReLU(0.2, inplace=True)),
+            *(nn.Conv2d(4, 8, 4, 2, 1, bias=False), nn.BatchNorm2d(8), nn.LeakyReLU(0.2)),
+            *(nn.Conv2d(8, 1, 4, 1, 0, bias=False), nn.Sigmoid()),
+        )
+
+
+class Trap:
+    """A pickle that would make a file when opened."""
+
+    def __reduce__(self) -> Any:
+        return os.system, ("touch sprung",)
+
+
+def trained(**arguments: int) -> Tutorial:
+    torch.manual_seed(0)
+    network = Tutorial(**arguments)
+    for name, value in network.state_dict().items():
+        if "running_var" in name or (value.ndim == 1 and "weight" in name):
+            nn.init.uniform_(value, 0.5, 2)
+        elif value.is_floating_point():
+            nn.init.normal_(value, 0, 0.3)
+    return network.eval()
+
+
+@pytest.fixture
+def registry(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Registry:
+    monkeypatch.chdir(tmp_path)
+    plugins = Plugins()
+    plugins.add(lambda: ganzoo_dcgan, Origin("dcgan", "ganzoo", "0"))
+    return plugins.registry
+
+
+def same(network: Tutorial, path: Path, registry: Registry, name: str = "model") -> None:
+    """The imported model folder draws what the tutorial's network draws."""
+    import_weights("dcgan-pytorch", path, Path(name), registry)
+    model = load(Path(name), registry)
+    latent = samples.latents(model.generator, 7, 5)
+    with torch.no_grad():
+        right = network(latent[:, :, None, None])
+        made = model.generator(latent)
+    assert right.std() > 0.1
+    np.testing.assert_allclose(made, right, rtol=0, atol=1e-6)
+    assert samples.sample(model.generator, 2, seed=1).shape == (2, *right.shape[1:])
+
+
+def saved(state: Any, name: str = "netG.pth", **how: Any) -> Path:
+    torch.save(state, name, **how)
+    return Path(name)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "size"),
+    [({}, 64), ({"doublings": 3, "nz": 7}, 32), ({"doublings": 5, "ngf": 2, "nz": 100}, 128)],
+)
+def test_images_are_the_tutorials(arguments: dict[str, int], size: int, registry: Registry) -> None:
+    network = trained(**arguments)
+    path = saved(network.state_dict())
+    same(network, path, registry)
+    assert load(Path("model"), registry).generator.size == size
+    read = registry.get("importer", "dcgan-pytorch").load()().read(path)
+    assert read.arguments["latent"] == network.main[0].in_channels
+    assert read.source["licence"] == "unknown"
+
+
+def prefixed(state: State) -> State:
+    return {f"module.{key}": value for key, value in state.items()}
+
+
+def uncounted(state: State) -> State:
+    return {key: value for key, value in state.items() if "num_batches" not in key}
+
+
+WRAPPINGS: dict[str, Callable[[State], Any]] = {
+    "DataParallel": prefixed,
+    "PyTorch 0.3": uncounted,
+    "state_dict": lambda state: {"epoch": 5, "state_dict": prefixed(state)},
+    "both": lambda state: {"netD": Judge().state_dict(), "netG": state, "losses": [0.1, 0.2]},
+}
+
+
+@pytest.mark.parametrize("wrapping", WRAPPINGS)
+def test_ways_to_save_it(wrapping: str, registry: Registry) -> None:
+    network = trained()
+    same(network, saved(WRAPPINGS[wrapping](network.state_dict())), registry)
+
+
+def test_kinds_of_file(registry: Registry) -> None:
+    network = trained()
+    state = network.state_dict()
+    same(network, saved(state, _use_new_zipfile_serialization=False), registry, "old")
+    save_file(state, "netG.safetensors")
+    same(network, Path("netG.safetensors"), registry, "tensors")
+    half = {k: v.half() if v.is_floating_point() else v for k, v in state.items()}
+    network.load_state_dict(half)
+    same(network, saved(half), registry, "half")
+    last = {
+        k: v.to(memory_format=torch.channels_last) if v.ndim == 4 else v for k, v in half.items()
+    }
+    same(network, saved(last), registry, "channels-last")
+
+
+def refused(path: Path, registry: Registry, *words: str) -> None:
+    with pytest.raises(DataError) as caught:
+        import_weights("dcgan-pytorch", path, Path("refused"), registry)
+    for word in (str(path), *words):
+        assert word in str(caught.value)
+    assert "weights_only" not in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert not Path("refused").exists()
+    assert not Path("sprung").exists()
+
+
+@pytest.mark.filterwarnings("ignore:.torch.jit:FutureWarning")
+def test_no_pickle_is_run(registry: Registry) -> None:
+    state = trained().state_dict()
+    ran = "nothing of it was run"
+    refused(saved({**state, "x": Trap()}), registry, ran, "system")
+    old = saved({**state, "x": Trap()}, _use_new_zipfile_serialization=False)
+    refused(old, registry, ran, "system")
+    for protocol in (2, 4):
+        Path("raw.pth").write_bytes(pickle.dumps(Trap(), protocol))
+        refused(Path("raw.pth"), registry, ran)
+    refused(saved(trained()), registry, ran, "Tutorial", "netG.state_dict()")
+    refused(saved({"opt": argparse.Namespace(), **state}), registry, ran, "argparse.Namespace")
+    torch.jit.save(torch.jit.script(nn.ReLU()), "script.pth")
+    refused(Path("script.pth"), registry, "TorchScript", "none was run")
+
+
+def test_files_that_are_none(registry: Registry) -> None:
+    state = trained().state_dict()
+    refused(Path("none.pth"), registry, "No such file", "netG.state_dict()")
+    Path("folder").mkdir()
+    refused(Path("folder"), registry, "cannot be read")
+    for content, what in (
+        (b"", "empty"),
+        (b"\n<!DOCTYPE html>", "web page"),
+        (b"version https://git-lfs.github.com/spec/v1\n", "Git LFS"),
+        (saved(state).read_bytes()[:-3000], "cut short"),
+        (saved(state, _use_new_zipfile_serialization=False).read_bytes()[:-3000], "cut short"),
+        (b"?" * 100, "damaged"),
+    ):
+        Path("odd.pth").write_bytes(content)
+        refused(Path("odd.pth"), registry, what)
+    save_file(state, "whole.safetensors")
+    Path("odd.safetensors").write_bytes(Path("whole.safetensors").read_bytes()[:-100])
+    refused(Path("odd.safetensors"), registry, "cut short")
+
+
+def test_other_networks(registry: Registry) -> None:
+    refused(saved(Judge().state_dict()), registry, "discriminator")
+    refused(saved(nn.Linear(1, 1).state_dict()), registry, "no tensor 'main.0.weight'", "'weight'")
+    refused(saved(torch.zeros(3)), registry, "it holds a Tensor")
+    both = {"netG": trained().state_dict(), "ema": trained().state_dict()}
+    refused(saved(both), registry, "2 generators")
+    for channels in (1, 4):
+        gray = trained(nc=channels).state_dict()
+        refused(saved(gray), registry, f"{channels} channels", "'main.12.weight'", "(4, 3, 4, 4)")
+    refused(saved(trained(k=5).state_dict()), registry, "'main.0.weight'", "(10, 32, 5, 5)")
+    for doublings, size in ((2, 16), (6, 256)):
+        other = trained(doublings=doublings, ngf=1).state_dict()
+        refused(saved(other), registry, f"{size} px", "32, 64 and 128")
+
+
+def test_tensors_that_do_not_fit(registry: Registry) -> None:
+    state = trained().state_dict()
+
+    def changed(**changes: Any) -> Path:
+        return saved({**state, **{key.replace("_", ".", 2): v for key, v in changes.items()}})
+
+    refused(changed(main_0_bias=torch.zeros(32)), registry, "'main.0.bias'", "biases")
+    refused(
+        saved({**state, "embed.weight": torch.zeros(3, 4)}), registry, "'embed.weight'", "labels"
+    )
+    refused(changed(main_4_weight=torch.zeros(5)), registry, "'main.4.weight'", "(5,)", "(16,)")
+    refused(changed(main_3_weight=torch.zeros(32, 8, 4, 4)), registry, "(32, 16, 4, 4)")
+    refused(changed(main_6_weight=torch.zeros(3, 3)), registry, "'main.6.weight'", "(16, 8, 4, 4)")
+    refused(changed(main_7_bias=torch.full((8,), float("nan"))), registry, "NaN", "'main.7.bias'")
+    refused(changed(main_7_bias=torch.zeros(8, dtype=torch.int32)), registry, "no tensor of floats")
+    refused(changed(main_7_bias=[0.0] * 8), registry, "'main.7.bias'", "no tensor of floats")
+    refused(changed(main_0_weight=7), registry, "'main.0.weight'", "()")
+    del state["main.10.running_var"]
+    refused(saved(state), registry, "no tensor 'main.10.running_var'")
+
+
+def test_shapes_without_values_take_no_memory(registry: Registry) -> None:
+    vast = trained().state_dict()
+    for name, shape in {
+        "main.0.weight": (10**9, 32, 4, 4),
+        "main.12.weight": (10**9, 3, 4, 4),
+    }.items():
+        refused(saved({**vast, name: torch.zeros(1).expand(shape)}), registry, "'main.0.weight'")
