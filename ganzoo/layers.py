@@ -17,7 +17,7 @@ _KEPT = ("weight", "every", "of")
 
 
 def shipped_folder(what: str) -> Path:
-    """The folder ``recipes`` or ``benchmarks`` that comes with ganzoo."""
+    """The folder ``recipes``, ``benchmarks`` or ``pretrained`` that comes with ganzoo."""
     package = Path(__file__).parent
     folder = package / what  # in a wheel
     return folder if folder.is_dir() else package.parent / what  # in a checkout

@@ -50,7 +50,7 @@ def test_the_error_is_as_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
 
 def test_the_plugin_works(monkeypatch: pytest.MonkeyPatch) -> None:
     package, module = (types.ModuleType(name) for name in ("acme_gan", "acme_gan.warm"))
-    register, loss = blocks("python")
+    *_, register, loss = blocks("python")
     exec(register, package.__dict__)
     exec(loss, module.__dict__)
     monkeypatch.setitem(sys.modules, "acme_gan", package)
