@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -13,7 +12,7 @@ from typing import Any
 from ganzoo import card
 from ganzoo.entry import Entry, Found
 from ganzoo.errors import RunError
-from ganzoo.hub import Id, client, is_id, telling
+from ganzoo.hub import TIMEOUT, Id, client, is_id, telling
 from ganzoo.standings import Standings, rank
 
 #: the tag by which models are found
@@ -58,7 +57,7 @@ def search(
     Raises HubError where the Hub does not answer.
     """
     api = client(token)
-    with telling(api, Id(text or TAG)):
+    with telling(api, Id("the list of models"), TIMEOUT):
         found = api.list_models(
             filter=TAG,
             search=text or None,
@@ -101,24 +100,18 @@ def plain(text: Any) -> str:
     return re.sub(r"\s+", " ", shown).strip()[:300]
 
 
-def standings(benchmark: str | None = None, token: str | None = None) -> list[Standings]:
-    """The leaderboard of what the cards say, as that of a folder of entries.
+def standings(
+    benchmark: str | None = None, token: str | None = None
+) -> tuple[list[Standings], list[Listed]]:
+    """The leaderboard of what the cards say, and the models whose cards cannot be read.
 
     Scores of unlike protocols are never in one table.
     """
     listed = search(limit=MOST, token=token)
-    return rank_listed(listed, benchmark)
-
-
-def rank_listed(listed: Iterable[Listed], benchmark: str | None) -> list[Standings]:
-    """The standings of each benchmark that ``listed`` models have scores under."""
     by_name: dict[str, list[Found]] = {}
-    problems = []
     for one in listed:
-        if one.problem:
-            problems.append(Found(Path("hf://", one.id), None, one.problem))
         for entry in one.entries:
             if benchmark in (None, entry.benchmark):
-                by_name.setdefault(entry.benchmark, []).append(Found(Path("hf://", one.id), entry))
-    boards = [rank(name, [*by_name[name]]) for name in sorted(by_name)]
-    return [*boards, Standings("", (), tuple(problems))] if problems else boards
+                by_name.setdefault(entry.benchmark, []).append(Found(Path("hf:", one.id), entry))
+    boards = [rank(name, found) for name, found in sorted(by_name.items())]
+    return boards, [one for one in listed if one.problem]

@@ -134,7 +134,7 @@ def _checked(data: dict[str, Any], path: Path) -> Config:
     version = data.get("ganzoo_format")
     if not isinstance(version, int) or isinstance(version, bool) or version < 1:
         raise Wrong(
-            "ganzoo_format: missing, or no version: the file is not from ganzoo"
+            "ganzoo_format: missing, so it is not from ganzoo: `ganzoo search` lists models"
             if version is None
             else f"ganzoo_format: expected 1 to {FORMAT}, not {written(version)}"
         )

@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 #: seconds until a server that does not answer is given up, and one that falls silent
 TIMEOUT, SILENCE = 10.0, 60.0
 _NAME = r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,94}[A-Za-z0-9])?"
-_ID = re.compile(rf"(?:hf://)?({_NAME}/{_NAME})(?:@([A-Za-z0-9][A-Za-z0-9._/-]{{0,199}}))?")
+_REVISION = r"[A-Za-z0-9][A-Za-z0-9._/-]{0,199}"
+_ID = re.compile(rf"(?:hf://)?({_NAME}/{_NAME})(?:@({_REVISION}))?")
 
 
 @dataclass(frozen=True)
@@ -53,6 +54,8 @@ def parse_id(text: str, revision: str | None = None) -> Id:
         )
     if found[2] and revision and found[2] != revision:
         raise HubError(f"'{text}' names revision {found[2]}, and revision {revision} is asked for.")
+    if revision and (not re.fullmatch(_REVISION, revision) or ".." in revision):
+        raise HubError(f"'{revision}' cannot be a revision: give a branch, a tag or a commit.")
     return Id(found[1], revision or found[2])
 
 
@@ -65,16 +68,20 @@ def client(token: str | None = None) -> HfApi:
 
 
 @contextmanager
-def telling(api: HfApi, what: Id) -> Iterator[None]:
-    """What huggingface_hub raises in this block becomes a HubError that says what to do."""
+def telling(api: HfApi, what: Id, silence: float | None = None) -> Iterator[None]:
+    """What huggingface_hub raises in this block becomes a HubError that says what to do.
+
+    A server that says nothing for ``silence`` seconds, by default ``SILENCE``, is given up.
+    """
     import httpx2
     from huggingface_hub import errors as hf
 
     try:
-        with _patience():
+        with _patience(silence or SILENCE):
             yield
-    except (HubError, KeyboardInterrupt):
-        raise
+    except hf.LocalEntryNotFoundError as error:  # its cause is what happened
+        with telling(api, what, silence):
+            raise error.__cause__ or ConnectionError("no answer") from error
     except hf.HFValidationError as error:
         raise HubError(f"'{what}' is no name of a model on the Hub: {error}") from error
     except hf.OfflineModeIsEnabled as error:
@@ -107,10 +114,10 @@ def telling(api: HfApi, what: Id) -> Iterator[None]:
         ) from error
     except (TypeError, KeyError, AttributeError) as error:  # its reader of cards trusts them
         raise HubError(
-            f"{what}: the Hub's answer, or the metadata of a card in it, cannot be read: "
-            f"{_line(error)}."
+            f"{what}: what the Hub says of it cannot be read: {_line(error)}. Its author has to "
+            "mend the metadata at the top of README.md."
         ) from error
-    except (httpx2.HTTPError, ConnectionError, hf.LocalEntryNotFoundError) as error:
+    except (httpx2.HTTPError, ConnectionError) as error:
         if isinstance(cause := error.__cause__, hf.HfHubHTTPError) and _status(cause):
             raise _refused(cause, what) from error
         raise HubFailure(
@@ -118,8 +125,15 @@ def telling(api: HfApi, what: Id) -> Iterator[None]:
             "connection and try again; what was fetched whole is kept."
         ) from error
     except OSError as error:
-        raise _disk(error, what) from error
-    except (RuntimeError, ValueError, hf.XetDownloadError) as error:  # hf_xet; an answer of no JSON
+        raise disk_error(error, what) from error
+    except ValueError as error:  # no JSON
+        raise HubFailure(
+            f"{what}: {api.endpoint} answers, but not as a Hub does: {_line(error)}. Look at "
+            "HF_ENDPOINT, and whether this network wants you to log in first."
+        ) from error
+    except (RuntimeError, hf.XetDownloadError) as error:  # hf_xet
+        if f"os error {errno.ENOSPC}" in str(error):
+            raise disk_error(OSError(errno.ENOSPC, ""), what) from error
         raise HubFailure(
             f"{what}: the transfer failed: {_line(error)}. Try again; HF_HUB_DISABLE_XET=1 goes "
             "another way."
@@ -127,18 +141,23 @@ def telling(api: HfApi, what: Id) -> Iterator[None]:
 
 
 @contextmanager
-def _patience() -> Iterator[None]:
-    """Calls without a limit of their own end where the server says nothing for a minute."""
+def _patience(silence: float) -> Iterator[None]:
+    """Calls without a limit of their own end where the server says nothing for so long."""
     import httpx2
     from huggingface_hub import get_session
 
-    session = get_session()
-    before = session.timeout
-    session.timeout = httpx2.Timeout(SILENCE, connect=TIMEOUT)
+    session, patience = get_session(), httpx2.Timeout(silence, connect=TIMEOUT).as_dict()
+
+    def limit(request: httpx2.Request) -> None:
+        own = {k: v for k, v in request.extensions.get("timeout", {}).items() if v is not None}
+        request.extensions["timeout"] = patience | own
+
+    before = session.event_hooks
+    session.event_hooks = before | {"request": [*before["request"], limit]}
     try:
         yield
     finally:
-        session.timeout = before
+        session.event_hooks = before
 
 
 _NO_TOKEN = (
@@ -191,14 +210,15 @@ def _refused(error: Exception, what: Id) -> HubError:
         return HubFailure(f"{what}: too many requests for now. Wait some minutes and try again.")
     if status >= 500:
         return HubFailure(f"{what}: the Hub is in trouble ({status}). Try again in a while.")
-    return HubError(f"{what}: the Hub refuses: {says}.")
+    return HubError(f"{what}: the Hub refuses: {says}. If HF_ENDPOINT is set, is it a Hub's?")
 
 
 def _status(error: Exception) -> int:
     return int(getattr(getattr(error, "response", None), "status_code", 0) or 0)
 
 
-def _disk(error: OSError, what: Id) -> HubError:
+def disk_error(error: OSError, what: Id) -> HubError:
+    """What to do where the cache cannot be read or written."""
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return HubError(
             f"{what}: the disk is full{_where(error)}. Make room, or set HF_HOME to a folder on "

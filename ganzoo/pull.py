@@ -10,7 +10,7 @@ import hashlib
 import re
 import shutil
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
@@ -19,7 +19,7 @@ from ganzoo import config as configs
 from ganzoo import model, weights
 from ganzoo.errors import HubError, HubFailure, RunError, nearest, one_of
 from ganzoo.files import atomic_folder, write_atomic
-from ganzoo.hub import TIMEOUT, Id, client, is_id, parse_id, telling
+from ganzoo.hub import TIMEOUT, Id, client, disk_error, is_id, parse_id, telling
 from ganzoo.layers import shipped_folder
 from ganzoo.registry import Registry
 
@@ -40,7 +40,11 @@ KNOWN = {
 #: at most, of a repository
 FILES = 200
 _PICKLES = (".bin", ".pt", ".pth", ".pkl", ".pickle", ".ckpt", ".npy", ".npz", ".h5", ".joblib")
+_COMMIT = re.compile(r"[0-9a-f]{40}")
+_WEIGHTS = configs.WEIGHTS["generator"]
 _BUNDLED = "ganzoo/"
+#: where runs are by default, which makes a mistyped one look like an id
+RUNS = "runs"
 #: bytes from which on a file gets a progress bar
 _LONG = 1 << 20
 
@@ -92,27 +96,26 @@ def locate(
 
     Raises RunError or HubError where there is none.
     """
-    text = str(name)
-    path = Path(name)
-    if isinstance(name, Path) or path.exists() or not is_id(text):
+    text, path = str(name), Path(name)
+    try:
+        here = isinstance(name, Path) or path.exists()
+    except OSError as error:
+        raise RunError(f"'{text[:80]}...' is no folder: {error.strerror}.") from error
+    if here or not (revision or "://" in text or is_id(text)):
         if revision:
             raise HubError(f"{path} is a folder here, and has no revision '{revision}'.")
         return Pulled(path, "")
     what = parse_id(text, revision)
-    if what.revision is None and what.repo.startswith(_BUNDLED):
-        found = bundled()
-        if what.repo in found:
-            return Pulled(found[what.repo], "")
-    if not text.startswith("hf://") and (beside := path.parent).is_dir():
+    if text in (models := bundled()) and not revision:
+        return Pulled(models[text], "")
+    beside = path.parent
+    if not text.startswith("hf://") and (beside.is_dir() or beside.name == RUNS):
+        there = [found.name for found in beside.iterdir()] if beside.is_dir() else []
         raise RunError(
-            f"{text} does not exist, and {beside}/ does, so it is not looked for on the Hub. Look "
-            f"at the spelling{_near(path)} hf://{text} means the Hub."
+            f"{text} does not exist{nearest(path.name, there)} It is taken for a folder, as is all "
+            f"in {beside}/; hf://{text} means the Hub."
         )
     return pull(what, registry, token, with_weights)
-
-
-def _near(path: Path) -> str:
-    return nearest(path.name, [found.name for found in path.parent.iterdir()])
 
 
 # -- pulling -----------------------------------------------------------------------------------
@@ -126,27 +129,33 @@ def pull(
     Raises HubError where the Hub does not give it, or it is not what it should be; nothing that
     was wrong is kept.  Where the Hub cannot be reached, the cached revision is used.
     """
+    try:
+        return _pull(what, registry, token, with_weights)
+    except OSError as error:
+        raise disk_error(error, what) from error
+
+
+def _pull(what: Id, registry: Registry, token: str | None, with_weights: bool) -> Pulled:
     from huggingface_hub.errors import OfflineModeIsEnabled
 
     api = client(token)
-    if re.fullmatch(r"[0-9a-f]{40}", what.revision or "") and (
-        found := _cached(what, with_weights)
-    ):
-        return found
+    if _COMMIT.fullmatch(what.revision or ""):
+        with suppress(HubError):  # what was altered can be fetched anew
+            if found := _cached(what, with_weights):
+                return found
     try:
         with telling(api, what):
             listing = list_files(api, what)
-    except HubFailure as error:
-        return _from_cache(what, with_weights, error)
     except HubError as error:
-        if not isinstance(error.__cause__, OfflineModeIsEnabled):
-            raise
-        return _from_cache(what, with_weights, error)
+        offline = isinstance(error.__cause__, OfflineModeIsEnabled)
+        if offline or isinstance(error, HubFailure):
+            return _from_cache(what, with_weights, error)
+        raise
     wanted = _wanted(what, listing)
     folder = _fetch(api, what, listing, wanted.pop(model.CONFIG)).parent
-    with _naming(what):
+    with _naming(what, folder):
         config = configs.read(folder / model.CONFIG)
-        model.check_plugin("generator", config.generator, registry, str(what))
+        model.check_plugin("generator", config.generator, registry, what.repo)
     for file in wanted.values():
         if with_weights or not file.name.endswith(".safetensors"):
             _fetch(api, what, listing, file)
@@ -162,13 +171,17 @@ def list_files(api: HfApi, what: Id) -> Listing:
     for sibling in info.siblings or []:
         sha = sibling.lfs.sha256 if sibling.lfs else sibling.blob_id
         files[sibling.rfilename] = Remote(sibling.rfilename, int(sibling.size or 0), sha or "")
-    if not re.fullmatch(r"[0-9a-f]{40}", info.sha or ""):
+    if not _COMMIT.fullmatch(info.sha or ""):
         raise HubError(f"{what}: the Hub names no commit: it is not one that ganzoo can read.")
     return Listing(str(info.sha), files, bool(info.private))
 
 
 def _wanted(what: Id, listing: Listing) -> dict[str, Remote]:
-    """The files of a model folder among those of a repository; raises HubError where it is none."""
+    """The files of a model folder among those of a repository, the weights last.
+
+    So that a commit whose weights are in the cache is there as a whole.  Raises HubError where
+    it is no model.
+    """
     for name in listing.files:
         parts = PurePosixPath(name).parts
         if not parts or name.startswith("/") or ".." in parts or re.search(r"[\\:\x00-\x1f]", name):
@@ -176,8 +189,9 @@ def _wanted(what: Id, listing: Listing) -> dict[str, Remote]:
                 f"{what} lists a file {name!r}, whose name leads out of its folder. Nothing was "
                 "fetched. Do not trust this repository; report it to the Hub."
             )
-    wanted = {name: file for name, file in listing.files.items() if _limit(name)}
-    if model.CONFIG not in wanted or "model.safetensors" not in wanted:
+    names = sorted(filter(_limit, listing.files), key=lambda n: (n == _WEIGHTS, n))
+    wanted = {name: listing.files[name] for name in names}
+    if model.CONFIG not in wanted or _WEIGHTS not in wanted:
         raise HubError(_no_model(what, listing))
     if len(wanted) > FILES:
         raise HubError(f"{what} has {len(wanted)} files, where a model has at most {FILES}.")
@@ -195,7 +209,7 @@ def _limit(name: str) -> int:
 
 
 def _no_model(what: Id, listing: Listing) -> str:
-    missing = next(n for n in (model.CONFIG, "model.safetensors") if n not in listing.files)
+    missing = next(n for n in (model.CONFIG, _WEIGHTS) if n not in listing.files)
     text = f"{what} is no ganzoo model: it has no {missing}."
     if pickles := sorted(n for n in listing.files if n.lower().endswith(_PICKLES)):
         text += (
@@ -220,35 +234,41 @@ def _fetch(api: HfApi, what: Id, listing: Listing, file: Remote) -> Path:
                 tqdm_class=_bars(file),
             )
         path = Path(found)
-        try:
-            _check(path, file)
-            return path
-        except RunError as error:
-            _forget(path)
-            wrong = error
-    raise HubError(
-        f"{what}: {wrong}. Nothing of it was kept. Try again; if it stays so, do not "
-        "trust the repository."
-    ) from wrong
+        if not (wrong := _damage(path, file)):
+            break
+        _forget(path)
+    else:
+        raise HubError(
+            f"{what}: {wrong}. Nothing of it was kept. Try again; if it stays so, do not trust "
+            "the repository."
+        )
+    try:
+        with _naming(what, path.parent):
+            weights.refuse_pickle(path)
+            _refuse_disguise(path, file.name)
+    except HubError:
+        _forget(path)
+        raise
+    return path
 
 
-def _check(path: Path, file: Remote) -> None:
-    """Raise RunError where a file is not what the Hub lists, or not of its kind."""
+def _damage(path: Path, file: Remote) -> str:
+    """What is other than the Hub lists it, or nothing."""
     if (size := path.stat().st_size) != file.size:
-        raise RunError(f"{file.name} has {size:,} bytes, and the Hub says {file.size:,}")
+        return f"{file.name} has {size:,} bytes, and the Hub says {file.size:,}"
     if not same(path, file.sha):
-        raise RunError(f"{file.name} is not what the Hub says: its hash is another")
-    weights.refuse_pickle(path)
-    _refuse_disguise(path, file.name)
+        return f"{file.name} is not what the Hub says: its hash is another"
+    return ""
 
 
 @contextmanager
-def _naming(what: Id) -> Iterator[None]:
-    """What a file says wrong becomes a HubError that names the repository."""
+def _naming(what: Id, folder: Path) -> Iterator[None]:
+    """What is wrong in the cached ``folder`` becomes a HubError that names the repository."""
     try:
         yield
     except RunError as error:
-        raise HubError(f"{what}: {error}") from error
+        text = str(error).replace(f"{folder}/", "").replace(str(folder), what.repo)
+        raise HubError(text if text.startswith(what.repo) else f"{what}: {text}") from error
 
 
 def _bars(file: Remote) -> Any:
@@ -285,13 +305,13 @@ def _refuse_disguise(path: Path, name: str) -> None:
     content = path.read_bytes()
     if name.endswith(".png"):
         if not content.startswith(b"\x89PNG\r\n\x1a\n"):
-            raise RunError(f"{name} is no PNG")
+            raise RunError(f"{name} is no PNG. Do not trust the repository.")
         return
     try:
         if "\0" in content.decode("utf-8"):
             raise ValueError
     except ValueError:
-        raise RunError(f"{name} is no text in UTF-8") from None
+        raise RunError(f"{name} is no text in UTF-8. Do not trust the repository.") from None
 
 
 # -- huggingface_hub's cache -------------------------------------------------------------------
@@ -302,22 +322,23 @@ def _from_cache(what: Id, with_weights: bool, error: HubError) -> Pulled:
     if found := _cached(what, with_weights):
         note = f"{what}: the Hub was not reached; this is commit {found.commit[:12]} of the cache"
         return replace(found, note=note)
-    raise type(error)(f"{error} It is not in the cache either.") from error
+    raise type(error)(f"{error} The model is not whole in the cache either.") from error
 
 
 def _cached(what: Id, with_weights: bool) -> Pulled | None:
     """A revision that is whole in the cache; raises HubError where it was altered there."""
     from huggingface_hub import try_to_load_from_cache
 
-    for name in (model.CONFIG, "model.safetensors")[: 1 + with_weights]:
+    for name in (model.CONFIG, _WEIGHTS)[: 1 + with_weights]:
         found = try_to_load_from_cache(what.repo, name, revision=what.revision)
         if not isinstance(found, str):
             return None
         folder = Path(found).parent
     for path in filter(Path.is_file, folder.rglob("*")):
-        sha = path.resolve().name
+        sha = path.readlink().name if path.is_symlink() else ""  # beyond it, Xet's hash may follow
         if re.fullmatch(r"[0-9a-f]{40}|[0-9a-f]{64}", sha) and not same(path, sha):
             _forget(path)
+            (folder / _WEIGHTS).unlink(missing_ok=True)  # it is whole no longer
             raise HubError(
                 f"{what}: {path.name} was altered in the cache and is removed. Pull it again: "
                 f"ganzoo pull {what}"
@@ -326,10 +347,11 @@ def _cached(what: Id, with_weights: bool) -> Pulled | None:
 
 
 def _forget(path: Path) -> None:
-    """Remove a file from the cache, and what it links to."""
-    target = path.resolve()
+    """Remove a file from the cache, and all that it links to."""
+    target = path.parent / path.readlink() if path.is_symlink() else None
     path.unlink(missing_ok=True)
-    target.unlink(missing_ok=True)
+    if target:
+        _forget(target)
 
 
 def _point(what: Id, folder: Path) -> None:
@@ -350,9 +372,11 @@ def _point(what: Id, folder: Path) -> None:
 def copy(pulled: Pulled, out: Path) -> None:
     """Write a pulled model to the folder ``out``, whole or not at all; raises RunError."""
     model.refuse_taken(out)
+    names = [path.relative_to(pulled.folder).as_posix() for path in pulled.folder.rglob("*")]
     try:
         with atomic_folder(out) as aside:
-            shutil.copytree(pulled.folder, aside, dirs_exist_ok=True)  # links become files
-    except (OSError, shutil.Error) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise RunError(f"--out {out} cannot be written: {reason}") from error
+            for name in filter(_limit, names):
+                (aside / name).parent.mkdir(exist_ok=True)
+                shutil.copyfile(pulled.folder / name, aside / name)  # links become files
+    except OSError as error:
+        raise RunError(f"--out {out} cannot be written: {error.strerror or error}.") from error

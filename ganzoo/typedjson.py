@@ -35,6 +35,9 @@ class Wrong(ValueError):
     """What is wrong, after where."""
 
 
+#: levels of a value of free form
+DEEPEST = 50
+
 Sha256 = Annotated[str, Pattern(r"[0-9a-f]{64}", "64 hexadecimal digits")]
 Text = Annotated[str, Pattern(r"[\s\S]*\S[\s\S]*", "some text")]
 Count = Annotated[int, Ge(0)]
@@ -125,12 +128,14 @@ def _object(kind: Any, value: Any, at: str) -> Any:
     return kind(**{key: typed(hints[key], value[key], _in(at, key)) for key in hints})
 
 
-def _plain(value: Any, at: str) -> Any:
+def _plain(value: Any, at: str, left: int = DEEPEST) -> Any:
     """A value of free form: JSON without infinities, and clean texts."""
+    if left == 0:
+        raise Wrong(f"{at[:100]}: nested more than {DEEPEST} deep")
     if isinstance(value, dict):
-        return {_clean(k, at): _plain(v, _in(at, k)) for k, v in value.items()}
+        return {_clean(k, at): _plain(v, _in(at, k), left - 1) for k, v in value.items()}
     if isinstance(value, list | tuple):
-        return [_plain(inner, _in(at, str(i))) for i, inner in enumerate(value)]
+        return [_plain(inner, _in(at, str(i)), left - 1) for i, inner in enumerate(value)]
     if isinstance(value, str):
         return _clean(value, at)
     if isinstance(value, float):

@@ -12,11 +12,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file
 from torch import Tensor, nn
-from torch.utils._python_dispatch import TorchDispatchMode
+from torch.overrides import TorchFunctionMode
 
+from ganzoo.annotation import written
 from ganzoo.config import File
 from ganzoo.errors import DataError, RunError
 
@@ -24,6 +26,13 @@ from ganzoo.errors import DataError, RunError
 SPARE = 256 << 20
 #: How often the weights' own bytes, for the same.
 COPIES = 16
+#: Bytes that a tensor counts for at least: a module around it takes as much, and time.
+EACH = 16 << 10
+#: What makes tensors of any size from numbers alone.
+_FACTORIES = frozenset(
+    {torch.empty, torch.zeros, torch.ones, torch.full, torch.eye, torch.arange, torch.linspace}
+    | {torch.rand, torch.randn, torch.randint, torch.randperm}
+)
 
 
 def describe(path: Path, network: nn.Module) -> File:
@@ -41,8 +50,10 @@ def sha256(path: Path) -> str:
 def refuse_pickle(path: Path) -> None:
     """Raise RunError where a file is a pickle or a zip of one, whatever its name says."""
     with path.open("rb") as file:
-        head = file.read(2)
-    if head == b"PK" or (head[:1] == b"\x80" and head[1:] <= b"\x05"):
+        head = file.read(9)
+    # safetensors begins with a length, which may look like the beginning of either
+    tensors = head[4:] == b"\0\0\0\0{"
+    if not tensors and (head[:2] == b"PK" or (head[:1] == b"\x80" and head[1:2] <= b"\x05")):
         raise RunError(
             f"{path} is a pickle, as torch.save makes them, whatever it is called. A pickle can "
             "run code; ganzoo opens none, and this one was not opened. Ask for safetensors; "
@@ -70,12 +81,13 @@ def load(path: Path, network: nn.Module, stated: File | None, what: str) -> None
             )
         check(shapes(path), network.state_dict(), str(path), what)
         tensors = load_file(path)
+        _check_kinds(tensors, network.state_dict(), str(path))
+        network.load_state_dict(tensors)
+        refuse_nonfinite(network.state_dict(), str(path))  # what float64 holds may be too much
     except DataError as error:
         raise RunError(str(error)) from error
     except (OSError, SafetensorError) as error:
         raise RunError(f"{path} is missing or damaged: {error}") from error
-    refuse_nonfinite(tensors, str(path))
-    network.load_state_dict(tensors)
 
 
 def shapes(path: Path) -> dict[str, tuple[int, ...]]:
@@ -98,8 +110,17 @@ def check(
             )
     if extra := sorted(set(found) - set(wanted)):
         raise DataError(
-            f"{source} has {len(extra)} tensors that {what} does not know, the first '{extra[0]}'."
+            f"{source} has {len(extra)} tensors that {what} does not know, the first "
+            f"{written(extra[0])}."
         )
+
+
+def _check_kinds(found: Mapping[str, Tensor], wanted: Mapping[str, Tensor], source: str) -> None:
+    """Raises DataError where numbers are not of the network's kind; their precision is free."""
+    for name, tensor in found.items():
+        kind, own = tensor.dtype, wanted[name].dtype
+        if kind != own and not (kind.is_floating_point and own.is_floating_point):
+            raise DataError(f"{source} has {kind} in tensor '{name}', where {own} belongs.")
 
 
 def refuse_nonfinite(tensors: Mapping[str, Tensor], source: str) -> None:
@@ -119,23 +140,27 @@ def budget(size: int) -> Iterator[None]:
         yield
 
 
-class _Budget(TorchDispatchMode):
-    """Counts the bytes of new tensors.  ``torch.empty`` does not touch those that it is given, so
-    the first tensor that is too large costs nothing.
-    """
+class _Budget(TorchFunctionMode):
+    """Counts the bytes of new tensors, those of a factory before it makes one."""
 
     def __init__(self, size: int):
         super().__init__()
         self.left = size
 
-    def __torch_dispatch__(
+    def __torch_function__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
     ) -> Any:
-        made = func(*args, **(kwargs or {}))
+        kwargs = kwargs or {}
+        if func in _FACTORIES:
+            plain = {k: v for k, v in kwargs.items() if k not in ("generator", "pin_memory")}
+            self._spend(func(*args, **plain | {"device": "meta"}))
+            return func(*args, **kwargs)
+        made = func(*args, **kwargs)
         if isinstance(made, Tensor) and not any(made is given for given in args):
-            self.left -= made.numel() * made.element_size()
-            if self.left < 0:
-                raise RunError(
-                    "its arguments ask for a network far larger than its file of weights"
-                )
+            self._spend(made)
         return made
+
+    def _spend(self, made: Tensor) -> None:
+        self.left -= max(EACH, made.numel() * made.element_size())
+        if self.left < 0:
+            raise RunError("its arguments ask for a network far larger than its file of weights")

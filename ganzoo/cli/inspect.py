@@ -8,6 +8,7 @@ import shutil
 import sys
 import textwrap
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -281,9 +282,10 @@ def _is_model(what: str) -> bool:
     """Whether it is a folder, or a name as models have on the Hub and recipes have not."""
     from ganzoo.hub import is_id
 
-    return Path(what).is_dir() or (
-        is_id(what) and not Path(what).exists() and not what.endswith((".yaml", ".yml"))
-    )
+    with suppress(OSError, ValueError):  # too long, a NUL
+        if Path(what).exists():
+            return Path(what).is_dir()
+    return is_id(what) and not what.endswith((".yaml", ".yml"))
 
 
 def _show_model(name: str, as_json: bool) -> None:

@@ -58,7 +58,9 @@ def leaderboard(
             raise RunError("--hub and --entries are two sources: give one.")
         from ganzoo.catalogue import standings
 
-        boards = standings(benchmark)
+        boards, unread = standings(benchmark)
+        for one in unread:
+            print(f"left out: {one.problem}", file=sys.stderr)
         nothing = f"no model on the Hub has scores under {name}: `ganzoo search` lists all"
     else:
         root = pages.entries_folder(entries)
