@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import json
+import re
 import tempfile
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
@@ -15,11 +16,10 @@ from pathlib import Path
 from typing import Any
 
 import torch
-import yaml
 
 from ganzoo import catalogue, model, publish, pull
 from ganzoo.catalogue import Listed
-from ganzoo.errors import RunError
+from ganzoo.errors import RecipeError, RunError, TrainingStopped
 from ganzoo.folder import RunFolder, free_folder
 from ganzoo.hub import parse_id
 from ganzoo.leaderboard import entries_folder
@@ -42,6 +42,7 @@ def load(
 ) -> Model:
     """A model that is ready to use: a run or model folder, or ``user/repo`` from the Hub.
 
+    >>> import ganzoo, PIL.Image
     >>> model = ganzoo.load("ganzoo/avatars-64")          # comes with ganzoo, no download
     >>> model.sample(4, seed=0, label={"hair": "pink"})   # four PIL images
     >>> model = ganzoo.load("user/cartoons", revision="v1")
@@ -55,15 +56,22 @@ def load(
     """
     if dtype not in DTYPES:
         raise RunError(f"dtype {dtype}: a model computes in torch.float32 or torch.bfloat16.")
+    where = model.device() if device is None else _usable(device)
     registry = installed().registry
     found = pull.locate(name, registry, revision, token)
     if found.note:
         warnings.warn(found.note, stacklevel=2)
-    try:
-        where = model.device() if device is None else torch.device(device)
-    except RuntimeError as error:
-        raise RunError(f"device {device!r}: {str(error).splitlines()[0]}") from error
     return model.load(found.folder, registry, where, dtype)
+
+
+def _usable(device: torch.device | str) -> torch.device:
+    """A device that computes here; raises RunError where it does not."""
+    try:
+        torch.zeros(1, device=device).item()
+        return torch.device(device)
+    except (RuntimeError, AssertionError, TypeError) as error:  # the second: no CUDA in this torch
+        why = str(error).splitlines()[0].partition(". ")[0]
+        raise RunError(f"device {device!r} cannot be used: {why}. 'cpu' always can.") from error
 
 
 def train(
@@ -84,15 +92,17 @@ def train(
     from ganzoo.training import start
 
     plugins = installed()
-    given = [f"{key}={json.dumps(value)}" for key, value in (overrides or {}).items()]
+    given = [f"{key}={_json(value)}" for key, value in (overrides or {}).items()]
     with _as_file(recipe) as path:
         loaded = load_recipe(path, given, plugins.registry)
     folder = Path(out) if out else free_folder(loaded.name)
     try:
         run = start(loaded, folder, plugins)
-    finally:
-        if RunFolder(folder).recipe.is_file():
-            write_report(RunFolder.open(folder))
+    except TrainingStopped:
+        write_report(RunFolder.open(folder))
+        raise
+    if run.accelerator.is_main_process:
+        write_report(run.folder)
     return model.load(run.folder.model, plugins.registry, model.device())
 
 
@@ -102,10 +112,22 @@ def _as_file(recipe: str | Path | Mapping[str, Any]) -> Iterator[str | Path]:
     if isinstance(recipe, (str, Path)):
         yield recipe
         return
+    given = dict(recipe)
+    if (base := Path(str(given.get("extends")))).is_file():
+        given["extends"] = str(base.absolute())
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder, f"{recipe.get('recipe', 'recipe')}.yaml")
-        path.write_text(yaml.safe_dump(dict(recipe), sort_keys=False), encoding="utf-8")
-        yield path
+        path = Path(folder, "recipe.yaml")
+        path.write_text(_json(given, indent=1), encoding="utf-8")
+        try:
+            yield path
+        except RecipeError as error:  # lines of a file that nobody has seen
+            told = [re.sub(rf"{re.escape(str(path))}(:\d+)*", "recipe:", p) for p in error.problems]
+            raise RecipeError(told) from None
+
+
+def _json(value: Any, **how: Any) -> str:
+    """A value as JSON, which is YAML too; paths become their text."""
+    return json.dumps(value, default=str, ensure_ascii=False, **how)
 
 
 def push(
@@ -114,6 +136,8 @@ def push(
     *,
     licence: str | None = None,
     data_licence: str | None = None,
+    card: str | Path | None = None,
+    with_discriminator: bool = False,
     private: bool = False,
     tag: str | None = None,
     message: str | None = None,
@@ -125,12 +149,16 @@ def push(
     >>> ganzoo.push("runs/dcgan-avatars", "me/avatars", licence="cc-by-4.0", dry_run=True)
 
     ``licence`` is that of the weights, ``data_licence`` that of the training images where the
-    dataset does not say.  Scores of these weights are taken from ``benchmarks/entries``.  Raises
-    RunError with everything that is wrong before anything is sent, HubError where the Hub refuses.
+    dataset does not say; ``card`` is a file whose hand-written parts take the place of those on
+    the Hub.  Scores of these weights are taken from ``benchmarks/entries``.  With ``dry_run``
+    nothing is sent, and what would be is returned.  Raises RunError with everything that is wrong
+    before anything is sent, HubError where the Hub refuses.
     """
     options = Options(
         licence=licence,
         data_licence=data_licence,
+        card=Path(card) if card else None,
+        with_discriminator=with_discriminator,
         entries=entries_folder(),
         private=private,
         tag=tag,

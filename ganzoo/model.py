@@ -108,11 +108,13 @@ class Model:
             return self._translate_tensor(photo)
         if isinstance(photo, Image.Image):
             return self._translate_picture(photo)
-        if isinstance(photo, (str, Path)) or not isinstance(photo, Sequence):
-            raise DataError(
-                f"translate: expected a PIL image, a list of them or a tensor, not {photo!r}. "
-                "Open a file with PIL.Image.open(path)."
-            )
+        is_list = isinstance(photo, Sequence) and not isinstance(photo, str)
+        for one in photo if is_list else [photo]:
+            if not isinstance(one, Image.Image):
+                raise DataError(
+                    "translate: expected a PIL image, a list of them or a tensor, not "
+                    f"{repr(one)[:100]}. Open a file with PIL.Image.open(path)."
+                )
         return [self._translate_picture(one) for one in photo]
 
     @cached_property

@@ -9,23 +9,25 @@ from __future__ import annotations
 import re
 import shutil
 import tempfile
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
+import textwrap
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import torch
 from PIL import Image
 
-from ganzoo import card, checkpoint, model, weights
+from ganzoo import __version__, card, checkpoint, model, samples, weights
 from ganzoo import config as configs
 from ganzoo import entry as entries
 from ganzoo.build import weights_hash
 from ganzoo.checkpoint import write_tensors
 from ganzoo.config import WEIGHTS, Config, Licences
 from ganzoo.entry import Entry
-from ganzoo.errors import GanzooError, HubError, RecipeError, RunError
+from ganzoo.errors import GanzooError, HubError, HubFailure, RunError
+from ganzoo.folder import RunFolder
 from ganzoo.hub import Id, client, telling
 from ganzoo.model import CARD, CONFIG, RECIPE, SAMPLES, Model
 from ganzoo.pull import KNOWN, Listing, list_files, same
@@ -37,9 +39,14 @@ if TYPE_CHECKING:
     from huggingface_hub import HfApi
 
 Action = Literal["new", "changed", "same", "removed"]
+#: what a push may remove from the Hub: in other folders, other people's files may lie beside ours
+_OURS = re.compile(r"[^/]*|entries/.*|\.eval_results/ganzoo-.*")
 #: what the Hub's tokens look like
 _TOKEN = re.compile(rb"hf_[A-Za-z0-9]{30,}")
 _TRIED = 4  # pictures
+_UNKNOWN = Licences(None, None, None)
+#: bytes from which on an upload gets progress bars
+_LONG = 10 << 20
 
 
 @dataclass(frozen=True)
@@ -71,18 +78,17 @@ class Change:
 
 @dataclass(frozen=True)
 class Plan:
-    """What a push would do: ``listing`` is None where the repository is new or was not asked."""
+    """What a push would do, with the card as it would be."""
 
     what: Id
-    listing: Listing | None
     changes: tuple[Change, ...]
     card: str
-    notes: tuple[str, ...]
+    notes: tuple[str, ...] = ()
 
     @property
-    def empty(self) -> bool:
-        """Whether the Hub has it all."""
-        return all(change.action == "same" for change in self.changes)
+    def sent(self) -> tuple[Change, ...]:
+        """The changes that are any: none where the Hub has it all."""
+        return tuple(change for change in self.changes if change.action != "same")
 
 
 @dataclass(frozen=True)
@@ -101,11 +107,10 @@ def plan(
 
     Where the Hub cannot be asked what it has, a note says so.
     """
-    api = client(token)
     try:
-        before = _Before(api, what)
+        before = _look(client(token), what)
     except HubError as error:
-        before = _Before(None, what, note=f"what the Hub has is not known: {error}")
+        before = _Before(note=f"what the Hub has is not known: {error}")
     with _package(source, what, registry, options, before) as staged:
         return _plan(staged, what, before, options)
 
@@ -115,123 +120,109 @@ def push(
 ) -> Pushed:
     """Publish a run or model folder as the repository ``what``, a branch being its revision.
 
-    Raises GanzooError with all that is wrong with the model, HubError where the Hub refuses.
+    Raises RunError with all that is wrong with the model, HubError where the Hub refuses.
     """
-    from huggingface_hub import CommitOperationAdd, CommitOperationDelete
-
     api = client(token)
     with telling(api, what):
         api.whoami()
-    before = _Before(api, what)
+    before = _look(api, what)
     with _package(source, what, registry, options, before) as staged:
         plan = _plan(staged, what, before, options)
-        url = f"{api.endpoint}/{what.repo}"
+        parent = commit = _place(api, what, before, options)
+        if plan.sent:
+            message = options.message or f"Push with ganzoo {__version__}"
+            commit = _commit(api, plan, staged, message, parent)
+    if options.tag and options.tag not in before.tags:
         with telling(api, what):
-            listing = plan.listing or _create(api, what, options)
-            api.auth_check(what.repo, write=True)
-            commit = listing.commit
-            operations: list[Any] = [
-                CommitOperationDelete(change.name)
-                if change.action == "removed"
-                else CommitOperationAdd(change.name, str(staged / change.name))
-                for change in plan.changes
-                if change.action != "same"
-            ]
-        if operations:
-            message = options.message or f"Push from ganzoo: {source.resolve().name}"
-            commit = _commit(api, what, operations, message, commit, staged)
-        with telling(api, what):
-            if options.tag:
-                api.create_tag(what.repo, tag=options.tag, revision=commit)
-    return Pushed(url, commit if operations else None, plan)
-
-
-def _commit(
-    api: HfApi, what: Id, operations: list[Any], message: str, parent: str, staged: Path
-) -> str:
-    """Commit, and return its hash; a commit whose answer was lost is looked for."""
-    try:
-        with telling(api, what):
-            made = api.create_commit(
-                what.repo,
-                operations,
-                commit_message=message,
-                revision=what.revision,
-                parent_commit=parent,
-            )
-        return str(made.oid)
-    except HubError:
-        with suppress(Exception):
-            now = list_files(api, what)
-            files = [path for path in staged.rglob("*") if path.is_file()]
-            names = {path: path.relative_to(staged).as_posix() for path in files}
-            if all(n in now.files and same(p, now.files[n].sha) for p, n in names.items()):
-                return now.commit
-        raise
-
-
-def _create(api: HfApi, what: Id, options: Options) -> Listing:
-    """A new repository, or a new branch of one."""
-    api.create_repo(what.repo, private=options.private, exist_ok=True)
-    if what.revision:
-        api.create_branch(what.repo, branch=what.revision, exist_ok=True)
-    return list_files(api, what)
+            api.create_tag(what.repo, tag=options.tag, revision=commit)
+    branch = f"/tree/{what.revision}" if what.revision else ""
+    return Pushed(f"{api.endpoint}/{what.repo}{branch}", commit if plan.sent else None, plan)
 
 
 # -- what the Hub has --------------------------------------------------------------------------
 
 
+@dataclass(frozen=True)
 class _Before:
-    """What the Hub has before a push: files, card and licences; nothing where it is new."""
+    """What the Hub has before a push; nothing where the repository is new, or cannot be asked.
 
-    def __init__(self, api: HfApi | None, what: Id, note: str = ""):
-        self.listing: Listing | None = None
-        self.card: str | None = None
-        self.licences: Licences | None = None
-        self.tags: set[str] = set()
-        self.note = note
-        if api is None:
-            return
-        from huggingface_hub.errors import RepositoryNotFoundError, RevisionNotFoundError
+    ``listing`` is of the branch, or of main where the branch is new and begins there; ``tags`` are
+    the commits of the repository's tags.
+    """
 
-        with telling(api, what):
+    listing: Listing | None = None
+    is_new_branch: bool = False
+    tags: Mapping[str, str] = field(default_factory=dict)
+    card: str | None = None
+    licences: Licences = _UNKNOWN
+    note: str = ""
+
+
+def _look(api: HfApi, what: Id) -> _Before:
+    from huggingface_hub.errors import RepositoryNotFoundError
+
+    with telling(api, what):
+        try:
+            refs = api.list_repo_refs(what.repo)
+        except RepositoryNotFoundError as error:
+            if error.response.status_code == 401 and "credentials" in str(error):
+                raise
+            return _Before(is_new_branch=what.revision not in (None, "main"))
+        branches = [ref.name for ref in refs.branches]
+        is_new = what.revision is not None and what.revision not in branches
+        what = Id(what.repo) if is_new else what
+        listing = list_files(api, what)
+        before = _Before(listing, is_new, {ref.name: ref.target_commit for ref in refs.tags})
+        if CARD in listing.files:
             try:
-                refs = api.list_repo_refs(what.repo)
-                self.tags = {tag.name for tag in refs.tags}
-                self.listing = list_files(api, what)
-            except RepositoryNotFoundError as error:
-                if getattr(error.response, "status_code", 0) == 401 and "redentials" in str(error):
-                    raise
-                return
-            except RevisionNotFoundError:  # a new branch begins where main is
-                self.listing, what = None, Id(what.repo)
-                first = list_files(api, what)
-            else:
-                first = self.listing
-            self.card = self._text(api, what, first, CARD)
-            self.licences = self._licences(api, what, first)
+                text = _fetch(api, what, listing, CARD).read_bytes().decode("utf-8")
+            except ValueError as error:
+                raise HubError(f"{what}: its {CARD} is no text in UTF-8; mend it there.") from error
+            before = replace(before, card=text)
+        if CONFIG in listing.files:
+            with suppress(RunError):  # it will be replaced
+                found = configs.read(_fetch(api, what, listing, CONFIG))
+                before = replace(before, licences=found.licences)
+    return before
 
-    def _text(self, api: HfApi, what: Id, listing: Listing, name: str) -> str | None:
-        if name not in listing.files:
-            return None
-        path = Path(api.hf_hub_download(what.repo, name, revision=listing.commit))
-        try:
-            return path.read_bytes().decode("utf-8")
-        except ValueError as error:
-            raise HubError(f"{what}: its {name} is no text in UTF-8; mend it there.") from error
 
-    def _licences(self, api: HfApi, what: Id, listing: Listing) -> Licences | None:
-        if CONFIG not in listing.files:
-            return None
-        path = api.hf_hub_download(what.repo, CONFIG, revision=listing.commit)
-        try:
-            return configs.read(Path(path)).licences
-        except RunError:  # it will be replaced
-            return None
+def _fetch(api: HfApi, what: Id, listing: Listing, name: str) -> Path:
+    """A small file of the Hub; again where the cache has altered it, for the card is kept."""
+    for force in (False, True):
+        with _quiet():
+            path = Path(
+                api.hf_hub_download(what.repo, name, revision=listing.commit, force_download=force)
+            )
+        if same(path, listing.files[name].sha):
+            return path
+    raise HubFailure(f"{what}: the Hub gives another {name} than it lists. Try again.")
 
 
 def _plan(staged: Path, what: Id, before: _Before, options: Options) -> Plan:
-    there = before.listing.files if before.listing else {}
+    """What is to be done; raises HubError where it cannot be, before anything is sent."""
+    changes = _changes(staged, before.listing)
+    there = before.listing.commit if before.listing else None
+    if what.revision in before.tags or re.fullmatch(r"[0-9a-f]{40}", what.revision or ""):
+        raise HubError(
+            f"{what}: {what.revision} is a tag or a commit, and those do not change. Name a "
+            f"branch, or none: {what.repo}"
+        )
+    if options.private and before.listing and not before.listing.private:
+        raise HubError(
+            f"{what.repo} exists and is public; --private makes new ones private. Make it private "
+            f"first: hf repos settings {what.repo} --private"
+        )
+    is_done = before.tags.get(options.tag or "") == there and _all_same(changes)
+    if options.tag in before.tags and not is_done:  # else its answer was lost
+        raise HubError(
+            f"{what.repo} has a tag '{options.tag}' already, and tags do not move. Name another."
+        )
+    text = (staged / CARD).read_bytes().decode("utf-8")
+    return Plan(what, changes, text, (before.note,) if before.note else ())
+
+
+def _changes(staged: Path, listing: Listing | None) -> tuple[Change, ...]:
+    there = listing.files if listing else {}
     changes = []
     for path in sorted(filter(Path.is_file, staged.rglob("*"))):
         name = path.relative_to(staged).as_posix()
@@ -241,74 +232,168 @@ def _plan(staged: Path, what: Id, before: _Before, options: Options) -> Plan:
         changes.append(Change(name, path.stat().st_size, action))
     ours = {change.name for change in changes}
     for name, file in sorted(there.items()):
-        if name not in ours and any(re.fullmatch(form, name) for form in KNOWN):
+        if name not in ours and _limit(name) and _OURS.fullmatch(name):
             changes.append(Change(name, file.size, "removed"))
-    notes = [before.note] * bool(before.note)
-    if options.private and before.listing and not before.listing.private:
-        raise HubError(
-            f"{what.repo} exists and is public; --private makes new ones private. Make it private "
-            f"first: hf repos settings {what.repo} --private"
-        )
-    if options.tag in before.tags:
-        raise HubError(
-            f"{what.repo} has a tag '{options.tag}' already, and tags do not move. Name another."
-        )
-    text = (staged / CARD).read_text(encoding="utf-8")
-    return Plan(what, before.listing, tuple(changes), text, tuple(notes))
+    return tuple(changes)
+
+
+def _all_same(changes: Sequence[Change]) -> bool:
+    return all(change.action == "same" for change in changes)
+
+
+# -- sending -----------------------------------------------------------------------------------
+
+
+def _place(api: HfApi, what: Id, before: _Before, options: Options) -> str:
+    """The commit to build on; a new repository or branch is made."""
+    with telling(api, what):
+        if before.listing:
+            start = before.listing.commit
+        else:
+            api.create_repo(what.repo, private=options.private, exist_ok=True)
+            made = list_files(api, Id(what.repo))
+            if set(made.files) - {".gitattributes"}:
+                raise HubError(f"{what.repo} was made by somebody else just now. Push again.")
+            start = made.commit
+        if before.is_new_branch:
+            api.create_branch(what.repo, branch=str(what.revision), revision=start, exist_ok=True)
+    return start
+
+
+def _commit(api: HfApi, plan: Plan, staged: Path, message: str, parent: str) -> str:
+    """Commit, and return its hash; a commit whose answer was lost is looked for."""
+    from huggingface_hub import CommitOperationAdd, CommitOperationDelete
+
+    operations = [
+        CommitOperationDelete(change.name)
+        if change.action == "removed"
+        else CommitOperationAdd(change.name, str(staged / change.name))
+        for change in plan.sent
+    ]
+    what = plan.what
+    bars = _quiet() if sum(change.size for change in plan.sent) < _LONG else ExitStack()
+    try:
+        with telling(api, what), bars:
+            made = api.create_commit(
+                what.repo,
+                operations,
+                commit_message=message,
+                revision=what.revision,
+                parent_commit=parent,
+            )
+        return str(made.oid)
+    except HubError as error:
+        with suppress(Exception):
+            now = list_files(api, what)
+            if _all_same(_changes(staged, now)):
+                return now.commit
+        if "Invalid metadata" in str(error.__cause__):
+            raise HubError(
+                f"{what}: the Hub refuses the card's metadata. Mend the lines at its top that you "
+                f"wrote: {' '.join(str(error.__cause__).split())}"
+            ) from error
+        raise
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """No progress bars: for what is over at once."""
+    from huggingface_hub import constants
+    from huggingface_hub.utils.tqdm import (
+        are_progress_bars_disabled,
+        disable_progress_bars,
+        enable_progress_bars,
+    )
+
+    if are_progress_bars_disabled() or constants.HF_HUB_DISABLE_PROGRESS_BARS is not None:
+        yield
+        return
+    disable_progress_bars()
+    try:
+        yield
+    finally:
+        enable_progress_bars()
 
 
 # -- the folder that goes ----------------------------------------------------------------------
+
+
+class _Problems(list[str]):
+    """All that is wrong with a model."""
+
+    @contextmanager
+    def noted(self) -> Iterator[None]:
+        """An error in this block becomes a problem."""
+        try:
+            yield
+        except GanzooError as error:
+            self.append(str(error))
+
+    def raise_any(self, what: Id) -> None:
+        """Raise RunError where there is a problem, with a line for each."""
+        if self:
+            count = f"{len(self)} problems" if len(self) > 1 else "a problem"
+            lines = [textwrap.indent(problem, "  ") for problem in self]
+            raise RunError("\n".join([f"not pushed to {what}, for {count}:", *lines]))
 
 
 @contextmanager
 def _package(
     source: Path, what: Id, registry: Registry, options: Options, before: _Before
 ) -> Iterator[Path]:
-    """The complete folder, in a temporary place.
-
-    Raises RunError with all that is wrong with it, a line each.
-    """
-    folder = model.find(source)
-    problems: list[str] = []
-    _refuse_links(folder, problems)
-    loaded = model.load(folder, registry)
-    _try(loaded, problems)
-    licences = _licences(loaded.config, options, before, problems)
-    scores = _scores(loaded, options, problems)
-    _check_recipe(folder, problems)
-    with tempfile.TemporaryDirectory(prefix="ganzoo-push-") as temporary:
-        staged = Path(temporary)
-        config = replace(loaded.config, licences=licences, ganzoo_format=configs.FORMAT)
-        config = _copy_weights(staged, folder, config, loaded)
-        if options.with_discriminator:
-            config = _add_discriminator(staged, source, config, registry)
-        (staged / CONFIG).write_text(configs.text(config), encoding="utf-8")
-        for name in (RECIPE, SAMPLES):
-            if (folder / name).is_file():
-                shutil.copyfile(folder / name, staged / name)
-        _add_samples(staged, source)
-        for one in scores:
-            entries.write(staged / "entries" / f"{one.benchmark}.json", one)
-        for name, text in card.eval_results(scores).items():
-            (staged / name).parent.mkdir(exist_ok=True)
-            (staged / name).write_text(text, encoding="utf-8")
-        _write_card(staged, folder, config, scores, what, options, before)
-        _check_sizes(staged, problems)
-        if problems:
-            raise _Unfit(what, problems)
-        model.load(staged, registry)  # what goes is what was tried
+    """The complete folder, in a temporary place; raises RunError with all that is wrong."""
+    with ExitStack() as stack:
+        try:
+            staged = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="ganzoo-push-")))
+            _fill(staged, model.find(source), what, registry, options, before)
+        except OSError as error:
+            raise RunError(
+                f"{source} cannot be put together for the Hub: {error}. Nothing was sent. Where "
+                "there is no room, make some, or set TMPDIR to a folder on another disk."
+            ) from error
         yield staged
 
 
-class _Unfit(RunError):
-    def __init__(self, what: Id, problems: Sequence[str]):
-        count = f"{len(problems)} problems" if len(problems) > 1 else "a problem"
-        super().__init__(
-            "\n".join([f"not pushed to {what}, for {count}:", *(f"  {line}" for line in problems)])
-        )
+def _fill(
+    staged: Path, folder: Path, what: Id, registry: Registry, options: Options, before: _Before
+) -> None:
+    config = configs.read(folder / CONFIG)
+    problems = _Problems()
+    _refuse_links(folder, problems)
+    _refuse_paths(folder, config, problems)
+    config = replace(config, licences=_licences(config, options, before, problems))
+    scores = _own_entries(folder, problems)
+    for name in (RECIPE, SAMPLES):
+        if (folder / name).is_file():
+            shutil.copyfile(folder / name, staged / name)
+    with problems.noted():
+        loaded = model.load(folder, registry)
+        _try(loaded, problems)
+        scores = _newest(loaded, [*scores, *_kept_entries(options)])
+        config = _copy_weights(staged, loaded, config)
+        if not (staged / SAMPLES).exists() and not problems:
+            _add_samples(staged / SAMPLES, loaded)
+        if WEIGHTS["discriminator"] in config.files:
+            model.network("discriminator", config, folder, registry)
+        elif options.with_discriminator:
+            config = _add_discriminator(staged, folder, config, registry)
+    for one in scores:
+        entries.write(staged / "entries" / f"{one.benchmark}.json", one)
+    for name, text in card.eval_results(scores).items():
+        (staged / name).parent.mkdir(exist_ok=True)
+        (staged / name).write_text(text, encoding="utf-8")
+    (staged / CONFIG).write_text(configs.text(config), encoding="utf-8")
+    with problems.noted():
+        base = _base(folder, options, before)
+        shown = (staged / SAMPLES).is_file()
+        text = card.make(config, scores, what.repo, samples=shown, base=base)
+        (staged / CARD).write_bytes(text.encode())  # its line ends stay
+    _check_files(staged, problems)
+    problems.raise_any(what)
+    model.load(staged, registry)  # what goes is what was tried
 
 
-def _refuse_links(folder: Path, problems: list[str]) -> None:
+def _refuse_links(folder: Path, problems: _Problems) -> None:
     """A link could publish a file from elsewhere; those of huggingface_hub's cache are its own."""
     blobs = folder.resolve().parent.parent / "blobs"
     for path in folder.rglob("*"):
@@ -318,7 +403,20 @@ def _refuse_links(folder: Path, problems: list[str]) -> None:
             )
 
 
-def _try(loaded: Model, problems: list[str]) -> None:
+def _refuse_paths(folder: Path, config: Config, problems: _Problems) -> None:
+    """Where files lie on this machine is nobody's business."""
+    told: dict[str, Any] = {CONFIG: asdict(config)}
+    if (path := folder / RECIPE).is_file():
+        try:
+            told[RECIPE] = parse(path.read_text(encoding="utf-8"), RECIPE).plain()
+        except (GanzooError, UnicodeDecodeError) as error:
+            problems.append(f"{path} cannot be read: {error}")
+    for name, plain in told.items():
+        if without_paths(plain) != plain:
+            problems.append(f"{folder / name} names a place on this machine: take its path out")
+
+
+def _try(loaded: Model, problems: _Problems) -> None:
     """Use the model once, as whoever pulls it will."""
     try:
         if loaded.config.input.kind == "noise":
@@ -327,23 +425,24 @@ def _try(loaded: Model, problems: list[str]) -> None:
             size = loaded.config.input.size or 64
             loaded.translate(Image.new("RGB", (size, size), "gray"))
             made = loaded.translate(torch.zeros(1, 3, size, size))
-    except GanzooError as error:
+    except Exception as error:  # a plugin's own code
         problems.append(f"the model cannot be used: {error}")
     else:
         if not made.isfinite().all():
             problems.append("the model makes pictures with NaN or infinity: `ganzoo diagnose RUN`")
 
 
-def _licences(config: Config, options: Options, before: _Before, problems: list[str]) -> Licences:
+def _licences(config: Config, options: Options, before: _Before, problems: _Problems) -> Licences:
     """The three licences, from the options, the folder or the last push."""
-    own, last = config.licences, before.licences or Licences(None, None, None)
+    own, last = config.licences, before.licences
     found = Licences(
         code=own.code or configs.code_licence(config.generator.distribution) or last.code,
         weights=options.licence or own.weights or last.weights,
         data=options.data_licence or own.data or last.data,
     )
     told = {
-        "code": f"plugin {config.generator.distribution} states none; its author must",
+        "code": f"plugin {config.generator.distribution} states none; its author must, as "
+        '`license = "Apache-2.0"` in its pyproject.toml',
         "weights": "you choose it: --licence cc-by-4.0, for example",
         "data": "what the training images are under: --data-licence, for example cc-by-4.0 or "
         "an address with their terms",
@@ -357,95 +456,91 @@ def _licences(config: Config, options: Options, before: _Before, problems: list[
     return found
 
 
-def _scores(loaded: Model, options: Options, problems: list[str]) -> list[Entry]:
-    """The newest entry of these very weights under each benchmark, from the folders of entries."""
-    sha = weights_hash(loaded.generator)
-    newest: dict[str, Entry] = {}
-    kept = [item.entry for item in entries.find(options.entries)] if options.entries else []
-    for one in (*kept, *_own_entries(loaded.path, problems)):
-        if one and one.model.kind == "model" and one.model.weights_sha256 == sha:
-            known = newest.setdefault(one.benchmark, one)
-            newest[one.benchmark] = max(known, one, key=lambda entry: entry.date)
-    return [newest[name] for name in sorted(newest)]
-
-
-def _own_entries(folder: Path, problems: list[str]) -> list[Entry]:
+def _own_entries(folder: Path, problems: _Problems) -> list[Entry]:
     found = []
     for path in sorted((folder / "entries").glob("*.json")):
-        try:
+        with problems.noted():
             found.append(entries.read(path))
-        except RunError as error:
-            problems.append(str(error))
     return found
 
 
-def _check_recipe(folder: Path, problems: list[str]) -> None:
-    path = folder / RECIPE
-    if not path.is_file():
-        return
-    try:
-        plain = parse(path.read_text(encoding="utf-8"), RECIPE).plain()
-    except (RecipeError, UnicodeDecodeError) as error:
-        problems.append(f"{path} cannot be read: {error}")
-        return
-    if without_paths(plain) != plain:
-        problems.append(f"{path} names a place on this machine: take the folder's path out")
+def _kept_entries(options: Options) -> list[Entry]:
+    kept = entries.find(options.entries) if options.entries else []
+    return [found.entry for found in kept if found.entry]
 
 
-def _copy_weights(staged: Path, folder: Path, config: Config, loaded: Model) -> Config:
-    files = {}
-    for kind, name in WEIGHTS.items():
-        if (folder / name).is_file() and (kind == "generator" or name in config.files):
+def _newest(loaded: Model, scores: Sequence[Entry]) -> list[Entry]:
+    """The newest entry of these very weights under each benchmark."""
+    sha = weights_hash(loaded.generator)
+    ours = [one for one in scores if (one.model.kind, one.model.weights_sha256) == ("model", sha)]
+    newest = {one.benchmark: one for one in sorted(ours, key=lambda one: one.date)}
+    return [newest[name] for name in sorted(newest)]
+
+
+def _copy_weights(staged: Path, loaded: Model, config: Config) -> Config:
+    """Copy the weights that the config states; format 1 states none."""
+    folder, first = loaded.path, WEIGHTS["generator"]
+    stated = config.files or {first: weights.describe(folder / first, loaded.generator)}
+    files = {name: file for name, file in stated.items() if name in WEIGHTS.values()}
+    for name in files:
+        if (folder / name).is_file():
             shutil.copyfile(folder / name, staged / name)
-            files[name] = config.files.get(name) or weights.describe(
-                staged / name, loaded.generator
-            )
     return replace(config, files=files)
 
 
-def _add_discriminator(staged: Path, source: Path, config: Config, registry: Registry) -> Config:
-    """That of the run's newest checkpoint, for those who train on."""
-    if config.discriminator is None or not checkpoint.steps(source / "checkpoints"):
-        raise RunError(f"--with-discriminator: {source} is no run with a checkpoint, which has it.")
+def _add_samples(out: Path, loaded: Model) -> None:
+    """Of a model that is made from photos, the newest grid of its run, if it has one."""
+    if loaded.config.input.kind == "noise":
+        samples.write(samples.sample(loaded.generator, model.SHOWN, seed=0), out)
+        return
+    grids = [path for path in _run(loaded.path).samples.glob("*.png") if not path.is_symlink()]
+    if grids:
+        shutil.copyfile(max(grids), out)
+
+
+def _run(folder: Path) -> RunFolder:
+    """The run that a model folder lies in; where it lies in none, it has no files."""
+    return RunFolder(folder.resolve().parent)
+
+
+def _add_discriminator(staged: Path, folder: Path, config: Config, registry: Registry) -> Config:
+    """That of the same step, from the run's checkpoints."""
     file = staged / WEIGHTS["discriminator"]
-    write_tensors(file, checkpoint.newest(source / "checkpoints")[0]["discriminator"])
+    step, kept = config.training.get("steps"), checkpoint.steps(_run(folder).checkpoints)
+    if config.discriminator is None or not isinstance(step, int) or step not in kept:
+        raise RunError(
+            f"--with-discriminator: {folder} has none, and is no part of a run that has a "
+            "checkpoint of its step. Give the run."
+        )
+    write_tensors(file, checkpoint.load(kept[step])[0]["discriminator"])
     network = model.network("discriminator", config, staged, registry)
     return replace(config, files=config.files | {file.name: weights.describe(file, network)})
 
 
-def _add_samples(staged: Path, source: Path) -> None:
-    """Of a model that is made from photos, the run's newest grid."""
-    grids = sorted((source / "samples").glob("*.png"))
-    if grids and not (staged / SAMPLES).exists():
-        shutil.copyfile(grids[-1], staged / SAMPLES)
+def _base(folder: Path, options: Options, before: _Before) -> str | None:
+    """The card whose hand-written parts stay: the one named, on the Hub, or in the folder."""
+    own = folder / CARD
+    path = options.card or (own if before.card is None and own.is_file() else None)
+    if path is None:
+        return before.card
+    try:
+        return path.read_bytes().decode("utf-8")
+    except (OSError, ValueError) as error:
+        raise RunError(f"the card {path} cannot be read as text in UTF-8: {error}") from error
 
 
-def _write_card(
-    staged: Path,
-    folder: Path,
-    config: Config,
-    scores: Sequence[Entry],
-    what: Id,
-    options: Options,
-    before: _Before,
-) -> None:
-    """The card, with the hand-written parts of the one named, on the Hub, or in the folder."""
-    base = before.card
-    chosen = options.card or (folder / CARD if base is None else None)
-    if chosen and chosen.is_file():
-        base = chosen.read_text(encoding="utf-8")
-    elif options.card:
-        raise RunError(f"--card {options.card}: there is no such file.")
-    shown = (staged / SAMPLES).is_file()
-    text = card.make(config, scores, what.repo, samples=shown, base=base)
-    (staged / CARD).write_text(text, encoding="utf-8")
-
-
-def _check_sizes(staged: Path, problems: list[str]) -> None:
+def _check_files(staged: Path, problems: _Problems) -> None:
+    """What ``pull`` would refuse, and what nobody should see."""
     for path in filter(Path.is_file, staged.rglob("*")):
-        name = path.relative_to(staged).as_posix()
-        limit = next((most for form, most in KNOWN.items() if re.fullmatch(form, name)), 0)
-        if path.stat().st_size > limit:
-            problems.append(f"{name} has {path.stat().st_size:,} bytes; {limit:,} is the most")
-        if not name.endswith((".safetensors", ".png")) and _TOKEN.search(path.read_bytes()):
+        name, size = path.relative_to(staged).as_posix(), path.stat().st_size
+        if size > _limit(name):
+            problems.append(f"{name} has {size:,} bytes; {_limit(name):,} is the most")
+        elif name == SAMPLES and not path.read_bytes().startswith(b"\x89PNG\r\n\x1a\n"):
+            problems.append(f"{name} is no PNG")
+        elif not name.endswith((".safetensors", ".png")) and _TOKEN.search(path.read_bytes()):
             problems.append(f"{name} holds what looks like a token of the Hub: take it out")
+
+
+def _limit(name: str) -> int:
+    """The bytes that a file of this name may have; 0 where a model folder has no such file."""
+    return next((most for form, most in KNOWN.items() if re.fullmatch(form, name)), 0)

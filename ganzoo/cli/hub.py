@@ -116,7 +116,7 @@ def push(
     written into the card by hand.
     """
     from ganzoo import publish
-    from ganzoo.hub import parse_id
+    from ganzoo.hub import Id, parse_id
     from ganzoo.leaderboard import entries_folder
     from ganzoo.plugins import installed
 
@@ -137,9 +137,9 @@ def push(
     if done.commit is None:
         typer.echo(f"{what}: the Hub has all of it already")
     else:
-        sent = sum(change.action != "same" for change in done.plan.changes)
-        typer.echo(f"{sent} files in commit {done.commit[:12]}: {done.url}")
-    typer.echo(f"next: ganzoo sample {what.repo}" if not tag else f"next: ganzoo pull {what}@{tag}")
+        _tell_changes(done.plan)
+        typer.echo(f"commit {done.commit[:12]}: {done.url}")
+    typer.echo(f"next: ganzoo pull {Id(what.repo, tag or what.revision)}")
 
 
 def _plan_data(plan: Plan) -> dict[str, Any]:
@@ -155,12 +155,20 @@ def _tell_plan(plan: Plan, as_json: bool) -> None:
     if as_json:
         typer.echo(json.dumps(_plan_data(plan), indent=1))
         return
-    typer.echo(plan.card)
-    typer.secho(f"to {plan.what}, nothing is sent yet", bold=True)
-    for change in plan.changes:
-        typer.echo(f"  {change.action:8} {change.size:>12,}  {change.name}")
+    if any(change.name == "README.md" for change in plan.sent):
+        typer.echo("".join(c for c in plan.card if c.isprintable() or c == "\n"))
+    if plan.sent:
+        typer.secho(f"to {plan.what} would go, and nothing is sent yet", bold=True)
+    else:
+        typer.echo(f"{plan.what}: the Hub has all of it already")
+    _tell_changes(plan)
     for note in plan.notes:
         print(note, file=sys.stderr)
+
+
+def _tell_changes(plan: Plan) -> None:
+    for change in plan.changes:
+        typer.echo(f"  {change.action:8} {change.size:>12,}  {change.name}")
 
 
 def search(
