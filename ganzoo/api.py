@@ -24,8 +24,9 @@ from ganzoo.folder import RunFolder, free_folder
 from ganzoo.hub import parse_id
 from ganzoo.leaderboard import entries_folder
 from ganzoo.model import Model
+from ganzoo.package import Options
 from ganzoo.plugins import installed
-from ganzoo.publish import Options, Plan, Pushed
+from ganzoo.publish import Plan, Pushed
 from ganzoo.recipe import load_recipe
 from ganzoo.report import write_report
 

@@ -13,32 +13,22 @@ import json
 import math
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, fields, replace
-from datetime import datetime
+from dataclasses import asdict
 from html import escape
 from itertools import pairwise
-from typing import Annotated, Any
-
-import yaml
+from typing import Any
 
 from ganzoo import yaml12
 from ganzoo.annotation import written
+from ganzoo.claims import RepoId, better, dump, foreign, result
 from ganzoo.config import Config
-from ganzoo.entry import FORMAT, LIMIT, Entry, Score, ScoreName, Subject
+from ganzoo.entry import Entry, Score
 from ganzoo.errors import RecipeError, RunError
-from ganzoo.standings import flat
-from ganzoo.typedjson import Pattern, Wrong, typed
+from ganzoo.typedjson import Wrong, typed
 
 START = "<!-- ganzoo: generated, do not edit between these lines -->"
 END = "<!-- ganzoo: end -->"
-#: ``dataset.type`` in ``model-index``
-KIND = "ganzoo-benchmark"
-#: results in one ``model-index``, and letters of a text there, at most
-MAX_RESULTS, MAX_LETTERS = 100, 500
 
-_NAME = r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,94}[A-Za-z0-9])?"
-RepoId = Annotated[str, Pattern(rf"{_NAME}/{_NAME}", "a name such as user/repo")]
-_Version = Annotated[str, Pattern(r"[1-9][0-9]{0,8}", "a version from 1 on, as a text")]
 _FRONT = re.compile(r"(\s*---(?:\r\n|\r|\n))(.*?)(\r\n|\r|\n)---[ \t]*(?:\r\n|\n|\Z)", re.DOTALL)
 _LICENCE_KEYS = ("license", "license_name", "license_link")
 _KEYS = ("library_name", "pipeline_tag", "tags", "model-index")
@@ -140,7 +130,7 @@ def _front(
             told = [i for i, line in enumerate(block, 1) if not re.match(r"\s*(#|\Z)", line)]
             block = block[max(told, default=0) :]
         kept += block
-    text = _yaml(own).replace("\n", line_end) + "".join(kept).lstrip("\r\n")
+    text = dump(own).replace("\n", line_end) + "".join(kept).lstrip("\r\n")
     wanted = dict(own) | {k: node.plain() for k, node in known.items() if k not in ours}
     try:
         right = yaml12.parse(text, "README.md").plain() == wanted
@@ -152,25 +142,6 @@ def _front(
             "beginning of a line of its own, without anchors"
         )
     return f"---{line_end}{text}---{line_end}"
-
-
-class _Dumper(yaml.SafeDumper):
-    """Quotes what YAML 1.1 or 1.2 would take for a number, as ``1e5`` of a hash."""
-
-    def ignore_aliases(self, data: Any) -> bool:
-        return True
-
-
-_Dumper.add_representer(
-    str,
-    lambda dumper, text: dumper.represent_scalar(
-        "tag:yaml.org,2002:str", text, None if yaml12.scalar(text) == text else '"'
-    ),
-)
-
-
-def _yaml(data: Any) -> str:
-    return yaml.dump(data, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=math.inf)
 
 
 def _metadata(
@@ -185,7 +156,7 @@ def _metadata(
     own = {"library_name": "ganzoo", "pipeline_tag": task, "tags": [*dict.fromkeys(tags)]}
     if config.licences.weights:
         own |= _hub_licence(config.licences.weights)
-    results = [_result(entry, task) for entry in entries] + _foreign(before.get("model-index"))
+    results = [result(entry, task) for entry in entries] + foreign(before.get("model-index"))
     return own | ({"model-index": [{"name": repo_id, "results": results}]} if results else {})
 
 
@@ -212,146 +183,6 @@ def _hub_licence(stated: str) -> dict[str, str]:
     slug = re.sub(r"[^a-z0-9.]+", "-", re.sub(r"^https?://", "", plain))[:60].strip("-.")
     link = {"license_link": stated} if _URL.fullmatch(stated) else {}
     return {"license": "other", "license_name": slug or "other"} | link
-
-
-# -- scores ------------------------------------------------------------------------------------
-
-
-def _result(entry: Entry, task: str) -> dict[str, Any]:
-    """An entry in ``model-index``; huggingface_hub keeps those apart that differ in ``config``."""
-    model = {k: v for k, v in _told(entry.model).items() if k not in ("name", "kind")}
-    args = {"primary": entry.primary, "counts": asdict(entry.counts), "model": model}
-    metrics = []
-    for name, score in entry.scores.items():
-        told = _told(score)
-        metrics.append({"type": name, "value": told.pop("value"), "args": told})
-    dataset = {
-        "type": KIND,
-        "name": entry.benchmark,
-        "config": entry.protocol,
-        "revision": str(entry.version),
-        "args": args | {"date": entry.date, "key": entry.key},
-    }
-    return {"task": {"type": task}, "dataset": dataset, "metrics": metrics}
-
-
-def _told(data: Score | Subject) -> dict[str, Any]:
-    """Its fields but those that have their defaults."""
-    return {f.name: v for f in fields(data) if (v := getattr(data, f.name)) != f.default}
-
-
-def _foreign(index: Any) -> list[Any]:
-    """The results in ``model-index`` that somebody else put there."""
-    try:
-        results = [result for model in index or [] for result in model["results"]]
-        return [result for result in results if result["dataset"]["type"] != KIND]
-    except (TypeError, KeyError):
-        raise Wrong("model-index: expected a list of models with results. Mend it") from None
-
-
-def scores(repo_id: str, model_index: Any) -> list[Entry]:
-    """The entries in a card's ``model-index``, good for ranking; ``repo_id`` is the model's name.
-
-    What only the entry files have is left empty: record, environment, seconds, sha256.  Results
-    that are not ganzoo's are passed over.  Raises RunError, with the place, where one is malformed.
-    """
-    try:
-        name = typed(RepoId, repo_id, "repository")
-        found = [_entry(name, result, at) for at, result in _results(model_index)]
-        ids = [(entry.benchmark, entry.protocol) for entry in found]
-        if len(set(ids)) < len(ids):
-            raise Wrong("model-index: the same benchmark and protocol twice")
-    except Wrong as wrong:
-        raise RunError(
-            f"the scores of {written(repo_id)} cannot be read: {str(wrong)[:300]}"
-        ) from None
-    return found
-
-
-def _results(index: Any) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Ganzoo's results in ``model-index``, with their places."""
-    count = 0
-    for i, model in enumerate(_a(list, [] if index is None else index, "model-index")):
-        at = f"model-index.{i}"
-        results = _a(list, _a(dict, model, at).get("results"), f"{at}.results")
-        for j, result in enumerate(results):
-            dataset = result.get("dataset") if isinstance(result, dict) else None
-            if isinstance(dataset, dict) and dataset.get("type") == KIND:
-                count += 1
-                if count > MAX_RESULTS:
-                    raise Wrong(f"model-index: more than {MAX_RESULTS} results")
-                yield f"{at}.results.{j}", result
-
-
-def _a(kind: type, value: Any, at: str) -> Any:
-    if not isinstance(value, kind):
-        what = "a mapping" if kind is dict else "a list"
-        raise Wrong(f"{at}: expected {what}, not {written(value)}")
-    return value
-
-
-def _entry(name: str, result: dict[str, Any], at: str) -> Entry:
-    dataset = result["dataset"]
-    args = _a(dict, dataset.get("args"), f"{at}.dataset.args")
-    model = _a(dict, args.get("model"), f"{at}.dataset.args.model")
-    found: dict[str, Any] = {}
-    for i, metric in enumerate(_a(list, result.get("metrics"), f"{at}.metrics")[: MAX_RESULTS + 1]):
-        place = f"{at}.metrics.{i}"
-        kind = typed(ScoreName, _a(dict, metric, place).get("type"), f"{place}.type")
-        told = _a(dict, metric.get("args"), f"{place}.args")
-        if kind in found or i >= MAX_RESULTS:
-            raise Wrong(f"{place}: {kind} twice, or more than {MAX_RESULTS} scores")
-        found[kind] = {"unit": None, "unreliable": None, "rankable": True, **told}
-        found[kind]["value"] = metric.get("value")
-    data = {
-        "benchmark": dataset.get("name"),
-        "version": int(typed(_Version, dataset.get("revision"), f"{at}.dataset.revision")),
-        "protocol": dataset.get("config"),
-        "model": dict.fromkeys(Subject.__annotations__) | model | {"name": "x", "kind": "model"},
-        "scores": found,
-        **{key: args.get(key) for key in ("primary", "counts", "date", "key")},
-        **{key: {} for key in ("record", "environment", "reported")},
-        **{"seconds": 0, "notes": "", "format": FORMAT, "sha256": ""},
-    }
-    entry: Entry = typed(Entry, data, at)
-    _bound(entry, at)
-    return replace(entry, model=replace(entry.model, name=name))
-
-
-def _bound(entry: Entry, at: str) -> None:
-    """Raise Wrong where a value is of the right type, and still none that ganzoo writes."""
-    for path, value in flat(asdict(entry)):
-        text = value if isinstance(value, str) else ""
-        if len(text) > MAX_LETTERS or not text.isprintable() or set(text) & set("<>"):
-            raise Wrong(f"{at}.{path}: expected one line of text without < and >")
-        if isinstance(value, int | float) and not -LIMIT <= value <= LIMIT:
-            raise Wrong(f"{at}.{path}: no number goes beyond {LIMIT:g}")
-    for name, score in entry.scores.items():
-        if not score.low <= score.value <= score.high:
-            raise Wrong(f"{at}.scores.{name}.value: not from low to high")
-    try:
-        datetime.fromisoformat(entry.date)
-    except ValueError:
-        raise Wrong(f"{at}.date: expected ISO 8601, not {written(entry.date)}") from None
-
-
-def eval_results(entries: Sequence[Entry]) -> dict[str, str]:
-    """The files of ``.eval_results`` by their names: each score of a benchmark as one task."""
-    return {
-        f".eval_results/ganzoo-{entry.benchmark}.yaml": _yaml(
-            [
-                {
-                    "dataset": {"id": f"ganzoo/{entry.benchmark}", "task_id": name},
-                    "value": score.value,
-                    "date": entry.date,
-                    "notes": f"{_better(score)} is better; 95 % interval {score.low:.6g} to "
-                    f"{score.high:.6g}; version {entry.version}, protocol {score.protocol}",
-                }
-                for name, score in entry.scores.items()
-            ]
-        )
-        for entry in entries
-    }
 
 
 # -- the part for people -----------------------------------------------------------------------
@@ -452,7 +283,7 @@ def _scores(entry: Entry) -> Iterator[str]:
         shown = f"**{_md(name)}**" if name == entry.primary else _md(name)
         value, low, high = _numbers(score)
         unit = f" {_md(score.unit)}" if score.unit else ""
-        cells = (f"{value}{unit}", f"{low} to {high}", _better(score), f"`{score.protocol}`")
+        cells = (f"{value}{unit}", f"{low} to {high}", better(score), f"`{score.protocol}`")
         yield f"| {shown} | {' | '.join(cells)} |"
         if score.unreliable:
             notes.append(f"{_md(name)} is unreliable: {_md(score.unreliable)}")
@@ -460,10 +291,6 @@ def _scores(entry: Entry) -> Iterator[str]:
             notes.append(f"{_md(name)} does not rank: it is on features that nobody trained.")
     if notes:
         yield from ("", *(f"- {note}" for note in notes))
-
-
-def _better(score: Score) -> str:
-    return "higher" if score.higher_is_better else "lower"
 
 
 def _numbers(score: Score) -> list[str]:

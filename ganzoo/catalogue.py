@@ -9,7 +9,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from ganzoo import card
+from ganzoo import claims
 from ganzoo.entry import Entry, Found
 from ganzoo.errors import RunError
 from ganzoo.hub import TIMEOUT, Id, client, is_id, telling
@@ -75,7 +75,7 @@ def _listed(info: Any) -> Listed:
     entries: list[Entry] = []
     problem = ""
     try:
-        entries = card.scores(info.id, info.model_index)
+        entries = claims.scores(info.id, info.model_index)
     except RunError as error:
         problem = plain(str(error))
     modified = info.last_modified

@@ -34,6 +34,12 @@ def shipped_benchmarks() -> dict[str, Path]:
     return _files("benchmarks")
 
 
+def shipped_models() -> dict[str, Path]:
+    """The folders of the trained models that come with ganzoo, by their id."""
+    found = sorted(shipped_folder("pretrained").glob("*/config.json"))
+    return {f"ganzoo/{path.parent.name}": path.parent for path in found}
+
+
 def _files(what: str) -> dict[str, Path]:
     return {path.stem: path for path in sorted(shipped_folder(what).glob("*.yaml"))}
 

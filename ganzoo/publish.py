@@ -7,33 +7,21 @@ So one that breaks off leaves the revision as it was, and can be run again.
 from __future__ import annotations
 
 import re
-import shutil
-import tempfile
-import textwrap
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
-import torch
-from PIL import Image
-
-from ganzoo import __version__, card, checkpoint, model, samples, weights
+from ganzoo import __version__, model
 from ganzoo import config as configs
 from ganzoo import entry as entries
-from ganzoo.build import weights_hash
-from ganzoo.checkpoint import write_tensors
-from ganzoo.config import WEIGHTS, Config, Licences
-from ganzoo.entry import Entry
-from ganzoo.errors import GanzooError, HubError, HubFailure, RunError
-from ganzoo.folder import RunFolder
+from ganzoo.errors import HubError, HubFailure, RunError
 from ganzoo.hub import Id, client, telling
-from ganzoo.model import CARD, CONFIG, RECIPE, SAMPLES, Model
-from ganzoo.pull import KNOWN, Listing, list_files, same
-from ganzoo.recipe import without_paths
+from ganzoo.model import CARD, CONFIG
+from ganzoo.package import Before, Options, package
+from ganzoo.pull import Listing, copy, limit, list_files, same
 from ganzoo.registry import Registry
-from ganzoo.yaml12 import parse
 
 if TYPE_CHECKING:
     from huggingface_hub import HfApi
@@ -41,30 +29,8 @@ if TYPE_CHECKING:
 Action = Literal["new", "changed", "same", "removed"]
 #: what a push may remove from the Hub: in other folders, other people's files may lie beside ours
 _OURS = re.compile(r"[^/]*|entries/.*|\.eval_results/ganzoo-.*")
-#: what the Hub's tokens look like
-_TOKEN = re.compile(rb"hf_[A-Za-z0-9]{30,}")
-_TRIED = 4  # pictures
-_UNKNOWN = Licences(None, None, None)
 #: bytes from which on an upload gets progress bars
 _LONG = 10 << 20
-
-
-@dataclass(frozen=True)
-class Options:
-    """What is asked of a push; ``licence`` is that of the weights.
-
-    ``card`` is a file whose hand-written parts take the place of those on the Hub, ``entries`` the
-    folder with scores, ``tag`` what the new commit shall be called.
-    """
-
-    licence: str | None = None
-    data_licence: str | None = None
-    card: Path | None = None
-    entries: Path | None = None
-    with_discriminator: bool = False
-    private: bool = False
-    tag: str | None = None
-    message: str | None = None
 
 
 @dataclass(frozen=True)
@@ -101,17 +67,27 @@ class Pushed:
 
 
 def plan(
-    source: Path, what: Id, registry: Registry, options: Options, token: str | None = None
+    source: Path,
+    what: Id,
+    registry: Registry,
+    options: Options,
+    token: str | None = None,
+    out: Path | None = None,
 ) -> Plan:
-    """What a push would do; only reads.  Raises as ``push`` does.
+    """What a push would do; nothing is sent.  Raises as ``push`` does.
 
-    Where the Hub cannot be asked what it has, a note says so.
+    Where the Hub cannot be asked what it has, a note says so.  The folder that would go is written
+    to ``out``.
     """
+    if out:
+        model.refuse_taken(out)
     try:
         before = _look(client(token), what)
     except HubError as error:
-        before = _Before(note=f"what the Hub has is not known: {error}")
-    with _package(source, what, registry, options, before) as staged:
+        before = Before(note=f"what the Hub has is not known: {error}")
+    with package(source, what, registry, options, before) as staged:
+        if out:
+            copy(staged, out)
         return _plan(staged, what, before, options)
 
 
@@ -126,7 +102,7 @@ def push(
     with telling(api, what):
         api.whoami()
     before = _look(api, what)
-    with _package(source, what, registry, options, before) as staged:
+    with package(source, what, registry, options, before) as staged:
         plan = _plan(staged, what, before, options)
         parent = commit = _place(api, what, before, options)
         if plan.sent:
@@ -142,23 +118,7 @@ def push(
 # -- what the Hub has --------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
-class _Before:
-    """What the Hub has before a push; nothing where the repository is new, or cannot be asked.
-
-    ``listing`` is of the branch, or of main where the branch is new and begins there; ``tags`` are
-    the commits of the repository's tags.
-    """
-
-    listing: Listing | None = None
-    is_new_branch: bool = False
-    tags: Mapping[str, str] = field(default_factory=dict)
-    card: str | None = None
-    licences: Licences = _UNKNOWN
-    note: str = ""
-
-
-def _look(api: HfApi, what: Id) -> _Before:
+def _look(api: HfApi, what: Id) -> Before:
     from huggingface_hub.errors import RepositoryNotFoundError
 
     with telling(api, what):
@@ -167,12 +127,12 @@ def _look(api: HfApi, what: Id) -> _Before:
         except RepositoryNotFoundError as error:
             if error.response.status_code == 401 and "credentials" in str(error):
                 raise
-            return _Before(is_new_branch=what.revision not in (None, "main"))
+            return Before(is_new_branch=what.revision not in (None, "main"))
         branches = [ref.name for ref in refs.branches]
         is_new = what.revision is not None and what.revision not in branches
         what = Id(what.repo) if is_new else what
         listing = list_files(api, what)
-        before = _Before(listing, is_new, {ref.name: ref.target_commit for ref in refs.tags})
+        before = Before(listing, is_new, {ref.name: ref.target_commit for ref in refs.tags})
         if CARD in listing.files:
             try:
                 text = _fetch(api, what, listing, CARD).read_bytes().decode("utf-8")
@@ -183,6 +143,11 @@ def _look(api: HfApi, what: Id) -> _Before:
             with suppress(RunError):  # it will be replaced
                 found = configs.read(_fetch(api, what, listing, CONFIG))
                 before = replace(before, licences=found.licences)
+        for name in filter(limit, listing.files):
+            if name.startswith("entries/"):
+                with suppress(RunError):
+                    found_entry = entries.read(_fetch(api, what, listing, name))
+                    before = replace(before, entries=(*before.entries, found_entry))
     return before
 
 
@@ -198,7 +163,7 @@ def _fetch(api: HfApi, what: Id, listing: Listing, name: str) -> Path:
     raise HubFailure(f"{what}: the Hub gives another {name} than it lists. Try again.")
 
 
-def _plan(staged: Path, what: Id, before: _Before, options: Options) -> Plan:
+def _plan(staged: Path, what: Id, before: Before, options: Options) -> Plan:
     """What is to be done; raises HubError where it cannot be, before anything is sent."""
     changes = _changes(staged, before.listing)
     there = before.listing.commit if before.listing else None
@@ -232,7 +197,7 @@ def _changes(staged: Path, listing: Listing | None) -> tuple[Change, ...]:
         changes.append(Change(name, path.stat().st_size, action))
     ours = {change.name for change in changes}
     for name, file in sorted(there.items()):
-        if name not in ours and _limit(name) and _OURS.fullmatch(name):
+        if name not in ours and limit(name) and _OURS.fullmatch(name):
             changes.append(Change(name, file.size, "removed"))
     return tuple(changes)
 
@@ -244,7 +209,7 @@ def _all_same(changes: Sequence[Change]) -> bool:
 # -- sending -----------------------------------------------------------------------------------
 
 
-def _place(api: HfApi, what: Id, before: _Before, options: Options) -> str:
+def _place(api: HfApi, what: Id, before: Before, options: Options) -> str:
     """The commit to build on; a new repository or branch is made."""
     with telling(api, what):
         if before.listing:
@@ -313,234 +278,3 @@ def _quiet() -> Iterator[None]:
         yield
     finally:
         enable_progress_bars()
-
-
-# -- the folder that goes ----------------------------------------------------------------------
-
-
-class _Problems(list[str]):
-    """All that is wrong with a model."""
-
-    @contextmanager
-    def noted(self) -> Iterator[None]:
-        """An error in this block becomes a problem."""
-        try:
-            yield
-        except GanzooError as error:
-            self.append(str(error))
-
-    def raise_any(self, what: Id) -> None:
-        """Raise RunError where there is a problem, with a line for each."""
-        if self:
-            count = f"{len(self)} problems" if len(self) > 1 else "a problem"
-            lines = [textwrap.indent(problem, "  ") for problem in self]
-            raise RunError("\n".join([f"not pushed to {what}, for {count}:", *lines]))
-
-
-@contextmanager
-def _package(
-    source: Path, what: Id, registry: Registry, options: Options, before: _Before
-) -> Iterator[Path]:
-    """The complete folder, in a temporary place; raises RunError with all that is wrong."""
-    with ExitStack() as stack:
-        try:
-            staged = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="ganzoo-push-")))
-            _fill(staged, model.find(source), what, registry, options, before)
-        except OSError as error:
-            raise RunError(
-                f"{source} cannot be put together for the Hub: {error}. Nothing was sent. Where "
-                "there is no room, make some, or set TMPDIR to a folder on another disk."
-            ) from error
-        yield staged
-
-
-def _fill(
-    staged: Path, folder: Path, what: Id, registry: Registry, options: Options, before: _Before
-) -> None:
-    config = configs.read(folder / CONFIG)
-    problems = _Problems()
-    _refuse_links(folder, problems)
-    _refuse_paths(folder, config, problems)
-    config = replace(config, licences=_licences(config, options, before, problems))
-    scores = _own_entries(folder, problems)
-    for name in (RECIPE, SAMPLES):
-        if (folder / name).is_file():
-            shutil.copyfile(folder / name, staged / name)
-    with problems.noted():
-        loaded = model.load(folder, registry)
-        _try(loaded, problems)
-        scores = _newest(loaded, [*scores, *_kept_entries(options)])
-        config = _copy_weights(staged, loaded, config)
-        if not (staged / SAMPLES).exists() and not problems:
-            _add_samples(staged / SAMPLES, loaded)
-        if WEIGHTS["discriminator"] in config.files:
-            model.network("discriminator", config, folder, registry)
-        elif options.with_discriminator:
-            config = _add_discriminator(staged, folder, config, registry)
-    for one in scores:
-        entries.write(staged / "entries" / f"{one.benchmark}.json", one)
-    for name, text in card.eval_results(scores).items():
-        (staged / name).parent.mkdir(exist_ok=True)
-        (staged / name).write_text(text, encoding="utf-8")
-    (staged / CONFIG).write_text(configs.text(config), encoding="utf-8")
-    with problems.noted():
-        base = _base(folder, options, before)
-        shown = (staged / SAMPLES).is_file()
-        text = card.make(config, scores, what.repo, samples=shown, base=base)
-        (staged / CARD).write_bytes(text.encode())  # its line ends stay
-    _check_files(staged, problems)
-    problems.raise_any(what)
-    model.load(staged, registry)  # what goes is what was tried
-
-
-def _refuse_links(folder: Path, problems: _Problems) -> None:
-    """A link could publish a file from elsewhere; those of huggingface_hub's cache are its own."""
-    blobs = folder.resolve().parent.parent / "blobs"
-    for path in folder.rglob("*"):
-        if path.is_symlink() and not path.resolve().is_relative_to(blobs):
-            problems.append(
-                f"{path} is a link to {path.resolve()}: put the file there, or remove it"
-            )
-
-
-def _refuse_paths(folder: Path, config: Config, problems: _Problems) -> None:
-    """Where files lie on this machine is nobody's business."""
-    told: dict[str, Any] = {CONFIG: asdict(config)}
-    if (path := folder / RECIPE).is_file():
-        try:
-            told[RECIPE] = parse(path.read_text(encoding="utf-8"), RECIPE).plain()
-        except (GanzooError, UnicodeDecodeError) as error:
-            problems.append(f"{path} cannot be read: {error}")
-    for name, plain in told.items():
-        if without_paths(plain) != plain:
-            problems.append(f"{folder / name} names a place on this machine: take its path out")
-
-
-def _try(loaded: Model, problems: _Problems) -> None:
-    """Use the model once, as whoever pulls it will."""
-    try:
-        if loaded.config.input.kind == "noise":
-            made = loaded.sample(_TRIED, as_tensor=True)
-        else:
-            size = loaded.config.input.size or 64
-            loaded.translate(Image.new("RGB", (size, size), "gray"))
-            made = loaded.translate(torch.zeros(1, 3, size, size))
-    except Exception as error:  # a plugin's own code
-        problems.append(f"the model cannot be used: {error}")
-    else:
-        if not made.isfinite().all():
-            problems.append("the model makes pictures with NaN or infinity: `ganzoo diagnose RUN`")
-
-
-def _licences(config: Config, options: Options, before: _Before, problems: _Problems) -> Licences:
-    """The three licences, from the options, the folder or the last push."""
-    own, last = config.licences, before.licences
-    found = Licences(
-        code=own.code or configs.code_licence(config.generator.distribution) or last.code,
-        weights=options.licence or own.weights or last.weights,
-        data=options.data_licence or own.data or last.data,
-    )
-    told = {
-        "code": f"plugin {config.generator.distribution} states none; its author must, as "
-        '`license = "Apache-2.0"` in its pyproject.toml',
-        "weights": "you choose it: --licence cc-by-4.0, for example",
-        "data": "what the training images are under: --data-licence, for example cc-by-4.0 or "
-        "an address with their terms",
-    }
-    for what, how in told.items():
-        stated = getattr(found, what)
-        if not stated:
-            problems.append(f"the licence of the {what} is not known: {how}")
-        elif wrong := card.licence_problem(stated):
-            problems.append(f"the licence of the {what}: {wrong}")
-    return found
-
-
-def _own_entries(folder: Path, problems: _Problems) -> list[Entry]:
-    found = []
-    for path in sorted((folder / "entries").glob("*.json")):
-        with problems.noted():
-            found.append(entries.read(path))
-    return found
-
-
-def _kept_entries(options: Options) -> list[Entry]:
-    kept = entries.find(options.entries) if options.entries else []
-    return [found.entry for found in kept if found.entry]
-
-
-def _newest(loaded: Model, scores: Sequence[Entry]) -> list[Entry]:
-    """The newest entry of these very weights under each benchmark."""
-    sha = weights_hash(loaded.generator)
-    ours = [one for one in scores if (one.model.kind, one.model.weights_sha256) == ("model", sha)]
-    newest = {one.benchmark: one for one in sorted(ours, key=lambda one: one.date)}
-    return [newest[name] for name in sorted(newest)]
-
-
-def _copy_weights(staged: Path, loaded: Model, config: Config) -> Config:
-    """Copy the weights that the config states; format 1 states none."""
-    folder, first = loaded.path, WEIGHTS["generator"]
-    stated = config.files or {first: weights.describe(folder / first, loaded.generator)}
-    files = {name: file for name, file in stated.items() if name in WEIGHTS.values()}
-    for name in files:
-        if (folder / name).is_file():
-            shutil.copyfile(folder / name, staged / name)
-    return replace(config, files=files)
-
-
-def _add_samples(out: Path, loaded: Model) -> None:
-    """Of a model that is made from photos, the newest grid of its run, if it has one."""
-    if loaded.config.input.kind == "noise":
-        samples.write(samples.sample(loaded.generator, model.SHOWN, seed=0), out)
-        return
-    grids = [path for path in _run(loaded.path).samples.glob("*.png") if not path.is_symlink()]
-    if grids:
-        shutil.copyfile(max(grids), out)
-
-
-def _run(folder: Path) -> RunFolder:
-    """The run that a model folder lies in; where it lies in none, it has no files."""
-    return RunFolder(folder.resolve().parent)
-
-
-def _add_discriminator(staged: Path, folder: Path, config: Config, registry: Registry) -> Config:
-    """That of the same step, from the run's checkpoints."""
-    file = staged / WEIGHTS["discriminator"]
-    step, kept = config.training.get("steps"), checkpoint.steps(_run(folder).checkpoints)
-    if config.discriminator is None or not isinstance(step, int) or step not in kept:
-        raise RunError(
-            f"--with-discriminator: {folder} has none, and is no part of a run that has a "
-            "checkpoint of its step. Give the run."
-        )
-    write_tensors(file, checkpoint.load(kept[step])[0]["discriminator"])
-    network = model.network("discriminator", config, staged, registry)
-    return replace(config, files=config.files | {file.name: weights.describe(file, network)})
-
-
-def _base(folder: Path, options: Options, before: _Before) -> str | None:
-    """The card whose hand-written parts stay: the one named, on the Hub, or in the folder."""
-    own = folder / CARD
-    path = options.card or (own if before.card is None and own.is_file() else None)
-    if path is None:
-        return before.card
-    try:
-        return path.read_bytes().decode("utf-8")
-    except (OSError, ValueError) as error:
-        raise RunError(f"the card {path} cannot be read as text in UTF-8: {error}") from error
-
-
-def _check_files(staged: Path, problems: _Problems) -> None:
-    """What ``pull`` would refuse, and what nobody should see."""
-    for path in filter(Path.is_file, staged.rglob("*")):
-        name, size = path.relative_to(staged).as_posix(), path.stat().st_size
-        if size > _limit(name):
-            problems.append(f"{name} has {size:,} bytes; {_limit(name):,} is the most")
-        elif name == SAMPLES and not path.read_bytes().startswith(b"\x89PNG\r\n\x1a\n"):
-            problems.append(f"{name} is no PNG")
-        elif not name.endswith((".safetensors", ".png")) and _TOKEN.search(path.read_bytes()):
-            problems.append(f"{name} holds what looks like a token of the Hub: take it out")
-
-
-def _limit(name: str) -> int:
-    """The bytes that a file of this name may have; 0 where a model folder has no such file."""
-    return next((most for form, most in KNOWN.items() if re.fullmatch(form, name)), 0)

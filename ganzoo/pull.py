@@ -20,7 +20,7 @@ from ganzoo import model, weights
 from ganzoo.errors import HubError, HubFailure, RunError, nearest, one_of
 from ganzoo.files import atomic_folder, write_atomic
 from ganzoo.hub import TIMEOUT, Id, client, disk_error, is_id, parse_id, telling
-from ganzoo.layers import shipped_folder
+from ganzoo.layers import shipped_models
 from ganzoo.registry import Registry
 
 if TYPE_CHECKING:
@@ -42,7 +42,6 @@ FILES = 200
 _PICKLES = (".bin", ".pt", ".pth", ".pkl", ".pickle", ".ckpt", ".npy", ".npz", ".h5", ".joblib")
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 _WEIGHTS = configs.WEIGHTS["generator"]
-_BUNDLED = "ganzoo/"
 #: where runs are by default, which makes a mistyped one look like an id
 RUNS = "runs"
 #: bytes from which on a file gets a progress bar
@@ -79,12 +78,6 @@ class Listing:
 # -- where a MODEL is --------------------------------------------------------------------------
 
 
-def bundled() -> dict[str, Path]:
-    """The models that come with ganzoo, by their id."""
-    root = shipped_folder("pretrained")
-    return {f"{_BUNDLED}{path.parent.name}": path.parent for path in root.glob("*/config.json")}
-
-
 def locate(
     name: str | Path,
     registry: Registry,
@@ -106,7 +99,7 @@ def locate(
             raise HubError(f"{path} is a folder here, and has no revision '{revision}'.")
         return Pulled(path, "")
     what = parse_id(text, revision)
-    if text in (models := bundled()) and not revision:
+    if text in (models := shipped_models()) and not revision:
         return Pulled(models[text], "")
     beside = path.parent
     if not text.startswith("hf://") and (beside.is_dir() or beside.name == RUNS):
@@ -189,22 +182,23 @@ def _wanted(what: Id, listing: Listing) -> dict[str, Remote]:
                 f"{what} lists a file {name!r}, whose name leads out of its folder. Nothing was "
                 "fetched. Do not trust this repository; report it to the Hub."
             )
-    names = sorted(filter(_limit, listing.files), key=lambda n: (n == _WEIGHTS, n))
+    names = sorted(filter(limit, listing.files), key=lambda n: (n == _WEIGHTS, n))
     wanted = {name: listing.files[name] for name in names}
     if model.CONFIG not in wanted or _WEIGHTS not in wanted:
         raise HubError(_no_model(what, listing))
     if len(wanted) > FILES:
         raise HubError(f"{what} has {len(wanted)} files, where a model has at most {FILES}.")
     for file in wanted.values():
-        if file.size > _limit(file.name):
+        if file.size > limit(file.name):
             raise HubError(
-                f"{what}: {file.name} has {file.size:,} bytes, and {_limit(file.name):,} is the "
+                f"{what}: {file.name} has {file.size:,} bytes, and {limit(file.name):,} is the "
                 "most that ganzoo takes. Nothing was fetched."
             )
     return wanted
 
 
-def _limit(name: str) -> int:
+def limit(name: str) -> int:
+    """The bytes that a file of this name may have; 0 where a model folder has no such file."""
     return next((limit for form, limit in KNOWN.items() if re.fullmatch(form, name)), 0)
 
 
@@ -369,14 +363,14 @@ def _point(what: Id, folder: Path) -> None:
 # -- a folder of one's own ---------------------------------------------------------------------
 
 
-def copy(pulled: Pulled, out: Path) -> None:
-    """Write a pulled model to the folder ``out``, whole or not at all; raises RunError."""
+def copy(folder: Path, out: Path) -> None:
+    """Write a model folder to the new folder ``out``, whole or not at all; raises RunError."""
     model.refuse_taken(out)
-    names = [path.relative_to(pulled.folder).as_posix() for path in pulled.folder.rglob("*")]
+    names = [path.relative_to(folder).as_posix() for path in folder.rglob("*")]
     try:
         with atomic_folder(out) as aside:
-            for name in filter(_limit, names):
+            for name in filter(limit, names):
                 (aside / name).parent.mkdir(exist_ok=True)
-                shutil.copyfile(pulled.folder / name, aside / name)  # links become files
+                shutil.copyfile(folder / name, aside / name)  # links become files
     except OSError as error:
         raise RunError(f"--out {out} cannot be written: {error.strerror or error}.") from error

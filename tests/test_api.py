@@ -21,6 +21,7 @@ from PIL import Image
 import ganzoo
 from ganzoo import api, config, model, pull
 from ganzoo.errors import DataError, GanzooError, HubError, RecipeError, RunError, TrainingStopped
+from ganzoo.layers import shipped_models
 from ganzoo.samples import from_uint8, to_uint8
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -102,12 +103,12 @@ def test_a_model_loads_from_wherever_it_is(
 
 
 def test_models_that_come_with_ganzoo() -> None:
-    if not pull.bundled():
+    if not shipped_models():
         pytest.skip("no model comes with ganzoo")
     from ganzoo.plugins import installed
 
     registry = installed().registry
-    for name in pull.bundled():
+    for name in shipped_models():
         found = pull.locate(name, registry)
         assert model.load(found.folder, registry).sample(1)[0].mode == "RGB"
 

@@ -16,7 +16,7 @@ from huggingface_hub import ModelCard, parse_eval_result_entries
 from markdown_it import MarkdownIt
 from submitted import PROTOCOL, entry, score, sha
 
-from ganzoo import card
+from ganzoo import card, claims
 from ganzoo.card import END, START
 from ganzoo.config import Config, File, Input, Licences, Output, Part
 from ganzoo.entry import Found
@@ -415,22 +415,22 @@ def test_huggingface_hub_reads_the_scores() -> None:
         ("faces-64", "fid", 20.0),
     ]
     fid = results[0]
-    assert (fid.task_type, fid.dataset_type) == ("unconditional-image-generation", card.KIND)
+    assert (fid.task_type, fid.dataset_type) == ("unconditional-image-generation", claims.KIND)
     assert (fid.dataset_config, fid.dataset_revision) == (PROTOCOL, "1")
     assert fid.metric_args["low"] == 20.123456 - 0.5
     again = ModelCard(str(first))  # as its own editing of cards writes it
     assert again.data.eval_results == results
-    assert card.scores(REPO, index_of(str(first))) == card.scores(REPO, index_of(made()))
+    assert claims.scores(REPO, index_of(str(first))) == claims.scores(REPO, index_of(made()))
 
 
 def test_scores_come_back_good_for_ranking() -> None:
-    back = card.scores("bob/other", index_of(made()))
+    back = claims.scores("bob/other", index_of(made()))
     for one, original in zip(back, ENTRIES, strict=True):
         assert one.model.name == "bob/other"
         empty = {"record": {}, "environment": {}, "seconds": 0}
         assert one == replace(original, model=replace(original.model, name="bob/other"), **empty)
     fid = score(30.0, protocol=ENTRIES[0].scores["fid"].protocol)
-    (worse,) = card.scores("ann/worse", index_of(made(entries=[entry(scores={"fid": fid})])))
+    (worse,) = claims.scores("ann/worse", index_of(made(entries=[entry(scores={"fid": fid})])))
     both = [Found(Path("x"), worse), Found(Path("y"), back[0])]
     (table,) = rank("avatars-32", both).tables
     assert [(row.entry.model.name, row.rank) for row in table.rows] == [
@@ -457,8 +457,8 @@ def test_what_is_not_ganzoos_is_passed_over() -> None:
         {},
     ]
     index[0]["results"] = [*others, *index[0]["results"]]
-    assert len(card.scores(REPO, index)) == 2
-    assert card.scores(REPO, None) == card.scores(REPO, []) == []
+    assert len(claims.scores(REPO, index)) == 2
+    assert claims.scores(REPO, None) == claims.scores(REPO, []) == []
 
 
 Change = Callable[[dict[str, Any]], object]
@@ -501,7 +501,7 @@ def test_malformed_scores_are_refused_with_their_place(change: Change, told: str
     index = copy.deepcopy(index_of(made()))
     change(index[0]["results"][0])
     with pytest.raises(RunError) as caught:
-        card.scores(REPO, index)
+        claims.scores(REPO, index)
     assert f"scores of '{REPO}' cannot be read: model-index.0.results.0" in str(caught.value)
     assert told in str(caught.value)
     assert len(str(caught.value)) < 500
@@ -520,16 +520,16 @@ def test_malformed_scores_are_refused_with_their_place(change: Change, told: str
 )
 def test_an_index_that_is_none_is_refused(index: Any, told: str) -> None:
     with pytest.raises(RunError, match=told):
-        card.scores(REPO, index)
+        claims.scores(REPO, index)
 
 
 def test_a_name_that_is_none_is_refused() -> None:
     with pytest.raises(RunError, match="user/repo"):
-        card.scores("../x", [])
+        claims.scores("../x", [])
 
 
 def test_huggingface_hub_reads_the_eval_results() -> None:
-    files = card.eval_results(ENTRIES)
+    files = claims.eval_results(ENTRIES)
     assert list(files) == [
         ".eval_results/ganzoo-avatars-32.yaml",
         ".eval_results/ganzoo-faces-64.yaml",

@@ -13,7 +13,7 @@ from hub_server import HubServer, hermetic
 from submitted import entry, score
 from typed import Result, Run, typist
 
-from ganzoo import card, catalogue
+from ganzoo import catalogue, claims
 from ganzoo.catalogue import search, standings
 from ganzoo.entry import Entry
 from ganzoo.errors import HubError, HubFailure
@@ -37,7 +37,7 @@ def put(hub: HubServer, repo: str, *entries: Entry, **facts: Any) -> None:
     """A model whose card has these scores; ``card_*`` are other keys of its metadata."""
     kept = {key: facts.pop(f"card_{key}") for key in ("tags", "license", "self", "model_index")
             if f"card_{key}" in facts}  # fmt: skip
-    results = [card._result(one, "unconditional-image-generation") for one in entries]
+    results = [claims.result(one, "unconditional-image-generation") for one in entries]
     data: dict[str, Any] = {"tags": ["ganzoo"], "pipeline_tag": "unconditional-image-generation"}
     data |= {"model-index": [{"name": "x", "results": results}]} if results else {}
     data |= {key.replace("_", "-"): value for key, value in kept.items()}
@@ -69,7 +69,7 @@ HOSTILE: dict[str, dict[str, Any]] = {
     "index": {"card_model_index": [3]},
     "results": {"card_model_index": [{"name": "x", "results": {"a": 1}}]},
     "many": {"card_model_index": [{"name": "x", "results": [
-        card._result(entry(), "x") for _ in range(9)]}]},
+        claims.result(entry(), "x") for _ in range(9)]}]},
     "unit": {"entries": [entry(fid=score(1.0, unit="<script>alert(1)</script>"))]},
     "escape": {"entries": [entry(fid=score(1.0, unreliable="\x1b[2J\x9b gone"))]},
     "name": {"entries": [entry(benchmark="../../etc/<b>")]},
@@ -81,7 +81,7 @@ HOSTILE: dict[str, dict[str, Any]] = {
 @pytest.fixture
 def crowd(hub: HubServer, monkeypatch: pytest.MonkeyPatch) -> HubServer:
     """Hostile models, two good ones, and one of another protocol."""
-    monkeypatch.setattr(card, "MAX_RESULTS", 8)
+    monkeypatch.setattr(claims, "MAX_RESULTS", 8)
     hub.page = 1000
     for name, facts in HOSTILE.items():
         given = dict(facts)

@@ -15,14 +15,14 @@ ROOT = Path(__file__).parent.parent
 LAYERS = (
     {"cli", "__main__"},
     {
-        "api", "catalogue", "hub", "leaderboard", "publish", "pull", "report", "submission",
-        "training", "verify",
+        "api", "catalogue", "hub", "leaderboard", "package", "publish", "pull", "report",
+        "submission", "training", "verify",
     },
     {
-        "build", "card", "charts", "checkpoint", "ema", "evaluate", "export", "fakes", "findings",
-        "folder", "jackknife", "measure", "model", "objective", "observers", "openvino",
-        "optimizers", "page", "pictures", "protocol", "randomness", "run", "samples", "scores",
-        "scoring", "standings", "step", "translate", "weights",
+        "build", "card", "charts", "checkpoint", "claims", "ema", "evaluate", "export", "fakes",
+        "findings", "folder", "jackknife", "measure", "model", "objective", "observers",
+        "openvino", "optimizers", "page", "pictures", "protocol", "randomness", "run", "samples",
+        "scores", "scoring", "standings", "step", "translate", "weights",
     },
     {
         "annotation", "benchmark", "checker", "component", "config", "entry", "grammar",

@@ -20,7 +20,7 @@ import toy
 from hub_server import Failure, HubServer, hermetic
 from typed import typist
 
-from ganzoo import catalogue, config, model, pull
+from ganzoo import catalogue, config, layers, model, pull
 from ganzoo.errors import GanzooError, HubError, HubFailure, RunError
 from ganzoo.hub import client, parse_id
 
@@ -184,7 +184,7 @@ def test_where_a_model_is_looked_for(hub: HubServer, tmp_path: Path) -> None:
 def test_a_model_that_comes_with_ganzoo(
     hub: HubServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pull, "shipped_folder", lambda name: tmp_path / name)
+    monkeypatch.setattr(layers, "shipped_folder", lambda name: tmp_path / name)
     own = tmp_path / "pretrained" / "small"
     own.mkdir(parents=True)
     (own / "config.json").write_text("{}")
@@ -198,12 +198,12 @@ def test_a_folder_of_ones_own(hub: HubServer, tmp_path: Path) -> None:
     put(hub, folder())
     found = get()
     (found.folder / "evil.py").write_text("x")
-    pull.copy(found, tmp_path / "mine")
+    pull.copy(found.folder, tmp_path / "mine")
     assert files_of(tmp_path / "mine") == folder()
     assert not any(path.is_symlink() for path in (tmp_path / "mine").rglob("*"))
     for taken in (tmp_path / "mine", found.folder / "README.md"):
         with pytest.raises(RunError, match="exists and is not empty"):
-            pull.copy(found, taken)
+            pull.copy(found.folder, taken)
 
 
 @only_http
@@ -491,7 +491,7 @@ def test_a_full_disk(
     found = get()
     monkeypatch.setattr("shutil.copyfile", full)
     with pytest.raises(RunError, match="cannot be written: No space left"):
-        pull.copy(found, tmp_path / "mine")
+        pull.copy(found.folder, tmp_path / "mine")
     assert list(tmp_path.glob("*mine*")) == []
 
 

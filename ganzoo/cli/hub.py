@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ganzoo.errors import RunError
+
 if TYPE_CHECKING:
     from ganzoo.catalogue import Listed
     from ganzoo.publish import Plan
@@ -59,7 +61,7 @@ def pull(
     if found.note:
         print(found.note, file=sys.stderr)
     if out:
-        pulling.copy(found, out)
+        pulling.copy(found.folder, out)
     folder = out or found.folder
     if as_json:
         data = {"id": what.repo, "commit": found.commit, "folder": str(folder)}
@@ -106,6 +108,10 @@ def push(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Check it, and print what would go.")
     ] = False,
+    out: Annotated[
+        Path | None,
+        typer.Option(metavar="FOLDER", help="With --dry-run: write what would go there."),
+    ] = None,
     token: Token = None,
     as_json: Json = False,
 ) -> None:
@@ -118,15 +124,18 @@ def push(
     from ganzoo import publish
     from ganzoo.hub import Id, parse_id
     from ganzoo.leaderboard import entries_folder
+    from ganzoo.package import Options
     from ganzoo.plugins import installed
 
-    options = publish.Options(
+    if out and not dry_run:
+        raise RunError("--out is for --dry-run, which writes there what would go.")
+    options = Options(
         licence, data_licence, card, entries_folder(entries), with_discriminator, private, tag,
         message,
     )  # fmt: skip
     what, registry = parse_id(id), installed().registry
     if dry_run:
-        plan = publish.plan(Path(model), what, registry, options, token)
+        plan = publish.plan(Path(model), what, registry, options, token, out)
         _tell_plan(plan, as_json)
         return
     done = publish.push(Path(model), what, registry, options, token)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 import shutil
 import sys
 import textwrap
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from ganzoo.recipe import Evaluate, Schedule, Verify
     from ganzoo.signature import Parameter, Signature
 
-LISTED = (*KINDS, "recipe", "benchmark")
+LISTED = (*KINDS, "recipe", "benchmark", "model")
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
@@ -41,7 +42,7 @@ def list_components(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """List components, recipes and benchmarks."""
+    """List components, recipes, benchmarks and models."""
     from ganzoo.plugins import installed
 
     registry = installed().registry
@@ -64,8 +65,14 @@ def _rows(kind: str, registry: Registry) -> Iterator[dict[str, str]]:
         for name, entry in zip(registry.names(kind), registry.entries(kind), strict=True):
             yield {"name": name, "plugin": entry.origin.plugin, "summary": _summary(entry)}
         return
-    from ganzoo.layers import shipped_benchmarks, shipped_recipes
+    from ganzoo.layers import shipped_benchmarks, shipped_models, shipped_recipes
 
+    if kind == "model":
+        for name, folder in shipped_models().items():
+            card = (folder / "README.md").read_text(encoding="utf-8")
+            summary = re.search(r"^This .*$", card, re.MULTILINE)
+            yield {"name": name, "plugin": "ganzoo", "summary": summary[0] if summary else ""}
+        return
     if kind == "benchmark":
         for name, path in shipped_benchmarks().items():
             yield {"name": name, "plugin": "ganzoo", "summary": _headline(path)}

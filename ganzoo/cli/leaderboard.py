@@ -48,7 +48,7 @@ def leaderboard(
 ) -> None:
     """Rank what was measured.
 
-    Exit code 1 where an entry cannot be read; the others are ranked all the same.
+    Exit code 1 where an entry of yours cannot be read; the others are ranked all the same.
     """
     from ganzoo import leaderboard as pages
 
@@ -61,7 +61,8 @@ def leaderboard(
         boards, unread = standings(benchmark)
         for one in unread:
             print(f"left out: {one.problem}", file=sys.stderr)
-        nothing = f"no model on the Hub has scores under {name}: `ganzoo search` lists all"
+        under = f" under {benchmark}" if benchmark else ""
+        nothing = f"no model on the Hub has scores{under}: `ganzoo search` lists all"
     else:
         root = pages.entries_folder(entries)
         boards = pages.read_all(root, benchmark)

@@ -1,0 +1,195 @@
+"""What a model card claims: entries as its ``model-index`` and ``.eval_results``, and back.
+
+``model-index`` holds all that ranking needs, so that a leaderboard downloads nothing else; whoever
+reads it treats it as somebody's text.  The formats are the Hub's:
+https://huggingface.co/docs/hub/eval-results,
+https://github.com/huggingface/hub-docs/blob/main/modelcard.md.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, fields, replace
+from datetime import datetime
+from typing import Annotated, Any
+
+import yaml
+
+from ganzoo import yaml12
+from ganzoo.annotation import written
+from ganzoo.entry import FORMAT, LIMIT, Entry, Score, ScoreName, Subject
+from ganzoo.errors import RunError
+from ganzoo.standings import flat
+from ganzoo.typedjson import Pattern, Wrong, typed
+
+#: ``dataset.type`` in ``model-index``
+KIND = "ganzoo-benchmark"
+#: results in one ``model-index``, and letters of a text there, at most
+MAX_RESULTS, MAX_LETTERS = 100, 500
+
+_NAME = r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,94}[A-Za-z0-9])?"
+RepoId = Annotated[str, Pattern(rf"{_NAME}/{_NAME}", "a name such as user/repo")]
+_Version = Annotated[str, Pattern(r"[1-9][0-9]{0,8}", "a version from 1 on, as a text")]
+
+
+def result(entry: Entry, task: str) -> dict[str, Any]:
+    """An entry in ``model-index``; huggingface_hub keeps those apart that differ in ``config``."""
+    model = {k: v for k, v in _told(entry.model).items() if k not in ("name", "kind")}
+    args = {"primary": entry.primary, "counts": asdict(entry.counts), "model": model}
+    metrics = []
+    for name, score in entry.scores.items():
+        told = _told(score)
+        metrics.append({"type": name, "value": told.pop("value"), "args": told})
+    dataset = {
+        "type": KIND,
+        "name": entry.benchmark,
+        "config": entry.protocol,
+        "revision": str(entry.version),
+        "args": args | {"date": entry.date, "key": entry.key},
+    }
+    return {"task": {"type": task}, "dataset": dataset, "metrics": metrics}
+
+
+def _told(data: Score | Subject) -> dict[str, Any]:
+    """Its fields but those that have their defaults."""
+    return {f.name: v for f in fields(data) if (v := getattr(data, f.name)) != f.default}
+
+
+def foreign(index: Any) -> list[Any]:
+    """The results in ``model-index`` that somebody else put there."""
+    try:
+        results = [result for model in index or [] for result in model["results"]]
+        return [result for result in results if result["dataset"]["type"] != KIND]
+    except (TypeError, KeyError):
+        raise Wrong("model-index: expected a list of models with results. Mend it") from None
+
+
+def scores(repo_id: str, model_index: Any) -> list[Entry]:
+    """The entries in a card's ``model-index``, good for ranking; ``repo_id`` is the model's name.
+
+    What only the entry files have is left empty: record, environment, seconds, sha256.  Results
+    that are not ganzoo's are passed over.  Raises RunError, with the place, where one is malformed.
+    """
+    try:
+        name = typed(RepoId, repo_id, "repository")
+        found = [_entry(name, result, at) for at, result in _results(model_index)]
+        ids = [(entry.benchmark, entry.protocol) for entry in found]
+        if len(set(ids)) < len(ids):
+            raise Wrong("model-index: the same benchmark and protocol twice")
+    except Wrong as wrong:
+        raise RunError(
+            f"the scores of {written(repo_id)} cannot be read: {str(wrong)[:300]}"
+        ) from None
+    return found
+
+
+def _results(index: Any) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Ganzoo's results in ``model-index``, with their places."""
+    count = 0
+    for i, model in enumerate(_a(list, [] if index is None else index, "model-index")):
+        at = f"model-index.{i}"
+        results = _a(list, _a(dict, model, at).get("results"), f"{at}.results")
+        for j, result in enumerate(results):
+            dataset = result.get("dataset") if isinstance(result, dict) else None
+            if isinstance(dataset, dict) and dataset.get("type") == KIND:
+                count += 1
+                if count > MAX_RESULTS:
+                    raise Wrong(f"model-index: more than {MAX_RESULTS} results")
+                yield f"{at}.results.{j}", result
+
+
+def _a(kind: type, value: Any, at: str) -> Any:
+    if not isinstance(value, kind):
+        what = "a mapping" if kind is dict else "a list"
+        raise Wrong(f"{at}: expected {what}, not {written(value)}")
+    return value
+
+
+def _entry(name: str, result: dict[str, Any], at: str) -> Entry:
+    dataset = result["dataset"]
+    args = _a(dict, dataset.get("args"), f"{at}.dataset.args")
+    model = _a(dict, args.get("model"), f"{at}.dataset.args.model")
+    found: dict[str, Any] = {}
+    for i, metric in enumerate(_a(list, result.get("metrics"), f"{at}.metrics")[: MAX_RESULTS + 1]):
+        place = f"{at}.metrics.{i}"
+        kind = typed(ScoreName, _a(dict, metric, place).get("type"), f"{place}.type")
+        told = _a(dict, metric.get("args"), f"{place}.args")
+        if kind in found or i >= MAX_RESULTS:
+            raise Wrong(f"{place}: {kind} twice, or more than {MAX_RESULTS} scores")
+        found[kind] = {"unit": None, "unreliable": None, "rankable": True, **told}
+        found[kind]["value"] = metric.get("value")
+    data = {
+        "benchmark": dataset.get("name"),
+        "version": int(typed(_Version, dataset.get("revision"), f"{at}.dataset.revision")),
+        "protocol": dataset.get("config"),
+        "model": dict.fromkeys(Subject.__annotations__) | model | {"name": "x", "kind": "model"},
+        "scores": found,
+        **{key: args.get(key) for key in ("primary", "counts", "date", "key")},
+        **{key: {} for key in ("record", "environment", "reported")},
+        **{"seconds": 0, "notes": "", "format": FORMAT, "sha256": ""},
+    }
+    entry: Entry = typed(Entry, data, at)
+    _bound(entry, at)
+    return replace(entry, model=replace(entry.model, name=name))
+
+
+def _bound(entry: Entry, at: str) -> None:
+    """Raise Wrong where a value is of the right type, and still none that ganzoo writes."""
+    for path, value in flat(asdict(entry)):
+        text = value if isinstance(value, str) else ""
+        if len(text) > MAX_LETTERS or not text.isprintable() or set(text) & set("<>"):
+            raise Wrong(f"{at}.{path}: expected one line of text without < and >")
+        if isinstance(value, int | float) and not -LIMIT <= value <= LIMIT:
+            raise Wrong(f"{at}.{path}: no number goes beyond {LIMIT:g}")
+    for name, score in entry.scores.items():
+        if not score.low <= score.value <= score.high:
+            raise Wrong(f"{at}.scores.{name}.value: not from low to high")
+    try:
+        datetime.fromisoformat(entry.date)
+    except ValueError:
+        raise Wrong(f"{at}.date: expected ISO 8601, not {written(entry.date)}") from None
+
+
+def eval_results(entries: Sequence[Entry]) -> dict[str, str]:
+    """The files of ``.eval_results`` by their names: each score of a benchmark as one task."""
+    return {
+        f".eval_results/ganzoo-{entry.benchmark}.yaml": dump(
+            [
+                {
+                    "dataset": {"id": f"ganzoo/{entry.benchmark}", "task_id": name},
+                    "value": score.value,
+                    "date": entry.date,
+                    "notes": f"{better(score)} is better; 95 % interval {score.low:.6g} to "
+                    f"{score.high:.6g}; version {entry.version}, protocol {score.protocol}",
+                }
+                for name, score in entry.scores.items()
+            ]
+        )
+        for entry in entries
+    }
+
+
+def better(score: Score) -> str:
+    """Where better is."""
+    return "higher" if score.higher_is_better else "lower"
+
+
+class _Dumper(yaml.SafeDumper):
+    """Quotes what YAML 1.1 or 1.2 would take for a number, as ``1e5`` of a hash."""
+
+    def ignore_aliases(self, data: Any) -> bool:
+        return True
+
+
+_Dumper.add_representer(
+    str,
+    lambda dumper, text: dumper.represent_scalar(
+        "tag:yaml.org,2002:str", text, None if yaml12.scalar(text) == text else '"'
+    ),
+)
+
+
+def dump(data: Any) -> str:
+    """YAML that every reader takes for what it was."""
+    return yaml.dump(data, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=math.inf)

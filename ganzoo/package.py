@@ -1,0 +1,297 @@
+"""The folder that a push sends: put together aside, with everything that is wrong told at once."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import tempfile
+import textwrap
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from PIL import Image
+
+from ganzoo import card, checkpoint, claims, model, samples, weights
+from ganzoo import config as configs
+from ganzoo import entry as entries
+from ganzoo.build import weights_hash
+from ganzoo.checkpoint import write_tensors
+from ganzoo.config import WEIGHTS, Config, Licences
+from ganzoo.entry import Entry
+from ganzoo.errors import GanzooError, RunError
+from ganzoo.folder import RunFolder
+from ganzoo.hub import Id
+from ganzoo.model import CARD, CONFIG, RECIPE, SAMPLES, Model
+from ganzoo.pull import Listing, limit
+from ganzoo.recipe import without_paths
+from ganzoo.registry import Registry
+from ganzoo.yaml12 import parse
+
+#: what the Hub's tokens look like
+_TOKEN = re.compile(rb"hf_[A-Za-z0-9]{30,}")
+_TRIED = 4  # pictures
+_UNKNOWN = Licences(None, None, None)
+
+
+@dataclass(frozen=True)
+class Options:
+    """What is asked of a push; ``licence`` is that of the weights.
+
+    ``card`` is a file whose hand-written parts take the place of those on the Hub, ``entries`` the
+    folder with scores, ``tag`` what the new commit shall be called.
+    """
+
+    licence: str | None = None
+    data_licence: str | None = None
+    card: Path | None = None
+    entries: Path | None = None
+    with_discriminator: bool = False
+    private: bool = False
+    tag: str | None = None
+    message: str | None = None
+
+
+@dataclass(frozen=True)
+class Before:
+    """What the Hub has before a push; nothing where the repository is new, or cannot be asked.
+
+    ``listing`` is of the branch, or of main where the branch is new and begins there; ``tags`` are
+    the commits of the repository's tags.
+    """
+
+    listing: Listing | None = None
+    is_new_branch: bool = False
+    tags: Mapping[str, str] = field(default_factory=dict)
+    card: str | None = None
+    licences: Licences = _UNKNOWN
+    entries: tuple[Entry, ...] = ()
+    note: str = ""
+
+
+class _Problems(list[str]):
+    """All that is wrong with a model."""
+
+    @contextmanager
+    def noted(self) -> Iterator[None]:
+        """An error in this block becomes a problem."""
+        try:
+            yield
+        except GanzooError as error:
+            self.append(str(error))
+
+    def raise_any(self, what: Id) -> None:
+        """Raise RunError where there is a problem, with a line for each."""
+        if self:
+            count = f"{len(self)} problems" if len(self) > 1 else "a problem"
+            lines = [textwrap.indent(problem, "  ") for problem in self]
+            raise RunError("\n".join([f"not pushed to {what}, for {count}:", *lines]))
+
+
+@contextmanager
+def package(
+    source: Path, what: Id, registry: Registry, options: Options, before: Before
+) -> Iterator[Path]:
+    """The complete folder, in a temporary place; raises RunError with all that is wrong."""
+    with ExitStack() as stack:
+        try:
+            staged = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="ganzoo-push-")))
+            _fill(staged, model.find(source), what, registry, options, before)
+        except OSError as error:
+            raise RunError(
+                f"{source} cannot be put together for the Hub: {error}. Nothing was sent. Where "
+                "there is no room, make some, or set TMPDIR to a folder on another disk."
+            ) from error
+        yield staged
+
+
+def _fill(
+    staged: Path, folder: Path, what: Id, registry: Registry, options: Options, before: Before
+) -> None:
+    config = configs.read(folder / CONFIG)
+    problems = _Problems()
+    _refuse_links(folder, problems)
+    _refuse_paths(folder, config, problems)
+    config = replace(config, licences=_licences(config, options, before, problems))
+    scores = _own_entries(folder, problems)
+    for name in (RECIPE, SAMPLES):
+        if (folder / name).is_file():
+            shutil.copyfile(folder / name, staged / name)
+    with problems.noted():
+        loaded = model.load(folder, registry)
+        _try(loaded, problems)
+        scores = _newest(loaded, [*before.entries, *scores, *_kept_entries(options)])
+        config = _copy_weights(staged, loaded, config)
+        if not (staged / SAMPLES).exists() and not problems:
+            _add_samples(staged / SAMPLES, loaded)
+        if WEIGHTS["discriminator"] in config.files:
+            model.network("discriminator", config, folder, registry)
+        elif options.with_discriminator:
+            config = _add_discriminator(staged, folder, config, registry)
+    for one in scores:
+        entries.write(staged / "entries" / f"{one.benchmark}.json", one)
+    for name, text in claims.eval_results(scores).items():
+        (staged / name).parent.mkdir(exist_ok=True)
+        (staged / name).write_text(text, encoding="utf-8")
+    (staged / CONFIG).write_text(configs.text(config), encoding="utf-8")
+    with problems.noted():
+        base = _base(folder, options, before)
+        shown = (staged / SAMPLES).is_file()
+        text = card.make(config, scores, what.repo, samples=shown, base=base)
+        (staged / CARD).write_bytes(text.encode())  # its line ends stay
+    _check_files(staged, problems)
+    problems.raise_any(what)
+    model.load(staged, registry)  # what goes is what was tried
+
+
+def _refuse_links(folder: Path, problems: _Problems) -> None:
+    """A link could publish a file from elsewhere; those of huggingface_hub's cache are its own."""
+    blobs = folder.resolve().parent.parent / "blobs"
+    for path in folder.rglob("*"):
+        if path.is_symlink() and not path.resolve().is_relative_to(blobs):
+            problems.append(
+                f"{path} is a link to {path.resolve()}: put the file there, or remove it"
+            )
+
+
+def _refuse_paths(folder: Path, config: Config, problems: _Problems) -> None:
+    """Where files lie on this machine is nobody's business."""
+    told: dict[str, Any] = {CONFIG: asdict(config)}
+    if (path := folder / RECIPE).is_file():
+        try:
+            told[RECIPE] = parse(path.read_text(encoding="utf-8"), RECIPE).plain()
+        except (GanzooError, UnicodeDecodeError) as error:
+            problems.append(f"{path} cannot be read: {error}")
+    for name, plain in told.items():
+        if without_paths(plain) != plain:
+            problems.append(f"{folder / name} names a place on this machine: take its path out")
+
+
+def _try(loaded: Model, problems: _Problems) -> None:
+    """Use the model once, as whoever pulls it will."""
+    try:
+        if loaded.config.input.kind == "noise":
+            made = loaded.sample(_TRIED, as_tensor=True)
+        else:
+            size = loaded.config.input.size or 64
+            loaded.translate(Image.new("RGB", (size, size), "gray"))
+            made = loaded.translate(torch.zeros(1, 3, size, size))
+    except Exception as error:  # a plugin's own code
+        problems.append(f"the model cannot be used: {error}")
+    else:
+        if not made.isfinite().all():
+            problems.append("the model makes pictures with NaN or infinity: `ganzoo diagnose RUN`")
+
+
+def _licences(config: Config, options: Options, before: Before, problems: _Problems) -> Licences:
+    """The three licences, from the options, the folder or the last push."""
+    own, last = config.licences, before.licences
+    found = Licences(
+        code=own.code or configs.code_licence(config.generator.distribution) or last.code,
+        weights=options.licence or own.weights or last.weights,
+        data=options.data_licence or own.data or last.data,
+    )
+    told = {
+        "code": f"plugin {config.generator.distribution} states none; its author must, as "
+        '`license = "Apache-2.0"` in its pyproject.toml',
+        "weights": "you choose it: --licence cc-by-4.0, for example",
+        "data": "what the training images are under: --data-licence, for example cc-by-4.0 or "
+        "an address with their terms",
+    }
+    for what, how in told.items():
+        stated = getattr(found, what)
+        if not stated:
+            problems.append(f"the licence of the {what} is not known: {how}")
+        elif wrong := card.licence_problem(stated):
+            problems.append(f"the licence of the {what}: {wrong}")
+    return found
+
+
+def _own_entries(folder: Path, problems: _Problems) -> list[Entry]:
+    found = []
+    for path in sorted((folder / "entries").glob("*.json")):
+        with problems.noted():
+            found.append(entries.read(path))
+    return found
+
+
+def _kept_entries(options: Options) -> list[Entry]:
+    kept = entries.find(options.entries) if options.entries else []
+    return [found.entry for found in kept if found.entry]
+
+
+def _newest(loaded: Model, scores: Sequence[Entry]) -> list[Entry]:
+    """The newest entry of these very weights under each benchmark."""
+    sha = weights_hash(loaded.generator)
+    ours = [one for one in scores if (one.model.kind, one.model.weights_sha256) == ("model", sha)]
+    newest = {one.benchmark: one for one in sorted(ours, key=lambda one: one.date)}
+    return [newest[name] for name in sorted(newest)]
+
+
+def _copy_weights(staged: Path, loaded: Model, config: Config) -> Config:
+    """Copy the weights that the config states; format 1 states none."""
+    folder, first = loaded.path, WEIGHTS["generator"]
+    stated = config.files or {first: weights.describe(folder / first, loaded.generator)}
+    files = {name: file for name, file in stated.items() if name in WEIGHTS.values()}
+    for name in files:
+        if (folder / name).is_file():
+            shutil.copyfile(folder / name, staged / name)
+    return replace(config, files=files)
+
+
+def _add_samples(out: Path, loaded: Model) -> None:
+    """From photos: the newest grid of the run, where its dataset says that they may be shown."""
+    if loaded.config.input.kind == "noise":
+        samples.write(samples.sample(loaded.generator, model.SHOWN, seed=0), out)
+        return
+    if not loaded.config.licences.data:
+        return
+    grids = [path for path in _run(loaded.path).samples.glob("*.png") if not path.is_symlink()]
+    if grids:
+        shutil.copyfile(max(grids), out)
+
+
+def _run(folder: Path) -> RunFolder:
+    """The run that a model folder lies in; where it lies in none, it has no files."""
+    return RunFolder(folder.resolve().parent)
+
+
+def _add_discriminator(staged: Path, folder: Path, config: Config, registry: Registry) -> Config:
+    """That of the same step, from the run's checkpoints."""
+    file = staged / WEIGHTS["discriminator"]
+    step, kept = config.training.get("steps"), checkpoint.steps(_run(folder).checkpoints)
+    if config.discriminator is None or not isinstance(step, int) or step not in kept:
+        raise RunError(
+            f"--with-discriminator: {folder} has none, and is no part of a run that has a "
+            "checkpoint of its step. Give the run."
+        )
+    write_tensors(file, checkpoint.load(kept[step])[0]["discriminator"])
+    network = model.network("discriminator", config, staged, registry)
+    return replace(config, files=config.files | {file.name: weights.describe(file, network)})
+
+
+def _base(folder: Path, options: Options, before: Before) -> str | None:
+    """The card whose hand-written parts stay: the one named, on the Hub, or in the folder."""
+    own = folder / CARD
+    path = options.card or (own if before.card is None and own.is_file() else None)
+    if path is None:
+        return before.card
+    try:
+        return path.read_bytes().decode("utf-8")
+    except (OSError, ValueError) as error:
+        raise RunError(f"the card {path} cannot be read as text in UTF-8: {error}") from error
+
+
+def _check_files(staged: Path, problems: _Problems) -> None:
+    """What ``pull`` would refuse, and what nobody should see."""
+    for path in filter(Path.is_file, staged.rglob("*")):
+        name, size = path.relative_to(staged).as_posix(), path.stat().st_size
+        if size > limit(name):
+            problems.append(f"{name} has {size:,} bytes; {limit(name):,} is the most")
+        elif name == SAMPLES and not path.read_bytes().startswith(b"\x89PNG\r\n\x1a\n"):
+            problems.append(f"{name} is no PNG")
+        elif not name.endswith((".safetensors", ".png")) and _TOKEN.search(path.read_bytes()):
+            problems.append(f"{name} holds what looks like a token of the Hub: take it out")
