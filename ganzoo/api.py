@@ -139,6 +139,7 @@ def push(
     data_licence: str | None = None,
     card: str | Path | None = None,
     with_discriminator: bool = False,
+    half: bool = False,
     private: bool = False,
     tag: str | None = None,
     message: str | None = None,
@@ -151,7 +152,7 @@ def push(
 
     ``licence`` is that of the weights, ``data_licence`` that of the training images where the
     dataset does not say; ``card`` is a file whose hand-written parts take the place of those on
-    the Hub.  Scores of these weights are taken from ``benchmarks/entries``.  With ``dry_run``
+    the Hub; ``half`` stores the generator in 16 bits.  Scores of these weights are taken from ``benchmarks/entries``.  With ``dry_run``
     nothing is sent, and what would be is returned.  Raises RunError with everything that is wrong
     before anything is sent, HubError where the Hub refuses.
     """
@@ -160,6 +161,7 @@ def push(
         data_licence=data_licence,
         card=Path(card) if card else None,
         with_discriminator=with_discriminator,
+        half=half,
         entries=entries_folder(),
         private=private,
         tag=tag,

@@ -42,7 +42,8 @@ class Options:
     """What is asked of a push; ``licence`` is that of the weights.
 
     ``card`` is a file whose hand-written parts take the place of those on the Hub, ``entries`` the
-    folder with scores, ``tag`` what the new commit shall be called.
+    folder with scores, ``tag`` what the new commit shall be called.  ``half`` stores the generator
+    in 16 bits, which makes it another model, with scores of its own.
     """
 
     licence: str | None = None
@@ -50,6 +51,7 @@ class Options:
     card: Path | None = None
     entries: Path | None = None
     with_discriminator: bool = False
+    half: bool = False
     private: bool = False
     tag: str | None = None
     message: str | None = None
@@ -122,9 +124,14 @@ def _fill(
             shutil.copyfile(folder / name, staged / name)
     with problems.noted():
         loaded = model.load(folder, registry)
+        if options.half:
+            loaded.generator.half().float()  # rounded, as it will be read
+            (staged / SAMPLES).unlink(missing_ok=True)
         _try(loaded, problems)
         scores = _newest(loaded, [*before.entries, *scores, *_kept_entries(options)])
         config = _copy_weights(staged, loaded, config)
+        if options.half:
+            config = _halve(staged, loaded, config)
         if not (staged / SAMPLES).exists() and not problems:
             _add_samples(staged / SAMPLES, loaded)
         if WEIGHTS["discriminator"] in config.files:
@@ -240,6 +247,14 @@ def _copy_weights(staged: Path, loaded: Model, config: Config) -> Config:
         if (folder / name).is_file():
             shutil.copyfile(folder / name, staged / name)
     return replace(config, files=files)
+
+
+def _halve(staged: Path, loaded: Model, config: Config) -> Config:
+    file = staged / WEIGHTS["generator"]
+    state = loaded.generator.state_dict()
+    write_tensors(file, {k: v.half() if v.is_floating_point() else v for k, v in state.items()})
+    stated = weights.describe(file, loaded.generator)
+    return replace(config, files=config.files | {file.name: stated})
 
 
 def _add_samples(out: Path, loaded: Model) -> None:

@@ -271,6 +271,21 @@ def test_a_new_branch_begins_at_the_commit_that_was_looked_at(
     assert "x" not in server.files(REPO, "dev")
 
 
+def test_half_the_size(run: Path, server: HubServer, tmp_path: Path) -> None:
+    """What is pulled is the generator rounded, which has no claim to the scores of the whole."""
+    submit(tmp_path / "entries", "whole", fid=1.0, weights_sha256=weights(run))
+    push(run, half=True, entries=tmp_path / "entries")
+    files, whole = server.files(REPO), load_file(run / "model" / "model.safetensors")
+    assert not any(name.startswith("entries/") for name in files)
+    found = model.load(pull.pull(parse_id(REPO), REGISTRY).folder, REGISTRY)
+    kept = {k: v.half().float() if v.is_floating_point() else v for k, v in whole.items()}
+    state = found.generator.state_dict()
+    assert all(torch.equal(state[name], kept[name]) for name in kept)
+    numbers = sum(v.numel() * v.element_size() for v in whole.values() if v.is_floating_point())
+    stated = (run / "model" / "model.safetensors").stat().st_size - len(files["model.safetensors"])
+    assert abs(stated - numbers / 2) < 64
+
+
 # -- scores ------------------------------------------------------------------------------------
 
 

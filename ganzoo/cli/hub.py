@@ -105,6 +105,9 @@ def push(
     with_discriminator: Annotated[
         bool, typer.Option("--with-discriminator", help="For those who train on.")
     ] = False,
+    half: Annotated[
+        bool, typer.Option("--half", help="Store the generator in 16 bits: half the size.")
+    ] = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Check it, and print what would go.")
     ] = False,
@@ -130,8 +133,8 @@ def push(
     if out and not dry_run:
         raise RunError("--out is for --dry-run, which writes there what would go.")
     options = Options(
-        licence, data_licence, card, entries_folder(entries), with_discriminator, private, tag,
-        message,
+        licence, data_licence, card, entries_folder(entries), with_discriminator, half, private,
+        tag, message,
     )  # fmt: skip
     what, registry = parse_id(id), installed().registry
     if dry_run:
