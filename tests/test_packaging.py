@@ -44,9 +44,17 @@ def test_the_wheel_holds_the_core_every_plugin_recipe_and_benchmark(wheel: zipfi
     wanted = sources(ROOT / "ganzoo", ROOT) | {"ganzoo/py.typed"}
     for plugin in PLUGINS:
         wanted |= sources(ROOT / "plugins" / plugin, ROOT / "plugins")
-    for kept in ("recipes/*.yaml", "benchmarks/*.yaml", "benchmarks/entries/*/*"):
-        wanted |= {f"ganzoo/{path.relative_to(ROOT)}" for path in ROOT.glob(kept)}
-    data = [p for p in (ROOT / "ganzoo").rglob("*") if p.suffix in {".html", ".css", ".js"}]
+    for kept in (
+        "recipes/*.yaml",
+        "benchmarks/*.yaml",
+        "benchmarks/entries/*/*",
+        "pretrained/**/*",
+    ):
+        files = filter(Path.is_file, ROOT.glob(kept))
+        wanted |= {f"ganzoo/{path.relative_to(ROOT)}" for path in files}
+    data = [
+        p for p in (ROOT / "ganzoo").rglob("*") if p.suffix in {".html", ".css", ".js", ".json"}
+    ]
     wanted |= {str(path.relative_to(ROOT)) for path in data}
     assert wanted <= names
     assert any(name.endswith("licenses/LICENSE") for name in names)
