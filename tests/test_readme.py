@@ -7,9 +7,11 @@ import shlex
 import sys
 import types
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
+from PIL import Image
 from typer.main import get_command
 
 from ganzoo.cli import command_line
@@ -22,7 +24,8 @@ README = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8"
 
 
 def blocks(language: str) -> list[str]:
-    return re.findall(rf"^```{language}\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
+    found = re.findall(r"^```(\w*)\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
+    return [text for name, text in found if name == language]
 
 
 COMMANDS = [
@@ -60,6 +63,16 @@ def test_the_plugin_works(monkeypatch: pytest.MonkeyPatch) -> None:
     assert plugin.error is None
     fake, real = torch.zeros(2, 3, 4, 4), torch.ones(2, 3, 4, 4)
     assert plugins.registry.get("loss", "warm").load()().generator(fake, real).item() == 1
+
+
+def test_the_trained_model_is_used_as_shown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, one_thread: None
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    left: dict[str, Any] = {}
+    exec(blocks("python")[0], left)
+    assert Image.open("face.png").size == (64, 64)
+    assert left["batch"].shape == (64, 3, 64, 64)
 
 
 def test_there_are_commands() -> None:

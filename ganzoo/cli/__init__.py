@@ -42,7 +42,7 @@ class _Verbs(TyperGroup):
     """All verbs on one screen of 24 lines: the two options stand in the first."""
 
     def collect_usage_pieces(self, ctx: Any) -> list[str]:
-        return ["[--version] [--help] COMMAND ..."]
+        return ["[--version] [--help] COMMAND [ARGS]..."]
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
         self.format_commands(ctx, formatter)
