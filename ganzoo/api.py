@@ -152,9 +152,10 @@ def push(
 
     ``licence`` is that of the weights, ``data_licence`` that of the training images where the
     dataset does not say; ``card`` is a file whose hand-written parts take the place of those on
-    the Hub; ``half`` stores the generator in 16 bits.  Scores of these weights are taken from ``benchmarks/entries``.  With ``dry_run``
-    nothing is sent, and what would be is returned.  Raises RunError with everything that is wrong
-    before anything is sent, HubError where the Hub refuses.
+    the Hub; ``half`` stores the generator in 16 bits.  Scores of these weights are taken from
+    ``benchmarks/entries``.  With ``dry_run`` nothing is sent, and what would be is returned.
+    Raises RunError with everything that is wrong before anything is sent, HubError where the Hub
+    refuses.
     """
     options = Options(
         licence=licence,
