@@ -168,9 +168,13 @@ def push(
         tag=tag,
         message=message,
     )
-    folder = source.path if isinstance(source, Model) else Path(source)
+    registry, what = installed().registry, parse_id(repo)
+    if isinstance(source, Model):
+        folder = source.path
+    else:
+        folder = pull.locate(source, registry, token=token).folder
     act = publish.plan if dry_run else publish.push
-    return act(folder, parse_id(repo), installed().registry, options, token)
+    return act(folder, what, registry, options, token)
 
 
 def search(

@@ -383,7 +383,7 @@ def test_a_relative_benchmark_is_found_from_another_folder(
 def test_a_model_tells_no_path_of_a_benchmarks_set(
     train: Train, watch: Watch, tmp_path: Path
 ) -> None:
-    from ganzoo.run import _without_paths
+    from ganzoo.recipe import without_paths
 
     given = {"set": [f"dataset.path={tmp_path}/photos", "fakes=3"], "path": f"{tmp_path}/a=b/c"}
-    assert _without_paths(given) == {"set": ["dataset.path=photos", "fakes=3"], "path": "c"}
+    assert without_paths(given) == {"set": ["dataset.path=photos", "fakes=3"], "path": "c"}

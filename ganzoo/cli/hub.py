@@ -72,7 +72,9 @@ def pull(
 
 
 def push(
-    model: Annotated[str, typer.Argument(metavar="MODEL", help="A run or model folder.")],
+    model: Annotated[
+        str, typer.Argument(metavar="MODEL", help="A run or model folder, or user/repo.")
+    ],
     id: Annotated[str, typer.Argument(metavar="ID", help="user/repo, or user/repo@branch.")],
     licence: Annotated[
         str | None,
@@ -129,6 +131,7 @@ def push(
     from ganzoo.leaderboard import entries_folder
     from ganzoo.package import Options
     from ganzoo.plugins import installed
+    from ganzoo.pull import locate
 
     if out and not dry_run:
         raise RunError("--out is for --dry-run, which writes there what would go.")
@@ -137,11 +140,12 @@ def push(
         tag, message,
     )  # fmt: skip
     what, registry = parse_id(id), installed().registry
+    folder = locate(model, registry, token=token).folder
     if dry_run:
-        plan = publish.plan(Path(model), what, registry, options, token, out)
+        plan = publish.plan(folder, what, registry, options, token, out)
         _tell_plan(plan, as_json)
         return
-    done = publish.push(Path(model), what, registry, options, token)
+    done = publish.push(folder, what, registry, options, token)
     if as_json:
         data = {"url": done.url, "commit": done.commit} | _plan_data(done.plan)
         typer.echo(json.dumps(data, indent=1))
