@@ -161,8 +161,11 @@ class Model:
                 f"translate: expected float (3, H, W) or (N, 3, H, W) in [-1, 1], not "
                 f"{photo.dtype} {shape}."
             )
+        weight = next(self.generator.parameters())
         try:
-            made = samples.generate(self.generator, {word: photo.reshape(-1, *shape[-3:]).cpu()})
+            with torch.no_grad():  # one by one, for they may be large
+                batch = photo.reshape(-1, 1, *shape[-3:]).to(weight)
+                made = torch.cat([self.generator(**{word: one}).float().cpu() for one in batch])
         except (RuntimeError, ValueError) as error:
             raise DataError(f"translate: the generator refuses {shape}: {error}") from error
         return made if len(shape) == 4 else made[0]

@@ -39,18 +39,18 @@ def labels(
         if chosen:
             raise RunError(
                 "this model has no labels: it was trained without `dataset.label`. "
-                "Leave out --label, or train one with e.g. `--set dataset.label=[hair]`."
+                "Ask for none, or train one with e.g. `--set dataset.label=[hair]`."
             )
         return None
     for attribute, value in chosen.items():
         if attribute not in known:
             raise RunError(
-                f"--label {attribute}={value}: there is no '{attribute}'"
+                f"label {attribute}={value}: there is no '{attribute}'"
                 f"{nearest(attribute, known)} There is: {one_of(known)}."
             )
         if value not in known[attribute]:
             raise RunError(
-                f"--label {attribute}={value}: '{value}' is no {attribute}"
+                f"label {attribute}={value}: '{value}' is no {attribute}"
                 f"{nearest(value, known[attribute])} There is: {one_of(known[attribute])}."
             )
     rows = []
