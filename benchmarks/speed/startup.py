@@ -43,6 +43,8 @@ def main() -> None:
 
 
 def _in_process() -> None:
+    import torch  # noqa: F401
+
     import ganzoo
 
     for again in ("first", "again"):
