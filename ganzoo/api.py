@@ -19,6 +19,7 @@ import torch
 
 from ganzoo import catalogue, model, publish, pull
 from ganzoo.catalogue import Listed
+from ganzoo.config import WEIGHTS
 from ganzoo.errors import RecipeError, RunError, TrainingStopped
 from ganzoo.folder import RunFolder, free_folder
 from ganzoo.hub import parse_id
@@ -28,6 +29,7 @@ from ganzoo.package import Options
 from ganzoo.plugins import installed
 from ganzoo.publish import Plan, Pushed
 from ganzoo.recipe import load_recipe
+from ganzoo.registry import Registry
 from ganzoo.report import write_report
 
 DTYPES = (torch.float32, torch.bfloat16)
@@ -62,7 +64,7 @@ def load(
     found = pull.locate(name, registry, revision, token)
     if found.note:
         warnings.warn(found.note, stacklevel=2)
-    return model.load(found.folder, registry, where, dtype)
+    return pull.load(found, registry, where, dtype)
 
 
 def _usable(device: torch.device | str) -> torch.device:
@@ -171,10 +173,23 @@ def push(
     registry, what = installed().registry, parse_id(repo)
     if isinstance(source, Model):
         folder = source.path
+        _refuse_changed(source, registry)
     else:
-        folder = pull.locate(source, registry, token=token).folder
+        folder = pull.locate(source, registry, token=token, kinds=tuple(WEIGHTS)).folder
     act = publish.plan if dry_run else publish.push
     return act(folder, what, registry, options, token)
+
+
+def _refuse_changed(loaded: Model, registry: Registry) -> None:
+    """Raise RunError where weights were changed in memory, for the folder is what goes."""
+    now = loaded.generator.state_dict()
+    dtype = next(loaded.generator.parameters()).dtype
+    kept = model.load(loaded.path, registry, dtype=dtype).generator.state_dict()
+    if not all(torch.equal(kept[name], value.cpu()) for name, value in now.items()):
+        raise RunError(
+            f"the model's weights were changed since it was loaded, and {loaded.path} is what "
+            "would go. Save them in a model folder first."
+        )
 
 
 def search(

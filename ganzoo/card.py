@@ -1,8 +1,8 @@
 """The model card: ``README.md`` of a model folder, for people and for the Hub.
 
 Every push replaces the keys of the metadata that are ganzoo's, and what stands between two marker
-lines; all else is its author's and stays.  Scores are in ``model-index``, from which ``scores``
-reads them back, and in ``.eval_results``.  The formats are the Hub's:
+lines; all else is its author's and stays.  Scores are in ``model-index``, and in ``.eval_results``:
+``claims.py`` writes them and reads them back.  The formats are the Hub's:
 https://huggingface.co/docs/hub/model-cards, https://huggingface.co/docs/hub/eval-results,
 https://github.com/huggingface/hub-docs/blob/main/modelcard.md.
 """
@@ -165,8 +165,32 @@ def _task(config: Config) -> str:
     return "unconditional-image-generation" if noise else "image-to-image"
 
 
+def other_licence(text: str, weights: str) -> str | None:
+    """The licence in a card's metadata, where it is another than ``weights``."""
+    try:
+        known = _split(text.removeprefix("\ufeff"))[1]
+    except Wrong:
+        return None
+    told = {key: known[key].plain() for key in _LICENCE_KEYS if key in known}
+    return str(told.get("license")) if told and told != _hub_licence(weights) else None
+
+
+def by_hand(text: str) -> set[str]:
+    """The lines of a card's body that ganzoo did not generate."""
+    try:
+        body = _split(text.removeprefix("\ufeff"))[2]
+    except Wrong:
+        body = text
+    first, last = body.find(START), body.find(END)
+    if 0 <= first < last:
+        body = body[:first] + body[last + len(END) :]
+    return {line.strip() for line in body.splitlines() if line.strip()}
+
+
 def licence_problem(stated: str) -> str | None:
     """What is wrong with a licence, or None: an SPDX identifier, its name, or an address."""
+    if stated.strip().lower() in ("unknown", "none", "other"):
+        return f"'{stated}' is none: nobody may use what has no licence. Ask whose it is"
     if _URL.fullmatch(stated) or re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9 .,+()/_-]{0,99}", stated):
         return None
     example = "an SPDX identifier, such as CC-BY-4.0, a name, or an address, such as https://..."

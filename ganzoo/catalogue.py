@@ -11,7 +11,7 @@ from typing import Any
 
 from ganzoo import claims
 from ganzoo.entry import Entry, Found
-from ganzoo.errors import RunError
+from ganzoo.errors import HubError, RunError
 from ganzoo.hub import TIMEOUT, Id, client, is_id, telling
 from ganzoo.standings import Standings, rank
 
@@ -56,6 +56,8 @@ def search(
 
     Raises HubError where the Hub does not answer.
     """
+    if limit < 1:
+        raise HubError(f"limit={limit}: ask for one model or more.")
     api = client(token)
     with telling(api, Id("the list of models"), TIMEOUT):
         found = api.list_models(

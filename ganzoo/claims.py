@@ -9,9 +9,10 @@ https://github.com/huggingface/hub-docs/blob/main/modelcard.md.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, fields, replace
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
 
 import yaml
@@ -142,12 +143,19 @@ def _bound(entry: Entry, at: str) -> None:
             raise Wrong(f"{at}.{path}: expected one line of text without < and >")
         if isinstance(value, int | float) and not -LIMIT <= value <= LIMIT:
             raise Wrong(f"{at}.{path}: no number goes beyond {LIMIT:g}")
+    counts = f"n{entry.counts.fakes}-vs-{entry.counts.reference}"
     for name, score in entry.scores.items():
+        if (told := re.search(r"/(n\d+-vs-\d+)/", score.protocol)) and told[1] != counts:
+            raise Wrong(f"{at}.scores.{name}.protocol: it is of {told[1]}, not {counts} images")
         if not score.low <= score.value <= score.high:
             raise Wrong(f"{at}.scores.{name}.value: not from low to high")
     try:
-        datetime.fromisoformat(entry.date)
-    except ValueError:
+        when = datetime.fromisoformat(entry.date)
+        if when.replace(tzinfo=when.tzinfo or UTC) > datetime.now(UTC) + timedelta(days=1):
+            raise Wrong(f"{at}.date: {written(entry.date)} is still to come")
+    except Wrong:
+        raise
+    except (ValueError, OverflowError):
         raise Wrong(f"{at}.date: expected ISO 8601, not {written(entry.date)}") from None
 
 

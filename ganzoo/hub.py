@@ -64,7 +64,9 @@ def client(token: str | None = None) -> HfApi:
     from huggingface_hub import HfApi
 
     endpoint = os.environ.get("HF_ENDPOINT") or None
-    return HfApi(endpoint, token, library_name="ganzoo", library_version=__version__)
+    if endpoint and not endpoint.startswith(("http://", "https://")):
+        raise HubError(f"HF_ENDPOINT={endpoint}: expected an address, such as https://...")
+    return HfApi(endpoint, token or None, library_name="ganzoo", library_version=__version__)
 
 
 @contextmanager
@@ -210,7 +212,8 @@ def _refused(error: Exception, what: Id) -> HubError:
         return HubFailure(f"{what}: too many requests for now. Wait some minutes and try again.")
     if status >= 500:
         return HubFailure(f"{what}: the Hub is in trouble ({status}). Try again in a while.")
-    return HubError(f"{what}: the Hub refuses: {says}. If HF_ENDPOINT is set, is it a Hub's?")
+    asks = "" if status == 400 else " If HF_ENDPOINT is set, is it a Hub's?"
+    return HubError(f"{what}: the Hub refuses: {says}.{asks}")
 
 
 def _status(error: Exception) -> int:
@@ -238,4 +241,7 @@ def _where(error: OSError) -> str:
 def _line(error: BaseException) -> str:
     """The first line that says something, without its full stop, and no longer than a screen's."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return (lines[0] if lines else type(error).__name__).rstrip(".")[:300]
+    text = lines[0] if lines else type(error).__name__
+    if text.endswith(":") and len(lines) > 1:
+        text = f"{text} {lines[1]}"
+    return text.rstrip(".")[:300]

@@ -30,6 +30,9 @@ HOW = (
     "more than the number of rows that are better; = marks a row that cannot be told from some "
     "other. Reference rows are no models and have no rank."
 )
+CLAIMED = (
+    "These are the claims of the models' cards: nobody has checked them. `ganzoo evaluate` does."
+)
 OVER_SEEDS = (
     "Over seeds: models of the same recipe, generator and steps, trained with different seeds "
     "(whatever else was changed by --set is not told apart). Mean and 95 % t-interval of the mean."

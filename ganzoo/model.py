@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal, overload
@@ -44,8 +44,8 @@ class Model:
     says of it.
     """
 
-    generator: Generator
-    config: Config
+    generator: Generator = field(repr=False)
+    config: Config = field(repr=False)
     path: Path
 
     @overload
@@ -85,8 +85,10 @@ class Model:
                 f"{self.path} turns images into images; it does not draw from noise. "
                 "Give it some: model.translate(photo)"
             )
-        if n < 1:
-            raise RunError(f"sample({n}): ask for one picture or more.")
+        if not (isinstance(n, int) and n >= 1 and isinstance(seed, int) and seed >= 0):
+            raise RunError(f"sample({n!r}, seed={seed!r}): n is 1 or more, and seed 0 or more.")
+        if label is not None and not isinstance(label, Mapping):
+            raise RunError(f'sample(label={label!r}): write it as label={{"hair": "pink"}}.')
         inputs = samples.inputs(self.generator, n, seed, label or {})
         made = samples.generate(self.generator, inputs)
         return made if as_tensor else _pictures(samples.to_uint8(made))

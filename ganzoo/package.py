@@ -68,6 +68,7 @@ class Before:
     listing: Listing | None = None
     is_new_branch: bool = False
     tags: Mapping[str, str] = field(default_factory=dict)
+    branches: tuple[str, ...] = ()
     card: str | None = None
     licences: Licences = _UNKNOWN
     entries: tuple[Entry, ...] = ()
@@ -214,6 +215,12 @@ def _licences(config: Config, options: Options, before: Before, problems: _Probl
             problems.append(f"the licence of the {what} is not known: {how}")
         elif wrong := card.licence_problem(stated):
             problems.append(f"the licence of the {what}: {wrong}")
+    known = before.card if found.weights and not options.licence else None
+    if known and (other := card.other_licence(known, str(found.weights))):
+        problems.append(
+            f"the card on the Hub says {other}, and the model {found.weights}: say which with "
+            "--licence"
+        )
     return found
 
 
@@ -278,7 +285,12 @@ def _add_discriminator(staged: Path, folder: Path, config: Config, registry: Reg
     """That of the same step, from the run's checkpoints."""
     file = staged / WEIGHTS["discriminator"]
     step, kept = config.training.get("steps"), checkpoint.steps(_run(folder).checkpoints)
-    if config.discriminator is None or not isinstance(step, int) or step not in kept:
+    if config.discriminator is None:
+        raise RunError(
+            f"--with-discriminator: {folder} does not say what the discriminator was; runs of "
+            "earlier versions of ganzoo do not."
+        )
+    if not isinstance(step, int) or step not in kept:
         raise RunError(
             f"--with-discriminator: {folder} has none, and is no part of a run that has a "
             "checkpoint of its step. Give the run."
@@ -291,13 +303,21 @@ def _add_discriminator(staged: Path, folder: Path, config: Config, registry: Reg
 def _base(folder: Path, options: Options, before: Before) -> str | None:
     """The card whose hand-written parts stay: the one named, on the Hub, or in the folder."""
     own = folder / CARD
-    path = options.card or (own if before.card is None and own.is_file() else None)
+    path = options.card or (own if own.is_file() else None)
     if path is None:
         return before.card
     try:
-        return path.read_bytes().decode("utf-8")
+        text = path.read_bytes().decode("utf-8")
     except (OSError, ValueError) as error:
         raise RunError(f"the card {path} cannot be read as text in UTF-8: {error}") from error
+    if before.card is None or options.card:
+        return text
+    if card.by_hand(text) - card.by_hand(before.card):
+        raise RunError(
+            f"{path} has lines that the card on the Hub has not. --card {path} takes this one, "
+            "whatever was written on the Hub; or remove it here, and the Hub's stays."
+        )
+    return before.card
 
 
 def _check_files(staged: Path, problems: _Problems) -> None:

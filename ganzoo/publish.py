@@ -17,7 +17,7 @@ from ganzoo import __version__, model
 from ganzoo import config as configs
 from ganzoo import entry as entries
 from ganzoo.errors import HubError, HubFailure, RunError
-from ganzoo.hub import Id, client, telling
+from ganzoo.hub import Id, client, parse_id, telling
 from ganzoo.model import CARD, CONFIG
 from ganzoo.package import Before, Options, package
 from ganzoo.pull import Listing, copy, limit, list_files, same
@@ -132,7 +132,8 @@ def _look(api: HfApi, what: Id) -> Before:
         is_new = what.revision is not None and what.revision not in branches
         what = Id(what.repo) if is_new else what
         listing = list_files(api, what)
-        before = Before(listing, is_new, {ref.name: ref.target_commit for ref in refs.tags})
+        tags = {ref.name: ref.target_commit for ref in refs.tags}
+        before = Before(listing, is_new, tags, tuple(branches))
         if CARD in listing.files:
             try:
                 text = _fetch(api, what, listing, CARD).read_bytes().decode("utf-8")
@@ -172,6 +173,10 @@ def _plan(staged: Path, what: Id, before: Before, options: Options) -> Plan:
             f"{what}: {what.revision} is a tag or a commit, and those do not change. Name a "
             f"branch, or none: {what.repo}"
         )
+    if options.tag is not None:
+        parse_id(what.repo, options.tag)  # what could not be pulled is no tag
+        if options.tag in (*before.branches, "main"):
+            raise HubError(f"{what.repo} has a branch '{options.tag}': name the tag otherwise.")
     if options.private and before.listing and not before.listing.private:
         raise HubError(
             f"{what.repo} exists and is public; --private makes new ones private. Make it private "

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import re
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
@@ -17,10 +17,12 @@ from typing import TYPE_CHECKING, Any
 
 from ganzoo import config as configs
 from ganzoo import model, weights
+from ganzoo.config import WEIGHTS, Config
 from ganzoo.errors import HubError, HubFailure, RunError, nearest, one_of
 from ganzoo.files import atomic_folder, write_atomic
 from ganzoo.hub import TIMEOUT, Id, client, disk_error, is_id, parse_id, telling
 from ganzoo.layers import shipped_models
+from ganzoo.model import Model
 from ganzoo.registry import Registry
 
 if TYPE_CHECKING:
@@ -41,7 +43,7 @@ KNOWN = {
 FILES = 200
 _PICKLES = (".bin", ".pt", ".pth", ".pkl", ".pickle", ".ckpt", ".npy", ".npz", ".h5", ".joblib")
 _COMMIT = re.compile(r"[0-9a-f]{40}")
-_WEIGHTS = configs.WEIGHTS["generator"]
+_WEIGHTS = WEIGHTS["generator"]
 #: where runs are by default, which makes a mistyped one look like an id
 RUNS = "runs"
 #: bytes from which on a file gets a progress bar
@@ -50,11 +52,12 @@ _LONG = 1 << 20
 
 @dataclass(frozen=True)
 class Pulled:
-    """A model folder in the cache, the commit it is of, and what a person should be told."""
+    """A model folder, and of one from the Hub its name, its commit, and what should be told."""
 
     folder: Path
     commit: str
     note: str = ""
+    what: Id | None = None
 
 
 @dataclass(frozen=True)
@@ -83,11 +86,12 @@ def locate(
     registry: Registry,
     revision: str | None = None,
     token: str | None = None,
-    with_weights: bool = True,
+    kinds: Collection[str] = ("generator",),
 ) -> Pulled:
     """The folder of MODEL: a run or model folder, a model that came with ganzoo, or one on the Hub.
 
-    Raises RunError or HubError where there is none.
+    ``kinds`` are the networks whose weights are fetched.  Raises RunError or HubError where there
+    is none.
     """
     text, path = str(name), Path(name)
     try:
@@ -99,39 +103,55 @@ def locate(
             raise HubError(f"{path} is a folder here, and has no revision '{revision}'.")
         return Pulled(path, "")
     what = parse_id(text, revision)
-    if text in (models := shipped_models()) and not revision:
-        return Pulled(models[text], "")
+    models = shipped_models()
+    if what.repo in models and not text.startswith("hf://"):
+        if what.revision:
+            raise HubError(
+                f"{what.repo} comes with ganzoo and has no revisions. hf://{what} means the Hub."
+            )
+        return Pulled(models[what.repo], "")
     beside = path.parent
     if not text.startswith("hf://") and (beside.is_dir() or beside.name == RUNS):
-        there = [found.name for found in beside.iterdir()] if beside.is_dir() else []
+        there = [str(found) for found in beside.iterdir()] if beside.is_dir() else []
         raise RunError(
-            f"{text} does not exist{nearest(path.name, there)} It is taken for a folder, as is all "
-            f"in {beside}/; hf://{text} means the Hub."
+            f"{text} does not exist{nearest(text, [*there, *models])} It is taken for a folder, as "
+            f"is all in {beside}/; hf://{text} means the Hub."
         )
-    return pull(what, registry, token, with_weights)
+    return pull(what, registry, token, kinds)
+
+
+def load(found: Pulled, registry: Registry, *how: Any) -> Model:
+    """The model in a located folder, as ``model.load``; an error names what is on the Hub."""
+    if found.what is None:
+        return model.load(found.folder.absolute(), registry, *how)
+    with _naming(found.what, found.folder):
+        return model.load(found.folder, registry, *how)
 
 
 # -- pulling -----------------------------------------------------------------------------------
 
 
 def pull(
-    what: Id, registry: Registry, token: str | None = None, with_weights: bool = True
+    what: Id,
+    registry: Registry,
+    token: str | None = None,
+    kinds: Collection[str] = tuple(WEIGHTS),
 ) -> Pulled:
-    """The model folder of ``what``, from the Hub or the cache.
+    """The model folder of ``what``, from the Hub or the cache, with the weights of ``kinds``.
 
     Raises HubError where the Hub does not give it, or it is not what it should be; nothing that
     was wrong is kept.  Where the Hub cannot be reached, the cached revision is used.
     """
     try:
-        return _pull(what, registry, token, with_weights)
+        return replace(_pull(what, registry, token, kinds), what=what)
     except OSError as error:
         raise disk_error(error, what) from error
 
 
-def _pull(what: Id, registry: Registry, token: str | None, with_weights: bool) -> Pulled:
+def _pull(what: Id, registry: Registry, token: str | None, kinds: Collection[str]) -> Pulled:
     from huggingface_hub.errors import OfflineModeIsEnabled
 
-    api = client(token)
+    api, with_weights = client(token), "generator" in kinds
     if _COMMIT.fullmatch(what.revision or ""):
         with suppress(HubError):  # what was altered can be fetched anew
             if found := _cached(what, with_weights):
@@ -149,12 +169,26 @@ def _pull(what: Id, registry: Registry, token: str | None, with_weights: bool) -
     with _naming(what, folder):
         config = configs.read(folder / model.CONFIG)
         model.check_plugin("generator", config.generator, registry, what.repo)
+    _compare(what, config, wanted)
+    left = {WEIGHTS[kind] for kind in WEIGHTS if kind not in kinds}
     for file in wanted.values():
-        if with_weights or not file.name.endswith(".safetensors"):
+        if file.name not in left:
             _fetch(api, what, listing, file)
     if with_weights:
         _point(what, folder)
     return Pulled(folder, listing.commit)
+
+
+def _compare(what: Id, config: Config, wanted: Mapping[str, Remote]) -> None:
+    """Raise HubError where the weights are not those of the config, before they are fetched."""
+    for name, stated in config.files.items():
+        there = wanted.get(name)
+        large = there is not None and len(there.sha) == 64
+        if there and (there.size != stated.bytes or (large and there.sha != stated.sha256)):
+            raise HubError(
+                f"{what}: {name} is not the file that its {model.CONFIG} is about, and was not "
+                "fetched. Try again; if it stays so, its author has to push it anew."
+            )
 
 
 def list_files(api: HfApi, what: Id) -> Listing:

@@ -149,7 +149,7 @@ def test_sampling(train: Callable[..., Path]) -> None:
     assert np.array_equal(to_uint8(tensor).numpy(), pixels)
     assert drawn.sample(1, seed=4)[0].tobytes() != five[0].tobytes()
     for wrong, message in [
-        (lambda: drawn.sample(0), "ask for one picture or more"),
+        (lambda: drawn.sample(0), "n is 1 or more"),
         (lambda: drawn.sample(label={"hue": "red"}), "this model has no labels"),
         (lambda: drawn.translate(five[0]), "draws from noise and takes no photo"),
         (lambda: drawn.translate(tensor), "draws from noise and takes no photo"),

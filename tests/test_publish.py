@@ -271,6 +271,40 @@ def test_a_new_branch_begins_at_the_commit_that_was_looked_at(
     assert "x" not in server.files(REPO, "dev")
 
 
+def test_a_card_written_here_and_there(run: Path, server: HubServer, tmp_path: Path) -> None:
+    """What somebody wrote is never dropped without a word."""
+    push(run)
+    pull.copy(pull.pull(parse_id(REPO), REGISTRY).folder, tmp_path / "mine")
+    with (tmp_path / "mine" / "README.md").open("a") as file:
+        file.write("## My limits\n")
+    with pytest.raises(RunError, match=r"lines that the card on the Hub has not. --card"):
+        push(tmp_path / "mine")
+    assert sent(push(tmp_path / "mine", card=tmp_path / "mine" / "README.md")) == {
+        "README.md": "changed"
+    }
+    assert b"## My limits" in server.files(REPO)["README.md"]
+
+
+def test_a_licence_changed_on_the_hub_is_not_put_back(run: Path, server: HubServer) -> None:
+    push(run, licence="mit")
+    card = server.files(REPO)["README.md"].replace(b"license: mit", b"license: cc-by-sa-4.0")
+    server.put(REPO, {"README.md": card})
+    with pytest.raises(
+        RunError, match=r"the card on the Hub says cc-by-sa-4\.0, and the model mit"
+    ):
+        publish.push(run, parse_id(REPO), REGISTRY, Options())
+    assert set(sent(push(run, licence="cc-by-sa-4.0"))) == {"README.md", "config.json"}
+
+
+@pytest.mark.parametrize("tag", ["v 1", "a..b", "main", "dev"])
+def test_a_tag_that_cannot_be_one(run: Path, server: HubServer, tag: str) -> None:
+    push(run, f"{REPO}@dev")
+    before = len(server.repos[REPO].log("main"))
+    with pytest.raises(HubError, match=r"revision|branch"):
+        push(run, tag=tag)
+    assert len(server.repos[REPO].log("main")) == before
+
+
 def test_half_the_size(run: Path, server: HubServer, tmp_path: Path) -> None:
     """What is pulled is the generator rounded, which has no claim to the scores of the whole."""
     submit(tmp_path / "entries", "whole", fid=1.0, weights_sha256=weights(run))

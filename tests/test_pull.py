@@ -155,7 +155,7 @@ def test_only_the_files_of_a_model_are_asked_for(hub: HubServer) -> None:
 @only_http
 def test_what_is_shown_needs_no_weights(hub: HubServer) -> None:
     put(hub, folder())
-    assert "model.safetensors" not in files_of(get(with_weights=False).folder)
+    assert "model.safetensors" not in files_of(get(kinds=()).folder)
     assert hub.count("", "safetensors") == 0
     assert files_of(get().folder) == folder()
 
@@ -329,7 +329,8 @@ def test_a_pickle_under_another_name_is_not_opened(
     for kind, data in pickles().items():
         repo = f"ann/{kind.replace(' ', '-')}"
         old = kind in ("protocol 0", "protocol 1")  # which do not say what they are
-        hub.put(repo, folder() | {name: data})
+        said = json.loads(folder()["config.json"]) | {"files": {}}  # or they would be compared
+        hub.put(repo, folder() | {"config.json": json.dumps(said).encode()} | {name: data})
         if kind == "protocol 0" and name == "README.md":  # text as any other
             assert get(repo).folder.joinpath(name).read_bytes() == data
             continue
@@ -356,6 +357,13 @@ def test_sizes_beyond_all_sense(hub: HubServer, name: str, size: int) -> None:
 def test_more_files_than_a_model_has(hub: HubServer) -> None:
     hub.put(ID, folder() | {f"entries/{n}.json": b"" for n in range(pull.FILES)})
     refused(f"at most {pull.FILES}")
+
+
+@only_http
+def test_weights_that_the_config_is_not_about(hub: HubServer) -> None:
+    hub.put(ID, folder() | {"model.safetensors": folder(1)["model.safetensors"]})
+    refused("is not the file that its config.json is about", "push it anew")
+    assert not hub.count("GET", "/resolve/.*/model.safetensors")
 
 
 @only_http
@@ -508,7 +516,9 @@ def test_what_is_no_hub(hub: HubServer, monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setenv("HF_ENDPOINT", f"{hub.url}/elsewhere")
     refused("HF_ENDPOINT", call=get)
     monkeypatch.setenv("HF_ENDPOINT", "nowhere")
-    refused("nowhere cannot be reached", kind=HubFailure)
+    refused("HF_ENDPOINT=nowhere: expected an address")
+    monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
+    refused("127.0.0.1:9 cannot be reached", kind=HubFailure)
     monkeypatch.setattr("httpx2.Response.json", lambda self: json.loads("<html>"))
     monkeypatch.setenv("HF_ENDPOINT", hub.url)
     put(hub, folder())

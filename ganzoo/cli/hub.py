@@ -50,14 +50,20 @@ def pull(
     cache works offline.
     """
     from ganzoo import pull as pulling
+    from ganzoo.config import WEIGHTS
     from ganzoo.hub import parse_id
+    from ganzoo.layers import shipped_models
     from ganzoo.model import refuse_taken
     from ganzoo.plugins import installed
 
     what = parse_id(id, revision)
     if out:
         refuse_taken(out)
-    found = pulling.pull(what, installed().registry, token)
+    registry = installed().registry
+    name = what.repo if id in shipped_models() else f"hf://{what}"  # and no folder of that name
+    found = pulling.locate(name, registry, token=token, kinds=tuple(WEIGHTS))
+    if out:
+        pulling.load(found, registry)  # what is written works
     if found.note:
         print(found.note, file=sys.stderr)
     if out:
@@ -67,7 +73,8 @@ def pull(
         data = {"id": what.repo, "commit": found.commit, "folder": str(folder)}
         typer.echo(json.dumps(data, indent=1))
         return
-    typer.echo(f"{what} at commit {found.commit[:12]}: {folder}")
+    of = f"at commit {found.commit[:12]}" if found.commit else "comes with ganzoo"
+    typer.echo(f"{what} {of}: {folder}")
     typer.echo(f"next: ganzoo show {out or what}")
 
 
@@ -102,7 +109,7 @@ def push(
     ] = None,
     entries: Annotated[
         Path | None,
-        typer.Option(metavar="FOLDER", help="Where scores are.  [benchmarks/entries]"),
+        typer.Option(metavar="FOLDER", help="Where scores are.  [benchmarks/entries, or ganzoo's]"),
     ] = None,
     with_discriminator: Annotated[
         bool, typer.Option("--with-discriminator", help="For those who train on.")
@@ -127,6 +134,7 @@ def push(
     written into the card by hand.
     """
     from ganzoo import publish
+    from ganzoo.config import WEIGHTS
     from ganzoo.hub import Id, parse_id
     from ganzoo.leaderboard import entries_folder
     from ganzoo.package import Options
@@ -140,7 +148,7 @@ def push(
         tag, message,
     )  # fmt: skip
     what, registry = parse_id(id), installed().registry
-    folder = locate(model, registry, token=token).folder
+    folder = locate(model, registry, token=token, kinds=tuple(WEIGHTS)).folder
     if dry_run:
         plan = publish.plan(folder, what, registry, options, token, out)
         _tell_plan(plan, as_json)
@@ -151,7 +159,7 @@ def push(
         typer.echo(json.dumps(data, indent=1))
         return
     if done.commit is None:
-        typer.echo(f"{what}: the Hub has all of it already")
+        typer.echo(f"{what}: the Hub has all of it already{f', now as {tag}' if tag else ''}")
     else:
         _tell_changes(done.plan)
         typer.echo(f"commit {done.commit[:12]}: {done.url}")

@@ -303,7 +303,7 @@ def _show_model(name: str, as_json: bool) -> None:
     from ganzoo.plugins import installed
     from ganzoo.pull import locate
 
-    found = locate(name, installed().registry, with_weights=False)
+    found = locate(name, installed().registry, kinds=())
     if found.note:
         print(found.note, file=sys.stderr)
     folder = find(found.folder)

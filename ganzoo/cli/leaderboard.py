@@ -77,7 +77,7 @@ def leaderboard(
     if html:
         _write(html, pages.page(boards), "--html", as_json)
     if not (as_json or markdown or html):
-        _print(boards)
+        _print(boards, from_hub)
     problems = [found for board in boards for found in board.problems]
     if problems:
         print(f"no entries, so they are left out: {len(problems)}", file=sys.stderr)
@@ -99,8 +99,8 @@ def _write(path: Path, text: str, option: str, as_json: bool) -> None:
 # -- the terminal -----------------------------------------------------------------------------
 
 
-def _print(boards: list[Standings]) -> None:
-    from ganzoo.leaderboard import HOW
+def _print(boards: list[Standings], from_hub: bool) -> None:
+    from ganzoo.leaderboard import CLAIMED, HOW
 
     width = shutil.get_terminal_size((_WIDE, 24)).columns
     for board in boards:
@@ -110,6 +110,8 @@ def _print(boards: list[Standings]) -> None:
             _print_table(table, width)
     if any(board.tables for board in boards):
         _say(HOW, width)
+    if from_hub:
+        _say(CLAIMED, width)
 
 
 def _print_table(table: Table, width: int) -> None:

@@ -36,15 +36,14 @@ def add_to(app: typer.Typer) -> None:
 
 def open_model(name: str) -> Model:
     """The model that MODEL names, on the CPU."""
-    from ganzoo.model import load
     from ganzoo.plugins import installed
-    from ganzoo.pull import locate
+    from ganzoo.pull import load, locate
 
     registry = installed().registry
     found = locate(name, registry)
     if found.note:
         print(found.note, file=sys.stderr)
-    return load(found.folder, registry)
+    return load(found, registry)
 
 
 def sample(
@@ -225,6 +224,8 @@ def export(
     loaded = open_model(model)
     suffix = {"onnx": "onnx", "torch-export": "pt2"}[format.value]
     out = out or Path(f"{Path(model).name.partition('@')[0]}.{suffix}")
+    if out.suffix != f".{suffix}":  # what it would replace may be something else
+        raise RunError(f"--out {out}: a file for {format.value} is called NAME.{suffix}.")
     about = {"model": model, "config": config_text(loaded.config)}
     parity = export(loaded.generator, format.value, out, about)
     typer.echo(f"{out}: {out.stat().st_size / 1e6:.1f} MB")
