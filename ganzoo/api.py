@@ -20,8 +20,8 @@ import torch
 from ganzoo import catalogue, model, publish, pull
 from ganzoo.catalogue import Listed
 from ganzoo.config import WEIGHTS
-from ganzoo.errors import RecipeError, RunError, TrainingStopped
-from ganzoo.folder import RunFolder, free_folder
+from ganzoo.errors import RecipeError, RunError
+from ganzoo.folder import free_folder
 from ganzoo.hub import parse_id
 from ganzoo.leaderboard import entries_folder
 from ganzoo.model import Model
@@ -30,7 +30,7 @@ from ganzoo.plugins import installed
 from ganzoo.publish import Plan, Pushed
 from ganzoo.recipe import load_recipe
 from ganzoo.registry import Registry
-from ganzoo.report import write_report
+from ganzoo.report import reporting
 
 DTYPES = (torch.float32, torch.bfloat16)
 
@@ -99,13 +99,7 @@ def train(
     with _as_file(recipe) as path:
         loaded = load_recipe(path, given, plugins.registry)
     folder = Path(out) if out else free_folder(loaded.name)
-    try:
-        run = start(loaded, folder, plugins)
-    except TrainingStopped:
-        write_report(RunFolder.open(folder))
-        raise
-    if run.accelerator.is_main_process:
-        write_report(run.folder)
+    run = reporting(lambda: start(loaded, folder, plugins), folder)
     return model.load(run.folder.model, plugins.registry, model.device())
 
 

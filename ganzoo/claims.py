@@ -19,6 +19,7 @@ import yaml
 
 from ganzoo import yaml12
 from ganzoo.annotation import written
+from ganzoo.config import REPO
 from ganzoo.entry import FORMAT, LIMIT, Entry, Score, ScoreName, Subject
 from ganzoo.errors import RunError
 from ganzoo.standings import flat
@@ -29,8 +30,7 @@ KIND = "ganzoo-benchmark"
 #: results in one ``model-index``, and letters of a text there, at most
 MAX_RESULTS, MAX_LETTERS = 100, 500
 
-_NAME = r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,94}[A-Za-z0-9])?"
-RepoId = Annotated[str, Pattern(rf"{_NAME}/{_NAME}", "a name such as user/repo")]
+RepoId = Annotated[str, Pattern(REPO, "a name such as user/repo")]
 _Version = Annotated[str, Pattern(r"[1-9][0-9]{0,8}", "a version from 1 on, as a text")]
 
 

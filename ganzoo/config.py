@@ -35,6 +35,9 @@ Version = Annotated[str, Pattern(r"[A-Za-z0-9.!+_-]{1,60}", "a version")]
 UseName = Annotated[
     str, Pattern(r"[A-Za-z0-9_.-]{1,80}(/[A-Za-z0-9_.-]{1,80})?", "the name of a component")
 ]
+#: what a model is called on the Hub: ``user/repo``
+_NAME = r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,94}[A-Za-z0-9])?"
+REPO = rf"{_NAME}/{_NAME}"
 Side = Annotated[int, Ge(1)]
 
 

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ganzoo import __version__
+from ganzoo.config import REPO
 from ganzoo.errors import HubError, HubFailure, nearest, one_of
 
 if TYPE_CHECKING:
@@ -23,9 +24,8 @@ if TYPE_CHECKING:
 
 #: seconds until a server that does not answer is given up, and one that falls silent
 TIMEOUT, SILENCE = 10.0, 60.0
-_NAME = r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,94}[A-Za-z0-9])?"
 _REVISION = r"[A-Za-z0-9][A-Za-z0-9._/-]{0,199}"
-_ID = re.compile(rf"(?:hf://)?({_NAME}/{_NAME})(?:@({_REVISION}))?")
+_ID = re.compile(rf"(?:hf://)?({REPO})(?:@({_REVISION}))?")
 
 
 @dataclass(frozen=True)
@@ -168,8 +168,13 @@ _NO_TOKEN = (
 )
 
 
+def is_bad_token(error: Exception) -> bool:
+    """Whether a repository is "not found" because the token is wrong."""
+    return _status(error) == 401 and "credentials" in str(error)
+
+
 def _no_repository(error: Exception, what: Id) -> str:
-    if _status(error) == 401 and "credentials" in str(error):
+    if is_bad_token(error):
         return f"{what}: {_BAD_TOKEN}"
     return (
         f"there is no model '{what.repo}' on the Hub, or it is private and your token does not "

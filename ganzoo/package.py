@@ -26,7 +26,7 @@ from ganzoo.errors import GanzooError, RunError
 from ganzoo.folder import RunFolder
 from ganzoo.hub import Id
 from ganzoo.model import CARD, CONFIG, RECIPE, SAMPLES, Model
-from ganzoo.pull import Listing, limit
+from ganzoo.pull import PNG, Listing, limit
 from ganzoo.recipe import without_paths
 from ganzoo.registry import Registry
 from ganzoo.yaml12 import parse
@@ -326,7 +326,7 @@ def _check_files(staged: Path, problems: _Problems) -> None:
         name, size = path.relative_to(staged).as_posix(), path.stat().st_size
         if size > limit(name):
             problems.append(f"{name} has {size:,} bytes; {limit(name):,} is the most")
-        elif name == SAMPLES and not path.read_bytes().startswith(b"\x89PNG\r\n\x1a\n"):
+        elif name == SAMPLES and not path.read_bytes().startswith(PNG):
             problems.append(f"{name} is no PNG")
         elif not name.endswith((".safetensors", ".png")) and _TOKEN.search(path.read_bytes()):
             problems.append(f"{name} holds what looks like a token of the Hub: take it out")

@@ -16,11 +16,11 @@ from typing import TYPE_CHECKING, Literal
 from ganzoo import __version__, model
 from ganzoo import config as configs
 from ganzoo import entry as entries
-from ganzoo.errors import HubError, HubFailure, RunError
-from ganzoo.hub import Id, client, parse_id, telling
+from ganzoo.errors import HubError, RunError
+from ganzoo.hub import Id, client, is_bad_token, parse_id, telling
 from ganzoo.model import CARD, CONFIG
 from ganzoo.package import Before, Options, package
-from ganzoo.pull import Listing, copy, limit, list_files, same
+from ganzoo.pull import COMMIT, Listing, copy, download, limit, list_files, same
 from ganzoo.registry import Registry
 
 if TYPE_CHECKING:
@@ -125,7 +125,7 @@ def _look(api: HfApi, what: Id) -> Before:
         try:
             refs = api.list_repo_refs(what.repo)
         except RepositoryNotFoundError as error:
-            if error.response.status_code == 401 and "credentials" in str(error):
+            if is_bad_token(error):
                 raise
             return Before(is_new_branch=what.revision not in (None, "main"))
         branches = [ref.name for ref in refs.branches]
@@ -136,39 +136,29 @@ def _look(api: HfApi, what: Id) -> Before:
         before = Before(listing, is_new, tags, tuple(branches))
         if CARD in listing.files:
             try:
-                text = _fetch(api, what, listing, CARD).read_bytes().decode("utf-8")
+                text = (
+                    download(api, what, listing, listing.files[CARD]).read_bytes().decode("utf-8")
+                )
             except ValueError as error:
                 raise HubError(f"{what}: its {CARD} is no text in UTF-8; mend it there.") from error
             before = replace(before, card=text)
         if CONFIG in listing.files:
             with suppress(RunError):  # it will be replaced
-                found = configs.read(_fetch(api, what, listing, CONFIG))
+                found = configs.read(download(api, what, listing, listing.files[CONFIG]))
                 before = replace(before, licences=found.licences)
-        for name in filter(limit, listing.files):
-            if name.startswith("entries/"):
+        for name, file in listing.files.items():
+            if name.startswith("entries/") and limit(name):
                 with suppress(RunError):
-                    found_entry = entries.read(_fetch(api, what, listing, name))
+                    found_entry = entries.read(download(api, what, listing, file))
                     before = replace(before, entries=(*before.entries, found_entry))
     return before
-
-
-def _fetch(api: HfApi, what: Id, listing: Listing, name: str) -> Path:
-    """A small file of the Hub; again where the cache has altered it, for the card is kept."""
-    for force in (False, True):
-        with _quiet():
-            path = Path(
-                api.hf_hub_download(what.repo, name, revision=listing.commit, force_download=force)
-            )
-        if same(path, listing.files[name].sha):
-            return path
-    raise HubFailure(f"{what}: the Hub gives another {name} than it lists. Try again.")
 
 
 def _plan(staged: Path, what: Id, before: Before, options: Options) -> Plan:
     """What is to be done; raises HubError where it cannot be, before anything is sent."""
     changes = _changes(staged, before.listing)
     there = before.listing.commit if before.listing else None
-    if what.revision in before.tags or re.fullmatch(r"[0-9a-f]{40}", what.revision or ""):
+    if what.revision in before.tags or COMMIT.fullmatch(what.revision or ""):
         raise HubError(
             f"{what}: {what.revision} is a tag or a commit, and those do not change. Name a "
             f"branch, or none: {what.repo}"

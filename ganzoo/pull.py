@@ -42,7 +42,9 @@ KNOWN = {
 #: at most, of a repository
 FILES = 200
 _PICKLES = (".bin", ".pt", ".pth", ".pkl", ".pickle", ".ckpt", ".npy", ".npz", ".h5", ".joblib")
-_COMMIT = re.compile(r"[0-9a-f]{40}")
+PNG = b"\x89PNG\r\n\x1a\n"
+#: what names a commit
+COMMIT = re.compile(r"[0-9a-f]{40}")
 _WEIGHTS = WEIGHTS["generator"]
 #: where runs are by default, which makes a mistyped one look like an id
 RUNS = "runs"
@@ -152,7 +154,7 @@ def _pull(what: Id, registry: Registry, token: str | None, kinds: Collection[str
     from huggingface_hub.errors import OfflineModeIsEnabled
 
     api, with_weights = client(token), "generator" in kinds
-    if _COMMIT.fullmatch(what.revision or ""):
+    if COMMIT.fullmatch(what.revision or ""):
         with suppress(HubError):  # what was altered can be fetched anew
             if found := _cached(what, with_weights):
                 return found
@@ -198,7 +200,7 @@ def list_files(api: HfApi, what: Id) -> Listing:
     for sibling in info.siblings or []:
         sha = sibling.lfs.sha256 if sibling.lfs else sibling.blob_id
         files[sibling.rfilename] = Remote(sibling.rfilename, int(sibling.size or 0), sha or "")
-    if not _COMMIT.fullmatch(info.sha or ""):
+    if not COMMIT.fullmatch(info.sha or ""):
         raise HubError(f"{what}: the Hub names no commit: it is not one that ganzoo can read.")
     return Listing(str(info.sha), files, bool(info.private))
 
@@ -248,7 +250,20 @@ def _no_model(what: Id, listing: Listing) -> str:
 
 
 def _fetch(api: HfApi, what: Id, listing: Listing, file: Remote) -> Path:
-    """Bring one file into the cache, or raise HubError and leave nothing of it there.
+    """Bring one file into the cache, or raise HubError and leave nothing of it there."""
+    path = download(api, what, listing, file)
+    try:
+        with _naming(what, path.parent):
+            weights.refuse_pickle(path)
+            _refuse_disguise(path, file.name)
+    except HubError:
+        _forget(path)
+        raise
+    return path
+
+
+def download(api: HfApi, what: Id, listing: Listing, file: Remote) -> Path:
+    """A file as the Hub lists it, in the cache; raises HubError where it gives another.
 
     What is wrong is fetched anew once: the client hashes nothing, so it may be the cache that is.
     """
@@ -263,21 +278,12 @@ def _fetch(api: HfApi, what: Id, listing: Listing, file: Remote) -> Path:
             )
         path = Path(found)
         if not (wrong := _damage(path, file)):
-            break
+            return path
         _forget(path)
-    else:
-        raise HubError(
-            f"{what}: {wrong}. Nothing of it was kept. Try again; if it stays so, do not trust "
-            "the repository."
-        )
-    try:
-        with _naming(what, path.parent):
-            weights.refuse_pickle(path)
-            _refuse_disguise(path, file.name)
-    except HubError:
-        _forget(path)
-        raise
-    return path
+    raise HubError(
+        f"{what}: {wrong}. Nothing of it was kept. Try again; if it stays so, do not trust "
+        "the repository."
+    )
 
 
 def _damage(path: Path, file: Remote) -> str:
@@ -332,7 +338,7 @@ def _refuse_disguise(path: Path, name: str) -> None:
         return  # its header is read with the network at hand
     content = path.read_bytes()
     if name.endswith(".png"):
-        if not content.startswith(b"\x89PNG\r\n\x1a\n"):
+        if not content.startswith(PNG):
             raise RunError(f"{name} is no PNG. Do not trust the repository.")
         return
     try:

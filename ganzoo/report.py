@@ -9,19 +9,22 @@ from __future__ import annotations
 import json
 import math
 import shlex
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ganzoo import findings, pictures, scores
 from ganzoo.charts import draw_all, number
-from ganzoo.errors import RecipeError, RunError
+from ganzoo.errors import RecipeError, RunError, TrainingStopped
 from ganzoo.files import write_atomic
 from ganzoo.folder import RunFolder
 from ganzoo.page import fill
 from ganzoo.yaml12 import parse
+
+if TYPE_CHECKING:
+    from ganzoo.run import Run
 
 #: grids embedded at most, and the bytes that the last one and each earlier one may take
 FRAMES, LAST_BYTES, FRAME_BYTES = 12, 600_000, 125_000
@@ -38,6 +41,18 @@ def write_report(folder: RunFolder) -> Path:
     except OSError as error:
         raise RunError(f"cannot write the report of {folder.path}: {error}") from error
     return folder.report
+
+
+def reporting(train: Callable[[], Run], path: Path) -> Run:
+    """Train into the run ``path``, and write its report, also where the training stops."""
+    try:
+        run = train()
+    except TrainingStopped:
+        write_report(RunFolder.open(path))
+        raise
+    if run.accelerator.is_main_process:
+        write_report(run.folder)
+    return run
 
 
 def _page(folder: RunFolder) -> str:

@@ -7,8 +7,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ganzoo.errors import TrainingStopped
-
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -72,17 +70,12 @@ def resume(
 
 def _finish(train: Callable[[], Run], path: Path) -> None:
     """Train, and write the report however it ends."""
-    from ganzoo.folder import RunFolder
-    from ganzoo.report import write_report
+    from ganzoo.report import reporting
 
-    try:
-        run = train()
-    except TrainingStopped:
-        write_report(RunFolder.open(path))
-        raise
+    run = reporting(train, path)
     if run.accelerator.is_main_process:
-        report = write_report(run.folder)
-        typer.echo(f"grids:  {run.folder.samples}\nmodel:  {run.folder.model}\nreport: {report}")
+        folder = run.folder
+        typer.echo(f"grids:  {folder.samples}\nmodel:  {folder.model}\nreport: {folder.report}")
         if run.scoring and run.folder.best.exists():
             typer.echo(f"best:   {run.folder.best} (step {run.scoring.best})")
         if run.image_inputs:
