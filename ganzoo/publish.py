@@ -109,8 +109,7 @@ def push(
             message = options.message or f"Push with ganzoo {__version__}"
             commit = _commit(api, plan, staged, message, parent)
     if options.tag and options.tag not in before.tags:
-        with telling(api, what):
-            api.create_tag(what.repo, tag=options.tag, revision=commit)
+        _tag(api, what, options.tag, commit)
     branch = f"/tree/{what.revision}" if what.revision else ""
     return Pushed(f"{api.endpoint}/{what.repo}{branch}", commit if plan.sent else None, plan)
 
@@ -252,6 +251,19 @@ def _commit(api: HfApi, plan: Plan, staged: Path, message: str, parent: str) -> 
                 f"{what}: the Hub refuses the card's metadata. Mend the lines at its top that you "
                 f"wrote: {' '.join(str(error.__cause__).split())}"
             ) from error
+        raise
+
+
+def _tag(api: HfApi, what: Id, tag: str, commit: str) -> None:
+    """Name a commit; a tag whose answer was lost, in this push or the one before, is looked for."""
+    try:
+        with telling(api, what):
+            api.create_tag(what.repo, tag=tag, revision=commit)
+    except HubError:
+        with suppress(Exception):
+            tags = api.list_repo_refs(what.repo).tags
+            if (tag, commit) in [(known.name, known.target_commit) for known in tags]:
+                return
         raise
 
 
