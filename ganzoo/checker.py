@@ -12,10 +12,12 @@ from typing import Any
 
 from ganzoo import grammar
 from ganzoo.annotation import Number, written
+from ganzoo.config import Distribution, Version
 from ganzoo.errors import GanzooError, RecipeError, nearest, one_of
 from ganzoo.grammar import FROM_DATASET, OPTIMIZERS, PLAYERS, Table
-from ganzoo.registry import Registry
+from ganzoo.registry import Origin, Registry
 from ganzoo.signature import COMPUTED, REQUIRED, Parameter, Signature, read_signature
+from ganzoo.typedjson import Wrong, typed
 from ganzoo.yaml12 import Mark, Node, Problem, join, line
 
 DEFAULT = Mark("default")
@@ -74,6 +76,8 @@ class Checker:
 
     def __init__(self, registry: Registry, problems: Problems):
         self.registry, self.problems = registry, problems
+        self._wanted: dict[str, str] = {}  # distribution -> version, as the recipe states it
+        self._used: set[Origin] = set()
 
     def recipe(self, root: Node) -> Entries:
         """The whole recipe; ``recipe()["seed"]`` and so on."""
@@ -84,6 +88,7 @@ class Checker:
         given: Entries = root.value
         self.refuse_unknown(given, [*grammar.TOP, *grammar.SECTIONS], "")
         done = self.table(given, grammar.TOP, root, "", "the recipe")
+        self._wanted = self._distributions(done)
         for name in grammar.REQUIRED_SECTIONS:
             if name not in given:
                 self.problems.add(root.at, "", f"missing '{name}': {grammar.SECTIONS[name]}")
@@ -117,7 +122,20 @@ class Checker:
             done[name] = node = given.get(name, default_node(None))
             if node.value is not None:
                 done[name] = self._section(node, table, name)
+        if "plugins" in done:  # what else it was made with may be wanted elsewhere
+            used = {o.distribution: o.version for o in self._used if not o.built_in}
+            done["plugins"] = done["plugins"].like(dict(sorted((self._wanted | used).items())))
         return done
+
+    def _distributions(self, done: Entries) -> dict[str, str]:
+        """Those that the recipe names, with versions; they may get into an install line."""
+        wanted = {}
+        for name, version in (done["plugins"].value if "plugins" in done else {}).items():
+            try:
+                wanted[typed(Distribution, name)] = typed(Version, version.value)
+            except Wrong as error:
+                self.problems.add(version.name_at, join("plugins", name), str(error).lstrip(": "))
+        return wanted
 
     def component(
         self,
@@ -164,11 +182,16 @@ class Checker:
             self.problems.add(use.at, path, f"{what}. There is: {one_of(names)}.")
             return None
         try:
-            signature = read_signature(self.registry.get(kind, use.value).target)
+            entry = self.registry.get(kind, use.value)
+            signature = read_signature(entry.target)
+        except RecipeError as error:
+            self.problems.add(use.at, path, f"{error}{self.registry.missing(self._wanted)}")
+            return None
         except GanzooError as error:
             self.problems.add(use.at, path, str(error))
             return None
         done["use"] = use
+        self._used.add(entry.origin)
         return signature
 
     def mapping(self, node: Node, path: str, example: str) -> Entries | None:

@@ -32,6 +32,11 @@ TOP = _table(
     accumulate=(_COUNT, 1, "Parts that a batch is worked through in, to save memory."),
     precision=("Literal['fp32', 'bf16', 'fp16']", "fp32", "Number format of the networks."),
     init_from=("Path | None", None, "Run or model folder whose weights to start from."),
+    plugins=(
+        "dict[str, str]",
+        {},
+        "Distribution: version, of every plugin it needs beside ganzoo; a run fills this in.",
+    ),
 )
 #: the other keys of the top level; each has a reader of its own
 SECTIONS = {

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
     Register = Callable[[str, Any], None]
 
+#: raised when what is promised to plugins changes; theirs is ``ganzoo_hooks``, 1 where it is absent
+VERSION = 1
+
 hookspec = pluggy.HookspecMarker("ganzoo")
 hookimpl = pluggy.HookimplMarker("ganzoo")
 

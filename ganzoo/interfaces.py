@@ -46,7 +46,11 @@ class Discriminator(nn.Module):
     """A network that judges images: ``forward(image)`` gives raw logits of any shape (N, ...).
 
     Further parameters are words (``forward(image, label)``).  No sigmoid: it lives in the loss.
+    A loss that reads ``discriminator`` may also call the methods named in ``heads``.
     """
+
+    #: methods of an image beside ``forward``, for losses of the same paper
+    heads: ClassVar[tuple[str, ...]] = ()
 
 
 class Loss(nn.Module):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -302,28 +303,34 @@ def network(kind: str, config: Config, folder: Path, registry: Registry) -> nn.M
     part: Part | None = getattr(config, kind)
     if part is None:
         raise RunError(f"{folder} has no {kind}.")
-    check_plugin(kind, part, registry, folder)
+    use = check_plugin(kind, part, registry, folder)
     file = folder / WEIGHTS[kind]
     if not file.is_file():
         raise RunError(f"{folder} is incomplete: {file.name} is missing. Get the folder again.")
     try:
         with weights.budget(file.stat().st_size):
-            made: nn.Module = construct(registry, kind, part.use, part.arguments)
+            made: nn.Module = construct(registry, kind, use, part.arguments)
     except (RecipeError, RunError) as error:
         raise RunError(f"{folder / CONFIG} cannot be built here: {error}") from error
     weights.load(file, made, config.files.get(file.name), f"{kind} '{part.use}'")
     return made
 
 
-def check_plugin(kind: str, part: Part, registry: Registry, where: Path | str) -> None:
-    """Raise RunError, with the line that installs it, where a network's plugin is not here."""
+def check_plugin(kind: str, part: Part, registry: Registry, where: Path | str) -> str:
+    """The name by which the registry has a network: that of its plugin, whoever else took it.
+
+    Raises RunError, with the line that installs it, where its plugin is not here.
+    """
+    exact = f"{part.plugin}/{part.use.rpartition('/')[2]}"
+    with suppress(RecipeError):
+        return registry.get(kind, exact).full_name
     try:
-        registry.get(kind, part.use)
+        return registry.get(kind, part.use).full_name  # it moved to another plugin
     except RecipeError as error:
         raise RunError(
             f"{where}: {error}\nThe model was made with {kind} '{part.use}' of "
             f"{part.distribution} {part.version}, which is not installed. If you trust it: "
-            f"pip install {part.distribution}=={part.version}"
+            f"pip install '{part.distribution}=={part.version}'"
         ) from error
 
 

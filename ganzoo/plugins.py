@@ -14,14 +14,15 @@ import traceback
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cache
-from importlib.metadata import entry_points
+from importlib.metadata import PackageNotFoundError, entry_points, requires
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pluggy
 
-from ganzoo import hookspecs
+from ganzoo import __version__, hookspecs
 from ganzoo.errors import GanzooError, PluginError, nearest, one_of
+from ganzoo.hookspecs import VERSION
 from ganzoo.layers import shipped_recipes
 from ganzoo.registry import KINDS, Entry, Origin, Registry
 
@@ -52,7 +53,8 @@ assert set(_HOOK_OF_KIND) == {*KINDS, "recipe"}
 class Plugin:
     """One entry point: where it came from, what it brings, or why it cannot be used.
 
-    ``error`` leaves the whole plugin out, ``commands_error`` its commands alone.
+    ``error`` leaves the whole plugin out, ``commands_error`` its commands alone; ``warnings`` are
+    sentences on what can be used, but not as its author meant it.
     """
 
     origin: Origin
@@ -61,19 +63,27 @@ class Plugin:
     hooks: list[str] = field(default_factory=list)
     error: str | None = None
     commands_error: str | None = None
+    warnings: list[str] = field(default_factory=list)
+    remedy: str = ""
     traceback: str = ""
 
+    def __str__(self) -> str:
+        origin = self.origin
+        return (
+            f"plugin '{origin.plugin}' ({self.entry_point}) of {origin.distribution} "
+            f"{origin.version}"
+        )
+
     def report(self) -> str:
-        """One line: what broke, whose it is, and the remedy."""
-        what = "plugin" if self.error else "the commands of plugin"
+        """One line: what broke, whose it is, and the remedy; empty where all is well."""
+        if not (self.error or self.commands_error):
+            return f"{self}: {'; '.join(self.warnings)}." if self.warnings else ""
+        what = self if self.error else f"the commands of {self}"
         why = self.error or self.commands_error or ""
         stop = "" if why.endswith("?") else "."
-        return (
-            f"{what} '{self.origin.plugin}' ({self.entry_point}) of {self.origin.distribution} "
-            f"{self.origin.version} cannot be used: {why}{stop} Update or "
-            f"uninstall '{self.origin.distribution}', or tell its author; "
-            f"`ganzoo plugins` tells more."
-        )
+        name = self.origin.distribution
+        remedy = self.remedy or f"Update or uninstall '{name}', or tell its author"
+        return f"{what} cannot be used: {why}{stop} {remedy}; `ganzoo plugins` tells more."
 
 
 class Plugins:
@@ -90,6 +100,11 @@ class Plugins:
     def broken(self) -> list[Plugin]:
         """The plugins that cannot be used, or whose commands cannot."""
         return [plugin for plugin in self.plugins if plugin.error or plugin.commands_error]
+
+    @property
+    def reports(self) -> list[str]:
+        """A line for each plugin with which something is wrong."""
+        return list(filter(None, (plugin.report() for plugin in self.plugins)))
 
     def load_entry_points(self) -> None:
         """Load every installed plugin, or those that ``GANZOO_PLUGINS`` names.
@@ -119,13 +134,14 @@ class Plugins:
 
     def add(self, load: Callable[[], Any], origin: Origin, entry_point: str = "") -> Plugin:
         """Load a plugin object by calling ``load()``, check its hooks and take its components."""
-        plugin = Plugin(origin, entry_point)
+        plugin, found = Plugin(origin, entry_point), None
         name = str(origin)
         try:
             self._refuse_taken(origin)
             found = load()
             if isinstance(found, type):
                 raise PluginError("its entry point names a class; name a module or an instance")
+            _check_version(found)
             self.manager.register(found, name)
             plugin.hooks = self._hooks(found)
             plugin.entries = self._collect(found, origin)
@@ -133,9 +149,15 @@ class Plugins:
             if self.manager.has_plugin(name):
                 self.manager.unregister(name=name)
             plugin.hooks, plugin.error = [], _reason(error)
+            plugin.remedy = _remedy(origin, found)
             _remember(plugin, error)
         for entry in plugin.entries:
             self.registry.add(entry)
+            if not origin.built_in and self.registry.shadowed(entry):
+                plugin.warnings.append(
+                    f"its {entry.kind} '{entry.name}' has the name of one of ganzoo's own: write "
+                    f"'{entry.full_name}' to use it, and tell its author"
+                )
         self.plugins.append(plugin)
         return plugin
 
@@ -217,9 +239,53 @@ class Plugins:
             raise PluginError(f"recipe '{name}' {owner} already")
 
 
-def _built_in_first(point: EntryPoint) -> tuple[str, bool, str]:
+def _built_in_first(point: EntryPoint) -> tuple[bool, str, str]:
     distribution = point.dist.name if point.dist else ""
-    return point.name, distribution != GROUP, distribution
+    return distribution != GROUP, point.name, distribution
+
+
+def _check_version(found: Any) -> None:
+    wanted = _hooks_version(found)
+    if not isinstance(wanted, int):
+        raise PluginError(f"its ganzoo_hooks is {wanted!r}; give the number {VERSION}")
+    if wanted > VERSION:
+        raise PluginError(
+            f"it is written for version {wanted} of ganzoo's hooks, and ganzoo {__version__} has "
+            f"version {VERSION}"
+        )
+
+
+def _hooks_version(found: Any) -> Any:
+    return getattr(found, "ganzoo_hooks", 1)
+
+
+def _remedy(origin: Origin, found: Any) -> str:
+    """What to do about a plugin that is too new for this ganzoo; empty for any other."""
+    unmet = _unmet(origin.distribution)
+    wanted = _hooks_version(found)
+    if not unmet and not (isinstance(wanted, int) and wanted > VERSION):
+        return ""
+    needs = f"It needs {unmet}, and this is {__version__}. " if unmet else ""
+    return (
+        f"{needs}Update ganzoo (pip install -U ganzoo), or install an older "
+        f"'{origin.distribution}' or none"
+    )
+
+
+def _unmet(distribution: str) -> str:
+    """What a distribution requires of ganzoo, where this ganzoo is not it."""
+    from packaging.requirements import InvalidRequirement, Requirement
+
+    try:
+        stated = [Requirement(text) for text in requires(distribution) or ()]
+    except (PackageNotFoundError, InvalidRequirement):
+        return ""
+    unmet = [
+        need
+        for need in stated
+        if need.name == GROUP and not need.specifier.contains(__version__, prereleases=True)
+    ]
+    return str(unmet[0]) if unmet else ""
 
 
 def _reason(error: BaseException) -> str:

@@ -24,7 +24,7 @@ from ganzoo.registry import Registry
 from ganzoo.yaml12 import Node, dump, join, scalar, split
 
 #: keys without influence on the weights: changing them does not make it another training
-HARMLESS = ("recipe", "log", "samples", "checkpoint", "evaluate", "verify")
+HARMLESS = ("recipe", "plugins", "log", "samples", "checkpoint", "evaluate", "verify")
 
 
 @dataclass(frozen=True)
@@ -149,6 +149,8 @@ class Recipe:
     evaluate: Evaluate | None
     verify: Verify | None
     init_from: str | None
+    #: distribution -> version, of every plugin that it needs beside ganzoo
+    plugins: Mapping[str, str]
     tree: Node = field(compare=False, repr=False)
 
     def resolved(self) -> dict[str, Any]:
@@ -323,7 +325,10 @@ def _recipe(tree: Node) -> Recipe:
         evaluate=Evaluate(**_tuples(plain["evaluate"])) if plain["evaluate"] else None,
         verify=Verify(**_tuples(plain["verify"])) if plain["verify"] else None,
         tree=tree,
-        **{key: plain[key] for key in ("seed", "batch", "accumulate", "precision", "init_from")},
+        **{
+            key: plain[key]
+            for key in ("seed", "batch", "accumulate", "precision", "init_from", "plugins")
+        },
     )
 
 

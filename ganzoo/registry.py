@@ -1,15 +1,17 @@
 """What there is: components by kind and name, each with the plugin it came from.
 
 A component is registered as ``"module:Class"`` and imported when it is first built, so that
-listing a hundred of them imports none.  Two plugins may claim one name; then the bare name is
-refused, and ``plugin/name`` chooses.
+listing a hundred of them imports none.  A bare name that a component of ganzoo's own has stays
+that component's.  Where two other plugins claim one name, the bare name is refused.  In both cases
+``plugin/name`` chooses.
 """
 
 from __future__ import annotations
 
 import importlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from ganzoo.errors import PluginError, RecipeError, nearest, one_of
@@ -34,6 +36,11 @@ class Origin:
     plugin: str
     distribution: str
     version: str
+
+    @property
+    def built_in(self) -> bool:
+        """Whether it comes with ganzoo itself."""
+        return self.distribution == "ganzoo"
 
     def __str__(self) -> str:
         return f"{self.distribution} {self.version} (plugin '{self.plugin}')"
@@ -107,13 +114,19 @@ class Registry:
         return [e.full_name if self.clashes(e) else e.name for e in self.entries(kind)]
 
     def clashes(self, entry: Entry) -> bool:
-        """Whether another plugin registers the same name of the same kind."""
-        return len(self._entries[entry.kind][entry.name]) > 1
+        """Whether the bare name does not mean ``entry``, as other plugins register it too."""
+        return _meant(self._entries[entry.kind][entry.name]) is not entry
+
+    def shadowed(self, entry: Entry) -> bool:
+        """Whether the bare name means another component, one of ganzoo's own."""
+        meant = _meant(self._entries.get(entry.kind, {}).get(entry.name, []))
+        return meant not in (None, entry)
 
     def get(self, kind: str, name: str) -> Entry:
         """The entry for ``name`` or ``plugin/name``.
 
-        Raises RecipeError where there is none, or where two plugins claim the name.
+        Raises RecipeError where there is none, or where two plugins claim the name and neither is
+        ganzoo's own.
         """
         plugin, _, bare = name.rpartition("/")
         found = self._entries[kind].get(bare, [])
@@ -124,10 +137,38 @@ class Registry:
             raise RecipeError(
                 [f"unknown {kind} '{name}'{nearest(name, names)} There is: {one_of(names)}."]
             )
-        if len(found) > 1:
+        meant = _meant(found)
+        if meant is None:
             who = " and ".join(str(entry.origin) for entry in found)
             choices = " or ".join(f"'{entry.full_name}'" for entry in found)
             raise RecipeError(
                 [f"{kind} '{name}' is registered by both {who}: write {choices} to choose one."]
             )
-        return found[0]
+        return meant
+
+    def missing(self, wanted: Mapping[str, str]) -> str:
+        """A sentence on those of ``wanted``, distribution -> version, of which nothing is here.
+
+        It tells how to install them; it is empty where all are here.
+        """
+        kinds = self._entries.values()
+        here = {e.origin.distribution for kind in kinds for found in kind.values() for e in found}
+        said = ""
+        for distribution, stated in wanted.items():
+            if distribution in here:
+                continue
+            try:
+                found_version = version(distribution)
+            except PackageNotFoundError:
+                said += f" The recipe needs {distribution} {stated}, which is not installed. "
+                said += f"If you trust it: pip install '{distribution}=={stated}'"
+            else:
+                said += f" The recipe needs {distribution} {stated}; {found_version} is installed "
+                said += "and not in use: `ganzoo plugins` tells why."
+        return said
+
+
+def _meant(found: list[Entry]) -> Entry | None:
+    """What a bare name means of the entries that have it: the only one, or ganzoo's own."""
+    own = [entry for entry in found if entry.origin.built_in] if len(found) > 1 else found
+    return own[0] if own else None

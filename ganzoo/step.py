@@ -34,6 +34,23 @@ class Network:
         return output
 
 
+class Bound:
+    """A network as a loss gets it: called with an image, or by the name of one of its heads.
+
+    What else the network reads (``label``) it finds in the words of the update.
+    """
+
+    def __init__(self, network: Network, words: Update):
+        self._network, self._words = network, words
+
+    def __call__(self, image: Tensor) -> Tensor:
+        """What the network makes of ``image``."""
+        return self._network(self._words, image)
+
+    def __getattr__(self, head: str) -> Any:
+        return getattr(self._network.bare, head)
+
+
 class Update:
     """The words of one player's update.
 
@@ -77,7 +94,7 @@ class Update:
             transform, source = self._views[word]
             return transform(self[source])
         if word in self._networks:
-            return lambda image: self._networks[word](self, image)
+            return Bound(self._networks[word], self)
         features, _, extractor = word.partition("@")
         if features.endswith(FEATURES) and extractor in self._extractors:
             return self._extractors[extractor](self[features.removesuffix(FEATURES)])

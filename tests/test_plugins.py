@@ -144,6 +144,19 @@ def test_two_plugins_with_one_name_are_both_named_and_the_full_name_chooses() ->
     assert plugins.registry.names("loss") == ["first/r1", "second/r1"]
 
 
+def test_a_built_in_component_keeps_its_bare_name_whoever_takes_it() -> None:
+    plugins = Plugins()
+    added(plugins, "own", "ganzoo", register_losses=lambda register: register("r1", "m:R1"))
+    bold = added(plugins, "bold", register_losses=lambda register: register("r1", "m:Bold"))
+    assert bold.error is None
+    assert plugins.registry.get("loss", "r1").origin.plugin == "own"
+    assert plugins.registry.get("loss", "bold/r1").target == "m:Bold"
+    assert plugins.registry.names("loss") == ["r1", "bold/r1"]
+    (report,) = plugins.reports
+    assert report.startswith("plugin 'bold' () of dist-bold 1.2: its loss 'r1' has the name of one")
+    assert "write 'bold/r1' to use it" in report
+
+
 # -- what a broken one does not do ------------------------------------------------------------
 
 BROKEN = {
@@ -211,6 +224,49 @@ def test_a_broken_plugin_is_reported_in_one_line_and_leaves_no_trace(
     assert "uninstall 'dist-bad'" in report
     assert "Traceback" in plugin.traceback
     notify(plugins, "run_started", run=None)
+
+
+TOO_NEW = {
+    "hooks of the future": (
+        GOOD + "\n    ganzoo_hooks = 2",
+        "",
+        "it is written for version 2 of ganzoo's hooks",
+    ),
+    "a hook of the future": (
+        "ganzoo_hooks = 2\n@hookimpl\ndef register_dreams(register): ...",
+        "",
+        "it is written for version 2 of ganzoo's hooks",
+    ),
+    "needs a newer ganzoo": (
+        "from ganzoo.interfaces import Dream",
+        "ganzoo>=99",
+        "It needs ganzoo>=99, and this is ",
+    ),
+}
+
+
+@pytest.mark.parametrize(("source", "needs", "said"), TOO_NEW.values(), ids=TOO_NEW)
+def test_a_plugin_for_a_newer_ganzoo_says_what_to_update(
+    source: str, needs: str, said: str, install: Install, site: Path
+) -> None:
+    install("dreamer", source)
+    if needs:
+        with (site / "dist_dreamer-1.2.dist-info" / "METADATA").open("a") as metadata:
+            metadata.write(f"Requires-Dist: numpy\nRequires-Dist: {needs}\n")
+    (plugin,) = load().broken
+    assert said in plugin.report()
+    assert "Update ganzoo (pip install -U ganzoo), or install an older 'dist-dreamer'" in (
+        plugin.report()
+    )
+
+
+def test_the_version_of_the_hooks_may_be_stated_and_has_to_be_a_number(install: Install) -> None:
+    install("nice", GOOD + "\n    ganzoo_hooks = 1")
+    install("vague", GOOD.replace("nice", "vague") + "\n    ganzoo_hooks = '1'")
+    plugins = load()
+    assert plugins.registry.names("loss").count("nice") == 1
+    (plugin,) = plugins.broken
+    assert "its ganzoo_hooks is '1'; give the number 1" in plugin.report()
 
 
 @pytest.mark.parametrize("source", ["raise RuntimeError('no')", "import no_such_package"])

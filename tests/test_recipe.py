@@ -220,6 +220,42 @@ def test_a_whole_recipe():
     assert second.optimizers["discriminator"][1]["lr"].at(0) == 1e-8  # the player's own wins
 
 
+def test_plugins_are_recorded_with_the_resolved_recipe_and_change_nothing():
+    recipe = load()
+    assert recipe.plugins == {"tests": "1"}
+    assert recipe.resolved()["plugins"] == {"tests": "1"}
+    stated = load(VALID + 'plugins: {other-gans: "2.10", tests: "0"}\n')
+    assert stated.plugins == {"other-gans": "2.10", "tests": "1"}
+    assert stated.hash == recipe.hash
+    again = load(stated.to_yaml(), name="again.yaml")
+    assert again == stated
+
+
+def test_a_component_of_a_missing_plugin_is_told_with_its_install_line():
+    needing = VALID.replace("use: noise", "use: swirl") + "plugins: {ganzoo-swirl: '0.3'}\n"
+    (problem,) = problems(needing)
+    assert problem.startswith("x.yaml:4:18 generator.use: unknown generator 'swirl'")
+    assert problem.endswith(
+        "The recipe needs ganzoo-swirl 0.3, which is not installed. "
+        "If you trust it: pip install 'ganzoo-swirl==0.3'"
+    )
+
+
+@pytest.mark.parametrize(
+    ("plugins", "expected"),
+    [
+        ("{ganzoo-swirl: 0.10}", "plugins.ganzoo-swirl: expected text, not 0.1"),
+        ("{\"a' b\": '1'}", "plugins.a' b: expected the name of a distribution"),
+        ('{a: "1\'; rm -r x"}', "plugins.a: expected a version"),
+        ("[a]", "plugins: expected a mapping"),
+    ],
+)
+def test_nothing_but_names_and_versions_gets_into_an_install_line(plugins, expected):
+    mistaken = problems(VALID.replace("use: noise", "use: swirl") + f"plugins: {plugins}\n")
+    assert any(expected in problem for problem in mistaken), mistaken
+    assert not any("pip install" in problem for problem in mistaken)
+
+
 def test_schedule():
     schedule = Schedule(1.0, 3.0, 10)
     assert [schedule.at(step) for step in (0, 5, 10, 99)] == [1.0, 2.0, 3.0, 3.0]
