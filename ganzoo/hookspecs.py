@@ -2,7 +2,8 @@
 
 ``register_*`` hooks add components: call ``register(name, target)`` once for each, where
 ``target`` is ``"module:Class"`` (imported only when used) or the class itself.  The other
-hooks are for observers: they are told what happened and must not change the training.
+hooks are for observers: they are told what happened and must not change the training.  What they
+are given is theirs, but ``run`` is not: its networks stay in the mode they are in.
 """
 
 from __future__ import annotations

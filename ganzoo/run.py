@@ -24,7 +24,6 @@ import torch
 import yaml
 from accelerate import Accelerator, DistributedDataParallelKwargs
 from accelerate.state import AcceleratorState
-from accelerate.tracking import get_available_trackers
 from filelock import FileLock, Timeout
 from torch import Tensor
 
@@ -37,12 +36,10 @@ from ganzoo.errors import (
     RecipeError,
     RunError,
     TrainingStopped,
-    nearest,
-    one_of,
 )
 from ganzoo.folder import RunFolder
 from ganzoo.interfaces import Generator
-from ganzoo.observers import notify
+from ganzoo.observers import notify, observing, trackers
 from ganzoo.plugins import Plugins
 from ganzoo.randomness import rng
 from ganzoo.recipe import Recipe, without_paths
@@ -60,7 +57,8 @@ class Run:
     def __init__(self, recipe: Recipe, folder: RunFolder, plugins: Plugins):
         self.recipe, self.folder, self.plugins = recipe, folder, plugins
         registry = plugins.registry
-        self.accelerator = _accelerator(recipe, folder.path)
+        self.observers = observing(plugins, trackers(recipe.log.trackers))
+        self.accelerator = _accelerator(recipe)
         build.check_split(recipe, self.accelerator.num_processes)
         extractors = build.extractors(recipe, registry)
         self.extractor_hashes = {n: build.weights_hash(net) for n, net in extractors.items()}
@@ -422,8 +420,6 @@ class Run:
         self.findings = findings.find(self._rows)
         with self._writing("metrics.jsonl"):
             self.folder.append(row)
-            numbers = {k: v for k, v in row.items() if not isinstance(v, str)}
-            self.accelerator.log(numbers, step=self.step)
 
     def _averaged(self, logs: Mapping[str, Tensor | float]) -> dict[str, float]:
         """The mean of every value over the processes."""
@@ -433,19 +429,19 @@ class Run:
         return dict(zip(logs, values.tolist(), strict=True))
 
     def notify(self, event: str, **arguments: Any) -> None:
-        """Tell the observers, on the main process."""
+        """Tell the observers and trackers, on the main process."""
         if self.accelerator.is_main_process:
-            notify(self.plugins, event, run=self, **arguments)
+            notify(self.observers, event, run=self, **arguments)
 
     @contextmanager
     def observed(self) -> Iterator[None]:
-        """Trackers, observers and the manifest know when the run begins and how it ends."""
+        """Observers, trackers and the manifest know when the run begins and how it ends."""
         self._clock = time.monotonic()
         self._on_main(self._note_start)
-        self.accelerator.init_trackers("tensorboard")
-        self.notify("run_started")
         error: BaseException | None = None
         try:
+            self.notify("run_started")
+            self._clock = time.monotonic()  # to open a tracker is no training
             yield
         except BaseException as raised:
             error = raised
@@ -548,27 +544,18 @@ def _reason(error: BaseException | None) -> str | None:
     return str(error) if isinstance(error, GanzooError) else f"{type(error).__name__}: {error}"
 
 
-def _accelerator(recipe: Recipe, path: Path) -> Accelerator:
-    usable = [str(tracker.value) for tracker in get_available_trackers()]
-    for name in recipe.log.trackers:
-        if name not in usable:
-            raise RecipeError(
-                [
-                    f"log.trackers: '{name}' is not installed{nearest(name, usable)} Installed: "
-                    f"{one_of(usable)}; for TensorBoard: pip install 'ganzoo[tensorboard]'"
-                ]
-            )
+def _accelerator(recipe: Recipe) -> Accelerator:
     AcceleratorState._reset_state()  # or the first run's precision would bind all of a process
     try:
         return Accelerator(
             cpu=not torch.accelerator.is_available(),  # or CPU processes would not find each other
             mixed_precision=_PRECISION[recipe.precision],
-            log_with=list(recipe.log.trackers) or None,
-            project_dir=path,
             kwargs_handlers=[DistributedDataParallelKwargs(broadcast_buffers=False)],
         )
     except (ValueError, ImportError) as error:
-        raise RecipeError([f"precision or log.trackers cannot be had here: {error}"]) from error
+        raise RecipeError(
+            [f"precision '{recipe.precision}' cannot be had here: {error}"]
+        ) from error
 
 
 def new_manifest(recipe: Recipe, plugins: Plugins) -> dict[str, Any]:

@@ -375,27 +375,6 @@ def test_observers_are_told_everything_in_order(train: Train):
     ]
 
 
-def test_an_observer_that_raises_is_switched_off_and_changes_nothing(
-    train: Train, capsys: pytest.CaptureFixture[str]
-):
-    def fail(run: Run) -> None:
-        torch.rand(3)  # nor does drawing random numbers
-        raise LookupError("no such dashboard")
-
-    class Failing(At):
-        @hookimpl
-        def run_ended(self) -> None:
-            raise AssertionError("still on")
-
-    recorder = Recorder()
-    watched = train("watched", observers=[Failing(2, fail), recorder])
-    err = capsys.readouterr().err
-    assert err.count("is switched off") == 1
-    assert "failed in step_ended and is switched off: LookupError: no such dashboard" in err
-    assert recorder.heard[-1] == ("ended", "NoneType")
-    assert equal(weights(watched), weights(train("alone")))
-
-
 # -- one step -------------------------------------------------------------------------------
 
 
@@ -573,15 +552,3 @@ def test_two_processes_stay_equal_and_resume_exactly(train: Train, tmp_path: Pat
     messages = [(tmp_path / f"poisoned-{rank}.txt").read_text() for rank in (0, 1)]
     assert "term 'on another process'" in messages[0]
     assert "term 'poison'" in messages[1]
-
-
-def test_tensorboard_gets_every_number_by_choice(train: Train):
-    accumulator = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
-    run = train(log={"every": 2, "trackers": ["tensorboard"]})
-    (events,) = {file.parent for file in run.rglob("events.out.tfevents.*")}
-    log = accumulator.EventAccumulator(str(events)).Reload()
-    told = {tag: [(e.step, e.value) for e in log.Scalars(tag)] for tag in log.Tags()["scalars"]}
-    rows = RunFolder(run).rows()
-    tag = "generator/non-saturating"
-    assert told[tag] == [(row["step"], pytest.approx(row[tag])) for row in rows]
-    assert set(rows[-1]) - {"step", "stage"} <= set(told)

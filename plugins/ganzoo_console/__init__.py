@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -31,10 +33,9 @@ class Console:
         going = f"going on at step {run.step}" if run.step else "new run"
         stages = ", ".join(f"{stage.name} {stage.steps}" for stage in run.recipe.stages)
         device = run.accelerator.device
-        print(
+        self._print(
             f"{run.recipe.name}: {going}, {len(run.dataset)} images, {run.steps} steps ({stages}), "
-            f"batch {run.recipe.batch}, {run.recipe.precision} on {device} -> {run.path}",
-            flush=True,
+            f"batch {run.recipe.batch}, {run.recipe.precision} on {device} -> {run.path}"
         )
         if sys.stdout.isatty():
             self._open(run)
@@ -43,7 +44,10 @@ class Console:
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
         self._progress = Progress(
-            BarColumn(20), MofNCompleteColumn(), TextColumn("{task.description}"), transient=False
+            BarColumn(20),
+            MofNCompleteColumn(),
+            TextColumn("{task.description}"),
+            redirect_stderr=sys.stderr.isatty(),
         )
         self._task = self._progress.add_task("", total=run.steps, completed=run.step)
         self._progress.start()
@@ -59,7 +63,7 @@ class Console:
         if self._progress is not None and self._task is not None:
             self._progress.update(self._task, description=text)
         else:
-            print(f"step {step}/{run.steps}  {text}", flush=True)
+            self._print(f"step {step}/{run.steps}  {text}")
         for finding in run.findings:
             if (key := (finding.name, finding.subject)) not in self._said:
                 self._said.add(key)
@@ -73,10 +77,22 @@ class Console:
         return f"{rate:.0f} img/s, {left // 60}:{left % 60:02d} left"
 
     def _print(self, text: str) -> None:
+        try:
+            if self._progress is not None:
+                self._progress.console.print(text, markup=False, highlight=False)
+            else:
+                print(text, flush=True)
+        except (OSError, SystemExit):  # nobody reads any more; rich exits then
+            self._close()
+            with suppress(OSError, ValueError), Path(os.devnull).open("w") as nowhere:
+                os.dup2(nowhere.fileno(), sys.stdout.fileno())  # or it fails again at exit
+            raise
+
+    def _close(self) -> None:
         if self._progress is not None:
-            self._progress.console.print(text, markup=False, highlight=False)
-        else:
-            print(text, flush=True)
+            with suppress(OSError, SystemExit):
+                self._progress.stop()
+            self._progress = self._task = None
 
     @hookimpl
     def samples_drawn(self, path: Path) -> None:
@@ -97,12 +113,12 @@ class Console:
     @hookimpl
     def run_ended(self, run: Any, error: BaseException | None) -> None:
         """Close the display."""
-        if self._progress is not None:
-            self._progress.stop()
-            self._progress = self._task = None
+        self._close()
         if error is None:
             minutes, seconds = divmod(round(run.seconds), 60)
-            print(f"{run.recipe.name}: {run.step} steps in {minutes}:{seconds:02d} -> {run.path}")
+            self._print(
+                f"{run.recipe.name}: {run.step} steps in {minutes}:{seconds:02d} -> {run.path}"
+            )
 
 
 def _terms(logs: Mapping[str, Any]) -> str:
