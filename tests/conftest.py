@@ -36,6 +36,14 @@ def train(tmp_path: Path, one_thread: None) -> Callable[..., Path]:
     return run
 
 
+@pytest.fixture(scope="session")
+def ganzoo_wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The wheel of this checkout, for an ``Environment``."""
+    from environment import build_wheel
+
+    return build_wheel(Path(__file__).parent.parent, tmp_path_factory.mktemp("wheel"))
+
+
 @pytest.fixture
 def nowhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """An empty cache, and no network."""
