@@ -25,7 +25,6 @@ from ganzoo.optimizers import make_optimizer
 from ganzoo.randomness import rng, seed_default
 from ganzoo.recipe import Recipe, Schedule, Stage
 from ganzoo.registry import Registry
-from ganzoo.signature import read_signature
 from ganzoo.step import Network, Update
 from ganzoo.vocabulary import provided_fields
 
@@ -66,7 +65,7 @@ def check_count(recipe: Recipe, data: Dataset) -> None:
 def completed(registry: Registry, kind: str, spec: Component, data: Dataset) -> dict[str, Any]:
     """A network's arguments, with ``size`` and ``label`` from the dataset where left out."""
     arguments = dict(spec.arguments)
-    parameters = {p.name for p in read_signature(registry.get(kind, spec.use).target).parameters}
+    parameters = {p.name for p in registry.get(kind, spec.use).signature.parameters}
     for name, attribute in FROM_DATASET.items():
         found = getattr(data, attribute)
         if name in parameters and name not in arguments and found is not None:
@@ -127,7 +126,7 @@ def weights_hash(network: nn.Module) -> str:
 
 def fields(spec: Component, registry: Registry, data: Dataset) -> dict[str, str]:
     """The fields that the dataset ``data``, made as ``spec`` says, provides."""
-    signature = read_signature(registry.get("dataset", spec.use).target)
+    signature = registry.get("dataset", spec.use).signature
     return provided_fields(data.fields, signature.optional, spec.arguments)
 
 

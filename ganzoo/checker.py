@@ -16,7 +16,7 @@ from ganzoo.config import Distribution, Version
 from ganzoo.errors import GanzooError, RecipeError, nearest, one_of
 from ganzoo.grammar import FROM_DATASET, OPTIMIZERS, PLAYERS, Table
 from ganzoo.registry import Origin, Registry
-from ganzoo.signature import COMPUTED, REQUIRED, Parameter, Signature, read_signature
+from ganzoo.signature import COMPUTED, REQUIRED, Parameter, Signature
 from ganzoo.typedjson import Wrong, typed
 from ganzoo.yaml12 import Mark, Node, Problem, join, line
 
@@ -53,7 +53,7 @@ def signature_of(registry: Registry, kind: str, node: Node | None) -> Signature 
     if node is None or not isinstance(node.value, dict) or "use" not in node.value:
         return None
     try:
-        return read_signature(registry.get(kind, node.value["use"].value).target)
+        return registry.get(kind, node.value["use"].value).signature
     except GanzooError:
         return None
 
@@ -76,7 +76,7 @@ class Checker:
 
     def __init__(self, registry: Registry, problems: Problems):
         self.registry, self.problems = registry, problems
-        self._wanted: dict[str, str] = {}  # distribution -> version, as the recipe states it
+        self._missing = ""  # how to have the plugins that the recipe names
         self._used: set[Origin] = set()
 
     def recipe(self, root: Node) -> Entries:
@@ -88,7 +88,8 @@ class Checker:
         given: Entries = root.value
         self.refuse_unknown(given, [*grammar.TOP, *grammar.SECTIONS], "")
         done = self.table(given, grammar.TOP, root, "", "the recipe")
-        self._wanted = self._distributions(done)
+        wanted = self._distributions(done)
+        self._missing = self.registry.missing(wanted)
         for name in grammar.REQUIRED_SECTIONS:
             if name not in given:
                 self.problems.add(root.at, "", f"missing '{name}': {grammar.SECTIONS[name]}")
@@ -124,7 +125,7 @@ class Checker:
                 done[name] = self._section(node, table, name)
         if "plugins" in done:  # what else it was made with may be wanted elsewhere
             used = {o.distribution: o.version for o in self._used if not o.built_in}
-            done["plugins"] = done["plugins"].like(dict(sorted((self._wanted | used).items())))
+            done["plugins"] = done["plugins"].like(dict(sorted((wanted | used).items())))
         return done
 
     def _distributions(self, done: Entries) -> dict[str, str]:
@@ -183,9 +184,10 @@ class Checker:
             return None
         try:
             entry = self.registry.get(kind, use.value)
-            signature = read_signature(entry.target)
+            signature = entry.signature
         except RecipeError as error:
-            self.problems.add(use.at, path, f"{error}{self.registry.missing(self._wanted)}")
+            self.problems.add(use.at, path, f"{error}{self._missing}")
+            self._missing = ""  # said once
             return None
         except GanzooError as error:
             self.problems.add(use.at, path, str(error))

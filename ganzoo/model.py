@@ -329,8 +329,8 @@ def check_plugin(kind: str, part: Part, registry: Registry, where: Path | str) -
     except RecipeError as error:
         raise RunError(
             f"{where}: {error}\nThe model was made with {kind} '{part.use}' of "
-            f"{part.distribution} {part.version}, which is not installed. If you trust it: "
-            f"pip install '{part.distribution}=={part.version}'"
+            f"{part.distribution} {part.version}."
+            f"{registry.missing({part.distribution: part.version})}"
         ) from error
 
 

@@ -15,6 +15,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cache
 from importlib.metadata import PackageNotFoundError, entry_points, requires
+from inspect import signature
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -142,6 +143,7 @@ class Plugins:
             if isinstance(found, type):
                 raise PluginError("its entry point names a class; name a module or an instance")
             _check_version(found)
+            _check_functions(found)
             self.manager.register(found, name)
             plugin.hooks = self._hooks(found)
             plugin.entries = self._collect(found, origin)
@@ -191,10 +193,6 @@ class Plugins:
                 raise PluginError(f"its name is taken by {other.origin}")
 
     def _hooks(self, found: Any) -> list[str]:
-        for name in HOOKS:
-            function = getattr(found, name, None)
-            if callable(function) and not hasattr(function, "ganzoo_impl"):
-                raise PluginError(f"its function {name} lacks the decorator @ganzoo.hookimpl")
         hooks = [caller.name for caller in self.manager.get_hookcallers(found) or ()]
         for name in hooks:
             if name not in HOOKS:
@@ -253,6 +251,23 @@ def _check_version(found: Any) -> None:
             f"it is written for version {wanted} of ganzoo's hooks, and ganzoo {__version__} has "
             f"version {VERSION}"
         )
+
+
+def _check_functions(found: Any) -> None:
+    """Every function by a hook's name is one, and takes what the hook gives, or part of it."""
+    for name in HOOKS:
+        function = getattr(found, name, None)
+        if not callable(function):
+            continue
+        if not hasattr(function, "ganzoo_impl"):
+            raise PluginError(f"its function {name} lacks the decorator @ganzoo.hookimpl")
+        given = list(signature(getattr(hookspecs, name)).parameters)
+        for parameter in signature(function).parameters.values():
+            if parameter.default is parameter.empty and parameter.name not in given:
+                raise PluginError(
+                    f"its {name} takes '{parameter.name}'{nearest(parameter.name, given)} "
+                    f"It is given: {one_of(given)}"
+                )
 
 
 def _hooks_version(found: Any) -> Any:

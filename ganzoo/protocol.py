@@ -21,7 +21,6 @@ from ganzoo.interfaces import Dataset, Evaluator, Extractor
 from ganzoo.jackknife import Jackknife
 from ganzoo.randomness import derive, rng
 from ganzoo.registry import Registry
-from ganzoo.signature import read_signature
 
 #: raised when the same benchmark and model would give other values: how images are drawn, split,
 #: rounded to 8 bits and told apart in groups
@@ -293,7 +292,7 @@ class Protocol:
 
     def _reads(self, measure: Measure, registry: Registry) -> dict[str, tuple[str, ...]]:
         """Stream -> what an evaluator reads of it; optional words that there are not left out."""
-        methods = read_signature(registry.get("evaluator", measure.use).target).methods
+        methods = registry.get("evaluator", measure.use).signature.methods
         return {
             stream: tuple(
                 word
@@ -308,7 +307,7 @@ class Protocol:
 
 def _pathless(spec: Component, kind: str, registry: Registry) -> dict[str, Any]:
     """A component without paths: what lies there is known by its hash."""
-    parameters = read_signature(registry.get(kind, spec.use).target).parameters
+    parameters = registry.get(kind, spec.use).signature.parameters
     paths = {p.name for p in parameters if "path" in p.type.describe()}
     return {
         "use": spec.use,

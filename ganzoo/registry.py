@@ -15,6 +15,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from ganzoo.errors import PluginError, RecipeError, nearest, one_of
+from ganzoo.signature import Signature, read_signature
 
 KINDS = (
     "generator",
@@ -59,6 +60,20 @@ class Entry:
     def full_name(self) -> str:
         """``plugin/name``, which no other plugin can claim."""
         return f"{self.origin.plugin}/{self.name}"
+
+    @property
+    def signature(self) -> Signature:
+        """What its constructor takes and its methods need, read from its source.
+
+        Raises PluginError where there is no such source.
+        """
+        try:
+            return read_signature(self.target)
+        except PluginError as error:
+            raise PluginError(
+                f"{self.kind} '{self.name}' of {self.origin} cannot be read: {error} Tell the "
+                f"plugin's author."
+            ) from error
 
     def load(self) -> Any:
         """Import the component and check that it is what its kind promises.
@@ -147,25 +162,28 @@ class Registry:
         return meant
 
     def missing(self, wanted: Mapping[str, str]) -> str:
-        """A sentence on those of ``wanted``, distribution -> version, of which nothing is here.
+        """How to have those of ``wanted``, distribution -> version, that are not here as wanted.
 
-        It tells how to install them; it is empty where all are here.
+        Empty, or sentences with a space before them.
         """
         kinds = self._entries.values()
-        here = {e.origin.distribution for kind in kinds for found in kind.values() for e in found}
-        said = ""
-        for distribution, stated in wanted.items():
-            if distribution in here:
-                continue
-            try:
-                found_version = version(distribution)
-            except PackageNotFoundError:
-                said += f" The recipe needs {distribution} {stated}, which is not installed. "
-                said += f"If you trust it: pip install '{distribution}=={stated}'"
-            else:
-                said += f" The recipe needs {distribution} {stated}; {found_version} is installed "
-                said += "and not in use: `ganzoo plugins` tells why."
-        return said
+        origins = [e.origin for kind in kinds for found in kind.values() for e in found]
+        here = {origin.distribution: origin.version for origin in origins}
+        return "".join(
+            f" It needs {name} {stated}{_remedy(name, stated, here.get(name))}"
+            for name, stated in wanted.items()
+            if here.get(name) != stated
+        )
+
+
+def _remedy(distribution: str, stated: str, used: str | None) -> str:
+    try:
+        found = used or version(distribution)
+    except PackageNotFoundError:
+        return f", which is not installed. If you trust it: pip install '{distribution}=={stated}'"
+    if used is None:
+        return f"; {found} is installed and not in use: `ganzoo plugins` tells why."
+    return f"; {found} is installed. If you trust it: pip install '{distribution}=={stated}'"
 
 
 def _meant(found: list[Entry]) -> Entry | None:

@@ -13,7 +13,7 @@ from ganzoo import grammar
 from ganzoo.errors import GanzooError
 from ganzoo.grammar import OPTIMIZERS, PLAYERS, Table
 from ganzoo.registry import Registry
-from ganzoo.signature import COMPUTED, REQUIRED, Parameter, Signature, read_signature
+from ganzoo.signature import COMPUTED, REQUIRED, Parameter, Signature
 
 Schema = dict[str, Any]
 _KINDS = ("dataset", *PLAYERS, "transform", "extractor")
@@ -130,7 +130,7 @@ def _component(kind: str, registry: Registry, common: Schema | None = None) -> S
 def _signatures(kind: str, registry: Registry) -> Iterable[tuple[str, Signature]]:
     for name in registry.names(kind):
         try:
-            yield name, read_signature(registry.get(kind, name).target)
+            yield name, registry.get(kind, name).signature
         except GanzooError:
             continue  # `ganzoo plugins` tells of it; an editor need not offer it
 

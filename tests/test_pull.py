@@ -264,7 +264,7 @@ no_model: list[tuple[str, dict[str, bytes], tuple[str, ...]]] = [
      ("ann/toy has model format 3", "up to 2", "pip install --upgrade ganzoo")),
     ("plugin", folder() | {"config.json": changed(
         generator_use="odd", generator_distribution="odd-gan", generator_version="1.2")},
-     ("unknown generator 'odd'", "odd-gan 1.2", "pip install odd-gan==1.2")),
+     ("unknown generator 'odd'", "odd-gan 1.2", "pip install 'odd-gan==1.2'")),
     ("no JSON", folder() | {"config.json": b"{"}, ("config.json", "not JSON")),
     ("a list", folder() | {"config.json": b"[]"}, ("config.json", "an empty list")),
     ("no text", folder() | {"config.json": b'{"a": "\xff"}'}, ("no text in UTF-8",)),

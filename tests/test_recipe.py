@@ -236,7 +236,7 @@ def test_a_component_of_a_missing_plugin_is_told_with_its_install_line():
     (problem,) = problems(needing)
     assert problem.startswith("x.yaml:4:18 generator.use: unknown generator 'swirl'")
     assert problem.endswith(
-        "The recipe needs ganzoo-swirl 0.3, which is not installed. "
+        "It needs ganzoo-swirl 0.3, which is not installed. "
         "If you trust it: pip install 'ganzoo-swirl==0.3'"
     )
 

@@ -115,13 +115,16 @@ def test_what_cannot_be_loaded_names_its_plugin_and_the_reason(target: object, w
     [
         ({}, ""),
         ({"my-gans": "0.3"}, ""),
-        ({"my-gans": "9"}, ""),  # another version is here
+        (
+            {"my-gans": "9"},
+            " It needs my-gans 9; 0.3 is installed. If you trust it: pip install 'my-gans==9'",
+        ),
         (
             {"my-gans": "0.3", "lost-gans": "1.0"},
-            " The recipe needs lost-gans 1.0, which is not installed. If you trust it: "
+            " It needs lost-gans 1.0, which is not installed. If you trust it: "
             "pip install 'lost-gans==1.0'",
         ),
-        ({"pytest": "1"}, f" The recipe needs pytest 1; {pytest.__version__} is installed and not"),
+        ({"pytest": "1"}, f" It needs pytest 1; {pytest.__version__} is installed and not"),
     ],
 )
 def test_what_is_missing_is_told_with_how_to_install_it(wanted: dict[str, str], said: str) -> None:
