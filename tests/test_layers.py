@@ -14,6 +14,7 @@ ROOT = Path(__file__).parent.parent
 #: top to bottom; a module imports from its own layer or a lower one
 LAYERS = (
     {"cli", "__main__"},
+    {"scaffold", "testing"},
     {
         "api", "catalogue", "hub", "leaderboard", "package", "publish", "pull", "report",
         "submission", "training", "verify",
@@ -37,7 +38,8 @@ FOR_PLUGINS = {
     for name in ("interfaces", "labels", "errors", "images", "progress", "files", "hookimpl")
 }
 
-CORE = sorted((ROOT / "ganzoo").rglob("*.py"))
+TEMPLATE = ROOT / "ganzoo" / "scaffold" / "template"
+CORE = sorted(p for p in (ROOT / "ganzoo").rglob("*.py") if not p.is_relative_to(TEMPLATE))
 PLUGINS = sorted((ROOT / "plugins").rglob("*.py"))
 
 

@@ -1,0 +1,177 @@
+"""A contract: one promise of one component, to be called.
+
+Nothing heavy is imported before ``contracts`` is called, for pytest imports this package wherever
+ganzoo is installed.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ganzoo.testing.attempt import Unavailable, attempt
+
+if TYPE_CHECKING:
+    from ganzoo.plugins import Plugins
+    from ganzoo.testing.subject import Subject
+
+    Promise = Callable[[Subject], None]
+
+
+@dataclass(frozen=True)
+class Contract:
+    """One promise of one component; call it to see whether it is kept.
+
+    ``component`` is the kind and the registered name, ``generator acme``; ``promise`` a part of a
+    sentence, ``gradients reach every parameter``.
+    """
+
+    component: str
+    promise: str
+    check: Callable[[], None] = field(repr=False, compare=False)
+
+    def __str__(self) -> str:
+        return f"{self.component}: {self.promise}"
+
+    @property
+    def id(self) -> str:
+        """The same as one word, for the names of tests."""
+        return re.sub(r"[^\w.]+", "-", str(self)).strip("-")
+
+    def __call__(self) -> None:
+        """Try it.
+
+        Raises AssertionError, which says what was found, where the promise is broken, and
+        ``Unavailable`` where it cannot be tried here.  Random states, threads, environment
+        variables and the current folder are what they were before; nothing is downloaded.
+        """
+        with _undisturbed():
+            attempt("it", self.check)
+
+
+def contracts(
+    name: str,
+    plugins: Plugins | None = None,
+    arguments: Mapping[str, Mapping[str, Any]] | None = None,
+) -> list[Contract]:
+    """A contract for every promise of every component that the plugin ``name`` registers.
+
+    ``plugins`` are those that are installed where left out.  ``arguments`` are of constructors,
+    ``{"dataset acme": {"path": "..."}}``, where the contracts cannot make them up themselves.
+
+    Raises PluginError where there is no such plugin, where it is broken, or where ``arguments``
+    are for a component that it does not have.
+    """
+    from ganzoo.errors import PluginError, nearest, one_of
+    from ganzoo.plugins import installed
+    from ganzoo.testing.subject import Subject
+    from ganzoo.testing.workspace import Workspace
+
+    plugins = plugins or installed()
+    found = {plugin.origin.plugin: plugin for plugin in plugins.plugins if not plugin.error}
+    if name not in found:
+        if broken := [plugin for plugin in plugins.plugins if plugin.origin.plugin == name]:
+            raise PluginError(broken[0].report())
+        raise PluginError(
+            f"there is no plugin '{name}'{nearest(name, found)} Installed: {one_of(found)}."
+        )
+    arguments, workspace = arguments or {}, Workspace()
+    subjects = [Subject(entry, plugins, workspace, arguments) for entry in found[name].entries]
+    known = [str(subject) for subject in subjects]
+    if unknown := [component for component in arguments if component not in known]:
+        raise PluginError(
+            f"arguments are given for '{unknown[0]}', which plugin '{name}' does not "
+            f"register{nearest(unknown[0], known)} It has: {one_of(known)}."
+        )
+    return [
+        Contract(str(subject), _said(promise), partial(promise, subject))
+        for subject in subjects
+        for promise in _promises(subject)
+    ]
+
+
+def _promises(subject: Subject) -> list[Promise]:
+    """What a component of its kind has to keep."""
+    from ganzoo.testing import (
+        components,
+        datasets,
+        evaluators,
+        extractors,
+        losses,
+        networks,
+        others,
+        recipes,
+        transforms,
+    )
+
+    if subject.entry.kind == "recipe":
+        return [recipes.loads_and_checks]
+    if not subject.is_sound:
+        return [components.can_be_imported]
+    own = {
+        "generator": networks.of_generators,
+        "discriminator": networks.of_discriminators,
+        "loss": losses.promises,
+        "dataset": datasets.promises,
+        "extractor": extractors.promises,
+        "evaluator": evaluators.promises,
+        "transform": transforms.promises,
+        "detector": others.of_detectors,
+        "importer": others.of_importers,
+    }
+    return [*components.PROMISES, *own[subject.entry.kind](subject)]
+
+
+def _said(promise: Promise) -> str:
+    """The first line of the docstring, as a part of a sentence."""
+    line = (promise.__doc__ or "").strip().partition("\n")[0].rstrip(".")
+    return line[:1].lower() + line[1:]
+
+
+@contextmanager
+def _undisturbed() -> Iterator[None]:
+    """One thread, no downloads, no log; the process is as before at the end."""
+    import logging
+    import random
+
+    import numpy as np
+    import torch
+
+    from ganzoo.files import without_downloads
+
+    threads, dtype = torch.get_num_threads(), torch.get_default_dtype()
+    states, quiet = (random.getstate(), np.random.get_state()), logging.root.manager.disable
+    environment, folder = {**os.environ}, _here()
+    devices = [torch.cuda.current_device()] if torch.cuda.is_available() else []
+    torch.set_num_threads(1)
+    logging.disable(logging.WARNING)
+    try:
+        with torch.random.fork_rng(devices), torch.enable_grad(), without_downloads():
+            yield
+    finally:
+        logging.disable(quiet)
+        torch.set_num_threads(threads)
+        torch.set_default_dtype(dtype)
+        random.setstate(states[0])
+        np.random.set_state(states[1])
+        if os.environ != environment:
+            os.environ.clear()
+            os.environ.update(environment)
+        if folder and _here() != folder:
+            os.chdir(folder)
+
+
+def _here() -> Path | None:
+    try:
+        return Path.cwd()
+    except FileNotFoundError:  # somebody removed it
+        return None
+
+
+__all__ = ["Contract", "Unavailable", "contracts"]

@@ -1,0 +1,328 @@
+"""What datasets promise.
+
+A dataset is built small: ``size`` 32 and ``count`` 12 where it takes them, and for a folder or
+file that it must be given, a folder of six small PNG files.  One that needs anything else gets it
+by ``arguments`` of ``contracts``.
+"""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.utils.data import default_collate
+
+from ganzoo.annotation import Text
+from ganzoo.errors import DataError, nearest
+from ganzoo.signature import REQUIRED
+from ganzoo.testing.attempt import Unavailable, attempt
+from ganzoo.testing.subject import Subject, seed, told
+from ganzoo.vocabulary import OF_IMAGES, provided_fields
+
+Promise = Callable[[Subject], None]
+
+#: given where the constructor takes them and the author says nothing
+SMALL = {"size": 32, "count": 12}
+#: what a field can be
+WHATS = ("image", "label", "tensor")
+#: examples that are looked at
+SOME = 5
+
+
+def promises(subject: Subject) -> list[Promise]:
+    """The promises of a dataset."""
+    content = [fingerprints_its_content] if _folders(subject) else []
+    batches = [gathers_batches] if hasattr(subject.cls, "__getitems__") else []
+    return [
+        declares_its_fields,
+        reads_nothing_before_prepare,
+        gives_what_it_declares,
+        is_repeatable,
+        follows_the_epoch,
+        *content,
+        *batches,
+        reaches_worker_processes,
+    ]
+
+
+def examples(subject: Subject, word: str, n: int) -> Tensor:
+    """``n`` values of one field, (n, ...), from the first on and round again."""
+    with subject.workspace.caching():
+        data = _prepared(subject)
+        return torch.stack([data[index % len(data)][word] for index in range(n)])
+
+
+# -- building it ------------------------------------------------------------------------------
+
+
+def _folders(subject: Subject) -> list[str]:
+    """The arguments for which folders are made up."""
+    return [
+        parameter.name
+        for parameter in subject.read.parameters
+        if isinstance(parameter.type, Text)
+        and parameter.default is REQUIRED
+        and parameter.name not in subject.given
+    ]
+
+
+def _arguments(subject: Subject, place: str = "pictures", seeded: int = 0) -> dict[str, Any]:
+    """The author's arguments, small numbers, and folders of pictures under the name ``place``."""
+    found: dict[str, Any] = {
+        name: value
+        for name, value in SMALL.items()
+        if (parameter := subject.parameter(name)) and not parameter.type.check(value)
+    }
+    for number, name in enumerate(_folders(subject)):
+        folder = subject.workspace.pictures(f"{place}/{name}", 10 * seeded + number)
+        found[name] = str(folder)
+    return found | dict(subject.given)
+
+
+def _built(subject: Subject, **arguments: Any) -> Any:
+    return subject.build(**(_arguments(subject) | arguments))
+
+
+def _prepared(subject: Subject, **arguments: Any) -> Any:
+    """A dataset that is ready.
+
+    Raises Unavailable where something is missing, or the made-up arguments do not suit it.
+    """
+    data = _built(subject, **arguments)
+
+    def prepare() -> None:
+        try:
+            data.prepare()
+        except DataError as error:
+            made = "" if subject.given else f"; or give {subject} arguments that suit it"
+            raise Unavailable(f"{error}{made}") from error
+
+    attempt("prepare()", prepare)
+    return data
+
+
+def _provided(subject: Subject) -> dict[str, str]:
+    """The fields that it provides as it is built here."""
+    fields = subject.read.attributes.get("fields", {})
+    return provided_fields(fields, subject.read.optional, _arguments(subject))
+
+
+def _example(data: Any, index: int) -> Mapping[str, Tensor]:
+    found = attempt(f"dataset[{index}]", data.__getitem__, index)
+    if not isinstance(found, Mapping):
+        raise AssertionError(f"dataset[{index}] is a {type(found).__name__}: not a dict.")
+    return found
+
+
+def _indices(data: Any) -> list[int]:
+    n = attempt("len(dataset)", len, data)
+    if not n > 0:
+        raise AssertionError("it has no examples.")
+    return sorted({*range(min(SOME - 1, n)), n - 1})
+
+
+def _difference(one: Mapping[str, Tensor], other: Mapping[str, Tensor]) -> str:
+    """The first field in which two examples differ; empty where there is none."""
+    if one.keys() != other.keys():
+        return ", ".join(sorted(one.keys() ^ other.keys()))
+    return next((word for word in one if not torch.equal(one[word], other[word])), "")
+
+
+# -- the promises -----------------------------------------------------------------------------
+
+
+def declares_its_fields(subject: Subject) -> None:
+    """It declares the words that it provides, and what they are."""
+    fields = subject.read.attributes.get("fields")
+    if not isinstance(fields, dict) or not fields:
+        raise AssertionError(
+            "its `fields` cannot be read from the source: write them as a literal dict in the "
+            "class, as fields = {'real': 'image'}."
+        )
+    for word, what in fields.items():
+        if what not in WHATS:
+            raise AssertionError(f"its field '{word}' is {what!r}: not one of {', '.join(WHATS)}.")
+        if not word.isidentifier() or word.endswith(OF_IMAGES):
+            raise AssertionError(
+                f"its field '{word}' cannot be a word: it must be a name as Python has them, and "
+                f"not end with {' or '.join(OF_IMAGES)}."
+            )
+        if word in ("fake", "latent", "generator", "discriminator"):
+            raise AssertionError(
+                f"its field '{word}' has the name of a word that training makes itself."
+            )
+
+
+def reads_nothing_before_prepare(subject: Subject) -> None:
+    """Its constructor only stores: it reads and writes nothing before it is told to prepare."""
+    paths = [p.name for p in subject.read.parameters if isinstance(p.type, Text) and p.type.path]
+    nowhere = subject.workspace.folder / "nowhere"
+    used = {*_folders(subject), *(name for name in paths if name in subject.given)}
+    with subject.workspace.caching("untouched") as cache:
+        try:
+            _built(subject, **{name: str(nowhere / name) for name in used})
+        except Unavailable as error:
+            if not used:
+                raise
+            raise AssertionError(
+                f"its constructor asks for a path that is not there: {error} Leave that to "
+                "prepare(): a recipe is checked where the data need not be."
+            ) from error
+        written = [path for path in (cache, nowhere) if path.exists()]
+    if written:
+        raise AssertionError(f"its constructor wrote to {written[0]}: leave that to prepare().")
+
+
+def gives_what_it_declares(subject: Subject) -> None:
+    """Every example has the fields that it declares, as what they are said to be."""
+    with subject.workspace.caching():
+        data, fields = _prepared(subject), _provided(subject)
+        for index in _indices(data):
+            example = _example(data, index)
+            missing = [word for word in fields if word not in example]
+            if missing:
+                raise AssertionError(
+                    f"dataset[{index}] has no '{missing[0]}', which is in `fields`."
+                )
+            further = [word for word in example if word not in fields]
+            if further:
+                raise AssertionError(
+                    f"dataset[{index}] has '{further[0]}', which is not among the `fields` that it "
+                    f"provides{nearest(further[0], fields)}"
+                )
+            for word, what in fields.items():
+                _check_value(data, f"dataset[{index}]['{word}']", what, example[word])
+        shapes = {w: v.shape for w, v in _example(data, 0).items()}
+        last = {w: v.shape for w, v in _example(data, len(data) - 1).items()}
+        if shapes != last:
+            raise AssertionError("examples differ in shape, so that no batch can be made of them.")
+
+
+def _check_value(data: Any, name: str, what: str, value: Any) -> None:
+    if not isinstance(value, Tensor):
+        raise AssertionError(f"{name} is a {type(value).__name__}: not a tensor.")
+    found = f"{name} is {told({'': value}).strip()}, {value.dtype}"
+    if what == "image":
+        if value.dtype != torch.float32:
+            raise AssertionError(f"{found}: not torch.float32.")
+        if not data.size:
+            raise AssertionError("it has no `size`: set it to the height and width of its images.")
+        wanted = (3, data.size, data.size)
+        if tuple(value.shape) != wanted:
+            raise AssertionError(f"{found}: not {wanted}, as its size has it.")
+        if not value.abs().max() <= 1:  # NaN is not
+            raise AssertionError(
+                f"{found}, from {value.min():.3g} to {value.max():.3g}: images are in [-1, 1]."
+            )
+    elif what == "label":
+        known = data.label_values
+        if not known:
+            raise AssertionError(
+                f"{name} is there, and `label_values` does not say what its indices mean."
+            )
+        if value.dtype != torch.int64:
+            raise AssertionError(f"{found}: not torch.int64.")
+        if tuple(value.shape) != (len(known),):
+            raise AssertionError(
+                f"{found}: not ({len(known)},), an index for each of {', '.join(known)}."
+            )
+        for (attribute, values), index in zip(known.items(), value.tolist(), strict=True):
+            if not 0 <= index < len(values):
+                raise AssertionError(
+                    f"{name} is {index} for '{attribute}', which has {len(values)} values."
+                )
+
+
+def is_repeatable(subject: Subject) -> None:
+    """The same arguments give the same examples and the same fingerprint, at every look."""
+    with subject.workspace.caching():
+        one, other = _prepared(subject), _prepared(subject)
+        attempt("prepare() once more", one.prepare)
+        for data in (one, other):
+            data.set_epoch(0, 0)
+        for index in _indices(one):
+            first = _example(one, index)
+            for what, twin in (("once more", one), ("of another with the same arguments", other)):
+                seed(index)
+                word = _difference(first, _example(twin, index))
+                if word:
+                    raise AssertionError(
+                        f"dataset[{index}] {what} has another '{word}': draw what is random from "
+                        "what set_epoch(seed, epoch) was told alone."
+                    )
+        if len(one) != len(other):
+            raise AssertionError(f"its length is {len(one)}, and then {len(other)}.")
+        prints = [attempt("fingerprint()", data.fingerprint) for data in (one, other)]
+        if not isinstance(prints[0], str) or not prints[0]:
+            raise AssertionError(f"fingerprint() gives {prints[0]!r}.")
+        if prints[0] != prints[1]:
+            raise AssertionError("two with the same arguments have other fingerprints.")
+
+
+def follows_the_epoch(subject: Subject) -> None:
+    """What is random in it is decided by the seed and the epoch."""
+    with subject.workspace.caching():
+        one, other = _prepared(subject), _prepared(subject)
+        indices = _indices(one)
+        found: list[list[Mapping[str, Tensor]]] = []
+        for data, epochs in ((one, (2, 1, 2)), (other, (2,))):
+            for epoch in epochs:
+                attempt(f"set_epoch(3, {epoch})", data.set_epoch, 3, epoch)
+                seed(len(found))
+                found.append([_example(data, index) for index in indices])
+        for again in (found[2], found[3]):
+            for index, first, then in zip(indices, found[0], again, strict=True):
+                word = _difference(first, then)
+                if word:
+                    raise AssertionError(
+                        f"dataset[{index}] has another '{word}' after set_epoch with the same "
+                        "numbers: draw it from the seed and the epoch alone, whatever came before."
+                    )
+
+
+def fingerprints_its_content(subject: Subject) -> None:
+    """Its fingerprint is of its content, wherever that lies."""
+    with subject.workspace.caching():
+        here = _prepared(subject).fingerprint()
+        there = _prepared(subject, **_arguments(subject, "elsewhere")).fingerprint()
+        if here != there:
+            raise AssertionError(
+                "the same images in another folder have another fingerprint: hash what is in the "
+                "files, not where they are."
+            )
+        others = _prepared(subject, **_arguments(subject, "others", seeded=1)).fingerprint()
+        if here == others:
+            raise AssertionError("other images have the same fingerprint: hash all that is read.")
+
+
+def gathers_batches(subject: Subject) -> None:
+    """A batch that it gathers at once is its examples one by one."""
+    with subject.workspace.caching():
+        data = _prepared(subject)
+        indices = _indices(data)[::-1]
+        batch = attempt(f"__getitems__({indices})", data.__getitems__, indices)
+        if not isinstance(batch, Mapping):
+            raise AssertionError(
+                f"__getitems__ gives a {type(batch).__name__}: not one dict with a batch dimension."
+            )
+        word = _difference(batch, default_collate([_example(data, index) for index in indices]))
+        if word:
+            raise AssertionError(
+                f"__getitems__({indices}) has another '{word}' than the examples stacked."
+            )
+
+
+def reaches_worker_processes(subject: Subject) -> None:
+    """It reaches worker processes, where it gives the same."""
+    with subject.workspace.caching():
+        data = _prepared(subject)
+        attempt("set_epoch(3, 1)", data.set_epoch, 3, 1)
+        first = _example(data, 0)
+        twin = attempt("pickle.loads(pickle.dumps(dataset))",
+                       lambda: pickle.loads(pickle.dumps(data)))  # fmt: skip
+        word = _difference(first, _example(twin, 0))
+        if word:
+            raise AssertionError(f"in a worker process dataset[0] has another '{word}'.")

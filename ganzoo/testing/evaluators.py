@@ -1,0 +1,277 @@
+"""What evaluators promise.
+
+They are fed as a benchmark feeds them.  One that reads features gets vectors, maps or landmarks,
+or else those of an extractor of the same plugin: whichever it takes.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ganzoo.benchmark import STREAMS, is_features, words_of
+from ganzoo.errors import DataError, nearest, one_of
+from ganzoo.interfaces import GROUPS
+from ganzoo.testing.attempt import Raised, attempt
+from ganzoo.testing.eyes import Eye, eyes
+from ganzoo.testing.subject import Subject, labels, noise, seed
+from ganzoo.vocabulary import FEATURES
+
+Promise = Callable[[Subject], None]
+#: stream -> word -> its values for all images
+Streams = Mapping[str, Mapping[str, Any]]
+
+#: made-up reals and fakes, and their height and width
+REALS, FAKES, SIDE = 64, 50, 32
+#: images that it is given at once
+CHUNKS = (7, 64, 1)
+#: how near scores are that differ by the rounding of float64 alone
+ROUNDING = 1e-8
+
+_ROWS = ("held-out", "blurred", "noise", "repeated", "photo")
+
+
+def promises(subject: Subject) -> list[Promise]:
+    """The promises of an evaluator."""
+    groups = [leaves_a_group_out] if _is_grouped(subject) else []
+    return [
+        reads_what_a_benchmark_gives,
+        gives_its_scores,
+        is_of_its_images_alone,
+        does_not_depend_on_the_batch,
+        *groups,
+        tells_real_from_spoilt,
+    ]
+
+
+def _is_grouped(subject: Subject) -> bool:
+    import inspect
+
+    reads = any("group" in subject.needs(stream) for stream in ("fake", "pair"))
+    return reads or "without" in inspect.signature(subject.cls.compute).parameters
+
+
+def _reads(subject: Subject) -> dict[str, list[str]]:
+    """Stream -> what it reads of it."""
+    return {s: list(subject.needs(s)) for s in STREAMS if s in subject.read.methods}
+
+
+# -- feeding it -------------------------------------------------------------------------------
+
+
+def measure(
+    subject: Subject, streams: Streams, chunk: int = 64, without: int | None = None
+) -> dict[str, float]:
+    """The scores of a new evaluator that saw all of ``streams``, so many images at a time."""
+    seed(chunk)
+    evaluator = subject.build()
+    for stream, words in streams.items():
+        n = _length(words)
+        for start in range(0, n, chunk):
+            part = {word: _part(value, start, start + chunk) for word, value in words.items()}
+            what = f"{stream}({', '.join(part)})"
+            attempt(what, getattr(evaluator, stream), **part)
+    arguments = {} if without is None else {"without": without}
+    scores = attempt(f"compute({', '.join(arguments)})", evaluator.compute, **arguments)
+    if not isinstance(scores, Mapping):
+        raise AssertionError(f"compute gives a {type(scores).__name__}: not a dict.")
+    return dict(scores)
+
+
+def _length(words: Mapping[str, Any]) -> int:
+    value = next(iter(words.values()))
+    return len(next(iter(value.values())) if isinstance(value, Mapping) else value)
+
+
+def _part(value: Any, start: int, stop: int) -> Any:
+    if isinstance(value, Mapping):
+        return {layer: part[start:stop].clone() for layer, part in value.items()}
+    return value[start:stop].clone()
+
+
+def _made_up(subject: Subject, eye: Eye, seeded: int = 0) -> dict[str, dict[str, Any]]:
+    """Images that are no images, and features of them."""
+    found: dict[str, dict[str, Any]] = {}
+    for stream, reads in _reads(subject).items():
+        n = REALS if stream == "real" else FAKES
+        found[stream] = {word: _word(subject, stream, word, n, eye, seeded) for word in reads}
+    return found
+
+
+def _word(subject: Subject, stream: str, word: str, n: int, eye: Eye, seeded: int) -> Any:
+    if word == "group":
+        return torch.arange(n) % GROUPS
+    if is_features(word):
+        image = "image" if word == "features" else word.removesuffix(FEATURES)
+        with torch.no_grad():
+            return eye.see(_word(subject, stream, image, n, eye, seeded))
+    what = subject.fields.get(word, "image")
+    if what == "label":
+        return labels(n)
+    if what == "tensor":
+        return subject.tensor(word, n)
+    place = 1 + STREAMS.index(stream) + 10 * len(word) + 1000 * seeded
+    return noise(n, 3, SIDE, SIDE, seeded=place) * 0.8 + 0.2 * noise(n, 3, 1, 1, seeded=place)
+
+
+def _eye(subject: Subject) -> Eye:
+    """The features that it takes; the first kind where it takes none."""
+    if "eye" not in subject.found_out:
+        subject.found_out["eye"] = _find_eye(subject)
+    found: Eye = subject.found_out["eye"]
+    return found
+
+
+def _find_eye(subject: Subject) -> Eye:
+    choices = list(eyes(subject))
+    if not any(is_features(word) for reads in _reads(subject).values() for word in reads):
+        return choices[0]
+    for eye in choices:
+        try:
+            measure(subject, _made_up(subject, eye))
+        except Raised as error:
+            refused = isinstance(error.__cause__, (DataError, KeyError, IndexError, ValueError))
+            if not refused and not isinstance(error.__cause__, RuntimeError):
+                break
+        else:
+            return eye
+    return choices[0]
+
+
+def _fed(subject: Subject, seeded: int = 0) -> dict[str, dict[str, Any]]:
+    return _made_up(subject, _eye(subject), seeded)
+
+
+def _check_equal(one: Mapping[str, float], other: Mapping[str, float], why: str) -> None:
+    for name, value in one.items():
+        near = math.isclose(value, other[name], rel_tol=ROUNDING, abs_tol=ROUNDING)
+        if not near:
+            raise AssertionError(f"'{name}' is {value:.12g} {why.format(f'{other[name]:.12g}')}")
+
+
+# -- the promises -----------------------------------------------------------------------------
+
+
+def reads_what_a_benchmark_gives(subject: Subject) -> None:
+    """It has a stream, and reads only words that a benchmark gives."""
+    streams = _reads(subject)
+    if not streams:
+        raise AssertionError(
+            f"it has none of the methods {', '.join(STREAMS)}, so that it sees nothing."
+        )
+    for stream, reads in streams.items():
+        words = words_of(stream, subject.fields)
+        for word in reads:
+            if subject.needs(stream)[word] and word not in words:
+                raise AssertionError(
+                    f"its {stream} reads '{word}', which no benchmark gives{nearest(word, words)} "
+                    f"There is: {one_of(words)}."
+                )
+
+
+def gives_its_scores(subject: Subject) -> None:
+    """It gives every score of `higher_is_better`, finite, and no other."""
+    named = subject.cls.higher_is_better
+    if not named:
+        raise AssertionError("its `higher_is_better` names no score.")
+    scores = measure(subject, _fed(subject))
+    missing = [name for name in named if name not in scores]
+    if missing:
+        raise AssertionError(f"compute gives no '{missing[0]}', which is in `higher_is_better`.")
+    further = [name for name in scores if name not in named]
+    if further:
+        raise AssertionError(
+            f"compute gives '{further[0]}', which is not in `higher_is_better`"
+            f"{nearest(further[0], named)}"
+        )
+    for name, value in scores.items():
+        if not isinstance(value, float) or not math.isfinite(value):
+            raise AssertionError(f"'{name}' is {value!r}: not a finite float.")
+    blind = {row for rows in subject.cls.blind.values() for row in rows}
+    if not set(subject.cls.blind) <= set(named):
+        raise AssertionError("its `blind` names a score that there is not.")
+    if not blind <= set(_ROWS):
+        raise AssertionError(
+            f"its `blind` names {one_of(blind - set(_ROWS))}: the rows are {one_of(_ROWS)}."
+        )
+
+
+def is_of_its_images_alone(subject: Subject) -> None:
+    """The same images give the same scores, whatever was measured before."""
+    first = measure(subject, _fed(subject))
+    measure(subject, _fed(subject, 1))
+    then = measure(subject, _fed(subject))
+    _check_equal(
+        first, then, "and then, of the same images, {}: keep nothing in the class or the module, "
+        "and draw what is random from a seed of your own."
+    )  # fmt: skip
+
+
+def does_not_depend_on_the_batch(subject: Subject) -> None:
+    """How many images it is given at a time does not matter."""
+    fed = _fed(subject)
+    first = measure(subject, fed, REALS)
+    for chunk in CHUNKS:
+        _check_equal(
+            first,
+            measure(subject, fed, chunk),
+            f"of all images at once and {{}} of {chunk} at a time: add up in float64, and average "
+            "over images at the very end.",
+        )
+
+
+def leaves_a_group_out(subject: Subject) -> None:
+    """Leaving a group out is as if its images had never been seen."""
+    fed = _fed(subject)
+    for group in (0, GROUPS - 1):
+        kept = {
+            stream: {word: _others(value, words["group"] != group) for word, value in words.items()}
+            if "group" in words
+            else words
+            for stream, words in fed.items()
+        }
+        _check_equal(
+            measure(subject, fed, without=group),
+            measure(subject, kept),
+            f"by compute(without={group}) and {{}} of the other groups alone.",
+        )
+
+
+def _others(value: Any, rows: Tensor) -> Any:
+    if isinstance(value, Mapping):
+        return {layer: part[rows] for layer, part in value.items()}
+    return value[rows]
+
+
+def tells_real_from_spoilt(subject: Subject) -> None:
+    """It ranks real images above spoilt ones, except where it says that it is `blind`.
+
+    On 300 avatars beside others, blurred ones, noise and one over and over; a score of pairs on
+    60 figurines, where the photo itself is the best that there is.
+    """
+    streams, eye = _reads(subject), _eye(subject)
+    rows = subject.workspace.rows("pair" in streams)
+    cls, found = subject.cls, {}
+    for row in rows.names:
+        fed = {stream: rows.words(stream, row, reads, eye) for stream, reads in streams.items()}
+        try:
+            found[row] = measure(subject, fed)
+        except Raised as error:
+            raise Raised(f"of the row '{row}' (features: {eye.name}): {error}") from error.__cause__
+    for name, higher in cls.higher_is_better.items():
+        skipped = {rows.best, "held-out", *cls.blind.get(name, ())}
+        best = found[rows.best][name]
+        for row in rows.names:
+            value = found[row][name]
+            better = best > value if higher else best < value
+            if row not in skipped and not better:
+                raise AssertionError(
+                    f"'{name}' is {best:.4g} of {rows.best} images and {value:.4g} of the row "
+                    f"'{row}', and {'more' if higher else 'less'} is said to be better. Is "
+                    f"higher_is_better the other way round? If it cannot tell them apart, say so: "
+                    f"blind = {{'{name}': ('{row}',)}}."
+                )

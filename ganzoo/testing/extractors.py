@@ -1,0 +1,89 @@
+"""What extractors promise."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ganzoo.testing.attempt import attempt
+from ganzoo.testing.devices import check_device, devices
+from ganzoo.testing.subject import Subject, noise, told
+
+Promise = Callable[[Subject], None]
+
+SIDE = 64
+_TOLERANCE = 1e-4
+
+
+def promises(subject: Subject) -> list[Promise]:
+    """The promises of an extractor."""
+    return [gives_features_by_layer, is_frozen, lets_gradients_through, moves_to_another_device]
+
+
+def gives_features_by_layer(subject: Subject) -> None:
+    """It gives finite features by layer, of each image by itself."""
+    network, images = subject.build(), noise(3, 3, SIDE, SIDE)
+    network.train()  # as what holds it may be told
+    one, all_three = (_features(network, given) for given in (images[:1], images))
+    if one.keys() != all_three.keys():
+        raise AssertionError("which layers it gives depends on the batch.")
+    for layer, features in all_three.items():
+        found = f"layer '{layer}' of {told({'images': images})} is {told({'': features}).strip()}"
+        if len(features) != 3:
+            raise AssertionError(f"{found}: not (3, ...).")
+        if features.dtype != torch.float32:
+            raise AssertionError(f"{found}, {features.dtype}: not torch.float32.")
+        if not features.isfinite().all():
+            raise AssertionError(f"{found} with NaN or infinity.")
+        apart = (features[:1] - one[layer]).abs().max()
+        if not apart <= _TOLERANCE * (1 + one[layer].abs().max()):
+            raise AssertionError(
+                f"layer '{layer}' of an image changes with the others of its batch, by "
+                f"{apart:.3g}. Stay in eval mode: override train() to do nothing."
+            )
+
+
+def is_frozen(subject: Subject) -> None:
+    """It is frozen."""
+    learning = [name for name, p in subject.build().named_parameters() if p.requires_grad]
+    if learning:
+        raise AssertionError(
+            f"{len(learning)} of its parameters are trainable, as {(learning or [''])[0]}. Call "
+            "requires_grad_(False) in its constructor."
+        )
+
+
+def lets_gradients_through(subject: Subject) -> None:
+    """Gradients go through it to the image."""
+    network, image = subject.build(), noise(1, 3, SIDE, SIDE).requires_grad_()
+    features = [f for f in _features(network, image).values() if f.requires_grad]
+    if not features:
+        raise AssertionError("no feature hangs on the image: is there a no_grad() or a detach()?")
+    total = torch.stack([f.square().sum() for f in features]).sum()
+    (gradient,) = attempt("the gradient at the image", torch.autograd.grad, total, image)
+    if not gradient.isfinite().all():
+        raise AssertionError("the gradient at the image is NaN or infinite.")
+    if not gradient.abs().sum() > 0:
+        raise AssertionError("the gradient at the image is 0 everywhere.")
+
+
+def moves_to_another_device(subject: Subject) -> None:
+    """It moves to another device as a whole."""
+    for device in devices():
+        network = attempt(f"to({str(device)!r})", subject.build().to, device)
+        image = noise(3, 3, SIDE, SIDE).to(device)
+        what = f"forward(image) on another device ({device.type})"
+        check_device(what, lambda n=network, i=image: n(i), device)  # type: ignore[misc]
+
+
+def _features(network: Any, image: Tensor) -> Mapping[str, Tensor]:
+    found = attempt(f"forward(image) of {told({'image': image})}", network, image)
+    good = isinstance(found, Mapping) and all(isinstance(f, Tensor) for f in found.values())
+    if not good or not found:
+        raise AssertionError(
+            f"forward gives {type(found).__name__}: not a dict of layers to tensors."
+        )
+    return found

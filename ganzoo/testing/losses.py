@@ -1,0 +1,344 @@
+"""What losses promise.
+
+A loss is fed as training feeds it, by a small generator and a small smooth discriminator; one that
+needs more of a discriminator (its ``heads``), by one of the same plugin that has them.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from ganzoo.errors import nearest, one_of
+from ganzoo.grammar import PLAYERS
+from ganzoo.interfaces import Discriminator, Generator
+from ganzoo.objective import Term
+from ganzoo.recipe import Schedule
+from ganzoo.step import Network, Update
+from ganzoo.testing.attempt import Raised, Unavailable, attempt
+from ganzoo.testing.devices import check_device, devices
+from ganzoo.testing.eyes import Extract, eyes
+from ganzoo.testing.networks import cases
+from ganzoo.testing.subject import Subject, labels, noise, seed, told
+from ganzoo.vocabulary import FEATURES, vocabulary
+
+Promise = Callable[[Subject], None]
+
+#: images in a batch, their height and width, and numbers in a latent
+BATCH, SIDE, LATENT = 4, 16, 8
+_EXTRACTOR = "extractor"
+
+
+def promises(subject: Subject) -> list[Promise]:
+    """The promises of a loss."""
+    return [
+        reads_words_that_there_are,
+        trains_its_player,
+        depends_on_its_words_alone,
+        has_nothing_to_learn,
+        moves_with_its_words,
+    ]
+
+
+class Judge(Discriminator):
+    """A smooth discriminator of any image."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layers = nn.Sequential(nn.Conv2d(3, 4, 5, 3), nn.Softplus(), nn.Conv2d(4, 1, 3))
+
+    def forward(self, image: Tensor) -> Tensor:
+        """Logits (N,)."""
+        return self.layers(image).mean((1, 2, 3))
+
+
+class Maker(Generator):
+    """Images from latents, or from anything else."""
+
+    def __init__(self, size: int) -> None:
+        super().__init__()
+        self.size = size
+        self.layer = nn.Linear(LATENT, 3 * size * size)
+
+    def forward(self, latent: Tensor) -> Tensor:
+        """Images (N, 3, size, size) in [-1, 1]."""
+        assert self.size is not None
+        short = nn.functional.adaptive_avg_pool1d(latent.flatten(1), LATENT)
+        return self.layer(short).tanh().unflatten(1, (3, self.size, self.size))
+
+
+@dataclass
+class Scene:
+    """Networks and an extractor; with words made up for them, an update of one player."""
+
+    subject: Subject
+    judge: nn.Module
+    size: int
+    see: Extract
+
+    @property
+    def kinds(self) -> dict[str, str]:
+        """Every word, and what it is."""
+        return _vocabulary(self.subject)
+
+    def term(self, player: str) -> Term:
+        """The loss as a term of a player's objective, frozen as training freezes it."""
+        loss = self.subject.build()
+        attempt("eval() (is super().__init__() called?)", loss.eval)
+        extractor = _EXTRACTOR if any(w.endswith(FEATURES) for w in self._reads(player)) else None
+        loss.requires_grad_(False)
+        return Term("loss", loss, player, Schedule(1, 1), 1, {}, extractor)
+
+    def words(self, seeded: int = 0) -> dict[str, Tensor]:
+        """What the dataset gives, the views of it, and ``latent``."""
+        found: dict[str, Tensor] = {}
+        needed = {word for player in PLAYERS for word in self._reads(player)}
+        for place, (word, what) in enumerate(self.kinds.items(), 100 * seeded):
+            if what == "image":
+                found[word] = noise(BATCH, 3, self.size, self.size, seeded=place)
+            elif what == "label":
+                found[word] = labels(BATCH).roll(seeded, 0)
+            elif word == "latent":
+                found[word] = noise(BATCH, LATENT, seeded=place)
+            elif what == "tensor" and word in needed:
+                found[word] = self.subject.tensor(word, BATCH).roll(seeded, 0)
+        return found
+
+    def ready(
+        self, term: Term, words: dict[str, Tensor], device: torch.device | None = None
+    ) -> tuple[Callable[[], Any], nn.Module]:
+        """What computes the term's value of the words, and the network that it trains."""
+        seed(0)
+        networks = {"generator": Maker(self.size), "discriminator": copy.deepcopy(self.judge)}
+        if device:
+            words = {word: value.to(device) for word, value in words.items()}
+            networks = {name: network.to(device) for name, network in networks.items()}
+            term.loss.to(device)
+        fake = networks["generator"](words["latent"])
+        given = words | {"fake": fake if term.player == "generator" else fake.detach()}
+        bare = {name: Network(network) for name, network in networks.items()}
+        leaves = [word for word in term.leaves if word in given]
+        update = Update(given, bare, {}, None, leaves, {_EXTRACTOR: self.see})
+        seed(1)
+        return lambda: term(update, self.kinds), networks[term.player]
+
+    def run(self, term: Term, words: dict[str, Tensor]) -> tuple[Any, nn.Module]:
+        """The term's value of the words, and the network that it trains."""
+        value, network = self.ready(term, words)
+        return value(), network
+
+    def attempt(self, player: str, words: dict[str, Tensor] | None = None) -> Any:
+        """The value of a new loss; a failure tells its words."""
+        what = f"{player}({', '.join(self._reads(player))})"
+        words = self.words() if words is None else words
+        try:
+            return attempt(what, lambda: self.run(self.term(player), words))
+        except Raised as error:
+            raise Raised(f"{error}. Images are {told({'real': words['fake']})}.") from (
+                error.__cause__
+            )
+
+    def _reads(self, player: str) -> dict[str, bool]:
+        return self.subject.needs(player)
+
+
+def _vocabulary(subject: Subject) -> dict[str, str]:
+    """Every word of a recipe with both networks, an extractor, and the views that are needed."""
+    fields = subject.fields
+    words = vocabulary(fields, {}, PLAYERS, ["latent"], [_EXTRACTOR])
+    read = {word for player in PLAYERS for word in subject.needs(player)}
+    if read <= words.keys():
+        return words
+    return vocabulary(fields, subject.views, PLAYERS, ["latent"], [_EXTRACTOR])
+
+
+def _players(subject: Subject) -> list[str]:
+    return [player for player in PLAYERS if player in subject.read.methods]
+
+
+def _scene(subject: Subject, player: str) -> Scene:
+    """A discriminator and features that a player's part takes; those tried last where none do."""
+    key = f"scene of {player}"
+    if key not in subject.found_out:
+        subject.found_out[key] = _find_scene(subject, player)
+    found: Scene = subject.found_out[key]
+    return found
+
+
+def _find_scene(subject: Subject, player: str) -> Scene:
+    scene, refusal = None, None
+    for judge, size in _judges(subject, player):
+        for see in _sights(subject, player):
+            tried = Scene(subject, judge, size, see)
+            try:
+                tried.attempt(player)
+            except Raised as error:
+                # of features, the first refusal is the best; of discriminators, the last
+                if scene is None or judge is not scene.judge:
+                    scene, refusal = tried, error
+            else:
+                return tried
+    if scene is None:
+        raise AssertionError(refusal)
+    return scene
+
+
+def _judges(subject: Subject, player: str) -> Iterator[tuple[nn.Module, int]]:
+    """Ours, and where a loss calls it, those of the same plugin that have heads."""
+    seed(0)
+    yield Judge(), SIDE
+    if "discriminator" in subject.needs(player):
+        for other in subject.siblings("discriminator"):
+            if other.read.attributes.get("heads"):
+                try:
+                    for case in cases(other):
+                        if not case.labelled:
+                            yield case.build(), case.size
+                except (AssertionError, Unavailable):
+                    continue  # its own contracts say so
+
+
+def _sights(subject: Subject, player: str) -> Iterator[Extract]:
+    """Maps first, for most losses of features are of maps."""
+    if not any(word.endswith(FEATURES) for word in subject.needs(player)):
+        yield lambda image: {}
+        return
+    found = sorted(eyes(subject), key=lambda eye: not eye.name.startswith("maps"))
+    yield from (eye.see for eye in found)
+
+
+# -- the promises -----------------------------------------------------------------------------
+
+
+def reads_words_that_there_are(subject: Subject) -> None:
+    """It has a part for a player, and reads only words that there are."""
+    players = _players(subject)
+    if not players:
+        raise AssertionError(
+            "it has neither a method `generator` nor `discriminator`, so it is for nobody."
+        )
+    words = _vocabulary(subject)
+    for player in players:
+        for word, required in subject.needs(player).items():
+            if required and word not in words:
+                raise AssertionError(
+                    f"its {player} reads '{word}', which no dataset and no view of a registered "
+                    f"recipe provides{nearest(word, words)} There is: {one_of(words)}."
+                )
+    read = {word for player in players for word in subject.needs(player)}
+    for word in subject.cls.differentiates:
+        if words.get(word) != "image" or word not in read:
+            raise AssertionError(
+                f"it differentiates '{word}', which is no image that it reads{nearest(word, read)}"
+            )
+
+
+def trains_its_player(subject: Subject) -> None:
+    """It gives a finite scalar whose finite gradient reaches the player."""
+    for player in _players(subject):
+        scene = _scene(subject, player)
+        try:
+            value, network = scene.attempt(player)
+        except Raised as error:
+            if "does not require grad" in str(error) and not subject.cls.differentiates:
+                raise Raised(
+                    f"{error} Does it take gradients of an image word? Name it in `differentiates`."
+                ) from error.__cause__
+            raise
+        if not isinstance(value, Tensor) or value.shape != ():
+            raise AssertionError(
+                f"{player} gives "
+                f"{told({'a value': value}) if isinstance(value, Tensor) else value!r}: not a "
+                "scalar tensor. Take the mean over the batch."
+            )
+        if not value.isfinite():
+            raise AssertionError(f"{player} gives {value.item()}.")
+        parameters = list(network.parameters())
+        if not value.requires_grad:
+            raise AssertionError(
+                f"what {player} gives does not hang on the {player}'s weights. Is there a "
+                "detach(), an item() or, in a penalty, no create_graph=True?"
+            )
+        gradients = attempt(
+            f"the gradient of {player}", torch.autograd.grad, value, parameters, allow_unused=True
+        )
+        known = [g for g in gradients if g is not None]
+        if not all(g.isfinite().all() for g in known):
+            raise AssertionError(
+                f"the gradient of {player} at the {player}'s weights is NaN or infinite."
+            )
+        if not any(g.abs().sum() > 0 for g in known):
+            raise AssertionError(
+                f"the gradient of {player} is 0 at all of the {player}'s weights: it trains "
+                "nothing."
+            )
+
+
+def depends_on_its_words_alone(subject: Subject) -> None:
+    """Its value is decided by the words that it declares, and by nothing it saw before.
+
+    A run that is resumed makes its losses anew, and has to give the same to the bit.
+    """
+    for player in _players(subject):
+        scene = _scene(subject, player)
+        value, _ = scene.attempt(player)
+        words, others = scene.words(), scene.words(1)
+        used = scene.term(player)
+        for name in _players(subject):
+            other = _scene(subject, name)
+            term = replace(other.term(name), loss=used.loss)
+            attempt(f"{name} of other images", other.run, term, other.words(1))
+        again, _ = attempt(f"{player} once more", scene.run, used, words)
+        if not torch.equal(value, again):
+            raise AssertionError(
+                f"{player} gives {value.item():.6g} at first and {again.item():.6g} of the same "
+                "words after it was called with others: it remembers something, or draws at random "
+                "from elsewhere than torch's default generator."
+            )
+        declared = {word.removesuffix(suffix) for word in subject.needs(player)
+                    for suffix in ("", "_logits", FEATURES)}  # fmt: skip
+        kept = {
+            word: value if word in declared or word in ("latent", "fake") else others[word]
+            for word, value in words.items()
+        }
+        again, _ = scene.attempt(player, kept)
+        if not torch.equal(value, again):
+            raise AssertionError(
+                f"{player} gives {value.item():.6g}, and {again.item():.6g} where only words "
+                f"differ that it does not declare ({one_of(words.keys() - declared)})."
+            )
+
+
+def has_nothing_to_learn(subject: Subject) -> None:
+    """It has no trainable parameters, since no optimiser gets them."""
+    loss = subject.build()
+    learning = [name for name, p in loss.named_parameters() if p.requires_grad]
+    if learning:
+        raise AssertionError(
+            f"it has trainable parameters, {', '.join(learning)}, and losses are frozen. Make it "
+            "an argument of the constructor, keep it with register_buffer, or freeze it with "
+            "requires_grad_(False)."
+        )
+    measures = getattr(loss, "measures", None)
+    if not isinstance(measures, dict):
+        raise AssertionError(
+            "it has no dict `measures`: call super().__init__() in its constructor."
+        )
+
+
+def moves_with_its_words(subject: Subject) -> None:
+    """It works wherever its words are."""
+    for player in _players(subject):
+        scene = _scene(subject, player)
+        scene.attempt(player)
+        for device in devices():
+            value, _ = scene.ready(scene.term(player), scene.words(), device)
+            check_device(f"{player} on another device ({device.type})", value, device)
+
+
+__all__ = ["Judge", "Maker", "promises"]

@@ -1,0 +1,58 @@
+"""What detectors and importers promise."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from ganzoo.errors import DataError
+from ganzoo.testing.attempt import attempt
+from ganzoo.testing.subject import Subject
+
+Promise = Callable[[Subject], None]
+
+_SIZES = ((1, 1), (40, 200), (300, 200))
+
+
+def of_detectors(subject: Subject) -> list[Promise]:
+    """The promises of a detector."""
+    return [finds_nothing_where_nothing_is]
+
+
+def of_importers(subject: Subject) -> list[Promise]:
+    """The promises of an importer."""
+    return [refuses_what_is_not_there]
+
+
+def finds_nothing_where_nothing_is(subject: Subject) -> None:
+    """It finds no face in an empty image, however small or long."""
+    detector = subject.build()
+    for height, width in _SIZES:
+        image = np.full((height, width, 3), 200, dtype=np.uint8)
+        found = attempt(f"detect of an image {height} x {width}", detector.detect, image)
+        if found != []:
+            raise AssertionError(
+                f"detect gives {found!r} of an image {height} x {width} of one gray."
+            )
+
+
+def refuses_what_is_not_there(subject: Subject) -> None:
+    """It refuses a path where nothing is, and an empty folder, with a DataError that names it."""
+    empty = subject.workspace.folder / "empty"
+    empty.mkdir(exist_ok=True)
+    for path in (empty / "nowhere", empty):
+        refusal = attempt(f"read({str(path)!r})", _refusal, subject, path)
+        if refusal is None:
+            raise AssertionError(f"read takes '{path}', where nothing is.")
+        if str(path) not in refusal:
+            raise AssertionError(f"its refusal does not name '{path}': {refusal}")
+
+
+def _refusal(subject: Subject, path: Path) -> str | None:
+    try:
+        subject.build().read(path)
+    except DataError as error:
+        return str(error)
+    return None

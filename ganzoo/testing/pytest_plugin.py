@@ -1,0 +1,111 @@
+"""Contracts as tests of pytest, which finds this wherever ganzoo is installed.
+
+``pytest --ganzoo NAME`` tests the plugin NAME; so does the option ``ganzoo_plugins = ["NAME"]`` of
+``[tool.pytest.ini_options]``, unless single files or tests are asked for.  A component that needs
+other arguments than can be made up gets them in ``conftest.py``::
+
+    def pytest_ganzoo_arguments():
+        return {"dataset acme": {"path": "tests/examples"}}
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from ganzoo.testing.contract import Contract, Unavailable, contracts
+
+if TYPE_CHECKING:
+    from _pytest._code.code import ExceptionInfo, TerminalRepr
+
+
+class Hooks:
+    """What a ``conftest.py`` can add."""
+
+    @pytest.hookspec(firstresult=True)
+    def pytest_ganzoo_arguments(self) -> Any:
+        """Constructor arguments by component, as ``contracts`` takes them."""
+
+
+class Plugin(pytest.Collector):
+    """The contracts of one plugin."""
+
+    def __init__(self, *, contracts: list[Contract], **kwargs: Any):
+        super().__init__(**kwargs)
+        self.contracts = contracts
+
+    def collect(self) -> Iterator[Promise]:
+        """An item for each."""
+        for contract in self.contracts:
+            item: Promise = Promise.from_parent(self, name=contract.id, contract=contract)
+            yield item
+
+
+class Promise(pytest.Item):
+    """One contract."""
+
+    def __init__(self, *, contract: Contract, **kwargs: Any):
+        super().__init__(**kwargs)
+        self.contract = contract
+
+    def runtest(self) -> None:
+        """Call it; what is not available is skipped."""
+        try:
+            self.contract()
+        except Unavailable as reason:
+            pytest.skip(str(reason))
+
+    def repr_failure(
+        self, excinfo: ExceptionInfo[BaseException], style: Any = None
+    ) -> str | TerminalRepr:
+        """The message alone, for it says what was found and where."""
+        if isinstance(excinfo.value, AssertionError):
+            return str(excinfo.value)
+        return super().repr_failure(excinfo, style)
+
+    def reportinfo(self) -> tuple[Path, None, str]:
+        """What heads a failure."""
+        return self.path, None, str(self.contract)
+
+
+def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
+    """Let ``conftest.py`` give arguments."""
+    pluginmanager.add_hookspecs(Hooks)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Say which plugins to test."""
+    about = "ganzoo plugin whose components are tested against their contracts"
+    parser.addini("ganzoo_plugins", f"{about}; several are a list", type="args", default=[])
+    parser.getgroup("ganzoo").addoption(
+        "--ganzoo", action="append", default=[], metavar="NAME", help=f"{about}; may be repeated"
+    )
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(
+    session: pytest.Session, config: pytest.Config, items: list[pytest.Item]
+) -> None:
+    """Add the contracts, before others choose among the items.
+
+    Raises UsageError where there is no such plugin, or it is broken.
+    """
+    names = list(config.getoption("--ganzoo"))
+    if all("::" not in argument and Path(argument).is_dir() for argument in config.args):
+        names += config.getini("ganzoo_plugins")
+    for name in dict.fromkeys(names):
+        found = _contracts(name, config)
+        plugin = Plugin.from_parent(session, name=name, nodeid=f"plugin {name}", contracts=found)
+        items += session.genitems(plugin)
+
+
+def _contracts(name: str, config: pytest.Config) -> list[Contract]:
+    from ganzoo.errors import GanzooError
+
+    try:
+        return contracts(name, arguments=config.hook.pytest_ganzoo_arguments())
+    except GanzooError as error:
+        raise pytest.UsageError(str(error)) from error

@@ -1,0 +1,20 @@
+"""What a registered recipe promises."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ganzoo.errors import RecipeError
+from ganzoo.recipe import load_recipe
+from ganzoo.testing.subject import Subject
+
+
+def loads_and_checks(subject: Subject) -> None:
+    """It loads, and everything in it checks.
+
+    The data need not be there.
+    """
+    try:
+        load_recipe(Path(subject.entry.target), (), subject.plugins.registry)
+    except RecipeError as error:
+        raise AssertionError(str(error)) from error

@@ -1,0 +1,228 @@
+"""A component under test: building it, and making up what it is given."""
+
+from __future__ import annotations
+
+import itertools
+import random
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ganzoo import annotation
+from ganzoo.errors import DataError, PluginError, RecipeError
+from ganzoo.layers import shipped_recipes
+from ganzoo.plugins import Plugins, installed
+from ganzoo.recipe import load_recipe
+from ganzoo.registry import Entry
+from ganzoo.signature import REQUIRED, Parameter, Signature, read_signature
+from ganzoo.testing.attempt import Unavailable, attempt
+from ganzoo.testing.workspace import Workspace
+
+#: attributes and values that conditional networks are built with
+LABEL = {"hair": ["pink", "blue", "none"], "glasses": ["yes", "no"]}
+
+_NUMBERS = (1, 2, 0.5, 32)
+_others = itertools.count(1)
+
+
+@dataclass
+class Subject:
+    """One registered component, and what its contracts share.
+
+    ``arguments`` are what the author gave for constructors, by component; ``found_out`` is what
+    one contract knows and the next need not try again.
+    """
+
+    entry: Entry
+    plugins: Plugins
+    workspace: Workspace
+    arguments: Mapping[str, Mapping[str, Any]]
+    found_out: dict[str, Any] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        return f"{self.entry.kind} {self.entry.name}"
+
+    @property
+    def read(self) -> Signature:
+        """What is read of it without importing it; raises PluginError where that cannot be."""
+        return read_signature(self.entry.target)
+
+    @property
+    def cls(self) -> Any:
+        """The class itself; raises PluginError where it cannot be imported."""
+        return self.entry.load()
+
+    @property
+    def is_sound(self) -> bool:
+        """Whether it can be read and imported."""
+        try:
+            return bool(self.read and self.cls)
+        except PluginError:
+            return False
+
+    @property
+    def given(self) -> Mapping[str, Any]:
+        """The constructor's arguments that the author gave."""
+        return self.arguments.get(str(self), {})
+
+    def needs(self, method: str) -> dict[str, bool]:
+        """The words that a method reads, and whether it must have them."""
+        return dict(self.read.methods.get(method, ()))
+
+    def parameter(self, name: str) -> Parameter | None:
+        """A constructor's parameter."""
+        return self.read.by_name.get(name)
+
+    def build(self, seeded: int = 0, **arguments: Any) -> Any:
+        """Construct it with ``arguments``, the author's, and what must be given beside them.
+
+        Raises AssertionError where that fails, Unavailable where something is missing.
+        """
+        arguments |= {k: v for k, v in self.given.items() if k not in arguments}
+        for parameter in self.read.parameters:
+            if parameter.default is REQUIRED and parameter.name not in arguments:
+                arguments[parameter.name] = made_up(parameter)
+        shown = ", ".join(f"{name}={value!r}" for name, value in arguments.items())
+        cls = self.cls
+        seed(seeded)
+
+        def construct() -> Any:
+            try:
+                return cls(**arguments)
+            except DataError as error:
+                raise Unavailable(str(error)) from error
+
+        return attempt(f"{cls.__name__}({shown})", construct)
+
+    @cached_property
+    def fields(self) -> dict[str, str]:
+        """Every field that some dataset provides, and what it is."""
+        found: dict[str, str] = {}
+        for entry in _of_kind("dataset", self.plugins):
+            try:
+                found |= read_signature(entry.target).attributes.get("fields", {})
+            except PluginError:
+                continue
+        return found
+
+    @cached_property
+    def views(self) -> dict[str, str]:
+        """Every view of a recipe that is shipped or registered, and the word it is of."""
+        registry = self.plugins.registry
+        found: dict[str, str] = {}
+        for path in shipped_recipes(registry).values():
+            try:
+                recipe = load_recipe(path, (), registry)
+            except RecipeError:
+                continue
+            found |= {name: view.of for name, view in recipe.views.items()}
+        return found
+
+    def siblings(self, kind: str) -> Iterator[Subject]:
+        """The components of one kind of the same plugin."""
+        for entry in self.plugins.registry.entries(kind):
+            if entry.origin == self.entry.origin:
+                other = Subject(entry, self.plugins, self.workspace, self.arguments)
+                if other.is_sound:
+                    yield other
+
+    def tensor(self, word: str, n: int) -> Tensor:
+        """``n`` values of a dataset's field that is a tensor, from a dataset that gives it.
+
+        Raises Unavailable where no dataset that can be built here does.
+        """
+        from ganzoo.testing.datasets import examples
+
+        reasons = []
+        for entry in sorted(
+            _of_kind("dataset", self.plugins), key=lambda entry: entry.origin != self.entry.origin
+        ):
+            other = Subject(entry, self.plugins, self.workspace, self.arguments)
+            if other.is_sound and word in other.read.attributes.get("fields", {}):
+                try:
+                    return examples(other, word, n)
+                except (AssertionError, Unavailable) as error:
+                    reasons.append(f"{other}: {error}")
+        raise Unavailable(f"no dataset gives '{word}' here. {' '.join(reasons)}")
+
+
+def _of_kind(kind: str, plugins: Plugins) -> Iterator[Entry]:
+    """The components of these plugins, and of those that are installed."""
+    for registry in dict.fromkeys((plugins.registry, installed().registry)):
+        yield from registry.entries(kind)
+
+
+def made_up(parameter: Parameter) -> Any:
+    """A value that a constructor's parameter allows; raises Unavailable where none is found."""
+    try:
+        return parameter.type.convert(_example(parameter.type))
+    except LookupError:
+        raise Unavailable(
+            f"its argument '{parameter.name}' ({parameter.type.describe()}) has no default, and "
+            "no value can be made up for it: give it one in `arguments`."
+        ) from None
+
+
+def _example(kind: annotation.Type) -> Any:
+    """A plain value of a type; raises LookupError where none is found."""
+    match kind:
+        case annotation.Choice(values=values):
+            return values[0]
+        case annotation.Union(options=options):
+            return _example(options[0])
+        case annotation.Sequence(item=item, places=None):
+            return [_example(item)]
+        case annotation.Sequence(places=tuple(places)):
+            return [_example(place) for place in places]
+        case annotation.Mapping(item=item):
+            return {"a": _example(item)}
+        case annotation.Number(ge=ge, le=le):
+            numbers = [n for n in (*_NUMBERS, ge, le) if n is not None]
+            for number in numbers:
+                if not kind.check(number):
+                    return number
+            raise LookupError
+    return "somewhere"
+
+
+def seed(number: int) -> None:
+    """Seed torch's default generators; those that nothing may draw from get another seed."""
+    torch.manual_seed(number)
+    other = next(_others)
+    random.seed(other)
+    np.random.seed(other)
+
+
+def noise(*shape: int, seeded: int = 0) -> Tensor:
+    """Uniform in [-1, 1]."""
+    return torch.rand(shape, generator=torch.Generator().manual_seed(seeded)) * 2 - 1
+
+
+def labels(n: int, known: Mapping[str, Any] = LABEL) -> Tensor:
+    """Indices int64 (n, A) of the values of ``known``."""
+    return torch.tensor([[i % len(values) for values in known.values()] for i in range(n)])
+
+
+def told(words: Mapping[str, Any]) -> str:
+    """Words and the shapes of what they are, for a message."""
+    return ", ".join(
+        f"{word} {tuple(value.shape)}" if isinstance(value, Tensor) else word
+        for word, value in words.items()
+    )
+
+
+def tensors(value: Any) -> Iterator[Tensor]:
+    """All tensors in dicts, lists and tuples."""
+    if isinstance(value, Tensor):
+        yield value
+    elif isinstance(value, Mapping):
+        for item in value.values():
+            yield from tensors(item)
+    elif isinstance(value, (list, tuple)):
+        for item in value:
+            yield from tensors(item)

@@ -1,0 +1,75 @@
+"""Temporary files and reference rows, which the contracts of one plugin share."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+import weakref
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from PIL import Image
+
+if TYPE_CHECKING:
+    from ganzoo.testing.rows import Rows
+
+#: images in a made-up folder, and their height and width
+COUNT, SIDE = 6, 48
+
+
+class Workspace:
+    """A folder that is there as long as this is."""
+
+    def __init__(self) -> None:
+        self._rows: dict[bool, Rows] = {}
+
+    @cached_property
+    def folder(self) -> Path:
+        """An empty folder at first."""
+        folder = tempfile.mkdtemp(prefix="ganzoo-")
+        weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
+        return Path(folder).resolve()
+
+    @contextmanager
+    def caching(self, name: str = "cache") -> Iterator[Path]:
+        """A cache folder of its own, so that nothing made up gets into the user's."""
+        before, cache = os.environ.get("GANZOO_CACHE"), self.folder / name
+        os.environ["GANZOO_CACHE"] = str(cache)
+        try:
+            yield cache
+        finally:
+            del os.environ["GANZOO_CACHE"]
+            if before is not None:
+                os.environ["GANZOO_CACHE"] = before
+
+    def pictures(self, name: str, seed: int) -> Path:
+        """A folder ``name`` with a few small PNG files, which ``seed`` decides."""
+        folder = self.folder / name
+        if not folder.exists():
+            folder.mkdir(parents=True)
+            for index in range(COUNT):
+                picture([seed, index]).save(folder / f"{index}.png")
+        return folder
+
+    def rows(self, pairs: bool) -> Rows:
+        """The reference rows, made once."""
+        from ganzoo.testing.rows import Rows
+
+        if pairs not in self._rows:
+            with self.caching():
+                self._rows[pairs] = Rows(pairs)
+        return self._rows[pairs]
+
+
+def picture(seed: list[int]) -> Image.Image:
+    """Soft patches of colour under some noise."""
+    rng = np.random.default_rng(seed)
+    patches = Image.fromarray(rng.integers(0, 256, (6, 6, 3), dtype=np.uint8))
+    soft = np.asarray(patches.resize((SIDE, SIDE), Image.Resampling.BICUBIC)).astype(float)
+    noisy = soft + rng.normal(0, 4, (SIDE, SIDE, 3))
+    return Image.fromarray(noisy.clip(0, 255).astype(np.uint8))
