@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from ganzoo.errors import DataError
+from ganzoo.files import may_download
 from ganzoo.interfaces import Box, Detector
 
 #: What face-alignment downloads into torch's hub folder, under these names.
@@ -122,6 +123,8 @@ def _reach(url: str, hub: Path, model: str) -> None:
     """Raise DataError, in seconds, where a download is needed and cannot be."""
     if (hub / _name(url)).exists():
         return
+    if not may_download():
+        raise _missing(model, f"'{hub / _name(url)}' is not there", hub)
     try:
         # the package's own download would wait for minutes where packets are dropped
         with urlopen(Request(url, method="HEAD"), timeout=_TIMEOUT):
