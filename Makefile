@@ -2,12 +2,13 @@
 # make demo      train a small GAN on avatars for some minutes, into runs/demo
 # make test      lint and the whole test suite
 # make lint      ruff and mypy
+# make docs      the documentation as a site, in build/docs
 
 PYTHON ?= python3
 BIN := .venv/bin
 DEMO := runs/demo
 
-.PHONY: install demo test lint format clean
+.PHONY: install demo test lint format docs clean
 .DELETE_ON_ERROR:
 
 install: .venv/installed
@@ -31,6 +32,10 @@ lint: install
 
 test: lint
 	$(BIN)/python -m pytest
+
+docs: install
+	$(BIN)/python docs/build.py build/docs
+	@echo "Look at build/docs/html/index.html"
 
 format: install
 	$(BIN)/ruff format .

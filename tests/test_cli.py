@@ -17,6 +17,10 @@ from typed import Result, Run, typist
 import ganzoo
 from ganzoo.cli import main
 from ganzoo.errors import GanzooError, TrainingStopped
+from ganzoo.plugins import Plugins
+from ganzoo.registry import Origin
+from ganzoo.testing import Contract, Unavailable
+from ganzoo.testing.attempt import Raised
 
 HEAVY = ("torch", "torchvision", "accelerate", "numpy", "PIL", "safetensors")
 
@@ -50,6 +54,7 @@ list --json
 show loss r1
 show dcgan
 plugins
+plugins new zebra
 recipe check dcgan
 recipe resolve dcgan
 recipe schema
@@ -58,7 +63,7 @@ train dcgan --set bacth=3
 """
 
 
-def test_what_needs_no_torch_imports_none() -> None:
+def test_what_needs_no_torch_imports_none(tmp_path: Path) -> None:
     code = f"""
 import sys
 from ganzoo.cli import main
@@ -70,7 +75,8 @@ for words in {COMMANDS.splitlines()}:
         found = [name for name in {HEAVY} if name in sys.modules]
         print("after", words, done.code or 0, found, file=sys.stderr)
 """
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
     said = [line for line in done.stderr.splitlines() if line.startswith("after ")]
     *others, refused = COMMANDS.splitlines()
     assert said == [*(f"after {words} 0 []" for words in others), f"after {refused} 2 []"]
@@ -85,7 +91,7 @@ def test_it_runs_as_a_module() -> None:
 
 
 def test_help_fits_a_screen_and_cuts_no_sentence(run: Run) -> None:
-    for words in (["--help"], ["recipe", "--help"]):
+    for words in (["--help"], ["recipe", "--help"], ["plugins", "--help"]):
         result = run(*words)
         assert result.code == 0
         assert len(result.out.splitlines()) <= 24
@@ -176,7 +182,87 @@ def test_plugins_lists_what_each_brings(run: Run) -> None:
     out = run("plugins").out
     assert f"adversarial  ganzoo {ganzoo.__version__}\n  losses         dragan, " in out
     assert "BROKEN" not in out
-    refused(run("plugins", "foo"), "unknown action 'foo'. There is: list.")
+    assert run("plugins", "list").out == out
+    result = run("plugins", "chek")
+    assert result.code == 2
+    assert "Did you mean 'check'?" in result.err
+    refused(run("plugins", "--json", "check", "dcgan"), "write --json at the end")
+
+
+def test_plugins_as_json(run: Run) -> None:
+    found = json.loads(run("plugins", "--json").out)
+    assert found == json.loads(run("plugins", "list", "--json").out)
+    rows = {row["plugin"]: row for row in found}
+    assert rows["dcgan"]["components"][:2] == ["generator dcgan", "discriminator dcgan"]
+    assert rows["dcgan"]["error"] is None
+    assert rows["dcgan"]["warnings"] == []
+
+
+def broken() -> None:
+    raise Raised("the logits are (3, 2)\nfor images (3, 3, 32, 32)")
+
+
+def unavailable() -> None:
+    raise Unavailable("there are no weights")
+
+
+KEPT = Contract("generator dcgan", "it draws", lambda: None)
+BROKEN = Contract("discriminator dcgan", "it judges each image", broken)
+ABSENT = Contract("importer dcgan", "it reads", unavailable)
+
+
+def test_plugins_check_gives_a_verdict_for_each_component(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ganzoo.testing.contracts", lambda name: [KEPT, BROKEN, BROKEN, ABSENT])
+    result = run("plugins", "check", "dcgan")
+    assert result.code == 1
+    assert result.out == (
+        f"dcgan  ganzoo {ganzoo.__version__}\n"
+        "  generator dcgan: ok, 1 promise kept\n"
+        "  discriminator dcgan: FAILED, 0 promises kept, 2 broken\n"
+        + 2
+        * (
+            "    broken: it judges each image\n"
+            "      the logits are (3, 2)\n"
+            "      for images (3, 3, 32, 32)\n"
+        )
+        + "  importer dcgan: not checked, 0 promises kept, 1 not checked\n"
+        "    not checked: it reads\n"
+        "      there are no weights\n"
+        "3 components, 1 failed: 1 promise kept, 2 broken, 1 not checked\n"
+    )
+    (found,) = json.loads(run("plugins", "check", "dcgan", "--json").out)
+    assert [row["verdict"] for row in found["components"]] == ["ok", "FAILED", "not checked"]
+    assert found["components"][2]["promises"] == [
+        {"promise": "it reads", "result": "not checked", "message": "there are no weights"}
+    ]
+
+
+def test_plugins_check_takes_a_distribution(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ganzoo.testing.contracts", lambda name: [KEPT] if name == "gan" else [])
+    result = run("plugins", "check", "ganzoo")
+    assert result.code == 0
+    assert "console  ganzoo" in result.out
+    assert "it registers no components, so there is nothing to check\n" in result.out
+    assert result.out.endswith("1 component, 0 failed: 1 promise kept\n")
+
+
+def test_plugins_check_of_an_unknown_plugin(run: Run) -> None:
+    refused(run("plugins", "check", "dcgn"), "no plugin 'dcgn' is installed, did you mean 'dcgan'?")
+
+
+def test_plugins_check_of_a_broken_plugin_says_why(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plugins = Plugins()
+    plugins.add(lambda: 1 / 0, Origin("bad", "ganzoo-bad", "1.0"), "ganzoo_bad")
+    monkeypatch.setattr("ganzoo.plugins.installed", lambda: plugins)
+    for name in ("bad", "Ganzoo_Bad"):
+        result = run("plugins", "check", name)
+        assert result.code == 2
+        assert "error: plugin 'bad' (ganzoo_bad) of ganzoo-bad 1.0 cannot be used:" in result.err
+        assert "ZeroDivisionError" in result.err
 
 
 # -- recipe -----------------------------------------------------------------------------------

@@ -83,7 +83,7 @@ def test_there_are_commands() -> None:
 def test_the_command_exists_with_its_options(line: str) -> None:
     _, *words = shlex.split(line.partition(">")[0])
     command = get_command(command_line(installed()))
-    while hasattr(command, "commands"):
+    while hasattr(command, "commands") and words:
         command = command.commands[words.pop(0)]
     known = {option for parameter in command.params for option in parameter.opts}
     assert {word for word in words if word.startswith("-")} <= known

@@ -12,6 +12,7 @@ import typer
 from typer.core import TyperGroup
 
 from ganzoo.cli import evaluation, hub, inspect, leaderboard, recipe, results, training
+from ganzoo.cli import plugins as plugins_group
 from ganzoo.errors import GanzooError, Interrupted, RecipeError
 
 if TYPE_CHECKING:
@@ -25,8 +26,8 @@ def main() -> None:
     try:
         plugins = installed()
         app = command_line(plugins)
-        for plugin in plugins.broken:
-            print(f"warning: {plugin.report()}", file=sys.stderr)
+        for report in plugins.reports:
+            print(f"warning: {report}", file=sys.stderr)
         app(obj=plugins)
     except Interrupted as stop:
         print(stop, file=sys.stderr)
@@ -59,7 +60,16 @@ def command_line(plugins: Plugins) -> typer.Typer:
         rich_markup_mode=None,
     )
     app.callback()(_ganzoo)
-    for group in (inspect, recipe, training, results, evaluation, leaderboard, hub):
+    for group in (
+        inspect,
+        plugins_group,
+        recipe,
+        training,
+        results,
+        evaluation,
+        leaderboard,
+        hub,
+    ):
         group.add_to(app)
     plugins.add_commands(app)
     return app

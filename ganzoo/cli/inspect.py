@@ -1,4 +1,4 @@
-"""``ganzoo list``, ``ganzoo show`` and ``ganzoo plugins``: what there is, and where it is from."""
+"""``ganzoo list`` and ``ganzoo show``: what there is, and where it is from."""
 
 from __future__ import annotations
 
@@ -21,7 +21,6 @@ from ganzoo.registry import KINDS, Entry, Registry
 if TYPE_CHECKING:
     from ganzoo.component import Component
     from ganzoo.config import Config
-    from ganzoo.plugins import Plugin
     from ganzoo.recipe import Evaluate, Schedule, Verify
     from ganzoo.signature import Parameter, Signature
 
@@ -33,7 +32,6 @@ def add_to(app: typer.Typer) -> None:
     """Add this group's verbs."""
     app.command("list")(list_components)
     app.command()(show)
-    app.command()(plugins)
 
 
 def list_components(
@@ -54,7 +52,7 @@ def list_components(
     rows = [row for rows in found.values() for row in rows]
     names, owners = (max((len(r[key]) for r in rows), default=0) for key in ("name", "plugin"))
     for name, rows in found.items():
-        typer.secho(_plural(name) if rows else f"{_plural(name)}: none installed", bold=True)
+        typer.secho(plural(name) if rows else f"{plural(name)}: none installed", bold=True)
         for row in rows:
             start = f"  {row['name']:{names}}  {row['plugin']:{owners}}  "
             typer.echo(start + _fitted(row["summary"], len(start)))
@@ -84,13 +82,14 @@ def _rows(kind: str, registry: Registry) -> Iterator[dict[str, str]]:
 
 def _kind(word: str, kinds: Iterable[str]) -> str:
     """The kind that ``word`` means, in the singular or the plural."""
-    singular = {_plural(kind): kind for kind in kinds}.get(word, word)
+    singular = {plural(kind): kind for kind in kinds}.get(word, word)
     if singular not in kinds:
         raise RecipeError([f"unknown kind '{word}'{nearest(word, kinds)} Kinds: {one_of(kinds)}."])
     return singular
 
 
-def _plural(kind: str) -> str:
+def plural(kind: str) -> str:
+    """The heading of a kind's list."""
     return f"{kind}es" if kind.endswith("s") else f"{kind}s"
 
 
@@ -148,7 +147,7 @@ def show(
 
         text = _plain((vocabulary.__doc__ or "").strip())
         typer.echo(json.dumps({"vocabulary": text}) if as_json else text)
-    elif what in LISTED or what in map(_plural, LISTED):
+    elif what in LISTED or what in map(plural, LISTED):
         list_components(what, as_json)
     elif what in shipped_benchmarks():
         _show_benchmark(what, as_json)
@@ -382,60 +381,3 @@ def _value(value: Any) -> str:
     if isinstance(value, (list, tuple)):
         return f"[{', '.join(map(_value, value))}]"
     return scalar(value)
-
-
-def plugins(
-    action: Annotated[str, typer.Argument(metavar="list", help="The only action.")] = "list",
-    as_json: Json = False,
-) -> None:
-    """List the installed plugins, and what is wrong with any."""
-    from ganzoo.plugins import installed
-
-    if action != "list":
-        raise PluginError(f"unknown action '{action}'. There is: list.")
-    found = installed().plugins
-    if as_json:
-        typer.echo(json.dumps([_plugin_as_data(plugin) for plugin in found], indent=1))
-        return
-    for plugin in found:
-        typer.secho(plugin.origin.plugin, bold=True, nl=False)
-        typer.echo(f"  {plugin.origin.distribution} {plugin.origin.version}")
-        for line in _about(plugin, installed().registry):
-            typer.echo(line)
-
-
-def _plugin_as_data(plugin: Plugin) -> dict[str, Any]:
-    return {
-        "plugin": plugin.origin.plugin,
-        "distribution": plugin.origin.distribution,
-        "version": plugin.origin.version,
-        "entry_point": plugin.entry_point,
-        "components": [f"{e.kind} {e.name}" for e in plugin.entries],
-        "hooks": plugin.hooks,
-        "error": plugin.error,
-        "commands_error": plugin.commands_error,
-    }
-
-
-def _about(plugin: Plugin, registry: Registry) -> Iterator[str]:
-    """What a plugin brings, by kind; what else it does; what is wrong with it."""
-    brought = {
-        _plural(kind): sorted(e.name for e in plugin.entries if e.kind == kind) for kind in LISTED
-    }
-    brought["hooks"] = [hook for hook in plugin.hooks if _brings_nothing_listed(hook)]
-    for what, names in brought.items():
-        if names:
-            start = f"  {what:15}"
-            yield textwrap.fill(
-                ", ".join(names), 88, initial_indent=start, subsequent_indent=" " * len(start)
-            )
-    for entry in plugin.entries:
-        if entry.kind in KINDS and registry.clashes(entry):
-            yield f"  another plugin has a {entry.kind} '{entry.name}': write '{entry.full_name}'"
-    if plugin.error or plugin.commands_error:
-        yield f"  BROKEN: {plugin.report()}"
-        yield textwrap.indent(plugin.traceback.rstrip(), "    ")
-
-
-def _brings_nothing_listed(hook: str) -> bool:
-    return hook == "register_commands" or not hook.startswith("register_")

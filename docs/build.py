@@ -1,0 +1,68 @@
+"""Build the site: ``python docs/build.py build/docs`` makes ``build/docs/html/index.html``.
+
+``build/docs/pages`` is put together first: what people wrote (``docs/*.md``, the README, the
+changelog, ``benchmarks/``) beside what is written from the source, as files of one folder.  A
+warning, such as a link that leads nowhere, fails the build.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+import sys
+from importlib.metadata import entry_points
+from pathlib import Path
+
+import gallery
+import reference
+from sphinx.cmd.build import main as sphinx
+
+from ganzoo.plugins import GROUP, Plugins
+
+DOCS = Path(__file__).resolve().parent
+ROOT = DOCS.parent
+WRITTEN = ("README.md", "CHANGELOG.md", "benchmarks/**/*.md", "docs/*.md")
+#: what pages show parts of
+SHOWN = ("plugins/*/*.py", "recipes/gan.yaml")
+
+
+def build(out: Path) -> int:
+    """Write the pages, and the site of them; Sphinx's exit code."""
+    pages, html = out / "pages", out / "html"
+    for folder in (pages, html):
+        shutil.rmtree(folder, ignore_errors=True)
+    for pattern in (*WRITTEN, *SHOWN):
+        for path in sorted(ROOT.glob(pattern)):
+            place(path, pages)
+    plugins = built_in()
+    for name, text in {**reference.pages(plugins), **gallery.pages(plugins.registry)}.items():
+        (pages / name).parent.mkdir(parents=True, exist_ok=True)
+        (pages / name).write_text(text, encoding="utf-8")
+    options = ["-b", "html", "-c", str(DOCS), "-E", "-n", "-W", "--keep-going", "-q"]
+    return sphinx([*options, "-d", str(out / "doctrees"), str(pages), str(html)])
+
+
+def place(path: Path, pages: Path) -> None:
+    """Copy a file; those in ``docs`` come to lie beside the README, and links follow."""
+    inside = path.relative_to(ROOT)
+    target = pages / (path.name if path.parent == DOCS else inside)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    text = path.read_text(encoding="utf-8")
+    if path.suffix == ".md":
+        moved = r"\1" if path.parent == DOCS else r"\1\2"
+        above = r"\.\./" if path.parent == DOCS else r"((?:\.\./)*)docs/"
+        text = re.sub(rf"(\]\(|^```{{\w+}} ){above}", moved, text, flags=re.MULTILINE)
+    target.write_text(text, encoding="utf-8")
+
+
+def built_in() -> Plugins:
+    """The plugins that come with ganzoo, whichever others are installed."""
+    plugins = Plugins()
+    for point in sorted(entry_points(group=GROUP), key=lambda point: point.name):
+        if point.dist and point.dist.name == "ganzoo":
+            plugins.load(point)
+    return plugins
+
+
+if __name__ == "__main__":
+    sys.exit(build(Path(sys.argv[1])))

@@ -1,0 +1,129 @@
+"""The gallery of recipes: what each needs, says and reads."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from myst import code, fence, link, needs, page, prose, table, toctree, written
+
+from ganzoo.component import Component
+from ganzoo.grammar import PLAYERS
+from ganzoo.layers import shipped_recipes
+from ganzoo.recipe import Recipe, Schedule, Stage, Term, load_recipe
+from ganzoo.registry import Registry
+from ganzoo.signature import read_signature
+from ganzoo.vocabulary import aim
+
+
+def pages(registry: Registry) -> dict[str, str]:
+    """Every page by its path."""
+    files = shipped_recipes(registry)
+    return {"recipes.md": _index(files)} | {
+        f"recipes/{name}.md": _recipe(name, path, registry) for name, path in files.items()
+    }
+
+
+def _index(files: Mapping[str, Path]) -> str:
+    rows = [[f"{{doc}}`recipes/{name}`", prose(_split(path)[0][0])] for name, path in files.items()]
+    return page(
+        "Recipes",
+        "Those that come with ganzoo. `ganzoo train NAME` trains one, `ganzoo recipe resolve NAME` "
+        "prints it with every default, and your own may begin with `extends: NAME`.",
+        table(["recipe", "what it is"], rows),
+        toctree(f"recipes/{name}" for name in files),
+    )
+
+
+def _recipe(name: str, path: Path, registry: Registry) -> str:
+    (summary, *comment), yaml = _split(path)
+    recipe = load_recipe(path, (), registry)
+    return page(
+        name,
+        prose(summary),
+        _told(comment),
+        "## What it is made of",
+        table(["part", "component", "with"], _parts(recipe, registry)),
+        *(_stage(stage, registry) for stage in recipe.stages),
+        "## The file",
+        fence("yaml", yaml),
+    )
+
+
+def _split(path: Path) -> tuple[list[str], str]:
+    """The comment at the top of a recipe, without its signs, and the rest."""
+    text = path.read_text(encoding="utf-8")
+    head = re.match(r"(?:#.*\n)*", text)
+    comment = head[0] if head else ""
+    return [line.removeprefix("#").removeprefix(" ") for line in comment.splitlines()] or [
+        ""
+    ], text.removeprefix(comment)
+
+
+def _told(comment: list[str]) -> str:
+    """``Needs   ...`` and the like as items, the rest as it is."""
+    lines = []
+    for line in comment:
+        item = re.fullmatch(r"([A-Z][a-z]+) {2,}(\S.*)", line)
+        lines.append(f"- **{item[1]}** {item[2]}" if item else line.replace(" " * 8, "  ", 1))
+    return prose("\n".join(lines).strip())
+
+
+def _parts(recipe: Recipe, registry: Registry) -> Iterator[list[str]]:
+    yield _part("dataset", "dataset", recipe.dataset, registry)
+    for player, network in recipe.networks.items():
+        yield _part(player, player, network, registry)
+    if recipe.augment:
+        yield _part("augment", "transform", recipe.augment, registry)
+    for name, view in recipe.views.items():
+        yield _part(f"view `{name}` of `{view.of}`", "transform", view, registry)
+    for name, extractor in recipe.extractors.items():
+        yield _part(f"extractor `{name}`", "extractor", extractor, registry)
+
+
+def _part(role: str, kind: str, component: Component, registry: Registry) -> list[str]:
+    return [role, link(registry.get(kind, component.use)), _given(component.arguments)]
+
+
+def _stage(stage: Stage, registry: Registry) -> str:
+    parts = [f"## Stage {stage.name}: {stage.steps:,} steps"]
+    for player in reversed(PLAYERS):
+        if terms := getattr(stage, player):
+            use, arguments = stage.optimizers[player]
+            rest = {name: value for name, value in arguments.items() if name != "lr"}
+            updates = stage.discriminator_steps if player == "discriminator" else 1
+            often = f", {updates} updates a step" if updates > 1 else ""
+            with_rest = f" with {_given(rest)}" if _given(rest) else ""
+            rate = _schedule(arguments["lr"])
+            parts.append(f"The {player} learns by {use}{with_rest}, rate {rate}{often}:")
+            rows = [_term(term, player, registry) for term in terms]
+            parts.append(table(["weight", "term", "with", "reads"], rows))
+    return "\n\n".join(parts)
+
+
+def _term(term: Term, player: str, registry: Registry) -> list[str]:
+    entry = registry.get("loss", term.use)
+    words = read_signature(entry.target).methods[player]
+    reads = needs((aim(word, term.inputs), required) for word, required in words)
+    by = f", by extractor `{term.extractor}`" if term.extractor else ""
+    every = f", every {term.every} steps" if term.every > 1 else ""
+    return [_schedule(term.weight) + every, link(entry), _given(term.arguments), reads + by]
+
+
+def _schedule(schedule: Schedule) -> str:
+    if schedule.start == schedule.end:
+        return f"{schedule.start:g}"
+    after = f" after {schedule.after:,}" if schedule.after else ""
+    return f"{schedule.start:g} to {schedule.end:g} over {schedule.over:,} steps{after}"
+
+
+def _given(arguments: Mapping[str, Any]) -> str:
+    shown = [f"{name}: {written(_here(v))}" for name, v in arguments.items() if v is not None]
+    return code(", ".join(shown)) if shown else ""
+
+
+def _here(value: Any) -> Any:
+    """A path as the recipe has it, not where that would be on this machine."""
+    return value.removeprefix(f"{Path.cwd()}/") if isinstance(value, str) else value

@@ -1,0 +1,282 @@
+"""``ganzoo plugins``: those that are installed, a new one, and whether one keeps its promises."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import re
+import shlex
+import shutil
+import sys
+import textwrap
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from ganzoo.cli.inspect import LISTED, Json, plural
+from ganzoo.errors import PluginError, nearest
+from ganzoo.registry import KINDS, Registry
+
+if TYPE_CHECKING:
+    from ganzoo.plugins import Plugin, Plugins
+    from ganzoo.testing import Contract
+
+plugins_app = typer.Typer(invoke_without_command=True)
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add this group's verbs."""
+    app.add_typer(plugins_app, name="plugins")
+
+
+@plugins_app.callback()
+def plugins(ctx: typer.Context, as_json: Json = False) -> None:
+    """List plugins, make a new one, or check one."""
+    if ctx.invoked_subcommand is None:
+        list_plugins(as_json)
+    elif as_json:
+        raise PluginError(f"write --json at the end: ganzoo plugins {ctx.invoked_subcommand} ...")
+
+
+# -- list -------------------------------------------------------------------------------------
+
+
+@plugins_app.command("list")
+def list_plugins(as_json: Json = False) -> None:
+    """List the installed plugins, and what is wrong with any."""
+    from ganzoo.plugins import installed
+
+    found = installed().plugins
+    if as_json:
+        typer.echo(json.dumps([_plugin_as_data(plugin) for plugin in found], indent=1))
+        return
+    for plugin in found:
+        _headline(plugin)
+        for line in _about(plugin, installed().registry):
+            typer.echo(line)
+
+
+def _headline(plugin: Plugin) -> None:
+    typer.secho(plugin.origin.plugin, bold=True, nl=False)
+    typer.echo(f"  {plugin.origin.distribution} {plugin.origin.version}")
+
+
+def _plugin_as_data(plugin: Plugin) -> dict[str, Any]:
+    return {
+        "plugin": plugin.origin.plugin,
+        "distribution": plugin.origin.distribution,
+        "version": plugin.origin.version,
+        "entry_point": plugin.entry_point,
+        "components": [f"{e.kind} {e.name}" for e in plugin.entries],
+        "hooks": plugin.hooks,
+        "error": plugin.error,
+        "commands_error": plugin.commands_error,
+        "warnings": plugin.warnings,
+    }
+
+
+def _about(plugin: Plugin, registry: Registry) -> Iterator[str]:
+    """What a plugin brings, by kind; what else it does; what is wrong with it."""
+    brought = {
+        plural(kind): sorted(e.name for e in plugin.entries if e.kind == kind) for kind in LISTED
+    }
+    brought["hooks"] = [hook for hook in plugin.hooks if _brings_nothing_listed(hook)]
+    for what, names in brought.items():
+        if names:
+            start = f"  {what:15}"
+            yield textwrap.fill(
+                ", ".join(names), 88, initial_indent=start, subsequent_indent=" " * len(start)
+            )
+    for entry in plugin.entries:
+        if entry.kind in KINDS and registry.clashes(entry) and not registry.shadowed(entry):
+            yield f"  another plugin has a {entry.kind} '{entry.name}': write '{entry.full_name}'"
+    for warning in plugin.warnings:
+        yield f"  WARNING: {warning}"
+    if plugin.error or plugin.commands_error:
+        yield f"  BROKEN: {plugin.report()}"
+        yield textwrap.indent(plugin.traceback.rstrip(), "    ")
+
+
+def _brings_nothing_listed(hook: str) -> bool:
+    return hook == "register_commands" or not hook.startswith("register_")
+
+
+# -- new --------------------------------------------------------------------------------------
+
+
+@plugins_app.command()
+def new(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="As acme, for ganzoo-acme.")],
+    parts: Annotated[
+        str, typer.Option("--with", metavar="PARTS", help="Any of these.")
+    ] = "generator,loss,dataset,evaluator",
+    out: Annotated[
+        Path | None, typer.Option(metavar="FOLDER", help="Where to; default ganzoo-NAME.")
+    ] = None,
+    author: Annotated[
+        str, typer.Option(metavar="TEXT", help="A name, or 'Name <email>'; default nobody.")
+    ] = "",
+) -> None:
+    """Write the package of a new plugin, which works as it is."""
+    from ganzoo.plugins import installed
+    from ganzoo.scaffold import chosen_parts, create, usable_name
+
+    chosen = chosen_parts(parts)
+    name = usable_name(name, installed())
+    folder = out or Path(f"ganzoo-{name}")
+    create(name, chosen, folder, author)
+    typer.echo(f"{folder}: plugin '{name}' with {', '.join(chosen)} and a recipe; next:")
+    for line in (
+        *_activation(),
+        f"cd {shlex.quote(str(folder))}",
+        "pip install -e '.[dev]'",
+        f"ganzoo plugins check {name}",
+        "pytest",
+        f"ganzoo train {name}",
+    ):
+        typer.echo(f"  {line}")
+
+
+def _activation() -> Iterator[str]:
+    """A line where ``ganzoo`` and ``pip`` would not be those of this environment."""
+    script = Path(sys.executable).with_name("activate")
+    found = shutil.which("ganzoo")
+    if script.is_file() and (not found or Path(found).parent != script.parent):
+        yield f". {shlex.quote(str(script))}"
+
+
+# -- check ------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one promise: ``kept``, ``broken`` or ``not checked``, and why."""
+
+    promise: str
+    result: str
+    message: str = ""
+
+
+@plugins_app.command()
+def check(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="A plugin, or its distribution.")],
+    as_json: Json = False,
+) -> None:
+    """Test what a plugin's components promise; exit code 1 if one fails."""
+    from ganzoo.plugins import installed
+
+    tested = [(plugin, _outcomes(plugin)) for plugin in _named(name, installed())]
+    if as_json:
+        typer.echo(json.dumps([_as_data(*one) for one in tested], indent=1))
+    else:
+        for plugin, components in tested:
+            _headline(plugin)
+            for component, outcomes in components.items():
+                _tell(component, outcomes)
+            if not components:
+                typer.echo("  it registers no components, so there is nothing to check")
+    every = [outcomes for _, components in tested for outcomes in components.values()]
+    failed = sum(_verdict(outcomes) == "FAILED" for outcomes in every)
+    if not as_json and every:
+        promises = _counted([outcome for outcomes in every for outcome in outcomes])
+        typer.echo(f"{_number(len(every), 'component')}, {failed} failed: {promises}")
+    if failed:
+        raise typer.Exit(1)
+
+
+def _named(name: str, plugins: Plugins) -> list[Plugin]:
+    """The plugin of that name, or all of the distribution of that name."""
+    named = [p for p in plugins.plugins if p.origin.plugin == name] or [
+        p for p in plugins.plugins if _canonical(p.origin.distribution) == _canonical(name)
+    ]
+    if not named:
+        names = {n for p in plugins.plugins for n in (p.origin.plugin, p.origin.distribution)}
+        raise PluginError(
+            f"no plugin '{name}' is installed{nearest(name, names)} `ganzoo plugins` lists them."
+        )
+    usable = [plugin for plugin in named if not plugin.error]
+    if not usable:
+        raise PluginError(named[0].report())
+    return usable
+
+
+def _canonical(distribution: str) -> str:
+    return re.sub("[-_.]+", "-", distribution).lower()
+
+
+def _outcomes(plugin: Plugin) -> dict[str, list[Outcome]]:
+    """Each component's promises, tested."""
+    from ganzoo.progress import progress
+    from ganzoo.testing import contracts
+
+    name = plugin.origin.plugin
+    found = contracts(name)
+    with progress(f"checking {name}", len(found), "promises") as advance:
+        tested = []
+        for contract in found:
+            tested.append((contract.component, _test(contract)))
+            advance(1)
+    return {c: [outcome for _, outcome in own] for c, own in groupby(tested, lambda t: t[0])}
+
+
+def _test(contract: Contract) -> Outcome:
+    from ganzoo.testing import Unavailable
+
+    try:
+        contract()
+    except Unavailable as reason:
+        return Outcome(contract.promise, "not checked", str(reason))
+    except AssertionError as error:
+        return Outcome(contract.promise, "broken", str(error))
+    return Outcome(contract.promise, "kept")
+
+
+def _verdict(outcomes: Sequence[Outcome]) -> str:
+    results = {outcome.result for outcome in outcomes}
+    if "broken" in results:
+        return "FAILED"
+    return "ok" if "kept" in results else "not checked"
+
+
+def _tell(component: str, outcomes: Sequence[Outcome]) -> None:
+    """The verdict on a component, and every promise that is not kept."""
+    verdict = _verdict(outcomes)
+    colour = {"FAILED": typer.colors.RED, "ok": typer.colors.GREEN}.get(verdict)
+    typer.echo(f"  {component}: {typer.style(verdict, fg=colour)}, {_counted(outcomes)}")
+    for outcome in outcomes:
+        if outcome.result != "kept":
+            typer.echo(f"    {outcome.result}: {outcome.promise}")
+            typer.echo(textwrap.indent(outcome.message, " " * 6))
+
+
+def _counted(outcomes: Sequence[Outcome]) -> str:
+    """As ``9 promises kept, 1 broken``."""
+    counts = Counter(outcome.result for outcome in outcomes)
+    said = [f"{_number(counts['kept'], 'promise')} kept"]
+    said += [f"{counts[result]} {result}" for result in ("broken", "not checked") if counts[result]]
+    return ", ".join(said)
+
+
+def _number(n: int, what: str) -> str:
+    return f"{n} {what}" + ("" if n == 1 else "s")
+
+
+def _as_data(plugin: Plugin, components: Mapping[str, Sequence[Outcome]]) -> dict[str, Any]:
+    return {
+        "plugin": plugin.origin.plugin,
+        "distribution": plugin.origin.distribution,
+        "version": plugin.origin.version,
+        "components": [
+            {
+                "component": component,
+                "verdict": _verdict(outcomes),
+                "promises": [dataclasses.asdict(outcome) for outcome in outcomes],
+            }
+            for component, outcomes in components.items()
+        ],
+    }

@@ -1,0 +1,52 @@
+"""A plugin for ganzoo: say here, in a line, what is new in it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ganzoo import hookimpl
+
+if TYPE_CHECKING:
+    from ganzoo.hookspecs import Register
+
+#: the version of ganzoo's hooks that this is written for
+ganzoo_hooks = 1
+
+
+# <generator>
+@hookimpl
+def register_generators(register: Register) -> None:
+    """Add a network that makes images; it is imported when it is used."""
+    register("acme", "ganzoo_acme.generator:Upsampler")
+
+
+# </generator>
+# <loss>
+@hookimpl
+def register_losses(register: Register) -> None:
+    """Add a term of the players' objectives."""
+    register("acme", "ganzoo_acme.loss:DualContrastive")
+
+
+# </loss>
+# <dataset>
+@hookimpl
+def register_datasets(register: Register) -> None:
+    """Add a source of training images."""
+    register("acme", "ganzoo_acme.dataset:Flowers")
+
+
+# </dataset>
+# <evaluator>
+@hookimpl
+def register_evaluators(register: Register) -> None:
+    """Add a score."""
+    register("acme", "ganzoo_acme.evaluator:Spectrum")
+
+
+# </evaluator>
+@hookimpl
+def register_recipes(register: Register) -> None:
+    """Add what `ganzoo train acme` trains."""
+    register("acme", str(Path(__file__).parent / "recipe.yaml"))
