@@ -327,10 +327,11 @@ def check_plugin(kind: str, part: Part, registry: Registry, where: Path | str) -
     try:
         return registry.get(kind, part.use).full_name  # it moved to another plugin
     except RecipeError as error:
+        remedy = registry.missing({part.distribution: part.version})
         raise RunError(
             f"{where}: {error}\nThe model was made with {kind} '{part.use}' of "
             f"{part.distribution} {part.version}."
-            f"{registry.missing({part.distribution: part.version})}"
+            f"{remedy or ' That is installed, and has none: is it the same package?'}"
         ) from error
 
 

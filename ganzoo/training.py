@@ -70,10 +70,7 @@ def resume(path: Path, overrides: Sequence[str], plugins: Plugins) -> Run:
 
 
 def _refuse_changes(saved: dict[str, Any], recipe: Recipe, run: Path) -> None:
-    old, new = (
-        {key: value for key, value in data.items() if key not in HARMLESS}
-        for data in (copy.deepcopy(saved), recipe.resolved())
-    )
+    old, new = (_training(data) for data in (copy.deepcopy(saved), recipe.resolved()))
     if len(old["stages"]) == len(new["stages"]):  # the last stage may have grown
         last = old["stages"][-1]
         last["steps"] = max(last["steps"], new["stages"][-1]["steps"])
@@ -84,6 +81,24 @@ def _refuse_changes(saved: dict[str, Any], recipe: Recipe, run: Path) -> None:
             + "\nresume goes on exactly and refuses this. Undo the change, or start a new run from "
             f"these weights: ganzoo train {run / 'recipe.yaml'} --set init_from={run}"
         )
+
+
+def _training(recipe: dict[str, Any]) -> dict[str, Any]:
+    """What decides a training; ``plugin/name``, which a clash of names may ask for, is the name."""
+    kept = {key: value for key, value in recipe.items() if key not in HARMLESS}
+    bare: dict[str, Any] = _bare(kept)
+    return bare | {"plugins": sorted(recipe.get("plugins", ()))}
+
+
+def _bare(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_bare(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    bare = {key: _bare(item) for key, item in value.items()}
+    if isinstance(use := bare.get("use"), str):
+        bare["use"] = use.rpartition("/")[2]
+    return bare
 
 
 def train(run: Run) -> None:

@@ -17,9 +17,10 @@ import torch
 import toy
 from safetensors.torch import load_file, save_file
 
-from ganzoo import checkpoint, files, model
-from ganzoo.errors import CheckpointError, RunError, TrainingStopped
+from ganzoo import checkpoint, files, hookimpl, model
+from ganzoo.errors import CheckpointError, RecipeError, RunError, TrainingStopped
 from ganzoo.folder import RunFolder, free_folder
+from ganzoo.registry import Origin
 from ganzoo.training import resume, start
 
 Train = Callable[..., Path]
@@ -247,6 +248,30 @@ def test_resume_refuses_a_changed_recipe_and_says_what_changed(
     assert toy.contents(run) == before
 
 
+class Imitator:
+    """Somebody else's plugin, with a loss of the same name."""
+
+    @hookimpl
+    def register_losses(self, register: Any) -> None:
+        register("bright", "toy:Bright")
+
+
+def test_a_run_goes_on_when_another_plugin_has_taken_a_name_of_its_recipe(train: Train):
+    stages = toy.GAN["stages"]
+    terms = [{"use": "non-saturating"}, {"use": "bright"}]
+    run = train(stages=[{**stages[0], "generator": terms}])
+    before = toy.contents(run)
+    clashing = toy.plugins()
+    clashing.add(Imitator, Origin("other", "other-dist", "1.0"))
+    with pytest.raises(RecipeError, match="write 'toy/bright' or 'other/bright'"):
+        resume(run, (), clashing)
+    term = "stages.0.generator.1.use"
+    with pytest.raises(CheckpointError, match="other-dist"):
+        resume(run, [f"{term}=other/bright"], clashing)
+    assert toy.contents(run) == before
+    assert resume(run, [f"{term}=toy/bright", "stages.0.steps=10"], clashing).step == 10
+
+
 def test_resume_may_lengthen_the_last_stage(train: Train):
     stages = toy.GAN["stages"]
     longer = toy.contents(train("longer", stages=[{**stages[0], "steps": 14}]))
@@ -349,7 +374,7 @@ def test_a_model_of_an_unknown_generator_names_what_to_install(train: Train):
     edited(run, lambda c: c["generator"].update(use="toi", distribution="ganzoo-toys"))
     with pytest.raises(RunError, match="did you mean 'toy'") as refused:
         model.load(run, toy.plugins().registry)
-    assert "pip install ganzoo-toys==" in str(refused.value)
+    assert "pip install 'ganzoo-toys==1.0'" in str(refused.value)
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"ganzoo_format": "x"}', '{"ganzoo_format": 1}'])

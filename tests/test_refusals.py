@@ -113,7 +113,8 @@ def test_weights_that_do_not_fit_are_told_in_one_line(train: Train):
         ({"arguments": []}, "generator.arguments: expected a mapping"),
         ({"distribution": "evil --index-url http://x"}, "expected the name of a distribution"),
         ({"arguments": {"wide": 3}}, "cannot be built here"),
-        ({"use": "nobody"}, "pip install toy-dist"),
+        ({"use": "nobody"}, "toy-dist 1.0. That is installed, and has none"),
+        ({"use": "nobody", "version": "2"}, "pip install 'toy-dist==2'"),
     ],
 )
 def test_a_model_config_that_says_something_else(
@@ -125,4 +126,4 @@ def test_a_model_config_that_says_something_else(
     config.write_text(json.dumps(said))
     with pytest.raises(RunError, match=message) as refused:
         model.load(config.parent, toy.plugins().registry)
-    assert ("pip install" in str(refused.value)) == (change == {"use": "nobody"})
+    assert ("pip install" in str(refused.value)) == (change.get("version") == "2")
