@@ -15,7 +15,7 @@ from ganzoo.annotation import Number, written
 from ganzoo.config import Distribution, Version
 from ganzoo.errors import GanzooError, RecipeError, nearest, one_of
 from ganzoo.grammar import FROM_DATASET, OPTIMIZERS, PLAYERS, Table
-from ganzoo.registry import Origin, Registry
+from ganzoo.registry import Origin, Registry, canonical
 from ganzoo.signature import COMPUTED, REQUIRED, Parameter, Signature
 from ganzoo.typedjson import Wrong, typed
 from ganzoo.yaml12 import Mark, Node, Problem, join, line
@@ -123,10 +123,23 @@ class Checker:
             done[name] = node = given.get(name, default_node(None))
             if node.value is not None:
                 done[name] = self._section(node, table, name)
-        if "plugins" in done:  # what else it was made with may be wanted elsewhere
+        if "plugins" in done:
             used = {o.distribution: o.version for o in self._used if not o.built_in}
-            done["plugins"] = done["plugins"].like(dict(sorted((wanted | used).items())))
+            if not self.problems.found:
+                self._refuse_substitutes(given, wanted, used)
+            done["plugins"] = done["plugins"].like(dict(sorted(used.items())))
         return done
+
+    def _refuse_substitutes(
+        self, given: Entries, wanted: Mapping[str, str], used: Mapping[str, str]
+    ) -> None:
+        """Note a plugin that is wanted and not here, where all names are somebody else's."""
+        names = {canonical(name) for name in used}
+        for name, stated in wanted.items():
+            told = self.registry.missing({name: stated})
+            if told and canonical(name) not in names:
+                what = f"no component here is of it, though there are others of these names.{told}"
+                self.problems.add(given["plugins"].value[name].name_at, join("plugins", name), what)
 
     def _distributions(self, done: Entries) -> dict[str, str]:
         """Those that the recipe names, with versions; they may get into an install line."""

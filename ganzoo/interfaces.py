@@ -49,7 +49,8 @@ class Discriminator(nn.Module):
     A loss that reads ``discriminator`` may also call the methods named in ``heads``.
     """
 
-    #: methods of an image beside ``forward``, for losses of the same paper
+    #: methods of an image beside ``forward``, for losses of the same paper; they are run in
+    #: float32, whatever the recipe's ``precision``
     heads: ClassVar[tuple[str, ...]] = ()
 
 

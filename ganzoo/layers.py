@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ganzoo.annotation import written
 from ganzoo.errors import RecipeError, nearest, one_of
-from ganzoo.registry import Registry
+from ganzoo.registry import Entry, Registry
 from ganzoo.yaml12 import Mark, Node, Problem, join, line, parse, split
 
 MAX_BYTES = 1_000_000
@@ -25,8 +25,22 @@ def shipped_folder(what: str) -> Path:
 
 def shipped_recipes(registry: Registry) -> dict[str, Path]:
     """The recipes that come with ganzoo, and those that plugins register, by name."""
-    found = {name: Path(entry.target) for name, entry in registry.recipes.items()}
-    return dict(sorted((found | _files("recipes")).items()))
+    found = {name: Path(entry.target) for name, entry in registered_recipes(registry).items()}
+    return dict(sorted((found | own_recipes()).items()))
+
+
+def own_recipes() -> dict[str, Path]:
+    """The recipes that come with ganzoo, by name."""
+    return _files("recipes")
+
+
+def registered_recipes(registry: Registry) -> dict[str, Entry]:
+    """Those that plugins register, as ``plugin/name`` where the bare name is not theirs alone."""
+    own = own_recipes()
+    return {
+        e.full_name if e.name in own or registry.clashes(e) else e.name: e
+        for e in registry.entries("recipe")
+    }
 
 
 def shipped_benchmarks() -> dict[str, Path]:
@@ -60,6 +74,9 @@ def find(name: str, shipped: Mapping[str, Path], what: str, beside: Path | None 
         return shipped[name]
     if is_folder:
         raise RecipeError([f"'{name}' is a folder, not a {what}: give the path of a YAML file"])
+    if choices := [full for full in shipped if full.endswith(f"/{name}")]:
+        who = " or ".join(f"'{full}'" for full in choices)
+        raise RecipeError([f"{what} '{name}' is registered by several plugins: write {who}."])
     is_path = "/" in name or name.endswith((".yaml", ".yml"))
     wrong = f"there is no file {written(name)}" if is_path else f"unknown {what} {written(name)}"
     stem = name.rpartition("/")[2].removesuffix(".yaml")

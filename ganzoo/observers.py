@@ -1,7 +1,7 @@
 """Who is told how a run goes: the plugins with observer hooks, and Accelerate's trackers.
 
-None of them can harm the training: one that raises is reported once and switched off for the rest
-of the run, what it changes of torch's switches is put back, and no random number depends on it.
+One that raises is reported once and switched off for the rest of the run.  Whether gradients are
+taken, and on how many threads, is put back, and no random number of the training depends on them.
 """
 
 from __future__ import annotations

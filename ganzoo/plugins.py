@@ -24,7 +24,7 @@ import pluggy
 from ganzoo import __version__, hookspecs
 from ganzoo.errors import GanzooError, PluginError, nearest, one_of
 from ganzoo.hookspecs import VERSION
-from ganzoo.layers import shipped_recipes
+from ganzoo.layers import own_recipes
 from ganzoo.registry import KINDS, Entry, Origin, Registry
 
 if TYPE_CHECKING:
@@ -129,8 +129,9 @@ class Plugins:
 
     def load(self, point: EntryPoint) -> Plugin:
         """Load one entry point; a broken one leaves no trace but its report."""
-        distribution = point.dist.name if point.dist else point.value.partition(":")[0]
-        version = point.dist.version if point.dist else "unknown"
+        # what an uninstall left half done may have neither
+        distribution = (point.dist and point.dist.name) or point.value.partition(":")[0]
+        version = (point.dist and point.dist.version) or "unknown"
         return self.add(point.load, Origin(point.name, distribution, version), point.value)
 
     def add(self, load: Callable[[], Any], origin: Origin, entry_point: str = "") -> Plugin:
@@ -155,13 +156,18 @@ class Plugins:
             _remember(plugin, error)
         for entry in plugin.entries:
             self.registry.add(entry)
-            if not origin.built_in and self.registry.shadowed(entry):
+            if not origin.built_in and self._shadowed(entry):
                 plugin.warnings.append(
                     f"its {entry.kind} '{entry.name}' has the name of one of ganzoo's own: write "
                     f"'{entry.full_name}' to use it, and tell its author"
                 )
         self.plugins.append(plugin)
         return plugin
+
+    def _shadowed(self, entry: Entry) -> bool:
+        """Whether the bare name is one of ganzoo's own."""
+        taken = entry.kind == "recipe" and entry.name in own_recipes()
+        return taken or self.registry.shadowed(entry)
 
     def add_commands(self, cli: typer.Typer) -> None:
         """Let every plugin add its commands; those of one that fails are left out as a whole."""
@@ -231,14 +237,10 @@ class Plugins:
         if not good:
             allowed = "the path of a file" if kind == "recipe" else "'module:Class' or a class"
             raise PluginError(f"it registers {kind} '{name}' as {target!r}; give {allowed}")
-        if kind == "recipe" and name in shipped_recipes(self.registry):
-            taken = self.registry.recipes.get(name)
-            owner = f"is registered by {taken.origin}" if taken else "comes with ganzoo"
-            raise PluginError(f"recipe '{name}' {owner} already")
 
 
 def _built_in_first(point: EntryPoint) -> tuple[bool, str, str]:
-    distribution = point.dist.name if point.dist else ""
+    distribution = (point.dist and point.dist.name) or ""
     return distribution != GROUP, point.name, distribution
 
 
@@ -276,8 +278,10 @@ def _hooks_version(found: Any) -> Any:
 
 def _remedy(origin: Origin, found: Any) -> str:
     """What to do about a plugin that is too new for this ganzoo; empty for any other."""
-    unmet = _unmet(origin.distribution)
-    wanted = _hooks_version(found)
+    try:
+        unmet, wanted = _unmet(origin.distribution), _hooks_version(found)
+    except Exception:  # what is broken may break here once more
+        return ""
     if not unmet and not (isinstance(wanted, int) and wanted > VERSION):
         return ""
     needs = f"It needs {unmet}, and this is {__version__}. " if unmet else ""
@@ -293,7 +297,7 @@ def _unmet(distribution: str) -> str:
 
     try:
         stated = [Requirement(text) for text in requires(distribution) or ()]
-    except (PackageNotFoundError, InvalidRequirement):
+    except (PackageNotFoundError, InvalidRequirement, ValueError):
         return ""
     unmet = [
         need

@@ -9,6 +9,7 @@ that component's.  Where two other plugins claim one name, the bare name is refu
 from __future__ import annotations
 
 import importlib
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
@@ -107,17 +108,11 @@ class Registry:
     """All entries of all plugins."""
 
     def __init__(self) -> None:
-        self._entries: dict[str, dict[str, list[Entry]]] = {kind: {} for kind in KINDS}
-        self.recipes: dict[str, Entry] = {}
+        self._entries: dict[str, dict[str, list[Entry]]] = {k: {} for k in (*KINDS, "recipe")}
 
     def add(self, entry: Entry) -> None:
         """Add one entry; the same name from two plugins is kept, and refused when it is used."""
-        if entry.kind == "recipe":
-            taken = self.recipes.setdefault(entry.name, entry)
-            if taken is not entry:
-                raise PluginError(f"recipe '{entry.name}' is registered by {taken.origin} already")
-        else:
-            self._entries[entry.kind].setdefault(entry.name, []).append(entry)
+        self._entries[entry.kind].setdefault(entry.name, []).append(entry)
 
     def entries(self, kind: str) -> Iterator[Entry]:
         """All entries of one kind, sorted by name, clashing ones included."""
@@ -134,7 +129,7 @@ class Registry:
 
     def shadowed(self, entry: Entry) -> bool:
         """Whether the bare name means another component, one of ganzoo's own."""
-        meant = _meant(self._entries.get(entry.kind, {}).get(entry.name, []))
+        meant = _meant(self._entries[entry.kind][entry.name])
         return meant not in (None, entry)
 
     def get(self, kind: str, name: str) -> Entry:
@@ -168,12 +163,17 @@ class Registry:
         """
         kinds = self._entries.values()
         origins = [e.origin for kind in kinds for found in kind.values() for e in found]
-        here = {origin.distribution: origin.version for origin in origins}
+        here = {canonical(origin.distribution): origin.version for origin in origins}
         return "".join(
-            f" It needs {name} {stated}{_remedy(name, stated, here.get(name))}"
+            f" It needs {name} {stated}{_remedy(name, stated, here.get(canonical(name)))}"
             for name, stated in wanted.items()
-            if here.get(name) != stated
+            if here.get(canonical(name)) != stated
         )
+
+
+def canonical(distribution: str) -> str:
+    """The one spelling of all that mean a distribution (PEP 503)."""
+    return re.sub("[-_.]+", "-", distribution).lower()
 
 
 def _remedy(distribution: str, stated: str, used: str | None) -> str:

@@ -212,11 +212,26 @@ def _update(
             elif logging and {"real_logits", "fake_logits"} <= update.values.keys():
                 logs |= ranking(update["real_logits"], update["fake_logits"])
             if value.total.requires_grad:
-                run.accelerator.backward(value.total / len(batch))
+                nothing = sum(0 * parameter.sum() for parameter in _awaited(run, player))
+                run.accelerator.backward(value.total / len(batch) + nothing)
     if value.total.requires_grad:
+        for parameter in _awaited(run, player):
+            if parameter.grad is not None and not parameter.grad.any():
+                parameter.grad = None  # as it is on one process
         optimizer.step()
         optimizer.zero_grad()
     return logs
+
+
+def _awaited(run: Run, player: str) -> list[nn.Parameter]:
+    """The parameters that other processes wait for, though this update may reach none of them.
+
+    They are those of a network whose ``heads`` not every step uses.
+    """
+    network = run.networks[player].bare
+    if run.accelerator.num_processes == 1 or not getattr(network, "heads", ()):
+        return []
+    return [parameter for parameter in network.parameters() if parameter.requires_grad]
 
 
 @contextmanager

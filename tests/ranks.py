@@ -38,7 +38,8 @@ def work(root: Path, job: str, rank: int, port: str, begun: bool) -> None:
     if job in ("entry", "ill"):
         return measure(root, job, rank)
     name, _, stop = job.partition(":")
-    keys: dict[str, Any] = test_train.PLAIN if name == "plain" else test_train.TWO
+    others = {"plain": test_train.PLAIN, "headed": test_train.HEADED}
+    keys: dict[str, Any] = others.get(name, test_train.TWO)
     if name == "measured":
         os.environ["GANZOO_CACHE"] = str(root / "cache")
         benchmark = toy.benchmark(root / f"recipes-{rank}")

@@ -23,6 +23,7 @@ from typer.testing import CliRunner
 
 from ganzoo import errors, hookspecs
 from ganzoo.cli import command_line
+from ganzoo.layers import registered_recipes
 from ganzoo.plugins import HOOKS, Plugins, installed
 from ganzoo.recipe import load_recipe, shipped_recipes
 from ganzoo.registry import KINDS, Entry, Origin
@@ -209,7 +210,7 @@ def test_every_component_is_on_the_page_of_its_kind(site: Site, kind: str) -> No
 def test_every_recipe_is_in_the_gallery_with_what_its_terms_read(site: Site) -> None:
     registry = installed().registry
     recipes = shipped_recipes()
-    for name in recipes.keys() - registry.recipes.keys():
+    for name in recipes.keys() - registered_recipes(registry).keys():
         page, recipe = site[f"recipes/{name}.html"], load_recipe(name)
         assert f"recipes/{name}.html" in site["recipes.html"].links
         for stage in recipe.stages:

@@ -19,7 +19,9 @@ from typer.testing import CliRunner
 
 from ganzoo import hookimpl, hookspecs
 from ganzoo.errors import PluginError, RecipeError
+from ganzoo.layers import registered_recipes
 from ganzoo.plugins import HOOKS, Plugin, Plugins
+from ganzoo.recipe import find_recipe
 from ganzoo.registry import KINDS, Origin
 
 Install = Callable[..., str]
@@ -75,7 +77,7 @@ def state(plugins: Plugins) -> dict[str, object]:
     """All that a plugin can leave behind."""
     return {
         "components": {kind: plugins.registry.names(kind) for kind in KINDS},
-        "recipes": dict(plugins.registry.recipes),
+        "recipes": registered_recipes(plugins.registry),
         "hooks": {hook: len(getattr(plugins.hook, hook).get_hookimpls()) for hook in HOOKS},
     }
 
@@ -199,10 +201,6 @@ BROKEN = {
         + '\n    @hookimpl\n    def register_recipes(register): register("b", "{site}/b.yaml")',
         "b.yaml'; give the path of a file",
     ),
-    "takes a recipe": (
-        GOOD + '\n    @hookimpl\n    def register_recipes(register): register("dcgan", __file__)',
-        "recipe 'dcgan' comes with ganzoo already",
-    ),
 }
 
 
@@ -305,15 +303,47 @@ def test_two_distributions_cannot_have_one_plugin_name(install: Install) -> None
     assert "its name is taken by ganzoo" in plugin.report()
 
 
-def test_two_plugins_cannot_have_one_recipe(tmp_path: Path) -> None:
-    recipe = tmp_path / "r.yaml"
-    recipe.write_text("recipe: r\n")
+def test_recipes_of_one_name_harm_no_plugin_and_the_full_name_chooses(tmp_path: Path) -> None:
     plugins = Plugins()
     for name in ("first", "second"):
-        added(plugins, name, register_recipes=lambda register: register("r", recipe))
-    (second,) = plugins.broken
-    assert second.error == "recipe 'r' is registered by dist-first 1.2 (plugin 'first') already"
-    assert plugins.registry.recipes["r"].origin.plugin == "first"
+        recipe = tmp_path / f"{name}.yaml"
+        recipe.write_text(f"recipe: {name}\n")
+        added(plugins, name, register_recipes=lambda register, r=recipe: register("r", r))
+    assert not plugins.reports
+    with pytest.raises(RecipeError, match="write 'first/r' or 'second/r'"):
+        find_recipe("r", plugins.registry)
+    assert find_recipe("second/r", plugins.registry) == tmp_path / "second.yaml"
+
+
+def test_a_recipe_with_the_name_of_a_shipped_one_does_not_take_its_place(tmp_path: Path) -> None:
+    recipe = tmp_path / "mine.yaml"
+    recipe.write_text("recipe: mine\n")
+    plugins = Plugins()
+    added(plugins, "mine", register_recipes=lambda register: register("dcgan", recipe))
+    assert find_recipe("dcgan", plugins.registry).parent.name == "recipes"
+    assert find_recipe("mine/dcgan", plugins.registry) == recipe
+    (report,) = plugins.reports
+    assert "its recipe 'dcgan' has the name of one of ganzoo's own: write 'mine/dcgan'" in report
+
+
+def test_what_an_uninstall_left_half_done_harms_nothing(install: Install, site: Path) -> None:
+    install("nice", GOOD)
+    (site / "dist_gone-1.2.dist-info").mkdir()
+    points = site / "dist_gone-1.2.dist-info" / "entry_points.txt"
+    points.write_text("[ganzoo]\ngone = gone_plugin\n")
+    plugins = load()
+    assert "nice" in plugins.registry.names("loss")
+    (plugin,) = plugins.broken
+    assert "plugin 'gone' (gone_plugin) of gone_plugin unknown cannot be used" in plugin.report()
+
+
+def test_an_object_that_breaks_when_it_is_looked_at_harms_nothing() -> None:
+    class Lazy:
+        def __getattr__(self, name: str) -> object:
+            raise RuntimeError(f"lazy {name}")
+
+    plugins = Plugins()
+    assert "RuntimeError: lazy" in (plugins.add(Lazy, Origin("lazy", "d", "1")).error or "")
 
 
 # -- the environment --------------------------------------------------------------------------

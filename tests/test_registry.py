@@ -81,13 +81,6 @@ def test_the_full_name_chooses_and_the_bare_one_is_refused() -> None:
     )
 
 
-def test_one_recipe_has_one_owner() -> None:
-    made = registry(Entry("recipe", "r", "/r.yaml", MINE))
-    with pytest.raises(PluginError, match="recipe 'r' is registered by my-gans"):
-        made.add(Entry("recipe", "r", "/other.yaml", YOURS))
-    assert made.recipes["r"].origin is MINE
-
-
 def test_a_class_and_its_reference_load_alike() -> None:
     assert loss("good").load() is Good
     assert loss("good", f"{__name__}:Good").load() is Good

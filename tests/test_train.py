@@ -506,6 +506,15 @@ PLAIN: dict[str, Any] = {
 }
 
 
+#: the head is reached at every second step alone
+HEADED: dict[str, Any] = {
+    "batch": 8,
+    "generator": {"use": "toy", "norm": False},
+    "discriminator": {"use": "headed"},
+    "stages": [stage(5, discriminator=[{"use": "hinge"}, {"use": "guess", "every": 2}])],
+}
+
+
 def ranks(folder: Path, *jobs: str) -> None:
     """Run ``ranks.py`` on two processes for each job."""
     with socket.socket() as free:
@@ -523,8 +532,8 @@ def ranks(folder: Path, *jobs: str) -> None:
 def test_two_processes_stay_equal_and_resume_exactly(train: Train, tmp_path: Path):
     if not hasattr(os, "fork"):
         pytest.skip("needs fork")
-    ranks(tmp_path, "whole", "stopped:4", "stopped", "measured", "plain", "poisoned")
-    for job in ("whole", "stopped", "measured", "plain"):
+    ranks(tmp_path, "whole", "stopped:4", "stopped", "measured", "plain", "headed", "poisoned")
+    for job in ("whole", "stopped", "measured", "plain", "headed"):
         first, second = (torch.load(tmp_path / f"{job}-{rank}.pt") for rank in (0, 1))
         assert equal(first, second), job
     stopped = "by SIGTERM; everything is saved"
@@ -537,6 +546,11 @@ def test_two_processes_stay_equal_and_resume_exactly(train: Train, tmp_path: Pat
     assert [row["step"] for row in rows if "score/brightness" in row] == [3, 6, 7]
     manifest = json.loads((tmp_path / "whole" / "manifest.json").read_text())
     assert (manifest["processes"], manifest["status"]) == (2, "finished")
+
+    headed = weights(train("headed-alone", **HEADED))
+    for name, values in weights(tmp_path / "headed").items():
+        for key, value in values.items():
+            torch.testing.assert_close(headed[name][key], value, rtol=1e-3, atol=1e-4)
 
     alone = train("alone", **PLAIN)
     two = tmp_path / "plain"

@@ -148,6 +148,30 @@ class ToyDiscriminator(Discriminator):
         return self.outer(self.drop(torch.tanh(hidden))).squeeze(1)
 
 
+class HeadedDiscriminator(ToyDiscriminator):
+    """The same, and it guesses the mean of an image.
+
+    Args:
+        size: pixels of a side.
+    """
+
+    heads = ("guess",)
+
+    def __init__(self, size: int = 8):
+        super().__init__(size, norm=False, dropout=0.0)
+        self.other = nn.Linear(12, 1)
+
+    def guess(self, image: Tensor) -> Tensor:
+        return self.other(torch.tanh(self.inner(image.flatten(1)))).squeeze(1)
+
+
+class Guess(Loss):
+    """What the discriminator's head gets wrong."""
+
+    def discriminator(self, real: Tensor, discriminator: HeadedDiscriminator) -> Tensor:
+        return (discriminator.guess(real) - real.mean((1, 2, 3))).square().mean()
+
+
 class Bright(Loss):
     """Pulls the mean of the fakes to 0.3; a stage can train the generator with it alone."""
 
@@ -306,6 +330,7 @@ class Plugin:
     @hookimpl
     def register_discriminators(self, register: Any) -> None:
         register("toy", "toy:ToyDiscriminator")
+        register("headed", "toy:HeadedDiscriminator")
 
     @hookimpl
     def register_extractors(self, register: Any) -> None:
@@ -322,6 +347,7 @@ class Plugin:
     def register_losses(self, register: Any) -> None:
         register("bright", "toy:Bright")
         register("near", "toy:Near")
+        register("guess", "toy:Guess")
         register("content", "toy:Content")
         register("poison", "toy:Poison")
 

@@ -63,7 +63,12 @@ def _rows(kind: str, registry: Registry) -> Iterator[dict[str, str]]:
         for name, entry in zip(registry.names(kind), registry.entries(kind), strict=True):
             yield {"name": name, "plugin": entry.origin.plugin, "summary": _summary(entry)}
         return
-    from ganzoo.layers import shipped_benchmarks, shipped_models, shipped_recipes
+    from ganzoo.layers import (
+        registered_recipes,
+        shipped_benchmarks,
+        shipped_models,
+        shipped_recipes,
+    )
 
     if kind == "model":
         for name, folder in shipped_models().items():
@@ -75,8 +80,9 @@ def _rows(kind: str, registry: Registry) -> Iterator[dict[str, str]]:
         for name, path in shipped_benchmarks().items():
             yield {"name": name, "plugin": "ganzoo", "summary": _headline(path)}
         return
+    registered = registered_recipes(registry)
     for name, path in shipped_recipes(registry).items():
-        owner = registry.recipes[name].origin.plugin if name in registry.recipes else "ganzoo"
+        owner = registered[name].origin.plugin if name in registered else "ganzoo"
         yield {"name": name, "plugin": owner, "summary": _headline(path)}
 
 
@@ -138,7 +144,8 @@ def show(
     no weights are fetched; `show avatars-64` a benchmark. `show vocabulary` tells which words there
     are to read.
     """
-    from ganzoo.layers import shipped_benchmarks
+    from ganzoo.layers import shipped_benchmarks, shipped_recipes
+    from ganzoo.plugins import installed
 
     if name is not None:
         _show_component(_kind(what, KINDS), name, as_json)
@@ -151,7 +158,7 @@ def show(
         list_components(what, as_json)
     elif what in shipped_benchmarks():
         _show_benchmark(what, as_json)
-    elif _is_model(what):
+    elif _is_model(what) and what not in shipped_recipes(installed().registry):
         _show_model(what, as_json)
     else:
         _show_recipe(what, as_json)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import re
 import shlex
 import shutil
 import sys
@@ -20,7 +19,7 @@ import typer
 
 from ganzoo.cli.inspect import LISTED, Json, plural
 from ganzoo.errors import PluginError, nearest
-from ganzoo.registry import KINDS, Registry
+from ganzoo.registry import KINDS, Registry, canonical
 
 if TYPE_CHECKING:
     from ganzoo.plugins import Plugin, Plugins
@@ -192,7 +191,7 @@ def check(
 def _named(name: str, plugins: Plugins) -> list[Plugin]:
     """The plugin of that name, or all of the distribution of that name."""
     named = [p for p in plugins.plugins if p.origin.plugin == name] or [
-        p for p in plugins.plugins if _canonical(p.origin.distribution) == _canonical(name)
+        p for p in plugins.plugins if canonical(p.origin.distribution) == canonical(name)
     ]
     if not named:
         names = {n for p in plugins.plugins for n in (p.origin.plugin, p.origin.distribution)}
@@ -203,10 +202,6 @@ def _named(name: str, plugins: Plugins) -> list[Plugin]:
     if not usable:
         raise PluginError(named[0].report())
     return usable
-
-
-def _canonical(distribution: str) -> str:
-    return re.sub("[-_.]+", "-", distribution).lower()
 
 
 def _outcomes(plugin: Plugin) -> dict[str, list[Outcome]]:
@@ -240,7 +235,9 @@ def _verdict(outcomes: Sequence[Outcome]) -> str:
     results = {outcome.result for outcome in outcomes}
     if "broken" in results:
         return "FAILED"
-    return "ok" if "kept" in results else "not checked"
+    if "not checked" in results:
+        return "in part" if "kept" in results else "not checked"
+    return "ok"
 
 
 def _tell(component: str, outcomes: Sequence[Outcome]) -> None:
