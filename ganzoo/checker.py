@@ -126,20 +126,27 @@ class Checker:
         if "plugins" in done:
             used = {o.distribution: o.version for o in self._used if not o.built_in}
             if not self.problems.found:
-                self._refuse_substitutes(given, wanted, used)
+                self._refuse_substitutes(root, wanted, used)
             done["plugins"] = done["plugins"].like(dict(sorted(used.items())))
         return done
 
     def _refuse_substitutes(
-        self, given: Entries, wanted: Mapping[str, str], used: Mapping[str, str]
+        self, root: Node, wanted: Mapping[str, str], used: Mapping[str, str]
     ) -> None:
-        """Note a plugin that is wanted and not here, where all names are somebody else's."""
+        """Note a plugin that the file itself names, and of which it uses nothing.
+
+        All names are known, so one of them may have become somebody else's.
+        """
         names = {canonical(name) for name in used}
         for name, stated in wanted.items():
-            told = self.registry.missing({name: stated})
-            if told and canonical(name) not in names:
-                what = f"no component here is of it, though there are others of these names.{told}"
-                self.problems.add(given["plugins"].value[name].name_at, join("plugins", name), what)
+            at = root.value["plugins"].value[name].name_at
+            if canonical(name) not in names and at.source == root.at.source:
+                told = self.registry.missing({name: stated})
+                what = (
+                    f"no component of the recipe is of {name}. Where a name means another "
+                    f"plugin's, write PLUGIN/NAME; where it is not needed, leave it out.{told}"
+                )
+                self.problems.add(at, join("plugins", name), what)
 
     def _distributions(self, done: Entries) -> dict[str, str]:
         """Those that the recipe names, with versions; they may get into an install line."""

@@ -224,11 +224,24 @@ def test_plugins_are_recorded_with_the_resolved_recipe_and_change_nothing():
     recipe = load()
     assert recipe.plugins == {"tests": "1"}
     assert recipe.resolved()["plugins"] == {"tests": "1"}
-    stated = load(VALID + 'plugins: {other-gans: "2.10", tests: "0"}\n')
-    assert stated.plugins == {"other-gans": "2.10", "tests": "1"}
+    stated = load(VALID + 'plugins: {tests: "0"}\n')
+    assert stated.plugins == {"tests": "1"}
     assert stated.hash == recipe.hash
     again = load(stated.to_yaml(), name="again.yaml")
     assert again == stated
+
+
+def test_a_plugin_of_which_nothing_is_used_may_have_been_replaced():
+    text = VALID + 'plugins: {other-gans: "2.10"}\n'
+    (problem,) = problems(text)
+    assert problem == (
+        "x.yaml:25:11 plugins.other-gans: no component of the recipe is of other-gans. Where "
+        "a name means another plugin's, write PLUGIN/NAME; where it is not needed, leave it out. "
+        "It needs other-gans 2.10, which is not installed. If you trust it: pip install "
+        "'other-gans==2.10'"
+    )
+    Path("base.yaml").write_text(text)
+    assert load("recipe: own\nextends: base.yaml\n").plugins == {"tests": "1"}
 
 
 def test_a_component_of_a_missing_plugin_is_told_with_its_install_line():
