@@ -10,6 +10,7 @@ import random
 import re
 import subprocess
 import sys
+import threading
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -23,6 +24,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor, nn
 
+import ganzoo.plugins
 from ganzoo import hookimpl
 from ganzoo.errors import DataError, PluginError
 from ganzoo.files import cache_folder, may_download
@@ -482,10 +484,42 @@ class Tied(GoodGenerator):
         self.twin = self.inner
 
 
-class Remembering(GoodGenerator):
+class Locked(GoodGenerator):
+    def begin(self) -> None:
+        self.lock = threading.Lock()
+
+
+class OneImage(Generator):
+    """The same learned image, whatever the latents are.
+
+    Args:
+        size: pixels of a side.
+    """
+
+    def __init__(self, size: int):
+        super().__init__()
+        self.image = nn.Parameter(torch.randn(3, size, size))
+
+    def sample_latent(self, n: int, rng: torch.Generator) -> Tensor:
+        return torch.randn(n, 4, generator=rng)
+
+    def forward(self, latent: Tensor) -> Tensor:
+        return self.image.tanh().expand(len(latent), -1, -1, -1)
+
+
+class DeafToLabels(GoodGenerator):
+    def begin(self) -> None:
+        self.tables = nn.ModuleList()
+
+
+class DropsOut(GoodGenerator):
     def draw(self, hidden: Tensor) -> Tensor:
-        self.last = hidden
-        return super().draw(hidden)
+        return super().draw(nn.functional.dropout(hidden))
+
+
+class Noisy(GoodGenerator):
+    def draw(self, hidden: Tensor) -> Tensor:
+        return super().draw(hidden + torch.randn_like(hidden))
 
 
 class SinglePrecision(GoodGenerator):
@@ -516,6 +550,11 @@ class Counting(GoodDiscriminator):
     def forward(self, image: Tensor) -> Tensor:
         logits = super().forward(image)
         return logits + torch.arange(len(logits)).to(logits)
+
+
+class DeafToImages(GoodDiscriminator):
+    def forward(self, image: Tensor, photo: Tensor) -> Tensor:  # type: ignore[override]
+        return super().forward(image)
 
 
 class Unreached(GoodDiscriminator):
@@ -767,13 +806,18 @@ FAULTS: list[tuple[str, type, str, str]] = [
     ("generator", BatchNormalised, "in eval mode", "changes with the other inputs"),
     ("generator", PlainNumber, "its weights survive", "register_buffer"),
     ("generator", Tied, "its weights survive", "save_file.*share memory"),
-    ("generator", Remembering, "its weights survive", "copy.deepcopy"),
+    ("generator", Locked, "its weights survive", "copy.deepcopy"),
+    ("generator", OneImage, "what it gives depends", "whatever its 'latent' is"),
+    ("generator", DeafToLabels, "what it gives depends", "whatever its 'label' is"),
+    ("generator", DropsOut, "in eval mode", "something else at every call"),
+    ("generator", Noisy, "in eval mode", "something else at every call"),
     ("generator", SinglePrecision, "it works in float64", "torch.float32"),
     ("generator", OnTheCPU, "it moves", r"cpu and meta.*device=x.device.*in draw"),
     ("discriminator", Sigmoid, "it gives finite raw logits", "sigmoid"),
     ("discriminator", Detached, "the gradients of its logits", "do not depend on the image"),
     ("discriminator", Counting, "in eval mode the order", "the order of its batch"),
     ("discriminator", Unreached, "gradients reach", "described.weight"),
+    ("discriminator", DeafToImages, "what it gives depends", "whatever its 'photo' is"),
     ("loss", Elsewhere, "it has a part", "differentiates 'fake', which is no image that it reads"),
     ("loss", Vector, "it gives a finite scalar", r"\(4,\).*mean over the batch"),
     ("loss", Cut, "it gives a finite scalar", "detach"),
@@ -909,6 +953,120 @@ def test_a_loss_of_a_head_needs_its_discriminator() -> None:
     found = broken(one("loss", GoodHeadLoss), "loss faulty")
     assert "AttributeError" in message(found, "it gives a finite scalar")
     assert "'describe'" in message(found, "it gives a finite scalar")
+
+
+class LabelledDiscriminator(Discriminator):
+    """Logits, and the classes that it takes an image for.
+
+    Args:
+        label: attribute -> values.
+    """
+
+    heads = ("classify",)
+
+    def __init__(self, label: dict[str, list[str]]):
+        super().__init__()
+        self.shared = nn.Conv2d(3, 4, 4, 4)
+        self.last = nn.Conv2d(4, 1, 1)
+        self.classes = nn.ModuleList(nn.Conv2d(4, len(values), 1) for values in label.values())
+
+    def forward(self, image: Tensor) -> Tensor:
+        return self.last(nn.functional.softplus(self.shared(image))).mean((1, 2, 3))
+
+    def classify(self, image: Tensor) -> list[Tensor]:
+        seen = nn.functional.softplus(self.shared(image))
+        return [layer(seen).mean((2, 3)) for layer in self.classes]
+
+
+class OptionallyLabelled(LabelledDiscriminator):
+    """The same, which may go without labels.
+
+    Args:
+        label: attribute -> values.
+    """
+
+    def __init__(self, label: dict[str, list[str]] | None = None):
+        super().__init__(label or {})
+        if label is None:
+            self.classes.append(nn.Conv2d(4, 1, 1))
+
+
+class ClassLoss(Loss):
+    """How badly the discriminator tells each attribute's value."""
+
+    def discriminator(
+        self, real: Tensor, label: Tensor, discriminator: LabelledDiscriminator
+    ) -> Tensor:
+        seen = discriminator.classify(real)
+        each = [nn.functional.cross_entropy(s, label[:, i]) for i, s in enumerate(seen)]
+        return torch.stack(each).sum()
+
+
+@pytest.mark.parametrize("judge", [LabelledDiscriminator, OptionallyLabelled])
+@pytest.mark.parametrize("known", [{}, {"label": {"hue": ["red", "green", "blue", "none"]}}])
+def test_a_loss_of_labels_is_given_those_of_its_discriminator(
+    judge: type, known: dict[str, Any]
+) -> None:
+    components = {"discriminator": {"good": judge}, "loss": {"good": ClassLoss},
+                  "dataset": {"good": GoodMadeUp}}  # fmt: skip
+    given = {"discriminator good": known} if known else None
+    kept = [c for c in contracts("acme", plugins(components), given) if "dataset" not in str(c)]
+    for contract in kept:
+        contract()
+
+
+class Only48(Discriminator):
+    """Its last layer is of one size."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv, self.last = nn.Conv2d(3, 4, 4, 4), nn.Linear(4 * 12 * 12, 1)
+
+    def forward(self, image: Tensor) -> Tensor:
+        return self.last(nn.functional.softplus(self.conv(image)).flatten(1))
+
+
+class Sixties(GoodGenerator):
+    """Multiples of 60 pixels alone.
+
+    Args:
+        size: pixels of a side.
+    """
+
+    def __init__(self, size: int = 60):
+        if size % 60:
+            raise ValueError("size must be a multiple of 60")
+        super().__init__(size)
+
+
+@pytest.mark.parametrize(("kind", "cls"), [("discriminator", Only48), ("generator", Sixties)])
+def test_a_network_may_be_of_a_size_of_its_own(kind: str, cls: type) -> None:
+    assert broken(one(kind, cls), f"{kind} faulty") == {}
+
+
+class SpectrallyNormal(GoodGenerator):
+    def begin(self) -> None:
+        torch.nn.utils.spectral_norm(self.inner)
+
+
+def test_a_network_need_not_be_copied_in_the_middle_of_training() -> None:
+    assert broken(one("generator", SpectrallyNormal), "generator faulty") == {}
+
+
+class Picky(GoodFolder):
+    def prepare(self) -> None:
+        raise DataError("these pictures are too small")
+
+
+def test_arguments_that_do_not_suit_are_unavailable_with_how_to_give_others() -> None:
+    every = contracts("acme", plugins(one("dataset", Picky)))
+    (contract,) = [c for c in every if c.promise.startswith("every example")]
+    with pytest.raises(Unavailable) as caught:
+        contract()
+    assert str(caught.value) == (
+        "these pictures are too small; or give dataset faulty arguments that suit it by "
+        "contracts(..., arguments=...), or pytest_ganzoo_arguments() in conftest.py"
+    )
 
 
 def test_a_recipe_that_does_not_check_is_told_with_every_problem(tmp_path: Path) -> None:
@@ -1058,6 +1216,17 @@ def test_conftest_gives_arguments(acme: pytest.Pytester) -> None:
     result = acme.runpytest_inprocess("--ganzoo", "acme", "-k", "dataset and every-example")
     result.assert_outcomes(failed=1, deselected=25)
     result.stdout.fnmatch_lines(["len(dataset) raised TypeError: 'str' object*"])
+
+
+def test_arguments_are_for_any_of_the_plugins_that_are_tested(acme: pytest.Pytester) -> None:
+    other = ModuleType("other")
+    vars(other)["register_detectors"] = hookimpl(_hook(lambda add: add("fine", GoodDetector)))
+    made = ganzoo.plugins.installed()
+    assert made.add(lambda: other, Origin("other", "ganzoo-other", "1.0")).error is None
+    acme.makeconftest("def pytest_ganzoo_arguments(): return {'dataset good': {'count': 'many'}}")
+    chosen = "every-example or detector-fine"
+    both = acme.runpytest_inprocess("--ganzoo", "acme", "--ganzoo", "other", "-k", chosen)
+    both.assert_outcomes(failed=1, passed=4, deselected=25)
 
 
 def test_a_plugin_that_there_is_not_is_a_usage_error(acme: pytest.Pytester) -> None:

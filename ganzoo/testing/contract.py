@@ -66,7 +66,7 @@ def contracts(
     ``{"dataset acme": {"path": "..."}}``, where the contracts cannot make them up themselves.
 
     Raises PluginError where there is no such plugin, where it is broken, or where ``arguments``
-    are for a component that it does not have.
+    are for a component that none of ``plugins`` has.
     """
     from ganzoo.errors import PluginError, nearest, one_of
     from ganzoo.plugins import installed
@@ -83,11 +83,11 @@ def contracts(
         )
     arguments, workspace = arguments or {}, Workspace()
     subjects = [Subject(entry, plugins, workspace, arguments) for entry in found[name].entries]
-    known = [str(subject) for subject in subjects]
+    known = [f"{entry.kind} {entry.name}" for plugin in found.values() for entry in plugin.entries]
     if unknown := [component for component in arguments if component not in known]:
         raise PluginError(
-            f"arguments are given for '{unknown[0]}', which plugin '{name}' does not "
-            f"register{nearest(unknown[0], known)} It has: {one_of(known)}."
+            f"arguments are given for '{unknown[0]}', which no plugin registers"
+            f"{nearest(unknown[0], known)} Plugin '{name}' has: {one_of(map(str, subjects))}."
         )
     return [
         Contract(str(subject), _said(promise), partial(promise, subject))

@@ -19,7 +19,7 @@ from ganzoo.annotation import Text
 from ganzoo.errors import DataError, nearest
 from ganzoo.signature import REQUIRED
 from ganzoo.testing.attempt import Unavailable, attempt
-from ganzoo.testing.subject import Subject, seed, told
+from ganzoo.testing.subject import GIVEN, Subject, seed, told
 from ganzoo.vocabulary import OF_IMAGES, provided_fields
 
 Promise = Callable[[Subject], None]
@@ -97,7 +97,8 @@ def _prepared(subject: Subject, **arguments: Any) -> Any:
         try:
             data.prepare()
         except DataError as error:
-            made = "" if subject.given else f"; or give {subject} arguments that suit it"
+            advice = f"; or give {subject} arguments that suit it by {GIVEN}"
+            made = "" if subject.given else advice
             raise Unavailable(f"{error}{made}") from error
 
     attempt("prepare()", prepare)

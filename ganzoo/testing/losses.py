@@ -1,13 +1,14 @@
 """What losses promise.
 
 A loss is fed as training feeds it, by a small generator and a small smooth discriminator; one that
-needs more of a discriminator (its ``heads``), by one of the same plugin that has them.
+needs more of a discriminator (its ``heads``), by one of the same plugin that has them, without and
+with labels.
 """
 
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -24,7 +25,7 @@ from ganzoo.testing.attempt import Raised, Unavailable, attempt
 from ganzoo.testing.devices import check_device, devices
 from ganzoo.testing.eyes import Extract, eyes
 from ganzoo.testing.networks import cases
-from ganzoo.testing.subject import Subject, labels, noise, seed, told
+from ganzoo.testing.subject import LABEL, Subject, labels, noise, seed, told
 from ganzoo.vocabulary import FEATURES, vocabulary
 
 Promise = Callable[[Subject], None]
@@ -74,11 +75,15 @@ class Maker(Generator):
 
 @dataclass
 class Scene:
-    """Networks and an extractor; with words made up for them, an update of one player."""
+    """Networks and an extractor; with words made up for them, an update of one player.
+
+    ``known`` are the attributes and values that the labels are of.
+    """
 
     subject: Subject
     judge: nn.Module
     size: int
+    known: Mapping[str, Sequence[str]]
     see: Extract
 
     @property
@@ -102,7 +107,7 @@ class Scene:
             if what == "image":
                 found[word] = noise(BATCH, 3, self.size, self.size, seeded=place)
             elif what == "label":
-                found[word] = labels(BATCH).roll(seeded, 0)
+                found[word] = labels(BATCH, self.known).roll(seeded, 0)
             elif word == "latent":
                 found[word] = noise(BATCH, LATENT, seeded=place)
             elif what == "tensor" and word in needed:
@@ -172,9 +177,9 @@ def _scene(subject: Subject, player: str) -> Scene:
 
 def _find_scene(subject: Subject, player: str) -> Scene:
     scene, refusal = None, None
-    for judge, size in _judges(subject, player):
+    for judge, size, known in _judges(subject, player):
         for see in _sights(subject, player):
-            tried = Scene(subject, judge, size, see)
+            tried = Scene(subject, judge, size, known, see)
             try:
                 tried.attempt(player)
             except Raised as error:
@@ -188,17 +193,21 @@ def _find_scene(subject: Subject, player: str) -> Scene:
     return scene
 
 
-def _judges(subject: Subject, player: str) -> Iterator[tuple[nn.Module, int]]:
-    """Ours, and where a loss calls it, those of the same plugin that have heads."""
+def _judges(
+    subject: Subject, player: str
+) -> Iterator[tuple[nn.Module, int, Mapping[str, Sequence[str]]]]:
+    """Ours, and where a loss calls it, those of the same plugin that have heads.
+
+    Each with its size, and the labels that it can be given.
+    """
     seed(0)
-    yield Judge(), SIDE
+    yield Judge(), SIDE, LABEL
     if "discriminator" in subject.needs(player):
         for other in subject.siblings("discriminator"):
             if other.read.attributes.get("heads"):
                 try:
                     for case in cases(other):
-                        if not case.labelled:
-                            yield case.build(), case.size
+                        yield case.build(), case.size, other.given.get("label", LABEL)
                 except (AssertionError, Unavailable):
                     continue  # its own contracts say so
 

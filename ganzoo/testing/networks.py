@@ -17,14 +17,15 @@ from torch import Tensor
 
 from ganzoo import annotation
 from ganzoo.errors import GanzooError
+from ganzoo.signature import REQUIRED, Parameter
 from ganzoo.testing.attempt import Raised, Unavailable, attempt
 from ganzoo.testing.devices import check_device, devices
-from ganzoo.testing.subject import LABEL, Subject, labels, noise, seed, tensors, told
+from ganzoo.testing.subject import GIVEN, LABEL, Subject, labels, noise, seed, tensors, told
 
 Promise = Callable[[Subject], None]
 
 #: heights and widths that are tried where a network does not say which it can have
-SIZES = (32, 64, 128, 256)
+SIZES = (32, 64, 128, 256, 16, 28, 48, 96, 112, 224, 512)
 #: sizes that are tried at most, and the largest where there are smaller ones
 MOST, LARGEST = 3, 128
 #: images in a batch, and whether in training mode
@@ -63,20 +64,21 @@ class Case:
             arguments["label"] = self.subject.given.get("label", LABEL)
         return self.subject.build(seeded, **arguments)
 
-    def words(self, network: Any, n: int) -> dict[str, Tensor]:
-        """Something for each parameter of ``forward`` that must be given."""
+    def words(self, network: Any, n: int, seeded: int = 0) -> dict[str, Tensor]:
+        """Something for each parameter of ``forward`` that must be given; a seed decides what."""
         found: dict[str, Tensor] = {}
         for place, (word, required) in enumerate(self.subject.needs("forward").items()):
             if word == "label":
                 if self.labelled:
-                    found[word] = labels(n, self.subject.given.get("label", LABEL))
+                    known = self.subject.given.get("label", LABEL)
+                    found[word] = labels(n, known).roll(seeded, 0)
             elif word == "latent":
-                rng = torch.Generator().manual_seed(5)
+                rng = torch.Generator().manual_seed(5 + seeded)
                 found[word] = attempt("sample_latent(n, rng)", network.sample_latent, n, rng)
             elif self.subject.fields.get(word) == "tensor" and required:
-                found[word] = self.subject.tensor(word, n)
+                found[word] = self.subject.tensor(word, n).roll(seeded, 0)
             elif required or not place:
-                found[word] = noise(n, 3, self.size, self.size, seeded=place)
+                found[word] = noise(n, 3, self.size, self.size, seeded=place + 100 * seeded)
         return found
 
     def run(self, network: Any, words: dict[str, Tensor]) -> Any:
@@ -93,13 +95,18 @@ class Case:
 
 def cases(subject: Subject, sizes: int = 1) -> Iterator[Case]:
     """The ways to build a network, at so many sizes."""
-    label = subject.parameter("label")
-    forms = [False, True] if label else [False]
-    if "label" in subject.given or subject.needs("forward").get("label"):
-        forms = [True]
     for size in _sizes(subject)[:sizes]:
-        for labelled in forms:
+        for labelled in _forms(subject):
             yield Case(subject, size, labelled)
+
+
+def _forms(subject: Subject) -> list[bool]:
+    """Whether to build it with labels: where it need not have them, without and with."""
+    label = subject.parameter("label")
+    needed = subject.needs("forward").get("label") or (label and label.default is REQUIRED)
+    if "label" in subject.given or needed:
+        return [True]
+    return [False, True] if label else [False]
 
 
 def _sizes(subject: Subject) -> list[int]:
@@ -123,15 +130,16 @@ def _allowed(subject: Subject) -> list[int]:
 
 
 def _tried(subject: Subject) -> list[int]:
-    """The first of ``SIZES`` that the constructor, or else ``forward``, does not refuse."""
+    """The first sizes that the constructor, or else ``forward``, does not refuse."""
     parameter, found = subject.parameter("size"), []
+    candidates = _candidates(parameter)
     refusal: Exception = Unavailable(
-        f"no size of {', '.join(map(str, SIZES))} is allowed: give one in `arguments`."
+        f"no size of {', '.join(map(str, candidates))} is allowed: give {subject} one by {GIVEN}."
     )
-    for size in SIZES:
+    for size in candidates:
         if parameter and parameter.type.check(size):
             continue
-        case = Case(subject, size, bool(subject.needs("forward").get("label")))
+        case = Case(subject, size, _forms(subject)[0])
         try:
             network = case.build()
             if not parameter:
@@ -147,7 +155,15 @@ def _tried(subject: Subject) -> list[int]:
             break
     if not found:
         raise refusal
-    return found
+    return sorted(found)
+
+
+def _candidates(parameter: Parameter | None) -> list[int]:
+    """The constructor's default, which comes last where it is large, and ``SIZES``."""
+    default = parameter.default if parameter else None
+    if not isinstance(default, int):
+        return list(SIZES)
+    return list(dict.fromkeys((default, *SIZES) if default <= LARGEST else (*SIZES, default)))
 
 
 # -- generators -------------------------------------------------------------------------------
@@ -313,10 +329,7 @@ def gradients_reach_every_parameter(subject: Subject) -> None:
     looked at.
     """
     for case in cases(subject):
-        network = case.build()
-        with torch.no_grad():  # some layers begin at zero and hold gradients back at first
-            for parameter in network.parameters():
-                parameter.add_(0.05 * torch.randn_like(parameter))
+        network = _awake(case)
         outputs = [case.run(network.train(), case.words(network, 3))]
         for head, image in _heads(case, network):
             outputs.append(case.call(getattr(network, head), f"{head}(image)", image))
@@ -338,6 +351,40 @@ def gradients_reach_every_parameter(subject: Subject) -> None:
                 )
 
 
+def depends_on_every_word(subject: Subject) -> None:
+    """What it gives depends on every word that it reads."""
+    for case in cases(subject):
+        network = _awake(case).eval()
+        words, others = (case.words(network, 3, seeded) for seeded in (0, 1))
+        first = _drawn(case, network, words)
+        for word, other in others.items():
+            # a label of one value, or a dataset's constant, cannot be another
+            if torch.equal(words[word], other):
+                continue
+            if torch.equal(first, _drawn(case, network, words | {word: other})):
+                raise AssertionError(
+                    f"forward gives the same whatever its '{word}' is, {case}: use it, or do not "
+                    "ask for it."
+                )
+
+
+def _awake(case: Case) -> Any:
+    """A network with all weights moved: some layers begin at zero and hold back what is before."""
+    network = case.build()
+    with torch.no_grad():
+        for parameter in network.parameters():
+            parameter.add_(0.05 * torch.randn_like(parameter))
+    return network
+
+
+def _drawn(case: Case, network: Any, words: dict[str, Tensor], seeded: int = 1) -> Tensor:
+    """What the network makes of the words after a seed, without gradients."""
+    seed(seeded)
+    with torch.no_grad():
+        found: Tensor = case.run(network, words)
+    return found
+
+
 def the_seed_decides(subject: Subject) -> None:
     """The seed decides its first weights, and torch's default generator all that is drawn later."""
     for case in cases(subject):
@@ -353,13 +400,9 @@ def the_seed_decides(subject: Subject) -> None:
                 f"its weights are the same after any torch.manual_seed, {case}: are they seeded or "
                 "constant inside?"
             )
-        network = case.build(1).train()
-        words, found = case.words(network, 3), []
-        for twin in (network, copy.deepcopy(network)):
-            seed(3)
-            with torch.no_grad():
-                found.append(case.run(twin, words))
-        if not torch.equal(*found):
+        twins = [case.build(1).train() for _ in range(2)]
+        words = case.words(twins[0], 3)
+        if not torch.equal(*(_drawn(case, twin, words) for twin in twins)):
             raise AssertionError(
                 f"forward gives something else after the same torch.manual_seed, {case}: it draws "
                 "from elsewhere."
@@ -385,13 +428,9 @@ def _check_rows(subject: Subject, rows: list[int], others: list[int], what: str)
         network = case.build()
         every = case.words(network, 5)
         words, mates = ({w: v[some] for w, v in every.items()} for some in (rows, others))
-        with torch.no_grad():
-            case.run(network.train(), words)  # so that running statistics are not the first ones
-            seed(1)
-            ours = case.run(network.eval(), words)
-            seed(2)
-            again, theirs = case.run(network, words), case.run(network, mates)
-        if not torch.equal(ours, again):
+        _drawn(case, network.train(), words)  # so that running statistics are not the first ones
+        ours, theirs = (_drawn(case, network.eval(), given) for given in (words, mates))
+        if not torch.equal(ours, _drawn(case, network, words, seeded=2)):
             raise AssertionError(
                 f"in eval mode forward gives something else at every call, {case}: draw nothing at "
                 "random where `self.training` is False."
@@ -406,34 +445,36 @@ def _check_rows(subject: Subject, rows: list[int], others: list[int], what: str)
 
 
 def weights_survive_a_file(subject: Subject) -> None:
-    """Its weights survive a file bit for bit, and a copy of it is one of its own."""
+    """Its weights survive a file bit for bit, and a copy of it is one of its own.
+
+    It is copied before any gradient is taken, as the average of weights is made where training
+    begins.
+    """
     file = subject.workspace.folder / "weights.safetensors"
     for case in cases(subject):
         network = case.build()
         words = case.words(network, 3)
-        case.run(network.train(), words)
+        _drawn(case, network.train(), words)
         state = network.state_dict()
         attempt("safetensors' save_file(network.state_dict(), ...)", save_file, state, file)
         twin = case.build(seeded=1)
         attempt("load_state_dict", twin.load_state_dict, load_file(file))
         clone = attempt("copy.deepcopy(network), as the average of weights is made,",
                         copy.deepcopy, network)  # fmt: skip
+        first = _drawn(case, network.eval(), words)
+        for what, other in (("loaded into another", twin), ("copied by copy.deepcopy", clone)):
+            if not torch.equal(first, _drawn(case, other.eval(), words)):
+                raise AssertionError(
+                    f"its state dict {what} does not give the same to the last bit, {case}: "
+                    "some of it is no parameter or buffer. Use register_buffer."
+                )
         with torch.no_grad():
-            first = case.run(network.eval(), words)
-            for what, other in (
-                ("loaded into another", twin), ("copied by copy.deepcopy", clone)
-            ):  # fmt: skip
-                if not torch.equal(first, case.run(other.eval(), words)):
-                    raise AssertionError(
-                        f"its state dict {what} does not give the same to the last bit, {case}: "
-                        "some of it is no parameter or buffer. Use register_buffer."
-                    )
             for parameter in clone.parameters():
                 parameter.add_(1)
-            if not torch.equal(first, case.run(network, words)):
-                raise AssertionError(
-                    f"a change of a copy's weights changes what it gives, {case}: they share some."
-                )
+        if not torch.equal(first, _drawn(case, network, words)):
+            raise AssertionError(
+                f"a change of a copy's weights changes what it gives, {case}: they share some."
+            )
 
 
 def works_in_other_precisions(subject: Subject) -> None:
@@ -441,17 +482,17 @@ def works_in_other_precisions(subject: Subject) -> None:
     for case in cases(subject):
         network = case.build().eval()
         words = case.words(network, 3)
-        with torch.no_grad():
-            single = case.run(network, words)
-            network = attempt("to(torch.float64)", network.to, torch.float64)
-            wide = {w: v.double() if v.is_floating_point() else v for w, v in words.items()}
-            double = case.run(network, wide)
+        single, again = (_drawn(case, network, words, seeded) for seeded in (1, 2))
+        network = attempt("to(torch.float64)", network.to, torch.float64)
+        wide = {w: v.double() if v.is_floating_point() else v for w, v in words.items()}
+        double = _drawn(case, network, wide)
         if double.dtype != torch.float64:
             raise AssertionError(
                 f"after to(torch.float64) forward gives {double.dtype}, {case}: make new tensors "
                 "with dtype=x.dtype."
             )
-        if not _close(single.double(), double, 1e-3):
+        # one seed draws other numbers in float64; that it draws at all, another promise tells
+        if torch.equal(single, again) and not _close(single.double(), double, 1e-3):
             raise AssertionError(
                 f"float64 gives something else than float32, by "
                 f"{(single - double).abs().max():.3g}, {case}."
@@ -483,6 +524,7 @@ def moves_to_another_device(subject: Subject) -> None:
 
 _OF_BOTH: list[Promise] = [
     gradients_reach_every_parameter,
+    depends_on_every_word,
     the_seed_decides,
     weights_survive_a_file,
     works_in_other_precisions,

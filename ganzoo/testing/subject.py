@@ -26,6 +26,9 @@ from ganzoo.testing.workspace import Workspace
 #: attributes and values that conditional networks are built with
 LABEL = {"hair": ["pink", "blue", "none"], "glasses": ["yes", "no"]}
 
+#: how an author gives arguments, for messages
+GIVEN = "contracts(..., arguments=...), or pytest_ganzoo_arguments() in conftest.py"
+
 _NUMBERS = (1, 2, 0.5, 32)
 _others = itertools.count(1)
 
@@ -164,7 +167,7 @@ def made_up(parameter: Parameter) -> Any:
     except LookupError:
         raise Unavailable(
             f"its argument '{parameter.name}' ({parameter.type.describe()}) has no default, and "
-            "no value can be made up for it: give it one in `arguments`."
+            f"no value can be made up for it: give it one by {GIVEN}."
         ) from None
 
 
