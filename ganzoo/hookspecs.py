@@ -93,8 +93,12 @@ def run_started(run: Run) -> None:
 
 
 @hookspec
-def step_ended(run: Run, step: int, logs: Mapping[str, float]) -> None:
-    """An optimiser step of all players is done; ``logs`` is empty between log intervals."""
+def step_ended(run: Run, step: int, logs: Mapping[str, Any]) -> None:
+    """An optimiser step of all players is done.
+
+    ``logs`` is the row of metrics.jsonl, ``step`` and ``stage`` included; it is empty between log
+    intervals.
+    """
 
 
 @hookspec

@@ -55,6 +55,9 @@ def resume(path: Path, overrides: Sequence[str], plugins: Plugins) -> Run:
         _refuse_changes(saved, recipe, path)
     run = Run(recipe, folder, plugins)
     with run.locked():
+        for name, begun in (saved or {}).get("plugins", {}).items():
+            if (now := recipe.plugins.get(name, begun)) != begun:
+                run.accelerator.print(f"warning: {name} is {now}, and was {begun} when this began")
         for line in run.restore():
             run.accelerator.print(f"warning: {line}; going on from an earlier checkpoint")
         if overrides and run.accelerator.is_main_process:

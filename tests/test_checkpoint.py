@@ -9,6 +9,8 @@ import re
 import shutil
 import subprocess
 from collections.abc import Callable
+from dataclasses import replace
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +22,7 @@ from safetensors.torch import load_file, save_file
 from ganzoo import checkpoint, files, hookimpl, model
 from ganzoo.errors import CheckpointError, RecipeError, RunError, TrainingStopped
 from ganzoo.folder import RunFolder, free_folder
+from ganzoo.plugins import Plugins
 from ganzoo.registry import Origin
 from ganzoo.training import resume, start
 
@@ -270,6 +273,21 @@ def test_a_run_goes_on_when_another_plugin_has_taken_a_name_of_its_recipe(train:
         resume(run, [f"{term}=other/bright"], clashing)
     assert toy.contents(run) == before
     assert resume(run, [f"{term}=toy/bright", "stages.0.steps=10"], clashing).step == 10
+
+
+def test_resume_says_that_a_plugin_is_another_version(
+    train: Train, capsys: pytest.CaptureFixture[str]
+):
+    run = train()
+    newer = Plugins()
+    for plugin in toy.plugins().plugins:
+        origin = plugin.origin
+        made = {"toy": toy.Plugin}.get(origin.plugin, lambda: import_module("ganzoo_adversarial"))
+        newer.add(made, replace(origin, version="1.1" if origin.plugin == "toy" else "1.0"))
+    resume(run, (), newer)
+    said = capsys.readouterr().out
+    assert "warning: toy-dist is 1.1, and was 1.0 when this began" in said
+    assert "adversarial-dist" not in said
 
 
 def test_resume_may_lengthen_the_last_stage(train: Train):

@@ -435,6 +435,11 @@ class Unbounded(GoodGenerator):
         return 3 * super().draw(hidden)
 
 
+class NeverDark(GoodGenerator):
+    def forward(self, latent: Tensor, label: Tensor | None = None) -> Tensor:
+        return super().forward(latent, label).add(1).div(2)
+
+
 class OneSize(GoodGenerator):
     def draw(self, hidden: Tensor) -> Tensor:
         return nn.functional.interpolate(super().draw(hidden), size=32)
@@ -797,6 +802,7 @@ FAULTS: list[tuple[str, type, str, str]] = [
     ("transform", Undocumented, "it and its arguments", "least.*Args:"),
     ("transform", Wordless, "it and its arguments", "begins with 'Brighter'"),
     ("generator", Unbounded, "it draws", r"from -\d.*End with a tanh"),
+    ("generator", NeverDark, "it draws", "Is there a sigmoid"),
     ("generator", OneSize, "it draws", r"not \(1, 3, 64, 64\)"),
     ("generator", Unlabelled, "it draws", "set `self.label`"),
     ("generator", OwnLatents, "its latents", "generator=rng"),

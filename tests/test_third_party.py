@@ -412,6 +412,13 @@ def with_loss(verb: str, loss: str) -> tuple[str, ...]:
     return (*verb.split(), "thicket", "--set", f"stages.0.generator.0.use={loss}")
 
 
+def test_a_check_fails_where_commands_do(garden: Environment) -> None:
+    done = garden.run("ganzoo", "plugins", "check", "weed", check=False)
+    assert done.returncode == 1
+    assert "commands: FAILED" in done.stdout
+    assert "there is a command 'train' already" in done.stdout
+
+
 def test_two_plugins_that_clash_are_both_named_where_the_name_is_used(garden: Environment) -> None:
     told = refusal(garden, *with_loss("recipe check", "needles"))
     for part in ("ganzoo-pine 0.4", "ganzoo-spruce 0.4", "'pine/needles' or 'spruce/needles'"):

@@ -177,6 +177,9 @@ def check(
             _headline(plugin)
             for component, outcomes in components.items():
                 _tell(component, outcomes)
+            if plugin.commands_error:
+                typer.echo(f"  commands: {typer.style('FAILED', fg=typer.colors.RED)}")
+                typer.echo(f"    {plugin.commands_error}")
             if not components:
                 typer.echo("  it registers no components, so there is nothing to check")
     every = [outcomes for _, components in tested for outcomes in components.values()]
@@ -184,7 +187,7 @@ def check(
     if not as_json and every:
         promises = _counted([outcome for outcomes in every for outcome in outcomes])
         typer.echo(f"{_number(len(every), 'component')}, {failed} failed: {promises}")
-    if failed:
+    if failed or any(plugin.commands_error for plugin, _ in tested):
         raise typer.Exit(1)
 
 

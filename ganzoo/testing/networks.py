@@ -192,6 +192,11 @@ def draws_images(subject: Subject) -> None:
                     f"{found}, with values from {images.min():.3g} to {images.max():.3g}: images "
                     "are in [-1, 1]. End with a tanh."
                 )
+        if images.min() >= 0:
+            raise AssertionError(
+                f"{found}, and no value is below 0: images are in [-1, 1]. Is there a sigmoid at "
+                "its end? End with a tanh."
+            )
         if subject.parameter("size"):
             if network.size not in (None, case.size):
                 raise AssertionError(f"its size is {network.size}, {case}.")
