@@ -17,7 +17,7 @@ from typing import Any
 
 import torch
 
-from ganzoo import catalogue, model, publish, pull
+from ganzoo import catalogue, model, publish, pulling
 from ganzoo.catalogue import Listed
 from ganzoo.config import WEIGHTS
 from ganzoo.errors import RecipeError, RunError
@@ -61,10 +61,10 @@ def load(
         raise RunError(f"dtype {dtype}: a model computes in torch.float32 or torch.bfloat16.")
     where = model.device() if device is None else _usable(device)
     registry = installed().registry
-    found = pull.locate(name, registry, revision, token)
+    found = pulling.locate(name, registry, revision, token)
     if found.note:
         warnings.warn(found.note, stacklevel=2)
-    return pull.load(found, registry, where, dtype)
+    return pulling.load(found, registry, where, dtype)
 
 
 def _usable(device: torch.device | str) -> torch.device:
@@ -169,7 +169,7 @@ def push(
         folder = source.path
         _refuse_changed(source, registry)
     else:
-        folder = pull.locate(source, registry, token=token, kinds=tuple(WEIGHTS)).folder
+        folder = pulling.locate(source, registry, token=token, kinds=tuple(WEIGHTS)).folder
     act = publish.plan if dry_run else publish.push
     return act(folder, what, registry, options, token)
 

@@ -1,8 +1,8 @@
 """The Hugging Face Hub: what a model is called there, and one sentence for each thing that fails.
 
-``pull.py`` brings models from it, ``publish.py`` to it, ``catalogue.py`` lists them.  The client is
-huggingface_hub's own; ``HF_ENDPOINT``, ``HF_TOKEN``, ``HF_HOME`` and ``HF_HUB_OFFLINE`` mean what
-they mean there.
+``pulling.py`` brings models from it, ``publish.py`` to it, ``catalogue.py`` lists them.  The client
+is huggingface_hub's own; ``HF_ENDPOINT``, ``HF_TOKEN``, ``HF_HOME`` and ``HF_HUB_OFFLINE`` mean
+what they mean there.
 """
 
 from __future__ import annotations

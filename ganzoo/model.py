@@ -29,7 +29,7 @@ from ganzoo.files import atomic_folder
 from ganzoo.interfaces import Generator, Imported, Importer
 from ganzoo.registry import Registry
 from ganzoo.step import Network
-from ganzoo.translate import Translator, image_word
+from ganzoo.translation import Translator, image_word
 from ganzoo.yaml12 import parse
 
 CONFIG, RECIPE, CARD, SAMPLES = configs.FILE, "recipe.yaml", "README.md", "samples.png"

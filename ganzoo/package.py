@@ -26,7 +26,7 @@ from ganzoo.errors import GanzooError, RunError
 from ganzoo.folder import RunFolder
 from ganzoo.hub import Id
 from ganzoo.model import CARD, CONFIG, RECIPE, SAMPLES, Model
-from ganzoo.pull import PNG, Listing, limit
+from ganzoo.pulling import PNG, Listing, limit
 from ganzoo.recipe import without_paths
 from ganzoo.registry import Registry
 from ganzoo.yaml12 import parse

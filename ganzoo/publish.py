@@ -20,7 +20,7 @@ from ganzoo.errors import HubError, RunError
 from ganzoo.hub import Id, client, is_bad_token, parse_id, telling
 from ganzoo.model import CARD, CONFIG
 from ganzoo.package import Before, Options, package
-from ganzoo.pull import COMMIT, Listing, copy, download, limit, list_files, same
+from ganzoo.pulling import COMMIT, Listing, copy, download, limit, list_files, same
 from ganzoo.registry import Registry
 
 if TYPE_CHECKING:

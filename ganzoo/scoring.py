@@ -9,9 +9,9 @@ from typing import Any
 import torch
 
 from ganzoo.benchmark import load_benchmark
-from ganzoo.evaluate import evaluate
 from ganzoo.fakes import Generated
 from ganzoo.interfaces import Generator
+from ganzoo.measuring import evaluate
 from ganzoo.protocol import Protocol
 from ganzoo.recipe import Evaluate
 from ganzoo.registry import Registry

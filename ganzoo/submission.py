@@ -14,10 +14,10 @@ from ganzoo import entry, images, model, samples
 from ganzoo.build import weights_hash
 from ganzoo.entry import Counts, Entry, Score, Subject
 from ganzoo.errors import RecipeError, RunError
-from ganzoo.evaluate import Measured, evaluate, key
 from ganzoo.fakes import Fakes, Files, Generated, Reference
 from ganzoo.files import atomic_file
 from ganzoo.folder import RECIPE
+from ganzoo.measuring import Measured, evaluate, key
 from ganzoo.protocol import Protocol
 from ganzoo.registry import Registry
 from ganzoo.run import environment

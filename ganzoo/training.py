@@ -16,10 +16,10 @@ import torch
 from torch import Tensor, nn
 
 from ganzoo import build
+from ganzoo.batch_statistics import image_statistics, ranking
 from ganzoo.errors import CheckpointError, TrainingStopped
 from ganzoo.files import write_atomic
 from ganzoo.folder import RunFolder
-from ganzoo.measure import image_statistics, ranking
 from ganzoo.objective import Evaluated, Objective
 from ganzoo.optimizers import set_lr
 from ganzoo.plugins import Plugins

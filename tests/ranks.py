@@ -22,7 +22,7 @@ from accelerate.state import AcceleratorState, PartialState
 from killing import forked
 from torch import Tensor
 
-from ganzoo import evaluate
+from ganzoo import measuring
 from ganzoo.entry import Subject
 from ganzoo.errors import RunError, TrainingStopped
 from ganzoo.fakes import Generated
@@ -65,7 +65,7 @@ def work(root: Path, job: str, rank: int, port: str, begun: bool) -> None:
 def measure(root: Path, job: str, rank: int) -> None:
     """Write an entry, and what this process knows of it; or why there is none."""
     PartialState(cpu=True)
-    evaluate.CHUNK = 7
+    measuring.CHUNK = 7
     os.environ["GANZOO_CACHE"] = str(root / f"cache-{job}")
     protocol = toy.protocol(root / f"benchmark-{rank}", fakes=40)
     torch.manual_seed(0)

@@ -19,7 +19,7 @@ from hub_server import HubServer, hermetic
 from PIL import Image
 
 import ganzoo
-from ganzoo import api, config, model, pull
+from ganzoo import api, config, model, pulling
 from ganzoo.errors import DataError, GanzooError, HubError, RecipeError, RunError, TrainingStopped
 from ganzoo.layers import shipped_models
 from ganzoo.samples import from_uint8, to_uint8
@@ -109,7 +109,7 @@ def test_models_that_come_with_ganzoo() -> None:
 
     registry = installed().registry
     for name in shipped_models():
-        found = pull.locate(name, registry)
+        found = pulling.locate(name, registry)
         assert model.load(found.folder, registry).sample(1)[0].mode == "RGB"
 
 

@@ -17,14 +17,14 @@ from filelock import FileLock
 from test_train import ranks
 from torch import Tensor, nn
 
-from ganzoo import build, entry, evaluate, hookimpl
+from ganzoo import build, entry, hookimpl, measuring
 from ganzoo.benchmark import load_benchmark
 from ganzoo.errors import DataError, RecipeError, RunError
-from ganzoo.evaluate import Measured, key
 from ganzoo.fakes import Fakes, Generated, Reference, blur, reference_rows
 from ganzoo.files import cache_folder, may_download
 from ganzoo.interfaces import Dataset, Evaluator, Extractor, Generator
 from ganzoo.jackknife import Jackknife, interval
+from ganzoo.measuring import Measured, key
 from ganzoo.plugins import Plugins
 from ganzoo.protocol import Protocol
 from ganzoo.registry import Origin
@@ -37,7 +37,7 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 @pytest.fixture(autouse=True)
 def small(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Several chunks of every stream, and a cache of one's own."""
-    monkeypatch.setattr(evaluate, "CHUNK", 7)
+    monkeypatch.setattr(measuring, "CHUNK", 7)
     monkeypatch.setenv("GANZOO_CACHE", str(tmp_path / "cache"))
 
 
@@ -61,7 +61,7 @@ def generator(seed: int = 0, **arguments: Any) -> toy.ToyGenerator:
 
 
 def measure(protocol: Protocol, made: Fakes, **arguments: Any) -> Measured:
-    return evaluate.evaluate(protocol, made, quiet=True, **arguments)
+    return measuring.evaluate(protocol, made, quiet=True, **arguments)
 
 
 def values(measured: Measured) -> dict[str, tuple[float, float, float]]:
@@ -233,7 +233,7 @@ def test_neither_batches_nor_chunks_change_anything(
     protocol = toy.protocol(tmp_path)
     first = values(measure(protocol, Generated(generator(), protocol)))
     for chunk, batch in ((7, 3), (1, 32), (128, 32), (20, 20)):
-        monkeypatch.setattr(evaluate, "CHUNK", chunk)
+        monkeypatch.setattr(measuring, "CHUNK", chunk)
         # the cache holds chunks of other sizes, which are not mistaken for these
         again = values(measure(protocol, Generated(generator(), protocol), batch=batch))
         for name, value in first.items():
@@ -275,7 +275,7 @@ def test_wide_features_are_made_anew_and_give_the_same(
     protocol = toy.protocol(tmp_path)
     kept = values(measure(protocol, Generated(generator(), protocol)))
     monkeypatch.setenv("GANZOO_CACHE", str(tmp_path / "other"))
-    monkeypatch.setattr(evaluate, "KEPT", 4 * 6 * 6 - 1)
+    monkeypatch.setattr(measuring, "KEPT", 4 * 6 * 6 - 1)
     assert values(measure(protocol, Generated(generator(), protocol))) == kept
     assert not (tmp_path / "other" / "features").exists()
 
@@ -457,7 +457,7 @@ def test_features_that_another_process_makes_are_waited_for(
         said.append(text)
         waiting.set()
 
-    monkeypatch.setattr(evaluate, "print", hear, raising=False)
+    monkeypatch.setattr(measuring, "print", hear, raising=False)
     other = threading.Thread(target=hold)
     other.start()
     held.wait(60)
@@ -471,7 +471,7 @@ def test_a_disk_that_is_full_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyP
         raise OSError(28, "No space left on device")
 
     protocol = toy.protocol(tmp_path)
-    monkeypatch.setattr(evaluate, "write_tensors", refuse)
+    monkeypatch.setattr(measuring, "write_tensors", refuse)
     with pytest.raises(RunError, match=r"No space left on device\. Make room, or .*GANZOO_CACHE"):
         measure(protocol, Generated(generator(), protocol))
 
@@ -504,7 +504,7 @@ def test_every_model_has_a_key_of_its_own(tmp_path: Path) -> None:
 def test_a_key_is_of_one_version(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     protocol = toy.protocol(tmp_path)
     before = key(protocol, Reference("noise", protocol))
-    monkeypatch.setattr(evaluate, "__version__", "99.0")
+    monkeypatch.setattr(measuring, "__version__", "99.0")
     assert key(protocol, Reference("noise", protocol)) != before
 
 

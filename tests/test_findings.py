@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 import torch
 
+from ganzoo.batch_statistics import image_statistics, ranking, spread
 from ganzoo.findings import PATIENCE, WARM_UP, find
-from ganzoo.measure import image_statistics, ranking, spread
 
 HEALTHY = {
     "D/ranking": 0.8,

@@ -16,14 +16,14 @@ LAYERS = (
     {"cli", "__main__"},
     {"scaffold", "testing"},
     {
-        "api", "catalogue", "hub", "leaderboard", "package", "publish", "pull", "report",
+        "api", "catalogue", "hub", "leaderboard", "package", "publish", "pulling", "report",
         "submission", "training", "verify",
     },
     {
-        "build", "card", "charts", "checkpoint", "claims", "ema", "evaluate", "export", "fakes",
-        "findings", "folder", "jackknife", "measure", "model", "objective", "observers",
+        "batch_statistics", "build", "card", "charts", "checkpoint", "claims", "ema", "export",
+        "fakes", "findings", "folder", "jackknife", "measuring", "model", "objective", "observers",
         "openvino", "optimizers", "page", "pictures", "protocol", "randomness", "run", "samples",
-        "scores", "scoring", "standings", "step", "translate", "weights",
+        "scores", "scoring", "standings", "step", "translation", "weights",
     },
     {
         "annotation", "benchmark", "checker", "component", "config", "entry", "grammar",

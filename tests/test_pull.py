@@ -20,7 +20,7 @@ import toy
 from hub_server import Failure, HubServer, hermetic
 from typed import typist
 
-from ganzoo import catalogue, config, layers, model, pull
+from ganzoo import catalogue, config, layers, model, pulling
 from ganzoo.errors import GanzooError, HubError, HubFailure, RunError
 from ganzoo.hub import client, parse_id
 
@@ -68,7 +68,7 @@ def hub(xet: bool, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[
     monkeypatch.setattr("ganzoo.plugins.installed", toy.plugins)
     with HubServer(xet=xet) as server:
         hermetic(monkeypatch, tmp_path, server.url, xet=xet, patience=0.1)
-        monkeypatch.setattr(pull, "TIMEOUT", 0.5)
+        monkeypatch.setattr(pulling, "TIMEOUT", 0.5)
         yield server
 
 
@@ -89,8 +89,8 @@ def put(hub: HubServer, files: dict[str, bytes], repo: str = ID) -> str:
     return api.create_commit(repo, adds, commit_message="Put").oid
 
 
-def get(name: str = ID, **given: Any) -> pull.Pulled:
-    return pull.locate(name, REGISTRY, **given)
+def get(name: str = ID, **given: Any) -> pulling.Pulled:
+    return pulling.locate(name, REGISTRY, **given)
 
 
 def files_of(path: Path) -> dict[str, bytes]:
@@ -198,12 +198,12 @@ def test_a_folder_of_ones_own(hub: HubServer, tmp_path: Path) -> None:
     put(hub, folder())
     found = get()
     (found.folder / "evil.py").write_text("x")
-    pull.copy(found.folder, tmp_path / "mine")
+    pulling.copy(found.folder, tmp_path / "mine")
     assert files_of(tmp_path / "mine") == folder()
     assert not any(path.is_symlink() for path in (tmp_path / "mine").rglob("*"))
     for taken in (tmp_path / "mine", found.folder / "README.md"):
         with pytest.raises(RunError, match="exists and is not empty"):
-            pull.copy(found.folder, taken)
+            pulling.copy(found.folder, taken)
 
 
 @only_http
@@ -355,8 +355,8 @@ def test_sizes_beyond_all_sense(hub: HubServer, name: str, size: int) -> None:
 
 @only_http
 def test_more_files_than_a_model_has(hub: HubServer) -> None:
-    hub.put(ID, folder() | {f"entries/{n}.json": b"" for n in range(pull.FILES)})
-    refused(f"at most {pull.FILES}")
+    hub.put(ID, folder() | {f"entries/{n}.json": b"" for n in range(pulling.FILES)})
+    refused(f"at most {pulling.FILES}")
 
 
 @only_http
@@ -427,7 +427,7 @@ def test_broken_off_at_every_request(
         second = put(hub, folder(2), repo)
         fault = hub.fail(how, at=at, times=2 if how == "hang" else None)
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(pull, "TIMEOUT", 0.1)
+            patch.setattr(pulling, "TIMEOUT", 0.1)
             try:
                 found = get(repo).commit
                 said = None
@@ -487,7 +487,7 @@ def test_a_full_disk(
     for place, fails in (
         ("huggingface_hub.file_download.http_get", full),
         ("huggingface_hub.file_download.xet_get", full_xet if hub.cas else full),
-        ("ganzoo.pull.write_atomic", full),
+        ("ganzoo.pulling.write_atomic", full),
     ):
         with monkeypatch.context() as patch:
             patch.setattr(place, fails)
@@ -499,7 +499,7 @@ def test_a_full_disk(
     found = get()
     monkeypatch.setattr("shutil.copyfile", full)
     with pytest.raises(RunError, match="cannot be written: No space left"):
-        pull.copy(found.folder, tmp_path / "mine")
+        pulling.copy(found.folder, tmp_path / "mine")
     assert list(tmp_path.glob("*mine*")) == []
 
 

@@ -142,8 +142,8 @@ def test_steps_are_measured_when_due_and_at_the_end(
 
 
 def test_a_score_is_that_of_the_model_that_is_saved(train: Train, watch: Watch) -> None:
-    from ganzoo.evaluate import evaluate
     from ganzoo.fakes import Generated
+    from ganzoo.measuring import evaluate
     from ganzoo.plugins import Plugins
 
     run = train(evaluate=watch(100))

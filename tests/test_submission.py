@@ -16,7 +16,7 @@ from PIL import Image
 from torch import nn
 from typed import Result, Run, typist
 
-from ganzoo import config, entry, evaluate, model, submission
+from ganzoo import config, entry, measuring, model, submission
 from ganzoo.errors import DataError
 from ganzoo.interfaces import Generator
 from ganzoo.registry import Entry, Origin
@@ -30,7 +30,7 @@ def here(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """An empty folder, a cache of one's own, and the toy plugin with the folder dataset."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("GANZOO_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr(evaluate, "CHUNK", 7)
+    monkeypatch.setattr(measuring, "CHUNK", 7)
     made = toy.plugins()
     made.add(lambda: importlib.import_module("ganzoo_data"), Origin("data", "data-dist", "1.0"))
     made.registry.add(entry_of("bare", Bare))
@@ -103,7 +103,7 @@ def evaluations(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
     def count(protocol: Any, fakes: Any) -> Any:
         done.append(fakes.key)
-        return evaluate.evaluate(protocol, fakes)
+        return measuring.evaluate(protocol, fakes)
 
     monkeypatch.setattr(submission, "evaluate", count)
     return done

@@ -18,13 +18,13 @@ from typed import Result, Run, typist
 
 import ganzoo.plugins
 from ganzoo import hookimpl, model
-from ganzoo import translate as module
+from ganzoo import translation as module
 from ganzoo.config import Part
 from ganzoo.errors import DataError
 from ganzoo.interfaces import Generator, Imported, Importer
 from ganzoo.plugins import Plugins
 from ganzoo.registry import Origin
-from ganzoo.translate import MARGIN, Pixels, Translator, spans
+from ganzoo.translation import MARGIN, Pixels, Translator, spans
 
 CPU = torch.device("cpu")
 

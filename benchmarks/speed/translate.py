@@ -26,7 +26,7 @@ from ganzoo import model
 from ganzoo.build import construct
 from ganzoo.plugins import installed
 from ganzoo.samples import to_uint8
-from ganzoo.translate import TILE, Translator
+from ganzoo.translation import TILE, Translator
 
 
 def main() -> None:

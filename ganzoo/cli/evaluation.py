@@ -82,7 +82,7 @@ def evaluate(
     from ganzoo.hub import is_id
     from ganzoo.model import device
     from ganzoo.protocol import Protocol
-    from ganzoo.pull import locate
+    from ganzoo.pulling import locate
     from ganzoo.submission import open_subject, reference_row, submit
 
     state = PartialState(cpu=device().type == "cpu")

@@ -49,7 +49,7 @@ def pull(
     Only the files of a model folder are fetched, each is checked, and none is run.  What is in the
     cache works offline.
     """
-    from ganzoo import pull as pulling
+    from ganzoo import pulling
     from ganzoo.config import WEIGHTS
     from ganzoo.hub import parse_id
     from ganzoo.layers import shipped_models
@@ -139,7 +139,7 @@ def push(
     from ganzoo.leaderboard import entries_folder
     from ganzoo.package import Options
     from ganzoo.plugins import installed
-    from ganzoo.pull import locate
+    from ganzoo.pulling import locate
 
     if out and not dry_run:
         raise RunError("--out is for --dry-run, which writes there what would go.")

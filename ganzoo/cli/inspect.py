@@ -307,7 +307,7 @@ def _show_model(name: str, as_json: bool) -> None:
     from ganzoo.leaderboard import reading
     from ganzoo.model import CONFIG, find
     from ganzoo.plugins import installed
-    from ganzoo.pull import locate
+    from ganzoo.pulling import locate
 
     found = locate(name, installed().registry, kinds=())
     if found.note:

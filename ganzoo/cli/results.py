@@ -14,7 +14,7 @@ from ganzoo.errors import RunError
 
 if TYPE_CHECKING:
     from ganzoo.model import Model
-    from ganzoo.translate import Outcome
+    from ganzoo.translation import Outcome
 
 ModelName = Annotated[
     str, typer.Argument(metavar="MODEL", help="A run or model folder, or user/repo from the Hub.")
@@ -37,7 +37,7 @@ def add_to(app: typer.Typer) -> None:
 def open_model(name: str) -> Model:
     """The model that MODEL names, on the CPU."""
     from ganzoo.plugins import installed
-    from ganzoo.pull import load, locate
+    from ganzoo.pulling import load, locate
 
     registry = installed().registry
     found = locate(name, registry)
@@ -143,7 +143,7 @@ def translate(
     """Turn photos into pictures of the same size, name and format."""
     from ganzoo.model import device
     from ganzoo.progress import progress
-    from ganzoo.translate import Translator, plan, translate
+    from ganzoo.translation import Translator, plan, translate
 
     loaded = open_model(model)
     where = device()
