@@ -36,6 +36,10 @@ class Type:
         """The checked ``value`` as the constructor wants it."""
         return value
 
+    def paths(self, value: Any) -> Iterator[tuple[str | int, ...]]:
+        """Where in the checked ``value`` the paths of files and folders are."""
+        yield from ()
+
     def describe(self) -> str:
         """In words, without an article: ``integer of at least 1``."""
         raise NotImplementedError
@@ -183,6 +187,11 @@ class Text(Type):
         except RuntimeError:  # no such user: a file may be called ~x
             return str(Path(value).absolute())
 
+    def paths(self, value: Any) -> Iterator[tuple[str | int, ...]]:
+        """The value itself, if it is a path."""
+        if self.path:
+            yield ()
+
     def describe(self) -> str:
         """``text`` or ``path``."""
         return "path" if self.path else "text"
@@ -250,6 +259,11 @@ class Sequence(Type):
         items = [self._at(i).convert(item) for i, item in enumerate(value)]
         return tuple(items) if self.is_tuple else items
 
+    def paths(self, value: Any) -> Iterator[tuple[str | int, ...]]:
+        """Those in each item."""
+        for i, item in enumerate(value):
+            yield from ((i, *where) for where in self._at(i).paths(item))
+
     def _at(self, i: int) -> Type:
         return self.item if self.places is None else self.places[i]
 
@@ -293,6 +307,11 @@ class Mapping(Type):
         """Every value converted."""
         return {key: self.item.convert(item) for key, item in value.items()}
 
+    def paths(self, value: Any) -> Iterator[tuple[str | int, ...]]:
+        """Those in each value."""
+        for key, item in value.items():
+            yield from ((key, *where) for where in self.item.paths(item))
+
     def describe(self) -> str:
         """``mapping of names to numbers``."""
         return f"mapping of names to {self.item.plural()}"
@@ -321,7 +340,14 @@ class Union(Type):
 
     def convert(self, value: Any) -> Any:
         """As the first option that accepts it does."""
-        return next(o for o in self.options if not o.check(value)).convert(value)
+        return self._accepting(value).convert(value)
+
+    def paths(self, value: Any) -> Iterator[tuple[str | int, ...]]:
+        """Those of the first option that accepts it."""
+        return self._accepting(value).paths(value)
+
+    def _accepting(self, value: Any) -> Type:
+        return next(option for option in self.options if not option.check(value))
 
     def describe(self) -> str:
         """``integer or null``."""

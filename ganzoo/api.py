@@ -97,10 +97,15 @@ def train(
     plugins = installed()
     given = [f"{key}={_json(value)}" for key, value in (overrides or {}).items()]
     with _as_file(recipe) as path:
-        loaded = load_recipe(path, given, plugins.registry)
+        loaded = load_recipe(path, given, plugins.registry, _folder(recipe))
     folder = Path(out) if out else free_folder(loaded.name)
     run = reporting(lambda: start(loaded, folder, plugins), folder)
     return model.load(run.folder.model, plugins.registry, model.device())
+
+
+def _folder(recipe: str | Path | Mapping[str, Any]) -> Path | None:
+    """What the paths in a recipe are relative to: those of a mapping, the working directory."""
+    return Path.cwd() if isinstance(recipe, Mapping) else None
 
 
 @contextmanager

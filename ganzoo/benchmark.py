@@ -59,17 +59,18 @@ class Benchmark:
 
 
 def load_benchmark(
-    path_or_name: str | Path, overrides: Iterable[str], registry: Registry
+    path_or_name: str | Path, overrides: Iterable[str], registry: Registry, folder: str = ""
 ) -> Benchmark:
     """Read, check and complete a benchmark, given by path or by the name of a shipped one.
 
-    ``overrides`` are ``"dataset.path=FOLDER"``, checked like the file.  Raises RecipeError with
-    every problem at once.
+    ``overrides`` are ``"dataset.path=FOLDER"``, checked like the file; paths in them are relative
+    to ``folder``, by default the working directory.  Raises RecipeError with every problem at
+    once.
     """
-    problems = Problems()
     shipped = layers.shipped_benchmarks()
-    root = layers.load(path_or_name, overrides, shipped, "benchmark", problems.found)
-    done = _Reader(registry, problems).benchmark(root)
+    read = layers.load(path_or_name, overrides, shipped, "benchmark", set_in=folder)
+    problems = Problems(read.problems)
+    done = _Reader(registry, problems, read.whole).benchmark(read.root)
     problems.raise_any()
     return _benchmark(done)
 
@@ -87,7 +88,7 @@ class _Reader(Checker):
         self._check_name(done.get("benchmark"))
         for name, what in sections.items():
             if name not in given and name != "extractors":
-                self.problems.add(root.at, "", f"missing '{name}': {what}")
+                self.missing(root.at, "", f"missing '{name}': {what}")
         if "dataset" in given:
             done["dataset"] = self.component("dataset", given["dataset"], "dataset")
         own = given.get("extractors", default_node({}))
@@ -100,6 +101,8 @@ class _Reader(Checker):
             for i, node in enumerate(evaluators.value)
         ]
         done["evaluators"] = replace(evaluators, value=found)
+        if not self.whole:  # what the evaluators read may be inherited
+            return done
         signatures = [signature_of(self.registry, "evaluator", node) for node in found]
         for i, (node, signature) in enumerate(zip(found, signatures, strict=True)):
             if signature:

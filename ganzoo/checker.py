@@ -7,7 +7,9 @@ rest can be checked too.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from ganzoo import grammar
@@ -27,8 +29,8 @@ Entries = dict[str, Node]
 class Problems:
     """Everything that is wrong with one recipe."""
 
-    def __init__(self) -> None:
-        self.found: list[Problem] = []
+    def __init__(self, found: Iterable[Problem] = ()) -> None:
+        self.found = list(found)
 
     def add(self, at: Mark, path: str, message: str) -> None:
         """Note one problem."""
@@ -58,6 +60,13 @@ def signature_of(registry: Registry, kind: str, node: Node | None) -> Signature 
         return None
 
 
+def located(node: Node) -> str:
+    """The path that a node holds, seen from the folder that it is relative to."""
+    with suppress(RuntimeError):  # no such user: a file may be called ~x
+        return str(Path(node.at.folder) / Path(node.value).expanduser())
+    return str(Path(node.at.folder) / node.value)
+
+
 def overlay(base: Node, over: Node) -> Node:
     """An optimizer section over another: key by key, afresh where the optimiser changes."""
     kept: Entries = base.value
@@ -72,10 +81,13 @@ def overlay(base: Node, over: Node) -> Node:
 
 
 class Checker:
-    """Reads a recipe's sections one by one into completed nodes."""
+    """Reads a recipe's sections one by one into completed nodes.
 
-    def __init__(self, registry: Registry, problems: Problems):
-        self.registry, self.problems = registry, problems
+    Where the tree is not ``whole``, what it lacks may stand in the file that could not be read.
+    """
+
+    def __init__(self, registry: Registry, problems: Problems, whole: bool = True):
+        self.registry, self.problems, self.whole = registry, problems, whole
         self._missing = ""  # how to have the plugins that the recipe names
         self._used: set[Origin] = set()
 
@@ -92,7 +104,7 @@ class Checker:
         self._missing = self.registry.missing(wanted)
         for name in grammar.REQUIRED_SECTIONS:
             if name not in given:
-                self.problems.add(root.at, "", f"missing '{name}': {grammar.SECTIONS[name]}")
+                self.missing(root.at, "", f"missing '{name}': {grammar.SECTIONS[name]}")
         for name in ("dataset", *PLAYERS):
             if name in given and not (name == "discriminator" and given[name].value is None):
                 leave_out = FROM_DATASET if name in PLAYERS else ()
@@ -195,7 +207,7 @@ class Checker:
         names = self.registry.names(kind)
         if "use" not in given:
             what = f"missing 'use': which {kind}? There is: {one_of(names)}."
-            self.problems.add(node.name_at, path, what)
+            self.missing(node.name_at, path, what)
             return None
         use, path = given["use"], join(path, "use")
         if not isinstance(use.value, str):
@@ -215,6 +227,11 @@ class Checker:
         done["use"] = use
         self._used.add(entry.origin)
         return signature
+
+    def missing(self, at: Mark, path: str, message: str) -> None:
+        """Note what is not there, unless it may be inherited; lists are never merged."""
+        if self.whole or "[" in path:
+            self.problems.add(at, path, message)
 
     def mapping(self, node: Node, path: str, example: str) -> Entries | None:
         """A section's entries; None, and a problem that shows an ``example``, for no section."""
@@ -245,7 +262,7 @@ class Checker:
                     done[name] = value
             elif parameter.default is REQUIRED:
                 message = f"missing '{name}' ({parameter.type.describe()}), which {what} needs"
-                self.problems.add(node.name_at, path, message)
+                self.missing(node.name_at, path, message)
             elif parameter.default is not COMPUTED:
                 done[name] = default_node(parameter.default)
         return {name: done[name] for name in (*given, *done) if name in done}
@@ -258,7 +275,11 @@ class Checker:
             for step in where:
                 inner = join(inner, step)
             self.problems.add(node.at_path(where).at, inner, complaint)
-        return None if wrong else node.like(parameter.type.convert(plain))
+        if wrong:
+            return None
+        for where in parameter.type.paths(plain):
+            node = node.with_value(where, located(node.at_path(where)))
+        return node.like(parameter.type.convert(node.plain()))
 
     def _section(self, node: Node, table: Table, path: str) -> Node:
         given = self.mapping(node, path, f"{{{', '.join(table)}}}")
@@ -281,25 +302,29 @@ class Checker:
         return node.like(float(plain))
 
     def _optimizer(self, node: Node, path: str, base: Node | None = None) -> Node:
-        """The recipe's optimizer; or, over a ``base``, what a stage or player changes in it."""
+        """The recipe's optimizer; or, over a ``base``, what a stage or player changes in it.
+
+        Where it is not known which optimiser it is, the arguments of any may be given.
+        """
         given = self.mapping(node, path, "{use: adam, lr: 2e-4, ...}")
         if given is None:
             return replace(node, value={})
         inherited = base.value.get("use") if base else None
         use = given.get("use", inherited)
+        players = () if path.rpartition(".")[2] in PLAYERS else PLAYERS
         if use is None or not isinstance(use.value, str) or use.value not in OPTIMIZERS:
-            self._unknown_optimizer(use, node, path)
-            return replace(node, value={})
+            if use is not None or base is None:
+                self._unknown_optimizer(use, node, path)
+            return self._parts_of_optimizer(given, node, path, players)
         is_new = inherited is None or use.value != inherited.value
         kind = OPTIMIZERS[use.value]
-        players = () if path.rpartition(".")[2] in PLAYERS else PLAYERS
         self.refuse_unknown(given, ["use", "lr", *kind, *players], path)
         done = {"use": use} if "use" in given else {}
         if "lr" in given:
             done["lr"] = self._schedule(given["lr"], join(path, "lr"), grammar.LR)
         elif is_new:
             what = f"missing 'lr', the learning rate, which optimizer '{use.value}' needs"
-            self.problems.add(node.name_at, path, what)
+            self.missing(node.name_at, path, what)
         table = {name: p for name, p in kind.items() if is_new or name in given}
         done |= self.table(given, table, node, path, f"optimizer '{use.value}'")
         inherited_all = {"use": use} | ({} if is_new or base is None else base.value) | done
@@ -312,6 +337,20 @@ class Checker:
         self._check_nesterov(inherited_all, path)
         return replace(node, value=done)
 
+    def _parts_of_optimizer(
+        self, given: Entries, node: Node, path: str, players: Iterable[str]
+    ) -> Node:
+        """What can be checked of an optimizer of which it is not known which one it is."""
+        every = {name: p for table in OPTIMIZERS.values() for name, p in table.items()}
+        self.refuse_unknown(given, ["use", "lr", *every, *players], path)
+        if "lr" in given:
+            self._schedule(given["lr"], join(path, "lr"), grammar.LR)
+        self.table(given, {n: p for n, p in every.items() if n in given}, node, path, "")
+        for player in players:
+            if player in given:
+                self._optimizer(given[player], join(path, player), default_node({}))
+        return replace(node, value={})
+
     def _check_nesterov(self, given: Entries, path: str) -> None:
         values = {name: given[name].value for name in given}
         if values.get("nesterov") and (not values.get("momentum") or values.get("dampening")):
@@ -321,7 +360,7 @@ class Checker:
     def _unknown_optimizer(self, use: Node | None, node: Node, path: str) -> None:
         there_is = f"There is: {one_of(OPTIMIZERS)}."
         if use is None:
-            self.problems.add(node.name_at, path, f"missing 'use': which optimizer? {there_is}")
+            self.missing(node.name_at, path, f"missing 'use': which optimizer? {there_is}")
         else:
             name = use.plain()
             near = nearest(str(name), OPTIMIZERS)
@@ -373,7 +412,8 @@ class Checker:
             )
         if "generator" in given and not any(done[player].value for player in PLAYERS):
             self.problems.add(node.at, path, "a stage needs at least one term")
-        if "optimizer" in given and "optimizer" in recipe and "use" in recipe["optimizer"].value:
+        if "optimizer" in given:
+            base = recipe.get("optimizer", default_node({}))
             inner = join(path, "optimizer")
-            done["optimizer"] = self._optimizer(given["optimizer"], inner, recipe["optimizer"])
+            done["optimizer"] = self._optimizer(given["optimizer"], inner, base)
         return replace(node, value=done)

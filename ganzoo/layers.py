@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ganzoo.annotation import written
@@ -86,18 +86,40 @@ def find(name: str, shipped: Mapping[str, Path], what: str, beside: Path | None 
     )
 
 
+@dataclass(frozen=True)
+class Layers:
+    """A file merged over those that it extends, and ``--set`` over all.
+
+    It is not ``whole`` where one that it extends cannot be read.  ``problems`` has the reason.
+    """
+
+    root: Node
+    whole: bool
+    problems: list[Problem]
+
+
 def load(
     name: str | Path,
     overrides: Iterable[str],
     shipped: Mapping[str, Path],
     what: str,
-    problems: list[Problem],
-) -> Node:
-    """A ``what`` by path or by the name of a shipped one, with what it extends and ``--set``."""
+    folder: Path | None = None,
+    set_in: str = "",
+) -> Layers:
+    """A ``what`` by path or by the name of a shipped one, with what it extends and ``--set``.
+
+    Relative paths in it are relative to ``folder``; without one, to the folder of the file that
+    has them.  Those of shipped files are examples, relative to the working directory, and so are
+    those of ``--set`` unless they were ``set_in`` another folder.  Raises RecipeError where the
+    file itself cannot be read as YAML.
+    """
     path = find(str(name), shipped, what)
     shown = str(path) if str(path) == str(name) else display(path)
-    root = read(path, shown, shipped, what, problems)
-    return override(root, overrides) if isinstance(root.value, dict) else root
+    reader = _Reader(shipped, what, folder)
+    root = reader.read(path, shown)
+    if isinstance(root.value, dict):
+        root = override(root, overrides, reader.problems, set_in)
+    return Layers(root, reader.whole, reader.problems)
 
 
 def display(path: Path) -> str:
@@ -106,38 +128,60 @@ def display(path: Path) -> str:
     return str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path)
 
 
-def read(
-    path: Path,
-    shown: str,
-    shipped: Mapping[str, Path],
-    what: str,
-    problems: list[Problem],
-    above: tuple[Path, ...] = (),
-) -> Node:
-    """One file merged over everything that it extends; ``above`` are the files that extend it."""
-    root = parse(_text(path, shown, what), shown, problems=problems)
-    if not isinstance(root.value, dict) or "extends" not in root.value:
-        return root
-    own = {key: child for key, child in root.value.items() if key != "extends"}
-    base = root.value["extends"]
-    if base.value is None:
-        return replace(root, value=own)
-    if not isinstance(base.value, str):
-        message = f"expected the name or path of a {what}, not {written(base.value)}"
-        raise RecipeError([line(base.at, "extends", message)])
-    try:
-        found = find(base.value, shipped, what, beside=path.parent)
-    except RecipeError as error:
-        raise RecipeError([line(base.at, "extends", str(error))]) from None
-    above = (*above, path.resolve())
-    if found.resolve() in above:
-        circle = " -> ".join(display(p) for p in (*above, found))
-        raise RecipeError([line(base.at, "extends", f"{what}s extend in a circle: {circle}")])
-    inner = read(found, display(found), shipped, what, problems, above)
-    if isinstance(inner.value, dict):  # what that recipe scores, this one does not
+class _Reader:
+    """Reads a file and those that it extends; what is wrong with them goes to ``problems``."""
+
+    def __init__(self, shipped: Mapping[str, Path], what: str, folder: Path | None):
+        self.shipped, self.what, self.folder = shipped, what, folder
+        self.whole = True
+        self.problems: list[Problem] = []
+
+    def read(self, path: Path, shown: str, above: tuple[Path, ...] = ()) -> Node:
+        """One file merged over everything that it extends; ``above`` are those that extend it."""
+        text = _text(path, shown, self.what)
+        root = parse(text, shown, problems=self.problems, folder=self._folder(path))
+        if not isinstance(root.value, dict) or "extends" not in root.value:
+            return root
+        own = replace(root, value={k: v for k, v in root.value.items() if k != "extends"})
+        base = root.value["extends"]
+        if base.value is None:
+            return own
+        try:
+            inner = self._base(base, path, above)
+        except RecipeError as error:
+            self.whole = False
+            self.problems += [(base.at, text) for text in error.problems]
+            return own
+        # what that recipe scores, this one does not
         kept = {key: child for key, child in inner.value.items() if key != "verify"}
-        inner = replace(inner, value=kept)
-    return merge(inner, replace(root, value=own))
+        return merge(replace(inner, value=kept), own)
+
+    def _base(self, base: Node, path: Path, above: tuple[Path, ...]) -> Node:
+        """What the file ``path`` extends; raises RecipeError where it cannot be read."""
+        if not isinstance(base.value, str):
+            message = f"expected the name or path of a {self.what}, not {written(base.plain())}"
+            raise RecipeError([line(base.at, "extends", message)])
+        try:
+            found = find(base.value, self.shipped, self.what, beside=path.parent)
+        except RecipeError as error:
+            raise RecipeError([line(base.at, "extends", str(error))]) from None
+        above = (*above, path.resolve())
+        if found.resolve() in above:
+            circle = " -> ".join(display(p) for p in (*above, found))
+            message = f"{self.what}s extend in a circle: {circle}"
+            raise RecipeError([line(base.at, "extends", message)])
+        inner = self.read(found, display(found), above)
+        if not isinstance(inner.value, dict):
+            message = f"a {self.what} is a mapping of keys, not {written(inner.plain())}"
+            raise RecipeError([line(inner.at, "", message)])
+        return inner
+
+    def _folder(self, path: Path) -> str:
+        """What relative paths in the file are relative to; empty for the working directory."""
+        if self.folder is not None:
+            return str(self.folder.absolute())
+        is_shipped = path.resolve() in {one.resolve() for one in self.shipped.values()}
+        return "" if is_shipped else str(path.parent.resolve())
 
 
 def _text(path: Path, shown: str, what: str) -> str:
@@ -176,11 +220,12 @@ def merge(base: Node, over: Node) -> Node:
     return replace(over, value=merged)
 
 
-def override(root: Node, overrides: Iterable[str]) -> Node:
-    """``root`` with every ``a.b.0.c=VALUE`` set.  Raises RecipeError with all that cannot be."""
-    problems: list[str] = []
+def override(
+    root: Node, overrides: Iterable[str], problems: list[Problem], folder: str = ""
+) -> Node:
+    """``root`` with every ``a.b.0.c=VALUE`` set; those that cannot be go to ``problems``."""
     for text in overrides:
-        at = Mark(f"--set {' '.join(text.split())[:80]}")
+        at = Mark(f"--set {' '.join(text.split())[:80]}", folder=folder)
         path, equals, value = text.partition("=")
         steps = split(path.strip())
         try:
@@ -190,9 +235,7 @@ def override(root: Node, overrides: Iterable[str]) -> Node:
                 raise RecipeError([line(at, "", "extends cannot be set; write it in a file")])
             root = _set(root, steps, parse(value, str(at), at), "")
         except RecipeError as error:
-            problems += error.problems
-    if problems:
-        raise RecipeError(problems)
+            problems += [(at, text) for text in error.problems]
     return root
 
 

@@ -21,14 +21,17 @@ from ganzoo.vocabulary import (
 from ganzoo.yaml12 import Node, join
 
 
-def check_needs(root: Node, recipe: Entries, registry: Registry, problems: Problems) -> None:
+def check_needs(
+    root: Node, recipe: Entries, registry: Registry, problems: Problems, whole: bool = True
+) -> None:
     """Note every need that cannot be met, and every clash of numbers.
 
-    ``recipe`` is what the checker made of ``root``, without what was wrong.
+    ``recipe`` is what the checker made of ``root``, without what was wrong.  Where it is not
+    ``whole``, nothing is said of what may be inherited.
     """
     _check_numbers(recipe, problems)
-    if isinstance(root.value, dict) and {"dataset", "generator"} <= set(recipe):
-        _Needs(root, recipe, registry, problems).check()
+    if isinstance(root.value, dict):
+        _Needs(root, recipe, registry, problems, whole).check()
 
 
 def _check_numbers(recipe: Entries, problems: Problems) -> None:
@@ -51,8 +54,10 @@ def _items(node: Node | None, path: str) -> Iterator[tuple[str, Node]]:
 
 
 class _Needs:
-    def __init__(self, root: Node, recipe: Entries, registry: Registry, problems: Problems):
-        self.root, self.recipe = root, recipe
+    def __init__(
+        self, root: Node, recipe: Entries, registry: Registry, problems: Problems, whole: bool
+    ):
+        self.root, self.recipe, self.whole = root, recipe, whole
         self.registry, self.problems = registry, problems
         self.networks = [name for name in PLAYERS if name in recipe]
         views = recipe["views"].value if "views" in recipe else {}
@@ -63,8 +68,9 @@ class _Needs:
         reads = generator.methods.get("forward") if generator else None
         self.reads = None if reads is None else dict(reads)
         self.extractors = list(recipe["extractors"].value)
+        broken = dict.fromkeys(set(views) - set(self.views), "image")
         self.words = vocabulary(
-            self.fields or {},
+            (self.fields or {}) | broken,
             self.views,
             self.networks,
             {"latent": True} | (self.reads or {}),
@@ -75,9 +81,14 @@ class _Needs:
 
     def check(self) -> None:
         """Views, networks, then every term; what depends on something broken is passed over."""
-        if self.fields is None:
-            return
         self._check_views()
+        if self.fields is not None and self.whole:
+            self._check_networks()
+        for path, stage in _items(self.recipe.get("stages"), "stages"):
+            for player in PLAYERS:
+                self._check_player(player, stage.value.get(player), join(path, player))
+
+    def _check_networks(self) -> None:
         self._check_size()
         sources = {
             word: what
@@ -90,9 +101,6 @@ class _Needs:
         if judge and "forward" in judge.methods:
             further = dict(judge.methods["forward"][1:])
             self._check_network("discriminator", further, sources)
-        for path, stage in _items(self.recipe.get("stages"), "stages"):
-            for player in PLAYERS:
-                self._check_player(player, stage.value.get(player), join(path, player))
 
     def _fields(self) -> dict[str, str] | None:
         if self.dataset is None:
@@ -145,6 +153,8 @@ class _Needs:
             chain.append(self.views[chain[-1]])
         if chain.count(chain[-1]) > 1:
             what = f"views go in a circle: {' -> '.join(chain)}"
+        elif self.fields is None or not self.whole:
+            return  # the word may be one of the dataset's
         elif source in self.words:
             what = f"'{source}' is a {self.words[source]}, not an image"
         elif source in self.views:
@@ -180,16 +190,16 @@ class _Needs:
 
     def _check_player(self, player: str, terms: Node | None, path: str) -> None:
         missing = player not in self.networks
-        if terms and terms.value and missing:
+        if terms and terms.value and missing and self.whole and player == "discriminator":
             what = f"the recipe has no {player}, so there is nothing that these terms could train"
             self.problems.add(terms.name_at, path, what)
         for inner, term in _items(terms, path):
             signature = signature_of(self.registry, "loss", term)
             if signature is not None:
-                self._check_term(player, term, inner, signature, check_words=not missing)
+                self._check_term(player, term, inner, signature, missing)
 
     def _check_term(
-        self, player: str, term: Node, path: str, signature: Signature, check_words: bool
+        self, player: str, term: Node, path: str, signature: Signature, missing: bool
     ) -> None:
         name = f"loss '{term.value['use'].value}'"
         if player not in signature.methods:
@@ -206,8 +216,9 @@ class _Needs:
                 near = nearest(key, own)
                 what = f"{name} does not read '{key}'{near} It reads: {one_of(own)}."
                 self.problems.add(child.name_at, join(join(path, "inputs"), key), what)
-        self._check_extractor(name, term, path, list(parameters))
-        if not check_words or self.reads is None:
+        if self.whole:
+            self._check_extractor(name, term, path, list(parameters))
+        if self.fields is None or missing or not self.whole or "inputs" not in term.value:
             return
         aimed = {key: child.value for key, child in inputs.items()}
         for parameter, required in parameters.items():
@@ -219,7 +230,9 @@ class _Needs:
         """A term that reads features says whose, and one that does not says nothing."""
         chosen = term.value.get("extractor")
         features = [word for word in reads if word.endswith(FEATURES)]
-        if chosen is None or chosen.value is None:
+        if chosen is None:  # it was wrong
+            return
+        if chosen.value is None:
             if features and self.extractors:
                 what = f"{name} reads {one_of(features)}: of which extractor? Add extractor: NAME"
                 self.problems.add(term.at, path, f"{what}, which is {one_of(self.extractors)}.")

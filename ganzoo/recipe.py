@@ -9,13 +9,14 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from ganzoo import grammar, layers
-from ganzoo.benchmark import load_benchmark
-from ganzoo.checker import Checker, Entries, Problems, overlay
+from ganzoo.benchmark import Benchmark, load_benchmark
+from ganzoo.checker import Checker, Entries, Problems, located, overlay
 from ganzoo.component import Component, split_component
 from ganzoo.errors import RecipeError
 from ganzoo.grammar import PLAYERS
@@ -182,19 +183,22 @@ class Recipe:
 
 
 def load_recipe(
-    path_or_name: str | Path, overrides: Iterable[str] = (), registry: Registry | None = None
+    path_or_name: str | Path,
+    overrides: Iterable[str] = (),
+    registry: Registry | None = None,
+    folder: Path | None = None,
 ) -> Recipe:
     """Read, check and complete a recipe, given by path or by the name of a shipped one.
 
-    ``overrides`` are ``"stages.0.steps=100"``, checked like the file.  Raises RecipeError with
-    every problem at once.
+    ``overrides`` are ``"stages.0.steps=100"``, checked like the file.  Relative paths in a file
+    are relative to ``folder``, or else to the folder of the file itself; those of shipped recipes
+    and of ``overrides`` to the working directory.  Raises RecipeError with every problem at once.
     """
     registry = registry or _installed()
-    problems = Problems()
-    shipped = layers.shipped_recipes(registry)
-    root = layers.load(path_or_name, overrides, shipped, "recipe", problems.found)
-    done = Checker(registry, problems).recipe(root)
-    check_needs(root, done, registry, problems)
+    read = layers.load(path_or_name, overrides, layers.shipped_recipes(registry), "recipe", folder)
+    root, problems = read.root, Problems(read.problems)
+    done = Checker(registry, problems, read.whole).recipe(root)
+    check_needs(root, done, registry, problems, read.whole)
     _check_benchmarks(done, registry, problems)
     _check_verify(done, problems)
     problems.raise_any()
@@ -202,21 +206,38 @@ def load_recipe(
 
 
 def _check_benchmarks(done: Entries, registry: Registry, problems: Problems) -> None:
-    """Note a benchmark that the recipe names and that cannot be read; make its path absolute."""
+    """Note a benchmark that the recipe names and that cannot be read; make paths absolute."""
     for section in grammar.MEASURING:
         given = done[section].value if section in done else None
         if not given or not {"benchmark", "set"} <= given.keys():
             continue
         name, overrides = given["benchmark"], given["set"]
+        path: str | Path = name.value
+        with suppress(OSError, ValueError):  # too long, a NUL
+            if (file := Path(located(name)).absolute()).is_file():
+                path, name = layers.display(file), replace(name, value=str(file))
         try:
-            load_benchmark(name.value, overrides.plain(), registry)
+            benchmark = load_benchmark(path, overrides.plain(), registry, overrides.at.folder)
         except RecipeError as error:
             for text in error.problems:
                 key = "set" if text.startswith("--set ") else "benchmark"
                 problems.add(given[key].at, join(section, key), text)
         else:
-            if Path(name.value).is_file():
-                given["benchmark"] = replace(name, value=str(Path(name.value).absolute()))
+            given["benchmark"] = name
+            texts = [_with_whole_path(text, benchmark) for text in overrides.plain()]
+            given["set"] = overrides.like(texts)
+
+
+def _with_whole_path(text: str, benchmark: Benchmark) -> str:
+    """``dataset.path=FOLDER`` of a ``set`` with the path that ``benchmark`` was read with."""
+    key, _, value = text.partition("=")
+    section, *steps = split(key.strip())
+    inner: Any = benchmark.dataset if section == "dataset" else None
+    if section == "extractors" and steps:
+        inner = benchmark.extractors.get(steps.pop(0))
+    whole = inner.arguments.get(steps[0]) if inner and len(steps) == 1 else None
+    is_path = isinstance(whole, str) and Path(whole).is_absolute()
+    return f"{key}={whole}" if is_path and not Path(value.strip()).is_absolute() else text
 
 
 def _check_verify(done: Entries, problems: Problems) -> None:

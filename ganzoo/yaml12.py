@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Any
 
@@ -38,11 +38,15 @@ for _name, _pattern in _CORE.items():
 
 @dataclass(frozen=True)
 class Mark:
-    """Where something was written: a file, or ``--set ...``, or nowhere (``default``)."""
+    """Where something was written: a file, or ``--set ...``, or nowhere (``default``).
+
+    Relative paths written there are relative to ``folder``, or else to the working directory.
+    """
 
     source: str
     line: int = 0
     column: int = 0
+    folder: str = field(default="", compare=False, repr=False)
 
     def __str__(self) -> str:
         return f"{self.source}:{self.line}:{self.column}" if self.line else self.source
@@ -95,6 +99,17 @@ class Node:
             inner = type(value)(self._child(i, v) for i, v in enumerate(value))
         return replace(self, value=inner)
 
+    def with_value(self, path: tuple[str | int, ...], value: Any) -> Node:
+        """This node with another scalar ``value`` inside it, at ``path``."""
+        if not path:
+            return replace(self, value=value)
+        step, *rest = path
+        changed = self.at_path((step,)).with_value(tuple(rest), value)
+        if isinstance(self.value, dict):
+            return replace(self, value=self.value | {step: changed})
+        items = [changed if i == step else item for i, item in enumerate(self.value)]
+        return replace(self, value=type(self.value)(items))
+
     def _child(self, step: Any, value: Any) -> Node:
         try:
             return self.at_path((step,)).like(value)
@@ -124,9 +139,15 @@ def line(at: Mark, path: str, message: str) -> str:
 
 
 def parse(
-    text: str, source: str, at: Mark | None = None, problems: list[Problem] | None = None
+    text: str,
+    source: str,
+    at: Mark | None = None,
+    problems: list[Problem] | None = None,
+    folder: str = "",
 ) -> Node:
     """The one document in ``text``.  With ``at``, everything is said to stand there.
+
+    ``folder`` is what relative paths in it are relative to.
 
     Duplicate and non-text keys go to ``problems``, for more to be found beside them; without it
     they are raised.  Raises RecipeError for a mistake of syntax.
@@ -154,7 +175,7 @@ def parse(
     except RecursionError:
         where = at or Mark(source, 1, 1)
         raise RecipeError([line(where, "", "nested too deeply to be a recipe")]) from None
-    reader = _Positions(source, at)
+    reader = _Positions(source, at, folder)
     node = reader.read(root, "", 0) if root else Node(None, at or Mark(source, 1, 1))
     if problems is not None:
         problems += reader.problems
@@ -166,8 +187,8 @@ def parse(
 class _Positions:
     """PyYAML's nodes as ours, with every problem on the way."""
 
-    def __init__(self, source: str, at: Mark | None):
-        self.source, self.at = source, at
+    def __init__(self, source: str, at: Mark | None, folder: str):
+        self.source, self.at, self.folder = source, at, folder
         self.problems: list[Problem] = []
         self.count = 0
 
@@ -176,7 +197,7 @@ class _Positions:
 
     def mark(self, node: yaml.Node) -> Mark:
         start = node.start_mark
-        return self.at or Mark(self.source, start.line + 1, start.column + 1)
+        return self.at or Mark(self.source, start.line + 1, start.column + 1, self.folder)
 
     def read(self, node: yaml.Node, path: str, depth: int, key: Mark | None = None) -> Node:
         at = self.mark(node)

@@ -465,6 +465,96 @@ def test_extends_goes_wrong():
     assert "extends: expected the name or path" in problems("extends: [a]")[0]
 
 
+def test_a_path_is_relative_to_the_file_that_has_it(tmp_path):
+    for folder in ("base", "own"):
+        Path(folder).mkdir()
+    Path("base/base.yaml").write_text(VALID.replace("path: pictures", "path: a, photo: ../p"))
+    Path("own/own.yaml").write_text("extends: ../base/base.yaml\ndataset: {smooth: /s}\n")
+    recipe = load_recipe("own/own.yaml", ["dataset.photo=q"], REGISTRY)
+    assert recipe.dataset.arguments["path"] == str(tmp_path / "base/a")
+    assert recipe.dataset.arguments["photo"] == str(tmp_path / "q")
+    assert recipe.dataset.arguments["smooth"] == "/s"
+    Path("run").mkdir()
+    Path("run/recipe.yaml").write_text(recipe.to_yaml())
+    assert load_recipe("run/recipe.yaml", (), REGISTRY) == recipe
+    Path("own/own.yaml").write_text("extends: ../base/base.yaml\ninit_from: runs/a\n")
+    recipe = load_recipe("own/own.yaml", (), REGISTRY, folder=tmp_path)
+    assert recipe.init_from == str(tmp_path / "runs/a")
+    assert recipe.dataset.arguments["photo"] == str(tmp_path / "../p")
+
+
+def test_the_benchmark_of_a_recipe_is_sought_beside_it(tmp_path):
+    Path("own").mkdir()
+    Path("own/mine.yaml").write_text(
+        "benchmark: mine\nversion: 1\ndataset: {use: images, path: there}\nreference: 9\n"
+        "fakes: 10\nprimary: gap\nevaluators: [{use: gap}]\n"
+    )
+    watch = "evaluate: {every: 5, benchmark: mine.yaml, set: [fakes=20, dataset.path=here]}\n"
+    Path("own/own.yaml").write_text(VALID + watch)
+    evaluate = load_recipe("own/own.yaml", (), REGISTRY).evaluate
+    assert evaluate.benchmark == str(tmp_path / "own/mine.yaml")
+    assert evaluate.set == ("fakes=20", f"dataset.path={tmp_path / 'own/here'}")
+
+
+@pytest.mark.parametrize(
+    ("extends", "expected"),
+    [
+        ("nothing.yaml", "x.yaml:1:10 extends: there is no file 'nothing.yaml'"),
+        ("x.yaml", "x.yaml:1:10 extends: recipes extend in a circle"),
+        ("[a]", "x.yaml:1:10 extends: expected the name or path"),
+        ("torn.yaml", "torn.yaml:2:1 not valid YAML"),
+        ("text.yaml", "text.yaml:1:1 a recipe is a mapping of keys, not 'a'"),
+        ("empty.yaml", "empty.yaml is empty"),
+    ],
+)
+def test_a_bad_extends_hides_no_other_mistake(extends, expected):
+    Path("torn.yaml").write_text("{a\n")
+    Path("text.yaml").write_text("a")
+    Path("empty.yaml").write_text("")
+    text = f"extends: {extends}\nseed: x\noptimizer: {{lr: 0}}\nstages:\n- steps: 5\n"
+    text += "  generator: [{use: edge-promoting, wieght: 1}]\n"
+    mistaken = problems(text, "batch=x", "recipe")
+    for part in (
+        expected,
+        "x.yaml:2:7 seed: expected",
+        "x.yaml:3:17 optimizer.lr: expected",
+        "x.yaml:5:3 stages[0]: missing 'name'",
+        "x.yaml:6:37 stages[0].generator[0].wieght: unknown key",
+        "x.yaml:6:15 stages[0].generator[0]: loss 'edge-promoting' is not for the generator",
+        "--set batch=x batch: expected",
+        "--set recipe expected KEY=VALUE",
+    ):
+        assert any(line.startswith(part) for line in mistaken), (part, mistaken)
+    assert len(mistaken) == 8  # and none of what the file may have inherited
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("use: images", "use: imges"),
+        ("use: noise", "use: niose"),
+        ("use: judge", "use: jugde"),
+        ("use: adam", "use: adm"),
+        ("dataset: {use: images, path: pictures}\n", ""),
+        ("optimizer: {use: adam, lr: 2e-4, betas: [0.5, 0.999], discriminator: {lr: 1e-8}}\n", ""),
+        ("gray: {use: grayscale, of: real}", "gray: 3"),
+        ("recipe: tiny", "recipe: tiny\nbatch: 4"),
+    ],
+)
+def test_a_mistake_of_grammar_hides_none_of_meaning(old, new):
+    assert old in VALID
+    text = VALID.replace(old, new)
+    assert len(problems(text)) == 1, problems(text)
+    text = text.replace("optimizer: {lr:", "optimizer: {lrr: 1, lr:")
+    text = text.replace("- {use: adversarial}\n", "- {use: edge-promoting}\n")
+    text = text.replace("extractor: vgg", "extractor: vg")
+    found = problems(text)
+    assert len(found) == 4, found
+    assert any("stages[1].optimizer.lrr: unknown key" in line for line in found)
+    assert any("'edge-promoting' is not for the generator" in line for line in found)
+    assert any("'extractors' has no 'vg'" in line for line in found)
+
+
 def test_a_registered_recipe_is_found_by_name(tmp_path):
     registry = make_registry()
     file = tmp_path / "some.yaml"

@@ -52,7 +52,7 @@ class Unpaired(Dataset):
         self,
         photo: Path,
         real: Path,
-        smooth: str | None = None,
+        smooth: Literal["edges"] | Path | None = None,
         size: Annotated[int, Ge(8)] = 256,
         mirror: bool = False,
         paired: list[Literal["photo", "smooth"]] = [],  # noqa: B006
