@@ -18,6 +18,7 @@ import ganzoo
 from ganzoo.cli import main
 from ganzoo.errors import GanzooError, TrainingStopped
 from ganzoo.plugins import Plugins
+from ganzoo.recipe import load_recipe, shipped_recipes
 from ganzoo.registry import Origin
 from ganzoo.testing import Contract, Unavailable
 from ganzoo.testing.attempt import Raised
@@ -60,6 +61,7 @@ recipe resolve dcgan
 recipe schema
 data --help
 train dcgan --set bacth=3
+train dcgan
 """
 
 
@@ -78,8 +80,8 @@ for words in {COMMANDS.splitlines()}:
     command = [sys.executable, "-c", code]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
     said = [line for line in done.stderr.splitlines() if line.startswith("after ")]
-    *others, refused = COMMANDS.splitlines()
-    assert said == [*(f"after {words} 0 []" for words in others), f"after {refused} 2 []"]
+    expected = [f"after {w} {2 if w.startswith('train') else 0} []" for w in COMMANDS.splitlines()]
+    assert said == expected
 
 
 def test_it_runs_as_a_module() -> None:
@@ -301,9 +303,18 @@ def test_an_unknown_command_is_told_the_nearest(run: Run) -> None:
 
 def test_a_wrong_recipe_writes_nothing(run: Run, tmp_path: Path) -> None:
     refused(run("train", "dcgan", "--set", "bacth=3", "--out", "here"), "did you mean 'batch'")
-    refused(run("train", "dcgan", "--out", "here"), "there is no folder", "images")
+    refused(run("train", "dcgan", "--out", "here"), "--set dataset.path=FOLDER", "images")
     refused(run("train", "no-such"), "unknown recipe 'no-such'")
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", sorted(shipped_recipes()))
+def test_a_shipped_recipe_says_how_to_give_it_your_folders(run: Run, name: str) -> None:
+    loaded = load_recipe(name)
+    wanted = {"folder": ["path"], "unpaired": ["photo", "real"]}.get(loaded.dataset.use, [])
+    if wanted:
+        options = " ".join(f"--set dataset.{key}=FOLDER" for key in wanted)
+        refused(run("train", name), f"Name yours: ganzoo train {name} {options}\n")
 
 
 def test_folders_that_are_no_run_or_model(run: Run, tmp_path: Path) -> None:

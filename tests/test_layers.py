@@ -27,8 +27,8 @@ LAYERS = (
     },
     {
         "annotation", "benchmark", "checker", "component", "config", "entry", "grammar",
-        "hookspecs", "layers", "needs", "plugins", "recipe", "registry", "schema", "signature",
-        "typedjson", "vocabulary", "yaml12",
+        "header", "hookspecs", "inputs", "language", "layers", "needs", "plugins", "recipe",
+        "registry", "schema", "signature", "template", "typedjson", "vocabulary", "yaml12",
     },
     {"interfaces", "labels", "errors", "images", "progress", "files"},
 )  # fmt: skip

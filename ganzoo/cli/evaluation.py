@@ -72,10 +72,13 @@ def evaluate(
     if references and name:
         raise RunError("--name is for a model; the reference rows have names of their own.")
     from ganzoo.benchmark import load_benchmark
+    from ganzoo.inputs import check_folders
     from ganzoo.plugins import installed
 
     registry = installed().registry
     loaded = load_benchmark(benchmark, overrides, registry)
+    command = f"ganzoo evaluate {model or '--references'} --benchmark {benchmark}"
+    check_folders(loaded.dataset, registry, command)
     from accelerate import PartialState
 
     from ganzoo.fakes import reference_rows

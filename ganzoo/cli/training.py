@@ -46,11 +46,13 @@ def train(
 ) -> None:
     """Train a recipe into a new run folder."""
     from ganzoo.folder import free_folder
+    from ganzoo.inputs import check_folders
     from ganzoo.plugins import installed
     from ganzoo.recipe import load_recipe
 
     plugins = installed()
     loaded = load_recipe(recipe, overrides, plugins.registry)
+    check_folders(loaded.dataset, plugins.registry, f"ganzoo train {recipe}")
     from ganzoo.training import start  # imports torch: a wrong recipe is told sooner
 
     folder = out or free_folder(loaded.name)

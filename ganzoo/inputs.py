@@ -1,0 +1,38 @@
+"""The folders that a recipe or benchmark expects its user to have."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ganzoo.component import Component
+from ganzoo.errors import DataError
+from ganzoo.registry import Registry
+from ganzoo.signature import REQUIRED
+
+
+def check_folders(dataset: Component, registry: Registry, command: str) -> None:
+    """Raise DataError where a folder of the dataset is not there, with the ``command`` to give it.
+
+    Every argument is looked at that is a path and has no default.  This needs no torch, so a user
+    hears of it at once.
+    """
+    signature = registry.get("dataset", dataset.use).signature
+    paths = {
+        parameter.name: Path(value)
+        for parameter in signature.parameters
+        if parameter.default is REQUIRED
+        for value in [dataset.arguments[parameter.name]]
+        if () in parameter.type.paths(value)
+    }
+    absent = {name: path for name, path in paths.items() if not _exists(path)}
+    if absent:
+        lines = [f"dataset.{name}: there is no folder '{path}'." for name, path in absent.items()]
+        options = " ".join(f"--set dataset.{name}=FOLDER" for name in absent)
+        raise DataError("\n".join([*lines, f"Name yours: {command} {options}"]))
+
+
+def _exists(path: Path) -> bool:
+    try:
+        return path.exists()
+    except OSError:  # it may not be looked at; whoever reads it says why
+        return True
