@@ -1,6 +1,6 @@
 # make install   a virtual environment in .venv with everything pinned
 # make demo      train a small GAN on avatars for some minutes, into runs/demo
-# make test      lint and the whole test suite
+# make test      lint and the whole test suite, a process on each core
 # make lint      ruff and mypy
 # make docs      the documentation as a site, in build/docs
 
@@ -30,8 +30,10 @@ lint: install
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
+# Every core runs files of tests, each with one thread: more threads than cores wait for each other.
+# For one file, or with a debugger, call pytest on its own: .venv/bin/python -m pytest tests/test_x.py
 test: lint
-	$(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder
 
 docs: install
 	$(BIN)/python docs/build.py build/docs
