@@ -229,3 +229,25 @@ def test_impossible_arguments_are_refused_with_the_remedy(kind, arguments, words
     with pytest.raises(RecipeError) as refused:
         build(kind, **arguments)
     assert all(word in str(refused.value) for word in words)
+
+
+def test_a_list_of_widths_names_the_channels_of_every_map():
+    g = build("generator", size=64, latent=8, width=[4, 6, 10, 16])
+    d = build("discriminator", size=64, norm="none", width=[4, 6, 10, 16])
+    k = (4, 4)
+    assert shapes(g) == [(8, 16, *k), (16, 10, *k), (10, 6, *k), (6, 4, *k), (4, 3, *k)]
+    assert shapes(d) == [(4, 3, *k), (6, 4, *k), (10, 6, *k), (16, 10, *k), (1, 16, *k)]
+    assert d(g(latents(g))).shape == (3,)
+
+
+def test_the_list_of_a_plain_width_is_the_same_network():
+    plain = build("generator", size=32, width=8)
+    listed = build("generator", size=32, width=[8, 16, 32])
+    assert plain.state_dict().keys() == listed.state_dict().keys()
+    assert torch.equal(plain(latents(plain)), listed(latents(plain)))
+
+
+@pytest.mark.parametrize("kind", ["generator", "discriminator"])
+def test_a_list_of_another_length_is_refused(kind):
+    with pytest.raises(RecipeError, match=f"{kind} 'dcgan' has 4 feature maps at 64 px.*lists 3"):
+        build(kind, size=64, width=[8, 16, 32])

@@ -19,6 +19,7 @@ D, weights N(0, 0.02), batch norm gains N(1, 0.02).
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 from typing import Annotated, Literal
 
 import torch
@@ -47,6 +48,8 @@ class DCGANGenerator(Generator):
         variant: ``pytorch`` is the tutorial's network, ``paper`` that of the authors' code.
         latent: length of the latent.
         width: channels of the largest feature map; the variant's own (64 or 128) when left out.
+            A list names the channels of every map, from the largest to 4x4: ``[8, 32, 128, 256]``
+            at 64 px costs half of ``32``, most of it saved at 32x32.
         norm: ``batch`` normalisation after all but the last layer, or ``none``.
         upsample: ``transposed`` convolutions, or ``nearest`` upsampling before 3x3 convolutions,
             which leaves fewer checkerboards (Odena 2016, doi 10.23915/distill.00003).
@@ -58,14 +61,13 @@ class DCGANGenerator(Generator):
         size: Literal[32, 64, 128],
         variant: Literal["paper", "pytorch"] = "pytorch",
         latent: Annotated[int, Ge(1)] = 100,
-        width: Annotated[int, Ge(1)] | None = None,
+        width: Annotated[int, Ge(1)] | list[Annotated[int, Ge(1)]] | None = None,
         norm: Literal["batch", "none"] = "batch",
         upsample: Literal["transposed", "nearest"] = "transposed",
         label: dict[str, list[str]] | None = None,
     ):
         super().__init__()
-        doublings = _doublings(size, "generator")
-        width = WIDTH[variant] if width is None else width
+        widths = _widths(size, WIDTH[variant] if width is None else width, "generator")
         self.size = size
         self.variant = variant
         self.latent = latent
@@ -73,16 +75,14 @@ class DCGANGenerator(Generator):
         self.embedding = LabelEmbedding(label, LABEL_DIM, 1.0) if label is not None else None
 
         inputs = latent + (LABEL_DIM * len(label) if label else 0)
-        channels = width * 2 ** (doublings - 1)
-        layers = [*_first_layer(inputs, channels, variant, norm), nn.ReLU(inplace=True)]
-        for _ in range(doublings - 1):
+        layers = [*_first_layer(inputs, widths[-1], variant, norm), nn.ReLU(inplace=True)]
+        for before, after in pairwise(reversed(widths)):
             layers += [
-                _upsampling(channels, channels // 2, KERNEL[variant], upsample, norm == "none"),
-                *_norm(norm, channels // 2),
+                _upsampling(before, after, KERNEL[variant], upsample, norm == "none"),
+                *_norm(norm, after),
                 nn.ReLU(inplace=True),
             ]
-            channels //= 2
-        layers += [_upsampling(channels, 3, KERNEL[variant], upsample, bias=False), nn.Tanh()]
+        layers += [_upsampling(widths[0], 3, KERNEL[variant], upsample, bias=False), nn.Tanh()]
         self.layers = nn.Sequential(*layers)
         self.layers.apply(initialise)
 
@@ -114,6 +114,7 @@ class DCGANDiscriminator(Discriminator):
         size: side of the images in pixels; the dataset's when left out.
         variant: ``pytorch`` is the tutorial's network, ``paper`` that of the authors' code.
         width: channels of the largest feature map; the variant's own (64 or 128) when left out.
+            A list names the channels of every map, from the largest to 4x4.
         norm: ``batch`` normalisation after all but the first and last layer, or ``layer`` or
             ``none``, which keep the samples of a batch apart, as gradient penalties require.
         label: attribute -> its values; the dataset's when left out, null for unconditional.
@@ -123,31 +124,29 @@ class DCGANDiscriminator(Discriminator):
         self,
         size: Literal[32, 64, 128],
         variant: Literal["paper", "pytorch"] = "pytorch",
-        width: Annotated[int, Ge(1)] | None = None,
+        width: Annotated[int, Ge(1)] | list[Annotated[int, Ge(1)]] | None = None,
         norm: Literal["batch", "layer", "none"] = "batch",
         label: dict[str, list[str]] | None = None,
     ):
         super().__init__()
-        halvings = _doublings(size, "discriminator")
-        channels = WIDTH[variant] if width is None else width
+        widths = _widths(size, WIDTH[variant] if width is None else width, "discriminator")
         kernel = KERNEL[variant]
         pad = (kernel - 1) // 2
         layers: list[nn.Module] = [
-            nn.Conv2d(3, channels, kernel, 2, pad, bias=False),
+            nn.Conv2d(3, widths[0], kernel, 2, pad, bias=False),
             nn.LeakyReLU(0.2, inplace=True),
         ]
-        for _ in range(halvings - 1):
+        for before, after in pairwise(widths):
             layers += [
-                nn.Conv2d(channels, channels * 2, kernel, 2, pad, bias=norm == "none"),
-                *_norm(norm, channels * 2),
+                nn.Conv2d(before, after, kernel, 2, pad, bias=norm == "none"),
+                *_norm(norm, after),
                 nn.LeakyReLU(0.2, inplace=True),
             ]
-            channels *= 2
         self.features = nn.Sequential(*layers)
-        self.head = nn.Conv2d(channels, 1, 4, bias=False)
+        self.head = nn.Conv2d(widths[-1], 1, 4, bias=False)
         self.apply(initialise)
         # small embeddings: at first the picture alone is judged
-        self.embedding = LabelEmbedding(label, channels, 0.002) if label is not None else None
+        self.embedding = LabelEmbedding(label, widths[-1], 0.002) if label is not None else None
 
     def forward(self, image: Tensor, label: Tensor | None = None) -> Tensor:
         """Raw logits (N,) of images (N, 3, size, size), with labels int64 (N, A) if conditional.
@@ -172,8 +171,11 @@ def initialise(module: nn.Module) -> None:
         nn.init.zeros_(bias)
 
 
-def _doublings(size: int, kind: str) -> int:
-    """From 4x4 to ``size``; raises RecipeError where that is none of SIZES."""
+def _widths(size: int, width: int | list[int], kind: str) -> list[int]:
+    """Channels of the feature maps, from the largest (half of ``size``) to 4x4.
+
+    Raises RecipeError where ``size`` is none of SIZES, or a list has another length.
+    """
     if size not in SIZES:
         raise RecipeError(
             [
@@ -181,7 +183,19 @@ def _doublings(size: int, kind: str) -> int:
                 f"`size` to one of these, or choose another {kind} (`ganzoo list {kind}`)."
             ]
         )
-    return int(math.log2(size // 4))
+    maps = int(math.log2(size // 4))
+    if isinstance(width, int):
+        return [width * 2**i for i in range(maps)]
+    if len(width) != maps:
+        sides = ", ".join(str(size // 2 ** (i + 1)) for i in range(maps))
+        raise RecipeError(
+            [
+                f"{kind} 'dcgan' has {maps} feature maps at {size} px (of {sides} px), and "
+                f"`width` lists {len(width)}: list {maps}, or give one number, which doubles "
+                f"from map to map."
+            ]
+        )
+    return width
 
 
 def _first_layer(inputs: int, channels: int, variant: str, norm: str) -> list[nn.Module]:
