@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +39,8 @@ def construct(registry: Registry, kind: str, use: str, arguments: Mapping[str, A
     """Import and construct one component; a refusal by its constructor names the component."""
     component = registry.get(kind, use).load()
     try:
-        return component(**arguments)
+        with redirect_stdout(sys.stderr):  # what a foreign constructor prints is no data
+            return component(**arguments)
     except GanzooError:
         raise
     except Exception as error:

@@ -5,6 +5,7 @@ And whether files may be fetched from elsewhere.
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shutil
 from collections.abc import Iterator
@@ -13,6 +14,8 @@ from contextvars import ContextVar
 from pathlib import Path
 
 import platformdirs
+
+from ganzoo.errors import DataError
 
 _downloads = ContextVar("downloads", default=True)
 
@@ -36,6 +39,22 @@ def cache_folder() -> Path:
     """The cache folder: ``GANZOO_CACHE``, or the platform's place for caches."""
     chosen = os.environ.get("GANZOO_CACHE")
     return Path(chosen).expanduser() if chosen else platformdirs.user_cache_path("ganzoo")
+
+
+def check_exists(path: Path, what: str) -> None:
+    """Raise DataError where there is no such file or folder; ``what`` is what it should be."""
+    try:
+        there = path.exists()
+    except OSError as error:
+        raise DataError(f"'{path}' cannot be read: {error.strerror}. Mend the path.") from error
+    if not there:
+        raise DataError(f"there is no '{path}' (from {Path.cwd()}). Give {what}.")
+
+
+def sha256(path: Path) -> str:
+    """The SHA-256 of a file's bytes, in hexadecimal; raises OSError."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 @contextmanager

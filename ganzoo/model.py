@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -27,12 +26,20 @@ from ganzoo.config import WEIGHTS, Config, Input, Licences, Output, Part
 from ganzoo.errors import DataError, RecipeError, RunError
 from ganzoo.files import atomic_folder
 from ganzoo.interfaces import Generator, Imported, Importer
+from ganzoo.model_folder import (
+    CARD,
+    CONFIG,
+    RECIPE,
+    SAMPLES,
+    check_plugin,
+    find,
+    refuse_taken,
+)
 from ganzoo.registry import Registry
 from ganzoo.step import Network
 from ganzoo.translation import Translator, image_word
 from ganzoo.yaml12 import parse
 
-CONFIG, RECIPE, CARD, SAMPLES = configs.FILE, "recipe.yaml", "README.md", "samples.png"
 #: pictures in ``samples.png``
 SHOWN = 16
 
@@ -247,34 +254,7 @@ def import_weights(format: str, source: Path, out: Path, registry: Registry) -> 
     return read
 
 
-def refuse_taken(out: Path) -> None:
-    """Raise RunError where a new folder cannot be ``out``."""
-    try:
-        taken = out.exists() and (not out.is_dir() or any(out.iterdir()))
-    except OSError as error:
-        raise RunError(f"--out {out} cannot be read: {error.strerror}.") from error
-    if taken:
-        raise RunError(f"--out {out} exists and is not empty. Name a new folder for the model.")
-
-
 # -- reading -----------------------------------------------------------------------------------
-
-
-def find(path: Path) -> Path:
-    """The model folder for a run or model folder; raises RunError where there is none."""
-    for folder in (path, path / "model"):
-        if (folder / CONFIG).is_file():
-            return folder
-    if not path.exists():
-        raise RunError(
-            f"{path} does not exist. Give a run or model folder; `ganzoo train` makes one."
-        )
-    if (path / RECIPE).is_file():
-        raise RunError(
-            f"{path} is a run without a model yet: it has not reached its first checkpoint. "
-            f"`ganzoo resume {path}` goes on."
-        )
-    raise RunError(f"{path} is no run and no model: it holds neither {CONFIG} nor model/{CONFIG}.")
 
 
 def load(
@@ -314,25 +294,6 @@ def network(kind: str, config: Config, folder: Path, registry: Registry) -> nn.M
         raise RunError(f"{folder / CONFIG} cannot be built here: {error}") from error
     weights.load(file, made, config.files.get(file.name), f"{kind} '{part.use}'")
     return made
-
-
-def check_plugin(kind: str, part: Part, registry: Registry, where: Path | str) -> str:
-    """The name by which the registry has a network: that of its plugin, whoever else took it.
-
-    Raises RunError, with the line that installs it, where its plugin is not here.
-    """
-    exact = f"{part.plugin}/{part.use.rpartition('/')[2]}"
-    with suppress(RecipeError):
-        return registry.get(kind, exact).full_name
-    try:
-        return registry.get(kind, part.use).full_name  # it moved to another plugin
-    except RecipeError as error:
-        remedy = registry.missing({part.distribution: part.version})
-        raise RunError(
-            f"{where}: {error}\nThe model was made with {kind} '{part.use}' of "
-            f"{part.distribution} {part.version}."
-            f"{remedy or ' That is installed, and has none: is it the same package?'}"
-        ) from error
 
 
 def device() -> torch.device:

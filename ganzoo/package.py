@@ -25,7 +25,8 @@ from ganzoo.entry import Entry
 from ganzoo.errors import GanzooError, RunError
 from ganzoo.folder import RunFolder
 from ganzoo.hub import Id
-from ganzoo.model import CARD, CONFIG, RECIPE, SAMPLES, Model
+from ganzoo.model import Model
+from ganzoo.model_folder import CARD, CONFIG, RECIPE, SAMPLES, find
 from ganzoo.pulling import PNG, Listing, limit
 from ganzoo.recipe import without_paths
 from ganzoo.registry import Registry
@@ -102,7 +103,7 @@ def package(
     with ExitStack() as stack:
         try:
             staged = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="ganzoo-push-")))
-            _fill(staged, model.find(source), what, registry, options, before)
+            _fill(staged, find(source), what, registry, options, before)
         except OSError as error:
             raise RunError(
                 f"{source} cannot be put together for the Hub: {error}. Nothing was sent. Where "

@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import os
 import re
+import sys
 import textwrap
 import traceback
 from collections.abc import Callable
+from contextlib import redirect_stdout
 from dataclasses import dataclass, field
 from functools import cache
 from importlib.metadata import PackageNotFoundError, entry_points, requires
@@ -140,14 +142,15 @@ class Plugins:
         name = str(origin)
         try:
             self._refuse_taken(origin)
-            found = load()
-            if isinstance(found, type):
-                raise PluginError("its entry point names a class; name a module or an instance")
-            _check_version(found)
-            _check_functions(found)
-            self.manager.register(found, name)
-            plugin.hooks = self._hooks(found)
-            plugin.entries = self._collect(found, origin)
+            with redirect_stdout(sys.stderr):  # a banner must not mix with data
+                found = load()
+                if isinstance(found, type):
+                    raise PluginError("its entry point names a class; name a module or an instance")
+                _check_version(found)
+                _check_functions(found)
+                self.manager.register(found, name)
+                plugin.hooks = self._hooks(found)
+                plugin.entries = self._collect(found, origin)
         except (Exception, SystemExit) as error:
             if self.manager.has_plugin(name):
                 self.manager.unregister(name=name)
@@ -178,7 +181,8 @@ class Plugins:
         for implementation in self.hook.register_commands.get_hookimpls():
             own = typer.Typer()
             try:
-                implementation.function(*[own for _ in implementation.argnames])
+                with redirect_stdout(sys.stderr):
+                    implementation.function(*[own for _ in implementation.argnames])
                 names = set(get_group(own).commands)
                 if clash := sorted(names & taken):
                     raise PluginError(f"there is a command '{clash[0]}' already")

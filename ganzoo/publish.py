@@ -13,12 +13,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from ganzoo import __version__, model
+from ganzoo import __version__
 from ganzoo import config as configs
 from ganzoo import entry as entries
 from ganzoo.errors import HubError, RunError
 from ganzoo.hub import Id, client, is_bad_token, parse_id, telling
-from ganzoo.model import CARD, CONFIG
+from ganzoo.model_folder import CARD, CONFIG, refuse_taken
 from ganzoo.package import Before, Options, package
 from ganzoo.pulling import COMMIT, Listing, copy, download, limit, list_files, same
 from ganzoo.registry import Registry
@@ -80,7 +80,7 @@ def plan(
     to ``out``.
     """
     if out:
-        model.refuse_taken(out)
+        refuse_taken(out)
     try:
         before = _look(client(token), what)
     except HubError as error:

@@ -16,17 +16,18 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from ganzoo import config as configs
-from ganzoo import model, weights
 from ganzoo.config import WEIGHTS, Config
 from ganzoo.errors import HubError, HubFailure, RunError, nearest, one_of
-from ganzoo.files import atomic_folder, write_atomic
+from ganzoo.files import atomic_folder, sha256, write_atomic
 from ganzoo.hub import TIMEOUT, Id, client, disk_error, is_id, parse_id, telling
 from ganzoo.layers import shipped_models
-from ganzoo.model import Model
+from ganzoo.model_folder import CONFIG, check_plugin, refuse_pickle, refuse_taken
 from ganzoo.registry import Registry
 
 if TYPE_CHECKING:
     from huggingface_hub import HfApi
+
+    from ganzoo.model import Model
 
 #: every file that is ever fetched, and how many bytes it may have
 KNOWN = {
@@ -124,6 +125,8 @@ def locate(
 
 def load(found: Pulled, registry: Registry, *how: Any) -> Model:
     """The model in a located folder, as ``model.load``; an error names what is on the Hub."""
+    from ganzoo import model  # imports torch, which nothing else here needs
+
     if found.what is None:
         return model.load(found.folder.absolute(), registry, *how)
     with _naming(found.what, found.folder):
@@ -167,10 +170,10 @@ def _pull(what: Id, registry: Registry, token: str | None, kinds: Collection[str
             return _from_cache(what, with_weights, error)
         raise
     wanted = _wanted(what, listing)
-    folder = _fetch(api, what, listing, wanted.pop(model.CONFIG)).parent
+    folder = _fetch(api, what, listing, wanted.pop(CONFIG)).parent
     with _naming(what, folder):
-        config = configs.read(folder / model.CONFIG)
-        model.check_plugin("generator", config.generator, registry, what.repo)
+        config = configs.read(folder / CONFIG)
+        check_plugin("generator", config.generator, registry, what.repo)
     _compare(what, config, wanted)
     left = {WEIGHTS[kind] for kind in WEIGHTS if kind not in kinds}
     for file in wanted.values():
@@ -188,7 +191,7 @@ def _compare(what: Id, config: Config, wanted: Mapping[str, Remote]) -> None:
         large = there is not None and len(there.sha) == 64
         if there and (there.size != stated.bytes or (large and there.sha != stated.sha256)):
             raise HubError(
-                f"{what}: {name} is not the file that its {model.CONFIG} is about, and was not "
+                f"{what}: {name} is not the file that its {CONFIG} is about, and was not "
                 "fetched. Try again; if it stays so, its author has to push it anew."
             )
 
@@ -220,7 +223,7 @@ def _wanted(what: Id, listing: Listing) -> dict[str, Remote]:
             )
     names = sorted(filter(limit, listing.files), key=lambda n: (n == _WEIGHTS, n))
     wanted = {name: listing.files[name] for name in names}
-    if model.CONFIG not in wanted or _WEIGHTS not in wanted:
+    if CONFIG not in wanted or _WEIGHTS not in wanted:
         raise HubError(_no_model(what, listing))
     if len(wanted) > FILES:
         raise HubError(f"{what} has {len(wanted)} files, where a model has at most {FILES}.")
@@ -239,7 +242,7 @@ def limit(name: str) -> int:
 
 
 def _no_model(what: Id, listing: Listing) -> str:
-    missing = next(n for n in (model.CONFIG, _WEIGHTS) if n not in listing.files)
+    missing = next(n for n in (CONFIG, _WEIGHTS) if n not in listing.files)
     text = f"{what} is no ganzoo model: it has no {missing}."
     if pickles := sorted(n for n in listing.files if n.lower().endswith(_PICKLES)):
         text += (
@@ -254,7 +257,7 @@ def _fetch(api: HfApi, what: Id, listing: Listing, file: Remote) -> Path:
     path = download(api, what, listing, file)
     try:
         with _naming(what, path.parent):
-            weights.refuse_pickle(path)
+            refuse_pickle(path)
             _refuse_disguise(path, file.name)
     except HubError:
         _forget(path)
@@ -327,7 +330,7 @@ def same(path: Path, sha: str) -> bool:
 def _hash(path: Path, kind: str) -> str:
     """SHA-256, or git's SHA-1 of a blob, whichever ``kind`` has the length of."""
     if len(kind) == 64:
-        return weights.sha256(path)
+        return sha256(path)
     content = path.read_bytes()
     return hashlib.sha1(b"blob %d\0" % len(content) + content).hexdigest()
 
@@ -363,7 +366,7 @@ def _cached(what: Id, with_weights: bool) -> Pulled | None:
     """A revision that is whole in the cache; raises HubError where it was altered there."""
     from huggingface_hub import try_to_load_from_cache
 
-    for name in (model.CONFIG, _WEIGHTS)[: 1 + with_weights]:
+    for name in (CONFIG, _WEIGHTS)[: 1 + with_weights]:
         found = try_to_load_from_cache(what.repo, name, revision=what.revision)
         if not isinstance(found, str):
             return None
@@ -405,7 +408,7 @@ def _point(what: Id, folder: Path) -> None:
 
 def copy(folder: Path, out: Path) -> None:
     """Write a model folder to the new folder ``out``, whole or not at all; raises RunError."""
-    model.refuse_taken(out)
+    refuse_taken(out)
     names = [path.relative_to(folder).as_posix() for path in folder.rglob("*")]
     try:
         with atomic_folder(out) as aside:

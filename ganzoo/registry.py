@@ -10,7 +10,9 @@ from __future__ import annotations
 
 import importlib
 import re
+import sys
 from collections.abc import Iterator, Mapping
+from contextlib import redirect_stdout
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
@@ -88,7 +90,8 @@ class Entry:
         if isinstance(found, str):
             module, _, attribute = found.partition(":")
             try:
-                found = getattr(importlib.import_module(module), attribute)
+                with redirect_stdout(sys.stderr):  # a banner must not mix with data
+                    found = getattr(importlib.import_module(module), attribute)
             except Exception as error:
                 raise PluginError(
                     f"{self.kind} '{self.name}' of {self.origin} cannot be loaded from "

@@ -41,6 +41,17 @@ REQUIRED = _Mark("REQUIRED")
 COMPUTED = _Mark("COMPUTED")
 
 
+def docstring(thing: Any) -> str:
+    """The docstring of a function or module; read from its source under ``python -OO``."""
+    if thing.__doc__:
+        return inspect.cleandoc(thing.__doc__)
+    try:
+        tree: Any = ast.parse(textwrap.dedent(inspect.getsource(thing)))
+        return ast.get_docstring(tree if inspect.ismodule(thing) else tree.body[0]) or ""
+    except (OSError, TypeError, SyntaxError):
+        return ""
+
+
 @dataclass(frozen=True)
 class Parameter:
     """One constructor argument; ``help`` is its entry in the docstring's ``Args:``."""

@@ -18,6 +18,7 @@ from ganzoo.fakes import Fakes, Files, Generated, Reference
 from ganzoo.files import atomic_file
 from ganzoo.folder import RECIPE
 from ganzoo.measuring import Measured, evaluate, key
+from ganzoo.model_folder import CONFIG
 from ganzoo.protocol import Protocol
 from ganzoo.registry import Registry
 from ganzoo.run import environment
@@ -148,7 +149,7 @@ def _write_grid(path: Path, grid: Image.Image) -> None:
 
 
 def _is_model(path: Path) -> bool:
-    return any((path / name).exists() for name in (model.CONFIG, f"model/{model.CONFIG}", RECIPE))
+    return any((path / name).exists() for name in (CONFIG, f"model/{CONFIG}", RECIPE))
 
 
 def _name(path: Path) -> str:

@@ -6,7 +6,6 @@ network's tensors in their shapes, and a network is built within what its file c
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,6 +20,8 @@ from torch.overrides import TorchFunctionMode
 from ganzoo.annotation import written
 from ganzoo.config import File
 from ganzoo.errors import DataError, RunError
+from ganzoo.files import sha256
+from ganzoo.model_folder import refuse_pickle
 
 #: Bytes beside its weights that building a network may take, for what an initialisation needs.
 SPARE = 256 << 20
@@ -39,26 +40,6 @@ def describe(path: Path, network: nn.Module) -> File:
     """What a config says of a file of weights."""
     parameters = sum(parameter.numel() for parameter in network.parameters())
     return File(sha256(path), path.stat().st_size, parameters)
-
-
-def sha256(path: Path) -> str:
-    """The file's hash in hexadecimal."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def refuse_pickle(path: Path) -> None:
-    """Raise RunError where a file is a pickle or a zip of one, whatever its name says."""
-    with path.open("rb") as file:
-        head = file.read(9)
-    # safetensors begins with a length, which may look like the beginning of either
-    tensors = head[4:] == b"\0\0\0\0{"
-    if not tensors and (head[:2] == b"PK" or (head[:1] == b"\x80" and head[1:2] <= b"\x05")):
-        raise RunError(
-            f"{path} is a pickle, as torch.save makes them, whatever it is called. A pickle can "
-            "run code; ganzoo opens none, and this one was not opened. Ask for safetensors; "
-            "`ganzoo import` reads the formats of `ganzoo list importers`."
-        )
 
 
 def load(path: Path, network: nn.Module, stated: File | None, what: str) -> None:

@@ -348,17 +348,6 @@ def test_a_ganzoo_error_is_its_message(
     assert (result.code, result.out, result.err) == (code, "", "error: what to do\n")
 
 
-def test_ctrl_c_exits_with_130(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    def interrupt(*arguments: object) -> None:
-        raise KeyboardInterrupt
-
-    with monkeypatch.context() as patched:
-        patched.setattr("ganzoo.layers.shipped_recipes", interrupt)
-        assert run("list", "recipes").code == 130
-    monkeypatch.setattr("ganzoo.plugins.installed", interrupt)
-    assert run("list", "recipes").code == 130
-
-
 def test_a_bug_keeps_its_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*arguments: object) -> None:
         raise ZeroDivisionError

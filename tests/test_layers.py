@@ -27,10 +27,11 @@ LAYERS = (
     },
     {
         "annotation", "benchmark", "checker", "component", "config", "entry", "grammar",
-        "header", "hookspecs", "inputs", "language", "layers", "needs", "plugins", "recipe",
-        "registry", "schema", "signature", "template", "typedjson", "vocabulary", "yaml12",
+        "header", "hookspecs", "inputs", "language", "layers", "model_folder", "needs", "plugins",
+        "recipe", "registry", "schema", "signature", "template", "typedjson", "vocabulary",
+        "yaml12",
     },
-    {"interfaces", "labels", "errors", "images", "progress", "files"},
+    {"interfaces", "labels", "errors", "images", "progress", "files", "startup"},
 )  # fmt: skip
 RANK = {name: len(LAYERS) - i for i, layer in enumerate(LAYERS) for name in layer}
 FOR_PLUGINS = {

@@ -67,7 +67,7 @@ def test_the_wheel_declares_the_command_and_the_plugins(wheel: zipfile.ZipFile) 
     points = configparser.ConfigParser()
     points.optionxform = str  # type: ignore[assignment, method-assign]
     points.read_string(wheel.read(path).decode())
-    assert points["console_scripts"]["ganzoo"] == "ganzoo.cli:main"
+    assert points["console_scripts"]["ganzoo"] == "ganzoo.__main__:main"
     assert dict(points["ganzoo"]) == PROJECT["project"]["entry-points"]["ganzoo"]
 
 

@@ -20,6 +20,7 @@ from ganzoo import weights
 from ganzoo.build import construct
 from ganzoo.config import File
 from ganzoo.errors import GanzooError, RunError
+from ganzoo.model_folder import refuse_pickle
 from ganzoo.plugins import installed
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -128,10 +129,10 @@ def test_what_was_altered_since_its_config(path: Path) -> None:
 def test_a_header_whose_length_looks_like_a_pickle_is_none(path: Path, length: int) -> None:
     """80 02 begins a pickle, and a header of 640 bytes; 50 4b a zip, and one of 19,280."""
     path.write_bytes(header(b'{"__metadata__":{}}'.ljust(length)))
-    weights.refuse_pickle(path)
+    refuse_pickle(path)
     path.write_bytes(header(b"cposix\nsystem\n".ljust(length)))
     with pytest.raises(RunError, match="is a pickle"):
-        weights.refuse_pickle(path)
+        refuse_pickle(path)
 
 
 ABSURD = """

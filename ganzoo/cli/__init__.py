@@ -35,8 +35,6 @@ def main() -> None:
     except GanzooError as error:
         print(f"error: {_text(error)}", file=sys.stderr)
         sys.exit(error.exit_code)
-    except KeyboardInterrupt:
-        sys.exit(130)
 
 
 class _Verbs(TyperGroup):
@@ -72,7 +70,22 @@ def command_line(plugins: Plugins) -> typer.Typer:
     ):
         group.add_to(app)
     plugins.add_commands(app)
+    if sys.flags.optimize > 1:  # python -OO drops the docstrings, which are the help
+        _restore_help(app)
     return app
+
+
+def _restore_help(app: typer.Typer) -> None:
+    from ganzoo.signature import docstring
+
+    callbacks = [command.callback for command in app.registered_commands]
+    if app.registered_callback:
+        callbacks.append(app.registered_callback.callback)
+    for callback in filter(None, callbacks):
+        callback.__doc__ = docstring(callback)
+    for group in app.registered_groups:
+        if group.typer_instance:
+            _restore_help(group.typer_instance)
 
 
 def _version(wanted: bool) -> None:

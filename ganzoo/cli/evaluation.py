@@ -72,6 +72,7 @@ def evaluate(
     if references and name:
         raise RunError("--name is for a model; the reference rows have names of their own.")
     from ganzoo.benchmark import load_benchmark
+    from ganzoo.hub import is_id
     from ganzoo.inputs import check_folders
     from ganzoo.plugins import installed
 
@@ -79,10 +80,11 @@ def evaluate(
     loaded = load_benchmark(benchmark, overrides, registry)
     command = f"ganzoo evaluate {model or '--references'} --benchmark {benchmark}"
     check_folders(loaded.dataset, registry, command)
-    from accelerate import PartialState
+    if model is not None and not is_id(model) and not Path(model).exists():
+        raise RunError(f"{model} does not exist. Give a run or model folder, or images.")
+    from accelerate import PartialState  # imports torch: mistakes are told before
 
     from ganzoo.fakes import reference_rows
-    from ganzoo.hub import is_id
     from ganzoo.model import device
     from ganzoo.protocol import Protocol
     from ganzoo.pulling import locate
@@ -133,7 +135,10 @@ def verify(
     """
     from ganzoo.folder import free_folder
     from ganzoo.plugins import installed
-    from ganzoo.verify import verify as rerun
+    from ganzoo.recipe import load_recipe
+
+    load_recipe(recipe, (), installed().registry)
+    from ganzoo.verify import verify as rerun  # imports torch: mistakes are told before
 
     folder = out or free_folder(f"verify-{Path(recipe).stem}")
     verdicts = []

@@ -53,7 +53,7 @@ def pull(
     from ganzoo.config import WEIGHTS
     from ganzoo.hub import parse_id
     from ganzoo.layers import shipped_models
-    from ganzoo.model import refuse_taken
+    from ganzoo.model_folder import refuse_taken
     from ganzoo.plugins import installed
 
     what = parse_id(id, revision)
@@ -133,22 +133,24 @@ def push(
     scores, plugins and sizes are looked at.  A second push sends what changed, and keeps what was
     written into the card by hand.
     """
-    from ganzoo import publish
     from ganzoo.config import WEIGHTS
     from ganzoo.hub import Id, parse_id
     from ganzoo.leaderboard import entries_folder
-    from ganzoo.package import Options
+    from ganzoo.model_folder import find
     from ganzoo.plugins import installed
     from ganzoo.pulling import locate
 
     if out and not dry_run:
         raise RunError("--out is for --dry-run, which writes there what would go.")
-    options = Options(
-        licence, data_licence, card, entries_folder(entries), with_discriminator, half, private,
-        tag, message,
-    )  # fmt: skip
-    what, registry = parse_id(id), installed().registry
+    what, registry, measured = parse_id(id), installed().registry, entries_folder(entries)
     folder = locate(model, registry, token=token, kinds=tuple(WEIGHTS)).folder
+    find(folder)
+    from ganzoo import publish  # imports torch: mistakes are told before
+    from ganzoo.package import Options
+
+    options = Options(
+        licence, data_licence, card, measured, with_discriminator, half, private, tag, message
+    )
     if dry_run:
         plan = publish.plan(folder, what, registry, options, token, out)
         _tell_plan(plan, as_json)

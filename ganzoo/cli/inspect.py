@@ -151,8 +151,9 @@ def show(
         _show_component(_kind(what, KINDS), name, as_json)
     elif what == "vocabulary":
         from ganzoo import vocabulary
+        from ganzoo.signature import docstring
 
-        text = _plain((vocabulary.__doc__ or "").strip())
+        text = _plain(docstring(vocabulary))
         typer.echo(json.dumps({"vocabulary": text}) if as_json else text)
     elif what in LISTED or what in map(plural, LISTED):
         list_components(what, as_json)
@@ -305,7 +306,7 @@ def _show_model(name: str, as_json: bool) -> None:
     from ganzoo import config as configs
     from ganzoo.entry import read
     from ganzoo.leaderboard import reading
-    from ganzoo.model import CONFIG, find
+    from ganzoo.model_folder import CONFIG, find
     from ganzoo.plugins import installed
     from ganzoo.pulling import locate
 

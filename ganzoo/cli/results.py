@@ -36,6 +36,7 @@ def add_to(app: typer.Typer) -> None:
 
 def open_model(name: str) -> Model:
     """The model that MODEL names, on the CPU."""
+    from ganzoo.model_folder import find
     from ganzoo.plugins import installed
     from ganzoo.pulling import load, locate
 
@@ -43,7 +44,8 @@ def open_model(name: str) -> Model:
     found = locate(name, registry)
     if found.note:
         print(found.note, file=sys.stderr)
-    return load(found, registry)
+    find(found.folder)
+    return load(found, registry)  # imports torch: mistakes are told before
 
 
 def sample(
@@ -78,10 +80,10 @@ def sample(
         if (out / file).is_file():
             raise RunError(f"--out {out} is a run or model folder: name another for the pictures.")
     chosen = dict(_pair(item) for item in label)
+    loaded = open_model(model)
     from ganzoo import samples
     from ganzoo.model import device
 
-    loaded = open_model(model)
     if loaded.config.input.kind != "noise":
         raise RunError(
             f"{model} turns images into images; it does not draw from noise. Give it some: "
@@ -141,11 +143,15 @@ def translate(
     ] = True,
 ) -> None:
     """Turn photos into pictures of the same size, name and format."""
+    from ganzoo.files import check_exists
+
+    for photo in photos:
+        check_exists(photo, "photos, or folders")
+    loaded = open_model(model)
     from ganzoo.model import device
     from ganzoo.progress import progress
     from ganzoo.translation import Translator, plan, translate
 
-    loaded = open_model(model)
     where = device()
     compiler = None
     if backend is Backend.openvino:
@@ -185,10 +191,16 @@ def import_(
     out: Annotated[Path, typer.Option(metavar="FOLDER", help="The new model folder.")],
 ) -> None:
     """Make a model folder of another project's weights."""
-    from ganzoo.model import import_weights, load
+    from ganzoo.files import check_exists
+    from ganzoo.model_folder import refuse_taken
     from ganzoo.plugins import installed
 
     registry = installed().registry
+    registry.get("importer", format)
+    refuse_taken(out)
+    check_exists(path, "the weights")
+    from ganzoo.model import import_weights, load  # imports torch: mistakes are told before
+
     read = import_weights(format, path, out, registry)
     licence = read.source.get("licence")
     typer.echo(f"{read.source.get('title', path)} in {out}")
@@ -218,14 +230,14 @@ def export(
 
     It is tried against the original at three sizes; how far it is off at most stands in the file.
     """
-    from ganzoo.config import text as config_text
-    from ganzoo.export import export
-
-    loaded = open_model(model)
     suffix = {"onnx": "onnx", "torch-export": "pt2"}[format.value]
     out = out or Path(f"{Path(model).name.partition('@')[0]}.{suffix}")
     if out.suffix != f".{suffix}":  # what it would replace may be something else
         raise RunError(f"--out {out}: a file for {format.value} is called NAME.{suffix}.")
+    loaded = open_model(model)
+    from ganzoo.config import text as config_text
+    from ganzoo.export import export
+
     about = {"model": model, "config": config_text(loaded.config)}
     parity = export(loaded.generator, format.value, out, about)
     typer.echo(f"{out}: {out.stat().st_size / 1e6:.1f} MB")

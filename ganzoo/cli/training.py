@@ -45,17 +45,18 @@ def train(
     ] = None,
 ) -> None:
     """Train a recipe into a new run folder."""
-    from ganzoo.folder import free_folder
+    from ganzoo.folder import RunFolder, free_folder
     from ganzoo.inputs import check_folders
     from ganzoo.plugins import installed
     from ganzoo.recipe import load_recipe
 
     plugins = installed()
     loaded = load_recipe(recipe, overrides, plugins.registry)
-    check_folders(loaded.dataset, plugins.registry, f"ganzoo train {recipe}")
-    from ganzoo.training import start  # imports torch: a wrong recipe is told sooner
-
     folder = out or free_folder(loaded.name)
+    RunFolder(folder).refuse_taken()
+    check_folders(loaded.dataset, plugins.registry, f"ganzoo train {recipe}")
+    from ganzoo.training import start  # imports torch: mistakes are told before
+
     _finish(lambda: start(loaded, folder, plugins), folder)
 
 
@@ -64,8 +65,11 @@ def resume(
     overrides: Overrides,
 ) -> None:
     """Go on with a stopped run, exactly as if it had never stopped."""
+    from ganzoo.folder import RunFolder
     from ganzoo.plugins import installed
-    from ganzoo.training import resume as go_on
+
+    RunFolder.open(run)
+    from ganzoo.training import resume as go_on  # imports torch
 
     _finish(lambda: go_on(run, overrides, installed()), run)
 

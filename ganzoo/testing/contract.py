@@ -15,6 +15,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ganzoo.signature import docstring
 from ganzoo.testing.attempt import Unavailable, attempt
 
 if TYPE_CHECKING:
@@ -130,7 +131,7 @@ def _promises(subject: Subject) -> list[Promise]:
 
 def _said(promise: Promise) -> str:
     """The first line of the docstring, as a part of a sentence."""
-    line = (promise.__doc__ or "").strip().partition("\n")[0].rstrip(".")
+    line = docstring(promise).partition("\n")[0].rstrip(".")
     return line[:1].lower() + line[1:]
 
 

@@ -1,0 +1,121 @@
+"""The first seconds of a command: say what is loading, and let Ctrl-C end it without a traceback.
+
+Only the command line uses this; ``import ganzoo`` changes nothing about the process.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from importlib.abc import MetaPathFinder
+from importlib.machinery import ModuleSpec
+from types import FrameType, ModuleType
+from typing import Any, NoReturn
+
+#: what takes a second or more to import
+SLOW = frozenset({"accelerate", "onnx", "openvino", "tensorboard", "torch", "torchvision", "wandb"})
+#: exit code of a command that Ctrl-C or SIGTERM ended
+INTERRUPTED = 130
+
+
+class Stopped(BaseException):
+    """Ctrl-C or SIGTERM.  Not a KeyboardInterrupt, which the parser of commands would answer."""
+
+
+class Imports(MetaPathFinder):
+    """Says on a terminal which slow module is being imported; knows whether one is."""
+
+    def __init__(self) -> None:
+        self.running: list[str] = []
+
+    def find_spec(
+        self, name: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        """The spec that the other finders have, told of when it is executed."""
+        if name not in SLOW:
+            return None
+        others = (finder for finder in sys.meta_path if finder is not self)
+        specs = (finder.find_spec(name, path, target) for finder in others)
+        spec = next(filter(None, specs), None)
+        if spec and spec.loader:
+            execute = spec.loader.exec_module
+
+            def announced(module: ModuleType) -> None:
+                with self.loading(name):
+                    execute(module)
+
+            spec.loader.exec_module = announced  # type: ignore[method-assign]
+        return spec
+
+    @contextmanager
+    def loading(self, name: str) -> Iterator[None]:
+        """Show the name while the block runs, and clear it afterwards."""
+        self.running.append(name)
+        text = f"loading {name}"
+        shown = len(self.running) == 1 and sys.stderr.isatty()
+        try:
+            if shown:
+                print(f"\r{text}", end="", file=sys.stderr, flush=True)
+            yield
+        finally:
+            self.running.pop()
+            if shown:
+                print(f"\r{' ' * len(text)}\r", end="", file=sys.stderr, flush=True)
+
+
+def run(command: Callable[[], Callable[[], None]]) -> None:
+    """Import a command line with ``command()`` and run it; Ctrl-C or SIGTERM exit with 130.
+
+    Finally-blocks run, so that nothing half-written stays, but while modules are imported the
+    process just ends: a module that is interrupted may turn that into an error of its own.
+    """
+    imports = Imports()
+    sys.meta_path.insert(0, imports)
+    starting = True
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        name = "Ctrl-C" if number == signal.SIGINT else signal.Signals(number).name
+        if starting or imports.running:
+            _leave(name)
+        raise Stopped(name)
+
+    signal.signal(signal.SIGINT, stop)
+    signal.signal(signal.SIGTERM, stop)
+    sys.unraisablehook = _later(sys.unraisablehook)
+    try:
+        main = command()
+        starting = False
+        main()
+    except (Stopped, KeyboardInterrupt) as error:
+        _leave(str(error) or "Ctrl-C")
+    finally:  # threads that end, and what others do at exit, are not worth a traceback
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+
+def _leave(name: str) -> NoReturn:
+    """Say what ended the command, and end the process without another word."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    start = "\r" if sys.stderr.isatty() else ""  # a terminal shows ^C already
+    with suppress(Exception):
+        print(f"{start}stopped by {name}", file=sys.stderr)
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(Exception):
+            stream.flush()
+    os._exit(INTERRUPTED)
+
+
+def _later(report: Callable[[Any], object]) -> Callable[[Any], object]:
+    """Raise again what came where nothing can be raised, as in ``__del__``."""
+
+    def hook(unraisable: Any) -> None:
+        if issubclass(unraisable.exc_type, Stopped):
+            threading.Timer(0.01, signal.raise_signal, [signal.SIGINT]).start()
+        else:
+            report(unraisable)
+
+    return hook
