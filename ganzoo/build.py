@@ -122,7 +122,7 @@ def weights_hash(network: nn.Module) -> str:
     sha = hashlib.sha256()
     for name, value in sorted(network.state_dict().items()):
         sha.update(f"{name} {value.dtype} {tuple(value.shape)}".encode())
-        sha.update(value.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy().data)
+        sha.update(_bytes(value))
     return sha.hexdigest()
 
 
@@ -279,15 +279,16 @@ def collate(data: Dataset, indices: list[int]) -> dict[str, Tensor]:
     return default_collate([data[index] for index in indices])
 
 
-def initialise(recipe: Recipe, made: Mapping[str, nn.Module]) -> None:
-    """Load weights from the recipe's ``init_from``, if it has one.
+def initialise(recipe: Recipe, made: Mapping[str, nn.Module]) -> str | None:
+    """Load weights from the recipe's ``init_from``, if it has one; their hash.
 
     A run gives all networks of its newest checkpoint, a checkpoint its own, a model folder those
     that it has.  Raises RunError where there are none or they do not fit.
     """
     if recipe.init_from is None:
-        return
-    for name, state in _weights(Path(recipe.init_from)).items():
+        return None
+    weights = _weights(Path(recipe.init_from))
+    for name, state in weights.items():
         if name in made:
             try:
                 made[name].load_state_dict(state)
@@ -298,6 +299,25 @@ def initialise(recipe: Recipe, made: Mapping[str, nn.Module]) -> None:
                     f"{len(misfits)}, the first: {misfits[0] if misfits else error} "
                     f"Give the {name} the arguments that it had there."
                 ) from error
+    return _sha256(weights)
+
+
+def initial_hash(recipe: Recipe) -> str | None:
+    """The hash of the weights in ``init_from``, as ``initialise`` returns it.  Raises RunError."""
+    return _sha256(_weights(Path(recipe.init_from))) if recipe.init_from else None
+
+
+def _sha256(weights: Mapping[str, Mapping[str, Tensor]]) -> str:
+    sha = hashlib.sha256()
+    for network, state in sorted(weights.items()):
+        for name, value in sorted(state.items()):
+            sha.update(f"{network} {name} {value.dtype} {tuple(value.shape)}".encode())
+            sha.update(_bytes(value))
+    return sha.hexdigest()
+
+
+def _bytes(value: Tensor) -> memoryview:
+    return value.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy().data
 
 
 def _weights(source: Path) -> dict[str, dict[str, Tensor]]:

@@ -75,10 +75,31 @@ def _sha256(body: bytes) -> str:
     return hashlib.sha256(body).hexdigest()
 
 
+def recipe(path: Path) -> dict[str, Any]:
+    """The resolved recipe of a checkpoint, whose tensors are not read.
+
+    Raises CheckpointError where its state is missing or altered.
+    """
+    try:
+        body, sums = (path / STATE).read_bytes(), (path / SUMS).read_text(encoding="utf-8")
+    except (OSError, ValueError) as error:
+        raise CheckpointError(f"{path} is cut short: {error}") from error
+    if f"{_sha256(body)}  {STATE}" not in sums.splitlines():
+        raise CheckpointError(f"{path} is damaged: {STATE} is not what was written")
+    saved: dict[str, Any] = json.loads(body)["recipe"]
+    return saved
+
+
 def steps(root: Path) -> dict[int, Path]:
-    """The checkpoints under ``root`` by step, oldest first."""
-    found = {path.name.removeprefix(_PREFIX): path for path in root.glob(f"{_PREFIX}*")}
-    return {int(n): found[n] for n in sorted(filter(str.isdecimal, found), key=int)}
+    """The checkpoints under ``root`` by step, oldest first; none where there is no ``root``.
+
+    Raises OSError where the folder cannot be read: that is not the same as being empty.
+    """
+    if not root.is_dir():
+        return {}
+    names = (path.name for path in root.iterdir() if path.name.startswith(_PREFIX))
+    numbers = filter(str.isdecimal, (name.removeprefix(_PREFIX) for name in names))
+    return {int(n): root / f"{_PREFIX}{n}" for n in sorted(numbers, key=int)}
 
 
 def prune(root: Path, step: int, keep: int, best: int | None = None) -> None:

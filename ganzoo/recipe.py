@@ -279,7 +279,7 @@ def diff(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
 
     For example ``stages[0].generator[1].weight: 10.0 -> 5.0``.
     """
-    a, b = dict(_leaves(old, "")), dict(_leaves(new, ""))
+    a, b = dict(leaves(old)), dict(leaves(new))
     nothing = object()
 
     def show(value: Any) -> str:
@@ -308,8 +308,8 @@ def _tuples(section: Mapping[str, Any]) -> dict[str, Any]:
     return {key: tuple(v) if isinstance(v, list) else v for key, v in section.items()}
 
 
-def _leaves(value: Any, path: str) -> Iterator[tuple[str, Any]]:
-    """Scalars, and lists of nothing but scalars, by path."""
+def leaves(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
+    """Scalars, and lists of nothing but scalars, by path, as ``stages[0].steps``."""
     inside: Iterable[tuple[Any, Any]] = ()
     if isinstance(value, dict):
         inside = value.items()
@@ -318,7 +318,7 @@ def _leaves(value: Any, path: str) -> Iterator[tuple[str, Any]]:
     elif value != {}:
         yield path, value
     for step, item in inside:
-        yield from _leaves(item, join(path, step))
+        yield from leaves(item, join(path, step))
 
 
 def _text(value: Any) -> str:

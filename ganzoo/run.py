@@ -6,14 +6,14 @@
 from __future__ import annotations
 
 import errno
-import json
 import platform
+import shlex
 import shutil
 import signal
 import threading
 import time
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from itertools import accumulate
 from pathlib import Path
@@ -37,6 +37,7 @@ from ganzoo.errors import (
     RunError,
     TrainingStopped,
 )
+from ganzoo.files import write_atomic
 from ganzoo.folder import RunFolder
 from ganzoo.interfaces import Generator
 from ganzoo.observers import notify, observing, trackers
@@ -71,8 +72,9 @@ class Run:
             self.dataset.prepare()
         build.check_count(recipe, self.dataset)
         bare, self.arguments = build.networks(recipe, registry, self.dataset)
+        self._init_sha256: str | None = None
         if not checkpoint.steps(folder.checkpoints):  # one would take the place of these weights
-            build.initialise(recipe, bare)
+            self._init_sha256 = build.initialise(recipe, bare)
         self.ema = EMA(bare["generator"], recipe.ema.decay, recipe.ema.ramp) if recipe.ema else None
         if self.ema:
             self.ema.network.to(self.accelerator.device)
@@ -183,6 +185,20 @@ class Run:
         finally:
             lock.release()
 
+    def create(self) -> None:
+        """Make the run folder.  Raises RunError where it cannot be made, on all processes."""
+        manifest = new_manifest(self.recipe, self.plugins)
+        self._on_main(lambda: self.folder.create(self.recipe.to_yaml(), manifest))
+
+    def write_recipe(self) -> None:
+        """Replace ``recipe.yaml`` by the recipe that goes on."""
+
+        def write() -> None:
+            with self._writing("recipe.yaml"):
+                write_atomic(self.folder.recipe, self.recipe.to_yaml())
+
+        self._on_main(write)
+
     # -- checkpoints ------------------------------------------------------------------------
 
     def save(self) -> None:
@@ -216,6 +232,7 @@ class Run:
             "recipe": self.recipe.resolved(),
             "dataset_sha256": self.dataset.fingerprint(),
             "extractors_sha256": self.extractor_hashes,
+            "init_sha256": self._init_sha256,
             "optimizers": rest,
             "scaler": scaler.state_dict() if scaler else None,
         }
@@ -229,16 +246,10 @@ class Run:
         *_, kept = [None, *checkpoint.steps(self.folder.checkpoints).values()]
         return f"The last checkpoint is {kept}." if kept else "There is no checkpoint yet."
 
-    def anew(self) -> str:
-        """The command that begins a new run, from the weights of this one if it saved any."""
-        saved = checkpoint.steps(self.folder.checkpoints)
-        return f"ganzoo train {self.folder.recipe}" + (
-            f" --set init_from={self.path}" if saved else ""
-        )
-
     def with_lower_rate(self) -> str:
         """A sentence that says how to go on after a value that was not finite."""
-        return f"Begin anew with a lower learning rate: {self.anew()} --set optimizer.lr=..."
+        command = new_run(self.folder, ["optimizer.lr=..."])
+        return f"Start a new run with a lower learning rate: {command}"
 
     def _finish_save(self) -> None:
         """What follows a checkpoint; ``restore`` does it again, for a run that was killed in it."""
@@ -277,30 +288,27 @@ class Run:
         recipe = yaml.safe_dump(without_paths(self.recipe.resolved()), sort_keys=False)
         model.save(path, self.generator, parts, training, recipe, self.dataset.licence)
 
-    def restore(self) -> list[str]:
-        """Go back to the newest whole checkpoint; a line for each one that is damaged.
+    def restore(self, overrides: Sequence[str] = ()) -> list[str]:
+        """Go back to the newest whole checkpoint; what to warn of, as of a damaged one.
 
-        Optimisers follow when their stage begins.  Without a checkpoint the run begins anew.
-        Raises CheckpointError where all are damaged, or where the images are not the same.
+        Optimisers follow when their stage begins.  Without a checkpoint the run starts again.
+        Raises CheckpointError where all are damaged, or where the images or weights that it
+        started from are not the same; ``overrides`` are what the recipe was changed by.
         """
         try:
             tensors, state, damaged = checkpoint.newest(self.folder.checkpoints)
         except FileNotFoundError:
+            lost = bool(self.folder.rows())
             self._on_main(lambda: self._rewind(0))
-            return []
-        if state["dataset_sha256"] != self.dataset.fingerprint():
-            raise CheckpointError(
-                f"the images of dataset '{self.recipe.dataset.use}' have changed since the "
-                "checkpoint was written; resume goes on exactly and refuses this. Put them back, "
-                f"or start a new run from these weights: {self.anew()}"
-            )
-        for name, sha in self.extractor_hashes.items():
-            if state["extractors_sha256"][name] != sha:
+            return ["there is no checkpoint, so this run starts again at step 0"] if lost else []
+        for what, before, now in self._hashes(state):
+            if before != now:
                 raise CheckpointError(
-                    f"the weights of extractor '{name}' have changed since the checkpoint was "
-                    "written; resume goes on exactly and refuses this. Put them back, or start a "
-                    f"new run from these weights: {self.anew()}"
+                    f"{what} have changed since the checkpoint was written; resume goes on exactly "
+                    "and refuses this. Put them back, or start a new run from these weights: "
+                    f"{new_run(self.folder, overrides)}"
                 )
+        self._init_sha256 = state.get("init_sha256")
         for name, net in self.networks.items():
             net.bare.load_state_dict(tensors[name])
         if self.ema:
@@ -316,7 +324,22 @@ class Run:
         if self.scoring:
             self.scoring.recall(self.folder.rows(until=self.step))
         self._on_main(self._finish_save)
-        return damaged
+        return [f"{line}; going on from an earlier checkpoint" for line in damaged]
+
+    def _hashes(self, state: Mapping[str, Any]) -> Iterator[tuple[str, str | None, str | None]]:
+        """What a checkpoint depends on outside of it, its hash then, and its hash now."""
+        use = self.recipe.dataset.use
+        yield f"the images of dataset '{use}'", state["dataset_sha256"], self.dataset.fingerprint()
+        for name, now in self.extractor_hashes.items():
+            before = state["extractors_sha256"].get(name)
+            yield f"the weights of extractor '{name}'", before, now
+        if self.recipe.init_from != state["recipe"]["init_from"]:  # else it may be gone for good
+            now = build.initial_hash(self.recipe)
+            yield (
+                f"the weights of init_from, {self.recipe.init_from},",
+                state.get("init_sha256"),
+                now,
+            )
 
     def _rewind(self, step: int) -> None:
         with self._writing("metrics.jsonl"):
@@ -405,6 +428,7 @@ class Run:
             grid = samples.grid(samples.sample(self.generator, count, seed))
         path = self.folder.samples / f"{self.step:08d}.png"
         with self._writing("the sample grid"):
+            path.parent.mkdir(exist_ok=True)
             grid.save(path)
         self.notify("samples_drawn", step=self.step, path=path)
 
@@ -497,11 +521,11 @@ class Run:
 
     def _on_main(self, act: Callable[[], None]) -> None:
         """Do something on the main process; where that fails, all processes stop together."""
-        problem = None
+        problem: Exception | None = None
         if self.accelerator.is_main_process:
             try:
                 act()
-            except GanzooError as error:
+            except Exception as error:
                 problem = error
         if self.anywhere(problem is not None):
             raise problem or TrainingStopped("the main process could not go on, as it says")
@@ -570,15 +594,19 @@ def new_manifest(recipe: Recipe, plugins: Plugins) -> dict[str, Any]:
 
 
 def saved_recipe(folder: RunFolder) -> dict[str, Any] | None:
-    """The resolved recipe that the newest readable checkpoint was trained with."""
+    """The resolved recipe of the newest checkpoint whose state is whole."""
     for path in reversed(checkpoint.steps(folder.checkpoints).values()):
-        try:
-            state = json.loads((path / checkpoint.STATE).read_text(encoding="utf-8"))
-            recipe: dict[str, Any] = state["recipe"]
-        except (OSError, ValueError, KeyError, TypeError):
-            continue
-        return recipe
+        with suppress(CheckpointError):
+            return checkpoint.recipe(path)
     return None
+
+
+def new_run(folder: RunFolder, overrides: Sequence[str] = ()) -> str:
+    """The command that starts a new run, from the weights of this one if it saved any."""
+    saved = checkpoint.steps(folder.checkpoints)
+    changes = [f"init_from={folder.path}"] * bool(saved) + list(overrides)
+    sets = (f"--set {shlex.quote(change)}" for change in changes)
+    return " ".join(["ganzoo train", shlex.quote(str(folder.recipe)), *sets])
 
 
 def environment() -> dict[str, Any]:

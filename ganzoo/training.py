@@ -7,6 +7,8 @@ update evaluates the player's terms on the words of ``step.py``.  Nothing in her
 from __future__ import annotations
 
 import copy
+import os
+import shlex
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,15 +19,14 @@ from torch import Tensor, nn
 
 from ganzoo import build
 from ganzoo.batch_statistics import image_statistics, ranking
-from ganzoo.errors import CheckpointError, TrainingStopped
-from ganzoo.files import write_atomic
+from ganzoo.errors import CheckpointError, DataError, RunError, TrainingStopped
 from ganzoo.folder import RunFolder
 from ganzoo.objective import Evaluated, Objective
 from ganzoo.optimizers import set_lr
 from ganzoo.plugins import Plugins
 from ganzoo.randomness import batches, rng, seed_default
-from ganzoo.recipe import HARMLESS, Recipe, Schedule, Stage, diff, load_recipe
-from ganzoo.run import Run, Words, new_manifest, saved_recipe
+from ganzoo.recipe import HARMLESS, Recipe, Schedule, Stage, diff, leaves, load_recipe
+from ganzoo.run import Run, Words, new_run, saved_recipe
 from ganzoo.step import Update
 
 
@@ -34,9 +35,7 @@ def start(recipe: Recipe, out: Path, plugins: Plugins) -> Run:
     folder = RunFolder(out)
     folder.refuse_taken()  # by all processes: none gets further before all have built the run
     run = Run(recipe, folder, plugins)  # whatever can fail, fails before the folder exists
-    if run.accelerator.is_main_process:
-        folder.create(recipe.to_yaml(), new_manifest(recipe, plugins))
-    run.accelerator.wait_for_everyone()
+    run.create()
     with run.locked():
         train(run)
     return run
@@ -46,22 +45,26 @@ def resume(path: Path, overrides: Sequence[str], plugins: Plugins) -> Run:
     """Go on with a run, exactly as if it had never been stopped.
 
     Raises CheckpointError where the recipe is not the one that the checkpoint was trained with;
-    only a longer last stage, and how often to log, draw and save, may change.
+    only a longer last stage, how often to log, draw and save, and where images and weights are
+    that have the same hash, may change.
     """
     folder = RunFolder.open(path)
     recipe = load_recipe(str(folder.recipe), overrides, plugins.registry)
     saved = saved_recipe(folder)
     if saved is not None:
-        _refuse_changes(saved, recipe, path)
-    run = Run(recipe, folder, plugins)
+        _refuse_changes(saved, recipe, folder, overrides)
+    try:
+        run = Run(recipe, folder, plugins)
+    except (DataError, RunError) as error:
+        raise type(error)(f"{error}{_where_it_moved(recipe, path)}") from error
     with run.locked():
         for name, begun in (saved or {}).get("plugins", {}).items():
             if (now := recipe.plugins.get(name, begun)) != begun:
                 run.accelerator.print(f"warning: {name} is {now}, and was {begun} when this began")
-        for line in run.restore():
-            run.accelerator.print(f"warning: {line}; going on from an earlier checkpoint")
-        if overrides and run.accelerator.is_main_process:
-            write_atomic(folder.recipe, recipe.to_yaml())
+        for line in run.restore(overrides):
+            run.accelerator.print(f"warning: {line}")
+        if overrides:
+            run.write_recipe()
         if run.step == run.steps:
             last = len(recipe.stages) - 1
             run.accelerator.print(
@@ -72,8 +75,21 @@ def resume(path: Path, overrides: Sequence[str], plugins: Plugins) -> Run:
     return run
 
 
-def _refuse_changes(saved: dict[str, Any], recipe: Recipe, run: Path) -> None:
+def _where_it_moved(recipe: Recipe, run: Path) -> str:
+    """How to resume where images or weights are no longer where the recipe has them."""
+    data = recipe.resolved()
+    places = leaves({key: data[key] for key in _HASHED if data[key]})
+    gone = [key for key, value in places if _is_path(value) and not os.path.lexists(value)]
+    sets = " ".join(f"--set {key}=NEW" for key in gone)
+    return f"\nIf they were moved: ganzoo resume {shlex.quote(str(run))} {sets}" if gone else ""
+
+
+def _refuse_changes(
+    saved: dict[str, Any], recipe: Recipe, folder: RunFolder, overrides: Sequence[str]
+) -> None:
     old, new = (_training(data) for data in (copy.deepcopy(saved), recipe.resolved()))
+    for key in _HASHED:
+        new[key] = _put_back(old.get(key), new.get(key))
     if len(old["stages"]) == len(new["stages"]):  # the last stage may have grown
         last = old["stages"][-1]
         last["steps"] = max(last["steps"], new["stages"][-1]["steps"])
@@ -82,8 +98,25 @@ def _refuse_changes(saved: dict[str, Any], recipe: Recipe, run: Path) -> None:
             "the recipe has changed since the checkpoint was written:\n  "
             + "\n  ".join(diff(old, new))
             + "\nresume goes on exactly and refuses this. Undo the change, or start a new run from "
-            f"these weights: ganzoo train {run / 'recipe.yaml'} --set init_from={run}"
+            f"these weights: {new_run(folder, overrides)}"
         )
+
+
+#: sections whose paths may change: ``Run.restore`` compares what is there by hash
+_HASHED = ("dataset", "extractors", "init_from")
+
+
+def _is_path(value: Any) -> bool:
+    return isinstance(value, str) and Path(value).is_absolute()
+
+
+def _put_back(old: Any, new: Any) -> Any:
+    """``new`` with each path that differs put back to the one in ``old``."""
+    if isinstance(old, dict) and isinstance(new, dict):
+        return {key: _put_back(old.get(key), value) for key, value in new.items()}
+    if isinstance(old, list) and isinstance(new, list) and len(old) == len(new):
+        return [_put_back(*pair) for pair in zip(old, new, strict=True)]
+    return old if _is_path(old) and _is_path(new) else new
 
 
 def _training(recipe: dict[str, Any]) -> dict[str, Any]:
