@@ -99,7 +99,9 @@ def train(
     with _as_file(recipe) as path:
         loaded = load_recipe(path, given, plugins.registry, _folder(recipe))
     folder = Path(out) if out else free_folder(loaded.name)
-    run = reporting(lambda: start(loaded, folder, plugins), folder)
+    run, unreported = reporting(lambda: start(loaded, folder, plugins), folder)
+    if unreported:
+        warnings.warn(unreported, stacklevel=2)
     return model.load(run.folder.model, plugins.registry, model.device())
 
 

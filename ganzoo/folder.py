@@ -8,13 +8,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from ganzoo import manifest as manifests
 from ganzoo.errors import RunError
 from ganzoo.files import atomic_folder, write_atomic
+from ganzoo.manifest import Manifest
 
-RECIPE, MANIFEST, METRICS = "recipe.yaml", "manifest.json", "metrics.jsonl"
+RECIPE, METRICS = "recipe.yaml", "metrics.jsonl"
 
 
 class RunFolder:
@@ -23,7 +26,7 @@ class RunFolder:
     def __init__(self, path: Path):
         self.path = path
         self.recipe = path / RECIPE
-        self.manifest = path / MANIFEST
+        self.manifest = path / manifests.FILE
         self.metrics = path / METRICS
         self.samples = path / "samples"
         self.checkpoints = path / "checkpoints"
@@ -45,7 +48,7 @@ class RunFolder:
                 )
             raise RunError(f"{path} holds something else already. --out names another folder.")
 
-    def create(self, recipe_yaml: str, manifest: Mapping[str, Any]) -> None:
+    def create(self, recipe_yaml: str, manifest: Manifest) -> None:
         """Begin a run: the folder appears with its recipe and manifest, or not at all.
 
         Raises RunError where it cannot, or where another process has been there first.
@@ -54,8 +57,7 @@ class RunFolder:
             with atomic_folder(self.path, replace=False) as aside:
                 for part in (self.samples, self.checkpoints):
                     (aside / part.name).mkdir()
-                text = json.dumps(manifest, indent=1) + "\n"
-                (aside / MANIFEST).write_text(text, encoding="utf-8")
+                manifests.write(aside / manifests.FILE, manifest)
                 (aside / RECIPE).write_text(recipe_yaml, encoding="utf-8")
         except OSError as error:
             raise RunError(
@@ -97,13 +99,13 @@ class RunFolder:
         with self.metrics.open("a", encoding="utf-8") as file:
             file.write(json.dumps(row) + "\n")
 
-    def note(self, **facts: Any) -> None:
-        """Add facts to manifest.json."""
+    def note(self, otherwise: Manifest | None = None, **facts: Any) -> None:
+        """Change facts of manifest.json; start from ``otherwise`` where it is lost or damaged."""
         try:
-            manifest = json.loads(self.manifest.read_text(encoding="utf-8"))
-        except (OSError, ValueError):  # it only informs: a lost one is begun anew
-            manifest = {}
-        write_atomic(self.manifest, json.dumps({**manifest, **facts}, indent=1) + "\n")
+            manifest = manifests.read(self.manifest)
+        except RunError:
+            manifest = otherwise or Manifest()
+        manifests.write(self.manifest, replace(manifest, **facts))
 
 
 def free_folder(name: str, root: Path = Path("runs")) -> Path:

@@ -6,20 +6,22 @@ Everything the run says is escaped, and a run in any state has a report: half-wa
 
 from __future__ import annotations
 
-import json
 import math
 import shlex
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ganzoo import config as configs
 from ganzoo import findings, pictures, scores
+from ganzoo import manifest as manifests
 from ganzoo.charts import draw_all, number
 from ganzoo.errors import RecipeError, RunError, TrainingStopped
 from ganzoo.files import write_atomic
 from ganzoo.folder import RunFolder
+from ganzoo.manifest import Evaluation, Manifest
 from ganzoo.page import fill
 from ganzoo.yaml12 import parse
 
@@ -30,35 +32,57 @@ if TYPE_CHECKING:
 FRAMES, LAST_BYTES, FRAME_BYTES = 12, 600_000, 125_000
 
 
-def write_report(folder: RunFolder) -> Path:
+def write_report(folder: RunFolder, out: Path | None = None) -> Path:
     """Write the report of a run in any state, as a whole or not at all; its path.
 
-    Raises RunError where the run cannot be read or the page cannot be written.
+    It goes to ``out``, by default into the run.  Raises RunError where it cannot be written.
+    """
+    path, page = out or folder.report, _page(folder)
+    try:
+        write_atomic(path, page.encode("utf-8", "replace").decode("utf-8"))
+    except OSError as error:
+        raise RunError(
+            f"the report cannot be written to {path}: {error.strerror or error}. "
+            "`ganzoo report RUN --out FILE` writes it elsewhere."
+        ) from error
+    return path
+
+
+def reporting(train: Callable[[], Run], path: Path) -> tuple[Run, str]:
+    """Train into the run ``path``, and write its report, also where the training stops.
+
+    Returns why there is no report, or nothing.  The main process alone writes it.  A report that
+    cannot be written does not hide why a training stopped: it is a note of that error.
     """
     try:
-        page = _page(folder)
-        write_atomic(folder.report, page.encode("utf-8", "replace").decode("utf-8"))
-    except OSError as error:
-        raise RunError(f"cannot write the report of {folder.path}: {error}") from error
-    return folder.report
-
-
-def reporting(train: Callable[[], Run], path: Path) -> Run:
-    """Train into the run ``path``, and write its report, also where the training stops."""
-    try:
         run = train()
-    except TrainingStopped:
-        write_report(RunFolder.open(path))
+    except TrainingStopped as stopped:
+        from accelerate import PartialState
+
+        if PartialState().is_main_process and (problem := _unwritten(path)):
+            stopped.add_note(f"warning: {problem}")
         raise
-    if run.accelerator.is_main_process:
-        write_report(run.folder)
-    return run
+    return run, _unwritten(path) if run.accelerator.is_main_process else ""
+
+
+def _unwritten(path: Path) -> str:
+    """Write the report of the run ``path``; why it could not be, else nothing."""
+    try:
+        write_report(RunFolder.open(path))
+    except RunError as error:
+        return str(error)
+    except Exception as error:  # even a bug in the page must not hide how the training went
+        return f"the report of {path} could not be written: {type(error).__name__}: {error}"
+    return ""
 
 
 def _page(folder: RunFolder) -> str:
-    manifest = _json(folder.manifest)
-    protocol = _at(manifest, "evaluation", "protocol")
-    found = scores.under(folder.rows(), protocol) if protocol else folder.rows()
+    try:
+        manifest, damage = manifests.read(folder.manifest), ""
+    except RunError as error:
+        manifest, damage = Manifest(), str(error)
+    evaluation = manifest.evaluation
+    found = scores.under(folder.rows(), evaluation.protocol) if evaluation else folder.rows()
     rows = [_numbers(row) for row in found if 0 <= row["step"] < 1e15]
     text = folder.recipe.read_text(encoding="utf-8", errors="replace")
     try:
@@ -66,18 +90,17 @@ def _page(folder: RunFolder) -> str:
     except RecipeError:  # edited by hand; the page shows it as it is
         recipe = None
     frames = list(_frames(folder))
-    over = manifest.get("status") in ("finished", "stopped")
-    step = manifest.get("step") if over else None
-    if not isinstance(step, int):
+    step = manifest.step if manifest.status in ("finished", "stopped") else None
+    if step is None:
         step = max([row["step"] for row in rows] + [frame.step for frame in frames], default=0)
     stages = _stages(recipe)
-    higher = _higher_is_better(manifest)
-    best = _best(manifest, rows)
-    name = manifest.get("recipe") or _at(recipe, "recipe") or folder.path.name
+    best = _best(evaluation, rows) if evaluation else None
+    higher = evaluation.higher_is_better if evaluation else {}
+    name = manifest.recipe or _at(recipe, "recipe") or folder.path.name
     return fill(
         "report.html",
         name=escape(str(name)),
-        status=_status(manifest),
+        status=_status(manifest, damage),
         samples=_samples(frames),
         facts=_facts(manifest, recipe, rows, step, sum(steps for _, steps in stages), best),
         findings=_findings(rows),
@@ -85,7 +108,7 @@ def _page(folder: RunFolder) -> str:
         or "<p class=note>Nothing has been logged yet.</p>",
         commands=_commands(folder, manifest, stages),
         recipe=escape(text),
-        manifest="".join(_table(manifest)),
+        manifest="".join(_table(asdict(manifest))),
     )
 
 
@@ -102,14 +125,6 @@ def _numbers(row: Mapping[str, Any]) -> dict[str, Any]:
     return numbers | {"step": int(row["step"])}
 
 
-def _json(path: Path) -> dict[str, Any]:
-    try:
-        data = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return data if isinstance(data, dict) else {}
-
-
 def _at(data: Any, *path: str) -> Any:
     for key in path:
         data = data.get(key) if isinstance(data, dict) else None
@@ -123,64 +138,59 @@ def _stages(recipe: Any) -> list[tuple[str, int]]:
     return [(str(name), steps) for name, steps in found if isinstance(steps, int)]
 
 
-def _higher_is_better(manifest: dict[str, Any]) -> dict[str, bool]:
-    found = _at(manifest, "evaluation", "higher_is_better")
-    known = found.items() if isinstance(found, dict) else ()
-    return {name: higher for name, higher in known if isinstance(higher, bool)}
-
-
-def _best(manifest: dict[str, Any], rows: Sequence[findings.Row]) -> tuple[int, str] | None:
+def _best(evaluation: Evaluation, rows: Sequence[findings.Row]) -> tuple[int, str] | None:
     """The best step, and what it scored; None where nothing was measured."""
-    name = _at(manifest, "evaluation", "primary")
-    higher = _higher_is_better(manifest)
-    if not isinstance(name, str) or name not in higher:
+    name = evaluation.primary
+    if name not in evaluation.higher_is_better:
         return None
     found = scores.scored(rows)
-    step = scores.best_step(found, name, higher[name])
+    step = scores.best_step(found, name, evaluation.higher_is_better[name])
     return None if step is None else (step, f"{name} {number(found[step][name])} at step {step:,}")
 
 
-def _status(manifest: dict[str, Any]) -> str:
-    status = str(manifest.get("status") or "unknown")
-    reason = str(manifest.get("reason") or "")
-    if status != "stopped":
-        reason = "Still training, or ended without a word." if status == "running" else ""
+def _status(manifest: Manifest, damage: str) -> str:
+    status, reason = str(manifest.status), ""
+    if damage:
+        status, reason = "unknown", damage
+    elif status == "stopped":
+        reason = manifest.reason or ""
+    elif status == "running":
+        reason = "Still training, or ended without a word."
     kind = status if status in ("finished", "stopped") else "open"
     return f'<p class="status {kind}"><b>{escape(status)}</b> {escape(reason)}</p>'
 
 
 def _facts(
-    manifest: dict[str, Any],
+    manifest: Manifest,
     recipe: Any,
     rows: Sequence[findings.Row],
     step: int,
     total: int,
     best: tuple[int, str] | None,
 ) -> str:
-    seconds = manifest.get("seconds") if manifest.get("status") != "running" else None
-    if not isinstance(seconds, int | float):
+    over = manifest.status != "running"
+    seconds = manifest.seconds if over else None
+    if seconds is None:
         seconds = next((r["seconds"] for r in reversed(rows) if "seconds" in r), math.nan)
-    where = manifest.get("environment")
-    threads = _at(where, "threads")
-    device = [_at(where, "device"), _at(where, "device_name"), threads and f"{threads} threads"]
+    where = manifest.environment
+    threads = where.get("threads")
+    device = [where.get("device"), where.get("device_name"), threads and f"{threads} threads"]
     size = _at(recipe, "dataset", "size")
     dataset = [_at(recipe, "dataset", key) for key in ("use", "style", "path")]
     dataset += [size and f"{size} px"]
     nets = [_at(recipe, player, "use") for player in ("generator", "discriminator")]
-    images = manifest.get("images") if manifest.get("status") != "running" else None
-    sha = str(manifest.get("dataset_sha256") or "")
     facts = {
         "Steps": f"{step:,} of {total:,}" if total else f"{step:,}",
-        "Images seen": f"{images:,}" if isinstance(images, int) else "",
+        "Images seen": f"{manifest.images:,}" if over and manifest.images is not None else "",
         "Time": _duration(seconds),
         "Speed": f"{step / seconds:.3g} steps/s" if seconds > 0 and step else "",
         "Best": best[1] if best else "",
-        "Benchmark": str(_at(manifest, "evaluation", "benchmark") or ""),
+        "Benchmark": manifest.evaluation.benchmark if manifest.evaluation else "",
         "Device": ", ".join(str(part) for part in device if part),
         "Dataset": ", ".join(str(part) for part in dataset if part),
-        "Dataset hash": sha[:12],
+        "Dataset hash": (manifest.dataset_sha256 or "")[:12],
         "Networks": " against ".join(str(net) for net in nets if net),
-        "Seed": str(manifest.get("seed", "")),
+        "Seed": "" if manifest.seed is None else str(manifest.seed),
     }
     return "".join(
         f"<div><dt>{name}</dt><dd>{escape(fact)}</dd></div>" for name, fact in facts.items() if fact
@@ -214,10 +224,10 @@ def _findings(rows: Sequence[findings.Row]) -> str:
     return "".join(cards) or fine
 
 
-def _commands(folder: RunFolder, manifest: dict[str, Any], stages: Sequence[Any]) -> str:
+def _commands(folder: RunFolder, manifest: Manifest, stages: Sequence[Any]) -> str:
     run = shlex.quote(str(folder.path))
     resume, longer = f"ganzoo resume {run}", ""
-    if manifest.get("status") == "finished" and stages:
+    if manifest.status == "finished" and stages:
         longer = f" --set 'stages[{len(stages) - 1}].steps={2 * stages[-1][1]}'"
     commands = {}
     best = shlex.quote(str(folder.best))
@@ -225,11 +235,15 @@ def _commands(folder: RunFolder, manifest: dict[str, Any], stages: Sequence[Any]
         ("Draw new pictures", folder.model, run),
         ("Draw with the best step's model", folder.best, best),
     ):
-        given = _json(model / "config.json").get("input")
-        if given == "noise":
-            commands[what] = f"ganzoo sample {path} -n 64"
-        elif given == "image":
-            commands[what] = f"ganzoo translate {path} PHOTO --out drawn"
+        if not (model / configs.FILE).is_file():
+            continue
+        try:
+            noise = configs.read(model / configs.FILE).input.kind == "noise"
+        except RunError as error:
+            commands[f"{what}: not now"] = str(error)
+            continue
+        how = f"sample {path} -n 64" if noise else f"translate {path} PHOTO --out drawn"
+        commands[what] = f"ganzoo {how}"
     commands["Go on training" + (" for longer" if longer else "")] = resume + longer
     commands["Look for trouble in numbers"] = f"ganzoo diagnose {run}"
     return "".join(

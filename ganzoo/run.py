@@ -40,6 +40,7 @@ from ganzoo.errors import (
 from ganzoo.files import write_atomic
 from ganzoo.folder import RunFolder
 from ganzoo.interfaces import Generator
+from ganzoo.manifest import Manifest
 from ganzoo.observers import notify, observing, trackers
 from ganzoo.plugins import Plugins
 from ganzoo.randomness import rng
@@ -334,12 +335,8 @@ class Run:
             before = state["extractors_sha256"].get(name)
             yield f"the weights of extractor '{name}'", before, now
         if self.recipe.init_from != state["recipe"]["init_from"]:  # else it may be gone for good
-            now = build.initial_hash(self.recipe)
-            yield (
-                f"the weights of init_from, {self.recipe.init_from},",
-                state.get("init_sha256"),
-                now,
-            )
+            saved, current = state.get("init_sha256"), build.initial_hash(self.recipe)
+            yield f"the weights of init_from, {self.recipe.init_from},", saved, current
 
     def _rewind(self, step: int) -> None:
         with self._writing("metrics.jsonl"):
@@ -486,6 +483,7 @@ class Run:
     def _note_start(self) -> None:
         with self._writing("manifest.json"):
             self.folder.note(
+                new_manifest(self.recipe, self.plugins),
                 status="running",
                 reason=None,
                 images=self.images,
@@ -494,7 +492,7 @@ class Run:
                 dataset_sha256=self.dataset.fingerprint(),
                 extractors_sha256=self.extractor_hashes,
                 environment=environment(),
-                **({"evaluation": self.scoring.as_dict()} if self.scoring else {}),
+                evaluation=self.scoring.evaluation() if self.scoring else None,
             )
 
     @contextmanager
@@ -565,7 +563,8 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 def _reason(error: BaseException | None) -> str | None:
     if error is None:
         return None
-    return str(error) if isinstance(error, GanzooError) else f"{type(error).__name__}: {error}"
+    text = str(error) if isinstance(error, GanzooError) else f"{type(error).__name__}: {error}"
+    return "".join(c if c.isprintable() or c == "\n" else "\ufffd" for c in text)
 
 
 def _accelerator(recipe: Recipe) -> Accelerator:
@@ -582,15 +581,14 @@ def _accelerator(recipe: Recipe) -> Accelerator:
         ) from error
 
 
-def new_manifest(recipe: Recipe, plugins: Plugins) -> dict[str, Any]:
+def new_manifest(recipe: Recipe, plugins: Plugins) -> Manifest:
     """What is known before the first step: the seed, the recipe's hash, and every plugin."""
-    return {
-        "status": "new",
-        "recipe": recipe.name,
-        "recipe_sha256": recipe.hash,
-        "seed": recipe.seed,
-        "plugins": {p.origin.plugin: str(p.origin) for p in plugins.plugins if not p.error},
-    }
+    return Manifest(
+        recipe=recipe.name,
+        recipe_sha256=recipe.hash,
+        seed=recipe.seed,
+        plugins={p.origin.plugin: str(p.origin) for p in plugins.plugins if not p.error},
+    )
 
 
 def saved_recipe(folder: RunFolder) -> dict[str, Any] | None:

@@ -11,6 +11,7 @@ import torch
 from ganzoo.benchmark import load_benchmark
 from ganzoo.fakes import Generated
 from ganzoo.interfaces import Generator
+from ganzoo.manifest import Evaluation
 from ganzoo.measuring import evaluate
 from ganzoo.protocol import Protocol
 from ganzoo.recipe import Evaluate
@@ -63,14 +64,14 @@ class Scoring:
         values = {SCORE + name: value for name, value in self._scored[step].items()}
         return {"protocol": self.protocol.id, **values}
 
-    def as_dict(self) -> dict[str, Any]:
+    def evaluation(self) -> Evaluation:
         """What the manifest says: under which protocol every score is, and which way it ranks."""
         names = [(s, own, name) for s in self.protocol.scorers for own, name in s.names.items()]
         benchmark = self.protocol.benchmark
-        return {
-            "benchmark": f"{benchmark.name}@{benchmark.version}",
-            "protocol": self.protocol.id,
-            "primary": self.primary,
-            "higher_is_better": {name: s.type.higher_is_better[own] for s, own, name in names},
-            "ids": {name: scorer.ids[name] for scorer, _, name in names},
-        }
+        return Evaluation(
+            benchmark=f"{benchmark.name}@{benchmark.version}",
+            protocol=self.protocol.id,
+            primary=self.primary,
+            higher_is_better={name: s.type.higher_is_better[own] for s, own, name in names},
+            ids={name: scorer.ids[name] for scorer, _, name in names},
+        )

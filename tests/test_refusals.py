@@ -15,6 +15,7 @@ import yaml
 from ganzoo import checkpoint, hookimpl, model
 from ganzoo.errors import CheckpointError, RecipeError, RunError
 from ganzoo.folder import RunFolder
+from ganzoo.manifest import Manifest
 from ganzoo.recipe import load_recipe
 from ganzoo.registry import Origin
 from ganzoo.training import resume, start
@@ -48,9 +49,9 @@ def test_a_size_that_the_networks_cannot_have_is_told_without_data():
 def test_a_folder_that_another_run_took_meanwhile(tmp_path: Path):
     folder = RunFolder(tmp_path / "run")
     folder.refuse_taken()
-    folder.create("first", {})
+    folder.create("first", Manifest())
     with pytest.raises(RunError, match="cannot write a run"):
-        folder.create("second", {})
+        folder.create("second", Manifest())
     assert folder.recipe.read_text() == "first"
     assert [path.name for path in tmp_path.iterdir()] == ["run"]
 

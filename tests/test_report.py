@@ -1,17 +1,21 @@
 import json
 import math
 import re
+from dataclasses import fields, replace
+from html import unescape
 from html.parser import HTMLParser
 from pathlib import Path
 
 import numpy as np
 import pytest
+import toy
 from PIL import Image
 
 from ganzoo import report
 from ganzoo.charts import POINTS
 from ganzoo.errors import RunError
 from ganzoo.folder import RunFolder
+from ganzoo.manifest import Evaluation, Manifest
 from ganzoo.report import FRAMES, write_report
 
 RECIPE = """recipe: demo
@@ -63,7 +67,7 @@ class Page(HTMLParser):
 @pytest.fixture
 def folder(tmp_path):
     folder = RunFolder(tmp_path / "a run")
-    folder.create(RECIPE, {"status": "running", "recipe": "demo", "plugins": {"dcgan": "0.1"}})
+    folder.create(RECIPE, Manifest(status="running", recipe="demo", plugins={"dcgan": "0.1"}))
     return folder
 
 
@@ -135,17 +139,51 @@ def test_says_what_the_run_was(folder):
         assert words in said
 
 
-def test_tells_how_to_go_on(folder):
-    path = f"'{folder.path}'"
+def test_a_run_without_a_model_can_only_go_on(folder):
     said = Page(write_report(folder)).said
-    assert f"ganzoo resume {path}" in said
-    assert "ganzoo sample" not in said  # there is no model yet
-    folder.model.mkdir()
-    (folder.model / "config.json").write_text('{"input": "noise"}')
+    assert f"ganzoo resume '{folder.path}'" in said
+    assert "ganzoo sample" not in said
     folder.note(status="finished", step=400)
     said = Page(write_report(folder)).said
-    assert f"ganzoo sample {path} -n 64" in said
-    assert f"ganzoo resume {path} --set 'stages[1].steps=600'" in said
+    assert f"ganzoo resume '{folder.path}' --set 'stages[1].steps=600'" in said
+
+
+def facts(page):
+    """The definitions of a page by their terms."""
+    pairs = re.findall(r"<dt>(.*?)</dt><dd>(?:<code>)?(.*?)(?:</code>)?</dd>", page.text)
+    return {term: unescape(definition) for term, definition in pairs}
+
+
+def test_the_report_of_what_training_wrote(train, tmp_path, monkeypatch):
+    monkeypatch.setenv("GANZOO_CACHE", str(tmp_path / "cache"))
+    benchmark = {"every": 3, "benchmark": str(toy.benchmark(tmp_path / "benchmarks"))}
+    run = train(evaluate=benchmark)
+    said = facts(Page(write_report(RunFolder(run))))
+    assert said["Draw new pictures"] == f"ganzoo sample {run} -n 64"
+    assert said["Draw with the best step's model"] == f"ganzoo sample {run}/best -n 64"
+    assert said["Go on training for longer"] == f"ganzoo resume {run} --set 'stages[0].steps=18'"
+    manifest = json.loads((run / "manifest.json").read_text())
+    assert (said["Steps"], said["Images seen"]) == ("9 of 9", "36")
+    assert said["Best"].startswith("distance ")
+    assert (said["Benchmark"], said["Networks"], said["Seed"]) == ("toys@1", "toy against toy", "0")
+    assert said["Dataset hash"] == manifest["dataset_sha256"][:12]
+    threads = manifest["environment"]["threads"]
+    assert said["Device"].split(", ")[::2] == [
+        manifest["environment"]["device"],
+        f"{threads} threads",
+    ]
+    assert set(manifest) == {field.name for field in fields(Manifest)}
+    assert all(value is not None for name, value in manifest.items() if name != "reason")
+
+
+def test_a_translator_is_given_photos(train):
+    translator = {"dataset": {"use": "toy", "photo": True}, "generator": {"use": "toy-translator"}}
+    run = train(**translator)
+    page = Page(write_report(RunFolder(run)))
+    assert facts(page)["Draw new pictures"] == f"ganzoo translate {run} PHOTO --out drawn"
+    (run / "model" / "config.json").write_text("{}")
+    page = Page(write_report(RunFolder(run)))
+    assert "is no model's config" in facts(page)["Draw new pictures: not now"]
 
 
 @pytest.mark.parametrize("count", [0, 1, 2, 49, 1000])
@@ -213,12 +251,13 @@ def test_smoothing_keeps_the_level_and_does_not_lag(folder):
     assert max(heights) > max(y for _, y in line) + 3  # thinning keeps the noise's width
 
 
-EVALUATION = {
-    "benchmark": "avatars-64@1",
-    "protocol": "abc",
-    "primary": "kid-x",
-    "higher_is_better": {"kid-x": False, "recall-x": True},
-}
+EVALUATION = Evaluation(
+    benchmark="avatars-64@1",
+    protocol="abc",
+    primary="kid-x",
+    higher_is_better={"kid-x": False, "recall-x": True},
+    ids={},
+)
 
 
 def score(folder, step, kid, protocol="abc"):
@@ -268,32 +307,11 @@ def test_scores_are_no_rows_of_training(folder):
     assert "Too early to say" in Page(write_report(folder)).said
 
 
-@pytest.mark.parametrize(
-    "evaluation",
-    [
-        None,
-        3,
-        {"protocol": 3},
-        {"primary": "kid-x"},
-        {"primary": [], "higher_is_better": 3},
-        {"primary": "kid-x", "higher_is_better": {"kid-x": "yes"}},
-    ],
-)
+@pytest.mark.parametrize("evaluation", [None, replace(EVALUATION, primary="x")])
 def test_a_manifest_that_says_nothing_of_the_scores(folder, evaluation):
     folder.note(evaluation=evaluation)
     score(folder, 10, 7.0)
-    said = Page(write_report(folder)).said
-    assert "at step 10" not in said
-
-
-def test_tells_how_to_use_the_best_model(folder):
-    best = f"'{folder.best}'"
-    assert best not in Page(write_report(folder)).said
-    folder.best.mkdir()
-    (folder.best / "config.json").write_text('{"input": "noise"}')
-    assert f"ganzoo sample {best} -n 64" in Page(write_report(folder)).said
-    (folder.best / "config.json").write_text('{"input": "image"}')
-    assert f"ganzoo translate {best} PHOTO --out drawn" in Page(write_report(folder)).said
+    assert "at step 10" not in Page(write_report(folder)).said
 
 
 def test_findings_are_named(folder):
@@ -317,11 +335,12 @@ def test_everything_is_escaped(tmp_path):
     folder.create(
         f"recipe: '{HOSTILE}'\nstages: [{{name: '{HOSTILE}', steps: 10}}, {{name: b, steps: 10}}]\n"
         f"dataset: {{use: '{HOSTILE}'}}\n",
-        {"recipe": HOSTILE, "status": HOSTILE, HOSTILE: {HOSTILE: HOSTILE}},
+        Manifest(recipe=HOSTILE, plugins={HOSTILE: HOSTILE}, extractors_sha256={HOSTILE: HOSTILE}),
     )
     names = ("generator/", "share/", "lr/", "D/", "G/", "score/", "")
     log(folder, 20, **{name + HOSTILE: 0.0 for name in names})
-    folder.note(status="stopped", reason=HOSTILE, dataset_sha256=HOSTILE, environment=HOSTILE)
+    around = {HOSTILE: {HOSTILE: HOSTILE}, "device": HOSTILE}
+    folder.note(status="stopped", reason=HOSTILE, dataset_sha256=HOSTILE, environment=around)
     page = Page(write_report(folder))
     assert len(page.all("script")) == 1
     assert not page.all("b", **{"class": "x"})
@@ -335,13 +354,21 @@ def test_a_damaged_run_has_a_report(folder, manifest, recipe):
     folder.manifest.write_text(manifest)
     folder.recipe.write_text(recipe)
     log(folder, 10)
-    assert "a run" in Page(write_report(folder)).said
+    said = Page(write_report(folder)).said
+    assert "a run" in said
+    assert "unknown" in said
+    assert "manifest.json is damaged" in said
 
 
 def test_text_that_is_not_unicode(folder):
     folder.recipe.write_bytes(b"recipe: \xff\n")
     folder.manifest.write_text(json.dumps({"recipe": "\ud800"}))
     assert write_report(folder).read_text(encoding="utf-8")
+
+
+def test_the_page_of_a_newer_or_an_older_run(folder):
+    folder.manifest.write_text('{"status": "stopped", "reason": "tired", "mood": {"good": true}}')
+    assert "stopped tired" in Page(write_report(folder)).said
 
 
 @pytest.mark.parametrize("count", [0, 1, 2, FRAMES, 3 * FRAMES])

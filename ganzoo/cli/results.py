@@ -254,12 +254,17 @@ def export(
     typer.echo(f"next: {how[format.value]}")
 
 
-def report(run: RunPath) -> None:
+def report(
+    run: RunPath,
+    out: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="The page; default RUN/report.html.")
+    ] = None,
+) -> None:
     """Write report.html: curves, grids, findings and recipe."""
     from ganzoo.folder import RunFolder
     from ganzoo.report import write_report
 
-    typer.echo(f"{write_report(RunFolder.open(run))}")
+    typer.echo(f"{write_report(RunFolder.open(run), out)}")
 
 
 def diagnose(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -78,13 +79,17 @@ def _finish(train: Callable[[], Run], path: Path) -> None:
     """Train, and write the report however it ends."""
     from ganzoo.report import reporting
 
-    run = reporting(train, path)
+    run, unreported = reporting(train, path)
     if run.accelerator.is_main_process:
         folder = run.folder
-        typer.echo(f"grids:  {folder.samples}\nmodel:  {folder.model}\nreport: {folder.report}")
+        typer.echo(f"grids:  {folder.samples}\nmodel:  {folder.model}")
+        if not unreported:
+            typer.echo(f"report: {folder.report}")
         if run.scoring and run.folder.best.exists():
             typer.echo(f"best:   {run.folder.best} (step {run.scoring.best})")
         if run.image_inputs:
             typer.echo(f"use it with: ganzoo translate {run.path} PHOTO --out drawn")
         else:
             typer.echo(f"draw more with: ganzoo sample {run.path} -n 64 --seed 1 --out grid.png")
+    if unreported:
+        print(f"warning: {unreported}", file=sys.stderr)
