@@ -56,7 +56,7 @@ def resume(path: Path, overrides: Sequence[str], plugins: Plugins) -> Run:
     try:
         run = Run(recipe, folder, plugins)
     except (DataError, RunError) as error:
-        raise type(error)(f"{error}{_where_it_moved(recipe, path)}") from error
+        raise type(error)(f"{error}{_where_it_moved(recipe, path, saved is None)}") from error
     with run.locked():
         for name, begun in (saved or {}).get("plugins", {}).items():
             if (now := recipe.plugins.get(name, begun)) != begun:
@@ -75,12 +75,21 @@ def resume(path: Path, overrides: Sequence[str], plugins: Plugins) -> Run:
     return run
 
 
-def _where_it_moved(recipe: Recipe, run: Path) -> str:
-    """How to resume where images or weights are no longer where the recipe has them."""
-    data = recipe.resolved()
-    places = leaves({key: data[key] for key in _HASHED if data[key]})
-    gone = [key for key, value in places if _is_path(value) and not os.path.lexists(value)]
-    sets = " ".join(f"--set {key}=NEW" for key in gone)
+def _where_it_moved(recipe: Recipe, run: Path, new: bool) -> str:
+    """How to resume where images or weights are no longer where the recipe has them.
+
+    The first weights are read by a ``new`` run alone, which has no checkpoint.
+    """
+    data = {k: v for k, v in recipe.resolved().items() if k in _HASHED and v}
+    if not new:
+        data.pop("init_from", None)
+    values = {key: v if isinstance(v, list) else [v] for key, v in leaves(data)}
+    gone = [
+        key
+        for key, found in values.items()
+        if any(_is_path(value) and not os.path.lexists(value) for value in found)
+    ]
+    sets = " ".join(f"--set {shlex.quote(f'{key}=NEW')}" for key in gone)
     return f"\nIf they were moved: ganzoo resume {shlex.quote(str(run))} {sets}" if gone else ""
 
 

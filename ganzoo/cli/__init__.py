@@ -6,6 +6,7 @@ Each verb lives in the module of its group and imports torch, if at all, in its 
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -30,10 +31,10 @@ def main() -> None:
             print(f"warning: {report}", file=sys.stderr)
         app(obj=plugins)
     except Interrupted as stop:
-        print(stop, file=sys.stderr)
+        print("\n".join([str(stop), *_notes(stop)]), file=sys.stderr)
         sys.exit(stop.exit_code)
     except GanzooError as error:
-        print(f"error: {_text(error)}", file=sys.stderr)
+        print("\n".join([f"error: {_text(error)}", *_notes(error)]), file=sys.stderr)
         sys.exit(error.exit_code)
 
 
@@ -103,6 +104,12 @@ def _ganzoo(
     ] = False,
 ) -> None:
     """A GAN zoo: compose GANs and losses in YAML, train, compare and share them."""
+
+
+def _notes(error: GanzooError) -> Sequence[str]:
+    """What went wrong besides, such as a report that could not be written."""
+    notes: Sequence[str] = getattr(error, "__notes__", ())
+    return notes
 
 
 def _text(error: GanzooError) -> str:
