@@ -1,21 +1,35 @@
 """ganzoo: a plugin-based GAN zoo with a registry, on PyTorch.
 
-``ganzoo.load`` brings a model, ``train`` makes one, ``push`` publishes it, ``search`` finds others.
+``ganzoo.load`` brings a model and ``ganzoo.train`` makes one; ``sample``, ``translate``,
+``evaluate``, ``push``, ``pull``, ``search`` and ``list`` do what the commands of these names do.
 """
 
+from collections.abc import Sequence
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from ganzoo.api import load, push, search, train
+    from ganzoo.api import evaluate, load, pull, push, sample, search, train, translate
     from ganzoo.errors import GanzooError
     from ganzoo.hookspecs import hookimpl
+    from ganzoo.listing import list_names as list
     from ganzoo.model import Model
+    from ganzoo.trained import TrainedRun
 
     __version__: str
 
-__all__ = ["GanzooError", "Model", "__version__", "hookimpl", "load", "push", "search", "train"]
-_HOMES = {"GanzooError": "errors", "Model": "model", "hookimpl": "hookspecs"}
+__all__ = [
+    "GanzooError", "Model", "TrainedRun", "__version__", "evaluate", "hookimpl", "list", "load",
+    "pull", "push", "sample", "search", "train", "translate",
+]  # fmt: skip
+#: where a name is that is not in ``api``; no module may have the name of a function
+_HOMES = {
+    "GanzooError": ("errors", "GanzooError"),
+    "Model": ("model", "Model"),
+    "TrainedRun": ("trained", "TrainedRun"),
+    "hookimpl": ("hookspecs", "hookimpl"),
+    "list": ("listing", "list_names"),
+}
 
 
 def __getattr__(name: str) -> Any:
@@ -23,7 +37,8 @@ def __getattr__(name: str) -> Any:
     if name == "__version__":
         return _version()
     if name in __all__:
-        return getattr(import_module(f"ganzoo.{_HOMES.get(name, 'api')}"), name)
+        module, attribute = _HOMES.get(name, ("api", name))
+        return getattr(import_module(f"ganzoo.{module}"), attribute)
     raise AttributeError(f"module 'ganzoo' has no attribute '{name}'")
 
 
@@ -36,5 +51,5 @@ def _version() -> str:
         return "0+unknown"
 
 
-def __dir__() -> list[str]:
-    return [*globals(), *__all__]
+def __dir__() -> Sequence[str]:
+    return __all__

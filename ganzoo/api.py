@@ -1,4 +1,4 @@
-"""The front door of the package: ``load``, ``train``, ``push`` and ``search``.
+"""The front door of the package, one function for each verb that Python needs too.
 
 ``ganzoo.load`` and the others are these; they are imported when they are first used, so that
 ``import ganzoo`` takes no time.
@@ -7,36 +7,46 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import tempfile
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, overload
 
 import torch
+from PIL import Image
+from torch import Tensor
 
-from ganzoo import catalogue, model, publish, pulling
+from ganzoo import catalogue, publish, pulling, samples
+from ganzoo import model as models
 from ganzoo.catalogue import Listed
 from ganzoo.config import WEIGHTS
+from ganzoo.entry import Entry
 from ganzoo.errors import RecipeError, RunError
 from ganzoo.folder import free_folder
 from ganzoo.hub import parse_id
+from ganzoo.layers import shipped_models
 from ganzoo.leaderboard import entries_folder
 from ganzoo.model import Model
+from ganzoo.model_folder import refuse_taken
 from ganzoo.package import Options
 from ganzoo.plugins import installed
 from ganzoo.publish import Plan, Pushed
 from ganzoo.recipe import load_recipe
 from ganzoo.registry import Registry
 from ganzoo.report import reporting
+from ganzoo.trained import TrainedRun
 
 DTYPES = (torch.float32, torch.bfloat16)
+#: where a model is: a run or model folder, ``user/repo`` on the Hub, or what ``train`` returned
+Source = str | os.PathLike[str]
 
 
 def load(
-    name: str | Path,
+    name: Source,
     revision: str | None = None,
     *,
     device: torch.device | str | None = None,
@@ -59,9 +69,9 @@ def load(
     """
     if dtype not in DTYPES:
         raise RunError(f"dtype {dtype}: a model computes in torch.float32 or torch.bfloat16.")
-    where = model.device() if device is None else _usable(device)
+    where = models.device() if device is None else _usable(device)
     registry = installed().registry
-    found = pulling.locate(name, registry, revision, token)
+    found = pulling.locate(_place(name), registry, revision, token)
     if found.note:
         warnings.warn(found.note, stacklevel=2)
     return pulling.load(found, registry, where, dtype)
@@ -77,44 +87,52 @@ def _usable(device: torch.device | str) -> torch.device:
         raise RunError(f"device {device!r} cannot be used: {why}. 'cpu' always can.") from error
 
 
+def _place(source: Source | Model) -> str | Path:
+    """As ``locate`` wants it: only a text may mean a model on the Hub."""
+    if isinstance(source, Model):
+        return source.path
+    return source if isinstance(source, str) else Path(source)
+
+
 def train(
-    recipe: str | Path | Mapping[str, Any],
+    recipe: str | os.PathLike[str] | Mapping[str, Any],
     *,
-    out: str | Path | None = None,
+    out: str | os.PathLike[str] | None = None,
     overrides: Mapping[str, Any] | None = None,
-) -> Model:
-    """Train a recipe, given by path, by the name of a shipped one, or as a mapping; the model.
+) -> TrainedRun:
+    """Train a recipe, given by path, by the name of a shipped one, or as a mapping.
 
-    >>> model = ganzoo.train("dcgan-avatars", overrides={"stages.0.steps": 500})
-    >>> model.sample(64)
+    >>> run = ganzoo.train("dcgan-avatars", overrides={"stages.0.steps": 500})
+    >>> run.model.sample(64)
+    >>> run.metrics[-1]                                   # also run.scores, run.report, run.path
 
-    ``out`` is the run folder, by default ``runs/RECIPE``; ``model.path`` is the model in it.
-    ``overrides`` are what ``--set`` gives to `ganzoo train`.  Raises RecipeError with every mistake
-    of the recipe, and TrainingStopped where training cannot go on; the run is kept.
+    ``out`` is the run folder, by default ``runs/RECIPE``.  ``overrides`` are what ``--set`` gives
+    to `ganzoo train`.  Raises RecipeError with every mistake of the recipe, and TrainingStopped
+    where training cannot go on; the run is kept.
     """
     from ganzoo.training import start
 
     plugins = installed()
-    given = [f"{key}={_json(value)}" for key, value in (overrides or {}).items()]
+    pairs = [f"{key}={_json(value)}" for key, value in (overrides or {}).items()]
     with _as_file(recipe) as path:
-        loaded = load_recipe(path, given, plugins.registry, _folder(recipe))
+        loaded = load_recipe(path, pairs, plugins.registry, _folder(recipe))
     folder = Path(out) if out else free_folder(loaded.name)
     run, unreported = reporting(lambda: start(loaded, folder, plugins), folder)
     if unreported:
         warnings.warn(unreported, stacklevel=2)
-    return model.load(run.folder.model, plugins.registry, model.device())
+    return TrainedRun(run.folder.path, plugins.registry)
 
 
-def _folder(recipe: str | Path | Mapping[str, Any]) -> Path | None:
+def _folder(recipe: str | os.PathLike[str] | Mapping[str, Any]) -> Path | None:
     """What the paths in a recipe are relative to: those of a mapping, the working directory."""
     return Path.cwd() if isinstance(recipe, Mapping) else None
 
 
 @contextmanager
-def _as_file(recipe: str | Path | Mapping[str, Any]) -> Iterator[str | Path]:
+def _as_file(recipe: str | os.PathLike[str] | Mapping[str, Any]) -> Iterator[str | Path]:
     """A recipe as ``load_recipe`` wants it, so that a mapping is checked like a file."""
-    if isinstance(recipe, (str, Path)):
-        yield recipe
+    if not isinstance(recipe, Mapping):
+        yield recipe if isinstance(recipe, str) else Path(recipe)
         return
     given = dict(recipe)
     if (base := Path(str(given.get("extends")))).is_file():
@@ -134,13 +152,148 @@ def _json(value: Any, **how: Any) -> str:
     return json.dumps(value, default=str, ensure_ascii=False, **how)
 
 
+@overload
+def sample(
+    model: Source | Model,
+    n: int | None = None,
+    *,
+    seed: int = 0,
+    label: Mapping[str, str] | None = None,
+    latents: Tensor | None = None,
+    batch_size: int = samples.CHUNK,
+    as_tensor: Literal[False] = False,
+) -> list[Image.Image]: ...
+@overload
+def sample(
+    model: Source | Model,
+    n: int | None = None,
+    *,
+    seed: int = 0,
+    label: Mapping[str, str] | None = None,
+    latents: Tensor | None = None,
+    batch_size: int = samples.CHUNK,
+    as_tensor: Literal[True],
+) -> Tensor: ...
+def sample(
+    model: Source | Model,
+    n: int | None = None,
+    *,
+    seed: int = 0,
+    label: Mapping[str, str] | None = None,
+    latents: Tensor | None = None,
+    batch_size: int = samples.CHUNK,
+    as_tensor: bool = False,
+) -> list[Image.Image] | Tensor:
+    """Draw pictures from noise; arguments and errors are those of ``Model.sample``.
+
+    >>> ganzoo.sample("ganzoo/avatars-64", 4, label={"hair": "pink"})
+    >>> ganzoo.sample(model, latents=model.latents(2, seed=1), as_tensor=True)
+
+    A model that is given by name is loaded anew for each call.
+    """
+    return _loaded(model).sample(
+        n, seed=seed, label=label, latents=latents, batch_size=batch_size, as_tensor=as_tensor
+    )
+
+
+@overload
+def translate(model: Source | Model, photo: Image.Image) -> Image.Image: ...
+@overload
+def translate(model: Source | Model, photo: Tensor) -> Tensor: ...
+@overload
+def translate(model: Source | Model, photo: Sequence[Image.Image]) -> list[Image.Image]: ...
+def translate(model: Source | Model, photo: Any) -> Any:
+    """Turn photos into pictures; arguments and errors are those of ``Model.translate``.
+
+    >>> ganzoo.translate("runs/cartoon-avatars", PIL.Image.open("photo.jpg"))
+
+    A model that is given by name is loaded anew for each call.
+    """
+    return _loaded(model).translate(photo)
+
+
+def _loaded(model: Source | Model) -> Model:
+    if isinstance(model, TrainedRun):
+        return model.model
+    return model if isinstance(model, Model) else load(model)
+
+
+def evaluate(
+    model: Source | Model,
+    benchmark: str | os.PathLike[str],
+    *,
+    name: str | None = None,
+    out: str | os.PathLike[str] = "benchmarks/entries",
+    overrides: Mapping[str, Any] | None = None,
+    download: bool = False,
+    force: bool = False,
+) -> Entry:
+    """Measure a model, or a folder of images, under a benchmark.
+
+    >>> entry = ganzoo.evaluate("ganzoo/avatars-64", "avatars-64")
+    >>> {name: (score.value, score.low, score.high) for name, score in entry.scores.items()}
+
+    The entry is also written to ``out``, as `ganzoo evaluate` does; what was measured already is
+    read from there.  ``name`` is the entry's, by default that of the model's folder;
+    ``overrides`` are what ``--set`` gives to `ganzoo evaluate`; ``download`` fetches the weights
+    that optional scores need; ``force`` replaces an entry of another model.  Raises RecipeError
+    where the benchmark is wrong, RunError or DataError where the model or its images are.
+    """
+    from accelerate import PartialState
+
+    from ganzoo.benchmark import load_benchmark
+    from ganzoo.protocol import Protocol
+    from ganzoo.submission import subject_of, submit
+
+    registry = installed().registry
+    pairs = [f"{key}={_json(value)}" for key, value in (overrides or {}).items()]
+    loaded = load_benchmark(os.fspath(benchmark), pairs, registry)
+    if isinstance(model, Model):
+        _refuse_changed(model, registry)
+    state = PartialState(cpu=models.device().type == "cpu")
+    with state.main_process_first():
+        protocol = Protocol(loaded, registry, state.device, download=download)
+        place = _place(model)
+        fakes, subject = subject_of(place, protocol, registry, name)
+    return submit(protocol, fakes, subject, Path(out), force)[1]
+
+
+def pull(
+    repo: str,
+    revision: str | None = None,
+    *,
+    out: str | os.PathLike[str] | None = None,
+    token: str | None = None,
+) -> Path:
+    """Fetch a model from the Hub; the folder that it is in.
+
+    >>> ganzoo.pull("user/cartoons", "v1", out="models/cartoons")
+
+    Without ``out`` that is the Hub's cache, which works offline afterwards.  Raises HubError where
+    the Hub does not give it or it is not what it should be, RunError where ``out`` is taken.
+    """
+    folder = Path(out) if out else None
+    if folder:
+        refuse_taken(folder)
+    what, registry = parse_id(repo, revision), installed().registry
+    name = what.repo if repo in shipped_models() else f"hf://{what}"  # and no folder of that name
+    found = pulling.locate(name, registry, token=token, kinds=tuple(WEIGHTS))
+    if found.note:
+        warnings.warn(found.note, stacklevel=2)
+    if not folder:
+        return found.folder
+    pulling.load(found, registry)  # what is written works
+    pulling.copy(found.folder, folder)
+    return folder
+
+
 def push(
-    source: str | Path | Model,
+    source: Source | Model,
     repo: str,
     *,
     licence: str | None = None,
     data_licence: str | None = None,
-    card: str | Path | None = None,
+    card: str | os.PathLike[str] | None = None,
     with_discriminator: bool = False,
     half: bool = False,
     private: bool = False,
@@ -173,10 +326,9 @@ def push(
     )
     registry, what = installed().registry, parse_id(repo)
     if isinstance(source, Model):
-        folder = source.path
         _refuse_changed(source, registry)
-    else:
-        folder = pulling.locate(source, registry, token=token, kinds=tuple(WEIGHTS)).folder
+    kinds = tuple(WEIGHTS)
+    folder = pulling.locate(_place(source), registry, token=token, kinds=kinds).folder
     act = publish.plan if dry_run else publish.push
     return act(folder, what, registry, options, token)
 
@@ -185,11 +337,11 @@ def _refuse_changed(loaded: Model, registry: Registry) -> None:
     """Raise RunError where weights were changed in memory, for the folder is what goes."""
     now = loaded.generator.state_dict()
     dtype = next(loaded.generator.parameters()).dtype
-    kept = model.load(loaded.path, registry, dtype=dtype).generator.state_dict()
+    kept = models.load(loaded.path, registry, dtype=dtype).generator.state_dict()
     if not all(torch.equal(kept[name], value.cpu()) for name, value in now.items()):
         raise RunError(
             f"the model's weights were changed since it was loaded, and {loaded.path} is what "
-            "would go. Save them in a model folder first."
+            "would be read. Save them in a model folder first."
         )
 
 

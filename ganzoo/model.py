@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal, overload
@@ -35,6 +35,7 @@ from ganzoo.model_folder import (
     find,
     refuse_taken,
 )
+from ganzoo.pictures import figure
 from ganzoo.registry import Registry
 from ganzoo.step import Network
 from ganzoo.translation import Translator, image_word
@@ -44,62 +45,141 @@ from ganzoo.yaml12 import parse
 SHOWN = 16
 
 
-@dataclass
+@dataclass(repr=False)
 class Model:
     """A generator that is ready to use, with where it came from.
 
     ``generator`` is in eval mode and asks for no gradients; ``config`` is what its folder ``path``
-    says of it.
+    says of it.  In a notebook a model shows its samples.
     """
 
-    generator: Generator = field(repr=False)
-    config: Config = field(repr=False)
+    generator: Generator
+    config: Config
     path: Path
+
+    def __repr__(self) -> str:
+        """What it makes from what, how large it is, and where; never fails."""
+        try:
+            config, weight = self.config, next(self.generator.parameters())
+            size = config.output.size
+            count = sum(parameter.numel() for parameter in self.generator.parameters())
+            facts = [
+                config.generator.use,
+                f"{config.input.kind} to {f'{size}x{size}' if size else 'the same size'}",
+                f"{count / 1e6:.1f}M parameters",
+                f"{weight.dtype} on {weight.device}".removeprefix("torch."),
+            ]
+            if config.labels:
+                facts.append(f"labels {', '.join(config.labels)}")
+            return f"Model({str(self.path)!r}: {'; '.join(facts)})"
+        except Exception:  # somebody changed it, and a repr is where they look
+            return f"Model({str(getattr(self, 'path', None))!r})"
+
+    def _repr_html_(self) -> str:
+        return figure(getattr(self, "path", Path()) / SAMPLES, repr(self))
+
+    def latents(self, n: int = 1, *, seed: int = 0) -> Tensor:
+        """The latents that ``sample(n, seed=seed)`` starts from: float (n, ...) on the CPU.
+
+        The first dimension counts pictures; the others are the generator's own.  Raises RunError
+        where the model is made from photos.
+        """
+        self._refuse_photos()
+        if not (_is_whole(n, 1) and _is_whole(seed, 0)):
+            raise RunError(f"latents({n!r}, seed={seed!r}): n is 1 or more, and seed 0 or more.")
+        return samples.latents(self.generator, seed, n)
 
     @overload
     def sample(
         self,
-        n: int = 1,
+        n: int | None = None,
         *,
         seed: int = 0,
         label: Mapping[str, str] | None = None,
+        latents: Tensor | None = None,
+        batch_size: int = samples.CHUNK,
         as_tensor: Literal[False] = False,
     ) -> list[Image.Image]: ...
     @overload
     def sample(
         self,
-        n: int = 1,
+        n: int | None = None,
         *,
         seed: int = 0,
         label: Mapping[str, str] | None = None,
+        latents: Tensor | None = None,
+        batch_size: int = samples.CHUNK,
         as_tensor: Literal[True],
     ) -> Tensor: ...
+    @overload
     def sample(
         self,
-        n: int = 1,
+        n: int | None = None,
         *,
         seed: int = 0,
         label: Mapping[str, str] | None = None,
+        latents: Tensor | None = None,
+        batch_size: int = samples.CHUNK,
+        as_tensor: bool,
+    ) -> list[Image.Image] | Tensor: ...
+    def sample(
+        self,
+        n: int | None = None,
+        *,
+        seed: int = 0,
+        label: Mapping[str, str] | None = None,
+        latents: Tensor | None = None,
+        batch_size: int = samples.CHUNK,
         as_tensor: bool = False,
     ) -> list[Image.Image] | Tensor:
         """``n`` pictures from noise, as PIL images, or as float (n, 3, H, W) in [-1, 1] on the CPU.
 
-        The same ``seed`` draws the same pictures; ``label`` asks for some, as
-        ``{"hair": "pink"}``.  Raises RunError where the model has no such label, or is made from
-        photos.
+        The same ``seed`` draws the same pictures; without ``n`` it is one.  ``label`` asks for
+        some, as ``{"hair": "pink"}``.  ``latents``, as ``latents()`` returns them, take the place
+        of ``n`` and of what the seed would draw; the seed still draws labels that were not asked
+        for.  ``batch_size`` pictures go through the generator together: more are faster on a GPU,
+        fewer take less memory.  It does not change which pictures come out, but a value may
+        differ in its last bits, since other kernels compute it.
+
+        Raises RunError where an argument does not fit the model, or it is made from photos.
         """
+        self._refuse_photos()
+        if latents is not None:
+            latents = self._checked(latents, n)
+            n = len(latents)
+        n = 1 if n is None else n
+        if not (_is_whole(n, 1) and _is_whole(seed, 0) and _is_whole(batch_size, 1)):
+            raise RunError(
+                f"sample({n!r}, seed={seed!r}, batch_size={batch_size!r}): n is 1 or more, so is "
+                "batch_size, and seed 0 or more."
+            )
+        if label is not None and not isinstance(label, Mapping):
+            raise RunError(f'sample(label={label!r}): write it as label={{"hair": "pink"}}.')
+        inputs = samples.inputs(self.generator, n, seed, label or {}, latents)
+        made = samples.generate(self.generator, inputs, batch_size)
+        return made if as_tensor else _pictures(samples.to_uint8(made))
+
+    def _refuse_photos(self) -> None:
         if self.config.input.kind != "noise":
             raise RunError(
                 f"{self.path} turns images into images; it does not draw from noise. "
                 "Give it some: model.translate(photo)"
             )
-        if not (isinstance(n, int) and n >= 1 and isinstance(seed, int) and seed >= 0):
-            raise RunError(f"sample({n!r}, seed={seed!r}): n is 1 or more, and seed 0 or more.")
-        if label is not None and not isinstance(label, Mapping):
-            raise RunError(f'sample(label={label!r}): write it as label={{"hair": "pink"}}.')
-        inputs = samples.inputs(self.generator, n, seed, label or {})
-        made = samples.generate(self.generator, inputs)
-        return made if as_tensor else _pictures(samples.to_uint8(made))
+
+    def _checked(self, latents: Tensor, n: int | None) -> Tensor:
+        """``latents`` on the CPU; raises RunError where the generator cannot take them."""
+        one = samples.latents(self.generator, 0, 1)[0]
+        wanted = ", ".join(["n", *map(str, one.shape)])
+        if not isinstance(latents, Tensor) or not latents.is_floating_point():
+            raise RunError(f"sample(latents=...): expected a float tensor ({wanted}).")
+        if latents.shape[1:] != one.shape or not len(latents):
+            raise RunError(
+                f"sample(latents=...): expected ({wanted}), as model.latents(n) returns, not "
+                f"{tuple(latents.shape)}."
+            )
+        if n not in (None, len(latents)):
+            raise RunError(f"sample({n!r}, latents=...): there are {len(latents)}. Leave out n.")
+        return latents.detach().cpu().to(one)
 
     @overload
     def translate(self, photo: Image.Image) -> Image.Image: ...
@@ -179,6 +259,10 @@ class Model:
         except (RuntimeError, ValueError) as error:
             raise DataError(f"translate: the generator refuses {shape}: {error}") from error
         return made if len(shape) == 4 else made[0]
+
+
+def _is_whole(value: object, least: int) -> bool:
+    return isinstance(value, int) and value >= least
 
 
 def _pictures(made: Tensor) -> list[Image.Image]:

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import base64
 import io
+from html import escape
 from pathlib import Path
 from typing import Any
 
 from PIL import Image
+
+#: of a picture in a notebook, which is saved with it
+NOTEBOOK_BYTES = 400_000
 
 
 def opened(path: Path) -> Image.Image | None:
@@ -37,3 +41,11 @@ def embed(picture: Image.Image, budget: int) -> tuple[str, int]:
                 data = base64.b64encode(file.getvalue()).decode()
                 return f"data:image/{kind};base64,{data}", picture.width
         picture = picture.reduce(2)
+
+
+def figure(path: Path | None, caption: str) -> str:
+    """HTML for a notebook: the picture in a file, where it can be read, above the caption."""
+    image = ""
+    if path and (picture := opened(path)):
+        image = f'<img src="{embed(picture, NOTEBOOK_BYTES)[0]}"><br>'
+    return f"{image}<code>{escape(caption)}</code>"

@@ -71,18 +71,21 @@ def draw(generator: Generator, inputs: Mapping[str, Tensor]) -> Tensor:
 
 
 @torch.no_grad()  # inference mode would leave tensors behind that training cannot use
-def generate(generator: Generator, inputs: Mapping[str, Tensor]) -> Tensor:
-    """Run the generator in eval mode on CPU tensors ``inputs``; float ``(n, 3, H, W)``, as made."""
+def generate(generator: Generator, inputs: Mapping[str, Tensor], batch: int = CHUNK) -> Tensor:
+    """Run the generator in eval mode on CPU tensors ``inputs``; float ``(n, 3, H, W)``, as made.
+
+    Every batch is padded to ``batch`` images.
+    """
     weight = next(generator.parameters())
     n = len(next(iter(inputs.values())))
     was_training = generator.training
     generator.eval()
     pictures = []
-    for start in range(0, n, CHUNK):
+    for start in range(0, n, batch):
         chunk = {}
         for name, value in inputs.items():
-            part = value[start : start + CHUNK]
-            padding = part[-1:].expand(CHUNK - len(part), *part.shape[1:])
+            part = value[start : start + batch]
+            padding = part[-1:].expand(batch - len(part), *part.shape[1:])
             chunk[name] = torch.cat([part, padding]).to(
                 weight if part.is_floating_point() else weight.device
             )
@@ -108,9 +111,15 @@ def sample(
     return draw(generator, inputs(generator, n, seed, label or {}))
 
 
-def inputs(generator: Generator, n: int, seed: int, label: Mapping[str, str]) -> dict[str, Tensor]:
+def inputs(
+    generator: Generator,
+    n: int,
+    seed: int,
+    label: Mapping[str, str],
+    latent: Tensor | None = None,
+) -> dict[str, Tensor]:
     """What ``n`` pictures from noise are made from; raises RunError as ``labels``."""
-    found = {"latent": latents(generator, seed, n)}
+    found = {"latent": latents(generator, seed, n) if latent is None else latent}
     if (indices := labels(generator, seed, n, label)) is not None:
         found["label"] = indices
     return found

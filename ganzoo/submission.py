@@ -17,9 +17,11 @@ from ganzoo.errors import RecipeError, RunError
 from ganzoo.fakes import Fakes, Files, Generated, Reference
 from ganzoo.files import atomic_file
 from ganzoo.folder import RECIPE
+from ganzoo.hub import is_id
 from ganzoo.measuring import Measured, evaluate, key
 from ganzoo.model_folder import CONFIG
 from ganzoo.protocol import Protocol
+from ganzoo.pulling import locate
 from ganzoo.registry import Registry
 from ganzoo.run import environment
 from ganzoo.yaml12 import parse
@@ -43,6 +45,22 @@ def open_subject(
     subject = _subject(loaded, name or _name(path))
     origin = [asdict(loaded.config.generator), subject.recipe_sha256]
     return Generated(loaded.generator, protocol, origin), subject
+
+
+def subject_of(
+    source: str | Path, protocol: Protocol, registry: Registry, name: str | None = None
+) -> tuple[Fakes, Subject]:
+    """What MODEL names, or a folder of images, as ``open_subject``; fetched from the Hub first.
+
+    Raises RunError or HubError where there is none.
+    """
+    folder = locate(source, registry).folder
+    if not folder.exists():
+        raise RunError(f"{source} does not exist. Give a run or model folder, or images.")
+    text = str(source)
+    if is_id(text) and not Path(text).exists():  # or it would be called after a commit
+        name = name or text.rpartition("/")[2].replace("@", "-")
+    return open_subject(folder, protocol, registry, name)
 
 
 def reference_row(name: str, protocol: Protocol) -> tuple[Fakes, Subject]:

@@ -1,10 +1,10 @@
-"""The front door: ``ganzoo.load``, ``train``, ``push`` and ``search``, as a script uses them."""
+"""The front door: ``ganzoo.load``, ``train`` and the others, as a script uses them."""
 
 from __future__ import annotations
 
 import doctest
-import pkgutil
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -19,13 +19,15 @@ from hub_server import HubServer, hermetic
 from PIL import Image
 
 import ganzoo
-from ganzoo import api, config, model, pulling
+from ganzoo import api, config, entry, model, pulling
 from ganzoo.errors import DataError, GanzooError, HubError, RecipeError, RunError, TrainingStopped
 from ganzoo.layers import shipped_models
 from ganzoo.samples import from_uint8, to_uint8
 
 pytestmark = pytest.mark.usefixtures("one_thread")
-FUNCTIONS = ("load", "push", "search", "train")
+FUNCTIONS = (
+    "evaluate", "list", "load", "pull", "push", "sample", "search", "train", "translate",
+)  # fmt: skip
 LICENCES = {"licence": "cc-by-4.0", "data_licence": "cc0-1.0"}
 TRANSLATOR: dict[str, Any] = {
     "dataset": {"use": "toy", "photo": True},
@@ -39,6 +41,7 @@ def toys(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(api, "installed", toy.plugins)
     monkeypatch.setattr(config, "code_licence", lambda _: "MIT")
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("GANZOO_CACHE", str(tmp_path / "cache"))
 
 
 @pytest.fixture
@@ -54,18 +57,36 @@ def test_importing_ganzoo_brings_no_torch() -> None:
 import sys, ganzoo
 heavy = {"torch", "numpy", "PIL", "huggingface_hub", "httpx2", "safetensors"} & set(sys.modules)
 assert not heavy, heavy
-assert {"load", "push", "search", "train"} < set(ganzoo.__all__)
+assert "load" in dir(ganzoo)
 """
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
 
 
 def test_no_module_hides_a_function() -> None:
-    from ganzoo import load
-
-    assert load is ganzoo.load is api.load
-    assert not set(FUNCTIONS) & {module.name for module in pkgutil.iter_modules(ganzoo.__path__)}
+    code = """
+import importlib, pkgutil, sys, ganzoo
+names = [m.name for m in pkgutil.walk_packages(ganzoo.__path__, "ganzoo.")]
+for name in names:
+    if not name.endswith("__main__") and ".template" not in name:
+        importlib.import_module(name)
+assert len(sys.modules.keys() & set(names)) > 50
+for name in sys.argv[1:]:
+    assert type(getattr(ganzoo, name)).__name__ == "function", name
+others = {"GanzooError", "Model", "TrainedRun", "hookimpl", "__version__"}
+assert set(dir(ganzoo)) == {*sys.argv[1:], *others}
+"""
+    subprocess.run([sys.executable, "-c", code, *FUNCTIONS], check=True, timeout=120)
     with pytest.raises(AttributeError, match="has no attribute 'lode'"):
         _ = ganzoo.lode  # type: ignore[attr-defined]
+
+
+def test_listing() -> None:
+    found = ganzoo.list()
+    assert {"dcgan"} < set(found["generators"])
+    assert found["recipes"] == ganzoo.list("recipes") == ganzoo.list("recipe")
+    assert "dcgan-avatars" in found["recipes"]
+    with pytest.raises(RecipeError, match="unknown kind 'recipies', did you mean 'recipe'"):
+        ganzoo.list("recipies")
 
 
 # -- load --------------------------------------------------------------------------------------
@@ -156,6 +177,70 @@ def test_sampling(train: Callable[..., Path]) -> None:
     ]:
         with pytest.raises(RunError, match=message):
             wrong()
+
+
+def test_latents_in_and_out(train: Callable[..., Path]) -> None:
+    drawn = ganzoo.load(train(dataset={"use": "toy", "label": ["hue"]}))
+    latents = drawn.latents(5, seed=3)
+    wanted = drawn.sample(5, seed=3, as_tensor=True)
+    assert torch.equal(drawn.sample(latents=latents, seed=3, as_tensor=True), wanted)
+    assert torch.equal(drawn.latents(2, seed=3), latents[:2])
+    red = drawn.sample(latents=latents[1:2].double(), label={"hue": "red"}, as_tensor=True)
+    assert torch.equal(red, drawn.sample(2, seed=3, label={"hue": "red"}, as_tensor=True)[1:])
+    assert not torch.equal(
+        red, drawn.sample(latents=-latents[1:2], label={"hue": "red"}, as_tensor=True)
+    )
+    shape = tuple(latents.shape[1:])
+    for wrong, message in [
+        (latents[:, :-1], rf"expected \(n, {shape[0]}"),
+        (latents[0], rf"expected \(n, {shape[0]}"),
+        (latents[:0], rf"expected \(n, {shape[0]}"),
+        (latents.int(), "expected a float tensor"),
+        (latents.tolist(), "expected a float tensor"),
+    ]:
+        with pytest.raises(RunError, match=message):
+            drawn.sample(latents=wrong)
+    with pytest.raises(RunError, match="there are 5"):
+        drawn.sample(4, latents=latents)
+    with pytest.raises(RunError, match="seed 0 or more"):
+        drawn.latents(1, seed=-1)
+
+
+def test_the_batch_size_changes_no_picture(train: Callable[..., Path]) -> None:
+    drawn = ganzoo.load(train(), device="cpu")
+    batches: list[int] = []
+    drawn.generator.register_forward_hook(lambda module, given, made: batches.append(len(made)))
+    wanted = drawn.sample(37, as_tensor=True)
+    for size in (1, 5, 16, 32, 64):
+        batches.clear()
+        made = drawn.sample(37, batch_size=size, as_tensor=True)
+        assert set(batches) == {size}
+        torch.testing.assert_close(made, wanted, rtol=0, atol=1e-6)
+    with pytest.raises(RunError, match=r"batch_size=0.*1 or more"):
+        drawn.sample(2, batch_size=0)
+
+
+def test_the_functions_are_the_methods(train: Callable[..., Path]) -> None:
+    noise, painter = train(), train("painter", **TRANSLATOR)
+    wanted = ganzoo.load(noise).sample(2, seed=1, as_tensor=True)
+    for source in (noise, str(noise), ganzoo.load(noise)):
+        assert torch.equal(ganzoo.sample(source, 2, seed=1, as_tensor=True), wanted)
+    given = photo()
+    assert (
+        ganzoo.translate(painter, given).tobytes()
+        == ganzoo.load(painter).translate(given).tobytes()
+    )
+
+
+def test_what_a_model_shows(train: Callable[..., Path]) -> None:
+    drawn = ganzoo.load(train(dataset={"use": "toy", "label": ["hue"]}))
+    assert all(word in repr(drawn) for word in (str(drawn.path), "noise to 8x8", "labels hue"))
+    assert '<img src="data:image/png;base64,' in drawn._repr_html_()
+    (drawn.path / "samples.png").write_bytes(b"torn")
+    assert "<img" not in drawn._repr_html_()
+    empty = object.__new__(model.Model)
+    assert "Model" in repr(empty)
+    assert "Model" in empty._repr_html_()
 
 
 def test_sampling_by_label(train: Callable[..., Path]) -> None:
@@ -257,23 +342,41 @@ def test_translating_in_bfloat16(train: Callable[..., Path]) -> None:
 # -- train -------------------------------------------------------------------------------------
 
 
-def test_training_gives_a_model(tmp_path: Path) -> None:
+def test_training_gives_a_run(tmp_path: Path) -> None:
     toy.recipe(tmp_path)
     overrides = {"stages.0.steps": 2, "generator": {"use": "toy", "norm": False}, "seed": 5}
     by_path = ganzoo.train(tmp_path / "toy.yaml", overrides=overrides)
-    assert by_path.path == Path("runs/toy/model")
-    assert Path("runs/toy/report.html").is_file()
-    assert by_path.recipe is not None
-    assert (by_path.recipe["seed"], by_path.recipe["generator"]["norm"]) == (5, False)
+    assert (by_path.path, by_path.model.path) == (Path("runs/toy"), Path("runs/toy/model"))
+    assert by_path.report == Path("runs/toy/report.html")
+    assert by_path.report.is_file()
+    assert [row["step"] for row in by_path.metrics][-1] == 2
+    assert by_path.scores == []
+    recipe = by_path.model.recipe
+    assert recipe is not None
+    assert (recipe["seed"], recipe["generator"]["norm"]) == (5, False)
     changed = {"stages": [{**toy.GAN["stages"][0], "steps": 2}], "seed": 5}
     by_mapping = ganzoo.train(
         {**toy.GAN, **changed, "generator": {"use": "toy", "norm": False}}, out="mine"
     )
-    assert by_mapping.path == Path("mine/model")
-    assert by_mapping.recipe == by_path.recipe
-    assert torch.equal(by_mapping.sample(2, as_tensor=True), by_path.sample(2, as_tensor=True))
+    assert by_mapping.path == Path("mine")
+    assert by_mapping.model.recipe == recipe
+    wanted = by_path.model.sample(2, as_tensor=True)
+    assert torch.equal(by_mapping.model.sample(2, as_tensor=True), wanted)
     extended = ganzoo.train({"recipe": "näher", "extends": Path("toy.yaml")}, overrides=overrides)
-    assert torch.equal(extended.sample(2, as_tensor=True), by_path.sample(2, as_tensor=True))
+    assert torch.equal(ganzoo.sample(extended, 2, as_tensor=True), wanted)
+    assert torch.equal(ganzoo.load(by_path).sample(2, as_tensor=True), wanted)
+
+
+def test_what_a_run_shows(tmp_path: Path) -> None:
+    watch = {"every": 1, "benchmark": str(toy.benchmark(tmp_path))}
+    run = ganzoo.train({**toy.GAN, "evaluate": watch}, overrides={"stages.0.steps": 2})
+    assert [row["step"] for row in run.scores] == [1, 2]
+    assert not any(key.startswith("score/") for row in run.metrics for key in row)
+    assert all(word in repr(run) for word in ("runs/toy", "step 2", list(run.scores[-1])[1]))
+    assert '<img src="data:image/png;base64,' in run._repr_html_()
+    shutil.rmtree(run.path)
+    assert "runs/toy" in repr(run)
+    assert "runs/toy" in run._repr_html_()
 
 
 def test_all_mistakes_of_a_recipe_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -303,6 +406,25 @@ def test_training_that_stops_leaves_a_run_with_a_report() -> None:
     assert report.stat().st_mtime_ns == before
 
 
+# -- evaluate ----------------------------------------------------------------------------------
+
+
+def test_evaluating(train: Callable[..., Path], tmp_path: Path) -> None:
+    run, benchmark = train(), toy.benchmark(tmp_path)
+    measured = ganzoo.evaluate(ganzoo.load(run), benchmark, name="one", out="entries")
+    assert measured.model.name == "one"
+    assert measured == ganzoo.evaluate(run, benchmark, name="one", out="entries")
+    assert entry.read(Path(f"entries/{measured.benchmark}/one.json")) == measured
+    fewer = ganzoo.evaluate(run, benchmark, overrides={"fakes": 11}, name="few", out="entries")
+    assert fewer.counts.fakes == 11
+    changed = ganzoo.load(run)
+    next(changed.generator.parameters()).add_(1)
+    with pytest.raises(RunError, match="weights were changed"):
+        ganzoo.evaluate(changed, benchmark)
+    with pytest.raises(RunError, match="nothing does not exist"):
+        ganzoo.evaluate("nothing", benchmark)
+
+
 # -- push and search ---------------------------------------------------------------------------
 
 
@@ -327,6 +449,12 @@ def test_push_and_search(train: Callable[..., Path], server: HubServer) -> None:
     assert [found.id for found in ganzoo.search(token=server.token("bob"))] == ["ann/toy"]
     with pytest.raises(HubError, match="no name of a model"):
         ganzoo.push(run, "toy", **LICENCES)
+    assert ganzoo.pull("ann/toy", out="mine") == Path("mine")
+    wanted = ganzoo.load(run).sample(1, as_tensor=True)
+    for folder in ("mine", ganzoo.pull("ann/toy", "main")):
+        assert torch.equal(ganzoo.load(folder).sample(1, as_tensor=True), wanted)
+    with pytest.raises(RunError, match="--out mine exists"):
+        ganzoo.pull("ann/toy", out="mine")
 
 
 def test_the_examples_call_what_there_is() -> None:
@@ -335,7 +463,8 @@ def test_the_examples_call_what_there_is() -> None:
     import inspect
 
     functions = {f"ganzoo.{name}": getattr(ganzoo, name) for name in FUNCTIONS}
-    functions |= {"model.sample": model.Model.sample, "model.translate": model.Model.translate}
+    methods = ("sample", "translate", "latents")
+    functions |= {f"model.{name}": getattr(model.Model, name) for name in methods}
     seen = set()
     for name in FUNCTIONS:
         for example in doctest.DocTestParser().get_examples(getattr(ganzoo, name).__doc__):
@@ -343,7 +472,7 @@ def test_the_examples_call_what_there_is() -> None:
                 if isinstance(node, ast.Call) and ast.unparse(node.func) in functions:
                     function = functions[ast.unparse(node.func)]
                     given = {str(keyword.arg): None for keyword in node.keywords}
-                    own = [None] if "model." in ast.unparse(node.func) else []
+                    own = [None] if ast.unparse(node.func).startswith("model.") else []
                     inspect.signature(function).bind(*own, *node.args, **given)
                     seen.add(ast.unparse(node.func))
     assert seen == set(functions)

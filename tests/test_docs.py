@@ -14,10 +14,12 @@ from fnmatch import fnmatch
 from html.parser import HTMLParser
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 from urllib.parse import unquote, urlsplit
 
 import pytest
 from environment import Environment
+from hub_server import HubServer, hermetic
 from typer.main import get_command
 from typer.testing import CliRunner
 
@@ -326,3 +328,25 @@ def edit(path: Path, text: str, what: str) -> None:
         assert whole.count(before) == 1
         text = whole.replace(before, after)
     path.write_text(text, encoding="utf-8")
+
+
+def test_the_page_on_python_does_what_it_says(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, one_thread: None
+) -> None:
+    blocks = [
+        text
+        for _, language, text in FENCE.findall((DOCS / "python.md").read_text(encoding="utf-8"))
+        if language == "python"
+    ]
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("GANZOO_CACHE", str(tmp_path / "cache"))
+    with HubServer(xet=False) as server:
+        hermetic(monkeypatch, tmp_path, server.url)
+        monkeypatch.setenv("HF_TOKEN", server.token("me"))
+        left: dict[str, Any] = {}
+        exec("\n".join(blocks), left)
+    assert left["middle"].size == (64, 64)
+    assert left["many"].shape == (200, 3, 64, 64)
+    assert left["run"].report.is_file()
+    assert left["found"].id == "me/avatars"
+    assert (tmp_path / "models" / "avatars" / "config.json").is_file()

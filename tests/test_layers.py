@@ -23,13 +23,13 @@ LAYERS = (
         "batch_statistics", "build", "card", "charts", "checkpoint", "claims", "ema", "export",
         "fakes", "findings", "folder", "jackknife", "measuring", "model", "objective", "observers",
         "openvino", "optimizers", "page", "pictures", "protocol", "randomness", "run", "samples",
-        "scores", "scoring", "standings", "step", "translation", "weights",
+        "scores", "scoring", "standings", "step", "trained", "translation", "weights",
     },
     {
         "annotation", "benchmark", "checker", "component", "config", "entry", "grammar",
-        "header", "hookspecs", "inputs", "language", "layers", "model_folder", "needs", "plugins",
-        "recipe", "registry", "schema", "signature", "template", "typedjson", "vocabulary",
-        "yaml12",
+        "header", "hookspecs", "inputs", "language", "layers", "listing", "model_folder", "needs",
+        "plugins", "recipe", "registry", "schema", "signature", "template", "typedjson",
+        "vocabulary", "yaml12",
     },
     {"interfaces", "labels", "errors", "images", "progress", "files", "startup"},
 )  # fmt: skip

@@ -87,8 +87,7 @@ def evaluate(
     from ganzoo.fakes import reference_rows
     from ganzoo.model import device
     from ganzoo.protocol import Protocol
-    from ganzoo.pulling import locate
-    from ganzoo.submission import open_subject, reference_row, submit
+    from ganzoo.submission import reference_row, subject_of, submit
 
     state = PartialState(cpu=device().type == "cpu")
     with state.main_process_first():
@@ -103,12 +102,7 @@ def evaluate(
         subjects = [reference_row(row, protocol) for row in reference_rows(protocol)]
     else:
         with state.main_process_first():
-            folder = locate(model, registry).folder
-        if not folder.exists():
-            raise RunError(f"{model} does not exist. Give a run or model folder, or images.")
-        if is_id(model) and not Path(model).exists():  # or it would be called after a commit
-            name = name or model.rpartition("/")[2].replace("@", "-")
-        subjects = [open_subject(folder, protocol, registry, name)]
+            subjects = [subject_of(model, protocol, registry, name)]
     made = [submit(protocol, fakes, subject, out, force) for fakes, subject in subjects]
     if not state.is_main_process:
         return

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ganzoo.errors import PluginError, RecipeError, nearest, one_of
+from ganzoo.errors import PluginError
+from ganzoo.listing import LISTED, kind_of, plural
 from ganzoo.registry import KINDS, Entry, Registry
 
 if TYPE_CHECKING:
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
     from ganzoo.recipe import Evaluate, Schedule, Verify
     from ganzoo.signature import Parameter, Signature
 
-LISTED = (*KINDS, "recipe", "benchmark", "model")
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
@@ -44,7 +44,7 @@ def list_components(
     from ganzoo.plugins import installed
 
     registry = installed().registry
-    kinds = LISTED if kind is None else [_kind(kind, LISTED)]
+    kinds = LISTED if kind is None else [kind_of(kind, LISTED)]
     found = {name: list(_rows(name, registry)) for name in kinds}
     if as_json:
         typer.echo(json.dumps(found, indent=1))
@@ -84,19 +84,6 @@ def _rows(kind: str, registry: Registry) -> Iterator[dict[str, str]]:
     for name, path in shipped_recipes(registry).items():
         owner = registered[name].origin.plugin if name in registered else "ganzoo"
         yield {"name": name, "plugin": owner, "summary": _headline(path)}
-
-
-def _kind(word: str, kinds: Iterable[str]) -> str:
-    """The kind that ``word`` means, in the singular or the plural."""
-    singular = {plural(kind): kind for kind in kinds}.get(word, word)
-    if singular not in kinds:
-        raise RecipeError([f"unknown kind '{word}'{nearest(word, kinds)} Kinds: {one_of(kinds)}."])
-    return singular
-
-
-def plural(kind: str) -> str:
-    """The heading of a kind's list."""
-    return f"{kind}es" if kind.endswith("s") else f"{kind}s"
 
 
 def _summary(entry: Entry) -> str:
@@ -148,7 +135,7 @@ def show(
     from ganzoo.plugins import installed
 
     if name is not None:
-        _show_component(_kind(what, KINDS), name, as_json)
+        _show_component(kind_of(what, KINDS), name, as_json)
     elif what == "vocabulary":
         from ganzoo import vocabulary
         from ganzoo.signature import docstring

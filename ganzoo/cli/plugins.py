@@ -17,8 +17,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ganzoo.cli.inspect import LISTED, Json, plural
+from ganzoo.cli.inspect import Json
 from ganzoo.errors import PluginError, nearest
+from ganzoo.listing import LISTED, plural
 from ganzoo.registry import KINDS, Registry, canonical
 
 if TYPE_CHECKING:

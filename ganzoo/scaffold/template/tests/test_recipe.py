@@ -7,7 +7,7 @@ import ganzoo
 
 def test_the_recipe_trains_and_its_model_draws(tmp_path: Path) -> None:
     small = {"stages.0.steps": 2, "dataset.count": 64, "checkpoint.every": 2, "samples.every": 2}
-    model = ganzoo.train("acme", out=tmp_path / "run", overrides=small)
-    images = model.sample(4, seed=0, as_tensor=True)
+    run = ganzoo.train("acme", out=tmp_path / "run", overrides=small)
+    images = run.model.sample(4, seed=0, as_tensor=True)
     assert images.shape == (4, 3, 32, 32)
     assert images.isfinite().all()

@@ -1,0 +1,57 @@
+"""The names of all that there is: components, recipes, benchmarks and models."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import overload
+
+from ganzoo import layers
+from ganzoo.errors import RecipeError, nearest, one_of
+from ganzoo.plugins import installed
+from ganzoo.registry import KINDS, Registry
+
+LISTED = (*KINDS, "recipe", "benchmark", "model")
+
+
+@overload
+def list_names(kind: str) -> list[str]: ...
+@overload
+def list_names(kind: None = None) -> dict[str, list[str]]: ...
+def list_names(kind: str | None = None) -> list[str] | dict[str, list[str]]:
+    """The names of a kind that are installed here; without ``kind``, of every kind.
+
+    >>> ganzoo.list("recipes")
+    >>> ganzoo.list()["losses"]
+
+    Raises RecipeError where there is no such kind.
+    """
+    registry = installed().registry
+    if kind is not None:
+        return _names(kind_of(kind, LISTED), registry)
+    return {plural(one): _names(one, registry) for one in LISTED}
+
+
+def _names(kind: str, registry: Registry) -> list[str]:
+    if kind == "model":
+        return list(layers.shipped_models())
+    if kind == "benchmark":
+        return list(layers.shipped_benchmarks())
+    if kind == "recipe":
+        return list(layers.shipped_recipes(registry))
+    return list(registry.names(kind))
+
+
+def kind_of(word: str, kinds: Iterable[str]) -> str:
+    """The kind that ``word`` means, in the singular or the plural.
+
+    Raises RecipeError with the kinds there are.
+    """
+    singular = {plural(kind): kind for kind in kinds}.get(word, word)
+    if singular not in kinds:
+        raise RecipeError([f"unknown kind '{word}'{nearest(word, kinds)} Kinds: {one_of(kinds)}."])
+    return singular
+
+
+def plural(kind: str) -> str:
+    """The heading of a kind's list."""
+    return f"{kind}es" if kind.endswith("s") else f"{kind}s"
