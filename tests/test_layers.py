@@ -27,9 +27,9 @@ LAYERS = (
     },
     {
         "annotation", "benchmark", "checker", "component", "config", "entry", "grammar",
-        "header", "hookspecs", "inputs", "language", "layers", "listing", "model_folder", "needs",
-        "plugins", "recipe", "registry", "schema", "signature", "template", "typedjson",
-        "vocabulary", "yaml12",
+        "header", "hookspecs", "inputs", "language", "layers", "listing", "manifest",
+        "model_folder", "needs", "plugins", "recipe", "registry", "schema", "signature", "template",
+        "typedjson", "vocabulary", "yaml12",
     },
     {"interfaces", "labels", "errors", "images", "progress", "files", "startup"},
 )  # fmt: skip
