@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -15,8 +16,9 @@ from PIL import Image
 from typed import Result, Run, typist
 
 import ganzoo
-from ganzoo.cli import main
+from ganzoo.cli import EXAMPLES, PANELS, main
 from ganzoo.errors import GanzooError, TrainingStopped
+from ganzoo.header import read_header
 from ganzoo.plugins import Plugins
 from ganzoo.recipe import load_recipe, shipped_recipes
 from ganzoo.registry import Origin
@@ -92,12 +94,77 @@ def test_it_runs_as_a_module() -> None:
 # -- list and show ----------------------------------------------------------------------------
 
 
-def test_help_fits_a_screen_and_cuts_no_sentence(run: Run) -> None:
-    for words in (["--help"], ["recipe", "--help"], ["plugins", "--help"]):
+def test_help_has_groups_and_examples_and_cuts_no_sentence(run: Run) -> None:
+    for words in (["--help"], ["recipe", "-h"], ["plugins", "--help"], ["data", "-h"]):
         result = run(*words)
         assert result.code == 0
-        assert len(result.out.splitlines()) <= 24
+        assert max(map(len, result.out.splitlines())) <= 80
         assert "..." not in result.out.replace("[ARGS]...", "")
+    front = run("-h").out
+    assert front == run("--help").out
+    heads = re.findall(r"^(\w.*):$", front, re.MULTILINE)
+    assert heads == ["Start here", *PANELS, "Options"]  # and no verb without a group
+    verbs = re.findall(r"^  ([a-z]+)  ", front, re.MULTILINE)
+    assert {"train", "list", "data", "recipe"} < set(verbs)
+    for verb in verbs:
+        assert run(verb, "-h").out.startswith(f"Usage: ganzoo {verb} ")
+
+
+def test_the_examples_of_the_front_page_are_right(run: Run) -> None:
+    for command in EXAMPLES:
+        _, verb, name, *rest = command.split()
+        assert f"  {command}  " in run("-h").out
+        if verb == "train":
+            load_recipe(name, [word for word in rest if "=" in word])
+        else:
+            assert f"  {name}  " in run("list", "models").out
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("train dcgan-avatars-", ["dcgan-avatars-labels"]),
+        ("recipe check m", ["mine.yaml"]),
+        ("evaluate x --benchmark figurines-", ["figurines-128", "figurines-64"]),
+        ("evaluate x -b sub/", ["sub/own.yaml"]),
+        ("sample ganzoo/", ["ganzoo/avatars-64"]),
+        ("sample runs/", ["runs/first", "runs/second", "runs/first/", "runs/second/"]),
+        ("resume r", ["runs/first", "runs/second", "runs/"]),
+        ("show loss r", ["r1", "r2", "reconstruction", "relativistic"]),
+        ("show avatars-6", ["avatars-64"]),
+        ("list dete", ["detector"]),
+        ("import dcgan-", ["dcgan-pytorch"]),
+        ("leaderboard anime", ["anime-faces-64"]),
+    ],
+)
+def test_a_shell_completes_names(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, line: str, expected: list[str]
+) -> None:
+    for folder in ("runs/first", "runs/second", "sub"):
+        (tmp_path / folder).mkdir(parents=True)
+    for file in ("mine.yaml", "sub/own.yaml"):
+        (tmp_path / file).write_text("")
+    monkeypatch.setenv("_GANZOO_COMPLETE", "complete_bash")
+    monkeypatch.setenv("COMP_WORDS", f"ganzoo {line}")
+    monkeypatch.setenv("COMP_CWORD", str(len(line.split())))
+    assert run().out.split() == expected
+
+
+def test_completion_is_written_for_a_shell(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("_TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION", "1")
+    assert "_GANZOO_COMPLETE=complete_bash" in run("--show-completion", "bash").out
+
+
+def test_lists_wrap_on_a_terminal_and_only_there(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    piped = {words: run(*words).out for words in (("list",), ("show", "dcgan-avatars"))}
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
+    for columns in (40, 60, 80, 132):
+        monkeypatch.setenv("COLUMNS", str(columns))
+        for words, whole in piped.items():
+            shown = re.sub(r"\x1b\[\d+m", "", run(*words).out)
+            assert max(map(len, shown.splitlines())) <= columns
+            assert shown.split() == whole.split()  # nothing is cut
+    assert max(map(len, piped["list",].splitlines())) > 132
 
 
 def test_list_takes_kinds_in_the_singular_and_the_plural(run: Run) -> None:
@@ -166,12 +233,23 @@ def test_show_a_recipe_says_what_each_term_reads(run: Run, tmp_path: Path) -> No
         "  generator: [{use: hinge, weight: 2, every: 4}]\n"
     )
     out = run("show", "mine.yaml").out
-    assert out.startswith("mine: batch 64, seed 0, fp32\ndataset        folder {path: ")
+    assert out.startswith("mine\nmade of\nbatch          64, seed 0, fp32\ndataset        folder {")
     assert "view gray      grayscale of real\nstage only, 9 steps\n" in out
     assert "  discriminator: adam, lr 0.0002, 2 updates a step\n" in out
     assert "    (1 to 3 over 5 steps) x hinge reads gray_logits, fake_logits\n" in out
     assert "    2 x hinge reads fake_logits, every 4 steps\n" in out
     assert json.loads(run("show", "mine.yaml", "--json").out)["recipe"] == "mine"
+
+
+@pytest.mark.parametrize("name", sorted(shipped_recipes()))
+def test_show_a_shipped_recipe_says_what_to_expect(run: Run, name: str) -> None:
+    header = read_header(shipped_recipes()[name])
+    assert header.summary.endswith(".")
+    assert tuple(header.sections) == ("Needs", "Takes", "Expect")
+    out = run("show", name).out
+    assert out.startswith(f"{name}\n{header.summary}\nNeeds          {header.sections['Needs']}\n")
+    assert f"\nExpect         {header.sections['Expect']}\nmade of\n" in out
+    assert "#" not in header.sections["Expect"]
 
 
 def test_show_the_vocabulary(run: Run) -> None:

@@ -5,6 +5,7 @@ Each verb lives in the module of its group and imports torch, if at all, in its 
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any
@@ -27,9 +28,10 @@ def main() -> None:
     try:
         plugins = installed()
         app = command_line(plugins)
-        for report in plugins.reports:
-            print(f"warning: {report}", file=sys.stderr)
-        app(obj=plugins)
+        if "_GANZOO_COMPLETE" not in os.environ:  # a shell is completing a line
+            for report in plugins.reports:
+                print(f"warning: {report}", file=sys.stderr)
+        app(obj=plugins, prog_name="ganzoo")
     except Interrupted as stop:
         print("\n".join([str(stop), *_notes(stop)]), file=sys.stderr)
         sys.exit(stop.exit_code)
@@ -38,14 +40,38 @@ def main() -> None:
         sys.exit(error.exit_code)
 
 
-class _Verbs(TyperGroup):
-    """All verbs on one screen of 24 lines: the two options stand in the first."""
+EXAMPLES = {
+    "ganzoo sample ganzoo/avatars-64": "draw 64 avatars",
+    "ganzoo train dcgan-avatars": "train the demo",
+    "ganzoo train dcgan --set dataset.path=FOLDER": "train on images of yours",
+}
+#: the groups of ``ganzoo --help``; those of plugins come after them
+PANELS = ("Train", "Use a model", "Measure", "Share", "Look things up", "Extend")
 
-    def collect_usage_pieces(self, ctx: Any) -> list[str]:
-        return ["[--version] [--help] COMMAND [ARGS]..."]
+
+class _Verbs(TyperGroup):
+    """The front page: where to start, and all verbs by what they are for."""
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
-        self.format_commands(ctx, formatter)
+        with formatter.section("Start here"):
+            formatter.write_dl(list(EXAMPLES.items()), col_max=48)
+        panels: dict[str, list[tuple[str, str]]] = {panel: [] for panel in PANELS}
+        for name in self.list_commands(ctx):
+            command = self.get_command(ctx, name)
+            if command and not command.hidden:
+                panel = getattr(command, "rich_help_panel", None)
+                row = (name, command.get_short_help_str(200))
+                panels.setdefault(panel or "Other commands", []).append(row)
+        wide = max(len(name) for rows in panels.values() for name, _ in rows)
+        for panel, rows in panels.items():
+            if rows:
+                with formatter.section(panel):
+                    formatter.write_dl([(f"{name:{wide}}", text) for name, text in rows])
+        records = [parameter.get_help_record(ctx) for parameter in self.get_params(ctx)]
+        with formatter.section("Options"):
+            formatter.write_dl([record for record in records if record])
+        formatter.write_paragraph()
+        formatter.write_text("`ganzoo COMMAND -h` explains a command.")
 
 
 def command_line(plugins: Plugins) -> typer.Typer:
@@ -54,9 +80,9 @@ def command_line(plugins: Plugins) -> typer.Typer:
         name="ganzoo",
         cls=_Verbs,
         no_args_is_help=True,
-        add_completion=False,
         pretty_exceptions_enable=False,
         rich_markup_mode=None,
+        context_settings={"help_option_names": ["-h", "--help"]},
     )
     app.callback()(_ganzoo)
     for group in (

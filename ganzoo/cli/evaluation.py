@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ganzoo.cli import completion
 from ganzoo.cli.training import RecipeName, set_option
 from ganzoo.errors import RunError
 
@@ -21,8 +22,8 @@ ENTRIES = Path("benchmarks/entries")
 
 def add_to(app: typer.Typer) -> None:
     """Add this group's verbs."""
-    app.command()(evaluate)
-    app.command()(verify)
+    app.command(rich_help_panel="Measure")(evaluate)
+    app.command(rich_help_panel="Measure")(verify)
 
 
 def evaluate(
@@ -34,11 +35,16 @@ def evaluate(
             "-b",
             metavar="B",
             help="A path, or a name from `ganzoo list benchmarks`.",
+            autocompletion=completion.benchmarks,
         ),
     ],
     model: Annotated[
         str | None,
-        typer.Argument(metavar="MODEL", help="A run, model or folder of images, or user/repo."),
+        typer.Argument(
+            metavar="MODEL",
+            help="A run, model or folder of images, or user/repo.",
+            autocompletion=completion.models,
+        ),
     ] = None,
     references: Annotated[
         bool,

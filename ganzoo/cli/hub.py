@@ -27,9 +27,9 @@ Repo = Annotated[str, typer.Argument(metavar="ID", help="user/repo, or user/repo
 
 def add_to(app: typer.Typer) -> None:
     """Add this group's verbs."""
-    app.command()(pull)
-    app.command()(push)
-    app.command()(search)
+    app.command(rich_help_panel="Share")(pull)
+    app.command(rich_help_panel="Share")(push)
+    app.command(rich_help_panel="Share")(search)
 
 
 def pull(

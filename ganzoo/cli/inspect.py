@@ -15,14 +15,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ganzoo.cli import completion
 from ganzoo.errors import PluginError
+from ganzoo.header import read_header
 from ganzoo.listing import LISTED, kind_of, plural
 from ganzoo.registry import KINDS, Entry, Registry
 
 if TYPE_CHECKING:
     from ganzoo.component import Component
     from ganzoo.config import Config
-    from ganzoo.recipe import Evaluate, Schedule, Verify
+    from ganzoo.recipe import Evaluate, Recipe, Schedule, Verify
     from ganzoo.signature import Parameter, Signature
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
@@ -30,13 +32,18 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 def add_to(app: typer.Typer) -> None:
     """Add this group's verbs."""
-    app.command("list")(list_components)
-    app.command()(show)
+    app.command("list", rich_help_panel="Look things up")(list_components)
+    app.command(rich_help_panel="Look things up")(show)
 
 
 def list_components(
     kind: Annotated[
-        str | None, typer.Argument(metavar="KIND", help=f"Only one of {', '.join(LISTED)}.")
+        str | None,
+        typer.Argument(
+            metavar="KIND",
+            help=f"Only one of {', '.join(LISTED)}.",
+            autocompletion=completion.kinds,
+        ),
     ] = None,
     as_json: Json = False,
 ) -> None:
@@ -55,7 +62,7 @@ def list_components(
         typer.secho(plural(name) if rows else f"{plural(name)}: none installed", bold=True)
         for row in rows:
             start = f"  {row['name']:{names}}  {row['plugin']:{owners}}  "
-            typer.echo(start + _fitted(row["summary"], len(start)))
+            typer.echo(wrapped(start, row["summary"]))
 
 
 def _rows(kind: str, registry: Registry) -> Iterator[dict[str, str]]:
@@ -78,12 +85,12 @@ def _rows(kind: str, registry: Registry) -> Iterator[dict[str, str]]:
         return
     if kind == "benchmark":
         for name, path in shipped_benchmarks().items():
-            yield {"name": name, "plugin": "ganzoo", "summary": _headline(path)}
+            yield {"name": name, "plugin": "ganzoo", "summary": read_header(path).summary}
         return
     registered = registered_recipes(registry)
     for name, path in shipped_recipes(registry).items():
         owner = registered[name].origin.plugin if name in registered else "ganzoo"
-        yield {"name": name, "plugin": owner, "summary": _headline(path)}
+        yield {"name": name, "plugin": owner, "summary": read_header(path).summary}
 
 
 def _summary(entry: Entry) -> str:
@@ -95,32 +102,43 @@ def _summary(entry: Entry) -> str:
         return f"BROKEN: {error}"
 
 
-def _headline(path: Path) -> str:
-    """The comment at the top of a recipe, up to its first full line."""
-    with path.open(encoding="utf-8", errors="replace") as file:
-        first = file.readline()
-    return first.removeprefix("#").strip() if first.startswith("#") else ""
-
-
 def _plain(text: str) -> str:
     """A docstring without reStructuredText's double quotes of code."""
     return text.replace("``", "`")
 
 
-def _fitted(text: str, used: int) -> str:
-    """``text`` cut to what is left of a terminal's line; whole where nobody looks."""
+def wrapped(start: str, text: str) -> str:
+    """``start`` and ``text`` in lines of the terminal's width, the text in a column of its own.
+
+    Where it would be narrow, it begins in a new line.  Output to a file or another program is
+    not wrapped: a row is a line.
+    """
     if not sys.stdout.isatty():
-        return text
-    width = max(shutil.get_terminal_size().columns - used, 20)
-    return textwrap.shorten(text, width, placeholder=" ...")
+        return f"{start}{text}"
+    width = shutil.get_terminal_size().columns
+    column = " " * len(start)
+    if width - len(column) < 32:
+        start, column = start.rstrip() + "\n      ", " " * 6
+    lines = textwrap.wrap(text, max(width - len(column), 20), break_on_hyphens=False)
+    return start + f"\n{column}".join(lines or [""])
 
 
 def show(
     what: Annotated[
-        str, typer.Argument(metavar="WHAT", help="A kind, recipe, model, benchmark, 'vocabulary'.")
+        str,
+        typer.Argument(
+            metavar="WHAT",
+            help="A kind, recipe, model, benchmark, 'vocabulary'.",
+            autocompletion=completion.shown,
+        ),
     ],
     name: Annotated[
-        str | None, typer.Argument(metavar="NAME", help="The component, after a kind.")
+        str | None,
+        typer.Argument(
+            metavar="NAME",
+            help="The component, after a kind.",
+            autocompletion=completion.components,
+        ),
     ] = None,
     as_json: Json = False,
 ) -> None:
@@ -242,30 +260,23 @@ def _show_benchmark(name: str, as_json: bool) -> None:
 
 def _show_recipe(name: str, as_json: bool) -> None:
     from ganzoo.plugins import installed
-    from ganzoo.recipe import load_recipe
+    from ganzoo.recipe import find_recipe, load_recipe
 
     registry = installed().registry
     recipe = load_recipe(name, (), registry)
     if as_json:
         typer.echo(json.dumps(recipe.resolved(), indent=1))
         return
-    typer.secho(recipe.name, bold=True, nl=False)
-    typer.echo(f": batch {recipe.batch}, seed {recipe.seed}, {recipe.precision}")
-    parts = {"dataset": recipe.dataset, **recipe.networks, "augment": recipe.augment}
-    for role, component in parts.items():
-        if component:
-            typer.echo(f"{role:14} {_component(component)}")
-    for view, spec in recipe.views.items():
-        typer.echo(f"{'view ' + view:14} {_component(spec)} of {spec.of}")
-    for name, extractor in recipe.extractors.items():
-        typer.echo(f"{'extractor ' + name:14} {_component(extractor)}")
-    if watch := recipe.evaluate:
-        typer.echo(f"{'evaluate':14} every {watch.every} steps {_benchmark(watch)}")
-    if stated := recipe.verify:
-        scores = ", ".join(f"{s} {low:g} to {high:g}" for s, (low, high) in stated.expected.items())
-        short = f", short form {', '.join(stated.short)}" if stated.short else ""
-        seeds = ", ".join(map(str, stated.seeds))
-        typer.echo(f"{'verify':14} {scores} {_benchmark(stated)}, seeds {seeds}{short}")
+    typer.secho(recipe.name, bold=True)
+    header = read_header(find_recipe(name, registry))
+    if header.summary:
+        typer.echo(wrapped("", header.summary))
+    for section, text in header.sections.items():
+        typer.echo(wrapped(f"{section:15}", text))
+    typer.secho("made of", bold=True)
+    typer.echo(f"{'batch':15}{recipe.batch}, seed {recipe.seed}, {recipe.precision}")
+    for role, text in _parts_of(recipe):
+        typer.echo(wrapped(f"{role:14} ", text))
     for stage in recipe.stages:
         typer.secho(f"stage {stage.name}, {stage.steps} steps", bold=True)
         for player in ("discriminator", "generator"):
@@ -274,9 +285,28 @@ def _show_recipe(name: str, as_json: bool) -> None:
                 updates = stage.discriminator_steps if player == "discriminator" else 1
                 often = f", {updates} updates a step" if updates > 1 else ""
                 rate = _schedule(arguments["lr"])
-                typer.echo(f"  {player}: {use}, lr {rate}{often}")
+                typer.echo(wrapped(f"  {player}: ", f"{use}, lr {rate}{often}"))
                 for term in terms:
-                    typer.echo(f"    {_term(term, player, registry)}")
+                    typer.echo(wrapped("    ", _term(term, player, registry)))
+
+
+def _parts_of(recipe: Recipe) -> Iterator[tuple[str, str]]:
+    """Everything but the stages: the role, and what plays it."""
+    parts = {"dataset": recipe.dataset, **recipe.networks, "augment": recipe.augment}
+    for role, component in parts.items():
+        if component:
+            yield role, _component(component)
+    for view, spec in recipe.views.items():
+        yield f"view {view}", f"{_component(spec)} of {spec.of}"
+    for name, extractor in recipe.extractors.items():
+        yield f"extractor {name}", _component(extractor)
+    if watch := recipe.evaluate:
+        yield "evaluate", f"every {watch.every} steps {_benchmark(watch)}"
+    if stated := recipe.verify:
+        scores = ", ".join(f"{s} {low:g} to {high:g}" for s, (low, high) in stated.expected.items())
+        short = f", short form {', '.join(stated.short)}" if stated.short else ""
+        seeds = ", ".join(map(str, stated.seeds))
+        yield "verify", f"{scores} {_benchmark(stated)}, seeds {seeds}{short}"
 
 
 def _is_model(what: str) -> bool:

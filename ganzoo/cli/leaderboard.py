@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ganzoo.cli import completion
 from ganzoo.errors import RunError
 
 if TYPE_CHECKING:
@@ -24,12 +25,15 @@ _NAME, _SCORE = 40, 8  # at most for a name, at least for a score
 
 def add_to(app: typer.Typer) -> None:
     """Add this group's verb."""
-    app.command()(leaderboard)
+    app.command(rich_help_panel="Measure")(leaderboard)
 
 
 def leaderboard(
     benchmark: Annotated[
-        str | None, typer.Argument(metavar="BENCHMARK", help="Only this one.")
+        str | None,
+        typer.Argument(
+            metavar="BENCHMARK", help="Only this one.", autocompletion=completion.benchmarks
+        ),
     ] = None,
     entries: Annotated[
         Path | None,

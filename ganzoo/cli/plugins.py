@@ -31,7 +31,7 @@ plugins_app = typer.Typer(invoke_without_command=True)
 
 def add_to(app: typer.Typer) -> None:
     """Add this group's verbs."""
-    app.add_typer(plugins_app, name="plugins")
+    app.add_typer(plugins_app, name="plugins", rich_help_panel="Extend")
 
 
 @plugins_app.callback()

@@ -14,7 +14,7 @@ recipe_app = typer.Typer(help="Check, resolve and describe recipes.", no_args_is
 
 def add_to(app: typer.Typer) -> None:
     """Add this group's verbs."""
-    app.add_typer(recipe_app, name="recipe")
+    app.add_typer(recipe_app, name="recipe", rich_help_panel="Train")
 
 
 @recipe_app.command()

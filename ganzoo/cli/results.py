@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ganzoo.cli import completion
+from ganzoo.cli.training import RunPath
 from ganzoo.errors import RunError
 
 if TYPE_CHECKING:
@@ -17,21 +19,25 @@ if TYPE_CHECKING:
     from ganzoo.translation import Outcome
 
 ModelName = Annotated[
-    str, typer.Argument(metavar="MODEL", help="A run or model folder, or user/repo from the Hub.")
+    str,
+    typer.Argument(
+        metavar="MODEL",
+        help="A run or model folder, or user/repo from the Hub.",
+        autocompletion=completion.models,
+    ),
 ]
-RunPath = Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.")]
 #: names that mean a picture, and would become folders
 _NO_GRID = {".avif", ".bmp", ".gif", ".pdf", ".svg", ".tif", ".tiff"}
 
 
 def add_to(app: typer.Typer) -> None:
     """Add this group's verbs."""
-    app.command()(sample)
-    app.command()(translate)
-    app.command("import")(import_)
-    app.command()(export)
-    app.command()(report)
-    app.command()(diagnose)
+    app.command(rich_help_panel="Use a model")(sample)
+    app.command(rich_help_panel="Use a model")(translate)
+    app.command("import", rich_help_panel="Use a model")(import_)
+    app.command(rich_help_panel="Use a model")(export)
+    app.command(rich_help_panel="Train")(report)
+    app.command(rich_help_panel="Train")(diagnose)
 
 
 def open_model(name: str) -> Model:
@@ -185,7 +191,12 @@ def _tell(outcome: Outcome, size: int | None, out: Path) -> None:
 
 def import_(
     format: Annotated[
-        str, typer.Argument(metavar="FORMAT", help="A name from `ganzoo list importers`.")
+        str,
+        typer.Argument(
+            metavar="FORMAT",
+            help="A name from `ganzoo list importers`.",
+            autocompletion=completion.importers,
+        ),
     ],
     path: Annotated[Path, typer.Argument(metavar="PATH", help="The weights: a file or folder.")],
     out: Annotated[Path, typer.Option(metavar="FOLDER", help="The new model folder.")],

@@ -8,13 +8,23 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ganzoo.cli import completion
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from ganzoo.run import Run
 
 RecipeName = Annotated[
-    str, typer.Argument(metavar="RECIPE", help="A path, or a name from `ganzoo list recipes`.")
+    str,
+    typer.Argument(
+        metavar="RECIPE",
+        help="A path, or a name from `ganzoo list recipes`.",
+        autocompletion=completion.recipes,
+    ),
+]
+RunPath = Annotated[
+    Path, typer.Argument(metavar="RUN", help="A run folder.", autocompletion=completion.runs)
 ]
 
 
@@ -34,8 +44,8 @@ Overrides = Annotated[list[str], set_option("recipe, as batch=16 or stages.0.ste
 
 def add_to(app: typer.Typer) -> None:
     """Add this group's verbs."""
-    app.command()(train)
-    app.command()(resume)
+    app.command(rich_help_panel="Train")(train)
+    app.command(rich_help_panel="Train")(resume)
 
 
 def train(
@@ -62,7 +72,7 @@ def train(
 
 
 def resume(
-    run: Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.")],
+    run: RunPath,
     overrides: Overrides,
 ) -> None:
     """Go on with a stopped run, exactly as if it had never stopped."""

@@ -26,4 +26,4 @@ def register_commands(cli: typer.Typer) -> None:
     """``ganzoo data``: draw avatars, cut out faces, smooth edges, look at folders of images."""
     from ganzoo_data.commands import data
 
-    cli.add_typer(data, name="data")
+    cli.add_typer(data, name="data", rich_help_panel="Train")

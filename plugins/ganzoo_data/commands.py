@@ -106,7 +106,7 @@ def edges(
         Path | None, typer.Option(help="Where to show some (PNG); by default beside OUT.")
     ] = None,
 ) -> None:
-    """Copy cartoons with their edges smoothed, as CartoonGAN's discriminator wants them.
+    """Copy cartoons with smooth edges, as CartoonGAN needs them.
 
     What was made before is not made again.  A sheet shows originals, copies and masks.
     """
@@ -147,7 +147,7 @@ def check(
     sheet: Annotated[Path | None, typer.Option(help="Write a contact sheet (PNG) here.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead.")] = False,
 ) -> None:
-    """Look through a folder of images, or through photos and cartoons together.
+    """Look through images, or through photos and cartoons together.
 
     Counts, sizes, damaged files, duplicates and a contact sheet of PATH; of photos and cartoons
     also whether they are swapped, too few, or not smoothed.

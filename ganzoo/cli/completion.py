@@ -1,0 +1,99 @@
+"""What a shell offers for the rest of a word: names of recipes, models, benchmarks and kinds.
+
+None of it imports torch or asks the Hub.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from contextlib import suppress
+from pathlib import Path
+
+import typer
+
+from ganzoo.registry import KINDS
+
+
+def recipes(incomplete: str) -> list[str]:
+    """The recipes of ganzoo and its plugins, and YAML files."""
+    from ganzoo.layers import shipped_recipes
+    from ganzoo.plugins import installed
+
+    return _starting(incomplete, [*shipped_recipes(installed().registry), *_files(incomplete)])
+
+
+def benchmarks(incomplete: str) -> list[str]:
+    """The benchmarks of ganzoo, and YAML files."""
+    from ganzoo.layers import shipped_benchmarks
+
+    return _starting(incomplete, [*shipped_benchmarks(), *_files(incomplete)])
+
+
+def models(incomplete: str) -> list[str]:
+    """The models that come with ganzoo, and folders: those of ``runs`` at once."""
+    from ganzoo.layers import shipped_models
+
+    return [*_starting(incomplete, shipped_models()), *runs(incomplete)]
+
+
+def runs(incomplete: str) -> list[str]:
+    """The runs in ``runs``, and other folders."""
+    folders = [path.as_posix() for path in _inside(Path("runs")) if path.is_dir()]
+    return _starting(incomplete, [*folders, *_folders(incomplete)])
+
+
+def kinds(incomplete: str) -> list[str]:
+    """What ``ganzoo list`` takes."""
+    return _starting(incomplete, [*KINDS, "recipe", "benchmark", "model"])
+
+
+def importers(incomplete: str) -> list[str]:
+    """The formats that ``ganzoo import`` reads."""
+    return _components("importer", incomplete)
+
+
+def shown(incomplete: str) -> list[str]:
+    """What ``ganzoo show`` takes first."""
+    named = ["vocabulary", *recipes(incomplete), *benchmarks(incomplete), *models(incomplete)]
+    return [*kinds(incomplete), *_starting(incomplete, named)]
+
+
+def components(ctx: typer.Context, incomplete: str) -> list[str]:
+    """The components of the kind that was typed before."""
+    kind = ctx.params.get("what")
+    return _components(kind, incomplete) if kind in KINDS else []
+
+
+def _components(kind: str, incomplete: str) -> list[str]:
+    from ganzoo.plugins import installed
+
+    return _starting(incomplete, installed().registry.names(kind))
+
+
+def _starting(incomplete: str, names: Iterable[str]) -> list[str]:
+    return [name for name in dict.fromkeys(names) if name.startswith(incomplete)]
+
+
+def _files(incomplete: str) -> list[str]:
+    """Folders to go into, and YAML files, in the folder that the word is in."""
+    yaml = [name for name, path in _beside(incomplete) if path.suffix in (".yaml", ".yml")]
+    return [*_folders(incomplete), *yaml]
+
+
+def _folders(incomplete: str) -> list[str]:
+    return [f"{name}/" for name, path in _beside(incomplete) if path.is_dir()]
+
+
+def _beside(incomplete: str) -> list[tuple[str, Path]]:
+    """The contents of the folder that a word is in, once the word has begun."""
+    if not incomplete:
+        return []
+    start = incomplete.rpartition("/")[0]
+    start += "/" if "/" in incomplete else ""
+    return [(f"{start}{path.name}", path) for path in _inside(Path(start or "."))]
+
+
+def _inside(folder: Path) -> list[Path]:
+    with suppress(OSError):
+        return sorted(path for path in folder.iterdir() if not path.name.startswith("."))
+    return []

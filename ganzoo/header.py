@@ -1,0 +1,52 @@
+"""The comment at the top of a recipe, which says what it is and what to expect of it.
+
+Its first line is a summary.  Then, in any order, sections of one word each, which every recipe
+of ganzoo has, with further lines indented under the text::
+
+    # DCGAN networks learn to draw avatars: the demo.
+    #
+    # Needs   nothing: the avatars are drawn offline.
+    # Takes   about 4 minutes on two CPU cores.
+    # Expect  faces, hair and eyes after 500 steps,
+    #         clean and various ones after 2,000.
+    #
+    # Anything else.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+#: what has to be there before it can be trained; how long that takes; what comes out of it
+SECTIONS = ("Needs", "Takes", "Expect")
+
+
+@dataclass(frozen=True)
+class Header:
+    """The ``summary``, and those of the sections that are there, each on one line."""
+
+    summary: str = ""
+    sections: Mapping[str, str] = field(default_factory=dict)
+
+
+def read_header(path: Path) -> Header:
+    """The header of a recipe's file; an empty one where it begins with no comment."""
+    with path.open(encoding="utf-8-sig", errors="replace") as file:
+        text = file.read(10_000)
+    comment = re.match(r"(?:#.*\n?)*", text)
+    lines = [line[1:].rstrip() for line in comment[0].splitlines()] if comment else []
+    sections: dict[str, str] = {}
+    name = ""
+    for line in lines[1:]:
+        start = re.fullmatch(rf" ?({'|'.join(SECTIONS)})\s+(\S.*)", line)
+        if start:
+            name = start[1]
+            sections[name] = start[2]
+        elif name and line.startswith("   "):
+            sections[name] += f" {line.strip()}"
+        else:
+            name = ""
+    return Header(lines[0].strip() if lines else "", sections)
