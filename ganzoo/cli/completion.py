@@ -11,29 +11,23 @@ from pathlib import Path
 
 import typer
 
+from ganzoo.listing import LISTED, list_names
 from ganzoo.registry import KINDS
 
 
 def recipes(incomplete: str) -> list[str]:
     """The recipes of ganzoo and its plugins, and YAML files."""
-    from ganzoo.layers import shipped_recipes
-    from ganzoo.plugins import installed
-
-    return _starting(incomplete, [*shipped_recipes(installed().registry), *_files(incomplete)])
+    return _starting(incomplete, [*list_names("recipe"), *_files(incomplete)])
 
 
 def benchmarks(incomplete: str) -> list[str]:
     """The benchmarks of ganzoo, and YAML files."""
-    from ganzoo.layers import shipped_benchmarks
-
-    return _starting(incomplete, [*shipped_benchmarks(), *_files(incomplete)])
+    return _starting(incomplete, [*list_names("benchmark"), *_files(incomplete)])
 
 
 def models(incomplete: str) -> list[str]:
     """The models that come with ganzoo, and folders: those of ``runs`` at once."""
-    from ganzoo.layers import shipped_models
-
-    return [*_starting(incomplete, shipped_models()), *runs(incomplete)]
+    return [*_starting(incomplete, list_names("model")), *runs(incomplete)]
 
 
 def runs(incomplete: str) -> list[str]:
@@ -44,12 +38,12 @@ def runs(incomplete: str) -> list[str]:
 
 def kinds(incomplete: str) -> list[str]:
     """What ``ganzoo list`` takes."""
-    return _starting(incomplete, [*KINDS, "recipe", "benchmark", "model"])
+    return _starting(incomplete, LISTED)
 
 
 def importers(incomplete: str) -> list[str]:
     """The formats that ``ganzoo import`` reads."""
-    return _components("importer", incomplete)
+    return _starting(incomplete, list_names("importer"))
 
 
 def shown(incomplete: str) -> list[str]:
@@ -61,13 +55,7 @@ def shown(incomplete: str) -> list[str]:
 def components(ctx: typer.Context, incomplete: str) -> list[str]:
     """The components of the kind that was typed before."""
     kind = ctx.params.get("what")
-    return _components(kind, incomplete) if kind in KINDS else []
-
-
-def _components(kind: str, incomplete: str) -> list[str]:
-    from ganzoo.plugins import installed
-
-    return _starting(incomplete, installed().registry.names(kind))
+    return _starting(incomplete, list_names(kind)) if kind in KINDS else []
 
 
 def _starting(incomplete: str, names: Iterable[str]) -> list[str]:
