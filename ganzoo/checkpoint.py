@@ -75,8 +75,8 @@ def _sha256(body: bytes) -> str:
     return hashlib.sha256(body).hexdigest()
 
 
-def recipe(path: Path) -> dict[str, Any]:
-    """The resolved recipe of a checkpoint, whose tensors are not read.
+def state(path: Path) -> dict[str, Any]:
+    """The state of a checkpoint, with its resolved recipe; its tensors are not read.
 
     Raises CheckpointError where its state is missing or altered.
     """
@@ -86,7 +86,7 @@ def recipe(path: Path) -> dict[str, Any]:
         raise CheckpointError(f"{path} is cut short: {error}") from error
     if f"{_sha256(body)}  {STATE}" not in sums.splitlines():
         raise CheckpointError(f"{path} is damaged: {STATE} is not what was written")
-    saved: dict[str, Any] = json.loads(body)["recipe"]
+    saved: dict[str, Any] = json.loads(body)
     return saved
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 
 class EMA:
@@ -24,7 +24,8 @@ class EMA:
     def update(self, network: nn.Module, step: int) -> None:
         """Move towards ``network`` after training step ``step``, counted from 0."""
         decay = min(self.decay, (1 + step) / (10 + step)) if self.ramp else self.decay
-        for ours, theirs in zip(self.network.parameters(), network.parameters(), strict=True):
-            ours.lerp_(theirs, 1 - decay)
-        for buffer, source in zip(self.network.buffers(), network.buffers(), strict=True):
-            buffer.copy_(source)
+        ours, theirs = (list[Tensor](net.parameters()) for net in (self.network, network))
+        if ours:
+            torch._foreach_lerp_(ours, theirs, 1 - decay)
+        if buffers := list(network.buffers()):
+            torch._foreach_copy_(list(self.network.buffers()), buffers)

@@ -30,7 +30,11 @@ TOP = _table(
     ),
     batch=(_COUNT, REQUIRED, "Examples per update, over all processes together."),
     accumulate=(_COUNT, 1, "Parts that a batch is worked through in, to save memory."),
-    precision=("Literal['fp32', 'bf16', 'fp16']", "fp32", "Number format of the networks."),
+    precision=(
+        "Literal['auto', 'fp32', 'bf16', 'fp16']",
+        "fp32",
+        "Number format of the networks; auto is bf16 where the device is faster with it, or fp32.",
+    ),
     init_from=("Path | None", None, "Run or model folder whose weights to start from."),
     plugins=(
         "dict[str, str]",

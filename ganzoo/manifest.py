@@ -34,7 +34,8 @@ class Manifest:
     """What is known of a run.  Nothing is required, so that older runs can be read.
 
     ``reason`` says why it stopped; ``step``, ``images`` and ``seconds`` are those of the end of the
-    last part; ``plugins`` and ``environment`` hold versions.
+    last part; ``precision`` is what it computes in;
+    ``plugins`` and ``environment`` hold versions.
     """
 
     status: Literal["new", "running", "stopped", "finished"] = "new"
@@ -46,6 +47,7 @@ class Manifest:
     images: Count | None = None
     seconds: float | None = None
     processes: Count | None = None
+    precision: dict[str, Any] = field(default_factory=dict)
     dataset_sha256: str | None = None
     extractors_sha256: dict[str, str] = field(default_factory=dict)
     plugins: dict[str, str] = field(default_factory=dict)

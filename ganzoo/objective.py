@@ -6,6 +6,8 @@ import inspect
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import reduce
+from operator import add
 from typing import Any
 
 import torch
@@ -65,6 +67,11 @@ class Evaluated:
     weighted: dict[str, Tensor]
     measures: dict[str, Tensor]
 
+    def detached(self) -> Evaluated:
+        """The total and the raw terms without their graph."""
+        raw = {name: value.detach() for name, value in self.raw.items()}
+        return Evaluated(self.total.detach(), raw, {}, {})
+
     def first_nonfinite(self) -> str | None:
         """The term that is NaN or infinite, if any; the first one in the recipe's order."""
         if torch.isfinite(self.total):
@@ -107,10 +114,11 @@ class Objective:
         for term in self.terms:
             if weight := term.weight_at(step):
                 raw[term.name] = term(update, self.available)
-                weighted[term.name] = weight * raw[term.name]
-                for name, value in term.loss.measures.items():
-                    measures[f"{term.name}.{name}"] = value
-        total = sum(weighted.values(), start=torch.zeros(()))
+                value = raw[term.name]
+                weighted[term.name] = value if weight == 1 else weight * value
+                for name, measure in term.loss.measures.items():
+                    measures[f"{term.name}.{name}"] = measure
+        total = reduce(add, weighted.values()) if weighted else torch.zeros(())
         return Evaluated(total, raw, weighted, measures)
 
 

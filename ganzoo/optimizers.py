@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 from torch import nn
+from torch.utils._foreach_utils import _get_fused_kernels_supported_devices
 
 from ganzoo.errors import RecipeError
 from ganzoo.recipe import Schedule
@@ -24,10 +25,15 @@ def make_optimizer(
 ) -> tuple[torch.optim.Optimizer, Schedule]:
     """The optimiser, and the schedule of its learning rate.
 
-    Raises RecipeError where torch refuses the arguments.
+    ``fused`` is a matter of speed alone, and is left out on a device without such kernels.  Raises
+    RecipeError where torch refuses the arguments.
     """
     rest = {name: value for name, value in arguments.items() if name != "lr"}
     lr: Schedule = arguments["lr"]
+    parameters = list(parameters)
+    supported = _get_fused_kernels_supported_devices()
+    if rest.get("fused") and any(p.device.type not in supported for p in parameters):
+        rest["fused"] = None
     try:
         return _CLASSES[use](parameters, lr=lr.at(0), **rest), lr  # type: ignore[call-arg]
     except (TypeError, ValueError, RuntimeError) as error:

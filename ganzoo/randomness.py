@@ -29,6 +29,8 @@ def seed_default(seed: int, *words: object) -> None:
     torch.default_generator.manual_seed(value)  # torch.manual_seed is 100 times slower on a CPU
     if torch.cuda.is_available():
         torch.cuda.manual_seed(value)
+    elif torch.backends.mps.is_available():
+        torch.mps.manual_seed(value)
 
 
 def epoch_order(n: int, seed: int, epoch: int) -> Tensor:

@@ -22,18 +22,18 @@ from typing import Any
 import accelerate
 import torch
 import yaml
-from accelerate import Accelerator, DistributedDataParallelKwargs
-from accelerate.state import AcceleratorState
+from accelerate.utils import broadcast_object_list
 from filelock import FileLock, Timeout
-from torch import Tensor
+from torch import Tensor, nn
 
 from ganzoo import __version__, build, checkpoint, config, findings, model, samples
+from ganzoo import manifest as manifests
+from ganzoo.devices import accelerator, deterministic, ignored_settings
 from ganzoo.ema import EMA
 from ganzoo.errors import (
     CheckpointError,
     GanzooError,
     Interrupted,
-    RecipeError,
     RunError,
     TrainingStopped,
 )
@@ -41,16 +41,19 @@ from ganzoo.files import write_atomic
 from ganzoo.folder import RunFolder
 from ganzoo.interfaces import Generator
 from ganzoo.manifest import Manifest
+from ganzoo.objective import Evaluated
 from ganzoo.observers import notify, observing, trackers
 from ganzoo.plugins import Plugins
+from ganzoo.precision import Precision, Trial, native_bf16
 from ganzoo.randomness import rng
 from ganzoo.recipe import Recipe, without_paths
 from ganzoo.scoring import Scoring
 from ganzoo.step import Network, Update
 from ganzoo.vocabulary import vocabulary
 
-_PRECISION = {"fp32": "no", "bf16": "bf16", "fp16": "fp16"}
 Words = dict[str, Tensor]
+#: updates that an accelerator may be ahead of the look at their losses
+_UNSEEN = 200
 
 
 class Run:
@@ -60,14 +63,11 @@ class Run:
         self.recipe, self.folder, self.plugins = recipe, folder, plugins
         registry = plugins.registry
         self.observers = observing(plugins, trackers(recipe.log.trackers))
-        self.accelerator = _accelerator(recipe)
+        is_auto = recipe.precision == "auto"
+        self.accelerator = accelerator("fp32" if is_auto else recipe.precision)
         build.check_split(recipe, self.accelerator.num_processes)
         extractors = build.extractors(recipe, registry)
         self.extractor_hashes = {n: build.weights_hash(net) for n, net in extractors.items()}
-        self.extractors = {
-            name: self.accelerator.prepare_model(network, evaluation_mode=True)
-            for name, network in extractors.items()
-        }
         self.dataset = build.dataset(recipe, registry)
         with self.accelerator.main_process_first():
             self.dataset.prepare()
@@ -76,19 +76,24 @@ class Run:
         self._init_sha256: str | None = None
         if not checkpoint.steps(folder.checkpoints):  # one would take the place of these weights
             self._init_sha256 = build.initialise(recipe, bare)
+        device = self.accelerator.device
+        for network in bare.values():
+            network.to(device)
         self.ema = EMA(bare["generator"], recipe.ema.decay, recipe.ema.ramp) if recipe.ema else None
-        if self.ema:
-            self.ema.network.to(self.accelerator.device)
-        with warnings.catch_warnings():  # torch before 2.15 has no newer word for broadcast_buffers
-            warnings.simplefilter("ignore", FutureWarning)
-            self.networks = {
-                name: Network(net.train(), self.accelerator.prepare_model(net))
-                for name, net in bare.items()
-            }
         self.views = build.views(recipe, registry)
         self.augment = build.augment(recipe, registry)
-        device = self.accelerator.device
         examples = build.check_fit(self.dataset, bare, self.views, device)
+        #: lines that the user should read before the first step
+        self.warnings = ignored_settings()
+        #: what this run computes in, and why
+        self.precision = self._precision(bare)
+        if is_auto:
+            self.accelerator = accelerator(self.precision.format)
+        self.extractors = {
+            name: self.accelerator.prepare_model(network, evaluation_mode=True)
+            for name, network in extractors.items()
+        }
+        self.networks = {name: self._prepared(network) for name, network in bare.items()}
         sources = {name: source for name, (_, source) in self.views.items()}
         self.words = vocabulary(
             build.fields(recipe.dataset, registry, self.dataset),
@@ -117,8 +122,53 @@ class Run:
         self._rows: list[dict[str, Any]] = []
         self._pending: tuple[dict[str, dict[str, Tensor]], dict[str, Any]] | None = None
         self._signal: int | None = None
+        #: what was not looked at yet for values that are not finite: step, player, losses
+        self._unseen: list[tuple[int, str, Evaluated]] = []
         self._clock = time.monotonic()
         self._seconds = 0.0  # of earlier parts of a resumed run
+
+    def _precision(self, bare: Mapping[str, nn.Module]) -> Precision:
+        """The recipe's, and for ``auto`` what this run began with, or else what is fastest here."""
+        recipe, device = self.recipe, self.accelerator.device
+        generator = bare["generator"]
+
+        def example(count: int) -> Words:
+            words = build.collate(self.dataset, [i % len(self.dataset) for i in range(count)])
+            if isinstance(generator, Generator) and "latent" in Network(generator).reads:
+                words["latent"] = generator.sample_latent(count, rng(0, "trial"))
+            return words
+
+        images = recipe.batch // self.accelerator.num_processes // recipe.accumulate
+        trial = Trial(bare, self.views, example, images, device)
+        chosen = Precision(recipe.precision)
+        if recipe.precision == "auto":
+            chosen = _recorded_precision(self.folder) or chosen
+        if self.accelerator.is_main_process:  # decides for all
+            with deterministic(device):
+                if chosen.format == "auto":
+                    chosen = trial.choose()
+                elif chosen.format == "bf16" and device.type == "cpu" and not native_bf16(device):
+                    self.warnings.append(self._slow(trial.slowdown()))
+        decided: Precision = broadcast_object_list([chosen])[0]
+        return decided
+
+    def _slow(self, factor: float) -> str:
+        began = checkpoint.steps(self.folder.checkpoints)
+        change = ["precision=auto"]
+        remedy = new_run(self.folder, change) if began else f"--set {change[0]}"
+        return (
+            f"this CPU emulates bf16: a step takes about {factor:.0f} times as long as in fp32. "
+            f"{'resume keeps the format; a new run from these weights' if began else 'Better'}: "
+            f"{remedy}"
+        )
+
+    def _prepared(self, network: nn.Module) -> Network:
+        if self.precision.channels_last:
+            network.to(memory_format=torch.channels_last)
+        with warnings.catch_warnings():  # torch before 2.15 has no newer word for broadcast_buffers
+            warnings.simplefilter("ignore", FutureWarning)
+            module = self.accelerator.prepare_model(network.train())
+        return Network(network, module, self.precision.channels_last)
 
     @property
     def path(self) -> Path:
@@ -208,6 +258,7 @@ class Run:
         Raises TrainingStopped where a weight is not finite or the disk is full.
         """
         if self.step != self._saved_at:
+            self.refuse_nonfinite()
             latest = self._averaged(self.latest)
             self._on_main(lambda: self._save(latest))
             self._saved_at = self.step
@@ -231,6 +282,7 @@ class Run:
             "seconds": round(self.seconds, 3),
             "latest": latest,
             "recipe": self.recipe.resolved(),
+            "precision": self.precision.as_dict(),
             "dataset_sha256": self.dataset.fingerprint(),
             "extractors_sha256": self.extractor_hashes,
             "init_sha256": self._init_sha256,
@@ -353,6 +405,7 @@ class Run:
         for player, optimizer in self.optimizers.items():
             saved = tensors.get(f"optimizer-{player}", {})
             optimizer.load_state_dict(checkpoint.unflatten_optimizer(saved, rest[player]))
+            _lay_out_like_parameters(optimizer)
 
     # -- scores -----------------------------------------------------------------------------
 
@@ -392,6 +445,40 @@ class Run:
         self._on_main(self._keep_best)
         self.notify("evaluated", step=self.step, scores=found)
 
+    # -- values that are not finite ----------------------------------------------------------
+
+    def watch(self, player: str, value: Evaluated) -> None:
+        """Look at an update's losses: at once on a CPU, with those of many updates elsewhere.
+
+        Raises as ``refuse_nonfinite``.
+        """
+        self._unseen.append((self.step, player, value.detached()))
+        if self.accelerator.device.type == "cpu" or len(self._unseen) >= _UNSEEN:
+            self.refuse_nonfinite()
+
+    def refuse_nonfinite(self) -> None:
+        """Look at every loss that was not looked at yet; nothing is written before.
+
+        Raises TrainingStopped with the step and the term that was NaN or infinite first.
+        """
+        unseen, self._unseen = self._unseen, []
+        is_bad = bool(unseen) and not bool(
+            torch.stack([value.total.float() for _, _, value in unseen]).isfinite().all()
+        )
+        if not self.anywhere(is_bad):
+            return
+        for step, player, value in unseen:
+            if bad := value.first_nonfinite():
+                self.step = step
+                term = f"the {player}'s term '{bad}'"
+                break
+        else:
+            term = "a term on another process"  # which names it
+        raise TrainingStopped(
+            f"NON_FINITE at step {self.step}: {term} is NaN or infinite. "
+            f"{self.last_checkpoint()} {self.with_lower_rate()}"
+        )
+
     # -- what others see --------------------------------------------------------------------
 
     def draw(self) -> None:
@@ -400,6 +487,7 @@ class Run:
         Raises TrainingStopped where the disk is full.
         """
         if self.step != self._drawn_at:
+            self.refuse_nonfinite()
             self._on_main(self._draw)
             self._drawn_at = self.step
 
@@ -431,6 +519,7 @@ class Run:
 
     def log(self, stage: str) -> dict[str, Any]:
         """Write ``latest`` as a row of metrics.jsonl, and look for findings."""
+        self.refuse_nonfinite()
         row = {"step": self.step, "stage": stage, "seconds": round(self.seconds, 3)}
         row |= {key: float(f"{v:.6g}") for key, v in self._averaged(self.latest).items()}
         self._on_main(lambda: self._log(row))
@@ -444,9 +533,14 @@ class Run:
 
     def _averaged(self, logs: Mapping[str, Tensor | float]) -> dict[str, float]:
         """The mean of every value over the processes."""
-        values = torch.tensor([float(value) for value in logs.values()])
+        device = self.accelerator.device
+        values = torch.tensor([v if isinstance(v, float) else 0.0 for v in logs.values()])
+        measured = {i: v for i, v in enumerate(logs.values()) if isinstance(v, Tensor)}
+        if measured:  # all at once, for each look waits for the device
+            looked = torch.stack([v.float().to(device) for v in measured.values()])
+            values[list(measured)] = looked.cpu()
         if self.accelerator.num_processes > 1:
-            values = self.accelerator.reduce(values.to(self.accelerator.device), "mean")
+            values = self.accelerator.reduce(values.to(device), "mean")
         return dict(zip(logs, values.tolist(), strict=True))
 
     def notify(self, event: str, **arguments: Any) -> None:
@@ -489,6 +583,7 @@ class Run:
                 images=self.images,
                 recipe_sha256=self.recipe.hash,
                 processes=self.accelerator.num_processes,
+                precision=self.precision.as_dict(),
                 dataset_sha256=self.dataset.fingerprint(),
                 extractors_sha256=self.extractor_hashes,
                 environment=environment(),
@@ -557,6 +652,14 @@ class Run:
             )
 
 
+def _lay_out_like_parameters(optimizer: torch.optim.Optimizer) -> None:
+    """Give an optimiser's state the memory layout of its parameters, which fused kernels want."""
+    for parameter, state in optimizer.state.items():
+        for name, value in state.items():
+            if isinstance(value, Tensor) and value.shape == parameter.shape:
+                state[name] = torch.empty_like(parameter, dtype=value.dtype).copy_(value)
+
+
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
@@ -565,20 +668,6 @@ def _reason(error: BaseException | None) -> str | None:
         return None
     text = str(error) if isinstance(error, GanzooError) else f"{type(error).__name__}: {error}"
     return "".join(c if c.isprintable() or c == "\n" else "\ufffd" for c in text)
-
-
-def _accelerator(recipe: Recipe) -> Accelerator:
-    AcceleratorState._reset_state()  # or the first run's precision would bind all of a process
-    try:
-        return Accelerator(
-            cpu=not torch.accelerator.is_available(),  # or CPU processes would not find each other
-            mixed_precision=_PRECISION[recipe.precision],
-            kwargs_handlers=[DistributedDataParallelKwargs(broadcast_buffers=False)],
-        )
-    except (ValueError, ImportError) as error:
-        raise RecipeError(
-            [f"precision '{recipe.precision}' cannot be had here: {error}"]
-        ) from error
 
 
 def new_manifest(recipe: Recipe, plugins: Plugins) -> Manifest:
@@ -591,12 +680,12 @@ def new_manifest(recipe: Recipe, plugins: Plugins) -> Manifest:
     )
 
 
-def saved_recipe(folder: RunFolder) -> dict[str, Any] | None:
-    """The resolved recipe of the newest checkpoint whose state is whole."""
+def saved_state(folder: RunFolder) -> dict[str, Any]:
+    """The state of the newest checkpoint whose state is whole; empty where there is none."""
     for path in reversed(checkpoint.steps(folder.checkpoints).values()):
         with suppress(CheckpointError):
-            return checkpoint.recipe(path)
-    return None
+            return checkpoint.state(path)
+    return {}
 
 
 def new_run(folder: RunFolder, overrides: Sequence[str] = ()) -> str:
@@ -605,6 +694,15 @@ def new_run(folder: RunFolder, overrides: Sequence[str] = ()) -> str:
     changes = [f"init_from={folder.path}"] * bool(saved) + list(overrides)
     sets = (f"--set {shlex.quote(change)}" for change in changes)
     return " ".join(["ganzoo train", shlex.quote(str(folder.recipe)), *sets])
+
+
+def _recorded_precision(folder: RunFolder) -> Precision | None:
+    """What a run computes in by its newest checkpoint, or by its manifest before the first."""
+    data = saved_state(folder).get("precision")
+    if data is None:
+        with suppress(RunError):
+            data = manifests.read(folder.manifest).precision
+    return Precision(**data) if data else None
 
 
 def environment() -> dict[str, Any]:

@@ -9,6 +9,7 @@ import inspect
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from ganzoo.vocabulary import FEATURES, LOGITS
@@ -17,11 +18,16 @@ from ganzoo.vocabulary import FEATURES, LOGITS
 class Network:
     """A network as training calls it: ``forward``'s parameters are words and filled by name.
 
-    ``module`` may be wrapped (DDP, autocast); ``bare`` is the network as it was built.
+    ``module`` may be wrapped (DDP, autocast); ``bare`` is the network as it was built.  With
+    ``channels_last`` it computes in that memory layout; what it returns is contiguous, for losses
+    and transforms may rely on that.
     """
 
-    def __init__(self, bare: nn.Module, module: nn.Module | None = None):
+    def __init__(
+        self, bare: nn.Module, module: nn.Module | None = None, channels_last: bool = False
+    ):
         self.bare = bare
+        self.channels_last = channels_last
         self.module = module if module is not None else bare
         parameters = inspect.signature(type(bare).forward).parameters
         self.reads = [name for name in parameters if name != "self"]
@@ -30,8 +36,12 @@ class Network:
         """Run on ``words``; a given ``image`` takes the place of the first parameter."""
         given = {} if image is None else {self.reads[0]: image}
         given |= {name: words[name] for name in self.reads if name not in given and name in words}
+        if self.channels_last:
+            layout = torch.channels_last
+            for name, value in given.items():
+                given[name] = value.contiguous(memory_format=layout) if value.ndim == 4 else value
         output: Tensor = self.module(**given)
-        return output
+        return output.contiguous() if self.channels_last else output
 
 
 class Bound:

@@ -10,7 +10,7 @@ import copy
 import os
 import shlex
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -19,14 +19,16 @@ from torch import Tensor, nn
 
 from ganzoo import build
 from ganzoo.batch_statistics import image_statistics, ranking
-from ganzoo.errors import CheckpointError, DataError, RunError, TrainingStopped
+from ganzoo.devices import deterministic
+from ganzoo.errors import CheckpointError, DataError, RunError
+from ganzoo.feed import feed
 from ganzoo.folder import RunFolder
-from ganzoo.objective import Evaluated, Objective
+from ganzoo.objective import Objective
 from ganzoo.optimizers import set_lr
 from ganzoo.plugins import Plugins
-from ganzoo.randomness import batches, rng, seed_default
+from ganzoo.randomness import seed_default
 from ganzoo.recipe import HARMLESS, Recipe, Schedule, Stage, diff, leaves, load_recipe
-from ganzoo.run import Run, Words, new_run, saved_recipe
+from ganzoo.run import Run, Words, new_run, saved_state
 from ganzoo.step import Update
 
 
@@ -37,6 +39,7 @@ def start(recipe: Recipe, out: Path, plugins: Plugins) -> Run:
     run = Run(recipe, folder, plugins)  # whatever can fail, fails before the folder exists
     run.create()
     with run.locked():
+        _warn(run)
         train(run)
     return run
 
@@ -50,7 +53,7 @@ def resume(path: Path, overrides: Sequence[str], plugins: Plugins) -> Run:
     """
     folder = RunFolder.open(path)
     recipe = load_recipe(str(folder.recipe), overrides, plugins.registry)
-    saved = saved_recipe(folder)
+    saved = saved_state(folder).get("recipe")
     if saved is not None:
         _refuse_changes(saved, recipe, folder, overrides)
     try:
@@ -61,6 +64,7 @@ def resume(path: Path, overrides: Sequence[str], plugins: Plugins) -> Run:
         for name, begun in (saved or {}).get("plugins", {}).items():
             if (now := recipe.plugins.get(name, begun)) != begun:
                 run.accelerator.print(f"warning: {name} is {now}, and was {begun} when this began")
+        _warn(run)
         for line in run.restore(overrides):
             run.accelerator.print(f"warning: {line}")
         if overrides:
@@ -73,6 +77,11 @@ def resume(path: Path, overrides: Sequence[str], plugins: Plugins) -> Run:
             )
         train(run)
     return run
+
+
+def _warn(run: Run) -> None:
+    for line in run.warnings:
+        run.accelerator.print(f"warning: {line}")
 
 
 def _where_it_moved(recipe: Recipe, run: Path, new: bool) -> str:
@@ -151,7 +160,7 @@ def train(run: Run) -> None:
 
     Raises TrainingStopped on a non-finite value, a full disk or a signal; what was saved is kept.
     """
-    with run.observed(), run.signals():
+    with run.observed(), run.signals(), deterministic(run.accelerator.device):
         if run.step == 0:
             run.draw()
         elif _is_due(run):  # it was killed while it was measured
@@ -172,39 +181,49 @@ def _is_due(run: Run) -> bool:
 
 
 def _train_stage(run: Run, stage: Stage, first: int) -> None:
-    recipe, objectives = run.recipe, run.objectives[stage.name]
     if run.step == first:
         run.latest = {}
     rates = _optimizers(run, stage)
-    feed = _feed(run)
-    while run.step < first + stage.steps:
-        now = run.step - first
-        last = run.step + 1 == run.steps  # a stage's first step shows what its terms begin at
-        logging = now == 0 or (run.step + 1) % recipe.log.every == 0 or last
-        seed_default(recipe.seed, "step", run.step, run.accelerator.process_index)
-        for player, rate in rates.items():
-            set_lr(run.optimizers[player], rate.at(now))
-            run.latest[f"lr/{player}"] = rate.at(now)
-        for repeat in range(stage.discriminator_steps, 0, -1):
-            batch = next(feed)
-            if "discriminator" in objectives:
-                share = repeat == 1 and len(batch) == 1 and "generator" in objectives
-                run.latest |= _update(run, objectives, "discriminator", batch, now, logging, share)
-        if "generator" in objectives:
-            run.latest |= _update(run, objectives, "generator", batch, now, logging)
-        _average_buffers(run)
-        if run.ema and "generator" in objectives:
-            run.ema.update(run.networks["generator"].bare, run.step)
-        run.step += 1
-        row = run.log(stage.name) if logging else {}
-        run.notify("step_ended", step=run.step, logs=row)
-        if run.step % recipe.samples.every == 0:
-            run.draw()
-        if run.step % recipe.checkpoint.every == 0:
-            run.save()
-        if _is_due(run):
-            run.evaluate()
-        run.obey_signal()
+    with closing(feed(run)) as batches:
+        while run.step < first + stage.steps:
+            _train_step(run, stage, run.step - first, rates, batches)
+            if run.step % run.recipe.samples.every == 0:
+                run.draw()
+            if run.step % run.recipe.checkpoint.every == 0:
+                run.save()
+            if _is_due(run):
+                run.evaluate()
+            run.obey_signal()
+
+
+def _train_step(
+    run: Run,
+    stage: Stage,
+    now: int,
+    rates: dict[str, Schedule],
+    batches: Iterator[list[Words]],
+) -> None:
+    """Step ``now`` of a stage, counted from 0: every player's updates, the EMA and the log."""
+    recipe, objectives = run.recipe, run.objectives[stage.name]
+    last = run.step + 1 == run.steps  # a stage's first step shows what its terms begin at
+    logging = now == 0 or (run.step + 1) % recipe.log.every == 0 or last
+    seed_default(recipe.seed, "step", run.step, run.accelerator.process_index)
+    for player, rate in rates.items():
+        set_lr(run.optimizers[player], rate.at(now))
+        run.latest[f"lr/{player}"] = rate.at(now)
+    for repeat in range(stage.discriminator_steps, 0, -1):
+        batch = next(batches)
+        if "discriminator" in objectives:
+            share = repeat == 1 and len(batch) == 1 and "generator" in objectives
+            run.latest |= _update(run, objectives, "discriminator", batch, now, logging, share)
+    if "generator" in objectives:
+        run.latest |= _update(run, objectives, "generator", batch, now, logging)
+    _average_buffers(run)
+    if run.ema and "generator" in objectives:
+        run.ema.update(run.networks["generator"].bare, run.step)
+    run.step += 1
+    row = run.log(stage.name) if logging else {}
+    run.notify("step_ended", step=run.step, logs=row)
 
 
 def _update(
@@ -245,7 +264,7 @@ def _update(
                 run.extractors,
             )
             value = objective(update, now)
-            _refuse_nonfinite(run, player, value)
+            run.watch(player, value)
             measured = value.raw | value.measures
             logs = {f"{player}/{name}": one.detach() for name, one in measured.items()}
             if logging and learning:
@@ -257,8 +276,10 @@ def _update(
             elif logging and {"real_logits", "fake_logits"} <= update.values.keys():
                 logs |= ranking(update["real_logits"], update["fake_logits"])
             if value.total.requires_grad:
-                nothing = sum(0 * parameter.sum() for parameter in _awaited(run, player))
-                run.accelerator.backward(value.total / len(batch) + nothing)
+                total = value.total / len(batch) if len(batch) > 1 else value.total
+                for parameter in _awaited(run, player):
+                    total = total + 0 * parameter.sum()
+                run.accelerator.backward(total)
     if value.total.requires_grad:
         for parameter in _awaited(run, player):
             if parameter.grad is not None and not parameter.grad.any():
@@ -291,15 +312,6 @@ def _frozen(networks: Sequence[nn.Module]) -> Iterator[None]:
             parameter.requires_grad_(True)
 
 
-def _refuse_nonfinite(run: Run, player: str, value: Evaluated) -> None:
-    bad = value.first_nonfinite()
-    if run.anywhere(bad is not None):
-        raise TrainingStopped(
-            f"NON_FINITE at step {run.step}: the {player}'s term '{bad or 'on another process'}' "
-            f"is NaN or infinite. {run.last_checkpoint()} {run.with_lower_rate()}"
-        )
-
-
 def _optimizers(run: Run, stage: Stage) -> dict[str, Schedule]:
     """Give the run the optimisers of this stage; the schedules of their learning rates."""
     run.optimizers, rates = {}, {}
@@ -309,31 +321,6 @@ def _optimizers(run: Run, stage: Stage) -> dict[str, Schedule]:
         rates[player] = rate
     run.restore_optimizers()
     return rates
-
-
-def _feed(run: Run) -> Iterator[list[Words]]:
-    """This process's part of every batch from ``run.step`` on, as micro-batches.
-
-    ``batch`` counts the images of all processes together, and latents are drawn for all of them,
-    so that a recipe means the same on any number of processes.
-    """
-    recipe, device = run.recipe, run.accelerator.device
-    mine = slice(run.accelerator.process_index, None, run.accelerator.num_processes)
-    generator = run.networks["generator"]
-    number, latest = run.batches, None
-    for epoch, indices in batches(len(run.dataset), recipe.batch, recipe.seed, number):
-        if epoch != latest:
-            run.dataset.set_epoch(recipe.seed, epoch)
-            latest = epoch
-        words = build.collate(run.dataset, indices[mine])
-        if "latent" in generator.reads:
-            draw = rng(recipe.seed, "latents", number)
-            words["latent"] = run.generator.sample_latent(recipe.batch, draw)[mine]
-        yield [
-            {name: part.to(device) for name, part in zip(words, parts, strict=True)}
-            for parts in zip(*(w.chunk(recipe.accumulate) for w in words.values()), strict=True)
-        ]
-        number += 1
 
 
 def _source(run: Run, update: Update) -> Tensor | None:

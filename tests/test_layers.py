@@ -20,10 +20,11 @@ LAYERS = (
         "submission", "training", "verify",
     },
     {
-        "batch_statistics", "build", "card", "charts", "checkpoint", "claims", "ema", "export",
-        "fakes", "findings", "folder", "jackknife", "measuring", "model", "objective", "observers",
-        "openvino", "optimizers", "page", "pictures", "protocol", "randomness", "run", "samples",
-        "scores", "scoring", "standings", "step", "trained", "translation", "weights",
+        "batch_statistics", "build", "card", "charts", "checkpoint", "claims", "devices", "ema",
+        "export", "fakes", "feed", "findings", "folder", "jackknife", "manifest", "measuring",
+        "model", "objective", "observers", "openvino", "optimizers", "page", "pictures",
+        "precision", "protocol", "randomness", "run", "samples", "scores", "scoring", "standings",
+        "step", "trained", "translation", "weights",
     },
     {
         "annotation", "benchmark", "checker", "component", "config", "entry", "grammar",

@@ -564,5 +564,5 @@ def test_two_processes_stay_equal_and_resume_exactly(train: Train, tmp_path: Pat
             assert ours[key] == pytest.approx(theirs[key], rel=1e-3)
 
     messages = [(tmp_path / f"poisoned-{rank}.txt").read_text() for rank in (0, 1)]
-    assert "term 'on another process'" in messages[0]
+    assert "on another process" in messages[0]
     assert "term 'poison'" in messages[1]

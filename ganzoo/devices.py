@@ -1,0 +1,98 @@
+"""Where a run computes: Accelerate without what the environment adds, and equal runs on CUDA."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+from accelerate import Accelerator, DistributedDataParallelKwargs
+from accelerate.state import AcceleratorState
+
+from ganzoo.errors import RecipeError, RunError
+
+_FORMATS = {"fp32": "no", "bf16": "bf16", "fp16": "fp16"}
+_PREFIX = "ACCELERATE_"
+#: what says where to compute, and not what
+_PLACES = {"USE_CPU", "TORCH_DEVICE", "CPU_AFFINITY", "DEBUG_MODE", "BYPASS_DEVICE_MAP"}
+#: what trains in another way than DDP
+_FOREIGN = ("USE_FSDP", "USE_DEEPSPEED", "USE_MEGATRON_LM", "USE_PARALLELISM_CONFIG")
+#: what is ignored, with the value at which nobody needs to know -> the recipe's key for it
+_IGNORED = {
+    "GRADIENT_ACCUMULATION_STEPS": ("1", "accumulate"),
+    "MIXED_PRECISION": ("no", "precision"),
+    "DYNAMO_BACKEND": ("no", None),
+}
+
+
+def accelerator(format: str) -> Accelerator:
+    """Accelerate's device, processes and mixed precision.
+
+    Of its environment variables, which `accelerate launch` sets from its config file, only those
+    that choose the device count.  Raises RunError for those that want another way to train, and
+    RecipeError where ``format`` cannot be had here.
+    """
+    for name in _FOREIGN:
+        if os.environ.get(_PREFIX + name, "").lower() in ("1", "true", "yes", "on"):
+            raise RunError(
+                f"{_PREFIX}{name}={os.environ[_PREFIX + name]} asks for a training that no recipe "
+                "describes. ganzoo trains on one process or, with DDP, on several: unset the "
+                "variable, or answer MULTI_GPU, MULTI_CPU or NO in `accelerate config`."
+            )
+    AcceleratorState._reset_state()  # or the first run's precision would bind all of a process
+    try:
+        with _without_settings():
+            return Accelerator(
+                # or CPU processes would not find each other
+                cpu=not torch.accelerator.is_available(),
+                mixed_precision=_FORMATS[format],
+                kwargs_handlers=[DistributedDataParallelKwargs(broadcast_buffers=False)],
+            )
+    except (ValueError, ImportError) as error:
+        raise RecipeError([f"precision '{format}' cannot be had here: {error}"]) from error
+
+
+def ignored_settings() -> list[str]:
+    """A line for each variable of Accelerate that would change a training and is ignored."""
+    lines = []
+    for name, (harmless, key) in _IGNORED.items():
+        value = os.environ.get(_PREFIX + name, harmless)
+        if value.lower() != harmless:
+            remedy = f"; the recipe decides: --set {key}=..." if key else ""
+            lines.append(f"{_PREFIX}{name}={value} is ignored{remedy}")
+    return lines
+
+
+@contextmanager
+def _without_settings() -> Iterator[None]:
+    names = {n for n in os.environ if n.startswith(_PREFIX)} - {_PREFIX + n for n in _PLACES}
+    removed = {name: os.environ.pop(name) for name in names}
+    try:
+        yield
+    finally:
+        os.environ.update(removed)
+
+
+@contextmanager
+def deterministic(device: torch.device) -> Iterator[None]:
+    """Make two equal runs on CUDA equal to the bit; GANZOO_DETERMINISTIC=0 leaves it out.
+
+    torch warns by name of an operation that has no deterministic form, and goes on.
+    """
+    if device.type != "cuda" or os.environ.get("GANZOO_DETERMINISTIC") == "0":
+        yield
+        return
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    mode = torch.get_deterministic_debug_mode()
+    benchmark, fill = torch.backends.cudnn.benchmark, torch.utils.deterministic
+    filled = fill.fill_uninitialized_memory  # type: ignore[attr-defined]
+    torch.use_deterministic_algorithms(True, warn_only=True)
+    torch.backends.cudnn.benchmark = False
+    fill.fill_uninitialized_memory = False  # type: ignore[attr-defined]
+    try:
+        yield
+    finally:
+        torch.set_deterministic_debug_mode(mode)
+        torch.backends.cudnn.benchmark = benchmark
+        fill.fill_uninitialized_memory = filled  # type: ignore[attr-defined]
