@@ -233,7 +233,9 @@ def test_show_a_recipe_says_what_each_term_reads(run: Run, tmp_path: Path) -> No
         "  generator: [{use: hinge, weight: 2, every: 4}]\n"
     )
     out = run("show", "mine.yaml").out
-    assert out.startswith("mine\nmade of\nbatch          64, seed 0, fp32\ndataset        folder {")
+    assert out.startswith(
+        "mine\nmade of\nbatch          64, seed 0, precision auto\ndataset        folder {"
+    )
     assert "view gray      grayscale of real\nstage only, 9 steps\n" in out
     assert "  discriminator: adam, lr 0.0002, 2 updates a step\n" in out
     assert "    (1 to 3 over 5 steps) x hinge reads gray_logits, fake_logits\n" in out

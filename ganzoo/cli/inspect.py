@@ -274,7 +274,7 @@ def _show_recipe(name: str, as_json: bool) -> None:
     for section, text in header.sections.items():
         typer.echo(wrapped(f"{section:15}", text))
     typer.secho("made of", bold=True)
-    typer.echo(f"{'batch':15}{recipe.batch}, seed {recipe.seed}, {recipe.precision}")
+    typer.echo(f"{'batch':15}{recipe.batch}, seed {recipe.seed}, precision {recipe.precision}")
     for role, text in _parts_of(recipe):
         typer.echo(wrapped(f"{role:14} ", text))
     for stage in recipe.stages:

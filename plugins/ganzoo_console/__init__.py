@@ -35,7 +35,7 @@ class Console:
         device = run.accelerator.device
         self._print(
             f"{run.recipe.name}: {going}, {len(run.dataset)} images, {run.steps} steps ({stages}), "
-            f"batch {run.recipe.batch}, {run.recipe.precision} on {device} -> {run.path}"
+            f"batch {run.recipe.batch}, {run.precision} on {device} -> {run.path}"
         )
         if sys.stdout.isatty():
             self._open(run)
