@@ -123,6 +123,41 @@ def prefixed(state: State) -> State:
     return {f"module.{key}": value for key, value in state.items()}
 
 
+def renamed(state: State, old: str, new: str) -> State:
+    return {key.replace(old, new, 1): value for key, value in state.items()}
+
+
+def lightning(state: State) -> Any:
+    """A whole LightningModule, with the metric that watches it."""
+    judge = {f"discriminator.{key}": value for key, value in Judge().state_dict().items()}
+    metric = {"fid.features_sum": torch.zeros(9), "fid.n": torch.tensor(3)}
+    return {
+        "epoch": 5,
+        "pytorch-lightning_version": "2.0",
+        "state_dict": renamed(state, "main.", "generator.model.") | judge | metric,
+        "optimizer_states": [{"state": {0: {"exp_avg": torch.zeros(4, 4)}}, "param_groups": []}],
+        "hyper_parameters": {"latent_dim": 10},
+    }
+
+
+def nested(state: State) -> State:
+    """A block of each convolution and its norm: ``net.0.0.weight``."""
+    return {
+        f"net.{int(layer) // 3}.{int(layer) % 3}.{tensor}": value
+        for key, value in state.items()
+        for _, layer, tensor in [key.split(".")]
+    }
+
+
+def named(state: State) -> State:
+    """``conv1.weight``, ``bn1.weight``, ..., whose names do not sort in their order."""
+    return {
+        f"{('conv', 'bn')[int(layer) % 3]}{int(layer) // 3 + 1}.{tensor}": value
+        for key, value in state.items()
+        for _, layer, tensor in [key.split(".")]
+    }
+
+
 def uncounted(state: State) -> State:
     return {key: value for key, value in state.items() if "num_batches" not in key}
 
@@ -131,6 +166,16 @@ WRAPPINGS: dict[str, Callable[[State], Any]] = {
     "DataParallel": prefixed,
     "PyTorch 0.3": uncounted,
     "state_dict": lambda state: {"epoch": 5, "state_dict": prefixed(state)},
+    "Sequential": lambda state: renamed(state, "main.", ""),
+    "compiled": lambda state: renamed(state, "main.", "_orig_mod.module.generator.main."),
+    "AveragedModel": lambda state: {"n_averaged": torch.tensor(9), **prefixed(state)},
+    "Lightning": lightning,
+    "blocks": nested,
+    "names": named,
+    "deep": lambda state: {"run": [{"nets": {"ema": {"netG": state}}}], "step": torch.tensor(3)},
+    "both in one": lambda state: (
+        renamed(Judge().state_dict(), "main.", "netD.") | renamed(state, "main.", "netG.")
+    ),
     "both": lambda state: {"netD": Judge().state_dict(), "netG": state, "losses": [0.1, 0.2]},
 }
 
@@ -139,6 +184,37 @@ WRAPPINGS: dict[str, Callable[[State], Any]] = {
 def test_ways_to_save_it(wrapping: str, registry: Registry) -> None:
     network = trained()
     same(network, saved(WRAPPINGS[wrapping](network.state_dict())), registry)
+
+
+def test_widths_that_do_not_double(registry: Registry) -> None:
+    network = trained()
+    for layer, norm, channels in ((0, 1, 5), (3, 4, 9), (6, 7, 6), (9, 10, 8)):
+        before = [10, 5, 9, 6][layer // 3]
+        network.main[layer] = nn.ConvTranspose2d(
+            before, channels, 4, 2 if layer else 1, 1 if layer else 0, bias=False
+        )
+        network.main[norm] = nn.BatchNorm2d(channels)
+    network.main[12] = nn.ConvTranspose2d(8, 3, 4, 2, 1, bias=False)
+    for value in network.parameters():
+        nn.init.normal_(value, 0, 0.3)
+    same(network.eval(), saved(network.state_dict()), registry)
+
+
+def test_order_is_found_where_the_file_has_lost_it(registry: Registry) -> None:
+    network = trained(doublings=5)  # main.12 sorts before main.3
+    state = network.state_dict()
+    same(network, saved(dict(sorted(state.items()))), registry)
+    even = trained()
+    for layer in range(0, 13, 3):  # of equal widths, so that no shape tells the order
+        before, after = (10 if layer == 0 else 4), (3 if layer == 12 else 4)
+        stride, padding = (2, 1) if layer else (1, 0)
+        even.main[layer] = nn.ConvTranspose2d(before, after, 4, stride, padding, bias=False)
+        if layer < 12:
+            even.main[layer + 1] = nn.BatchNorm2d(4)
+    for value in even.parameters():
+        nn.init.normal_(value, 0, 0.5)
+    backwards = renamed(dict(reversed(even.eval().state_dict().items())), "main.", "")
+    same(even, saved(backwards), registry, "backwards")
 
 
 def test_kinds_of_file(registry: Registry) -> None:
@@ -205,8 +281,21 @@ def test_files_that_are_none(registry: Registry) -> None:
 
 def test_other_networks(registry: Registry) -> None:
     refused(saved(Judge().state_dict()), registry, "discriminator")
-    refused(saved(nn.Linear(1, 1).state_dict()), registry, "no tensor 'main.0.weight'", "'weight'")
+    refused(saved(nn.Linear(1, 1).state_dict()), registry, "no convolution", "'weight'")
     refused(saved(torch.zeros(3)), registry, "it holds a Tensor")
+    notebooks = nn.Sequential(  # a norm after the first convolution too
+        *(nn.Conv2d(3, 8, 4, 2, 1, bias=False), nn.BatchNorm2d(8), nn.LeakyReLU(0.2)),
+        nn.Conv2d(8, 1, 4, 1, 0, bias=False),
+    )
+    refused(saved(notebooks.state_dict()), registry, "discriminator")
+    biased = nested(trained().state_dict()) | {"net.4.0.bias": torch.zeros(3)}
+    refused(saved(biased), registry, "'net.4.0.bias'", "biases")
+    refused(saved({**biased, "more.weight": torch.zeros(3)}), registry, "'net.4.0.bias'")
+    deeper = {**trained().state_dict(), "main.14.weight": torch.zeros(3, 3, 3, 3)}
+    refused(saved(deeper), registry, "'main.14'", "another network")
+    loop: list[Any] = [{"netG": {"x": torch.zeros(3)}}]
+    loop.append(loop)
+    refused(saved(loop), registry, "no convolution")
     both = {"netG": trained().state_dict(), "ema": trained().state_dict()}
     refused(saved(both), registry, "2 generators")
     for channels in (1, 4):
@@ -245,4 +334,4 @@ def test_shapes_without_values_take_no_memory(registry: Registry) -> None:
         "main.0.weight": (10**9, 32, 4, 4),
         "main.12.weight": (10**9, 3, 4, 4),
     }.items():
-        refused(saved({**vast, name: torch.zeros(1).expand(shape)}), registry, "'main.0.weight'")
+        refused(saved({**vast, name: torch.zeros(1).expand(shape)}), registry, f"'{name}'")

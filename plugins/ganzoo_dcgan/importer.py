@@ -1,18 +1,22 @@
 """Checkpoints of the PyTorch DCGAN tutorial, which are those of pytorch/examples (2015-).
 
-Both save the state dict of their generator's ``main``: transposed convolutions ``main.0.weight``,
-``main.3.weight``, ..., each but the last with a batch norm after it (``main.1.weight``, ``.bias``,
-``.running_mean``, ``.running_var``). A checkpoint is a pickle, which can run anything when it is
-opened, so it is opened by ``torch.load(weights_only=True)`` alone, which runs nothing.
+Its generator is transposed convolutions ``main.0.weight``, ``main.3.weight``, ..., each but the
+last with a batch norm after it (``main.1.weight``, ``.bias``, ``.running_mean``, ``.running_var``).
+Others saved the same network under other names: inside Lightning's ``state_dict``, compiled
+(``_orig_mod.``), on several GPUs (``module.``), beside its discriminator (``netG.``), or as a plain
+``nn.Sequential`` (``0.weight``). So names are not asked for: the generator is the group of tensors
+that has its layers in order. A checkpoint is a pickle, which can run anything when it is opened, so
+it is opened by ``torch.load(weights_only=True)`` alone, which runs nothing.
 Tutorial: https://docs.pytorch.org/tutorials/beginner/dcgan_faces_tutorial.html
 """
 
 from __future__ import annotations
 
-import math
 import re
 import warnings
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -26,38 +30,59 @@ from ganzoo.interfaces import Imported, Importer
 from ganzoo_dcgan.networks import SIZES
 
 URL = "https://github.com/pytorch/examples/tree/main/dcgan"
-FIRST = "main.0.weight"
 NORM = ("weight", "bias", "running_mean", "running_var")
 COUNTER = "num_batches_tracked"  # which PyTorch before 0.4.1 did not keep
-PREFIX = "module."  # of DataParallel
+DEPTH = 10  # of dicts in dicts
 WANTED = "give the file that `torch.save(netG.state_dict(), FILE)` wrote"
+
+
+@dataclass(frozen=True)
+class Group:
+    """Layers whose names begin alike, in order: name -> its tensors, of the dict ``state``."""
+
+    prefix: str
+    layers: Mapping[str, Mapping[str, Any]]
+    state: Mapping[str, Any]
+
+    @property
+    def begins(self) -> int:
+        """How many layers, from the first, are a convolution and a batch norm in turn."""
+        is_norm = ["running_mean" in tensors for tensors in self.layers.values()]
+        wrong = (i for i, norm in enumerate(is_norm) if norm != bool(i % 2))
+        return next(wrong, len(is_norm))
 
 
 class DCGANImporter(Importer):
     """The generator of the PyTorch DCGAN tutorial, from its checkpoint (Radford 2015).
 
     A ``.pth`` file, zipped or of the older format, or safetensors: the state dict itself, or a
-    dict that has it under any key; of RGB images at 32, 64 or 128 px, without labels.
+    dict that has it at any depth, whatever its layers are called; of RGB images at 32, 64 or
+    128 px, without labels.
     """
 
     def read(self, path: Path) -> Imported:
         """Read the file ``path`` into generator ``dcgan``; raises DataError."""
-        theirs = _generator_in(path, _opened(path))
-        size, latent, width = _settings(path, theirs)
-        weights = {}
-        for name, shape in _layers(size, latent, width):
-            weights[_ours(name)] = _tensor(path, name, theirs, shape)
-            if name.endswith(NORM[-1]):
-                counter = name.replace(NORM[-1], COUNTER)
-                weights[_ours(counter)] = _counted(path, counter, theirs)
-        if unknown := sorted(set(theirs) - {_theirs(name) for name in weights}):
-            raise DataError(
-                f"{path} has tensor '{unknown[0]}', which the tutorial's generator at {size} px "
-                f"has not: it is of another network, such as one with labels or with biases."
-            )
+        group = _generator_in(path, _opened(path))
+        latent, widths = _settings(path, group)
+        weights: dict[str, Tensor] = {}
+        for place, (name, tensors) in enumerate(group.layers.items()):
+            layer = 3 * (place // 2) + place % 2 + 1  # ours begins with a map of the latent
+            for tensor, shape in _shapes(place, latent, widths):
+                full = f"{name}.{tensor}".lstrip(".")
+                weights[f"layers.{layer}.{tensor}"] = _tensor(path, full, tensors, tensor, shape)
+            if place % 2:
+                weights[f"layers.{layer}.{COUNTER}"] = _counted(path, name, tensors)
+        _refuse_more(path, group)
+        plain = [widths[-1] * 2**i for i in reversed(range(len(widths)))]
+        size = 4 * 2 ** len(widths)
         return Imported(
             generator="dcgan",
-            arguments={"size": size, "variant": "pytorch", "latent": latent, "width": width},
+            arguments={
+                "size": size,
+                "variant": "pytorch",
+                "latent": latent,
+                "width": widths[-1] if widths == plain else widths[::-1],
+            },
             weights=weights,
             source={
                 "title": f"DCGAN of the PyTorch tutorial, {size} px, weights of '{path.name}'",
@@ -115,97 +140,194 @@ def _unopened(path: Path, reason: str) -> DataError:
     )
 
 
-def _generator_in(path: Path, content: Any) -> dict[str, Any]:
-    """The only state dict of a tutorial's generator in a checkpoint."""
-    found = [state for state in _state_dicts(content) if FIRST in state]
-    generators = [state for state in found if "main.1.weight" in state]
-    if len(generators) == 1:
-        return generators[0]
-    if generators:
-        what = f"has {len(generators)} generators, and it is not clear which is wanted"
-    elif found:
-        what = "is the checkpoint of a discriminator (no batch norm follows its first layer)"
+# -- which tensors are the generator -----------------------------------------------------------
+
+
+def _generator_in(path: Path, content: Any) -> Group:
+    """The only group of tensors in a checkpoint that is a tutorial's generator, or nearest to it.
+
+    Raises DataError where there are several, or nothing begins like one.
+    """
+    groups = [group for state in _state_dicts(content, set()) for group in _groups(state)]
+    generators = [group for group in groups if _fits(group)]
+    if len(generators) > 1:
+        where = " and ".join(f"'{next(iter(group.layers))}.weight'" for group in generators)
+        raise DataError(
+            f"{path} has {len(generators)} generators, beginning with {where}, and it is not clear "
+            f"which is wanted: {WANTED}."
+        )
+    reads_images = [_shape(next(iter(group.layers.values())))[1:2] == (3,) for group in groups]
+    begun = [g for g, reads in zip(groups, reads_images, strict=True) if g.begins > 1 and not reads]
+    if begun:
+        return max(generators or begun, key=lambda group: (group.begins, -len(group.layers)))
+    if any(reads_images):
+        what = "is the checkpoint of a discriminator: its first convolution reads RGB images"
     else:
         keys = [str(key) for key in content] if isinstance(content, Mapping) else []
         has = f"its first key is '{keys[0]}'" if keys else f"it holds a {type(content).__name__}"
-        what = f"has no tensor '{FIRST}' ({has}), so it is of another network"
+        what = (
+            f"has no convolution with a batch norm after it ({has}), with which the tutorial's "
+            "generator begins, so it is of another network"
+        )
     raise DataError(f"{path} {what}: {WANTED}.")
 
 
-def _state_dicts(content: Any) -> Iterator[dict[str, Any]]:
-    """The dict itself and those in it, without the prefix of DataParallel."""
-    if isinstance(content, Mapping):
-        for state in (content, *content.values()):
-            if isinstance(state, Mapping):
-                yield {str(key).removeprefix(PREFIX): value for key, value in state.items()}
+def _state_dicts(content: Any, seen: set[int], depth: int = DEPTH) -> Iterator[dict[str, Any]]:
+    """The dicts with tensors in a checkpoint, each once, however deep in dicts and lists."""
+    if not depth or id(content) in seen or not isinstance(content, (Mapping, list, tuple)):
+        return
+    seen.add(id(content))
+    if isinstance(content, Mapping) and any(isinstance(one, Tensor) for one in content.values()):
+        yield {str(key): value for key, value in content.items()}
+    for value in content.values() if isinstance(content, Mapping) else content:
+        yield from _state_dicts(value, seen, depth - 1)
 
 
-def _settings(path: Path, theirs: Mapping[str, Any]) -> tuple[int, int, int]:
-    """Size, latent and width, as the number of layers, the first and the last have them."""
-    last = 0
-    while f"main.{last + 3}.weight" in theirs:
-        last += 3
-    size = 4 * 2 ** (last // 3)
+def _groups(state: Mapping[str, Any]) -> Iterator[Group]:
+    """The layers under each beginning of names; of equal groups only the one of longest names.
+
+    Layers are in order of their numbers, which safetensors loses, or where they have names, in
+    the order of the dict, in which a network saves them.
+    """
+    layers: dict[str, dict[str, Any]] = {}
+    under: dict[str, list[str]] = {}
+    for key, value in state.items():
+        name, _, tensor = key.rpartition(".")
+        if name not in layers:
+            layers[name] = {}
+            parts = name.split(".")[:DEPTH]
+            for n in range(len(parts)):
+                under.setdefault("".join(f"{part}." for part in parts[:n]), []).append(name)
+        layers[name][tensor] = value
+    longest = {tuple(names): prefix for prefix, names in sorted(under.items())}
+    for inside, prefix in longest.items():
+        numbers = {name: name.removeprefix(prefix).split(".") for name in inside}
+        names = list(inside)
+        if all(part.isdecimal() for parts in numbers.values() for part in parts):
+            names.sort(key=lambda name: [int(part) for part in numbers[name]])
+        yield Group(prefix, {name: layers[name] for name in names}, state)
+
+
+def _fits(group: Group) -> bool:
+    """Whether the layers have the shapes of a generator, of whatever width."""
+    try:
+        latent, widths = _settings(Path(), group)
+    except DataError:
+        return False
+    return all(
+        tuple(getattr(tensors.get(tensor), "shape", ())) == shape
+        for place, tensors in enumerate(group.layers.values())
+        for tensor, shape in _shapes(place, latent, widths)
+    )
+
+
+def _shape(tensors: Mapping[str, Any]) -> tuple[int, ...]:
+    return tuple(getattr(tensors.get("weight"), "shape", ()))
+
+
+# -- what it is --------------------------------------------------------------------------------
+
+
+def _settings(path: Path, group: Group) -> tuple[int, list[int]]:
+    """The latent's length, and the channels of each map from 4x4 on."""
+    names, layers = list(group.layers), list(group.layers.values())
+    size = 4 * 2 ** (len(layers) // 2)
+    if group.begins < len(layers) or len(layers) % 2 == 0:
+        place = min(group.begins, len(layers) - 1)
+        wanted = "a batch norm" if place % 2 else "a convolution"
+        raise DataError(
+            f"{path} has '{names[place]}' as layer {place + 1} of {len(layers)}, where the "
+            f"tutorial's generator has {wanted}, or ends: it is of another network."
+        )
     if size not in SIZES:
         raise DataError(
-            f"{path} has {last // 3 + 1} transposed convolutions ({FIRST} to main.{last}.weight), "
-            f"so makes images of {size} px; dcgan has 4, 5 or 6, for 32, 64 and 128 px."
+            f"{path} has {len(layers) // 2 + 1} transposed convolutions ('{names[0]}.weight' to "
+            f"'{names[-1]}.weight'), so makes images of {size} px; dcgan has 4, 5 or 6, for 32, "
+            "64 and 128 px."
         )
-    final = f"main.{last}.weight"
-    latent, width = (_shape(path, name, theirs)[0] for name in (FIRST, final))
-    channels = _shape(path, final, theirs)[1]
-    if channels != 3:
+    for name, tensors in zip(names[::2], layers[::2], strict=True):
+        if len(_shape(tensors)) == 4 and _shape(tensors)[2:] != (4, 4):
+            raise _wrong(path, f"{name}.weight", _shape(tensors), "(inputs, outputs, 4, 4)")
+    if len(first := _shape(layers[0])) != 4:
+        raise _wrong(path, f"{names[0]}.weight", first, "(inputs, outputs, 4, 4)")
+    widths = [_width(layers, place) for place in range(1, len(layers), 2)]
+    last = _shape(layers[-1])
+    if len(last) == 4 and last[1] != 3:
         raise DataError(
-            f"{path} makes images of {channels} channels (tensor '{final}' is "
-            f"{_shape(path, final, theirs)}); ganzoo's are RGB, so it should be ({width}, 3, 4, 4)."
+            f"{path} makes images of {last[1]} channels (tensor '{names[-1]}.weight' is {last}); "
+            f"ganzoo's are RGB, so it should be ({widths[-1]}, 3, 4, 4)."
         )
-    return size, latent, width
+    return first[0], widths
 
 
-def _shape(path: Path, name: str, theirs: Mapping[str, Any]) -> tuple[int, ...]:
-    """The shape of a convolution's weights."""
-    shape = tuple(getattr(theirs[name], "shape", ()))
-    if len(shape) != 4 or shape[2:] != (4, 4) or not all(shape):
-        raise _wrong(path, name, shape, "(inputs, outputs, 4, 4)")
-    return shape
+def _width(layers: Sequence[Mapping[str, Any]], place: int) -> int:
+    """The channels that most tensors in and beside a norm have, so that one wrong one is found."""
+    sizes = [tuple(getattr(layers[place].get(name), "shape", ())) for name in NORM]
+    sizes += [_shape(layers[place - 1])[1:2], _shape(layers[place + 1])[:1]]
+    found = Counter(size[0] for size in sizes if len(size) == 1)
+    return found.most_common(1)[0][0] if found else 0
 
 
-def _layers(size: int, latent: int, width: int) -> Iterator[tuple[str, tuple[int, ...]]]:
-    """The tutorial's names of the tensors, and their shapes."""
-    doublings = int(math.log2(size // 4))
-    before = latent
-    for layer in range(doublings):
-        after = width * 2 ** (doublings - 1 - layer)
-        yield f"main.{3 * layer}.weight", (before, after, 4, 4)
+def _shapes(
+    place: int, latent: int, widths: Sequence[int]
+) -> Iterator[tuple[str, tuple[int, ...]]]:
+    """The tensors of a layer, and their shapes."""
+    channels = [latent, *widths, 3]
+    layer = place // 2
+    if place % 2 == 0:
+        yield "weight", (channels[layer], channels[layer + 1], 4, 4)
+    else:
         for tensor in NORM:
-            yield f"main.{3 * layer + 1}.{tensor}", (after,)
-        before = after
-    yield f"main.{3 * doublings}.weight", (before, 3, 4, 4)
+            yield tensor, (channels[layer + 1],)
 
 
-def _ours(name: str) -> str:
-    """Our layers are one later: the first makes a map of the latent."""
-    _, layer, tensor = name.split(".")
-    return f"layers.{int(layer) + 1}.{tensor}"
+def _refuse_more(path: Path, group: Group) -> None:
+    """Raise DataError for tensors that belong to the generator and that the tutorial's has not.
+
+    Tensors outside of the group may be another network's, which has convolutions of its own.
+    """
+    for place, (name, tensors) in enumerate(group.layers.items()):
+        if more := sorted(set(tensors) - set((*NORM, COUNTER) if place % 2 else ("weight",))):
+            raise _unknown(path, f"{name}.{more[0]}")
+    parts = group.prefix.split(".")[:-1]
+    for depth in range(len(parts)):
+        above = "".join(f"{part}." for part in parts[:depth])
+        own = f"{above}{parts[depth]}."
+        beside: dict[str, list[str]] = {}
+        for key in group.state:
+            if key.startswith(above) and not key.startswith(own):
+                beside.setdefault(key.removeprefix(above).partition(".")[0], []).append(key)
+        for keys in beside.values():
+            convolutions = [key for key in keys if getattr(group.state[key], "ndim", 0) == 4]
+            learned = [key for key in keys if key.endswith((".weight", ".bias"))]
+            if learned and len(convolutions) < 2:
+                raise _unknown(path, learned[0])
 
 
-def _theirs(name: str) -> str:
-    _, layer, tensor = name.split(".")
-    return f"main.{int(layer) - 1}.{tensor}"
+def _unknown(path: Path, name: str) -> DataError:
+    return DataError(
+        f"{path} has tensor '{name.lstrip('.')}', which the tutorial's generator has not: it is of "
+        "another network, such as one with labels or with biases."
+    )
 
 
-def _tensor(path: Path, name: str, theirs: Mapping[str, Any], right: tuple[int, ...]) -> Tensor:
-    """The tensor ``name`` in fp32, of a shape that is known."""
-    tensor = theirs.get(name)
+# -- its tensors -------------------------------------------------------------------------------
+
+
+def _tensor(
+    path: Path, full: str, tensors: Mapping[str, Any], name: str, right: tuple[int, ...]
+) -> Tensor:
+    """A tensor in fp32, of a shape that is known."""
+    tensor = tensors.get(name)
     if tensor is None:
-        raise DataError(f"{path} has no tensor '{name}', which should be {right}; {WANTED}.")
+        raise DataError(f"{path} has no tensor '{full}', which should be {right}; {WANTED}.")
     if not isinstance(tensor, Tensor) or not tensor.is_floating_point() or not _is_whole(tensor):
-        raise DataError(f"{path}: '{name}' is no tensor of floats; it should be one of {right}.")
+        raise DataError(f"{path}: '{full}' is no tensor of floats; it should be one of {right}.")
     if tuple(tensor.shape) != right:
-        raise _wrong(path, name, tuple(tensor.shape), str(right))
+        raise _wrong(path, full, tuple(tensor.shape), str(right))
     values = tensor.detach().to(torch.float32, memory_format=torch.contiguous_format)
     if not values.isfinite().all():
-        raise DataError(f"{path}: tensor '{name}' has NaN or infinity: its training broke down.")
+        raise DataError(f"{path}: tensor '{full}' has NaN or infinity: its training broke down.")
     return values
 
 
@@ -216,11 +338,11 @@ def _is_whole(tensor: Tensor) -> bool:
     return tensor.untyped_storage().nbytes() >= tensor.numel() * tensor.element_size()
 
 
-def _counted(path: Path, name: str, theirs: Mapping[str, Any]) -> Tensor:
+def _counted(path: Path, name: str, tensors: Mapping[str, Any]) -> Tensor:
     """How many batches a norm has seen; images do not depend on it."""
-    value = theirs.get(name, torch.tensor(0))
+    value = tensors.get(COUNTER, torch.tensor(0))
     if not isinstance(value, Tensor) or value.shape != () or value.dtype != torch.int64:
-        raise DataError(f"{path}: '{name}' is no count, a single int64.")
+        raise DataError(f"{path}: '{name}.{COUNTER}' is no count, a single int64.")
     return value
 
 
