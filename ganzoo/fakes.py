@@ -23,6 +23,7 @@ from ganzoo.errors import DataError, RunError
 from ganzoo.interfaces import Generator
 from ganzoo.protocol import Protocol, digest
 from ganzoo.randomness import rng
+from ganzoo.scan import scan
 
 #: a generator's outputs beyond this are not in [-1, 1], whatever a last layer may overshoot
 _FAR = 4.0
@@ -31,10 +32,19 @@ _BLUR = 1 / 24
 
 
 class Fakes:
-    """Images to measure.  ``key`` is a hash of all that decides them beside the protocol."""
+    """Images to measure.  ``key`` is a hash of all that decides them beside the protocol.
+
+    ``drawn`` says of how many images they are some; ``notes()``, once they are measured, what was
+    not used.
+    """
 
     kind = "model"
     key: str
+    drawn = ""
+
+    def notes(self) -> list[str]:
+        """What of the files was not used, and which were not looked at."""
+        return []
 
     def draw(self, start: int, stop: int) -> Tensor:
         """Images ``start`` to ``stop``, uint8 (n, 3, S, S).
@@ -113,7 +123,11 @@ class Generated(Fakes):
 
 
 class Files(Fakes):
-    """The images of a folder, whoever made them, in order of their names."""
+    """The images of a folder, whoever made them.
+
+    Of more images than are needed, some are drawn by the protocol's seed: the first by name may
+    be of one class only.
+    """
 
     kind = "images"
 
@@ -125,17 +139,29 @@ class Files(Fakes):
                 f"benchmark {protocol.benchmark.name} looks at each image beside its photo, which "
                 "a folder cannot tell: measure the model."
             )
-        self.names = images.find(path)[:wanted]
-        if len(self.names) < wanted:
+        self._scan = scan(path)
+        self._noted: dict[str, set[str]] = {}
+        self.names = self._scan.names
+        if (count := len(self.names)) < wanted:
             raise DataError(
-                f"{path} holds {len(self.names)} images, and benchmark "
+                f"{path} holds {count} images, and benchmark "
                 f"{protocol.benchmark.name} is for {wanted}. Make more, or measure with fewer, "
-                f"which is another protocol: --set fakes={len(self.names)}"
+                f"which is another protocol: --set fakes={count}"
             )
+        if count > wanted:
+            order = torch.randperm(count, generator=rng(protocol.benchmark.seed, "images"))
+            self.names = [self.names[i] for i in sorted(order[:wanted].tolist())]
+            self.drawn = f"{wanted:,} of {path}'s {count:,} images, drawn by the benchmark's seed"
         sha = hashlib.sha256(f"{size}".encode())
         for name in self.names:
             sha.update(hashlib.sha256((path / name).read_bytes()).digest())
         self.key = sha.hexdigest()
+
+    def notes(self) -> list[str]:
+        """What of the files was not used, as far as this process read them."""
+        found = [f"{note}: {len(names):,} ({min(names)})" for note, names in self._noted.items()]
+        left_out = self._scan.not_looked_at()
+        return found + [f"not looked at: {left_out}"] * bool(left_out)
 
     def draw(self, start: int, stop: int) -> Tensor:
         """The files' pixels; how to resize them is no detail, so they must have the right size."""
@@ -144,9 +170,12 @@ class Files(Fakes):
     def _read(self, name: str) -> Tensor:
         path, size = self.path / name, self.protocol.size
         try:
-            picture = images.decode(path.read_bytes()).image
+            decoded = images.decode(path.read_bytes())
         except (OSError, images.BadImage) as error:
             raise DataError(f"{path} cannot be used: {error}. Remove it, or mend it.") from error
+        for note in decoded.notes:
+            self._noted.setdefault(note, set()).add(name)
+        picture = decoded.image
         if picture.size != (size, size):
             raise DataError(
                 f"{path} has {picture.width}x{picture.height} pixels, and benchmark "

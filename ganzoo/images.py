@@ -1,22 +1,65 @@
-"""Images as users have them: find the files, decode any of them, say why one cannot be used."""
+"""Images as users have them: decode any kind, in sRGB, or say why one cannot be used."""
 
 from __future__ import annotations
 
 import io
-import os
-from collections.abc import Iterator
+import re
+import struct
+import sys
+from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
+from functools import cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageFile, ImageOps, features
 
-from ganzoo.errors import DataError
+from ganzoo import colour
 
-SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff")
+#: Every kind of image that is read: the endings of its files, and how they begin where that tells.
+KINDS: dict[str, tuple[tuple[str, ...], bytes | None]] = {
+    "PNG": ((".png", ".apng"), rb"\x89PNG\r\n\x1a\n"),
+    "JPEG": ((".jpg", ".jpeg", ".jpe", ".jfif", ".jif", ".mpo"), rb"\xff\xd8\xff"),
+    "WEBP": ((".webp",), rb"RIFF.{4}WEBP"),
+    "GIF": ((".gif",), rb"GIF8[79]a"),
+    "TIFF": ((".tif", ".tiff"), rb"II\*\0|MM\0\*|II\+\0|MM\0\+"),
+    "BMP": ((".bmp", ".dib"), rb"BM.{12}[\x0c\x28\x34\x38\x40\x6c\x7c]\0\0\0"),
+    "AVIF": ((".avif", ".avifs"), None),
+    "HEIC": ((".heic", ".heif", ".hif"), None),
+    "JPEG2000": (
+        (".jp2", ".j2k", ".jpf", ".jpx", ".j2c"),
+        rb"\xff\x4f\xff\x51|\0\0\0\x0cjP  \r\n\x87\n",
+    ),
+    "PPM": ((".ppm", ".pgm", ".pbm", ".pnm"), rb"P[1-6]\s"),
+    "QOI": ((".qoi",), rb"qoif"),
+    "PSD": ((".psd",), rb"8BPS\0\x01"),
+    "SGI": ((".sgi",), None),
+    "PCX": ((".pcx",), None),
+    "ICO": ((".ico",), None),
+    "TGA": ((".tga",), None),
+}
+#: The endings of all kinds.
+ENDINGS = frozenset(ending for endings, _ in KINDS.values() for ending in endings)
+#: What to do about a kind that cannot be read here.
+REMEDIES = {
+    "HEIC": "pip install pillow-heif, or convert it to JPEG",
+    "AVIF": "pip install 'pillow>=11.3', or convert it to PNG",
+    "JPEG XL": "convert it to PNG",
+}
 #: The filter of every resize; named in the cache's key.
 FILTER = "lanczos"
+#: The most pixels that an image may have, and where one is worked through at a time.
+PIXELS, MOST_PIXELS = 90_000_000, 250_000_000
+#: What of a file was not used.
+FIRST_FRAME = "only the first frame or page is used"
+BAD_PROFILE = "its colour profile is damaged and ignored"
+#: Kinds that may hold several frames or pages.
+_FRAMED = {"GIF", "PNG", "WEBP", "TIFF", "AVIF", "HEIF"}
+#: How Pillow calls colours of 16 bits in a file, and the order of their bytes.
+_BYTES = re.compile("(RGBA?;16)([BLN])$")
+#: The brands of HEIC, and of its containers.
+_HEIC = {b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"mif1", b"msf1"}
 
 
 class BadImage(Exception):
@@ -25,43 +68,188 @@ class BadImage(Exception):
 
 @dataclass(frozen=True)
 class Picture:
-    """A decoded file: upright RGB pixels, what the file said it held, and its transparency."""
+    """A decoded file: upright RGB pixels in sRGB, what it held, and its transparency.
+
+    ``notes`` say what of the file was not used.
+    """
 
     image: Image.Image
     format: str
     mode: str
     #: mode L, of the same size; None where nothing is transparent
     alpha: Image.Image | None = None
+    notes: tuple[str, ...] = ()
 
 
-def decode(data: bytes) -> Picture:
-    """The first frame, upright as EXIF says, transparency on white, 8 bits; or BadImage.
+def decode(data: bytes, most: int = PIXELS) -> Picture:
+    """The first frame, upright as EXIF says, in sRGB, transparency on white, 8 bits; or BadImage.
 
-    Embedded colour profiles are not applied.
+    An image of more than ``most`` pixels is refused.  A colour profile that cannot be used is
+    ignored, and noted.
     """
     if not data:
         raise BadImage("the file is empty")
     try:
-        with Image.open(io.BytesIO(data)) as image:
-            _refuse_bomb(image)
+        with _open(data) as image:
+            if image.width * image.height > most:
+                size = f"{image.width:,} x {image.height:,}"
+                raise BadImage(f"{size} pixels are more than {most // 1_000_000} million")
+            frames = _frames(image)
+            is_deep = _is_deep(image)
             image.load()
-            return picture(image)
-    except UnidentifiedImageError:
-        raise BadImage("not an image, or damaged at its start") from None
-    except Image.DecompressionBombError:
-        raise BadImage(f"more than {_pixel_limit():,} pixels") from None
+            if is_deep:
+                _fold(image, _low_bytes(data))
+            kind = image.format or "?"
+            ImageOps.exif_transpose(image, in_place=True)
+            return _picture(image, kind, frames)
     except (BadImage, MemoryError):
         raise
-    except Exception as error:  # PIL's readers raise all sorts of things on damaged files
+    except Exception as error:  # Pillow's readers raise all sorts of things on damaged files
         raise BadImage(str(error).strip().rstrip(".") or type(error).__name__) from error
 
 
 def picture(image: Image.Image) -> Picture:
-    """An opened image upright as EXIF says, transparency on white, 8 bits; or BadImage."""
-    mode, kind = image.mode, image.format or "?"
-    upright = ImageOps.exif_transpose(image) or image
-    alpha = upright.convert("RGBA").getchannel("A") if _transparent(upright) else None
-    return Picture(_to_rgb(upright, kind), kind, mode, alpha)
+    """An opened image as ``decode`` gives it, which stays as it is; or BadImage."""
+    return _picture(ImageOps.exif_transpose(image), image.format or "?", 1)
+
+
+def kind_of(start: bytes) -> str | None:
+    """The kind of image whose files begin like ``start``, 64 bytes or so; None where none does.
+
+    One of ``KINDS`` or ``REMEDIES``, whether it can be read here or not.
+    """
+    if start[4:8] == b"ftyp":  # a container of many kinds, which it lists
+        end = int.from_bytes(start[:4], "big")
+        brands = {start[at : at + 4] for at in (8, *range(16, min(end, len(start)), 4))}
+        if brands & {b"avif", b"avis"}:
+            return "AVIF"
+        return "HEIC" if brands & _HEIC else None
+    if start.startswith((b"\xff\x0a", b"\0\0\0\x0cJXL ")):
+        return "JPEG XL"
+    for kind, (_, mark) in KINDS.items():
+        if mark and re.match(mark, start, re.DOTALL):
+            return kind
+    return None
+
+
+def stem(name: str) -> str:
+    """A file's name or path without the ending of an image; another ending stays."""
+    stem, _, ending = name.rpartition(".")
+    return stem if f".{ending.lower()}" in ENDINGS else name
+
+
+def readable() -> dict[str, tuple[str, ...]]:
+    """The kinds that can be read here, with the endings of their files."""
+    return {kind: KINDS[kind][0] for kind in _readers()}
+
+
+@cache
+def _readers() -> dict[str, tuple[Any, Any]]:
+    """What reads each kind here: a class of Pillow's, and whether it accepts a beginning."""
+    with suppress(ImportError):
+        from pillow_heif import register_heif_opener
+
+        register_heif_opener()
+    Image.init()
+    found = {kind: Image.OPEN.get("HEIF" if kind == "HEIC" else kind) for kind in KINDS}
+    for kind in ("AVIF", "WEBP"):  # Pillow has readers that only say what they miss
+        if not features.check(kind.lower()):
+            found[kind] = None
+    return {kind: reader for kind, reader in found.items() if reader}
+
+
+def _open(data: bytes) -> ImageFile.ImageFile:
+    """An image whose pixels are not read yet.
+
+    Pillow's own ``open`` warns of large images on the screen, by a limit that all of a process
+    share, and reads kinds that run other programs.
+    """
+    start = data[:64]
+    for factory, accept in _readers().values():
+        if accept is None or accept(start) is True:
+            with suppress(SyntaxError, IndexError, TypeError, struct.error):  # of another kind
+                return factory(io.BytesIO(data), "")
+    kind = kind_of(start)
+    if kind in REMEDIES:
+        raise BadImage(f"{kind} cannot be read here: {REMEDIES[kind]}")
+    raise BadImage("not an image, or damaged at its start")
+
+
+def _frames(image: ImageFile.ImageFile) -> int:
+    """How many frames or pages there are; one where a damaged file does not say."""
+    if image.format not in _FRAMED:
+        return 1
+    try:
+        return max(1, int(getattr(image, "n_frames", 1)))
+    except Exception:  # whatever the reader meets beyond the first frame
+        image.seek(0)
+        return 1
+
+
+def _is_deep(image: ImageFile.ImageFile) -> bool:
+    """Whether a file holds colours of 16 bits, of which Pillow reads the upper bytes."""
+    return bool(image.tile) and all(_BYTES.match(str(_layout(tile)[0])) for tile in image.tile)
+
+
+def _low_bytes(data: bytes) -> Image.Image:
+    """The lower bytes of those colours: what Pillow reads in the other order."""
+    image = _open(data)
+    swapped = {"B": "L", "L": "B", "N": "B" if sys.byteorder == "little" else "L"}
+    for place, tile in enumerate(image.tile):
+        mode, *rest = _layout(tile)
+        order = _BYTES.match(mode)
+        assert order  # or it is not deep
+        mode = order[1] + swapped[order[2]]
+        image.tile[place] = tile._replace(args=(mode, *rest) if rest else mode)
+    image.load()
+    return image
+
+
+def _layout(tile: Any) -> tuple[Any, ...]:
+    """The arguments of what reads a tile, of which the first tells how pixels lie in the file."""
+    return tile.args if isinstance(tile.args, tuple) and tile.args else (tile.args,)
+
+
+def _fold(image: ImageFile.ImageFile, low: Image.Image) -> None:
+    """Put 16 bits of colour into the 8 of ``image``, in sRGB where its profile can be used."""
+    values = np.asarray(image).astype(np.uint16) * 256 + np.asarray(low)
+    pixels = np.rint(values / 257).astype(np.uint8)
+    if profile := image.info.get("icc_profile"):
+        with suppress(colour.BadProfile):  # which is met again, and noted
+            pixels[..., :3] = colour.deep_to_srgb(values[..., :3], profile)
+            del image.info["icc_profile"]
+    image.paste(Image.fromarray(pixels))
+
+
+def _picture(image: Image.Image, kind: str, frames: int) -> Picture:
+    notes = [] if frames == 1 else [FIRST_FRAME]
+    alpha = image.convert("RGBA").getchannel("A") if image.has_transparency_data else None
+    plain = _without_alpha(image, kind, alpha is not None)
+    profile = image.info.get("icc_profile")
+    try:
+        rgb = colour.to_srgb(plain, profile)
+    except colour.BadProfile:
+        notes.append(BAD_PROFILE)
+        rgb = colour.to_srgb(plain, None)
+    if alpha is not None:
+        rgb.putalpha(alpha)
+        rgb = Image.alpha_composite(Image.new("RGBA", rgb.size, "white"), rgb).convert("RGB")
+    return Picture(rgb, kind, image.mode, alpha, tuple(notes))
+
+
+def _without_alpha(image: Image.Image, kind: str, is_transparent: bool) -> Image.Image:
+    """The pixels, as RGB, gray of 8 or 16 bits, CMYK or LAB."""
+    mode = image.mode
+    if mode == "I" and kind == "PNG":  # gray of 16 bits, before Pillow 11
+        return colour.eight_bits(image)
+    if mode in ("I", "F"):
+        raise BadImage("32-bit pixels have no agreed range; save it with 8 or 16 bits")
+    if is_transparent:
+        image = image.convert("RGBA")
+        return image.getchannel("R") if mode in ("L", "LA", "La") else image.convert("RGB")
+    if mode.startswith("I;16") or mode in ("L", "CMYK", "LAB"):
+        return image
+    return image.convert("L" if mode == "1" else "RGB")
 
 
 def square(image: Image.Image, size: int) -> NDArray[np.uint8]:
@@ -83,79 +271,3 @@ def shortest(image: Image.Image, size: int) -> int:
     if 2 * short < size:
         raise BadImage(f"{image.width}x{image.height} pixels would grow more than twofold")
     return short
-
-
-def _to_rgb(image: Image.Image, kind: str) -> Image.Image:
-    if image.mode.startswith("I;16") or (image.mode == "I" and kind == "PNG"):
-        gray = np.asarray(image).astype(np.float64) / 257
-        return Image.fromarray(gray.round().clip(0, 255).astype(np.uint8)).convert("RGB")
-    if image.mode in ("I", "F"):
-        raise BadImage("32-bit pixels have no agreed range; save it with 8 or 16 bits")
-    if _transparent(image):
-        image = image.convert("RGBA")
-        white = Image.new("RGBA", image.size, "white")
-        return Image.alpha_composite(white, image).convert("RGB")
-    return image.convert("RGB")
-
-
-def _transparent(image: Image.Image) -> bool:
-    return bool(image.has_transparency_data)
-
-
-def _pixel_limit() -> int:
-    return Image.MAX_IMAGE_PIXELS or 1 << 62
-
-
-def _refuse_bomb(image: Image.Image) -> None:
-    if image.width * image.height > _pixel_limit():
-        raise BadImage(f"more than {_pixel_limit():,} pixels")
-
-
-def find(path: Path) -> list[str]:
-    """Every image below ``path``, relative, with forward slashes, sorted; hidden ones left out.
-
-    Raises DataError where there is no such folder, it cannot be read, or it holds no image.
-    """
-    try:
-        there = path.exists()
-    except OSError as error:
-        raise DataError(f"'{path}' cannot be read: {error.strerror}. Mend the path.") from error
-    if not there:
-        raise DataError(
-            f"there is no folder '{path}' (from {Path.cwd()}). "
-            f"Check the path: it must be a folder with images, in it or below it."
-        )
-    if not path.is_dir():
-        raise DataError(f"'{path}' is a file. Give the folder that holds the images.")
-    found, others = [], 0
-    for folder, names in _walk(path):
-        for name in names:
-            if name.lower().endswith(SUFFIXES):
-                found.append((folder / name).relative_to(path).as_posix())
-            else:
-                others += 1
-    if not found:
-        said = f"{others} other files" if others else "it is empty"
-        raise DataError(
-            f"no image in '{path}' or below it ({said}). "
-            f"Images are files that end in {' '.join(SUFFIXES)}."
-        )
-    return sorted(found)
-
-
-def _walk(path: Path) -> Iterator[tuple[Path, list[str]]]:
-    seen = set()
-
-    def refuse(error: OSError) -> None:
-        raise DataError(
-            f"folder '{error.filename}' cannot be read: {error.strerror}. Change its permissions."
-        ) from error
-
-    for folder, folders, names in os.walk(path, onerror=refuse, followlinks=True):
-        status = Path(folder).stat()
-        if (status.st_dev, status.st_ino) in seen:  # a link back to where we were
-            folders.clear()
-            continue
-        seen.add((status.st_dev, status.st_ino))
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        yield Path(folder), [name for name in names if not name.startswith(".")]

@@ -80,6 +80,9 @@ class Dataset(torch.utils.data.Dataset[dict[str, Tensor]]):
     """
 
     fields: ClassVar[Mapping[str, str]] = {"real": "image"}
+    #: whether the examples come in a random order already; where they come in the order of file
+    #: names, an evaluation that needs only some of them draws these
+    shuffled: ClassVar[bool] = False
     size: int | None = None
     #: attribute -> its values, in the order of the indices in the field ``label``
     label_values: Mapping[str, Sequence[str]] | None = None

@@ -310,7 +310,7 @@ def save(
         if recipe_yaml is not None:
             (folder / RECIPE).write_text(recipe_yaml, encoding="utf-8")
         if from_noise:
-            samples.write(samples.sample(generator, SHOWN, seed=0), folder / SAMPLES)
+            samples.write(samples.stream(generator, SHOWN, seed=0), SHOWN, folder / SAMPLES)
 
 
 def import_weights(format: str, source: Path, out: Path, registry: Registry) -> Imported:

@@ -268,7 +268,8 @@ def _halve(staged: Path, loaded: Model, config: Config) -> Config:
 def _add_samples(out: Path, loaded: Model) -> None:
     """From photos: the newest grid of the run, where its dataset says that they may be shown."""
     if loaded.config.input.kind == "noise":
-        samples.write(samples.sample(loaded.generator, model.SHOWN, seed=0), out)
+        made = samples.stream(loaded.generator, model.SHOWN, seed=0)
+        samples.write(made, model.SHOWN, out)
         return
     if not loaded.config.licences.data:
         return

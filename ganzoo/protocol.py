@@ -78,6 +78,11 @@ class Protocol:
         self.fields = build.fields(spec, registry, self.dataset)
         fingerprint = self.dataset.fingerprint()
         self._check_dataset(fingerprint)
+        wanted = benchmark.reference + benchmark.fakes
+        #: whether the images are drawn at random: the first by name may be of one class only
+        self.shuffle = benchmark.shuffle or (
+            len(self.dataset) > wanted and not self.dataset.shuffled
+        )
         self.reference, self.held_out = self._split()
         self._common = self._told_of_images(registry, fingerprint)
         self.scorers = self._scorers(registry)
@@ -94,6 +99,14 @@ class Protocol:
                 for scorer in self.scorers
             ],
         }
+
+    @property
+    def drawn(self) -> str:
+        """Of how many examples of the dataset the real images were drawn; empty where of all."""
+        wanted = self.benchmark.reference + self.benchmark.fakes
+        if wanted == len(self.dataset) or not self.shuffle:
+            return ""
+        return f"{wanted:,} of the dataset's {len(self.dataset):,} images, drawn by its seed"
 
     @property
     def size(self) -> int | None:
@@ -194,7 +207,7 @@ class Protocol:
         """The indices of the reference, and of as many examples beside it as there are fakes."""
         benchmark, n = self.benchmark, len(self.dataset)
         order = torch.arange(n)
-        if benchmark.shuffle:
+        if self.shuffle:
             order = torch.randperm(n, generator=rng(benchmark.seed, "split"))
         reference, fakes = benchmark.reference, benchmark.fakes
         if benchmark.held_out == "first":
@@ -237,7 +250,7 @@ class Protocol:
             "split": {
                 "reference": benchmark.reference,
                 "held_out": benchmark.held_out,
-                "shuffle": benchmark.shuffle,
+                "shuffle": self.shuffle,
             },
             "fakes": benchmark.fakes,
             "images": "8 bits",

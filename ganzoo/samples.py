@@ -6,17 +6,20 @@ one size, so that not even rounding can differ between ``-n 5`` and ``-n 64``.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
 from ganzoo.errors import RunError, nearest, one_of
+from ganzoo.images import MOST_PIXELS
 from ganzoo.interfaces import Generator
 from ganzoo.randomness import rng
+from ganzoo.scan import refuse_others
 
 CHUNK = 16
 
@@ -108,7 +111,16 @@ def sample(
     generator: Generator, n: int, seed: int, label: Mapping[str, str] | None = None
 ) -> Tensor:
     """``n`` pictures from noise, uint8 ``(n, 3, H, W)``."""
-    return draw(generator, inputs(generator, n, seed, label or {}))
+    return torch.cat(list(stream(generator, n, seed, label)))
+
+
+def stream(
+    generator: Generator, n: int, seed: int, label: Mapping[str, str] | None = None
+) -> Iterator[Tensor]:
+    """The pictures of ``sample``, a batch at a time, however many there are."""
+    for start in range(0, n, CHUNK):
+        count = min(CHUNK, n - start)
+        yield draw(generator, inputs(generator, count, seed, label or {}, start=start))
 
 
 def inputs(
@@ -117,27 +129,30 @@ def inputs(
     seed: int,
     label: Mapping[str, str],
     latent: Tensor | None = None,
+    start: int = 0,
 ) -> dict[str, Tensor]:
-    """What ``n`` pictures from noise are made from; raises RunError as ``labels``."""
-    found = {"latent": latents(generator, seed, n) if latent is None else latent}
-    if (indices := labels(generator, seed, n, label)) is not None:
+    """What the ``n`` pictures from number ``start`` on are made from; raises as ``labels``."""
+    found = {"latent": latents(generator, seed, n, start) if latent is None else latent}
+    if (indices := labels(generator, seed, n, label, start)) is not None:
         found["label"] = indices
     return found
 
 
-def interpolate(generator: Generator, n: int, seed: int, frames: int = 8) -> Tensor:
-    """``n`` rows, each a walk of ``frames`` pictures between two latents, (n * frames, 3, H, W).
+def interpolate(generator: Generator, n: int, seed: int, frames: int = 8) -> Iterator[Tensor]:
+    """``n`` rows, each a walk of ``frames`` pictures between two latents, some rows at a time.
 
     Walks along the great circle (White 2016, Sampling Generative Networks, section 2.1), since
     straight lines leave the shell where Gaussian latents live.
     """
-    ends = latents(generator, seed, 2 * n).unflatten(0, (n, 2))
+    rows = max(1, CHUNK // frames)
     steps = torch.linspace(0, 1, frames)
-    walks = torch.stack([_slerp(a, b, t) for a, b in ends for t in steps])
-    inputs = {"latent": walks}
-    if (indices := labels(generator, seed, n, {})) is not None:
-        inputs["label"] = indices.repeat_interleave(frames, 0)
-    return draw(generator, inputs)
+    for start in range(0, n, rows):
+        count = min(rows, n - start)
+        ends = latents(generator, seed, 2 * count, 2 * start).unflatten(0, (count, 2))
+        inputs = {"latent": torch.stack([_slerp(a, b, t) for a, b in ends for t in steps])}
+        if (indices := labels(generator, seed, count, {}, start)) is not None:
+            inputs["label"] = indices.repeat_interleave(frames, 0)
+        yield draw(generator, inputs)
 
 
 def _slerp(a: Tensor, b: Tensor, t: Tensor) -> Tensor:
@@ -150,17 +165,33 @@ def _slerp(a: Tensor, b: Tensor, t: Tensor) -> Tensor:
 
 def grid(pictures: Tensor, columns: int | None = None, gap: int = 2) -> Image.Image:
     """Pictures uint8 (n, 3, H, W) on a white sheet, as square as can be."""
-    n, _, height, width = pictures.shape
+    return _grid([pictures], len(pictures), columns, gap)
+
+
+def _grid(batches: Iterable[Tensor], n: int, columns: int | None, gap: int = 2) -> Image.Image:
     columns = columns or max(1, round(n**0.5))
     rows = -(-n // columns)
-    sheet = np.full(
-        (rows * (height + gap) + gap, columns * (width + gap) + gap, 3), 255, dtype=np.uint8
-    )
-    for index, picture in enumerate(pictures.permute(0, 2, 3, 1).numpy()):
+    sheet = None
+    for index, picture in enumerate(_pixels(batches)):
+        height, width, _ = picture.shape
+        if sheet is None:
+            shape = (rows * (height + gap) + gap, columns * (width + gap) + gap, 3)
+            if shape[0] * shape[1] > MOST_PIXELS:
+                raise RunError(
+                    f"a grid of {n:,} pictures has {shape[1]:,} x {shape[0]:,} pixels, which is "
+                    "too large for one image. Name a folder with --out, or ask for fewer."
+                )
+            sheet = np.full(shape, 255, dtype=np.uint8)
         row, column = divmod(index, columns)
         top, left = gap + row * (height + gap), gap + column * (width + gap)
         sheet[top : top + height, left : left + width] = picture
+    assert sheet is not None  # there is a picture
     return Image.fromarray(sheet)
+
+
+def _pixels(batches: Iterable[Tensor]) -> Iterator[NDArray[np.uint8]]:
+    for batch in batches:
+        yield from batch.permute(0, 2, 3, 1).numpy()
 
 
 def pairs(before: Tensor, after: Tensor) -> Image.Image:
@@ -169,15 +200,24 @@ def pairs(before: Tensor, after: Tensor) -> Image.Image:
     return grid(both, 2 * max(1, round((len(before) / 2) ** 0.5)))
 
 
-def write(pictures: Tensor, out: Path, columns: int | None = None) -> Sequence[Path]:
-    """One grid where ``out`` names an image file, else one PNG per picture in the folder."""
-    if out.suffix.lower() in {".png", ".jpg", ".jpeg", ".webp"}:
+def is_grid(out: Path) -> bool:
+    """Whether ``write`` makes one image of ``out``, and no folder."""
+    return out.suffix.lower() in {".png", ".jpg", ".jpeg", ".webp"}
+
+
+def write(batches: Iterable[Tensor], n: int, out: Path, columns: int | None = None) -> None:
+    """``n`` pictures, uint8 (m, 3, H, W) at a time: one grid where ``out`` names an image file.
+
+    Else one PNG each in that folder, of which none but one batch is in memory.  Raises DataError
+    where the folder holds other images, RunError where a grid would be too large.
+    """
+    if is_grid(out):
+        sheet = _grid(batches, n, columns)
         out.parent.mkdir(parents=True, exist_ok=True)
-        grid(pictures, columns).save(out)
-        return [out]
-    out.mkdir(parents=True, exist_ok=True)
-    paths = []
-    for index, picture in enumerate(pictures.permute(0, 2, 3, 1).numpy()):
-        paths.append(out / f"{index:05d}.png")
-        Image.fromarray(picture).save(paths[-1])
-    return paths
+        sheet.save(out)
+        return
+    paths = [out / f"{index:05d}.png" for index in range(n)]
+    refuse_others(out, paths)
+    for path, picture in zip(paths, _pixels(batches), strict=True):
+        out.mkdir(parents=True, exist_ok=True)  # not before there is a picture
+        Image.fromarray(picture).save(path)

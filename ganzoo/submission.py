@@ -10,7 +10,7 @@ from pathlib import Path
 from accelerate import PartialState
 from PIL import Image
 
-from ganzoo import entry, images, model, samples
+from ganzoo import entry, model, samples
 from ganzoo.build import weights_hash
 from ganzoo.entry import Counts, Entry, Score, Subject
 from ganzoo.errors import RecipeError, RunError
@@ -37,7 +37,7 @@ def open_subject(
 
     Raises RunError or DataError where it is neither, or does not suit the benchmark.
     """
-    if path.is_dir() and not _is_model(path) and images.find(path):
+    if path.is_dir() and not _is_model(path):
         files = Files(path, protocol)
         return files, Subject(name=name or _name(path), kind="images", weights_sha256=files.key)
     loaded = model.load(path, registry)
@@ -102,7 +102,7 @@ def submit(
         date=datetime.now(UTC).isoformat(timespec="seconds"),
         key=wanted,
         reported=before.reported if before else {},
-        notes=before.notes if before else "",
+        notes=before.notes if before else fakes.drawn,
     )
     if PartialState().is_main_process:
         _write_grid(path.with_suffix(".jpg"), _grid(protocol, measured))

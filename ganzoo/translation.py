@@ -27,12 +27,13 @@ from PIL import Image
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ganzoo import images
+from ganzoo import colour, images
 from ganzoo.errors import DataError, RunError
 from ganzoo.files import atomic_file
 from ganzoo.images import BadImage, Picture
 from ganzoo.interfaces import Generator
 from ganzoo.samples import to_uint8
+from ganzoo.scan import Scan, refuse_others, scan, sheet_beside
 
 Pixels = NDArray[np.uint8]
 Function = Callable[[Tensor], Tensor]  # photos (N, 3, H, W) to pictures
@@ -352,13 +353,16 @@ def patches(pixels: Pixels, budget: int) -> Iterator[Pixels]:
 _WRITTEN: Mapping[str, tuple[str, dict[str, Any]]] = {
     ".jpg": ("JPEG", {"quality": 95, "subsampling": 0}),
     ".jpeg": ("JPEG", {"quality": 95, "subsampling": 0}),
+    ".jpe": ("JPEG", {"quality": 95, "subsampling": 0}),
+    ".jfif": ("JPEG", {"quality": 95, "subsampling": 0}),
     ".png": ("PNG", {}),
     ".webp": ("WEBP", {"quality": 95}),
+    ".avif": ("AVIF", {"quality": 90, "subsampling": "4:4:4"}),
+    ".ppm": ("PPM", {}),
     ".bmp": ("BMP", {}),
     ".tif": ("TIFF", {"compression": "tiff_lzw"}),
     ".tiff": ("TIFF", {"compression": "tiff_lzw"}),
 }
-_SHEET = "side-by-side.png"
 _PAIRS, _SIDE, _GAP = 12, 320, 4  # of the sheet
 
 
@@ -375,36 +379,56 @@ class Job:
         return self.source.suffix != self.target.suffix
 
 
-def plan(photos: Iterable[Path], out: Path, sheet: bool) -> list[Job]:
+@dataclass
+class Plan:
+    """What is to be translated, and into which files."""
+
+    jobs: list[Job]
+    out: Path
+    #: where pairs of a photo and its translation are shown; None for nowhere
+    sheet: Path | None
+    #: the folders that were looked through
+    scans: list[Scan]
+
+
+def plan(photos: Iterable[Path], out: Path, sheet: bool) -> Plan:
     """What is to be done for files and folders.
 
-    Raises DataError where something is missing, two photos would be one file, or a photo would
-    be overwritten.
+    Raises DataError where something is missing, two photos would be one file, a photo would be
+    overwritten, or ``out`` holds other images, which would stay among the new ones.
     """
-    jobs = {job.source.resolve(): job for path in photos for job in _jobs(path, out)}
-    taken = {_same(out / _SHEET): "the side-by-side sheet (--no-sheet)"} if sheet else {}
-    for source, job in jobs.items():
+    scans: list[Scan] = []
+    found = [job for path in photos for job in _jobs(path, out, scans)]
+    jobs = list({job.source.absolute(): job for job in found}.values())
+    shown = sheet_beside(out) if sheet else None
+    sources = {job.source.resolve() for job in jobs}
+    taken = {_same(shown): "the side-by-side sheet (--no-sheet)"} if shown else {}
+    for job in jobs:
         target = _same(job.target)
         if target in taken:
             raise DataError(
                 f"{job.source} and {taken[target]} would both become {job.target}. "
                 "Translate them into different folders, or rename one."
             )
-        if job.target.resolve() in jobs:
+        if job.target.resolve() in sources:
             raise DataError(
-                f"{source} would be written to {job.target}, which is one of the photos. "
+                f"{job.source} would be written to {job.target}, which is one of the photos. "
                 "Give another folder with --out."
             )
         taken[target] = str(job.source)
-    return list(jobs.values())
+    if shown and shown.resolve() in sources:
+        raise DataError(f"the sheet would be written over the photo {shown}: add --no-sheet.")
+    refuse_others(out, {job.target for job in jobs})
+    return Plan(jobs, out, shown, scans)
 
 
-def _jobs(path: Path, out: Path) -> Iterator[Job]:
+def _jobs(path: Path, out: Path, scans: list[Scan]) -> Iterator[Job]:
     folder = path if path.is_dir() else path.parent
     if folder.resolve() == out.resolve():
         raise DataError(f"--out {out} is the folder of the photos. Give another one.")
     if path.is_dir():
-        for name in images.find(path):
+        scans.append(scan(path))
+        for name in scans[-1].names:
             if (path / name).resolve().is_relative_to(out.resolve()):
                 raise DataError(
                     f"--out {out} lies in {path} and holds images already: {path / name} could "
@@ -418,7 +442,10 @@ def _jobs(path: Path, out: Path) -> Iterator[Job]:
 
 
 def _named(target: Path) -> Path:
-    return target if target.suffix.lower() in _WRITTEN else target.with_suffix(".png")
+    """The file for a photo of this name; a PNG where its ending says nothing of its format."""
+    if target.suffix.lower() in _WRITTEN:
+        return target
+    return target.with_name(f"{images.stem(target.name)}.png")
 
 
 def _same(path: Path) -> str:
@@ -432,42 +459,44 @@ class Outcome:
 
     done: list[Job] = field(default_factory=list)
     failed: dict[Path, str] = field(default_factory=dict)
+    #: what of some photos was not used
+    notes: dict[str, list[Path]] = field(default_factory=dict)
     sheet: Path | None = None
 
 
 def translate(
-    jobs: Sequence[Job],
+    plan: Plan,
     translator: Translator,
-    out: Path,
-    sheet: bool = True,
     advance: Callable[[int], None] = lambda n: None,
 ) -> Outcome:
     """Translate photos into files, each whole or absent; one that cannot be used stops no other.
 
-    Raises RunError where ``out`` cannot be written.
+    Raises RunError where the folder cannot be written.
     """
     outcome = Outcome()
     pairs: list[tuple[Image.Image, Image.Image]] = []
-    _make(out)
-    for job in jobs:
+    _make(plan.out)
+    for job in plan.jobs:
         try:
             before, after = _translate(job, translator)
         except BadImage as error:
             outcome.failed[job.source] = str(error)
         else:
             outcome.done.append(job)
-            if sheet and len(pairs) < _PAIRS:
+            for note in before.notes:
+                outcome.notes.setdefault(note, []).append(job.source)
+            if plan.sheet and len(pairs) < _PAIRS:
                 pairs.append((_thumbnail(before.image), _thumbnail(after)))
         advance(1)
-    if pairs:
-        outcome.sheet = out / _SHEET
-        _write(side_by_side(pairs), outcome.sheet)
+    if plan.sheet and pairs:
+        _write(side_by_side(pairs), plan.sheet)
+        outcome.sheet = plan.sheet
     return outcome
 
 
 def _translate(job: Job, translator: Translator) -> tuple[Picture, Image.Image]:
     try:
-        photo = images.decode(job.source.read_bytes())
+        photo = images.decode(job.source.read_bytes(), images.MOST_PIXELS)
         after = Image.fromarray(translator(np.asarray(photo.image)))
         if photo.alpha:
             after.putalpha(photo.alpha)
@@ -484,7 +513,7 @@ def _write(image: Image.Image, path: Path) -> None:
         image = _on_white(image)
     try:
         with atomic_file(path) as aside:
-            image.save(aside, kind, **options)
+            image.save(aside, kind, icc_profile=colour.srgb(), **options)
     except (ValueError, MemoryError) as error:  # a side too long for the format
         raise BadImage(f"cannot be written as {kind}: {error}") from error
 

@@ -14,6 +14,7 @@ from typer.testing import CliRunner
 
 from ganzoo import progress
 from ganzoo.errors import DataError
+from ganzoo.scan import scan
 from ganzoo_data import register_commands
 
 
@@ -74,7 +75,8 @@ def test_render_writes_images_attributes_attribution_and_a_sheet(run, tmp_path):
     assert rows == list(known.values())
     assert {"hair", "skin", "background", "hairstyle", "eyes", "mouth"} <= set(rows[0])
     assert "Micah Lanier" in (out / "ATTRIBUTION.md").read_text()
-    assert Image.open(out / "sheet.png").size == (48, 72)
+    assert Image.open(tmp_path / "new" / "out-sheet.png").size == (48, 72)
+    assert len(scan(out).names) == len(scan(tmp_path / "new").names) == 5
     from ganzoo_data.avatars import Avatars
 
     same = Avatars(style="micah", count=5, size=24, seed=3)
@@ -83,7 +85,7 @@ def test_render_writes_images_attributes_attribution_and_a_sheet(run, tmp_path):
     with pytest.raises(DataError, match="not empty"):
         run("render", "--out", out)
     with pytest.raises(DataError, match="a file of that name"):
-        run("render", "--out", out / "sheet.png")
+        run("render", "--out", out / "00004.png")
     with pytest.raises(DataError, match="did you mean 'micah'"):
         run("render", "--style", "mica", "--out", tmp_path / "x")
     assert not (tmp_path / "x").exists()

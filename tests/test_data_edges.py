@@ -201,7 +201,7 @@ def test_only_what_is_new_or_changed_is_made_and_what_is_gone_is_named(run, cart
     Image.fromarray(_cartoon(52, 52, seed=20)).save(cartoons / "wide.png")
     Image.fromarray(_cartoon(52, 52, seed=21)).save(cartoons / "more.png")
     (cartoons / "deep" / "1.bmp").unlink()
-    (cartoons / "deep" / "0.bmp").rename(cartoons / "deep" / "0.dib")  # no longer an image
+    (cartoons / "deep" / "0.bmp").rename(cartoons / "deep" / "0.txt")  # no longer an image
     Image.fromarray(_cartoon(52, 52, seed=22)).save(cartoons / "deep" / "0.png")
     (out / "deep" / "2.png").unlink()
     said = run(cartoons, "--out", out)

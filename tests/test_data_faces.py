@@ -286,7 +286,7 @@ def test_every_file_has_a_face_or_a_reason(run, photos, tmp_path):
     assert "truncated" in rows["cut.jpg"]["detail"]
     assert "not an image" in rows["page.jpg"]["detail"]
     assert rows["small.png"]["detail"] == "face 24 px, smaller than 30 px"
-    assert Image.open(tmp_path / "out" / "sheet.png").size == (128, 256)
+    assert Image.open(tmp_path / "out-sheet.png").size == (128, 256)
 
 
 def test_a_face_half_outside_is_left_out(run, photos, tmp_path):

@@ -32,12 +32,24 @@ LAYERS = (
         "model_folder", "needs", "plugins", "recipe", "registry", "schema", "signature", "template",
         "typedjson", "vocabulary", "yaml12",
     },
-    {"interfaces", "labels", "errors", "images", "progress", "files", "startup"},
+    {
+        "interfaces", "labels", "errors", "colour", "images", "scan", "progress", "files",
+        "startup",
+    },
 )  # fmt: skip
 RANK = {name: len(LAYERS) - i for i, layer in enumerate(LAYERS) for name in layer}
 FOR_PLUGINS = {
     f"ganzoo.{name}"
-    for name in ("interfaces", "labels", "errors", "images", "progress", "files", "hookimpl")
+    for name in (
+        "interfaces",
+        "labels",
+        "errors",
+        "images",
+        "scan",
+        "progress",
+        "files",
+        "hookimpl",
+    )
 }
 
 TEMPLATE = ROOT / "ganzoo" / "scaffold" / "template"

@@ -96,7 +96,7 @@ def test_labels_of_an_unconditional_generator(generator: toy.ToyGenerator):
 def test_interpolation_walks_from_one_latent_to_the_next(
     generator: toy.ToyGenerator, conditional: toy.ToyGenerator
 ):
-    pictures = samples.interpolate(generator, 3, seed=2, frames=5)
+    pictures = torch.cat(list(samples.interpolate(generator, 5, seed=2, frames=5)))[:15]
     assert pictures.shape == (15, 3, 8, 8)
     ends = samples.draw(generator, {"latent": samples.latents(generator, 2, 6)})
     for row in range(3):
@@ -105,7 +105,8 @@ def test_interpolation_walks_from_one_latent_to_the_next(
             (pictures[5 * row + 4], ends[2 * row + 1]),
         ):
             torch.testing.assert_close(walked, end, rtol=0, atol=1)
-    assert samples.interpolate(conditional, 2, seed=0, frames=3).shape == (6, 3, 8, 8)
+    (labelled,) = samples.interpolate(conditional, 2, seed=0, frames=3)
+    assert labelled.shape == (6, 3, 8, 8)
 
 
 def test_the_walk_keeps_to_the_shell_where_latents_live():
@@ -137,9 +138,10 @@ def test_the_grid_is_filled_row_by_row(n: int, columns: int | None, rows: int, a
 
 def test_write_makes_a_grid_or_a_folder(generator: toy.ToyGenerator, tmp_path: Path):
     pictures = samples.sample(generator, 4, 0)
-    (sheet,) = samples.write(pictures, tmp_path / "deep" / "grid.png")
-    assert Image.open(sheet).size == (22, 22)
-    single = samples.write(pictures, tmp_path / "single")
+    samples.write([pictures], 4, tmp_path / "deep" / "grid.png")
+    assert Image.open(tmp_path / "deep" / "grid.png").size == (22, 22)
+    samples.write(pictures.split(3), 4, tmp_path / "single")
+    single = sorted((tmp_path / "single").iterdir())
     assert [path.name for path in single] == [f"{i:05d}.png" for i in range(4)]
     for path, picture in zip(single, pictures, strict=True):
         assert np.array_equal(np.asarray(Image.open(path)), picture.permute(1, 2, 0).numpy())
@@ -150,7 +152,8 @@ def test_a_run_draws_from_the_moving_average_and_fixed_latents(
 ):
     run = train()
     loaded = model.load(run, toy.plugins().registry)
-    drawn = samples.write(samples.sample(loaded.generator, 4, seed=0), tmp_path / "again.png")[0]
+    drawn = tmp_path / "again.png"
+    samples.write(samples.stream(loaded.generator, 4, seed=0), 4, drawn)
     last = run / "samples" / "00000009.png"
     assert np.array_equal(np.asarray(Image.open(drawn)), np.asarray(Image.open(last)))
 

@@ -204,9 +204,9 @@ def test_files_and_folders_keep_names_sizes_and_formats(run: Run, invert: Path) 
     put("one.png", photo(1, 1))
     result = run("translate", invert, "photos", "one.png", "--out", "out/deep")
     assert result.code == 0, result.err
-    assert result.out == "8 pictures in out/deep\ncompare them: out/deep/side-by-side.png\n"
+    assert result.out == "8 pictures in out/deep\ncompare them: out/deep-sheet.png\n"
     made = {str(p.relative_to("out/deep")) for p in Path("out/deep").rglob("*") if p.is_file()}
-    assert made == {*kinds, "one.png", "side-by-side.png"}
+    assert made == {*kinds, "one.png"}
     for name, kind in kinds.items():
         before, after = opened(f"photos/{name}"), opened(f"out/deep/{name}")
         assert (after.format, after.size) == (kind, before.size)
@@ -277,7 +277,7 @@ def test_what_cannot_be_used_is_named_and_the_rest_is_done(run: Run, invert: Pat
     assert "not translated: 3" in result.err
     for name in ("short.jpg: ", "page.jpg: not an image", "empty.png: the file is empty"):
         assert f"photos/{name}" in result.err
-    assert {p.name for p in Path("out").iterdir()} == {"good.png", "side-by-side.png"}
+    assert {p.name for p in Path("out").iterdir()} == {"good.png"}
     result = run("translate", invert, "photos/page.jpg", "photos/notes.txt", "--out", "none")
     assert result.code == 2
     assert "photos/notes.txt: not an image" in result.err
@@ -299,14 +299,14 @@ def test_a_generator_that_refuses_a_size_says_so_of_that_photo(run: Run) -> None
 def test_two_photos_for_one_picture_are_refused_before_anything_is_done(
     run: Run, invert: Path
 ) -> None:
-    for name in ("a/x.png", "b/x.png", "c/x.gif", "d/side-by-side.png"):
+    for name in ("a/x.png", "b/x.png", "c/x.gif", "d-sheet.png"):
         put(name, photo())
     same = "would both become out/x.png"
     refused(run("translate", invert, "a", "b", "--out", "out"), "a/x.png", "b/x.png", same)
     refused(run("translate", invert, "a/x.png", "c", "--out", "out"), "c/x.gif", same)
-    refused(run("translate", invert, "d", "--out", "out"), "--no-sheet")
+    refused(run("translate", invert, "d-sheet.png", "--out", "d"), "--no-sheet")
     assert not Path("out").exists()
-    assert run("translate", invert, "d", "--out", "out", "--no-sheet").code == 0
+    assert run("translate", invert, "d-sheet.png", "--out", "d", "--no-sheet").code == 0
     result = run("translate", invert, "a", "a/x.png", "--out", "out2")  # the same photo twice
     assert result.out.startswith("1 picture in")
 
@@ -353,10 +353,10 @@ def test_the_sheet_shows_up_to_twelve_pairs(run: Run, invert: Path) -> None:
         put(f"p/{index:02}.png", Image.new("RGB", (40, 30), "black"))
     put("wide.png", Image.new("RGB", (2000, 10), "black"))
     assert run("translate", invert, "p", "--out", "out").code == 0
-    sheet = np.asarray(opened("out/side-by-side.png"))
+    sheet = np.asarray(opened("out-sheet.png"))
     assert (sheet == 0).all(2).sum() == 12 * 40 * 30
     assert run("translate", invert, "wide.png", "--out", "out2").code == 0
-    width, height = opened("out2/side-by-side.png").size
+    width, height = opened("out2-sheet.png").size
     assert width < 800
     assert height < 40
 

@@ -42,6 +42,7 @@ class ToyDataset(Dataset):
     """
 
     fields = {"real": "image", "label": "label", "photo": "image"}  # noqa: RUF012
+    shuffled = True
 
     def __init__(
         self,

@@ -29,6 +29,7 @@ from ganzoo import build, findings, images, model, samples
 from ganzoo.folder import RunFolder
 from ganzoo.plugins import installed
 from ganzoo.recipe import load_recipe
+from ganzoo.scan import scan
 
 REGISTRY = installed().registry
 RECIPE = "cartoongan-portrait"
@@ -75,7 +76,7 @@ def ganzoo(*words: object) -> None:
 
 def split(photos: Path, out: Path) -> None:
     """Links to the photos that are trained on, and to those that are held out."""
-    names = images.find(photos)
+    names = scan(photos).names
     for folder, part in (("train", names[:-HELD_OUT]), ("held-out", names[-HELD_OUT:])):
         (out / folder).mkdir(exist_ok=True)
         for name in part:
@@ -129,7 +130,7 @@ def measure(arguments: argparse.Namespace) -> None:
         print(f"the pointer's error on held-out avatars: {error:.1%} of the eyes' distance")
     else:
         photos = torch.stack([read(p, data["size"]) for p in sorted((out / "held-out").iterdir())])
-        names = images.find(Path(data["real"]))
+        names = scan(Path(data["real"])).names
         chosen = names[:: max(1, len(names) // 1000)]
         cartoons = torch.stack([read(Path(data["real"]) / name, data["size"]) for name in chosen])
     face_arguments = {k: v for k, v in recipe["extractors"]["face"].items() if k != "use"}

@@ -112,6 +112,11 @@ def evaluate(
     made = [submit(protocol, fakes, subject, out, force) for fakes, subject in subjects]
     if not state.is_main_process:
         return
+    drawn = [protocol.drawn, *(fakes.drawn for fakes, _ in subjects)]
+    for text in filter(None, drawn):
+        print(f"measured with {text}", file=sys.stderr)
+    for note in (note for fakes, _ in subjects for note in fakes.notes()):
+        print(note, file=sys.stderr)
     if as_json:
         typer.echo(json.dumps([asdict(entry) for _, entry, _ in made], indent=1))
         return

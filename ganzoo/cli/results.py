@@ -15,8 +15,12 @@ from ganzoo.cli.training import RunPath
 from ganzoo.errors import RunError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from torch import Tensor
+
     from ganzoo.model import Model
-    from ganzoo.translation import Outcome
+    from ganzoo.translation import Outcome, Plan
 
 ModelName = Annotated[
     str,
@@ -89,6 +93,7 @@ def sample(
     loaded = open_model(model)
     from ganzoo import samples
     from ganzoo.model import device
+    from ganzoo.progress import progress
 
     if loaded.config.input.kind != "noise":
         raise RunError(
@@ -97,14 +102,22 @@ def sample(
         )
     generator = loaded.generator.to(device())
     if interpolate:
-        pictures = samples.interpolate(generator, -(-n // 8), seed)
+        rows = -(-n // 8)
+        n, batches = 8 * rows, samples.interpolate(generator, rows, seed)
     else:
-        pictures = samples.sample(generator, n, seed, chosen)
+        batches = samples.stream(generator, n, seed, chosen)
     try:
-        paths = samples.write(pictures, out, columns=8 if interpolate else None)
+        with progress("drawing", n, "pictures") as advance:
+            samples.write(_counted(batches, advance), n, out, columns=8 if interpolate else None)
     except OSError as error:
         raise RunError(f"--out {out} cannot be written: {error.strerror or error}.") from error
-    typer.echo(f"{len(pictures)} pictures in {paths[0] if len(paths) == 1 else out}")
+    typer.echo(f"{n} pictures in {out}")
+
+
+def _counted(batches: Iterator[Tensor], advance: Callable[[int], None]) -> Iterator[Tensor]:
+    for batch in batches:
+        yield batch
+        advance(len(batch))
 
 
 def _pair(item: str) -> tuple[str, str]:
@@ -145,7 +158,7 @@ def translate(
         ),
     ] = 512,
     sheet: Annotated[
-        bool, typer.Option(help="Draw side-by-side.png of up to 12 photos and pictures.")
+        bool, typer.Option(help="Draw FOLDER-sheet.png: up to 12 photos beside their pictures.")
     ] = True,
 ) -> None:
     """Turn photos into pictures of the same size, name and format."""
@@ -165,24 +178,29 @@ def translate(
 
         compiler = make(precision.value)
     translator = Translator(loaded.generator, where, precision.value, tile, compiler)
-    jobs = plan(photos, out, sheet)
-    with progress("translating", len(jobs), "pictures") as advance:
-        outcome = translate(jobs, translator, out, sheet, advance)
-    _tell(outcome, translator.size, out)
+    planned = plan(photos, out, sheet)
+    with progress("translating", len(planned.jobs), "pictures") as advance:
+        outcome = translate(planned, translator, advance)
+    _tell(outcome, translator.size, planned)
     if outcome.failed:
         raise typer.Exit(1 if outcome.done else 2)
 
 
-def _tell(outcome: Outcome, size: int | None, out: Path) -> None:
+def _tell(outcome: Outcome, size: int | None, plan: Plan) -> None:
     done = len(outcome.done)
     if size and done:
         typer.echo(f"the model makes {size}x{size} pictures: they were resized to it and back")
     if renamed := [job for job in outcome.done if job.renamed]:
-        typer.echo(f"written as .png, of an animation the first picture: {len(renamed)}")
+        typer.echo(f"written as .png: {len(renamed)}")
+    for note, sources in outcome.notes.items():
+        typer.echo(f"{note}: {len(sources)} ({sources[0].name})")
     if done:
-        typer.echo(f"{done} picture{'s' * (done != 1)} in {out}")
+        typer.echo(f"{done} picture{'s' * (done != 1)} in {plan.out}")
     if outcome.sheet:
         typer.echo(f"compare them: {outcome.sheet}")
+    for scan in plan.scans:
+        if scan.others:
+            print(f"not looked at in {scan.path}: {scan.not_looked_at()}", file=sys.stderr)
     if outcome.failed:
         print(f"not translated: {len(outcome.failed)}", file=sys.stderr)
     for source, reason in outcome.failed.items():

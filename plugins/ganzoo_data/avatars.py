@@ -34,6 +34,7 @@ class Avatars(CachedDataset):
     """
 
     fields: ClassVar[Mapping[str, str]] = {"real": "image", "label": "label"}
+    shuffled = True
 
     def __init__(
         self,

@@ -41,7 +41,7 @@ def render(
 ) -> None:
     """Draw avatars as PNG files.
 
-    With their attributes, their attribution and a contact sheet.
+    With their attributes and attribution, and a contact sheet beside the folder, OUT-sheet.png.
     """
     import csv
     import json
@@ -53,8 +53,8 @@ def render(
 
     from ganzoo.errors import DataError, nearest, one_of
     from ganzoo.progress import progress
+    from ganzoo.scan import sheet_beside
     from ganzoo_data import render as draw
-    from ganzoo_data.sheet import contact_sheet
     from ganzoo_data.styles import LOOKS, STYLES
 
     if style not in STYLES:
@@ -84,10 +84,11 @@ def render(
         table.writerow(["file", *look.attributes])
         table.writerows([name, *row.values()] for name, row in rows.items())
     (out / "ATTRIBUTION.md").write_text(draw.attribution(style), encoding="utf-8")
-    contact_sheet(shown).save(out / "sheet.png")
+    sheet = sheet_beside(out)
+    _save_sheet(shown, sheet)
     Console().print(
-        f"{count} {style} avatars of {size} px in [bold]{out}[/bold]; "
-        f"see sheet.png, attributes.csv and ATTRIBUTION.md (the licence)."
+        f"{count} {style} avatars of {size} px in [bold]{out}[/bold], with attributes.csv and "
+        f"ATTRIBUTION.md (the licence); see [bold]{sheet}[/bold]."
     )
 
 
@@ -103,7 +104,7 @@ def edges(
     ),
     mask: Annotated[str, typer.Option(help="hard, or feathered, which leaves no seam.")] = "hard",
     sheet: Annotated[
-        Path | None, typer.Option(help="Where to show some (PNG); by default beside OUT.")
+        Path | None, typer.Option(help="Where to show some (PNG); default OUT-sheet.png.")
     ] = None,
 ) -> None:
     """Copy cartoons with smooth edges, as CartoonGAN needs them.
@@ -112,12 +113,13 @@ def edges(
     """
     from rich.console import Console
 
+    from ganzoo.scan import sheet_beside
     from ganzoo_data.edge_copies import Job
 
     _refuse_other_than("--blur", blur, ("gaussian", "mean"))
     _refuse_other_than("--mask", mask, ("hard", "feathered"))
     out = out.expanduser()
-    sheet = out.with_name(f"{out.name}-sheet.png") if sheet is None else sheet
+    sheet = sheet_beside(out) if sheet is None else sheet
     _refuse_no_png(sheet)
     job = Job(path.expanduser(), out, size, blur, mask)  # type: ignore[arg-type]
     done = job.run()
@@ -156,6 +158,7 @@ def check(
 
     from PIL import Image
     from rich.console import Console
+    from rich.text import Text
 
     from ganzoo.errors import DataError
     from ganzoo_data.survey import survey
@@ -188,7 +191,10 @@ def check(
         return
     console = Console()
     for name, report in reports.items():
-        console.print(_table(f"{name}: {given[name]}" if name else str(path), report))
+        table = _table(f"{name}: {given[name]}" if name else str(path), report)
+        if left_out := found[name].scan.not_looked_at():
+            table.add_row("not looked at", Text(left_out.replace("), ", ")\n")))
+        console.print(table)
     for warning in warnings:
         console.print(f"[yellow]![/yellow] {warning}", highlight=False)
     if not warnings:
@@ -306,6 +312,10 @@ def _say_what_changed(console: Console, done: Smoothed) -> None:
             text = "\n".join(f"    {line}" for line in shown + more)
             console.print(f"[yellow]![/yellow] {said}", highlight=False)
             console.print(text, highlight=False, markup=False)
+    for note in done.notes():
+        console.print(f"{note[0].upper()}{note[1:]}.", highlight=False, markup=False)
+    if done.not_looked_at:
+        console.print(f"Not looked at: {done.not_looked_at}.", highlight=False, markup=False)
 
 
 def _together(photo: Survey, real: Survey, smooth: Survey | None = None) -> list[str]:
@@ -367,7 +377,7 @@ def _warnings(report: dict[str, Any], size: int, name: str = "") -> list[str]:
         )
     if report["smallest_side"] and report["smallest_side"]["median"] < size:
         found.append(f"Most images are smaller than {size} px and will be enlarged, so blurred.")
-    return found
+    return found + [f"{note[0].upper()}{note[1:]}: {n:,}." for note, n in report["notes"].items()]
 
 
 def _table(title: str, report: dict[str, Any]) -> Table:

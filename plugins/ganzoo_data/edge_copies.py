@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from ganzoo import images
 from ganzoo.errors import DataError
 from ganzoo.files import atomic_file, write_atomic
-from ganzoo.images import BadImage, decode, shortest
+from ganzoo.images import BadImage, decode, shortest, stem
 from ganzoo.progress import progress
+from ganzoo.scan import scan
 from ganzoo_data import files
 from ganzoo_data.edges import VERSION, Blur, Mask, Pixels, changed, opencv, smooth
 
@@ -37,10 +37,20 @@ class Smoothed:
     made: int
     #: copies whose source is gone or has become unusable
     stale: list[str]
+    #: what lies in the folder and is no image
+    not_looked_at: str = ""
 
     def changed(self) -> list[float]:
         """The share of changed pixels of each image, in the order of ``copies``."""
         return [row["changed"] for row in self.copies.values()]
+
+    def notes(self) -> list[str]:
+        """What of some images was not used."""
+        found: dict[str, list[str]] = {}
+        for name, row in self.copies.items():
+            for note in row.get("notes", ()):
+                found.setdefault(note, []).append(name)
+        return [files.noted(note, names) for note, names in found.items()]
 
     def unusual(self) -> tuple[list[str], list[str]]:
         """The files with hardly a changed pixel, and those with hardly an unchanged one."""
@@ -69,7 +79,8 @@ class Job:
         Raises DataError where the folders cannot be used, ``out`` holds other things, or not one
         image is usable.
         """
-        names = images.find(self.path)
+        found = scan(self.path)
+        names = found.names
         copies = _copy_names(self.path, names)
         settings = self._settings()
         known = self._open_out(settings)
@@ -84,8 +95,7 @@ class Job:
                     if isinstance(result, str):
                         rejected[name] = result
                     else:
-                        row = {"copy": copies[name], "sha256": digests[name], "changed": result}
-                        rows[name] = row
+                        rows[name] = {"copy": copies[name], "sha256": digests[name], **result}
                     advance(1)
         finally:  # what was made before Ctrl-C need not be made again
             stale = {name: row for name, row in known.items() if name not in rows}
@@ -100,11 +110,12 @@ class Job:
         ordered = {name: rows[name] for name in names if name in rows}
         old = {row["copy"] for row in stale.values()} - {row["copy"] for row in rows.values()}
         there = sorted(copy for copy in old if (self.out / copy).exists())
-        return Smoothed(ordered, rejected, len(missing) - len(rejected), there)
+        made = len(missing) - len(rejected)
+        return Smoothed(ordered, rejected, made, there, found.not_looked_at())
 
     def look(self, name: str) -> tuple[Pixels, Pixels, NDArray[np.bool_]]:
         """Image ``name`` as it is, smoothed, and where it was smoothed."""
-        image = self._read(name)
+        image, _ = self._read(name)
         return image, *smooth(image, self.blur, self.mask)
 
     def _settings(self) -> dict[str, Any]:
@@ -114,6 +125,7 @@ class Job:
             "mask": self.mask,
             "version": VERSION,
             "opencv": opencv().__version__,
+            "colours": "sRGB",
         }
 
     def _open_out(self, settings: Mapping[str, Any]) -> dict[str, Any]:
@@ -169,14 +181,15 @@ class Job:
             return False
         return (self.out / known[name]["copy"]).is_file()
 
-    def _read(self, name: str) -> Pixels:
-        image = decode((self.path / name).read_bytes()).image
-        return np.asarray(image if self.size is None else shorter_side(image, self.size))
+    def _read(self, name: str) -> tuple[Pixels, Sequence[str]]:
+        picture = decode((self.path / name).read_bytes())
+        image = picture.image if self.size is None else shorter_side(picture.image, self.size)
+        return np.asarray(image), picture.notes
 
-    def _make(self, name: str, copy: str) -> float | str:
+    def _make(self, name: str, copy: str) -> dict[str, Any] | str:
         """Write the copy of an image; its share of changed pixels, or why there is no copy."""
         try:
-            image = self._read(name)
+            image, notes = self._read(name)
         except OSError as error:
             return f"{files.UNREADABLE}: {error.strerror}"
         except BadImage as error:
@@ -189,7 +202,8 @@ class Job:
                 Image.fromarray(result).save(aside, "PNG")
         except OSError as error:
             raise DataError(f"'{place}' cannot be written: {error.strerror or error}.") from error
-        return changed(image, result)
+        row: dict[str, Any] = {"changed": changed(image, result)}
+        return row | ({"notes": list(notes)} if notes else {})
 
 
 def shorter_side(image: Image.Image, size: int) -> Image.Image:
@@ -206,7 +220,7 @@ def _copy_names(path: Path, names: list[str]) -> dict[str, str]:
     """Each image's name with the ending of PNG; raises DataError where two become the same."""
     found: dict[str, str] = {}
     for name in names:
-        copy = str(PurePosixPath(name).with_suffix(".png"))
+        copy = f"{stem(name)}.png"
         if copy in found:
             raise DataError(
                 f"'{found[copy]}' and '{name}' in {path} would both become '{copy}'. Rename one."

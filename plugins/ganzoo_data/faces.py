@@ -16,18 +16,18 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from ganzoo import images
 from ganzoo.errors import DataError
-from ganzoo.files import atomic_folder, cache_folder, write_atomic
-from ganzoo.images import BadImage, decode
+from ganzoo.files import atomic_file, atomic_folder, cache_folder, write_atomic
+from ganzoo.images import MOST_PIXELS, BadImage, decode, stem
 from ganzoo.progress import progress
+from ganzoo.scan import Scan, scan, sheet_beside
 from ganzoo_data import files
 from ganzoo_data.sheet import contact_sheet
 
@@ -37,8 +37,8 @@ if TYPE_CHECKING:
 Array = NDArray[np.float64]
 
 #: Raise when the same files would give other crops.
-VERSION = 1
-FOLDER, MANIFEST, REJECTS, SHEET = "faces", "manifest.json", "rejects.csv", "sheet.png"
+VERSION = 2
+FOLDER, MANIFEST, REJECTS = "faces", "manifest.json", "rejects.csv"
 
 #: With this margin the crop is that of the paper, for a face both of whose bounds agree: its
 #: side is 4 times the distance of the eyes and 3.6 times that from eyes to mouth.
@@ -111,11 +111,15 @@ class Reject:
 
 @dataclass
 class Found:
-    """What became of a folder: ``faces`` are the manifest's entries."""
+    """What became of a folder: ``faces`` are the manifest's entries.
 
-    files: int
+    ``notes`` say what of some files was not used.
+    """
+
+    scan: Scan
     faces: list[dict[str, Any]] = field(default_factory=list)
     rejects: list[Reject] = field(default_factory=list)
+    notes: dict[str, list[str]] = field(default_factory=dict)
 
     def reasons(self) -> Counter[str]:
         """How many were left out, by reason."""
@@ -123,7 +127,7 @@ class Found:
 
     def summary(self) -> str:
         """``9 faces from 10 files, 2 rejected: no face found 1, ...``."""
-        text = f"{_count(len(self.faces), 'face')} from {_count(self.files, 'file')}"
+        text = f"{_count(len(self.faces), 'face')} from {_count(len(self.scan.names), 'file')}"
         reasons = ", ".join(f"{reason} {n:,}" for reason, n in self.reasons().most_common())
         return text + f", {len(self.rejects):,} rejected" + (f": {reasons}" if reasons else "")
 
@@ -137,11 +141,11 @@ def extract(
 ) -> Found:
     """Write the faces of every image below ``path`` to ``out``, with a manifest and the rejects.
 
-    ``out`` gets ``faces/NAME.png``, ``manifest.json``, ``rejects.csv`` and ``sheet.png``, all at
-    once at the end.  What the detector and the landmarks say of a file is kept in the cache, so
-    that no second or interrupted run asks them again.  Raises DataError where ``out`` holds
-    anything else than such faces made with the same settings, or where no face is usable; then
-    nothing is written.
+    ``out`` gets ``faces/NAME.png``, ``manifest.json`` and ``rejects.csv``, all at once at the end,
+    and a contact sheet beside it, where it is no image of the folder.  What the detector and the
+    landmarks say of a file is kept in the cache, so that no second or interrupted run asks them
+    again.  Raises DataError where ``out`` holds anything else than such faces made with the same
+    settings, or where no face is usable; then nothing is written.
     """
     chosen = {
         "version": VERSION,
@@ -150,12 +154,14 @@ def extract(
         "landmarks": landmarks.record() if landmarks else None,
     }
     before = _look(path, out, chosen)
-    names = images.find(path)
+    found = Found(scan(path))
+    names = found.scan.names
     digests = dict(zip(names, files.digests(path, names), strict=True))
     if before and before["files"] == digests:
-        return Found(len(names), before["faces"], [Reject(**row) for row in before["rejects"]])
-    finder = _Finder(detector, landmarks, settings)
-    found = Found(len(names))
+        found.faces, found.notes = before["faces"], before["notes"]
+        found.rejects = [Reject(**row) for row in before["rejects"]]
+        return found
+    finder = _Finder(detector, landmarks, settings, found.notes)
     with atomic_folder(out) as folder, progress(f"Finding faces in {path}", len(names)) as advance:
         writer = _Writer(folder, settings.size)
         for name, digest in digests.items():
@@ -169,7 +175,23 @@ def extract(
         if not found.faces:
             raise NoFaces(path, found)
         writer.finish(found, {"source": str(path), "settings": chosen, "files": digests})
+    _sheet(out, [face["file"] for face in found.faces])
     return found
+
+
+def _sheet(out: Path, names: list[str]) -> None:
+    """A contact sheet of some crops, spread over all."""
+    places = np.linspace(0, len(names) - 1, min(_SHEET_TILES, len(names))).round()
+    tiles = []
+    for place in places.astype(int):
+        with Image.open(out / names[place]) as crop:
+            tiles.append(crop.resize((_TILE, _TILE), Image.Resampling.LANCZOS))
+    sheet = sheet_beside(out)
+    try:
+        with atomic_file(sheet) as aside:
+            contact_sheet(tiles).save(aside, "PNG")
+    except OSError as error:
+        raise DataError(f"'{sheet}' cannot be written: {error.strerror or error}.") from error
 
 
 class NoFaces(DataError):
@@ -197,7 +219,7 @@ def _look(path: Path, out: Path, chosen: Mapping[str, Any]) -> dict[str, Any] | 
             return None
         there = {f.relative_to(out).as_posix() for f in out.rglob("*") if not f.is_dir()}
         manifest = json.loads((out / MANIFEST).read_text(encoding="utf-8"))
-        own = {face["file"] for face in manifest["faces"]} | {MANIFEST, REJECTS, SHEET}
+        own = {face["file"] for face in manifest["faces"]} | {MANIFEST, REJECTS}
         before = manifest["settings"]
     except NotADirectoryError as error:
         raise DataError(f"--out {out}: there is a file of that name. Choose a folder.") from error
@@ -245,8 +267,14 @@ class Face:
 class _Finder:
     """The detector and the finder of landmarks, made when first asked what nobody knows yet."""
 
-    def __init__(self, detector: Component, landmarks: Component | None, settings: Settings):
-        self.settings = settings
+    def __init__(
+        self,
+        detector: Component,
+        landmarks: Component | None,
+        settings: Settings,
+        notes: dict[str, list[str]],
+    ):
+        self.settings, self._notes = settings, notes
         self._detector = detector
         self._landmarks = landmarks
         self._made: dict[str, Any] = {}
@@ -262,10 +290,13 @@ class _Finder:
             yield Reject(name, "unreadable", digest)
             return
         try:
-            picture = decode(files.read(path, digest)).image
+            decoded = decode(files.read(path, digest), MOST_PIXELS)
         except BadImage as error:
             yield Reject(name, "cannot be decoded", str(error))
             return
+        for note in decoded.notes:
+            self._notes.setdefault(note, []).append(name)
+        picture = decoded.image
         boxes = self._boxes.recall(digest, lambda: self._detect(picture))
         if not boxes:
             yield Reject(name, "no face found", f"'{self._detector.name}' finds none")
@@ -445,7 +476,7 @@ class _Memory:
 
 
 class _Writer:
-    """The crops, manifest, rejects and contact sheet of one folder."""
+    """The crops, manifest and rejects of one folder."""
 
     def __init__(self, folder: Path, size: int):
         self.folder = folder
@@ -476,7 +507,8 @@ class _Writer:
     def finish(self, found: Found, manifest: dict[str, Any]) -> None:
         """Write what goes with the crops."""
         rejects = [asdict(reject) for reject in found.rejects]
-        manifest |= {"faces": found.faces, "rejects": rejects, "versions": _versions()}
+        manifest |= {"faces": found.faces, "rejects": rejects, "notes": found.notes}
+        manifest |= {"versions": _versions()}
         text = json.dumps(manifest, indent=1) + "\n"
         (self.folder / MANIFEST).write_text(text, encoding="utf-8")
         table = io.StringIO()
@@ -484,22 +516,12 @@ class _Writer:
         rows.writeheader()
         rows.writerows(rejects)
         (self.folder / REJECTS).write_text(table.getvalue(), encoding="utf-8")
-        self._sheet([face["file"] for face in found.faces])
-
-    def _sheet(self, names: list[str]) -> None:
-        places = np.linspace(0, len(names) - 1, min(_SHEET_TILES, len(names))).round()
-        tiles = []
-        for place in places.astype(int):
-            with Image.open(self.folder / names[place]) as crop:
-                tiles.append(crop.resize((_TILE, _TILE), Image.Resampling.LANCZOS))
-        contact_sheet(tiles).save(self.folder / SHEET)
 
     def _name(self, source: str) -> str:
         """``faces/a/b.png`` for ``a/b.jpg``, ``faces/a/b-2.png`` for its second face."""
-        stem = PurePosixPath(source).with_suffix("")
         self._faces[source] += 1
         number = self._faces[source]
-        name = f"{stem}-{number}" if number > 1 else f"{stem}"
+        name = f"{stem(source)}-{number}" if number > 1 else stem(source)
         while name.casefold() in self._taken:  # b.jpg and b.png, or a b-2.jpg
             name += "_"
         self._taken.add(name.casefold())

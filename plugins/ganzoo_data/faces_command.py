@@ -66,10 +66,12 @@ def faces(
 ) -> None:
     """Find, cut out and align the faces in photos.
 
-    With a manifest, a list of what was left out and why, and a contact sheet.
+    With a manifest, a list of what was left out and why, and a contact sheet beside OUT.
     """
     from ganzoo.errors import DataError, one_of
+    from ganzoo.scan import sheet_beside
     from ganzoo_data.faces import FOLDER, NoFaces, Settings, extract
+    from ganzoo_data.files import noted
 
     registry = ctx.obj.registry
     if weights is not None and landmarks is None:
@@ -92,8 +94,12 @@ def faces(
         }
         raise DataError(f"{error} {_NEXT[reason].format(**there_is)}") from error
     typer.echo(f"{found.summary()}.")
+    for note, names in found.notes.items():
+        typer.echo(f"{noted(note, names)}.")
+    if left_out := found.scan.not_looked_at():
+        typer.echo(f"not looked at: {left_out}.")
     rest = "; rejects.csv names the others" if found.rejects else ""
-    typer.echo(f"{out / FOLDER} holds the faces; look at {out / 'sheet.png'}{rest}.")
+    typer.echo(f"{out / FOLDER} holds the faces; look at {sheet_beside(out)}{rest}.")
 
 
 def _component(entry: Entry, arguments: dict[str, Any]) -> Component:

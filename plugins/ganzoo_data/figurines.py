@@ -52,6 +52,7 @@ class Figurines(Dataset):
         "smooth": "image",
         "landmarks": "tensor",
     }
+    shuffled = True
 
     size: int
 

@@ -94,6 +94,11 @@ def listed(lines: Sequence[str]) -> str:
     return "\n".join([f"  {line}" for line in lines[:_SHOWN]] + [f"  and {more} more"] * (more > 0))
 
 
+def noted(note: str, names: Sequence[str]) -> str:
+    """A note on some images: what it says, of how many, and which is one."""
+    return f"{note}: {len(names):,} ({names[0]}{' ...' * (len(names) > 1)})"
+
+
 def in_threads(
     work: Callable[[Item], Result], items: Iterable[Item], ahead: int = 256
 ) -> Iterator[Result]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Annotated, ClassVar
@@ -12,25 +12,26 @@ import numpy as np
 from annotated_types import Ge, Interval
 from numpy.typing import NDArray
 
-from ganzoo import images
 from ganzoo.errors import DataError
 from ganzoo.images import FILTER, BadImage, decode, square
 from ganzoo.progress import progress
+from ganzoo.scan import scan
 from ganzoo_data import cache, files
 from ganzoo_data.cached import CachedDataset
 
 #: Raise when the same files would give other pixels.
-VERSION = 1
+VERSION = 2
 _BLOCK = 64  # images written at once
 
 
 class Folder(CachedDataset):
     """Every image below a folder, its shorter side resized to ``size`` and its centre cut out.
 
-    PNG, JPEG, WebP, BMP, GIF (first frame) and TIFF, upright as EXIF says, transparency on white,
-    gray, palette, CMYK and 16-bit images turned to RGB; Lanczos resize with antialiasing.  Hidden
-    files are skipped.  Damaged files, and those that would grow more than twofold, are left out
-    and named.
+    Whatever Pillow reads, by its content: PNG, JPEG, WebP, AVIF, BMP, GIF, TIFF and others, of
+    which the first frame or page counts; upright as EXIF says, transparency on white, gray,
+    palette, CMYK and 16-bit images turned to RGB, colours to sRGB by the file's profile; Lanczos
+    resize with antialiasing.  Hidden files and those that are no images are counted and skipped.
+    Damaged files, and those that would grow more than twofold, are left out and named.
 
     Args:
         path: The folder; images may lie in folders below it.
@@ -62,7 +63,8 @@ class Folder(CachedDataset):
         """
         if self._cached is not None:
             return
-        names = images.find(self.path)
+        found = scan(self.path)
+        names = found.names
         digests = files.digests(self.path, names)
         content = hashlib.sha256()
         for name, digest in zip(names, digests, strict=True):
@@ -77,6 +79,10 @@ class Folder(CachedDataset):
             "folder", key, self.size, lambda writer: self._fill(writer, names, digests)
         )
         self._refuse_too_many(entry.index["rejected"], len(names))
+        if found.others:
+            cache.log.warning("Not looked at in %s: %s.", self.path, found.not_looked_at())
+        for note, noted in entry.index["notes"].items():
+            cache.log.warning("%s: %s", self.path, files.noted(note, noted))
         self._cached = entry
 
     def rejected(self) -> dict[str, str]:
@@ -86,28 +92,33 @@ class Folder(CachedDataset):
     def _fill(self, writer: cache.Writer, names: list[str], digests: list[str]) -> None:
         accepted: list[str] = []
         rejected: dict[str, str] = {}
+        notes: dict[str, list[str]] = {}
         results = files.in_threads(self._load, zip(names, digests, strict=True))
         pairs = zip(names, results, strict=True)
         with progress(f"Resizing {self.path} to {self.size} px", len(names)) as advance:
             while block := list(islice(pairs, _BLOCK)):
                 good = {n: r for n, r in block if not isinstance(r, str)}
                 rejected |= {n: r for n, r in block if isinstance(r, str)}
+                for name, (_, said) in good.items():
+                    for note in said:
+                        notes.setdefault(note, []).append(name)
                 if good:
-                    writer.add(np.stack(list(good.values())))
+                    writer.add(np.stack([pixels for pixels, _ in good.values()]))
                     accepted += good
                 advance(len(block))
         if not accepted:
             self._refuse(rejected, len(names))
-        writer.index |= {"files": accepted, "rejected": rejected}
+        writer.index |= {"files": accepted, "rejected": rejected, "notes": notes}
 
-    def _load(self, item: tuple[str, str]) -> NDArray[np.uint8] | str:
-        """The pixels of a file, or why it has none."""
+    def _load(self, item: tuple[str, str]) -> tuple[NDArray[np.uint8], Sequence[str]] | str:
+        """The pixels of a file and what to note of it, or why it has none."""
         name, digest = item
         if digest.startswith(files.UNREADABLE):
             return digest
         data = files.read(self.path / name, digest)
         try:
-            return square(decode(data).image, self.size)
+            picture = decode(data)
+            return square(picture.image, self.size), picture.notes
         except BadImage as error:
             return str(error)
 

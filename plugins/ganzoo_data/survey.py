@@ -14,9 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from ganzoo import images
 from ganzoo.images import BadImage, decode, square
 from ganzoo.progress import progress
+from ganzoo.scan import Scan, scan
 from ganzoo_data import domains, files
 from ganzoo_data.domains import Domain
 
@@ -43,16 +43,23 @@ class Seen:
     square: str
     #: how much it looks like a drawing; see ``domains.score``
     drawn: float
+    #: what of the file was not used
+    notes: tuple[str, ...]
 
 
 @dataclass(frozen=True)
 class Survey:
     """All images of a folder: what was ``seen``, what was ``rejected`` and why."""
 
-    path: Path
+    scan: Scan
     seen: list[Seen]
     rejected: dict[str, str]
     tiles: list[NDArray[np.uint8]]
+
+    @property
+    def path(self) -> Path:
+        """The folder."""
+        return self.scan.path
 
     def domain(self) -> Domain:
         """Whether the images are photos or drawings."""
@@ -81,6 +88,8 @@ class Survey:
             "looks_like": domain.verdict,
             "drawn": round(domain.score, 2),
             "rejected": self.rejected,
+            "notes": dict(Counter(note for one in self.seen for note in one.notes)),
+            "not_looked_at": {kind: len(names) for kind, names in self.scan.others.items()},
         }
 
 
@@ -90,7 +99,8 @@ def survey(path: Path, size: int, keep: int = 0) -> Survey:
     ``keep`` images, spread evenly over the folder, come along as ``tiles`` (size, size, 3).
     Raises DataError where there is no image to look at.
     """
-    names = images.find(path)
+    found = scan(path)
+    names = found.names
     wanted = {int(i) for i in np.linspace(0, len(names) - 1, min(keep, len(names)))}
     seen: list[Seen] = []
     rejected: dict[str, str] = {}
@@ -106,7 +116,7 @@ def survey(path: Path, size: int, keep: int = 0) -> Survey:
                 if index in wanted:
                     tiles.append(tile)
             advance(1)
-    return Survey(path, seen, rejected, tiles)
+    return Survey(found, seen, rejected, tiles)
 
 
 def difference_hash(image: Image.Image) -> int:
@@ -142,6 +152,7 @@ def _look(path: Path, size: int) -> tuple[Seen, NDArray[np.uint8]] | str:
             look=difference_hash(image),
             square=hashlib.sha256(tile.tobytes()).hexdigest(),
             drawn=domains.score(np.ascontiguousarray(tile)),
+            notes=picture.notes,
         ),
         tile,
     )

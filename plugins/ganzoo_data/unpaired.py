@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Annotated, ClassVar, Literal
 
 import numpy as np
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ganzoo.errors import DataError
+from ganzoo.images import stem
 from ganzoo.interfaces import Dataset
 from ganzoo_data import cache, domains, edges, files
 from ganzoo_data.cache import Cached
@@ -47,6 +48,7 @@ class Unpaired(Dataset):
     """
 
     fields: ClassVar[Mapping[str, str]] = {"photo": "image", "real": "image", "smooth": "image"}
+    shuffled = True
 
     def __init__(
         self,
@@ -288,11 +290,11 @@ def _stems(path: Path, entry: Cached) -> dict[str, str]:
     """The names of an entry's files by what they are called without their ending."""
     found: dict[str, str] = {}
     for name in entry.index["files"]:
-        stem = str(PurePosixPath(name).with_suffix(""))
-        if stem in found:
+        own = stem(name)
+        if own in found:
             raise DataError(
-                f"unpaired: '{found[stem]}' and '{name}' in '{path}' have the same name but for "
+                f"unpaired: '{found[own]}' and '{name}' in '{path}' have the same name but for "
                 f"its ending, so that it is not clear which belongs to a pair. Rename one."
             )
-        found[stem] = name
+        found[own] = name
     return found

@@ -1,0 +1,122 @@
+"""Colour profiles: pixels as an ICC profile means them, in sRGB."""
+
+from __future__ import annotations
+
+import io
+from functools import cache, lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageCms
+
+#: The colour space of a profile, as ICC writes it, and the mode that its pixels have.
+_MODES = {"RGB": "RGB", "GRAY": "L", "CMYK": "CMYK"}
+#: A profile that moves no colour by more levels than this is taken for sRGB itself.
+_SAME = 1
+
+
+class BadProfile(Exception):
+    """A profile that is damaged, or of another kind of pixels than those it came with."""
+
+
+@cache
+def srgb() -> bytes:
+    """An ICC profile of sRGB, the same bytes every time."""
+    profile = bytearray(ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes())
+    profile[24:36] = bytes.fromhex("07d0 0001 0001 0000 0000 0000")  # not when it was made
+    return bytes(profile)
+
+
+def to_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
+    """RGB pixels in sRGB of RGB, gray (L, I;16), CMYK or LAB pixels that ``profile`` describes.
+
+    Without a profile, RGB and gray are sRGB.  Gray pixels with a profile of RGB are gray pixels of
+    that RGB.  Raises BadProfile.
+    """
+    if image.mode == "LAB":
+        return _lab().apply(image)
+    transform = None
+    if profile:
+        space = _space(profile)
+        if space != "GRAY":
+            image = eight_bits(image)
+        if space == "RGB" and image.mode == "L":
+            image = image.convert("RGB")
+        if _MODES.get(space) != ("L" if image.mode.startswith("I;16") else image.mode):
+            raise BadProfile(f"a profile of {space} on pixels of mode {image.mode}")
+        transform = _transform(profile, image.mode)
+    rgb = transform.apply(image) if transform else eight_bits(image).convert("RGB")
+    rgb.info.pop("icc_profile", None)  # or whoever saves it would say that it is not sRGB
+    return rgb
+
+
+def deep_to_srgb(values: NDArray[np.uint16], profile: bytes) -> NDArray[np.uint8]:
+    """RGB of 16 bits (H, W, 3), which ``profile`` describes, to 8 bits in sRGB.
+
+    LittleCMS is asked for the neighbours in 8 bits, and what lies between is interpolated: in the
+    dark, one level of a wide space may be ten of sRGB.  Raises BadProfile.
+    """
+    levels = values / np.float32(257)
+    low = np.floor(levels).clip(0, 254).astype(np.uint8)
+    corner = np.asarray(to_srgb(Image.fromarray(low), profile)).astype(np.float32)
+    made = corner.copy()
+    for channel in range(3):
+        step = low.copy()
+        step[..., channel] += 1
+        there = np.asarray(to_srgb(Image.fromarray(step), profile))
+        made += (levels - low)[..., channel, None] * (there - corner)
+    return np.rint(made).clip(0, 255).astype(np.uint8)
+
+
+def eight_bits(image: Image.Image) -> Image.Image:
+    """Gray of 16 bits rounded to 8; any other image as it is."""
+    if not image.mode.startswith("I"):
+        return image
+    gray = np.asarray(image).astype(np.float64) / 257
+    return Image.fromarray(gray.round().clip(0, 255).astype(np.uint8))
+
+
+def _space(profile: bytes) -> str:
+    try:
+        return ImageCms.ImageCmsProfile(io.BytesIO(profile)).profile.xcolor_space.strip()
+    except (OSError, ImageCms.PyCMSError, AttributeError) as error:
+        raise BadProfile("a profile that cannot be read") from error
+
+
+@cache
+def _lab() -> ImageCms.ImageCmsTransform:
+    lab, rgb = ImageCms.createProfile("LAB"), ImageCms.createProfile("sRGB")
+    return ImageCms.buildTransform(lab, rgb, "LAB", "RGB")
+
+
+@lru_cache(maxsize=32)
+def _transform(profile: bytes, mode: str) -> ImageCms.ImageCmsTransform | None:
+    """From ``mode`` pixels to sRGB; None where these are sRGB already."""
+    try:
+        transform = ImageCms.buildTransform(
+            ImageCms.ImageCmsProfile(io.BytesIO(profile)),
+            ImageCms.ImageCmsProfile(io.BytesIO(srgb())),
+            mode,
+            "RGB",
+            ImageCms.Intent.PERCEPTUAL,
+        )
+    except (OSError, ImageCms.PyCMSError) as error:
+        raise BadProfile("a profile that cannot be used") from error
+    if mode == "CMYK":
+        return transform
+    if mode.startswith("I;16"):
+        return transform if _transform(profile, "L") else None
+    before = _palette(mode)
+    after = np.asarray(transform.apply(before)).astype(int)
+    moved = np.abs(after - np.asarray(before.convert("RGB"))).max()
+    return transform if moved > _SAME else None
+
+
+def _palette(mode: str) -> Image.Image:
+    """All grays, and of RGB a lattice of colours."""
+    if mode == "L":
+        return Image.fromarray(np.arange(256, dtype=np.uint8)[None])
+    ticks = np.linspace(0, 255, 9).round()
+    colours = np.stack(np.meshgrid(ticks, ticks, ticks), axis=-1).reshape(1, -1, 3)
+    grays = np.repeat(np.arange(256), 3).reshape(1, -1, 3)
+    return Image.fromarray(np.concatenate([colours, grays], axis=1).astype(np.uint8))

@@ -1,0 +1,180 @@
+"""Folders of images: which files are images, and what else lies there, by kind."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ganzoo import images
+from ganzoo.errors import DataError
+
+#: What files are that no image format has, by their endings, and what to do to use them.
+_OTHERS: dict[str, tuple[str, str]] = {
+    "text": (
+        ".txt .csv .tsv .json .jsonl .xml .yaml .yml .toml .md .html .htm .log .caption .py .ini",
+        "",
+    ),
+    "video": (
+        ".mp4 .m4v .mov .avi .mkv .webm .mpg .mpeg .wmv .3gp",
+        "ffmpeg -i VIDEO %06d.png takes out its frames",
+    ),
+    "camera raw": (".arw .cr2 .cr3 .dng .nef .orf .raf .rw2 .pef .srw", "develop it to JPEG"),
+    "vector drawing": (".svg .svgz .eps .ps .ai .wmf .emf .pdf", "export it as PNG"),
+    "archive": (".zip .tar .gz .tgz .bz2 .xz .7z .rar", "unpack it"),
+    "array": (".npy .npz .pt .pth .safetensors .h5 .hdf5 .mat .pkl .parquet .tfrecord", ""),
+}
+_KIND = {ending: kind for kind, (endings, _) in _OTHERS.items() for ending in endings.split()}
+_REMEDY = {kind: remedy for kind, (_, remedy) in _OTHERS.items()} | images.REMEDIES
+#: Kinds that are named by what they are, and not counted as files of a kind.
+_HIDDEN, _SHEET, _LINK, _DEVICE = "hidden", "contact sheet", "folder seen already", "special file"
+_UNKNOWN, _LOCKED = "unknown", "unreadable"
+_SHEET_ENDS = "-sheet.png"
+
+
+@dataclass(frozen=True)
+class Scan:
+    """The images below a folder: their names, relative, with forward slashes, sorted.
+
+    ``others`` are the files that are none, by kind.
+    """
+
+    path: Path
+    names: list[str]
+    others: dict[str, list[str]] = field(default_factory=dict)
+
+    def not_looked_at(self) -> str:
+        """What was left out, as ``HEIC 3 (a.heic ...: convert it ...), text 2 (b.txt ...)``."""
+        return ", ".join(map(self._told, sorted(self.others)))
+
+    def _told(self, kind: str) -> str:
+        names = self.others[kind]
+        example = min(names) + (" ..." if len(names) > 1 else "")
+        remedy = f": {_REMEDY[kind]}" if _REMEDY.get(kind) else ""
+        return f"{kind} {len(names):,} ({example}{remedy})"
+
+
+def scan(path: Path) -> Scan:
+    """Look through a folder and those below it.
+
+    A file is an image by its ending; one without an ending, or with an unknown one, by its first
+    bytes.  Raises DataError where there is no such folder, it cannot be read, or it holds no image.
+    """
+    try:
+        there = path.exists()
+    except OSError as error:
+        raise DataError(f"'{path}' cannot be read: {error.strerror}. Mend the path.") from error
+    if not there:
+        raise DataError(
+            f"there is no folder '{path}' (from {Path.cwd()}). "
+            f"Check the path: it must be a folder with images, in it or below it."
+        )
+    if not path.is_dir():
+        raise DataError(f"'{path}' is a file. Give the folder that holds the images.")
+    names: list[str] = []
+    others: dict[str, list[str]] = {}
+    for name, kind in _files(path):
+        names.append(name) if kind is None else others.setdefault(kind, []).append(name)
+    found = Scan(path, sorted(names), others)
+    if not names:
+        said = found.not_looked_at() or "it is empty"
+        raise DataError(
+            f"no image in '{path}' or below it: {said}. "
+            f"Images are files that end in {' '.join(_endings())}, or begin like one."
+        )
+    return found
+
+
+def sheet_beside(folder: Path) -> Path:
+    """Where the contact sheet of a folder goes: beside it, and ``scan`` takes it for no image."""
+    folder = folder if folder.name not in ("", "..") else folder.resolve()
+    return folder.with_name(f"{folder.name}{_SHEET_ENDS}")
+
+
+def refuse_others(out: Path, own: Collection[Path] = ()) -> None:
+    """Raise DataError where a folder to fill holds images beside ``own``, which are replaced.
+
+    They would stay among the new ones, and be taken for some of these.
+    """
+    if not out.is_dir():
+        return
+    try:
+        there = scan(out).names
+    except DataError:  # none, or it cannot be read, which its writer will say
+        return
+    mine = set(own)
+    others = [name for name in there if out / name not in mine]
+    if others:
+        raise DataError(
+            f"--out {out} holds {len(others):,} other images, such as {others[0]}, which would "
+            "stay among the new ones. Name a new folder, or empty this one."
+        )
+
+
+def _endings() -> list[str]:
+    return [ending for kind in images.readable().values() for ending in kind]
+
+
+def _files(path: Path) -> Iterator[tuple[str, str | None]]:
+    """Every file below ``path``, and its kind; None for images."""
+    endings, seen, waiting = frozenset(_endings()), {_identity(path)}, [""]
+    while waiting:
+        inside = waiting.pop()
+        try:
+            with os.scandir(path / inside) as entries:
+                here = sorted(entries, key=lambda entry: entry.name)
+        except OSError as error:
+            raise DataError(
+                f"folder '{path / inside}' cannot be read: {error.strerror}. "
+                "Change its permissions."
+            ) from error
+        folders = set()
+        for entry in here:
+            name = f"{inside}{entry.name}"
+            if entry.name.startswith("."):
+                yield name, _HIDDEN
+            elif _is(entry.is_dir):
+                folders.add(entry.name)
+                if (identity := _identity(path / name)) in seen:  # a link back, or to another
+                    yield name, _LINK
+                else:
+                    seen.add(identity)
+                    waiting.append(f"{name}/")
+            else:
+                kind = _kind(entry, endings)
+                is_sheet = entry.name.endswith(_SHEET_ENDS)
+                if is_sheet and entry.name.removesuffix(_SHEET_ENDS) in folders:
+                    kind = _SHEET
+                yield name, kind
+
+
+def _kind(entry: os.DirEntry[str], endings: frozenset[str]) -> str | None:
+    """What a file is that is not an image; None for an image."""
+    ending = "".join(entry.name.lower().rpartition(".")[1:])
+    if not _is(entry.is_file):  # a link to nothing may name an image, and is told with the damaged
+        return None if entry.is_symlink() and ending in endings else _DEVICE
+    if ending in endings:
+        return None
+    if ending in _KIND:
+        return _KIND[ending]
+    try:
+        with Path(entry.path).open("rb") as file:
+            kind = images.kind_of(file.read(64))
+    except OSError:
+        return _LOCKED
+    if kind in images.readable():
+        return None
+    return kind or _UNKNOWN
+
+
+def _is(question: Callable[[], bool]) -> bool:
+    try:
+        return question()
+    except OSError:  # a link that leads in a circle, or where nobody may look
+        return False
+
+
+def _identity(path: Path) -> tuple[int, int]:
+    status = path.stat()
+    return status.st_dev, status.st_ino
