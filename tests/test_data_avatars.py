@@ -1,6 +1,7 @@
 """Dataset ``avatars``: what is drawn is what the labels say, everywhere the same."""
 
 import hashlib
+import io
 import json
 import pickle
 import re
@@ -10,6 +11,7 @@ import sys
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 pytest.importorskip("dicebear", reason="the extra 'avatars' is not installed")
 pytest.importorskip("resvg_py", reason="the extra 'avatars' is not installed")
@@ -76,7 +78,7 @@ def test_fingerprint_is_the_content():
 
 
 def test_other_processes_draw_the_same_bytes_in_the_same_order(monkeypatch):
-    monkeypatch.setattr(render, "_ALONE", 0)
+    monkeypatch.setattr(render, "_ALONE", 1)
     monkeypatch.setattr(render, "_cores", lambda: 3)
     apart = np.stack(list(render.render("micah", 7, 16, 5)))
     draw = render.Renderer("micah", 16, 5)
@@ -96,12 +98,37 @@ def test_attributes_are_the_same_in_another_process():
 
 
 def test_a_dead_renderer_is_an_error_and_nothing_is_kept(tmp_path, monkeypatch):
-    monkeypatch.setattr(render, "_ALONE", 0)
+    monkeypatch.setattr(render, "_ALONE", 1)
     monkeypatch.setattr(render, "_cores", lambda: 2)
     monkeypatch.setattr(sys, "executable", "/bin/false")
     with pytest.raises(DataError, match="ended early"):
         Avatars(count=4, size=16).prepare()
     assert not [p for p in (tmp_path / "cache").iterdir() if p.is_dir()]
+
+
+@pytest.mark.parametrize("style", STYLES)
+def test_every_pixel_is_what_resvg_makes_of_dicebears_drawing(style):
+    import dicebear
+    import resvg_py
+
+    draw = render.Renderer(style, 32, seed=4)
+    for index in range(4):
+        svg = str(dicebear.Avatar(draw._style, draw.options(index)))
+        png = resvg_py.svg_to_bytes(svg_string=svg, width=64, height=64, skip_system_fonts=True)
+        whole = Image.open(io.BytesIO(png)).convert("RGB")
+        small = whole.resize((32, 32), Image.Resampling.LANCZOS)
+        assert np.array_equal(draw(index), np.asarray(small).transpose(2, 0, 1))
+
+
+def test_few_images_start_few_processes(monkeypatch):
+    started = []
+    monkeypatch.setattr(render, "_cores", lambda: 64)
+    monkeypatch.setattr(
+        render, "_render_in_processes", lambda *job: started.append(job[-1]) or iter(())
+    )
+    for count in (64, 65, 1000, 5000):
+        list(render.render("toon-head", count, 8, 0))
+    assert started == [2, 16, 64]
 
 
 @pytest.mark.parametrize("style", STYLES)

@@ -151,7 +151,7 @@ def test_the_avatars_are_those_of_the_dataset_avatars_but_for_their_pose():
 
 
 def test_other_processes_make_the_same_bytes_in_the_same_order(monkeypatch):
-    monkeypatch.setattr(render, "_ALONE", 0)
+    monkeypatch.setattr(render, "_ALONE", 1)
     monkeypatch.setattr(render, "_cores", lambda: 2)
     artist = "ganzoo_data.sculpt:Sculptor"
     apart = np.stack(list(render.render("toon-head", 3, 16, 5, artist)))

@@ -15,6 +15,7 @@ import io
 import json
 import os
 import random
+import re
 import subprocess
 import sys
 from collections.abc import Callable, Generator, Mapping
@@ -37,6 +38,11 @@ Drawings: TypeAlias = Generator[NDArray[np.uint8], None, None]
 #: Given a style, a size and a seed, what draws the picture of an index.
 Artist: TypeAlias = Callable[[str, int, int], Callable[[int], NDArray[np.uint8]]]
 _ALONE = 64  # so few images are drawn sooner than another process starts
+#: DiceBear clips every drawing to its whole canvas. A group of its own gives the same pixels, and
+#: spares resvg the mask: a tenth of the time.
+_CLIPPED = re.compile(
+    r'(rx="0" ry="0"/></clipPath>.*?)<g clip-path="url\(#clip-[\w-]+\)">', re.DOTALL
+)
 
 
 def definition(style: str) -> dict[str, Any]:
@@ -103,6 +109,7 @@ def rasterise(svg: str, side: int) -> Image.Image:
     """The drawing as (side, side) pixels, RGBA."""
     import resvg_py
 
+    svg = _CLIPPED.sub(r'\1<g style="isolation:isolate">', svg, count=1)
     png = resvg_py.svg_to_bytes(svg_string=svg, width=side, height=side, skip_system_fonts=True)
     return Image.open(io.BytesIO(bytes(png))).convert("RGBA")
 
@@ -144,8 +151,8 @@ def render(style: str, count: int, size: int, seed: int, artist: str = AVATARS) 
 
     ``artist`` names the class that draws, "module:Class", called as ``Renderer`` is.
     """
-    workers = min(_cores(), 8)
-    if count <= _ALONE or workers == 1:
+    workers = min(_cores(), -(-count // _ALONE))
+    if workers == 1:
         yield from map(_artist(artist)(style, size, seed), range(count))
     else:
         yield from _render_in_processes(style, count, size, seed, artist, workers)
