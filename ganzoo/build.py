@@ -18,7 +18,7 @@ from torch.utils.data import default_collate
 from ganzoo import checkpoint
 from ganzoo.component import Component
 from ganzoo.config import WEIGHTS
-from ganzoo.errors import DataError, GanzooError, RecipeError, RunError
+from ganzoo.errors import DataError, GanzooError, RecipeError, RunError, reason
 from ganzoo.grammar import FROM_DATASET
 from ganzoo.interfaces import Dataset, Extractor, Generator
 from ganzoo.objective import Objective, Term, unique_names
@@ -213,7 +213,7 @@ def check_fit(
         raise RecipeError(
             [
                 f"the networks do not fit the dataset, which gives {_shapes(words)}: "
-                f"{_reason(error)}. Leave `size` out of the networks to "
+                f"{reason(error)}. Leave `size` out of the networks to "
                 "use the data's."
             ]
         ) from error
@@ -253,14 +253,9 @@ def check_terms(
                     raise RecipeError(
                         [
                             f"stage '{stage}': the {player}'s term '{term.name}' cannot be "
-                            f"computed from {_shapes(words)}: {_reason(error)}."
+                            f"computed from {_shapes(words)}: {reason(error)}."
                         ]
                     ) from error
-
-
-def _reason(error: Exception) -> str:
-    first = (str(error).splitlines() or [""])[0].rstrip(".")
-    return f"{type(error).__name__}: {first}"
 
 
 def _pixels(images: Tensor) -> str:

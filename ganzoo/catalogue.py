@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-import unicodedata
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -14,6 +12,7 @@ from ganzoo.entry import Entry, Found
 from ganzoo.errors import HubError, RunError
 from ganzoo.hub import TIMEOUT, Id, client, is_id, telling
 from ganzoo.standings import Standings, rank
+from ganzoo.text import plain, shortened
 
 #: the tag by which models are found
 TAG = "ganzoo"
@@ -73,19 +72,19 @@ def search(
 
 def _listed(info: Any) -> Listed:
     """What a listing says of a model; all of it is somebody's text, and none is believed."""
-    tags = [plain(tag) for tag in info.tags or []]
+    tags = [_line(tag) for tag in info.tags or []]
     entries: list[Entry] = []
     problem = ""
     try:
         entries = claims.scores(info.id, info.model_index)
     except RunError as error:
-        problem = plain(str(error))
+        problem = _line(error)
     modified = info.last_modified
     return Listed(
         id=info.id,
-        commit=plain(info.sha or ""),
+        commit=_line(info.sha or ""),
         private=bool(info.private),
-        kind=plain(info.pipeline_tag or ""),
+        kind=_line(info.pipeline_tag or ""),
         licence=next((t.removeprefix("license:") for t in tags if t.startswith("license:")), ""),
         downloads=int(info.downloads or 0),
         likes=int(info.likes or 0),
@@ -96,10 +95,9 @@ def _listed(info: Any) -> Listed:
     )
 
 
-def plain(text: Any) -> str:
-    """A line that can garble no terminal."""
-    shown = "".join(" " if unicodedata.category(c)[0] == "C" else c for c in str(text))
-    return re.sub(r"\s+", " ", shown).strip()[:300]
+def _line(text: object) -> str:
+    """A text of somebody else's, fit for a table."""
+    return shortened(" ".join(plain(text).split()))
 
 
 def standings(

@@ -128,9 +128,9 @@ def newest(root: Path) -> tuple[dict[str, dict[str, Tensor]], dict[str, Any], li
         except CheckpointError as error:
             damaged.append(str(error))
     raise CheckpointError(
-        "no checkpoint of this run is whole:\n"
-        + "\n".join(damaged)
-        + f"\nRestore one from a backup, or delete {root} to start this run from step 0."
+        "no checkpoint of this run is whole:",
+        *damaged,
+        f"Restore one from a backup, or delete {root} to start this run from step 0.",
     )
 
 

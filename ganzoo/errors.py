@@ -9,19 +9,34 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable, Sequence
 
+from ganzoo.text import plain, shortened
+
 
 class GanzooError(Exception):
-    """A mistake that the user can mend; the message says what, where and how."""
+    """A mistake that the user can fix; each of ``lines`` says what, where and how.
+
+    A line stays one line, and nothing in it can reach a terminal as a command; see ``plain``.
+    """
 
     exit_code = 2
+
+    def __init__(self, *lines: object):
+        super().__init__(*map(plain, lines))
+
+    def __str__(self) -> str:
+        return "\n".join(self.args)
 
 
 class RecipeError(GanzooError):
     """All problems of one recipe at once, one line each."""
 
     def __init__(self, problems: Sequence[str]):
-        self.problems = tuple(problems)
-        super().__init__("\n".join(problems))
+        super().__init__(*problems)
+
+    @property
+    def problems(self) -> tuple[str, ...]:
+        """The lines."""
+        return self.args
 
 
 class PluginError(GanzooError):
@@ -71,3 +86,11 @@ def nearest(word: str, allowed: Iterable[str]) -> str:
 def one_of(allowed: Iterable[str]) -> str:
     """The allowed words in one readable line, sorted; ``nothing`` where there are none."""
     return ", ".join(sorted(allowed)) or "nothing"
+
+
+def reason(error: BaseException) -> str:
+    """Why something failed, on one line: our own words whole; of others' the type and the start."""
+    text = " ".join(plain(error).split()).rstrip(".")
+    if isinstance(error, GanzooError):
+        return text
+    return shortened(f"{type(error).__name__}: {text}".removesuffix(": "))

@@ -32,6 +32,7 @@ from ganzoo.files import atomic_file
 from ganzoo.interfaces import Generator
 from ganzoo.openvino import stride
 from ganzoo.randomness import rng
+from ganzoo.text import gist
 
 #: Of a range of 2, an eighth of one step of an 8-bit picture, so hardly a pixel rounds otherwise.
 #: Measured: up to 2e-5 with ONNX Runtime on one core, 0 with torch.export, while cartoongan traced
@@ -349,9 +350,7 @@ def _made(maker: type[_File], task: _Task, format: str) -> _File:
             node.meta.pop("stack_trace", None)
         return maker(program, task)
     except Exception as error:  # exporters raise all sorts of things
-        raise RunError(
-            f"this generator cannot be exported as {format}: {_first_line(error)}"
-        ) from error
+        raise RunError(f"this generator cannot be exported as {format}: {_cause(error)}") from error
 
 
 def _prove(run: Run, task: _Task, packages: tuple[str, ...]) -> Parity:
@@ -365,7 +364,7 @@ def _prove(run: Run, task: _Task, packages: tuple[str, ...]) -> Parity:
         except Exception as error:  # so do runtimes
             raise RunError(
                 f"this generator cannot be exported: at {shape} what came of it fails with "
-                f"{_first_line(error)}"
+                f"{_cause(error)}"
             ) from error
         if not difference <= TOLERANCE:
             raise RunError(
@@ -379,13 +378,11 @@ def _prove(run: Run, task: _Task, packages: tuple[str, ...]) -> Parity:
     return Parity(worst, tuple(shapes), task.inputs(), {"image": task.output()}, versions)
 
 
-def _first_line(error: BaseException) -> str:
+def _cause(error: BaseException) -> str:
     """What went wrong first, without colours."""
     while error.__cause__ is not None:
         error = error.__cause__
-    text = re.sub(r"\x1b\[[\d;]*m", "", str(error)).strip() or type(error).__name__
-    line = text.splitlines()[0]
-    return line if len(line) <= 300 else f"{line[:297]}..."
+    return gist(re.sub(r"\x1b\[[\d;]*m", "", str(error)).strip() or type(error).__name__)
 
 
 @contextmanager

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 from ganzoo import __version__
 from ganzoo.config import REPO
 from ganzoo.errors import HubError, HubFailure, nearest, one_of
+from ganzoo.text import gist
 
 if TYPE_CHECKING:
     from huggingface_hub import HfApi
@@ -104,7 +105,7 @@ def telling(api: HfApi, what: Id, silence: float | None = None) -> Iterator[None
         raise HubError(_no_revision(api, what)) from error
     except hf.RemoteEntryNotFoundError as error:
         raise HubError(
-            f"{what} lists a file that it does not give: {_line(error)}. It may be changing just "
+            f"{what} lists a file that it does not give: {gist(error)}. It may be changing just "
             "now; try again."
         ) from error
     except hf.HfHubHTTPError as error:
@@ -116,28 +117,28 @@ def telling(api: HfApi, what: Id, silence: float | None = None) -> Iterator[None
         ) from error
     except (TypeError, KeyError, AttributeError) as error:  # its reader of cards trusts them
         raise HubError(
-            f"{what}: what the Hub says of it cannot be read: {_line(error)}. Its author has to "
+            f"{what}: what the Hub says of it cannot be read: {gist(error)}. Its author has to "
             "mend the metadata at the top of README.md."
         ) from error
     except (httpx2.HTTPError, ConnectionError) as error:
         if isinstance(cause := error.__cause__, hf.HfHubHTTPError) and _status(cause):
             raise _refused(cause, what) from error
         raise HubFailure(
-            f"{what}: {api.endpoint} cannot be reached, or broke off: {_line(error)}. Look at the "
+            f"{what}: {api.endpoint} cannot be reached, or broke off: {gist(error)}. Look at the "
             "connection and try again; what was fetched whole is kept."
         ) from error
     except OSError as error:
         raise disk_error(error, what) from error
     except ValueError as error:  # no JSON
         raise HubFailure(
-            f"{what}: {api.endpoint} answers, but not as a Hub does: {_line(error)}. Look at "
+            f"{what}: {api.endpoint} answers, but not as a Hub does: {gist(error)}. Look at "
             "HF_ENDPOINT, and whether this network wants you to log in first."
         ) from error
     except (RuntimeError, hf.XetDownloadError) as error:  # hf_xet
         if f"os error {errno.ENOSPC}" in str(error):
             raise disk_error(OSError(errno.ENOSPC, ""), what) from error
         raise HubFailure(
-            f"{what}: the transfer failed: {_line(error)}. Try again; HF_HUB_DISABLE_XET=1 goes "
+            f"{what}: the transfer failed: {gist(error)}. Try again; HF_HUB_DISABLE_XET=1 goes "
             "another way."
         ) from error
 
@@ -199,7 +200,7 @@ def _no_revision(api: HfApi, what: Id) -> str:
 
 
 def _refused(error: Exception, what: Id) -> HubError:
-    status, says = _status(error), _line(error)
+    status, says = _status(error), gist(error)
     if status == 401:
         return HubError(f"{what}: {_BAD_TOKEN}")
     if status == 403:
@@ -235,18 +236,9 @@ def disk_error(error: OSError, what: Id) -> HubError:
     if error.errno:
         return HubError(f"{what}: {error.strerror}{_where(error)}. Mend that and run it again.")
     return HubFailure(  # no errno: huggingface_hub's own, as of a file that came short
-        f"{what}: what came is not what was announced: {_line(error)}. Try again."
+        f"{what}: what came is not what was announced: {gist(error)}. Try again."
     )
 
 
 def _where(error: OSError) -> str:
     return f" ({error.filename})" if error.filename else ""
-
-
-def _line(error: BaseException) -> str:
-    """The first line that says something, without its full stop, and no longer than a screen's."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    text = lines[0] if lines else type(error).__name__
-    if text.endswith(":") and len(lines) > 1:
-        text = f"{text} {lines[1]}"
-    return text.rstrip(".")[:300]

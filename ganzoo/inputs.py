@@ -28,7 +28,7 @@ def check_folders(dataset: Component, registry: Registry, command: str) -> None:
     if absent:
         lines = [f"dataset.{name}: there is no folder '{path}'." for name, path in absent.items()]
         options = " ".join(f"--set dataset.{name}=FOLDER" for name in absent)
-        raise DataError("\n".join([*lines, f"Name yours: {command} {options}"]))
+        raise DataError(*lines, f"Name yours: {command} {options}")
 
 
 def _exists(path: Path) -> bool:

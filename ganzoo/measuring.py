@@ -8,7 +8,6 @@ gives the same values to the bit.  The features of real images stay for the next
 from __future__ import annotations
 
 import shutil
-import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -35,6 +34,7 @@ from ganzoo.interfaces import GROUPS
 from ganzoo.jackknife import Estimate
 from ganzoo.progress import progress
 from ganzoo.protocol import Protocol, Scorer, digest
+from ganzoo.text import say
 from ganzoo.vocabulary import FEATURES
 
 #: images in a file, and at most in memory
@@ -302,7 +302,7 @@ def _alone(folder: Path, wait: bool = True) -> Iterator[None]:
                     raise RunError(
                         f"another process measures this very model now, in {folder}. Wait for it."
                     ) from None
-                print(f"another process makes {folder}; waiting for it", file=sys.stderr)
+                say(f"another process makes {folder}; waiting for it", err=True)
                 lock.acquire()
     try:
         yield

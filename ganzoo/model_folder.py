@@ -56,9 +56,10 @@ def check_plugin(kind: str, part: Part, registry: Registry, where: Path | str) -
     except RecipeError as error:
         remedy = registry.missing({part.distribution: part.version})
         raise RunError(
-            f"{where}: {error}\nThe model was made with {kind} '{part.use}' of "
+            f"{where}: {error}",
+            f"The model was made with {kind} '{part.use}' of "
             f"{part.distribution} {part.version}."
-            f"{remedy or ' That is installed, and has none: is it the same package?'}"
+            f"{remedy or ' That is installed, and has none: is it the same package?'}",
         ) from error
 
 

@@ -7,11 +7,9 @@ taken, and on how many threads, is put back, and no random number of the trainin
 from __future__ import annotations
 
 import os
-import sys
 import textwrap
-import traceback
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,10 +20,11 @@ from accelerate.tracking import LOGGER_TYPE_TO_CLASS, get_available_trackers
 from PIL import Image
 
 from ganzoo import hookimpl
-from ganzoo.errors import RecipeError, nearest, one_of
+from ganzoo.errors import RecipeError, nearest, one_of, reason
 from ganzoo.plugins import Plugins
 from ganzoo.recipe import without_paths
 from ganzoo.scores import SCORE
+from ganzoo.text import say
 
 if TYPE_CHECKING:
     from ganzoo.run import Run
@@ -135,8 +134,7 @@ def notify(plugins: Plugins, event: str, **arguments: Any) -> None:
             if plugins.manager.is_registered(implementation.plugin):
                 plugins.manager.unregister(implementation.plugin)
                 report = _report(plugins, implementation.plugin_name, event, error)
-                with suppress(OSError, ValueError):  # standard error may be gone too
-                    print(report, file=sys.stderr)
+                say(report, err=True)
 
 
 def _own(argument: Any) -> Any:
@@ -158,7 +156,6 @@ def _switches_put_back() -> Iterator[None]:
 
 def _report(plugins: Plugins, name: str, event: str, error: BaseException) -> str:
     """One line: who failed in what, and what to do."""
-    what = textwrap.shorten("".join(traceback.format_exception_only(error)), 400).rstrip(".")
     remedy = "metrics.jsonl has every number"
     for plugin in plugins.plugins:
         if str(plugin.origin) == name:
@@ -166,8 +163,8 @@ def _report(plugins: Plugins, name: str, event: str, error: BaseException) -> st
             if not plugin.origin.built_in:
                 remedy = f"Update or uninstall '{plugin.origin.distribution}', or tell its author"
     return (
-        f"{name} failed in {event} and is switched off: {what}. The training goes on without it. "
-        f"{remedy}; GANZOO_STRICT_PLUGINS=1 stops with the traceback instead."
+        f"{name} failed in {event} and is switched off: {reason(error)}. The training goes on "
+        f"without it. {remedy}; GANZOO_STRICT_PLUGINS=1 stops with the traceback instead."
     )
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import shutil
 import tempfile
-import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, field, replace
@@ -91,8 +90,8 @@ class _Problems(list[str]):
         """Raise RunError where there is a problem, with a line for each."""
         if self:
             count = f"{len(self)} problems" if len(self) > 1 else "a problem"
-            lines = [textwrap.indent(problem, "  ") for problem in self]
-            raise RunError("\n".join([f"not pushed to {what}, for {count}:", *lines]))
+            lines = [f"  {line}" for problem in self for line in problem.splitlines()]
+            raise RunError(f"not pushed to {what}, for {count}:", *lines)
 
 
 @contextmanager

@@ -10,7 +10,6 @@ from __future__ import annotations
 import os
 import re
 import sys
-import textwrap
 import traceback
 from collections.abc import Callable
 from contextlib import redirect_stdout
@@ -24,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 import pluggy
 
 from ganzoo import __version__, hookspecs
-from ganzoo.errors import GanzooError, PluginError, nearest, one_of
+from ganzoo.errors import PluginError, nearest, one_of, reason
 from ganzoo.hookspecs import VERSION
 from ganzoo.layers import own_recipes
 from ganzoo.registry import KINDS, Entry, Origin, Registry
@@ -154,7 +153,7 @@ class Plugins:
         except (Exception, SystemExit) as error:
             if self.manager.has_plugin(name):
                 self.manager.unregister(name=name)
-            plugin.hooks, plugin.error = [], _reason(error)
+            plugin.hooks, plugin.error = [], reason(error)
             plugin.remedy = _remedy(origin, found)
             _remember(plugin, error)
         for entry in plugin.entries:
@@ -189,7 +188,7 @@ class Plugins:
             except (Exception, SystemExit) as error:
                 name = implementation.plugin_name
                 plugin = next(p for p in self.plugins if str(p.origin) == name)
-                plugin.commands_error = _reason(error)
+                plugin.commands_error = reason(error)
                 _remember(plugin, error)
                 continue
             taken |= names
@@ -309,14 +308,6 @@ def _unmet(distribution: str) -> str:
         if need.name == GROUP and not need.specifier.contains(__version__, prereleases=True)
     ]
     return str(unmet[0]) if unmet else ""
-
-
-def _reason(error: BaseException) -> str:
-    """An exception in one line."""
-    text = " ".join(str(error).split()).rstrip(".")
-    if not isinstance(error, GanzooError):
-        text = f"{type(error).__name__}: {text}".removesuffix(": ")
-    return textwrap.shorten(text, 400, placeholder=" ...")
 
 
 def _remember(plugin: Plugin, error: BaseException) -> None:

@@ -6,6 +6,12 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from ganzoo.text import cell, plain, say
+
+if TYPE_CHECKING:
+    from rich.text import Text  # noqa: TID251
 
 LINE_EVERY = 10.0  # seconds, where there is no terminal
 WORTH_A_LINE = 2.0  # seconds; of a shorter job nothing is said
@@ -31,21 +37,20 @@ def _bar(what: str, total: int, unit: str) -> Iterator[Callable[[int], None]]:
         TextColumn,
         TimeRemainingColumn,
     )
-    from rich.text import Text
 
     class Rate(ProgressColumn):
         def render(self, task: Task) -> Text:
-            return Text(f"{_rate(task.speed)} {unit}/s" if task.speed else "", style="cyan")
+            return cell(f"{_rate(task.speed)} {unit}/s" if task.speed else "", style="cyan")
 
     columns = (
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         MofNCompleteColumn(),
         Rate(),
         TimeRemainingColumn(),
     )
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task(what, total=total)
+        task = bar.add_task(plain(what), total=total)
         yield lambda n: bar.advance(task, n)
 
 
@@ -62,7 +67,7 @@ def _lines(what: str, total: int, unit: str) -> Iterator[Callable[[int], None]]:
             rate = done / max(now - start, 1e-9)
             left = (total - done) / max(rate, 1e-9)
             text = f"{what}: {done:,} of {total:,} {unit}, {_rate(rate)}/s"
-            print(text + (f", {left:,.0f} s left" if left >= 1 else ""), file=sys.stderr)
+            say(text + (f", {left:,.0f} s left" if left >= 1 else ""), err=True)
 
     yield advance
 

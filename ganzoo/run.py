@@ -36,6 +36,7 @@ from ganzoo.errors import (
     Interrupted,
     RunError,
     TrainingStopped,
+    reason,
 )
 from ganzoo.files import write_atomic
 from ganzoo.folder import RunFolder
@@ -435,9 +436,9 @@ class Run:
             found = self.scoring.measure(self.generator, self.step, self.folder.evaluating)
         except GanzooError as error:
             raise TrainingStopped(
-                f"step {self.step} cannot be measured: {error}\n{self.last_checkpoint()} To try "
-                f"again: ganzoo resume {self.path}; to train on without scores: "
-                f"ganzoo resume {self.path} --set evaluate=null"
+                f"step {self.step} cannot be measured: {error}",
+                f"{self.last_checkpoint()} To try again: ganzoo resume {self.path}; to train on "
+                f"without scores: ganzoo resume {self.path} --set evaluate=null",
             ) from error
         self._clock += time.monotonic() - began
         row = {"step": self.step, "seconds": round(self.seconds, 3), **self.scoring.row(self.step)}
@@ -569,7 +570,7 @@ class Run:
                         step=self.step,
                         seconds=round(self.seconds, 1),
                         images=self.images,
-                        reason=_reason(error),
+                        reason=reason(error) if error else None,
                     )
             self.notify("run_ended", error=error)
             self.accelerator.end_training()
@@ -661,13 +662,6 @@ def _lay_out_like_parameters(optimizer: torch.optim.Optimizer) -> None:
 
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
-
-
-def _reason(error: BaseException | None) -> str | None:
-    if error is None:
-        return None
-    text = str(error) if isinstance(error, GanzooError) else f"{type(error).__name__}: {error}"
-    return "".join(c if c.isprintable() or c == "\n" else "\ufffd" for c in text)
 
 
 def new_manifest(recipe: Recipe, plugins: Plugins) -> Manifest:

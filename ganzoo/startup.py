@@ -16,6 +16,8 @@ from importlib.machinery import ModuleSpec
 from types import FrameType, ModuleType
 from typing import Any, NoReturn
 
+from ganzoo.text import prepare_streams
+
 #: what takes a second or more to import
 SLOW = frozenset({"accelerate", "onnx", "openvino", "tensorboard", "torch", "torchvision", "wandb"})
 #: exit code of a command that Ctrl-C or SIGTERM ended
@@ -73,6 +75,7 @@ def run(command: Callable[[], Callable[[], None]]) -> None:
     Finally-blocks run, so that nothing half-written stays, but while modules are imported the
     process just ends: a module that is interrupted may turn that into an error of its own.
     """
+    prepare_streams()
     imports = Imports()
     sys.meta_path.insert(0, imports)
     starting = True

@@ -30,6 +30,7 @@ from ganzoo.randomness import seed_default
 from ganzoo.recipe import HARMLESS, Recipe, Schedule, Stage, diff, leaves, load_recipe
 from ganzoo.run import Run, Words, new_run, saved_state
 from ganzoo.step import Update
+from ganzoo.text import say
 
 
 def start(recipe: Recipe, out: Path, plugins: Plugins) -> Run:
@@ -59,21 +60,22 @@ def resume(path: Path, overrides: Sequence[str], plugins: Plugins) -> Run:
     try:
         run = Run(recipe, folder, plugins)
     except (DataError, RunError) as error:
-        raise type(error)(f"{error}{_where_it_moved(recipe, path, saved is None)}") from error
+        raise type(error)(*error.args, *_where_it_moved(recipe, path, saved is None)) from error
     with run.locked():
         for name, begun in (saved or {}).get("plugins", {}).items():
             if (now := recipe.plugins.get(name, begun)) != begun:
-                run.accelerator.print(f"warning: {name} is {now}, and was {begun} when this began")
+                _say(run, f"warning: {name} is {now}, and was {begun} when this began")
         _warn(run)
         for line in run.restore(overrides):
-            run.accelerator.print(f"warning: {line}")
+            _say(run, f"warning: {line}")
         if overrides:
             run.write_recipe()
         if run.step == run.steps:
             last = len(recipe.stages) - 1
-            run.accelerator.print(
+            _say(
+                run,
                 f"{path} is finished; to train longer: ganzoo resume {path} "
-                f"--set stages.{last}.steps={2 * recipe.stages[last].steps}"
+                f"--set stages.{last}.steps={2 * recipe.stages[last].steps}",
             )
         train(run)
     return run
@@ -81,10 +83,15 @@ def resume(path: Path, overrides: Sequence[str], plugins: Plugins) -> Run:
 
 def _warn(run: Run) -> None:
     for line in run.warnings:
-        run.accelerator.print(f"warning: {line}")
+        _say(run, f"warning: {line}")
 
 
-def _where_it_moved(recipe: Recipe, run: Path, new: bool) -> str:
+def _say(run: Run, line: str) -> None:
+    if run.accelerator.is_main_process:
+        say(line)
+
+
+def _where_it_moved(recipe: Recipe, run: Path, new: bool) -> list[str]:
     """How to resume where images or weights are no longer where the recipe has them.
 
     The first weights are read by a ``new`` run alone, which has no checkpoint.
@@ -99,7 +106,7 @@ def _where_it_moved(recipe: Recipe, run: Path, new: bool) -> str:
         if any(_is_path(value) and not os.path.lexists(value) for value in found)
     ]
     sets = " ".join(f"--set {shlex.quote(f'{key}=NEW')}" for key in gone)
-    return f"\nIf they were moved: ganzoo resume {shlex.quote(str(run))} {sets}" if gone else ""
+    return [f"If they were moved: ganzoo resume {shlex.quote(str(run))} {sets}"] if gone else []
 
 
 def _refuse_changes(
@@ -113,10 +120,10 @@ def _refuse_changes(
         last["steps"] = max(last["steps"], new["stages"][-1]["steps"])
     if old != new:
         raise CheckpointError(
-            "the recipe has changed since the checkpoint was written:\n  "
-            + "\n  ".join(diff(old, new))
-            + "\nresume goes on exactly and refuses this. Undo the change, or start a new run from "
-            f"these weights: {new_run(folder, overrides)}"
+            "the recipe has changed since the checkpoint was written:",
+            *(f"  {line}" for line in diff(old, new)),
+            "resume goes on exactly and refuses this. Undo the change, or start a new run from "
+            f"these weights: {new_run(folder, overrides)}",
         )
 
 

@@ -154,8 +154,3 @@ def test_a_hub_that_does_not_answer(
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     with pytest.raises(HubError, match="HF_HUB_OFFLINE is set"):
         search("toy")
-
-
-def test_text_is_made_plain() -> None:
-    assert catalogue.plain("a\x1b[2J\n b\u202e\u200bc\x9b\ud800") == "a [2J b c"
-    assert len(catalogue.plain("x" * 10**6)) == 300

@@ -34,7 +34,7 @@ LAYERS = (
     },
     {
         "interfaces", "labels", "errors", "colour", "images", "scan", "progress", "files",
-        "startup",
+        "startup", "text",
     },
 )  # fmt: skip
 RANK = {name: len(LAYERS) - i for i, layer in enumerate(LAYERS) for name in layer}
@@ -48,6 +48,7 @@ FOR_PLUGINS = {
         "scan",
         "progress",
         "files",
+        "text",
         "hookimpl",
     )
 }

@@ -184,7 +184,7 @@ def test_a_keyboard_interrupt_stops_the_run_and_resume_goes_on(
         train(observers=[observer], **busy)
     assert observer.heard[-2:] == [event, "run_ended"]
     manifest = json.loads((tmp_path / "run" / "manifest.json").read_text())
-    assert (manifest["status"], manifest["reason"]) == ("stopped", "KeyboardInterrupt: ")
+    assert (manifest["status"], manifest["reason"]) == ("stopped", "KeyboardInterrupt")
     resume(tmp_path / "run", (), toy.plugins())
     assert toy.contents(tmp_path / "run") == toy.contents(train("whole", **busy))
 

@@ -5,9 +5,11 @@ Each verb lives in the module of its group and imports torch, if at all, in its 
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -16,28 +18,51 @@ from typer.core import TyperGroup
 from ganzoo.cli import evaluation, hub, inspect, leaderboard, recipe, results, training
 from ganzoo.cli import plugins as plugins_group
 from ganzoo.errors import GanzooError, Interrupted, RecipeError
+from ganzoo.text import OutputError, output, plain, prepare_streams, say
 
 if TYPE_CHECKING:
     from ganzoo.plugins import Plugins
 
 
+#: what typer raises for a wrong command line; it exports only classes derived from it
+_WrongUsage: Any = typer.BadParameter.__mro__[2]
+
+
 def main() -> None:
-    """Run a command; a user's mistake prints its sentences and exits with 2."""
+    """Run a command and exit: a user's mistake prints its sentences, and its code is 2."""
+    prepare_streams()
+    try:
+        code = _run()
+        with output():
+            sys.stdout.flush()
+    except OutputError as error:
+        if error.errno != errno.EPIPE:  # else nobody reads any more
+            say(f"error: the output cannot be written: {error.strerror}", err=True)
+        code = 1
+    sys.exit(code)
+
+
+def _run() -> int:
     from ganzoo.plugins import installed
 
     try:
         plugins = installed()
         app = command_line(plugins)
         if "_GANZOO_COMPLETE" not in os.environ:  # a shell is completing a line
-            for report in plugins.reports:
-                print(f"warning: {report}", file=sys.stderr)
-        app(obj=plugins, prog_name="ganzoo")
+            say(*(f"warning: {report}" for report in plugins.reports), err=True)
+        return app(obj=plugins, prog_name="ganzoo", standalone_mode=False) or 0
     except Interrupted as stop:
-        print("\n".join([str(stop), *_notes(stop)]), file=sys.stderr)
-        sys.exit(stop.exit_code)
+        say(*stop.args, *_notes(stop), err=True)
+        return stop.exit_code
     except GanzooError as error:
-        print("\n".join([f"error: {_text(error)}", *_notes(error)]), file=sys.stderr)
-        sys.exit(error.exit_code)
+        say(*_lines(error), *_notes(error), err=True)
+        return error.exit_code
+    except _WrongUsage as error:
+        if type(error).__name__ != "NoArgsIsHelpError":
+            error.message = plain(error.message)
+        with suppress(OSError):
+            error.show(file=sys.stderr)
+        return int(error.exit_code)
 
 
 EXAMPLES = {
@@ -119,7 +144,7 @@ def _version(wanted: bool) -> None:
     if wanted:
         from ganzoo import __version__
 
-        typer.echo(f"ganzoo {__version__}")
+        say(f"ganzoo {__version__}")
         raise typer.Exit
 
 
@@ -138,8 +163,9 @@ def _notes(error: GanzooError) -> Sequence[str]:
     return notes
 
 
-def _text(error: GanzooError) -> str:
-    """The message; a count goes above several, so that each begins its own line."""
-    if isinstance(error, RecipeError) and len(error.problems) > 1:
-        return "\n".join([f"{len(error.problems)} problems", *error.problems])
-    return str(error)
+def _lines(error: GanzooError) -> list[str]:
+    """The message; a count goes above several problems, so that each begins its own line."""
+    lines = list(error.args)
+    if isinstance(error, RecipeError) and len(lines) > 1:
+        lines.insert(0, f"{len(lines)} problems")
+    return [f"error: {lines[0]}", *lines[1:]] if lines else ["error"]

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import sys
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -13,6 +11,7 @@ import typer
 from ganzoo.cli import completion
 from ganzoo.cli.training import RecipeName, set_option
 from ganzoo.errors import RunError
+from ganzoo.text import say, say_json
 
 if TYPE_CHECKING:
     from ganzoo.entry import Entry, Score
@@ -101,9 +100,9 @@ def evaluate(
     if state.is_main_process:
         for extractor, why in protocol.left_out.items():
             told = why.partition(" Get it: ")[0]  # the rest: `ganzoo show extractor NAME`
-            print(f"left out what needs '{extractor}': {told}", file=sys.stderr)
+            say(f"left out what needs '{extractor}': {told}", err=True)
         if protocol.left_out and not download:
-            print("--download fetches what can be fetched", file=sys.stderr)
+            say("--download fetches what can be fetched", err=True)
     if model is None:
         subjects = [reference_row(row, protocol) for row in reference_rows(protocol)]
     else:
@@ -114,16 +113,16 @@ def evaluate(
         return
     drawn = [protocol.drawn, *(fakes.drawn for fakes, _ in subjects)]
     for text in filter(None, drawn):
-        print(f"measured with {text}", file=sys.stderr)
+        say(f"measured with {text}", err=True)
     for note in (note for fakes, _ in subjects for note in fakes.notes()):
-        print(note, file=sys.stderr)
+        say(note, err=True)
     if as_json:
-        typer.echo(json.dumps([asdict(entry) for _, entry, _ in made], indent=1))
+        say_json([asdict(entry) for _, entry, _ in made])
         return
     for path, entry, is_new in made:
         _tell(path, entry, is_new)
     elsewhere = "" if out == ENTRIES else f" --entries {out}"
-    typer.echo(f"compare: ganzoo leaderboard {loaded.name}{elsewhere}")
+    say(f"compare: ganzoo leaderboard {loaded.name}{elsewhere}")
 
 
 def verify(
@@ -149,23 +148,23 @@ def verify(
     verdicts = []
     for verdict in rerun(recipe, folder, installed()):
         verdicts.append(verdict)
-        typer.secho("holds" if verdict.holds else "FAILS", bold=True, nl=False)
-        typer.echo(
+        say("holds" if verdict.holds else "FAILS", bold=True, nl=False)
+        say(
             f"  seed {verdict.seed}  {verdict.score} {verdict.value:.4g}, stated "
             f"{verdict.low:g} to {verdict.high:g}  ({verdict.run})"
         )
     failed = sum(not verdict.holds for verdict in verdicts)
-    typer.echo(f"{len(verdicts) - failed} of {len(verdicts)} scores are in their ranges")
+    say(f"{len(verdicts) - failed} of {len(verdicts)} scores are in their ranges")
     raise typer.Exit(1 if failed else 0)
 
 
 def _tell(path: Path, entry: Entry, is_new: bool) -> None:
     again = "" if is_new else ", measured already"
-    typer.secho(entry.model.name, bold=True, nl=False)
-    typer.echo(f" under {entry.benchmark}@{entry.version}{again}: {path}")
+    say(entry.model.name, bold=True, nl=False)
+    say(f" under {entry.benchmark}@{entry.version}{again}: {path}")
     wide = max(map(len, entry.scores))
     for name, score in entry.scores.items():
-        typer.echo(f"  {name:{wide}}  {_shown(score)}")
+        say(f"  {name:{wide}}  {_shown(score)}")
 
 
 def _shown(score: Score) -> str:

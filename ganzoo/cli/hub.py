@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import shutil
-import sys
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -12,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ganzoo.errors import RunError
+from ganzoo.text import cell, say, say_json, say_table
 
 if TYPE_CHECKING:
     from ganzoo.catalogue import Listed
@@ -65,17 +64,17 @@ def pull(
     if out:
         pulling.load(found, registry)  # what is written works
     if found.note:
-        print(found.note, file=sys.stderr)
+        say(found.note, err=True)
     if out:
         pulling.copy(found.folder, out)
     folder = out or found.folder
     if as_json:
         data = {"id": what.repo, "commit": found.commit, "folder": str(folder)}
-        typer.echo(json.dumps(data, indent=1))
+        say_json(data)
         return
     of = f"at commit {found.commit[:12]}" if found.commit else "comes with ganzoo"
-    typer.echo(f"{what} {of}: {folder}")
-    typer.echo(f"next: ganzoo show {out or what}")
+    say(f"{what} {of}: {folder}")
+    say(f"next: ganzoo show {out or what}")
 
 
 def push(
@@ -158,14 +157,14 @@ def push(
     done = publish.push(folder, what, registry, options, token)
     if as_json:
         data = {"url": done.url, "commit": done.commit} | _plan_data(done.plan)
-        typer.echo(json.dumps(data, indent=1))
+        say_json(data)
         return
     if done.commit is None:
-        typer.echo(f"{what}: the Hub has all of it already{f', now as {tag}' if tag else ''}")
+        say(f"{what}: the Hub has all of it already{f', now as {tag}' if tag else ''}")
     else:
         _tell_changes(done.plan)
-        typer.echo(f"commit {done.commit[:12]}: {done.url}")
-    typer.echo(f"next: ganzoo pull {Id(what.repo, tag or what.revision)}")
+        say(f"commit {done.commit[:12]}: {done.url}")
+    say(f"next: ganzoo pull {Id(what.repo, tag or what.revision)}")
 
 
 def _plan_data(plan: Plan) -> dict[str, Any]:
@@ -179,22 +178,22 @@ def _plan_data(plan: Plan) -> dict[str, Any]:
 
 def _tell_plan(plan: Plan, as_json: bool) -> None:
     if as_json:
-        typer.echo(json.dumps(_plan_data(plan), indent=1))
+        say_json(_plan_data(plan))
         return
     if any(change.name == "README.md" for change in plan.sent):
-        typer.echo("".join(c for c in plan.card if c.isprintable() or c == "\n"))
+        say(*plan.card.splitlines())
     if plan.sent:
-        typer.secho(f"to {plan.what} would go, and nothing is sent yet", bold=True)
+        say(f"to {plan.what} would go, and nothing is sent yet", bold=True)
     else:
-        typer.echo(f"{plan.what}: the Hub has all of it already")
+        say(f"{plan.what}: the Hub has all of it already")
     _tell_changes(plan)
     for note in plan.notes:
-        print(note, file=sys.stderr)
+        say(note, err=True)
 
 
 def _tell_changes(plan: Plan) -> None:
     for change in plan.changes:
-        typer.echo(f"  {change.action:8} {change.size:>12,}  {change.name}")
+        say(f"  {change.action:8} {change.size:>12,}  {change.name}")
 
 
 def search(
@@ -213,18 +212,16 @@ def search(
 
     found = look(text, author, limit, token)
     if as_json:
-        typer.echo(json.dumps([asdict(one) for one in found], indent=1))
+        say_json([asdict(one) for one in found])
         return
     if not found:
-        typer.echo(f"no model has the tag `ganzoo`{f' and {text!r} in its id' if text else ''}")
+        say(f"no model has the tag `ganzoo`{f' and {text!r} in its id' if text else ''}")
         return
     _table(found)
 
 
 def _table(found: list[Listed]) -> None:
-    from rich.console import Console
     from rich.table import Table
-    from rich.text import Text
 
     from ganzoo.leaderboard import reading
 
@@ -233,12 +230,13 @@ def _table(found: list[Listed]) -> None:
         grid.add_column(head, justify="right" if head == "downloads" else "left")
     kinds = {"unconditional-image-generation": "noise", "image-to-image": "images"}
     for one in found:
-        scores = "\n".join(
+        scores = [
             f"{entry.benchmark}: {entry.primary} {reading(entry.scores[entry.primary])}"
             for entry in one.entries
-        )
+        ]
         name = f"{one.id} (private)" if one.private else one.id
         cells = (name, kinds.get(one.kind, one.kind), one.licence, f"{one.downloads:,}")
-        grid.add_row(*map(Text, (*cells, one.updated, one.problem or scores)))
+        last = [one.problem] if one.problem else scores
+        grid.add_row(*map(cell, (*cells, one.updated)), cell(*last))
     width = shutil.get_terminal_size((200, 24)).columns
-    Console(width=width, highlight=False).print(grid)
+    say_table(grid, width)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import re
 import shutil
 import sys
@@ -20,6 +19,7 @@ from ganzoo.errors import PluginError
 from ganzoo.header import read_header
 from ganzoo.listing import LISTED, kind_of, plural
 from ganzoo.registry import KINDS, Entry, Registry
+from ganzoo.text import plain, say, say_json
 
 if TYPE_CHECKING:
     from ganzoo.component import Component
@@ -54,15 +54,15 @@ def list_components(
     kinds = LISTED if kind is None else [kind_of(kind, LISTED)]
     found = {name: list(_rows(name, registry)) for name in kinds}
     if as_json:
-        typer.echo(json.dumps(found, indent=1))
+        say_json(found)
         return
     rows = [row for rows in found.values() for row in rows]
     names, owners = (max((len(r[key]) for r in rows), default=0) for key in ("name", "plugin"))
     for name, rows in found.items():
-        typer.secho(plural(name) if rows else f"{plural(name)}: none installed", bold=True)
+        say(plural(name) if rows else f"{plural(name)}: none installed", bold=True)
         for row in rows:
             start = f"  {row['name']:{names}}  {row['plugin']:{owners}}  "
-            typer.echo(wrapped(start, row["summary"]))
+            say(*wrapped(start, row["summary"]))
 
 
 def _rows(kind: str, registry: Registry) -> Iterator[dict[str, str]]:
@@ -107,20 +107,22 @@ def _plain(text: str) -> str:
     return text.replace("``", "`")
 
 
-def wrapped(start: str, text: str) -> str:
+def wrapped(start: str, text: str) -> list[str]:
     """``start`` and ``text`` in lines of the terminal's width, the text in a column of its own.
 
     Where it would be narrow, it begins in a new line.  Output to a file or another program is
     not wrapped: a row is a line.
     """
     if not sys.stdout.isatty():
-        return f"{start}{text}"
+        return [f"{start}{text}"]
     width = shutil.get_terminal_size().columns
     column = " " * len(start)
+    before = []
     if width - len(column) < 32:
-        start, column = start.rstrip() + "\n      ", " " * 6
-    lines = textwrap.wrap(text, max(width - len(column), 20), break_on_hyphens=False)
-    return start + f"\n{column}".join(lines or [""])
+        before, start, column = [start.rstrip()], " " * 6, " " * 6
+    lines = textwrap.wrap(plain(text), max(width - len(column), 20), break_on_hyphens=False)
+    first, *rest = lines or [""]
+    return [*before, start + first, *(column + line for line in rest)]
 
 
 def show(
@@ -159,7 +161,7 @@ def show(
         from ganzoo.signature import docstring
 
         text = _plain(docstring(vocabulary))
-        typer.echo(json.dumps({"vocabulary": text}) if as_json else text)
+        say_json({"vocabulary": text}) if as_json else say(*text.splitlines())
     elif what in LISTED or what in map(plural, LISTED):
         list_components(what, as_json)
     elif what in shipped_benchmarks():
@@ -177,19 +179,22 @@ def _show_component(kind: str, name: str, as_json: bool) -> None:
     entry = installed().registry.get(kind, name)
     signature = read_signature(entry.target)
     if as_json:
-        typer.echo(json.dumps(_as_data(entry, signature), indent=1))
+        say_json(_as_data(entry, signature))
         return
-    typer.secho(f"{kind} {entry.name}", bold=True, nl=False)
-    typer.echo(f", from {entry.origin}\n\n{_plain(_without_arguments(signature.doc))}\n")
+    say(f"{kind} {entry.name}", bold=True, nl=False)
+    doc = _plain(_without_arguments(signature.doc))
+    say(f", from {entry.origin}", "", *doc.splitlines(), "")
     for parameter in signature.parameters:
         default = _default(kind, parameter)
-        typer.echo(f"  {parameter.name}: {parameter.type.describe()} ({default})")
+        say(f"  {parameter.name}: {parameter.type.describe()} ({default})")
         if parameter.help:
-            text = textwrap.fill(_plain(parameter.help), 88)
-            typer.echo(textwrap.indent(text, " " * 6))
-    typer.echo("" if signature.parameters else "no arguments\n", nl=bool(signature.parameters))
+            say(*(f"{'':6}{line}" for line in textwrap.wrap(_plain(parameter.help), 88)))
+    if signature.parameters:
+        say("")
+    else:
+        say("no arguments")
     for method, words in signature.methods.items():
-        typer.echo(f"{method} reads {_words(words)}")
+        say(f"{method} reads {_words(words)}")
 
 
 def _as_data(entry: Entry, signature: Signature) -> dict[str, Any]:
@@ -244,18 +249,18 @@ def _show_benchmark(name: str, as_json: bool) -> None:
 
     found = load_benchmark(name, (), installed().registry)
     if as_json:
-        typer.echo(json.dumps(dataclasses.asdict(found), indent=1, default=str))
+        say_json(dataclasses.asdict(found))
         return
-    typer.secho(f"{found.name}, version {found.version}", bold=True, nl=False)
-    typer.echo(f": {found.fakes} fakes against {found.reference} real images, seed {found.seed}")
-    typer.echo(f"{'dataset':14} {_component(found.dataset)}, held out: the {found.held_out}")
+    say(f"{found.name}, version {found.version}", bold=True, nl=False)
+    say(f": {found.fakes} fakes against {found.reference} real images, seed {found.seed}")
+    say(f"{'dataset':14} {_component(found.dataset)}, held out: the {found.held_out}")
     for extractor, spec in found.extractors.items():
         optional = ", where its weights can be had" if spec.optional else ""
-        typer.echo(f"{'extractor ' + extractor:19} {_component(spec)}{optional}")
+        say(f"{'extractor ' + extractor:19} {_component(spec)}{optional}")
     for measure in found.evaluators:
         by = f" by {measure.extractor}" if measure.extractor else ""
-        typer.echo(f"  {_component(measure)}{by}")
-    typer.echo(f"ranked by {found.primary}")
+        say(f"  {_component(measure)}{by}")
+    say(f"ranked by {found.primary}")
 
 
 def _show_recipe(name: str, as_json: bool) -> None:
@@ -265,29 +270,29 @@ def _show_recipe(name: str, as_json: bool) -> None:
     registry = installed().registry
     recipe = load_recipe(name, (), registry)
     if as_json:
-        typer.echo(json.dumps(recipe.resolved(), indent=1))
+        say_json(recipe.resolved())
         return
-    typer.secho(recipe.name, bold=True)
+    say(recipe.name, bold=True)
     header = read_header(find_recipe(name, registry))
     if header.summary:
-        typer.echo(wrapped("", header.summary))
+        say(*wrapped("", header.summary))
     for section, text in header.sections.items():
-        typer.echo(wrapped(f"{section:15}", text))
-    typer.secho("made of", bold=True)
-    typer.echo(f"{'batch':15}{recipe.batch}, seed {recipe.seed}, precision {recipe.precision}")
+        say(*wrapped(f"{section:15}", text))
+    say("made of", bold=True)
+    say(f"{'batch':15}{recipe.batch}, seed {recipe.seed}, precision {recipe.precision}")
     for role, text in _parts_of(recipe):
-        typer.echo(wrapped(f"{role:14} ", text))
+        say(*wrapped(f"{role:14} ", text))
     for stage in recipe.stages:
-        typer.secho(f"stage {stage.name}, {stage.steps} steps", bold=True)
+        say(f"stage {stage.name}, {stage.steps} steps", bold=True)
         for player in ("discriminator", "generator"):
             if terms := getattr(stage, player):
                 use, arguments = stage.optimizers[player]
                 updates = stage.discriminator_steps if player == "discriminator" else 1
                 often = f", {updates} updates a step" if updates > 1 else ""
                 rate = _schedule(arguments["lr"])
-                typer.echo(wrapped(f"  {player}: ", f"{use}, lr {rate}{often}"))
+                say(*wrapped(f"  {player}: ", f"{use}, lr {rate}{often}"))
                 for term in terms:
-                    typer.echo(wrapped("    ", _term(term, player, registry)))
+                    say(*wrapped("    ", _term(term, player, registry)))
 
 
 def _parts_of(recipe: Recipe) -> Iterator[tuple[str, str]]:
@@ -329,23 +334,23 @@ def _show_model(name: str, as_json: bool) -> None:
 
     found = locate(name, installed().registry, kinds=())
     if found.note:
-        print(found.note, file=sys.stderr)
+        say(found.note, err=True)
     folder = find(found.folder)
     config = configs.read(folder / CONFIG)
     scores = [read(path) for path in sorted((folder / "entries").glob("*.json"))]
     if as_json:
         data = {"folder": str(folder), "config": dataclasses.asdict(config)}
-        typer.echo(json.dumps(data | {"scores": [dataclasses.asdict(s) for s in scores]}, indent=1))
+        say_json(data | {"scores": [dataclasses.asdict(s) for s in scores]})
         return
-    typer.secho(name, bold=True, nl=False)
-    typer.echo(f": {folder}")
+    say(name, bold=True, nl=False)
+    say(f": {folder}")
     for about, text in _about_model(config):
-        typer.echo(f"{about:14} {text}")
+        say(f"{about:14} {text}")
     for entry in scores:
-        typer.secho(f"under {entry.benchmark}", bold=True, nl=False)
-        typer.echo(f" version {entry.version}, protocol {entry.protocol}")
+        say(f"under {entry.benchmark}", bold=True, nl=False)
+        say(f" version {entry.version}, protocol {entry.protocol}")
         for score, value in entry.scores.items():
-            typer.echo(f"  {score:24} {reading(value)}")
+            say(f"  {score:24} {reading(value)}")
 
 
 def _about_model(config: Config) -> Iterator[tuple[str, str]]:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import shutil
-import sys
 import textwrap
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,6 +12,7 @@ import typer
 
 from ganzoo.cli import completion
 from ganzoo.errors import RunError
+from ganzoo.text import cell, say, say_json, say_table
 
 if TYPE_CHECKING:
     from ganzoo.standings import Column, Standings, Table
@@ -64,7 +63,7 @@ def leaderboard(
 
         boards, unread = standings(benchmark)
         for one in unread:
-            print(f"left out: {one.problem}", file=sys.stderr)
+            say(f"left out: {one.problem}", err=True)
         under = f" under {benchmark}" if benchmark else ""
         nothing = f"no model on the Hub has scores{under}: `ganzoo search` lists all"
     else:
@@ -72,9 +71,9 @@ def leaderboard(
         boards = pages.read_all(root, benchmark)
         nothing = f"no entries in {root} yet: `ganzoo evaluate MODEL --benchmark {name}` makes one."
     if as_json:
-        typer.echo(json.dumps(pages.as_data(boards), indent=1))
+        say_json(pages.as_data(boards))
     elif not boards:
-        typer.echo(nothing)
+        say(nothing)
         return
     if markdown:
         _write(markdown, pages.markdown(boards), "--markdown", as_json)
@@ -84,9 +83,9 @@ def leaderboard(
         _print(boards, from_hub)
     problems = [found for board in boards for found in board.problems]
     if problems:
-        print(f"no entries, so they are left out: {len(problems)}", file=sys.stderr)
+        say(f"no entries, so they are left out: {len(problems)}", err=True)
         for found in problems:
-            print(f"  {found.path}: {found.problem}", file=sys.stderr)
+            say(f"  {found.path}: {found.problem}", err=True)
         raise typer.Exit(1)
 
 
@@ -97,7 +96,7 @@ def _write(path: Path, text: str, option: str, as_json: bool) -> None:
         write_atomic(path, text)
     except OSError as error:
         raise RunError(f"{option} {path} cannot be written: {error.strerror or error}.") from error
-    typer.echo(path, err=as_json)
+    say(path, err=as_json)
 
 
 # -- the terminal -----------------------------------------------------------------------------
@@ -109,8 +108,8 @@ def _print(boards: list[Standings], from_hub: bool) -> None:
     width = shutil.get_terminal_size((_WIDE, 24)).columns
     for board in boards:
         for table in board.tables:
-            typer.secho(board.benchmark, bold=True, nl=False)
-            typer.echo(f"  version {table.version}, protocol {table.protocol}")
+            say(board.benchmark, bold=True, nl=False)
+            say(f"  version {table.version}, protocol {table.protocol}")
             _print_table(table, width)
     if any(board.tables for board in boards):
         _say(HOW, width)
@@ -134,11 +133,11 @@ def _print_table(table: Table, width: int) -> None:
     for number, note in enumerate(table.notes, 1):
         _say(f"{raised(number)} {note}", width)
     if table.seeds:
-        typer.echo()
+        say("")
         _say(OVER_SEEDS, width)
         rows = [[group_name(group), *means(group, table.columns)] for group in table.seeds]
         _grid(["recipe"], table.columns, rows, width)
-    typer.echo()
+    say("")
 
 
 def _grid(
@@ -149,9 +148,7 @@ def _grid(
     dim: Sequence[int] = (),
 ) -> list[str]:
     """Print as many columns as fit; the names of those that do not."""
-    from rich.console import Console
     from rich.table import Table as Grid
-    from rich.text import Text
 
     from ganzoo.leaderboard import heading
 
@@ -169,16 +166,16 @@ def _grid(
         size = max(size, *map(len, words))
         if left < size:
             break
-        grid.add_column(Text("\n".join(words)), width=size, no_wrap=True)
+        grid.add_column(cell(*words), width=size, no_wrap=True)
         left -= size + 2
         shown += 1
     for i, row in enumerate(rows):
-        cells = [Text(cell, no_wrap=True) for cell in row[: len(heads) + shown]]
+        cells = [cell(text, no_wrap=True) for text in row[: len(heads) + shown]]
         grid.add_row(*cells, style="dim" if i in dim else "")
-    Console(width=width, highlight=False).print(grid)
+    say_table(grid, width)
     return [column.name for column in columns[shown:]]
 
 
 def _say(text: str, width: int) -> None:
     if text:
-        typer.echo(textwrap.fill(text, min(width, 100)))
+        say(*textwrap.wrap(text, min(width, 100)))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import shlex
 import shutil
 import sys
@@ -21,6 +20,7 @@ from ganzoo.cli.inspect import Json
 from ganzoo.errors import PluginError, nearest
 from ganzoo.listing import LISTED, plural
 from ganzoo.registry import KINDS, Registry, canonical
+from ganzoo.text import say, say_json
 
 if TYPE_CHECKING:
     from ganzoo.plugins import Plugin, Plugins
@@ -53,17 +53,16 @@ def list_plugins(as_json: Json = False) -> None:
 
     found = installed().plugins
     if as_json:
-        typer.echo(json.dumps([_plugin_as_data(plugin) for plugin in found], indent=1))
+        say_json([_plugin_as_data(plugin) for plugin in found])
         return
     for plugin in found:
         _headline(plugin)
-        for line in _about(plugin, installed().registry):
-            typer.echo(line)
+        say(*_about(plugin, installed().registry))
 
 
 def _headline(plugin: Plugin) -> None:
-    typer.secho(plugin.origin.plugin, bold=True, nl=False)
-    typer.echo(f"  {plugin.origin.distribution} {plugin.origin.version}")
+    say(plugin.origin.plugin, bold=True, nl=False)
+    say(f"  {plugin.origin.distribution} {plugin.origin.version}")
 
 
 def _plugin_as_data(plugin: Plugin) -> dict[str, Any]:
@@ -89,7 +88,7 @@ def _about(plugin: Plugin, registry: Registry) -> Iterator[str]:
     for what, names in brought.items():
         if names:
             start = f"  {what:15}"
-            yield textwrap.fill(
+            yield from textwrap.wrap(
                 ", ".join(names), 88, initial_indent=start, subsequent_indent=" " * len(start)
             )
     for entry in plugin.entries:
@@ -99,7 +98,7 @@ def _about(plugin: Plugin, registry: Registry) -> Iterator[str]:
         yield f"  WARNING: {warning}"
     if plugin.error or plugin.commands_error:
         yield f"  BROKEN: {plugin.report()}"
-        yield textwrap.indent(plugin.traceback.rstrip(), "    ")
+        yield from (f"    {line}" for line in plugin.traceback.rstrip().splitlines())
 
 
 def _brings_nothing_listed(hook: str) -> bool:
@@ -130,7 +129,7 @@ def new(
     name = usable_name(name, installed())
     folder = out or Path(f"ganzoo-{name}")
     create(name, chosen, folder, author)
-    typer.echo(f"{folder}: plugin '{name}' with {', '.join(chosen)} and a recipe; next:")
+    say(f"{folder}: plugin '{name}' with {', '.join(chosen)} and a recipe; next:")
     for line in (
         *_activation(),
         f"cd {shlex.quote(str(folder))}",
@@ -139,7 +138,7 @@ def new(
         "pytest",
         f"ganzoo train {name}",
     ):
-        typer.echo(f"  {line}")
+        say(f"  {line}")
 
 
 def _activation() -> Iterator[str]:
@@ -172,22 +171,23 @@ def check(
 
     tested = [(plugin, _outcomes(plugin)) for plugin in _named(name, installed())]
     if as_json:
-        typer.echo(json.dumps([_as_data(*one) for one in tested], indent=1))
+        say_json([_as_data(*one) for one in tested])
     else:
         for plugin, components in tested:
             _headline(plugin)
             for component, outcomes in components.items():
                 _tell(component, outcomes)
             if plugin.commands_error:
-                typer.echo(f"  commands: {typer.style('FAILED', fg=typer.colors.RED)}")
-                typer.echo(f"    {plugin.commands_error}")
+                say("  commands: ", nl=False)
+                say("FAILED", colour="red")
+                say(f"    {plugin.commands_error}")
             if not components:
-                typer.echo("  it registers no components, so there is nothing to check")
+                say("  it registers no components, so there is nothing to check")
     every = [outcomes for _, components in tested for outcomes in components.values()]
     failed = sum(_verdict(outcomes) == "FAILED" for outcomes in every)
     if not as_json and every:
         promises = _counted([outcome for outcomes in every for outcome in outcomes])
-        typer.echo(f"{_number(len(every), 'component')}, {failed} failed: {promises}")
+        say(f"{_number(len(every), 'component')}, {failed} failed: {promises}")
     if failed or any(plugin.commands_error for plugin, _ in tested):
         raise typer.Exit(1)
 
@@ -247,12 +247,13 @@ def _verdict(outcomes: Sequence[Outcome]) -> str:
 def _tell(component: str, outcomes: Sequence[Outcome]) -> None:
     """The verdict on a component, and every promise that is not kept."""
     verdict = _verdict(outcomes)
-    colour = {"FAILED": typer.colors.RED, "ok": typer.colors.GREEN}.get(verdict)
-    typer.echo(f"  {component}: {typer.style(verdict, fg=colour)}, {_counted(outcomes)}")
+    say(f"  {component}: ", nl=False)
+    say(verdict, colour={"FAILED": "red", "ok": "green"}.get(verdict), nl=False)
+    say(f", {_counted(outcomes)}")
     for outcome in outcomes:
         if outcome.result != "kept":
-            typer.echo(f"    {outcome.result}: {outcome.promise}")
-            typer.echo(textwrap.indent(outcome.message, " " * 6))
+            say(f"    {outcome.result}: {outcome.promise}")
+            say(*(f"{'':6}{line}" for line in outcome.message.splitlines()))
 
 
 def _counted(outcomes: Sequence[Outcome]) -> str:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from typing import Annotated
 
 import typer
 
 from ganzoo.cli.training import Overrides, RecipeName
+from ganzoo.text import say, say_json
 
 recipe_app = typer.Typer(help="Check, resolve and describe recipes.", no_args_is_help=True)
 
@@ -33,14 +33,14 @@ def check(
     except RecipeError as error:
         if not as_json:
             raise
-        typer.echo(json.dumps({"problems": error.problems}, indent=1))
+        say_json({"problems": error.problems})
         raise typer.Exit(error.exit_code) from None
     if as_json:
-        typer.echo(json.dumps({"problems": []}))
+        say_json({"problems": []})
         return
     stages = "1 stage" if len(loaded.stages) == 1 else f"{len(loaded.stages)} stages"
     steps = sum(stage.steps for stage in loaded.stages)
-    typer.echo(f"{loaded.name} is right: {stages}, {steps} steps")
+    say(f"{loaded.name} is right: {stages}, {steps} steps")
 
 
 @recipe_app.command()
@@ -54,7 +54,7 @@ def resolve(
     from ganzoo.recipe import load_recipe
 
     loaded = load_recipe(recipe, overrides, installed().registry)
-    typer.echo(json.dumps(loaded.resolved(), indent=1) if as_json else loaded.to_yaml().rstrip())
+    say_json(loaded.resolved()) if as_json else say(*loaded.to_yaml().splitlines())
 
 
 @recipe_app.command()
@@ -66,4 +66,4 @@ def schema() -> None:
     from ganzoo.plugins import installed
     from ganzoo.schema import schema as make
 
-    typer.echo(json.dumps(make(installed().registry), indent=1))
+    say_json(make(installed().registry))

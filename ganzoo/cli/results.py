@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import sys
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -13,6 +11,7 @@ import typer
 from ganzoo.cli import completion
 from ganzoo.cli.training import RunPath
 from ganzoo.errors import RunError
+from ganzoo.text import say, say_json
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -53,7 +52,7 @@ def open_model(name: str) -> Model:
     registry = installed().registry
     found = locate(name, registry)
     if found.note:
-        print(found.note, file=sys.stderr)
+        say(found.note, err=True)
     find(found.folder)
     return load(found, registry)  # imports torch: mistakes are told before
 
@@ -111,7 +110,7 @@ def sample(
             samples.write(_counted(batches, advance), n, out, columns=8 if interpolate else None)
     except OSError as error:
         raise RunError(f"--out {out} cannot be written: {error.strerror or error}.") from error
-    typer.echo(f"{n} pictures in {out}")
+    say(f"{n} pictures in {out}")
 
 
 def _counted(batches: Iterator[Tensor], advance: Callable[[int], None]) -> Iterator[Tensor]:
@@ -189,22 +188,22 @@ def translate(
 def _tell(outcome: Outcome, size: int | None, plan: Plan) -> None:
     done = len(outcome.done)
     if size and done:
-        typer.echo(f"the model makes {size}x{size} pictures: they were resized to it and back")
+        say(f"the model makes {size}x{size} pictures: they were resized to it and back")
     if renamed := [job for job in outcome.done if job.renamed]:
-        typer.echo(f"written as .png: {len(renamed)}")
+        say(f"written as .png: {len(renamed)}")
     for note, sources in outcome.notes.items():
-        typer.echo(f"{note}: {len(sources)} ({sources[0].name})")
+        say(f"{note}: {len(sources)} ({sources[0].name})")
     if done:
-        typer.echo(f"{done} picture{'s' * (done != 1)} in {plan.out}")
+        say(f"{done} picture{'s' * (done != 1)} in {plan.out}")
     if outcome.sheet:
-        typer.echo(f"compare them: {outcome.sheet}")
+        say(f"compare them: {outcome.sheet}")
     for scan in plan.scans:
         if scan.others:
-            print(f"not looked at in {scan.path}: {scan.not_looked_at()}", file=sys.stderr)
+            say(f"not looked at in {scan.path}: {scan.not_looked_at()}", err=True)
     if outcome.failed:
-        print(f"not translated: {len(outcome.failed)}", file=sys.stderr)
+        say(f"not translated: {len(outcome.failed)}", err=True)
     for source, reason in outcome.failed.items():
-        print(f"  {source}: {reason}", file=sys.stderr)
+        say(f"  {source}: {reason}", err=True)
 
 
 def import_(
@@ -232,13 +231,13 @@ def import_(
 
     read = import_weights(format, path, out, registry)
     licence = read.source.get("licence")
-    typer.echo(f"{read.source.get('title', path)} in {out}")
+    say(f"{read.source.get('title', path)} in {out}")
     if licence:
-        typer.echo(f"licence: {licence}")
+        say(f"licence: {licence}")
     if load(out, registry).config.input.kind == "image":
-        typer.echo(f"next: ganzoo translate {out} PHOTO... --out drawn")
+        say(f"next: ganzoo translate {out} PHOTO... --out drawn")
     else:
-        typer.echo(f"next: ganzoo sample {out}")
+        say(f"next: ganzoo sample {out}")
 
 
 class Format(StrEnum):
@@ -269,18 +268,18 @@ def export(
 
     about = {"model": model, "config": config_text(loaded.config)}
     parity = export(loaded.generator, format.value, out, about)
-    typer.echo(f"{out}: {out.stat().st_size / 1e6:.1f} MB")
+    say(f"{out}: {out.stat().st_size / 1e6:.1f} MB")
     shapes = ", ".join("x".join(map(str, next(iter(s.values())))) for s in parity.shapes)
-    typer.echo(f"at most {parity.difference:.1g} off in [-1, 1], with inputs of {shapes}")
+    say(f"at most {parity.difference:.1g} off in [-1, 1], with inputs of {shapes}")
     for name, what in {**parity.inputs, **parity.output}.items():
-        typer.echo(f"  {name}: {what}")
+        say(f"  {name}: {what}")
     names = ", ".join(f'"{n}": {n}' for n in parity.inputs)
     keywords = ", ".join(f"{n}={n}" for n in parity.inputs)
     how = {
         "onnx": f'onnxruntime.InferenceSession("{out}").run(["image"], {{{names}}})',
         "torch-export": f'torch.export.load("{out}").module()({keywords})',
     }
-    typer.echo(f"next: {how[format.value]}")
+    say(f"next: {how[format.value]}")
 
 
 def report(
@@ -293,7 +292,7 @@ def report(
     from ganzoo.folder import RunFolder
     from ganzoo.report import write_report
 
-    typer.echo(f"{write_report(RunFolder.open(run), out)}")
+    say(write_report(RunFolder.open(run), out))
 
 
 def diagnose(
@@ -309,9 +308,9 @@ def diagnose(
         raise RunError(f"{run} has no metrics yet.")
     found = find(rows)
     if as_json:
-        typer.echo(json.dumps([finding.as_dict() for finding in found], indent=1))
+        say_json([finding.as_dict() for finding in found])
     elif found:
-        typer.echo("\n".join(map(str, found)))
+        say(*found)
     else:
-        typer.echo(f"nothing wrong that these numbers show, at step {rows[-1]['step']}")
+        say(f"nothing wrong that these numbers show, at step {rows[-1]['step']}")
     raise typer.Exit(1 if found else 0)

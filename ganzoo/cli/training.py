@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from ganzoo.cli import completion
+from ganzoo.text import say
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -92,14 +92,14 @@ def _finish(train: Callable[[], Run], path: Path) -> None:
     run, unreported = reporting(train, path)
     if run.accelerator.is_main_process:
         folder = run.folder
-        typer.echo(f"grids:  {folder.samples}\nmodel:  {folder.model}")
+        say(f"grids:  {folder.samples}", f"model:  {folder.model}")
         if not unreported:
-            typer.echo(f"report: {folder.report}")
+            say(f"report: {folder.report}")
         if run.scoring and run.folder.best.exists():
-            typer.echo(f"best:   {run.folder.best} (step {run.scoring.best})")
+            say(f"best:   {run.folder.best} (step {run.scoring.best})")
         if run.image_inputs:
-            typer.echo(f"use it with: ganzoo translate {run.path} PHOTO --out drawn")
+            say(f"use it with: ganzoo translate {run.path} PHOTO --out drawn")
         else:
-            typer.echo(f"draw more with: ganzoo sample {run.path} -n 64 --seed 1 --out grid.png")
+            say(f"draw more with: ganzoo sample {run.path} -n 64 --seed 1 --out grid.png")
     if unreported:
-        print(f"warning: {unreported}", file=sys.stderr)
+        say(f"warning: {unreported}", err=True)

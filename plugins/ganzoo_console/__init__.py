@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ganzoo import hookimpl
+from ganzoo.text import plain
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
@@ -46,7 +47,7 @@ class Console:
         self._progress = Progress(
             BarColumn(20),
             MofNCompleteColumn(),
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False),
             redirect_stderr=sys.stderr.isatty(),
         )
         self._task = self._progress.add_task("", total=run.steps, completed=run.step)
@@ -61,7 +62,7 @@ class Console:
             return
         text = f"{self._pace(run, step)}  {_terms(logs)}"
         if self._progress is not None and self._task is not None:
-            self._progress.update(self._task, description=text)
+            self._progress.update(self._task, description=plain(text))
         else:
             self._print(f"step {step}/{run.steps}  {text}")
         for finding in run.findings:
@@ -76,12 +77,13 @@ class Console:
         rate = (run.images - images_then) / seconds
         return f"{rate:.0f} img/s, {left // 60}:{left % 60:02d} left"
 
-    def _print(self, text: str) -> None:
+    def _print(self, line: str) -> None:
+        text = plain(line)
         try:
             if self._progress is not None:
                 self._progress.console.print(text, markup=False, highlight=False)
             else:
-                print(text, flush=True)
+                print(text, flush=True)  # noqa: T201
         except (OSError, SystemExit):  # nobody reads any more; rich exits then
             self._close()
             with suppress(OSError, ValueError), Path(os.devnull).open("w") as nowhere:

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ganzoo.text import cell, say, say_json, say_table
 from ganzoo_data.faces_command import faces
 
 if TYPE_CHECKING:
     from PIL import Image
-    from rich.console import Console
     from rich.table import Table
 
     from ganzoo_data.edge_copies import Job, Smoothed
@@ -49,7 +49,6 @@ def render(
 
     import numpy as np
     from PIL import Image
-    from rich.console import Console
 
     from ganzoo.errors import DataError, nearest, one_of
     from ganzoo.progress import progress
@@ -86,9 +85,9 @@ def render(
     (out / "ATTRIBUTION.md").write_text(draw.attribution(style), encoding="utf-8")
     sheet = sheet_beside(out)
     _save_sheet(shown, sheet)
-    Console().print(
-        f"{count} {style} avatars of {size} px in [bold]{out}[/bold], with attributes.csv and "
-        f"ATTRIBUTION.md (the licence); see [bold]{sheet}[/bold]."
+    say(
+        f"{count} {style} avatars of {size} px in {out}, with attributes.csv and "
+        f"ATTRIBUTION.md (the licence); see {sheet}."
     )
 
 
@@ -111,8 +110,6 @@ def edges(
 
     What was made before is not made again.  A sheet shows originals, copies and masks.
     """
-    from rich.console import Console
-
     from ganzoo.scan import sheet_beside
     from ganzoo_data.edge_copies import Job
 
@@ -125,15 +122,14 @@ def edges(
     done = job.run()
     if done.made or not sheet.exists():
         _save_sheet(_triplets(job, done), sheet, columns=6)
-    console = Console()
     if done.made:
         there = len(done.copies) - done.made
         rest = f" ({there:,} were there)" if there else ""
-        console.print(f"{done.made:,} images with smoothed edges in [bold]{out}[/bold]{rest}.")
+        say(f"{done.made:,} images with smoothed edges in {out}{rest}.")
     else:
-        console.print(f"All {len(done.copies):,} are in [bold]{out}[/bold] already: nothing to do.")
-    _say_what_changed(console, done)
-    console.print(f"Original, smoothed, mask: [bold]{sheet}[/bold]")
+        say(f"All {len(done.copies):,} are in {out} already: nothing to do.")
+    _say_what_changed(done)
+    say(f"Original, smoothed, mask: {sheet}")
 
 
 @data.command()
@@ -154,11 +150,7 @@ def check(
     Counts, sizes, damaged files, duplicates and a contact sheet of PATH; of photos and cartoons
     also whether they are swapped, too few, or not smoothed.
     """
-    import json
-
     from PIL import Image
-    from rich.console import Console
-    from rich.text import Text
 
     from ganzoo.errors import DataError
     from ganzoo_data.survey import survey
@@ -187,20 +179,19 @@ def check(
         warnings = [*_together(**found), *warnings]
     if as_json:
         plain = reports if cartoons else reports[""]
-        typer.echo(json.dumps({**plain, "warnings": warnings}, indent=1))
+        say_json({**plain, "warnings": warnings})
         return
-    console = Console()
     for name, report in reports.items():
         table = _table(f"{name}: {given[name]}" if name else str(path), report)
         if left_out := found[name].scan.not_looked_at():
-            table.add_row("not looked at", Text(left_out.replace("), ", ")\n")))
-        console.print(table)
+            table.add_row("not looked at", cell(*left_out.replace("), ", ")\n").splitlines()))
+        say_table(table)
     for warning in warnings:
-        console.print(f"[yellow]![/yellow] {warning}", highlight=False)
+        _warn(warning)
     if not warnings:
-        console.print("[green]Nothing to complain about.[/green]")
+        say("Nothing to complain about.", colour="green")
     if sheet is not None:
-        console.print(f"Contact sheet: [bold]{sheet}[/bold]")
+        say(f"Contact sheet: {sheet}")
 
 
 def _make_empty(out: Path) -> None:
@@ -282,13 +273,18 @@ def _fit(image: Image.Image, side: int = 256) -> Image.Image:
     return square
 
 
-def _say_what_changed(console: Console, done: Smoothed) -> None:
+def _warn(text: str) -> None:
+    say("! ", colour="yellow", nl=False)
+    say(text)
+
+
+def _say_what_changed(done: Smoothed) -> None:
     from statistics import median
 
     from ganzoo_data.edge_copies import USUAL
 
     shares = done.changed()
-    console.print(
+    say(
         f"Changed pixels: median {median(shares):.1%}, from {min(shares):.1%} to {max(shares):.1%}."
     )
     low, high = done.unusual()
@@ -309,13 +305,12 @@ def _say_what_changed(console: Console, done: Smoothed) -> None:
                 for name in names[:_SHOWN]
             ]
             more = [f"and {len(names) - _SHOWN:,} more"] * (len(names) > _SHOWN)
-            text = "\n".join(f"    {line}" for line in shown + more)
-            console.print(f"[yellow]![/yellow] {said}", highlight=False)
-            console.print(text, highlight=False, markup=False)
+            _warn(said)
+            say(*(f"    {line}" for line in shown + more))
     for note in done.notes():
-        console.print(f"{note[0].upper()}{note[1:]}.", highlight=False, markup=False)
+        say(f"{note[0].upper()}{note[1:]}.")
     if done.not_looked_at:
-        console.print(f"Not looked at: {done.not_looked_at}.", highlight=False, markup=False)
+        say(f"Not looked at: {done.not_looked_at}.")
 
 
 def _together(photo: Survey, real: Survey, smooth: Survey | None = None) -> list[str]:
@@ -383,7 +378,7 @@ def _warnings(report: dict[str, Any], size: int, name: str = "") -> list[str]:
 def _table(title: str, report: dict[str, Any]) -> Table:
     from rich.table import Table
 
-    table = Table(title=title, show_header=False, title_justify="left")
+    table = Table(title=cell(title), show_header=False, title_justify="left")
     table.add_column(style="bold")
     table.add_column(overflow="fold")
     table.add_row("images", f"{report['files']:,}, of which {report['usable']:,} usable")
@@ -394,15 +389,15 @@ def _table(title: str, report: dict[str, Any]) -> Table:
     ):
         if spread := report[name]:
             table.add_row(label, f"{spread['min']} to {spread['max']}, median {spread['median']:g}")
-    table.add_row("formats", _counts(report["formats"]))
-    table.add_row("modes", _counts(report["modes"]))
+    table.add_row("formats", cell(_counts(report["formats"])))
+    table.add_row("modes", cell(_counts(report["modes"])))
     table.add_row("gray", f"{report['gray_share']:.1%} of the images have no colour")
     table.add_row("looks like", f"{report['looks_like']} ({report['drawn']:+.1f}; photos below 0)")
     table.add_row("exact duplicates", f"{report['exact_duplicates']:,}")
     table.add_row("near duplicates", f"{report['near_duplicates']:,}")
     rejected = [f"{name}: {why}" for name, why in report["rejected"].items()]
     more = [f"and {len(rejected) - _SHOWN} more (--json names all)"] * (len(rejected) > _SHOWN)
-    table.add_row("unusable", "\n".join(rejected[:_SHOWN] + more) or "none")
+    table.add_row("unusable", cell(*rejected[:_SHOWN], *more) if rejected else "none")
     return table
 
 

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ganzoo.text import say
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -93,13 +95,12 @@ def faces(
             "landmarks": one_of(registry.names("extractor")),
         }
         raise DataError(f"{error} {_NEXT[reason].format(**there_is)}") from error
-    typer.echo(f"{found.summary()}.")
-    for note, names in found.notes.items():
-        typer.echo(f"{noted(note, names)}.")
+    say(f"{found.summary()}.")
+    say(*(f"{noted(note, names)}." for note, names in found.notes.items()))
     if left_out := found.scan.not_looked_at():
-        typer.echo(f"not looked at: {left_out}.")
+        say(f"not looked at: {left_out}.")
     rest = "; rejects.csv names the others" if found.rejects else ""
-    typer.echo(f"{out / FOLDER} holds the faces; look at {sheet_beside(out)}{rest}.")
+    say(f"{out / FOLDER} holds the faces; look at {sheet_beside(out)}{rest}.")
 
 
 def _component(entry: Entry, arguments: dict[str, Any]) -> Component:

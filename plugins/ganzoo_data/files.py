@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 from ganzoo.errors import DataError
 from ganzoo.files import cache_folder
 from ganzoo.progress import progress
+from ganzoo.text import plain
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -88,10 +89,11 @@ def read(path: Path, digest: str) -> bytes:
     return data
 
 
-def listed(lines: Sequence[str]) -> str:
+def listed(lines: Sequence[object]) -> list[str]:
     """The first lines, indented, and how many more there are: for messages that name files."""
     more = len(lines) - _SHOWN
-    return "\n".join([f"  {line}" for line in lines[:_SHOWN]] + [f"  and {more} more"] * (more > 0))
+    shown = [f"  {plain(line)}" for line in lines[:_SHOWN]]
+    return shown + [f"  and {more} more"] * (more > 0)
 
 
 def noted(note: str, names: Sequence[str]) -> str:

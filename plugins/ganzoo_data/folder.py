@@ -16,6 +16,7 @@ from ganzoo.errors import DataError
 from ganzoo.images import FILTER, BadImage, decode, square
 from ganzoo.progress import progress
 from ganzoo.scan import scan
+from ganzoo.text import plain
 from ganzoo_data import cache, files
 from ganzoo_data.cached import CachedDataset
 
@@ -130,18 +131,19 @@ class Folder(CachedDataset):
                 "%d of %d images in %s are left out:\n%s",
                 len(rejected),
                 total,
-                self.path,
-                _listed(rejected),
+                plain(self.path),
+                "\n".join(_listed(rejected)),
             )
 
     def _refuse(self, rejected: dict[str, str], total: int) -> None:
         raise DataError(
             f"{len(rejected)} of {total} images in '{self.path}' cannot be used; "
-            f"max_bad permits a share of {self.max_bad:g}:\n{_listed(rejected)}\n"
+            f"max_bad permits a share of {self.max_bad:g}:",
+            *_listed(rejected),
             f"Mend or remove them (`ganzoo data check '{self.path}'` names them all), "
-            f"or choose a smaller size or a larger max_bad."
+            f"or choose a smaller size or a larger max_bad.",
         )
 
 
-def _listed(rejected: dict[str, str]) -> str:
+def _listed(rejected: dict[str, str]) -> list[str]:
     return files.listed([f"{name}: {why}" for name, why in rejected.items()])

@@ -195,10 +195,10 @@ class Unpaired(Dataset):
         if alone:
             raise DataError(
                 f"unpaired: paired names '{field}', but {len(alone)} usable images in "
-                f"'{self._real.path}' and '{other.path}' have no partner of the same name:\n"
-                f"{files.listed(list(map(str, alone)))}\n"
+                f"'{self._real.path}' and '{other.path}' have no partner of the same name:",
+                *files.listed(list(map(str, alone))),
                 f"Name the two images of a pair alike (the ending may differ), remove those that "
-                f"have no partner, or take '{field}' out of paired."
+                f"have no partner, or take '{field}' out of paired.",
             )
         place = {name: row for row, name in enumerate(found[field].index["files"])}
         return np.array([place[theirs[stem]] for stem in ours], dtype=np.int64)

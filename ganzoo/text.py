@@ -1,0 +1,175 @@
+"""Text on a terminal: whatever was in it, it does what text does.
+
+Names, labels, licences, headers and messages of others can hold commands to a terminal, letters
+that turn a line around, or a second line that poses as ours.  ``plain`` shows such characters in
+place of obeying them.  Every ``GanzooError`` passes through it, and so does all that ``say`` and
+``cell`` print; a test walks every command with hostile names, and ruff forbids other ways to print.
+"""
+
+from __future__ import annotations
+
+import codecs
+import io
+import json
+import logging
+import os
+import sys
+import unicodedata
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rich.table import Table
+    from rich.text import Text
+
+#: letters of a message from elsewhere that are shown at most
+MOST = 300
+
+
+def plain(text: object) -> str:
+    r"""``text`` on one line, with nothing that a terminal obeys or a reader cannot see.
+
+    White space becomes a space.  Control characters, and those that change the direction of text
+    or have no width, become escapes, as ``\x1b``; so do bytes of a file name that are not UTF-8.
+    """
+    line = str(text)
+    return line if line.isprintable() else "".join(map(_visible, line))
+
+
+def _visible(letter: str) -> str:
+    if letter.isspace():
+        return " "
+    if unicodedata.category(letter) not in ("Cc", "Cf", "Cs"):
+        return letter
+    code = ord(letter)
+    if 0xDC80 <= code <= 0xDCFF:  # how Python keeps a byte of a file name
+        return f"\\x{code - 0xDC00:02x}"
+    return letter.encode("unicode_escape").decode()
+
+
+def gist(error: object) -> str:
+    """The first line of an error, or of its text, that says something; without its full stop."""
+    lines = [line for line in (plain(line).strip() for line in str(error).splitlines()) if line]
+    text = lines[0] if lines else type(error).__name__
+    if text.endswith(":") and len(lines) > 1:
+        text = f"{text} {lines[1]}"
+    return shortened(text.rstrip("."))
+
+
+def shortened(text: str, most: int = MOST) -> str:
+    """``text`` with ``...`` for what is beyond ``most`` letters."""
+    return text if len(text) <= most else f"{text[: most - 4]} ..."
+
+
+# -- printing ---------------------------------------------------------------------------------
+
+
+class OutputError(OSError):
+    """Standard output cannot be written: the disk is full, or nobody reads any more."""
+
+
+@contextmanager
+def output() -> Iterator[None]:
+    """An OSError in this block, which writes to standard output, becomes an OutputError.
+
+    What is still buffered is forgotten, or Python would fail once more at exit.
+    """
+    try:
+        yield
+    except OSError as error:
+        with suppress(OSError, ValueError), open(os.devnull, "w") as nowhere:  # noqa: PTH123
+            os.dup2(nowhere.fileno(), sys.stdout.fileno())
+        raise OutputError(error.errno, error.strerror) from error
+
+
+def say(
+    *lines: object,
+    bold: bool = False,
+    colour: str | None = None,
+    nl: bool = True,
+    err: bool = False,
+) -> None:
+    """Print each of ``lines`` on a line of its own, with ``err`` to standard error.
+
+    What cannot be written to standard error is lost.  Raises OutputError.
+    """
+    import typer
+
+    file = sys.stderr if err else sys.stdout
+    with suppress(OSError) if err else output():
+        for line in lines:
+            text = plain(line)
+            styled = typer.style(text, bold=bold or None, fg=colour) if bold or colour else text
+            typer.echo(styled, file=file, nl=nl)
+
+
+def say_json(data: Any) -> None:
+    """Print ``data`` as JSON, in ASCII; what JSON does not know is shown as text."""
+    import typer
+
+    with output():
+        typer.echo(json.dumps(data, indent=1, default=str), file=sys.stdout)
+
+
+def say_table(table: Table, width: int | None = None) -> None:
+    """Print a table of rich, whose cells are made by ``cell``."""
+    from rich.console import Console
+
+    with output():
+        Console(width=width, highlight=False).print(table)
+
+
+def cell(*lines: object, **options: Any) -> Text:
+    """``lines`` in a table of rich, as they are: without markup, each on one line."""
+    from rich.text import Text
+
+    return Text("\n".join(map(plain, lines)), **options)
+
+
+# -- the streams of a command -----------------------------------------------------------------
+
+
+class _Record(logging.LogRecord):
+    """A message of a library, which may quote a server or a file."""
+
+    def getMessage(self) -> str:
+        return "\n".join(map(plain, super().getMessage().split("\n")))
+
+
+def _warning(message: Any, category: type, filename: str, lineno: int, line: Any = None) -> str:
+    return f"{filename}:{lineno}: {category.__name__}: {plain(message)}\n"
+
+
+def prepare_streams() -> None:
+    """Make standard output and error take every text; warnings and logs go through ``plain``.
+
+    What an encoding lacks is spelt in ASCII.  A closed stream becomes one that forgets, so that no
+    file is opened in its place and then written to by accident.
+    """
+    codecs.register_error("ganzoo.spelt", _spelt)
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: PTH123, SIM115
+        elif isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="ganzoo.spelt")
+    logging.setLogRecordFactory(_Record)
+    warnings.formatwarning = _warning
+
+
+_ASCII = {
+    **{"−": "-", "–": "-", "—": "-", "━": "-", "╸": "-", "×": "x", "±": "+-", "√": "sqrt"},
+    **{"↑": "^", "↓": "v", "→": "->", "≤": "<=", "≥": ">=", "…": "...", "·": "*", "•": "*"},
+    **{"‘": "'", "’": "'", "“": '"', "”": '"', "\u2009": " ", "\xa0": " "},
+    **dict(zip("⁰¹²³⁴⁵⁶⁷⁸⁹₁₂", [*(f"^{n}" for n in range(10)), "_1", "_2"], strict=True)),
+}
+
+
+def _spelt(error: UnicodeError) -> tuple[str, int]:
+    """What stands for letters that an encoding lacks: their like in ASCII, else an escape."""
+    assert isinstance(error, UnicodeEncodeError)
+    missing = error.object[error.start : error.end]
+    spelt = (_ASCII.get(c) or c.encode("unicode_escape").decode() for c in missing)
+    return "".join(spelt), error.end
