@@ -36,6 +36,17 @@ class Type:
         """The checked ``value`` as the constructor wants it."""
         return value
 
+    def wants_text(self, value: Any, is_value: bool) -> bool:
+        """Whether a text is taken to the letter, of which YAML makes ``value``.
+
+        Not where another option takes that value, if it ``is_value`` and nothing beside it.
+        """
+        return False
+
+    def inside(self, step: str | int) -> Type:
+        """What is allowed at ``step`` of a list or mapping."""
+        return Anything()
+
     def paths(self, value: Any) -> Iterator[tuple[str | int, ...]]:
         """Where in the checked ``value`` the paths of files and folders are."""
         yield from ()
@@ -187,6 +198,10 @@ class Text(Type):
         except RuntimeError:  # no such user: a file may be called ~x
             return str(Path(value).absolute())
 
+    def wants_text(self, value: Any, is_value: bool) -> bool:
+        """Whatever it looks like."""
+        return True
+
     def paths(self, value: Any) -> Iterator[tuple[str | int, ...]]:
         """The value itself, if it is a path."""
         if self.path:
@@ -259,6 +274,13 @@ class Sequence(Type):
         items = [self._at(i).convert(item) for i, item in enumerate(value)]
         return tuple(items) if self.is_tuple else items
 
+    def inside(self, step: str | int) -> Type:
+        """The item's type, or that of its place."""
+        if self.places is None:
+            return self.item
+        is_place = isinstance(step, int) and step < len(self.places)
+        return self.places[int(step)] if is_place else Anything()
+
     def paths(self, value: Any) -> Iterator[tuple[str | int, ...]]:
         """Those in each item."""
         for i, item in enumerate(value):
@@ -307,6 +329,10 @@ class Mapping(Type):
         """Every value converted."""
         return {key: self.item.convert(item) for key, item in value.items()}
 
+    def inside(self, step: str | int) -> Type:
+        """The type of every value."""
+        return self.item
+
     def paths(self, value: Any) -> Iterator[tuple[str | int, ...]]:
         """Those in each value."""
         for key, item in value.items():
@@ -337,6 +363,18 @@ class Union(Type):
             yield from alike[0].problems(value)
         else:
             yield self._refuse(value)
+
+    def wants_text(self, value: Any, is_value: bool) -> bool:
+        """Where there is an option for text, and none for the value."""
+        texts = [option for option in self.options if isinstance(option, Text)]
+        others = (option for option in self.options if option not in texts)
+        return bool(texts) and not (is_value and any(not o.check(value) for o in others))
+
+    def inside(self, step: str | int) -> Type:
+        """That of the one option that has steps of this kind."""
+        shape = Mapping if isinstance(step, str) else Sequence
+        alike = [option for option in self.options if isinstance(option, shape)]
+        return alike[0].inside(step) if len(alike) == 1 else Anything()
 
     def convert(self, value: Any) -> Any:
         """As the first option that accepts it does."""

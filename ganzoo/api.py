@@ -39,6 +39,7 @@ from ganzoo.recipe import load_recipe
 from ganzoo.registry import Registry
 from ganzoo.report import reporting
 from ganzoo.trained import TrainedRun
+from ganzoo.yaml12 import quoted
 
 DTYPES = (torch.float32, torch.bfloat16)
 #: where a model is: a run or model folder, ``user/repo`` on the Hub, or what ``train`` returned
@@ -113,7 +114,7 @@ def train(
     from ganzoo.training import start
 
     plugins = installed()
-    pairs = [f"{key}={_json(value)}" for key, value in (overrides or {}).items()]
+    pairs = _pairs(overrides)
     with _as_file(recipe) as path:
         loaded = load_recipe(path, pairs, plugins.registry, _folder(recipe))
     folder = Path(out) if out else free_folder(loaded.name)
@@ -145,6 +146,14 @@ def _as_file(recipe: str | os.PathLike[str] | Mapping[str, Any]) -> Iterator[str
         except RecipeError as error:  # lines of a file that nobody has seen
             told = [re.sub(rf"{re.escape(str(path))}(:\d+)*", "recipe:", p) for p in error.problems]
             raise RecipeError(told) from None
+
+
+def _pairs(overrides: Mapping[str, Any] | None) -> list[str]:
+    """What ``--set`` would be given; a text in quotes, and every character of it as YAML has it."""
+    return [
+        f"{key}={quoted(str(value)) if isinstance(value, (str, Path)) else _json(value)}"
+        for key, value in (overrides or {}).items()
+    ]
 
 
 def _json(value: Any, **how: Any) -> str:
@@ -246,7 +255,7 @@ def evaluate(
     from ganzoo.submission import subject_of, submit
 
     registry = installed().registry
-    pairs = [f"{key}={_json(value)}" for key, value in (overrides or {}).items()]
+    pairs = _pairs(overrides)
     loaded = load_benchmark(os.fspath(benchmark), pairs, registry)
     if isinstance(model, Model):
         _refuse_changed(model, registry)

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from ganzoo import grammar
-from ganzoo.annotation import Number, written
+from ganzoo.annotation import Number, Type, written
 from ganzoo.config import Distribution, Version
 from ganzoo.errors import GanzooError, RecipeError, nearest, one_of
 from ganzoo.grammar import FROM_DATASET, OPTIMIZERS, PLAYERS, Table
@@ -65,6 +65,21 @@ def located(node: Node) -> str:
     with suppress(RuntimeError):  # no such user: a file may be called ~x
         return str(Path(node.at.folder) / Path(node.value).expanduser())
     return str(Path(node.at.folder) / node.value)
+
+
+def _as_wanted(node: Node, kind: Type) -> Node:
+    """What ``--set`` gave as text where that is wanted; RecipeError where it is no YAML either."""
+    if node.said and kind.wants_text(node.plain(), node.said.is_value):
+        return replace(node, value=node.said.text, said=None)
+    if node.said and node.said.problems:
+        raise RecipeError(list(node.said.problems))
+    if isinstance(node.value, dict):
+        inner = {key: _as_wanted(one, kind.inside(key)) for key, one in node.value.items()}
+        return replace(node, value=inner, said=None)
+    if isinstance(node.value, list):
+        items = [_as_wanted(one, kind.inside(i)) for i, one in enumerate(node.value)]
+        return replace(node, value=items, said=None)
+    return replace(node, said=None)
 
 
 def overlay(base: Node, over: Node) -> Node:
@@ -268,6 +283,11 @@ class Checker:
         return {name: done[name] for name in (*given, *done) if name in done}
 
     def _value(self, node: Node, path: str, parameter: Parameter) -> Node | None:
+        try:
+            node = _as_wanted(node, parameter.type)
+        except RecipeError as error:
+            self.problems.found += [(node.at, text) for text in error.problems]
+            return None
         plain = node.plain()
         wrong = list(parameter.type.problems(plain))
         for where, complaint in wrong:

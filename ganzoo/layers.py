@@ -9,7 +9,7 @@ from pathlib import Path
 from ganzoo.annotation import written
 from ganzoo.errors import RecipeError, nearest, one_of
 from ganzoo.registry import Entry, Registry
-from ganzoo.yaml12 import Mark, Node, Problem, join, line, parse, split
+from ganzoo.yaml12 import Mark, Node, Problem, argument, join, line, parse, split
 
 MAX_BYTES = 1_000_000
 #: keys beside a component's own arguments, which outlive a change of its ``use``
@@ -233,7 +233,7 @@ def override(
                 raise RecipeError([line(at, "", "expected KEY=VALUE, such as optimizer.lr=2e-4")])
             if steps[0] == "extends":
                 raise RecipeError([line(at, "", "extends cannot be set; write it in a file")])
-            root = _set(root, steps, parse(value, str(at), at), "")
+            root = _set(root, steps, argument(value, at), "")
         except RecipeError as error:
             problems += [(at, text) for text in error.problems]
     return root

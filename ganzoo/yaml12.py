@@ -58,15 +58,30 @@ class Mark:
 
 
 @dataclass(frozen=True)
+class Said:
+    """What ``--set`` gave, to the letter, and what YAML makes of it.
+
+    It ``is_value`` where it is nothing but one value of YAML: no text with a comment behind it.
+    ``problems`` say why it is no YAML.
+    """
+
+    text: str
+    is_value: bool
+    problems: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class Node:
     """A value and its position; ``value`` is a scalar, or a list, tuple or dict of nodes.
 
-    ``key`` is where the key of this value stands, if it has one.
+    ``key`` is where the key of this value stands, if it has one.  ``said`` is there where a text
+    may be wanted, and YAML makes something else of it.
     """
 
     value: Any
     at: Mark
     key: Mark | None = None
+    said: Said | None = None
 
     @property
     def name_at(self) -> Mark:
@@ -184,6 +199,29 @@ def parse(
     return node
 
 
+def argument(text: str, at: Mark) -> Node:
+    """The VALUE of ``--set KEY=VALUE``, which is YAML.
+
+    Where a text is wanted, all that is no quoted text is taken to the letter: a folder may be
+    called ``faces #2`` or ``2023``.  Raises RecipeError where it is no text at all.
+    """
+    text = text.strip()
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise RecipeError([line(at, "", "a name that is not UTF-8: rename the file")]) from None
+    try:
+        node = parse(text, str(at), at)
+    except RecipeError as error:
+        return Node(text, at, said=Said(text, False, tuple(error.problems)))
+    if isinstance(node.value, str):
+        return node if text[:1] in ("'", '"') else replace(node, value=text)
+    is_value = isinstance(node.value, (dict, list)) or any(
+        re.fullmatch(pattern, text) for pattern in _CORE.values()
+    )
+    return replace(node, said=Said(text, is_value))
+
+
 class _Positions:
     """PyYAML's nodes as ours, with every problem on the way."""
 
@@ -272,7 +310,7 @@ def scalar(value: Any) -> str:
         mantissa, _, exponent = repr(value).partition("e")  # 1e-08: 1.0e-08 for YAML 1.1 readers
         return f"{mantissa if '.' in mantissa else mantissa + '.0'}e{exponent}"
     if isinstance(value, str):
-        return value if _is_safe(value) else _quoted(value)
+        return value if _is_safe(value) else quoted(value)
     return str(value)
 
 
@@ -284,7 +322,9 @@ def _is_safe(text: str) -> bool:
     }
 
 
-def _quoted(text: str) -> str:
+def quoted(text: str) -> str:
+    """A text in double quotes, as YAML reads it back."""
+
     def character(c: str) -> str:
         if c in '"\\':
             return f"\\{c}"

@@ -254,3 +254,11 @@ def test_a_changed_benchmark_raises_its_version(name: str) -> None:
 def plain(value: Any) -> Any:
     """As JSON has it."""
     return json.loads(json.dumps(value))
+
+
+def test_a_path_that_is_set_is_taken_to_the_letter(tmp_path: Path, monkeypatch: Any) -> None:
+    monkeypatch.chdir(tmp_path)
+    registry = installed().registry
+    for name in ("in/faces #2", "2023", "[HD] faces"):
+        loaded = load_benchmark("anime-faces-64", [f"dataset.path={name}"], registry)
+        assert loaded.dataset.arguments["path"] == str(tmp_path / name)

@@ -394,7 +394,8 @@ def test_a_field_exists_where_its_argument_is_given():
     assert line.startswith("x.yaml:18:9 stages[0].discriminator[1]: loss 'edge-promoting' needs")
     assert "Dataset 'images' provides 'smooth' where its argument 'smooth' is given" in line
     assert load(text, "dataset.smooth=edges").stages[0].discriminator[1].use == "edge-promoting"
-    (line,) = problems(text, "dataset.smooth=3")  # no second complaint that follows from it
+    text = text.replace("path: pictures", "path: pictures, smooth: 3")
+    (line,) = problems(text)  # no second complaint that follows from it
     assert "expected a path or null" in line
 
 
@@ -606,6 +607,43 @@ def test_set_goes_wrong(override, expected):
     (line,) = problems(VALID, override)
     assert line.startswith(f"--set {override} ")
     assert expected in line
+
+
+def _path_set(value, key="dataset.path"):
+    recipe = load_recipe("dcgan", [f"{key}={value}"])
+    again = recipe.resolved()
+    for step in key.split("."):
+        again = again[step]
+    return again
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["in/faces #2", "2023", "1e5", "[HD] faces", "[a, b]", "{a: b}", "@x", "%x", "*x", "&x faces",
+     "#x", "a: b", "- a", "null", "yes", "true", "'tis", "it's", "x: {", "!x", ".inf", "a\tb"],
+)  # fmt: skip
+def test_a_path_or_text_that_is_set_is_taken_to_the_letter(name, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for text in (name, f"  {name} ", '"' + name.replace("\t", "\\t") + '"'):
+        assert _path_set(text) == str(tmp_path / name)
+    assert _path_set(name, "recipe") == name  # a text
+    if name != "null":
+        assert _path_set(name, "init_from") == str(tmp_path / name)  # a path or null
+    recipe = load_recipe("dcgan", [f"dataset.path={name}"])
+    (tmp_path / "resolved.yaml").write_text(recipe.to_yaml(), encoding="utf-8")
+    assert load_recipe(tmp_path / "resolved.yaml").dataset == recipe.dataset
+
+
+def test_what_else_than_a_text_is_set_is_yaml():
+    assert _path_set("null", "init_from") is None
+    assert _path_set("5 # the fifth", "seed") == 5
+    assert _path_set("true", "dataset.mirror") is True
+    assert _path_set("[tensorboard]", "log.trackers") == ["tensorboard"]
+    for wrong in ("dataset.size=@x", "optimizer=@x", "stages=[1,", "precision=bf16 #", "batch=[1"):
+        (line,) = problems(VALID, wrong)
+        assert line.startswith(f"--set {wrong} ")
+    (line,) = problems(VALID, "dataset.path=caf\udce9")
+    assert "UTF-8" in line
 
 
 def test_optimizer_overrides():

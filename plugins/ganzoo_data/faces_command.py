@@ -78,7 +78,8 @@ def faces(
     registry = ctx.obj.registry
     if weights is not None and landmarks is None:
         raise DataError("--weights are those of the landmarks' extractor; name it: --landmarks.")
-    finder = _component(registry.get("detector", detector), _arguments(set_ or ()))
+    entry = registry.get("detector", detector)
+    finder = _component(entry, _arguments(set_ or (), entry))
     marker = None
     if landmarks is not None:
         given = {} if weights is None else {"weights": weights.expanduser()}
@@ -122,8 +123,11 @@ def _component(entry: Entry, arguments: dict[str, Any]) -> Component:
     return Component(entry.name, str(entry.origin), arguments, entry.load, _content(paths))
 
 
-def _arguments(texts: Iterable[str]) -> dict[str, Any]:
-    """``NAME=VALUE`` each; a value is a number, true, false or null, else text."""
+def _arguments(texts: Iterable[str], entry: Entry) -> dict[str, Any]:
+    """``NAME=VALUE`` each; a value is a number, true, false or null, else text.
+
+    Where a path or text is wanted, ``2023`` is one.
+    """
     import json
 
     from ganzoo.errors import DataError
@@ -133,10 +137,14 @@ def _arguments(texts: Iterable[str]) -> dict[str, Any]:
         name, equals, value = text.partition("=")
         if not (equals and name.strip()):
             raise DataError(f"--set {text}: expected NAME=VALUE, such as scale_factor=1.05.")
+        name, value = name.strip(), value.strip()
+        wanted = entry.signature.by_name.get(name)
         try:
-            found[name.strip()] = json.loads(value)
+            plain = json.loads(value)
         except ValueError:
-            found[name.strip()] = value
+            plain = value
+        is_text = wanted and not value.startswith('"') and wanted.type.wants_text(plain, True)
+        found[name] = value if is_text else plain
     return found
 
 
