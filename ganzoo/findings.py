@@ -96,6 +96,14 @@ _RULES = (
 _DEAD_REMEDY = "It hardly moves the generator: raise its weight or leave it out."
 
 
+def too_early(rows: Sequence[Row]) -> str | None:
+    """Why ``rows`` show nothing yet, be it good or bad; None where there are enough."""
+    logged = sum(row["step"] > WARM_UP for row in rows if not is_score(row))
+    if logged >= PATIENCE:
+        return None
+    return f"the rules look at {PATIENCE} logged rows after step {WARM_UP}"
+
+
 def find(rows: Sequence[Row]) -> list[Finding]:
     """The findings that hold at the end of ``rows``; those with scores say nothing of training."""
     rows = [row for row in rows if not is_score(row)]

@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -73,6 +73,19 @@ class RunFolder:
             )
         return cls(path)
 
+    def is_complete(self, recipe_sha256: str, steps: int) -> bool:
+        """Whether this recipe was trained for all its ``steps``, and nothing of it is missing."""
+        try:
+            manifest = manifests.read(self.manifest)
+        except RunError:
+            return False
+        parts = (self.samples, self.checkpoints, self.metrics, self.model / "config.json")
+        return (
+            manifest.status == "finished"
+            and (manifest.recipe_sha256, manifest.step) == (recipe_sha256, steps)
+            and all(part.exists() for part in parts)
+        )
+
     def rows(self, until: int | None = None) -> list[dict[str, Any]]:
         """The rows of metrics.jsonl up to step ``until``; a torn last line is left out."""
         return [r for r in self._rows() if until is None or r["step"] <= until]
@@ -106,6 +119,15 @@ class RunFolder:
         except RunError:
             manifest = otherwise or Manifest()
         manifests.write(self.manifest, replace(manifest, **facts))
+
+
+def to_train_longer(run: Path, stages: Sequence[int]) -> str:
+    """A sentence that says how a finished run goes on; ``stages`` are the steps of each."""
+    last = len(stages) - 1
+    return (
+        f"{run} is finished; to train longer: ganzoo resume {run} "
+        f"--set stages.{last}.steps={2 * stages[last]}"
+    )
 
 
 def free_folder(name: str, root: Path = Path("runs")) -> Path:

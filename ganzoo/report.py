@@ -208,12 +208,8 @@ def _duration(seconds: float) -> str:
 
 
 def _findings(rows: Sequence[findings.Row]) -> str:
-    rows = [row for row in rows if not scores.is_score(row)]
-    if sum(row["step"] > findings.WARM_UP for row in rows) < findings.PATIENCE:
-        return (
-            f"<p>Too early to say: the rules look at {findings.PATIENCE} logged rows "
-            f"after step {findings.WARM_UP}.</p>"
-        )
+    if why := findings.too_early(rows):
+        return f"<p>Too early to say: {escape(why)}.</p>"
     cards = [
         f'<article class="finding"><h3>{escape(f.name)} <small>{escape(f.subject)}</small></h3>'
         f"<p>{escape(f.remedy)}</p><p class=note>since step {f.step:,} · value {number(f.value)}"

@@ -22,7 +22,7 @@ from ganzoo.batch_statistics import image_statistics, ranking
 from ganzoo.devices import deterministic
 from ganzoo.errors import CheckpointError, DataError, RunError
 from ganzoo.feed import feed
-from ganzoo.folder import RunFolder
+from ganzoo.folder import RunFolder, to_train_longer
 from ganzoo.objective import Objective
 from ganzoo.optimizers import set_lr
 from ganzoo.plugins import Plugins
@@ -71,12 +71,7 @@ def resume(path: Path, overrides: Sequence[str], plugins: Plugins) -> Run:
         if overrides:
             run.write_recipe()
         if run.step == run.steps:
-            last = len(recipe.stages) - 1
-            _say(
-                run,
-                f"{path} is finished; to train longer: ganzoo resume {path} "
-                f"--set stages.{last}.steps={2 * recipe.stages[last].steps}",
-            )
+            _say(run, to_train_longer(path, [stage.steps for stage in recipe.stages]))
         train(run)
     return run
 

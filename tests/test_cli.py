@@ -527,6 +527,33 @@ def test_resume_goes_on_for_longer_and_says_where_to_look(run: Run, folder: Path
     assert weights(folder) != before
 
 
+def test_resume_of_a_finished_run_says_so_and_touches_nothing(run: Run, folder: Path) -> None:
+    def state() -> dict[Path, bytes]:
+        return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+    before = state()
+    for more in ((), ("--set", "samples.every=7")):
+        result = run("resume", folder, *more)
+        assert result.code == 0
+        longer = "ganzoo resume tiny --set stages.0.steps=60"
+        assert result.out == f"tiny is finished; to train longer: {longer}\n"
+        assert state() == before
+    (folder / "model" / "config.json").unlink()
+    assert "draw more with" in run("resume", folder).out
+    assert (folder / "model" / "config.json").exists()
+
+
+def test_diagnose_of_a_short_run_is_too_early(run: Run, folder: Path) -> None:
+    result = run("diagnose", folder)
+    assert result.code == 0
+    assert result.out.startswith("too early to say, at step 30: ")
+    rows = [json.dumps({"step": 301 + i, "G/std": 1.0}) for i in range(5)]
+    (folder / "metrics.jsonl").write_text("\n".join(rows))
+    assert run("diagnose", folder).out.startswith("nothing wrong")
+    (folder / "metrics.jsonl").write_text("\n".join(rows[:4]))
+    assert run("diagnose", folder).out.startswith("too early")
+
+
 def test_sample_draws_the_same_pictures_whatever_their_number(run: Run, folder: Path) -> None:
     assert run("sample", folder, "-n", 5).out == "5 pictures in samples.png\n"
     for n, out in ((5, "five"), (2, "two")):

@@ -300,7 +300,7 @@ def diagnose(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Say in numbers what is wrong; exit code 1 if something is."""
-    from ganzoo.findings import find
+    from ganzoo.findings import find, too_early
     from ganzoo.folder import RunFolder
 
     rows = RunFolder.open(run).rows()
@@ -311,6 +311,8 @@ def diagnose(
         say_json([finding.as_dict() for finding in found])
     elif found:
         say(*found)
+    elif why := too_early(rows):
+        say(f"too early to say, at step {rows[-1]['step']}: {why}")
     else:
         say(f"nothing wrong that these numbers show, at step {rows[-1]['step']}")
     raise typer.Exit(1 if found else 0)

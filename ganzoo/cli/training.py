@@ -76,13 +76,19 @@ def resume(
     overrides: Overrides,
 ) -> None:
     """Go on with a stopped run, exactly as if it had never stopped."""
-    from ganzoo.folder import RunFolder
+    from ganzoo.folder import RunFolder, to_train_longer
     from ganzoo.plugins import installed
+    from ganzoo.recipe import load_recipe
 
-    RunFolder.open(run)
+    folder, plugins = RunFolder.open(run), installed()
+    before, now = (load_recipe(folder.recipe, o, plugins.registry) for o in ((), overrides))
+    stages = [stage.steps for stage in now.stages]
+    if folder.is_complete(now.hash, sum(stages)) and now.evaluate == before.evaluate:
+        typer.echo(to_train_longer(run, stages))
+        return
     from ganzoo.training import resume as go_on  # imports torch
 
-    _finish(lambda: go_on(run, overrides, installed()), run)
+    _finish(lambda: go_on(run, overrides, plugins), run)
 
 
 def _finish(train: Callable[[], Run], path: Path) -> None:
