@@ -279,7 +279,6 @@ def _show_recipe(name: str, as_json: bool) -> None:
     for section, text in header.sections.items():
         say(*wrapped(f"{section:15}", text))
     say("made of", bold=True)
-    say(f"{'batch':15}{recipe.batch}, seed {recipe.seed}, precision {recipe.precision}")
     for role, text in _parts_of(recipe):
         say(*wrapped(f"{role:14} ", text))
     for stage in recipe.stages:
@@ -296,7 +295,8 @@ def _show_recipe(name: str, as_json: bool) -> None:
 
 
 def _parts_of(recipe: Recipe) -> Iterator[tuple[str, str]]:
-    """Everything but the stages: the role, and what plays it."""
+    """Everything but the stages, by role."""
+    yield "batch", f"{recipe.batch}, seed {recipe.seed}, precision {recipe.precision}"
     parts = {"dataset": recipe.dataset, **recipe.networks, "augment": recipe.augment}
     for role, component in parts.items():
         if component:
