@@ -84,7 +84,7 @@ def resume(
     before, now = (load_recipe(folder.recipe, o, plugins.registry) for o in ((), overrides))
     stages = [stage.steps for stage in now.stages]
     if folder.is_complete(now.hash, sum(stages)) and now.evaluate == before.evaluate:
-        typer.echo(to_train_longer(run, stages))
+        say(to_train_longer(run, stages))
         return
     from ganzoo.training import resume as go_on  # imports torch
 
