@@ -476,11 +476,3 @@ def test_the_examples_call_what_there_is() -> None:
                     inspect.signature(function).bind(*own, *node.args, **given)
                     seen.add(ast.unparse(node.func))
     assert seen == set(functions)
-
-
-@pytest.mark.parametrize("name", ["faces #2", "2023", '"faces"', "a\x7fb", "\N{GRINNING FACE}"])
-def test_a_path_in_overrides_is_that_path(name: str, tmp_path: Path) -> None:
-    for path in (tmp_path / name, str(tmp_path / name)):
-        with pytest.raises(DataError) as error:
-            ganzoo.train("dcgan", overrides={"dataset.path": path}, out=tmp_path / "run")
-        assert f"there is no folder '{tmp_path / name}'" in str(error.value)

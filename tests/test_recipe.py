@@ -634,6 +634,15 @@ def test_a_path_or_text_that_is_set_is_taken_to_the_letter(name, tmp_path, monke
     assert load_recipe(tmp_path / "resolved.yaml").dataset == recipe.dataset
 
 
+@pytest.mark.parametrize("name", ["faces #2", "2023", '"faces"', "a\x7fb", "\N{GRINNING FACE}"])
+def test_a_path_in_the_overrides_of_python_is_that_path(name, tmp_path):
+    from ganzoo import api
+
+    for path in (tmp_path / name, str(tmp_path / name)):
+        recipe = load_recipe("dcgan", api._pairs({"dataset.path": path}))
+        assert recipe.dataset.arguments["path"] == str(tmp_path / name)
+
+
 def test_what_else_than_a_text_is_set_is_yaml():
     assert _path_set("null", "init_from") is None
     assert _path_set("5 # the fifth", "seed") == 5
