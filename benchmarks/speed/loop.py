@@ -1,7 +1,8 @@
 """What ganzoo's training loop costs over a bare PyTorch loop, and what bf16 gains.
 
-Both loops train the same DCGAN on the same resident images, step by step in turn in one process,
-so that a machine whose speed drifts slows both alike.  Prints medians and the ratio.
+Both loops train the same DCGAN on the same resident images in turn in one process, so that a
+machine whose speed drifts slows both alike: step by step on a CPU, blocks of steps on a GPU, which
+is not waited for within one.  Prints medians and the ratio.
 
     python benchmarks/speed/loop.py [--precision bf16] [--steps 30] [--size 64] [--batch 64]
 """
@@ -29,13 +30,13 @@ recipe: speed
 batch: {batch}
 precision: {precision}
 dataset: {{use: resident, size: {size}, count: {count}}}
-generator: {{use: dcgan}}
-discriminator: {{use: dcgan}}
+generator: {{use: dcgan, width: {width}}}
+discriminator: {{use: dcgan, width: {width}}}
 optimizer: {{use: adam, lr: 2e-4, betas: [0.5, 0.999], fused: true}}
 ema: null
 stages: [{{name: all, steps: {steps},
   discriminator: [{{use: non-saturating}}], generator: [{{use: non-saturating}}]}}]
-log: {{every: 50}}
+log: {{every: {log}}}
 samples: {{every: 1000000}}
 checkpoint: {{every: 1000000}}
 """
@@ -66,27 +67,38 @@ class Resident(Dataset):
 class Bare:
     """The loop that everybody writes: same networks, loss, optimiser and frozen D in G's step."""
 
-    def __init__(self, size: int, batch: int, precision: str, count: int):
+    def __init__(
+        self,
+        size: int,
+        batch: int,
+        precision: str,
+        count: int,
+        width: int = 64,
+        device: str = "cpu",
+        layout: torch.memory_format = torch.contiguous_format,
+    ):
         from ganzoo_dcgan.networks import DCGANDiscriminator, DCGANGenerator
 
-        self.g, self.d = DCGANGenerator(size=size), DCGANDiscriminator(size=size)
+        self.g = DCGANGenerator(size=size, width=width).to(device).to(memory_format=layout)
+        self.d = DCGANDiscriminator(size=size, width=width).to(device).to(memory_format=layout)
         options = {"lr": 2e-4, "betas": (0.5, 0.999), "fused": True}
         self.opt_g = torch.optim.Adam(self.g.parameters(), **options)
         self.opt_d = torch.optim.Adam(self.d.parameters(), **options)
-        self.images = torch.rand(count, 3, size, size) * 2 - 1
-        self.batch, self.precision = batch, precision
+        self.images = (torch.rand(count, 3, size, size) * 2 - 1).to(device)
+        self.batch, self.precision, self.device = batch, precision, device
 
     def step(self) -> None:
-        with torch.autocast("cpu", torch.bfloat16, enabled=self.precision == "bf16"):
-            real = self.images[torch.randint(len(self.images), (self.batch,))]
-            fake = self.g(torch.randn(self.batch, 100)).float()
+        device = self.device
+        with torch.autocast(device, torch.bfloat16, enabled=self.precision == "bf16"):
+            real = self.images[torch.randint(len(self.images), (self.batch,), device=device)]
+            fake = self.g(torch.randn(self.batch, 100, device=device)).float()
             loss = softplus(-self.d(real).float()).mean()
             loss = loss + softplus(self.d(fake.detach()).float()).mean()
         loss.backward()
         self.opt_d.step()
         self.opt_d.zero_grad()
         self.d.requires_grad_(False)
-        with torch.autocast("cpu", torch.bfloat16, enabled=self.precision == "bf16"):
+        with torch.autocast(device, torch.bfloat16, enabled=self.precision == "bf16"):
             loss = softplus(-self.d(fake).float()).mean()
         loss.backward()
         self.opt_g.step()
@@ -95,40 +107,54 @@ class Bare:
 
 
 class Alternate:
-    """An observer that runs one step of each rival loop after each of ganzoo's, and times all."""
+    """An observer that runs a block of each rival's steps after each of ganzoo's, and times all.
 
-    def __init__(self, rivals: dict[str, Bare]):
-        self.rivals = rivals
+    ``seconds`` are those of one step.
+    """
+
+    def __init__(self, rivals: dict[str, Bare], block: int = 1):
+        self.rivals, self.block = rivals, block
         self.seconds: dict[str, list[float]] = {name: [] for name in ("ganzoo", *rivals)}
         self.mark: float | None = None
 
     @hookimpl
     def step_ended(self, step: int) -> None:
+        if step % self.block:
+            return
+        now = _now()
         if self.mark is not None:
-            self.seconds["ganzoo"].append(time.perf_counter() - self.mark)
+            self.seconds["ganzoo"].append((now - self.mark) / self.block)
         for name, rival in self.rivals.items():
-            began = time.perf_counter()
-            rival.step()
-            self.seconds[name].append(time.perf_counter() - began)
-        self.mark = time.perf_counter()
+            began = _now()
+            for _ in range(self.block):
+                rival.step()
+            self.seconds[name].append((_now() - began) / self.block)
+        self.mark = _now()
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--precision", default="fp32", choices=["fp32", "bf16"])
-    parser.add_argument("--steps", type=int, default=40)
-    parser.add_argument("--size", type=int, default=64)
-    parser.add_argument("--batch", type=int, default=64)
-    options = parser.parse_args()
-    size, batch, precision = options.size, options.batch, options.precision
-    rivals = {"bare": Bare(size, batch, precision, count=256)}
-    if precision == "bf16":
-        rivals["bare fp32"] = Bare(size, batch, "fp32", count=256)
-    watch = Alternate(rivals)
+def _now() -> float:
+    if torch.accelerator.is_available():
+        torch.accelerator.synchronize()
+    return time.perf_counter()
+
+
+def silent_plugins() -> Plugins:
+    """The installed plugins without the display of progress."""
     plugins = Plugins()
     plugins.load_entry_points()
+    for name, plugin in plugins.manager.list_name_plugin():
+        if "'console'" in name:
+            plugins.manager.unregister(plugin)
+    return plugins
+
+
+def measure(
+    rivals: dict[str, Bare], steps: int, block: int = 1, **values: object
+) -> dict[str, list[float]]:
+    """Seconds a step of ganzoo's loop on a recipe of ``values``, and of ``rivals`` in turn."""
+    watch = Alternate(rivals, block)
+    plugins = silent_plugins()
     plugins.manager.register(watch)
-    plugins.manager.unregister(name="ganzoo:console")
 
     class Register:
         @hookimpl
@@ -138,10 +164,31 @@ def main() -> None:
     plugins.add(Register, Origin("speed", "speed", "0"))
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "speed.yaml"
-        values = {"size": size, "batch": batch, "precision": precision, "count": 256}
-        file.write_text(RECIPE.format(**values, steps=options.steps + 3))
+        text = RECIPE.format(**{"width": 64, "log": 50, "count": 256} | values, steps=steps)
+        file.write_text(text)
         start(load_recipe(file, registry=plugins.registry), Path(folder) / "run", plugins)
-    kept = {name: seconds[2:] for name, seconds in watch.seconds.items()}
+    return watch.seconds
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--precision", default="fp32", choices=["fp32", "bf16"])
+    parser.add_argument("--steps", type=int, default=40)
+    parser.add_argument("--size", type=int, default=64)
+    parser.add_argument("--batch", type=int, default=64)
+    parser.add_argument("--width", type=int, default=64)
+    options = parser.parse_args()
+    size, batch, precision = options.size, options.batch, options.precision
+    found = torch.accelerator.current_accelerator() if torch.accelerator.is_available() else None
+    device = found.type if found else "cpu"
+    how = {"count": 256, "width": options.width, "device": device}
+    rivals = {"bare": Bare(size, batch, precision, **how)}
+    if precision == "bf16":
+        rivals["bare fp32"] = Bare(size, batch, "fp32", **how)
+    block = 1 if device == "cpu" else 20
+    values = {"size": size, "batch": batch, "precision": precision, "width": options.width}
+    seconds = measure(rivals, (options.steps + 3) * block, block, **values)
+    kept = {name: values[2:] for name, values in seconds.items()}
     medians = {name: statistics.median(seconds) for name, seconds in kept.items()}
     threads = torch.get_num_threads()
     print(
