@@ -182,6 +182,20 @@ def part(entry: Entry, use: str, arguments: Mapping[str, Any]) -> Part:
     return Part(use, dict(arguments), origin.plugin, origin.distribution, origin.version)
 
 
+def contradictions(config: Config) -> list[str]:
+    """What a config says of the images that its generator's own arguments say otherwise.
+
+    They are known without the generator; ``model.load`` asks the generator itself.
+    """
+    arguments, found = config.generator.arguments, []
+    size, out = arguments.get("size"), config.output.size
+    if out is not None and isinstance(size, int) and size != out:
+        found.append(f"output.size is {out}, and the generator's is {size}")
+    if "label" in arguments and (arguments["label"] or None) != (config.labels or None):
+        found.append("labels are not those of the generator's arguments")
+    return found
+
+
 def code_licence(distribution: str) -> str | None:
     """The licence that an installed distribution states, as far as it is one line."""
     try:

@@ -20,6 +20,7 @@ from torch import Tensor, nn
 
 from ganzoo import config as configs
 from ganzoo import images, samples, weights
+from ganzoo.annotation import written
 from ganzoo.build import construct
 from ganzoo.checkpoint import write_tensors
 from ganzoo.config import WEIGHTS, Config, Input, Licences, Output, Part
@@ -212,7 +213,9 @@ class Model:
         """The resolved recipe that it was trained with; None where it was not trained here."""
         if (text := self._text(RECIPE)) is None:
             return None
-        found: dict[str, Any] = parse(text, RECIPE).plain()
+        found = parse(text, RECIPE).plain()
+        if not isinstance(found, dict):
+            raise RunError(f"{self.path / RECIPE} is no recipe, but {written(found)}.")
         return found
 
     @cached_property
@@ -285,20 +288,16 @@ def save(
     What was not trained here has no recipe.  ``parts`` is what ``config.part`` makes of each
     network, ``generator`` and perhaps ``discriminator``; ``data_licence`` is that of the images.
     """
-    words = Network(generator).reads
-    from_noise = set(words) <= {"latent", "label"}
-    labels = {name: list(values) for name, values in (generator.label or {}).items()}
+    takes, makes, labels = _described(generator)
     with atomic_folder(path) as folder:
         file = folder / WEIGHTS["generator"]
         write_tensors(file, generator.state_dict())
         found = Config(
             generator=parts["generator"],
             discriminator=parts.get("discriminator"),
-            input=Input(
-                "noise" if from_noise else "image", words, None if from_noise else generator.size
-            ),
-            output=Output(generator.size, 3, [-1.0, 1.0], "RGB"),
-            labels=labels or None,
+            input=takes,
+            output=makes,
+            labels=labels,
             plugins={part.distribution: part.version for part in parts.values()},
             files={file.name: weights.describe(file, generator)},
             licences=Licences(
@@ -309,8 +308,33 @@ def save(
         (folder / CONFIG).write_text(configs.text(found), encoding="utf-8")
         if recipe_yaml is not None:
             (folder / RECIPE).write_text(recipe_yaml, encoding="utf-8")
-        if from_noise:
+        if takes.kind == "noise":
             samples.write(samples.stream(generator, SHOWN, seed=0), SHOWN, folder / SAMPLES)
+
+
+def _described(generator: Generator) -> tuple[Input, Output, dict[str, list[str]] | None]:
+    """What a config says of a generator: what it takes, what it makes, and its labels."""
+    words = Network(generator).reads
+    from_noise = set(words) <= {"latent", "label"}
+    takes = Input("noise" if from_noise else "image", words, None if from_noise else generator.size)
+    labels = {name: list(values) for name, values in (generator.label or {}).items()}
+    return takes, Output(generator.size, 3, [-1.0, 1.0], "RGB"), labels or None
+
+
+def _refuse_untrue(config: Config, generator: Generator, folder: Path) -> None:
+    """Raise RunError where a config says of its generator what is not so."""
+    takes, makes, labels = _described(generator)
+    for key, said, found in (
+        ("input.kind", config.input.kind, takes.kind),
+        ("input.size", config.input.size, takes.size),
+        ("output.size", config.output.size, makes.size),
+        ("labels", config.labels or None, labels),
+    ):
+        if said != found:
+            raise RunError(
+                f"{folder / CONFIG} is not true: {key} is {written(said)} in it, and the "
+                f"generator's is {written(found)}. Get the folder again, or correct it."
+            )
 
 
 def import_weights(format: str, source: Path, out: Path, registry: Registry) -> Imported:
@@ -355,6 +379,7 @@ def load(
     found = configs.read(folder / CONFIG)
     generator = network("generator", found, folder, registry)
     assert isinstance(generator, Generator)  # ``Entry.load`` saw to it
+    _refuse_untrue(found, generator, folder)
     generator.to(device, dtype).eval().requires_grad_(False)
     return Model(generator, found, folder)
 

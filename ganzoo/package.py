@@ -17,6 +17,7 @@ from PIL import Image
 from ganzoo import card, checkpoint, claims, model, samples, weights
 from ganzoo import config as configs
 from ganzoo import entry as entries
+from ganzoo.annotation import written
 from ganzoo.build import weights_hash
 from ganzoo.checkpoint import write_tensors
 from ganzoo.config import WEIGHTS, Config, Licences
@@ -171,11 +172,24 @@ def _refuse_paths(folder: Path, config: Config, problems: _Problems) -> None:
     if (path := folder / RECIPE).is_file():
         try:
             told[RECIPE] = parse(path.read_text(encoding="utf-8"), RECIPE).plain()
+            problems += _untrue(told[RECIPE], config, path)
         except (GanzooError, UnicodeDecodeError) as error:
             problems.append(f"{path} cannot be read: {error}")
     for name, plain in told.items():
         if without_paths(plain) != plain:
             problems.append(f"{folder / name} names a place on this machine: take its path out")
+
+
+def _untrue(recipe: Any, config: Config, path: Path) -> list[str]:
+    """What of a recipe cannot be that of this model."""
+    if not isinstance(recipe, dict):
+        return [f"{path} is no recipe, but {written(recipe)}: put the right one there, or none"]
+    section = recipe.get("generator")
+    use = section.get("use") if isinstance(section, dict) else None
+    made = config.generator.use.rpartition("/")[2]
+    if str(use).rpartition("/")[2] == made:
+        return []
+    return [f"{path} is of another model: its generator is {written(use)}, and this one {made!r}"]
 
 
 def _try(loaded: Model, problems: _Problems) -> None:

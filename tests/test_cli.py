@@ -16,6 +16,7 @@ from PIL import Image
 from typed import Result, Run, typist
 
 import ganzoo
+from ganzoo import layers
 from ganzoo.cli import EXAMPLES, PANELS, main
 from ganzoo.errors import GanzooError, TrainingStopped
 from ganzoo.header import read_header
@@ -636,3 +637,18 @@ def test_labels_choose_what_a_conditional_model_draws(
     refused(run("sample", "model", "--label", "hari=pink"), "did you mean 'hair'?")
     refused(run("sample", "model", "--label", "hair=pnik"), "did you mean 'pink'?")
     refused(run("sample", "model", "--label", "hair=pink", "--interpolate"), "leave out --label")
+
+
+def test_what_a_model_says_of_itself_is_checked(run: Run, tmp_path: Path) -> None:
+    shutil.copytree(layers.shipped_models()["ganzoo/avatars-64"], "avatars")
+    config = json.loads(Path("avatars/config.json").read_text(encoding="utf-8"))
+    for change, told in (
+        ({"output": config["output"] | {"size": 512}}, "output.size is 512"),
+        ({"labels": {"hair": ["pink"]}}, "labels"),
+    ):
+        Path("avatars/config.json").write_text(json.dumps(config | change), encoding="utf-8")
+        shown = run("show", "avatars")
+        assert (shown.code, "NOT TRUE" in shown.out) == (0, True)
+        assert told in shown.out
+        assert json.loads(run("show", "avatars", "--json").out)["problems"]
+        refused(run("sample", "avatars"), "config.json is not true", told.split()[0])

@@ -392,6 +392,15 @@ def spoil(run: Path, what: str) -> None:
     elif what == "recipe path":
         with (folder / "recipe.yaml").open("a") as recipe:
             recipe.write("notes: {path: /home/ann/photos}\n")
+    elif what == "size":
+        config["output"]["size"] = 64
+    elif what == "labels":
+        config["labels"] = {"hair": ["pink"]}
+    elif what == "kind":
+        config["input"] = {"kind": "image", "words": ["photo"], "size": None}
+    elif what in ("recipe list", "recipe text", "recipe of another"):
+        text = {"recipe list": "[1]", "recipe text": "dcgan"}.get(what, "generator: {use: dcgan}")
+        (folder / "recipe.yaml").write_text(text)
     elif what == "recipe":
         (folder / "recipe.yaml").write_text("a: [")
     elif what == "token":
@@ -428,6 +437,12 @@ SPOILT = {
     "path": "config.json names a place on this machine",
     "recipe path": "recipe.yaml names a place on this machine",
     "recipe": "recipe.yaml cannot be read",
+    "recipe list": "recipe.yaml is no recipe, but a list of 1",
+    "recipe text": "recipe.yaml is no recipe, but 'dcgan'",
+    "recipe of another": "recipe.yaml is of another model: its generator is 'dcgan'",
+    "size": "output.size is 64 in it, and the generator's is 8",
+    "labels": "labels is a mapping in it, and the generator's is null",
+    "kind": "input.kind is 'image' in it, and the generator's is 'noise'",
     "token": "recipe.yaml holds what looks like a token",
     "card token": "README.md holds what looks like a token",
     "card": "the model card cannot be made: its metadata",

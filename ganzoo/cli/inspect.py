@@ -337,14 +337,15 @@ def _show_model(name: str, as_json: bool) -> None:
         say(found.note, err=True)
     folder = find(found.folder)
     config = configs.read(folder / CONFIG)
+    untrue = configs.contradictions(config)
     scores = [read(path) for path in sorted((folder / "entries").glob("*.json"))]
     if as_json:
-        data = {"folder": str(folder), "config": dataclasses.asdict(config)}
+        data = {"folder": str(folder), "config": dataclasses.asdict(config), "problems": untrue}
         say_json(data | {"scores": [dataclasses.asdict(s) for s in scores]})
         return
     say(name, bold=True, nl=False)
     say(f": {folder}")
-    for about, text in _about_model(config):
+    for about, text in (*_about_model(config), *(("NOT TRUE", text) for text in untrue)):
         say(f"{about:14} {text}")
     for entry in scores:
         say(f"under {entry.benchmark}", bold=True, nl=False)
