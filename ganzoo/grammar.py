@@ -22,20 +22,27 @@ _NOT_NEGATIVE = "Annotated[float, Ge(0)]"
 _DECAY = "Annotated[float, Interval(ge=0, lt=1)]"
 
 TOP = _table(
-    recipe=("str", REQUIRED, "The name of this recipe."),
+    recipe=("str", REQUIRED, "The name of this recipe.", "my-gan"),
     seed=(
         "Annotated[int, Interval(ge=0, le=9223372036854775807)]",
         0,
-        "Everything random follows from it.",
+        "Everything random follows from it: the same seed trains the same weights.",
+        "7",
     ),
-    batch=(_COUNT, REQUIRED, "Examples per update, over all processes together."),
-    accumulate=(_COUNT, 1, "Parts that a batch is worked through in, to save memory."),
+    batch=(_COUNT, REQUIRED, "Examples per update, over all processes together.", "32"),
+    accumulate=(_COUNT, 1, "Work through each batch in so many parts, to save memory.", "2"),
     precision=(
         "Literal['auto', 'fp32', 'bf16', 'fp16']",
         "fp32",
         "Number format of the networks; auto is bf16 where the device is faster with it, or fp32.",
+        "auto",
     ),
-    init_from=("Path | None", None, "Run or model folder whose weights to start from."),
+    init_from=(
+        "Path | None",
+        None,
+        "Run or model folder whose weights to start from.",
+        "runs/dcgan",
+    ),
     plugins=(
         "dict[str, str]",
         {},
@@ -60,84 +67,155 @@ SECTIONS = {
     "evaluate": "When to measure, and under which benchmark, or null.",
     "verify": "What a short form of this recipe scores, or null; `ganzoo verify` reruns it.",
 }
+#: an example of each of them
+SECTION_EXAMPLES = {
+    "extends": "dcgan-avatars",
+    "dataset": "{use: folder, path: faces, size: 64}",
+    "generator": "{use: dcgan, width: 32}",
+    "discriminator": "{use: dcgan, width: 32, norm: none}",
+    "optimizer": "{use: adam, lr: 2e-4, betas: [0.5, 0.999], discriminator: {lr: 1e-4}}",
+    "ema": "{decay: 0.999, ramp: false}",
+    "augment": "{use: diffaugment, policy: [color, translation]}",
+    "views": "{gray: {use: grayscale, of: real}}",
+    "extractors": "{features: {use: efficientnet-lite0}}",
+    "stages": "[{name: only, steps: 9, generator: [{use: hinge}], discriminator: [{use: hinge}]}]",
+    "log": "{every: 100}",
+    "samples": "{every: 250, count: 36}",
+    "checkpoint": "{every: 500, keep: 2}",
+    "evaluate": "{every: 1000, benchmark: avatars-64, set: [fakes=1000, reference=1000]}",
+    "verify": "{benchmark: avatars-64, short: [stages.0.steps=300], seeds: [0, 1], "
+    "expected: {kid-efflite0: [1, 4]}}",
+}
 REQUIRED_SECTIONS = ("dataset", "generator", "optimizer", "stages")
 PLAIN_SECTIONS = {
     "log": _table(
-        every=(_COUNT, 50, "Steps between two log lines."),
-        trackers=("list[str]", [], "Accelerate trackers to log to, such as tensorboard."),
+        every=(_COUNT, 50, "Steps between two log lines.", "100"),
+        trackers=(
+            "list[str]",
+            [],
+            "Trackers of Accelerate to log to, such as tensorboard.",
+            "[tensorboard]",
+        ),
     ),
     "samples": _table(
-        every=(_COUNT, 500, "Steps between two grids."),
-        count=(_COUNT, 64, "Pictures in a grid."),
+        every=(_COUNT, 500, "Steps between two grids.", "250"),
+        count=(_COUNT, 64, "Pictures in a grid.", "36"),
     ),
     "checkpoint": _table(
-        every=(_COUNT, 1000, "Steps between two checkpoints."),
-        keep=(_COUNT, 3, "Checkpoints to keep, the newest."),
+        every=(_COUNT, 1000, "Steps between two checkpoints.", "500"),
+        keep=(_COUNT, 3, "How many of the newest checkpoints to keep.", "5"),
     ),
 }
 _BENCHMARK = {
-    "benchmark": ("str", REQUIRED, "A benchmark, by name or path."),
-    "set": ("list[str]", [], "What differs from it, as fakes=1000, which is another protocol."),
+    "benchmark": ("str", REQUIRED, "A benchmark, by name or path.", "avatars-64"),
+    "set": (
+        "list[str]",
+        [],
+        "What differs from it, as fakes=1000, which is another protocol.",
+        "[fakes=1000]",
+    ),
 }
 #: sections about scores, which may be null
 MEASURING = {
     "evaluate": _table(
-        every=(_COUNT, REQUIRED, "Steps between two measurements; the last step has one too."),
+        every=(
+            _COUNT,
+            REQUIRED,
+            "Steps between two measurements; the last step has one too.",
+            "1000",
+        ),
         **_BENCHMARK,
     ),
     "verify": _table(
         **_BENCHMARK,
-        short=("list[str]", [], "What the short form overrides, as stages.0.steps=300."),
-        seeds=("list[Annotated[int, Ge(0)]]", REQUIRED, "The seeds that are trained."),
+        short=(
+            "list[str]",
+            [],
+            "What the short form overrides, as stages.0.steps=300.",
+            "[stages.0.steps=300]",
+        ),
+        seeds=("list[Annotated[int, Ge(0)]]", REQUIRED, "The seeds that are trained.", "[0, 1]"),
         expected=(
             "dict[str, tuple[float, float]]",
             REQUIRED,
             "Score: [lowest, highest] that a seed may have.",
+            "{kid-efflite0: [1, 4]}",
         ),
     ),
 }
 EMA = _table(
-    decay=("Annotated[float, Interval(gt=0, lt=1)]", REQUIRED, "Share kept per step."),
-    ramp=("bool", True, "Whether the decay grows to its value over the first steps."),
+    decay=("Annotated[float, Interval(gt=0, lt=1)]", REQUIRED, "Share kept per step.", "0.999"),
+    ramp=("bool", True, "Whether the decay grows to its value over the first steps.", "false"),
 )
 STAGE = _table(
-    name=("str", REQUIRED, "What the stage is called."),
-    steps=(_COUNT, REQUIRED, "Generator updates in the stage."),
-    discriminator_steps=(_COUNT, 1, "Discriminator updates for each of the generator's."),
+    name=("str", REQUIRED, "What the stage is called.", "adversarial"),
+    steps=(_COUNT, REQUIRED, "Generator updates in the stage.", "3000"),
+    discriminator_steps=(_COUNT, 1, "Discriminator updates for each of the generator's.", "5"),
 )
 STAGE_SECTIONS = {
     "generator": "The terms that the generator minimises.",
     "discriminator": "The terms that the discriminator minimises; without any it stays as it is.",
     "optimizer": "What differs from the recipe's optimizer in this stage.",
 }
+STAGE_EXAMPLES = {
+    "generator": "[{use: hinge}]",
+    "discriminator": "[{use: hinge}, {use: r1, weight: 10, every: 16}]",
+    "optimizer": "{lr: {from: 2e-4, to: 0, over: 500}}",
+}
 TERM = _table(
-    every=(_COUNT, 1, "Steps between two uses (lazy regularisation)."),
-    inputs=("dict[str, str]", {}, "Words to read in place of the loss's own, as own: other."),
-    extractor=("str | None", None, "Which of the recipe's extractors makes the features it reads."),
+    every=(_COUNT, 1, "Steps between two uses (lazy regularisation).", "16"),
+    inputs=(
+        "dict[str, str]",
+        {},
+        "Words to read in place of the loss's own, as own: other.",
+        "{real: gray}",
+    ),
+    extractor=(
+        "str | None",
+        None,
+        "Which of the recipe's extractors makes the features it reads.",
+        "features",
+    ),
 )
 #: sections of components by names that the recipe chooses, and an example of each
 NAMED = {
     "views": "{gray: {use: grayscale, of: real}}",
     "extractors": "{vgg: {use: vgg19}}",
 }
-VIEW = _table(of=("str", REQUIRED, "The image word that is transformed."))
+VIEW = _table(of=("str", REQUIRED, "The image word that is transformed.", "real"))
 SCHEDULE = {
-    "from": parameter("from", "float", help="Value at the stage's start."),
-    "to": parameter("to", "float", help="Value after ``over`` steps, and from then on."),
-    "over": parameter("over", _COUNT, help="Steps of the linear way between them."),
-    "after": parameter("after", "Annotated[int, Ge(0)]", 0, "Steps before it begins to move."),
+    "from": parameter("from", "float", help="Value at the stage's start.", example="1"),
+    "to": parameter("to", "float", help="Value at the end, and from then on.", example="0.1"),
+    "over": parameter("over", _COUNT, help="Steps from the one to the other.", example="1000"),
+    "after": parameter(
+        "after", "Annotated[int, Ge(0)]", 0, "Steps before it begins to move.", "500"
+    ),
 }
 RATE_SCHEDULE = SCHEDULE | {
-    "from": parameter("from", _NOT_NEGATIVE, help="Value at the stage's start."),
-    "to": parameter("to", _NOT_NEGATIVE, help="Value after ``over`` steps, and from then on."),
+    "from": parameter("from", _NOT_NEGATIVE, help="Value at the stage's start.", example="2e-4"),
+    "to": parameter("to", _NOT_NEGATIVE, help="Value at the end, and from then on.", example="0"),
 }
-LR = parameter("lr", _POSITIVE, help="Learning rate: a number, or {from, to, over, after}.")
+LR = parameter(
+    "lr",
+    _POSITIVE,
+    help="Learning rate: a number, or {from, to, over, after}.",
+    example="{from: 2e-4, to: 0, over: 500}",
+)
 WEIGHT = parameter(
-    "weight", "float", 1.0, "Factor of the term: a number, or {from, to, over, after}."
+    "weight",
+    "float",
+    1.0,
+    "Factor of the term: a number, or {from, to, over, after}.",
+    "{from: 1, to: 0.1, over: 1000}",
 )
 
 _ADAM: dict[str, tuple[Any, ...]] = {
-    "betas": (f"tuple[{_DECAY}, {_DECAY}]", (0.9, 0.999), "Decay of both moment averages."),
+    "betas": (
+        f"tuple[{_DECAY}, {_DECAY}]",
+        (0.9, 0.999),
+        "Decay of both moment averages.",
+        "[0.5, 0.999]",
+    ),
     "eps": (_POSITIVE, 1e-8, "Added to the denominator."),
     "amsgrad": ("bool", False, "Keep the largest second moment."),
     "fused": ("bool | None", None, "One kernel for all parameters; null lets torch choose."),

@@ -14,6 +14,7 @@ from ganzoo.errors import GanzooError
 from ganzoo.grammar import OPTIMIZERS, PLAYERS, Table
 from ganzoo.registry import Registry
 from ganzoo.signature import COMPUTED, REQUIRED, Parameter, Signature
+from ganzoo.yaml12 import parse
 
 Schema = dict[str, Any]
 _KINDS = ("dataset", *PLAYERS, "transform", "extractor")
@@ -40,7 +41,11 @@ def schema(registry: Registry) -> Schema:
         "title": "ganzoo recipe",
         "type": "object",
         "properties": _properties(grammar.TOP)
-        | {name: sections[name] | {"description": d} for name, d in grammar.SECTIONS.items()},
+        | {
+            name: sections[name]
+            | {"description": text, "examples": [_example(grammar.SECTION_EXAMPLES[name])]}
+            for name, text in grammar.SECTIONS.items()
+        },
         "additionalProperties": False,
         "if": {"not": {"required": ["extends"]}},
         "then": {
@@ -71,10 +76,16 @@ def _property(parameter: Parameter) -> Schema:
     found = parameter.type.json_schema()
     if parameter.help:
         found["description"] = parameter.help
+    if parameter.example:
+        found["examples"] = [_example(parameter.example)]
     if parameter.default is not REQUIRED and parameter.default is not COMPUTED:
         default = parameter.default
         found["default"] = list(default) if isinstance(default, tuple) else default
     return found
+
+
+def _example(text: str) -> Any:
+    return parse(text, "an example").plain()
 
 
 def _properties(table: Mapping[str, Parameter]) -> Schema:
@@ -136,7 +147,12 @@ def _signatures(kind: str, registry: Registry) -> Iterable[tuple[str, Signature]
 
 
 def _schedule(parameter: Parameter, ends: Table) -> Schema:
-    return {"anyOf": [parameter.type.json_schema(), _section(ends)], "description": parameter.help}
+    either = {"anyOf": [parameter.type.json_schema(), _section(ends)]}
+    return {
+        **either,
+        "description": parameter.help,
+        "examples": [_example(parameter.example)],
+    }
 
 
 def _term() -> Schema:
@@ -149,7 +165,11 @@ def _stage() -> Schema:
     terms = {"type": "array", "items": _ref("term")}
     sections = dict.fromkeys(PLAYERS, terms) | {"optimizer": _ref("optimizer")}
     for name, description in grammar.STAGE_SECTIONS.items():
-        stage["properties"][name] = sections[name] | {"description": description}
+        example = _example(grammar.STAGE_EXAMPLES[name])
+        stage["properties"][name] = sections[name] | {
+            "description": description,
+            "examples": [example],
+        }
     stage["required"].append("generator")
     return stage
 

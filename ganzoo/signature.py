@@ -14,7 +14,7 @@ import re
 import sys
 import textwrap
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -54,12 +54,16 @@ def docstring(thing: Any) -> str:
 
 @dataclass(frozen=True)
 class Parameter:
-    """One constructor argument; ``help`` is its entry in the docstring's ``Args:``."""
+    """One constructor argument; ``help`` is its entry in the docstring's ``Args:``.
+
+    Keys of the grammar are parameters too; they may have an ``example``, a value in YAML.
+    """
 
     name: str
     type: Type
     default: Any = REQUIRED
     help: str = ""
+    example: str = ""
 
 
 @dataclass(frozen=True)
@@ -108,9 +112,12 @@ def read_signature(target: str | type) -> Signature:
     return _signature(lineage)
 
 
-def parameter(name: str, annotation: str, default: Any = REQUIRED, help: str = "") -> Parameter:
+def parameter(
+    name: str, annotation: str, default: Any = REQUIRED, help: str = "", example: str = ""
+) -> Parameter:
     """A parameter from the text of its annotation."""
-    return _parameter(name, ast.parse(annotation, mode="eval").body, default, help, _Scope("", ""))
+    kind = ast.parse(annotation, mode="eval").body
+    return replace(_parameter(name, kind, default, help, _Scope("", "")), example=example)
 
 
 class _Scope:

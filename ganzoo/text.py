@@ -13,7 +13,9 @@ import io
 import json
 import logging
 import os
+import shutil
 import sys
+import textwrap
 import unicodedata
 import warnings
 from collections.abc import Iterator
@@ -82,6 +84,24 @@ def output() -> Iterator[None]:
         with suppress(OSError, ValueError), open(os.devnull, "w") as nowhere:  # noqa: PTH123
             os.dup2(nowhere.fileno(), sys.stdout.fileno())
         raise OutputError(error.errno, error.strerror) from error
+
+
+def wrapped(start: str, text: str) -> list[str]:
+    """``start`` and ``text`` in lines of the terminal's width, the text in a column of its own.
+
+    Where it would be narrow, it begins in a new line.  Output to a file or another program is
+    not wrapped: a row is a line.
+    """
+    if not sys.stdout.isatty():
+        return [f"{start}{text}"]
+    width = shutil.get_terminal_size().columns
+    column = " " * len(start)
+    before = []
+    if width - len(column) < 32:
+        before, start, column = [start.rstrip()], " " * 6, " " * 6
+    lines = textwrap.wrap(plain(text), max(width - len(column), 20), break_on_hyphens=False)
+    first, *rest = lines or [""]
+    return [*before, start + first, *(column + line for line in rest)]
 
 
 def say(

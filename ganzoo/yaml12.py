@@ -314,6 +314,15 @@ def scalar(value: Any) -> str:
     return str(value)
 
 
+def flow(value: Any) -> str:
+    """A plain value as YAML on one line."""
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{flow(k)}: {flow(v)}" for k, v in value.items()) + "}"
+    if isinstance(value, (list, tuple)):
+        return f"[{', '.join(map(flow, value))}]"
+    return scalar(value)
+
+
 def _is_safe(text: str) -> bool:
     """Whether it needs no quotes, in YAML 1.1 either (where ``no`` and ``off`` are booleans)."""
     plain = re.fullmatch(r"[A-Za-z_/][\w./+-]*(?: [\w./+-]+)*", text, re.ASCII)

@@ -62,6 +62,9 @@ plugins new zebra
 recipe check dcgan
 recipe resolve dcgan
 recipe schema
+recipe explain
+recipe explain dataset.path
+recipe new mine
 data --help
 train dcgan --set bacth=3
 train dcgan
@@ -134,6 +137,7 @@ def test_the_examples_of_the_front_page_are_right(run: Run) -> None:
         ("show loss r", ["r1", "r2", "reconstruction", "relativistic"]),
         ("show avatars-6", ["avatars-64"]),
         ("list dete", ["detector"]),
+        ("recipe explain ema.", ["ema.decay", "ema.ramp"]),
         ("import dcgan-", ["dcgan-pytorch"]),
         ("leaderboard anime", ["anime-faces-64"]),
     ],

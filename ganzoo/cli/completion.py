@@ -41,6 +41,13 @@ def kinds(incomplete: str) -> list[str]:
     return _starting(incomplete, LISTED)
 
 
+def recipe_keys(incomplete: str) -> list[str]:
+    """What ``ganzoo recipe explain`` takes, but for the arguments of components."""
+    from ganzoo.language import keys
+
+    return _starting(incomplete, (key.path.replace("[]", ".0") for key in keys()))
+
+
 def importers(incomplete: str) -> list[str]:
     """The formats that ``ganzoo import`` reads."""
     return _starting(incomplete, list_names("importer"))

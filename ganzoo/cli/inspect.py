@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import re
-import shutil
-import sys
 import textwrap
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -19,7 +17,8 @@ from ganzoo.errors import PluginError
 from ganzoo.header import read_header
 from ganzoo.listing import LISTED, kind_of, plural
 from ganzoo.registry import KINDS, Entry, Registry
-from ganzoo.text import plain, say, say_json
+from ganzoo.text import say, say_json, wrapped
+from ganzoo.yaml12 import flow
 
 if TYPE_CHECKING:
     from ganzoo.component import Component
@@ -105,24 +104,6 @@ def _summary(entry: Entry) -> str:
 def _plain(text: str) -> str:
     """A docstring without reStructuredText's double quotes of code."""
     return text.replace("``", "`")
-
-
-def wrapped(start: str, text: str) -> list[str]:
-    """``start`` and ``text`` in lines of the terminal's width, the text in a column of its own.
-
-    Where it would be narrow, it begins in a new line.  Output to a file or another program is
-    not wrapped: a row is a line.
-    """
-    if not sys.stdout.isatty():
-        return [f"{start}{text}"]
-    width = shutil.get_terminal_size().columns
-    column = " " * len(start)
-    before = []
-    if width - len(column) < 32:
-        before, start, column = [start.rstrip()], " " * 6, " " * 6
-    lines = textwrap.wrap(plain(text), max(width - len(column), 20), break_on_hyphens=False)
-    first, *rest = lines or [""]
-    return [*before, start + first, *(column + line for line in rest)]
 
 
 def show(
@@ -235,7 +216,7 @@ def _default(kind: str, parameter: Parameter) -> str:
         return "required"
     if parameter.default is COMPUTED:
         return "optional"
-    return f"default {_value(parameter.default)}"
+    return f"default {flow(parameter.default)}"
 
 
 def _words(words: Iterable[tuple[str, bool]]) -> str:
@@ -358,7 +339,7 @@ def _about_model(config: Config) -> Iterator[tuple[str, str]]:
     """The lines of a model's config, shortened for reading; ``--json`` has all of it."""
     made, out = config.generator, config.output
     arguments = {k: v for k, v in made.arguments.items() if k != "label" and v is not None}
-    yield "generator", f"{made.use} {_value(arguments)} of {made.distribution} {made.version}"
+    yield "generator", f"{made.use} {flow(arguments)} of {made.distribution} {made.version}"
     given = "noise" if config.input.kind == "noise" else f"images ({', '.join(config.input.words)})"
     side = f"{out.size}x{out.size}" if out.size else "any size"
     yield "makes", f"{side} from {given}"
@@ -373,7 +354,7 @@ def _about_model(config: Config) -> Iterator[tuple[str, str]]:
         yield "trained", f"{told['recipe']}, {told.get('steps')} steps, {told.get('seconds')} s"
     for key in ("dataset", "imported"):
         if isinstance(told.get(key), dict):
-            yield key, _value({k: v for k, v in told[key].items() if k != "attribution"})
+            yield key, flow({k: v for k, v in told[key].items() if k != "attribution"})
 
 
 def _benchmark(spec: Evaluate | Verify) -> str:
@@ -392,7 +373,7 @@ def _term(term: Any, player: str, registry: Registry) -> str:
 
 
 def _component(spec: Component) -> str:
-    given = [f"{name}: {_value(v)}" for name, v in spec.arguments.items() if v is not None]
+    given = [f"{name}: {flow(v)}" for name, v in spec.arguments.items() if v is not None]
     return f"{spec.use} {{{', '.join(given)}}}" if given else spec.use
 
 
@@ -401,14 +382,3 @@ def _schedule(schedule: Schedule) -> str:
         return f"{schedule.start:g}"
     after = f" after {schedule.after}" if schedule.after else ""
     return f"({schedule.start:g} to {schedule.end:g} over {schedule.over} steps{after})"
-
-
-def _value(value: Any) -> str:
-    """A value as a recipe would have it."""
-    from ganzoo.yaml12 import scalar
-
-    if isinstance(value, Mapping):
-        return "{" + ", ".join(f"{_value(k)}: {_value(v)}" for k, v in value.items()) + "}"
-    if isinstance(value, (list, tuple)):
-        return f"[{', '.join(map(_value, value))}]"
-    return scalar(value)

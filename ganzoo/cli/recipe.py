@@ -1,13 +1,15 @@
-"""``ganzoo recipe check``, ``resolve`` and ``schema``: all without torch."""
+"""``ganzoo recipe``: check, explain and make recipes, all without torch."""
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Annotated
 
 import typer
 
+from ganzoo.cli import completion
 from ganzoo.cli.training import Overrides, RecipeName
-from ganzoo.text import say, say_json
+from ganzoo.text import say, say_json, wrapped
 
 recipe_app = typer.Typer(help="Check, resolve and describe recipes.", no_args_is_help=True)
 
@@ -55,6 +57,68 @@ def resolve(
 
     loaded = load_recipe(recipe, overrides, installed().registry)
     say_json(loaded.resolved()) if as_json else say(*loaded.to_yaml().splitlines())
+
+
+@recipe_app.command()
+def explain(
+    key: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="KEY",
+            help="As stages.0.generator.0.weight or dataset.path; default all of the top level.",
+            autocompletion=completion.recipe_keys,
+        ),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Say what a key of recipes means, what it allows, and its default."""
+    from ganzoo.language import explain as about
+    from ganzoo.language import keys
+    from ganzoo.plugins import installed
+
+    if key:
+        found, inside = about(key, installed().registry)
+    else:
+        found, inside = [], [one for one in keys() if "." not in one.path and "[" not in one.path]
+    if as_json:
+        say_json([asdict(one) for one in found or inside])
+        return
+    for one in found:
+        say(f"{one.path}" + (f", of {', '.join(one.of)}" if one.of else ""), bold=True)
+        default = one.default if one.default in ("", "required") else f"default {one.default}"
+        say(*wrapped("  ", "; ".join(filter(None, [one.type, default]))))
+        say(*wrapped("  ", one.help.replace("``", "`")))
+        if one.example:
+            say(*wrapped("  example  ", f"{one.name}: {one.example}"))
+    if inside:
+        say("keys inside" if found else "keys of a recipe", bold=True)
+        names = dict.fromkeys(one.name for one in inside)
+        wide = max(map(len, names))
+        for name in names:
+            helps = dict.fromkeys(one.help for one in inside if one.name == name)
+            say(*wrapped(f"  {name:{wide}}  ", " / ".join(helps).replace("``", "`")))
+
+
+@recipe_app.command()
+def new(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="What it is called; no file yet.")],
+    source: Annotated[
+        str,
+        typer.Option(
+            "--from",
+            metavar="RECIPE",
+            help="Begin with the values of another.",
+            autocompletion=completion.recipes,
+        ),
+    ] = "dcgan-avatars",
+) -> None:
+    """Write NAME.yaml, a recipe with a comment on every key."""
+    from ganzoo.plugins import installed
+    from ganzoo.template import new_recipe
+
+    path = new_recipe(name, source, installed().registry)
+    say(f"{path}, with the values of {source}")
+    say(f"next: ganzoo recipe check {path}", f"      ganzoo train {path} --dry-run")
 
 
 @recipe_app.command()
