@@ -193,7 +193,11 @@ class Checker:
         own: Table | None = None,
         leave_out: Iterable[str] = (),
     ) -> Node:
-        """A section with ``use``, keys that are its ``own``, and the constructor's arguments."""
+        """A section with ``use``, keys that are its ``own``, and the constructor's arguments.
+
+        Those to ``leave_out``, and those that the class calls ``later``, stay out where they are
+        not given.
+        """
         own = own or {}
         given = self.mapping(node, path, "{use: NAME, ...}")
         if given is None:
@@ -210,7 +214,8 @@ class Checker:
             return replace(node, value=done)
         table = {n: p for n, p in signature.by_name.items() if n not in reserved}
         self.refuse_unknown(given, [*reserved, *table], path)
-        absent = [name for name in leave_out if name not in given]
+        later = signature.attributes.get("later") or ()
+        absent = [name for name in (*leave_out, *later) if name not in given]
         table = {n: p for n, p in table.items() if n not in absent}
         what = f"{kind} '{done['use'].value}'"
         done |= self.table(given, table, node, path, what)

@@ -559,6 +559,19 @@ def test_diagnose_of_a_short_run_is_too_early(run: Run, folder: Path) -> None:
     assert run("diagnose", folder).out.startswith("too early")
 
 
+@pytest.mark.usefixtures("one_thread")
+def test_class_folders_train_a_model_that_draws_a_class(run: Run, trained: Path) -> None:
+    for pet in ("cat", "dog"):
+        shutil.copytree(trained / "images", Path("pets", pet))
+    small = ["batch=4", "stages.0.steps=1", "generator.width=4", "discriminator.width=4"]
+    small += ["dataset.size=32", "dataset.path=pets", "samples.count=2"]
+    sets = [word for item in [*small, "dataset.label=[class]"] for word in ("--set", item)]
+    assert run("train", "dcgan", *sets, "--out", "made").code == 0
+    assert "label class    cat, dog\n" in run("show", "made").out
+    assert run("sample", "made", "-n", 3, "--label", "class=cat", "--out", "cats").code == 0
+    refused(run("sample", "made", "--label", "class=cow"), "'cow' is no class")
+
+
 def test_sample_draws_the_same_pictures_whatever_their_number(run: Run, folder: Path) -> None:
     assert run("sample", folder, "-n", 5).out == "5 pictures in samples.png\n"
     for n, out in ((5, "five"), (2, "two")):

@@ -310,3 +310,55 @@ def test_real_photographs():
     if not faces.is_dir():
         pytest.skip("no shared photographs beside this checkout")
     assert len(Folder(path=faces, size=64)) == 40
+
+
+# --- labels ---------------------------------------------------------------------------------
+
+
+def _pets(folder, *names):
+    for i, name in enumerate(names):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        _noise(seed=i).save(folder / name)
+
+
+def test_a_label_is_the_name_of_the_folder_below(folder):
+    _pets(folder, "cat/1.png", "dog/1.png", "cat/old/2.png", "dog/0.png", "dog/3.png")
+    (folder / "dog" / "bad.png").write_bytes(b"rubbish")
+    dataset = Folder(folder, size=16, mirror=True, max_bad=0.5, label=["class"])
+    dataset.prepare()
+    assert dataset.label_values == {"class": ["cat", "dog"]}
+    labels = [int(dataset[i]["label"]) for i in range(len(dataset))]
+    assert labels == [0, 0, 1, 1, 1] * 2  # in the order of the names; then the mirrored ones
+    assert dataset.__getitems__([-1, 0])["label"].tolist() == [[1], [0]]
+    plain = Folder(folder, size=16, mirror=True, max_bad=0.5)
+    assert "label" not in plain[0]
+    assert plain.fingerprint() != dataset.fingerprint()
+    again = pickle.loads(pickle.dumps(dataset))
+    assert again[2]["label"].tolist() == [1]
+    (folder / "dog" / "0.png").rename(folder / "cat" / "0.png")
+    moved = Folder(folder, size=16, mirror=True, max_bad=0.5, label=["class"])
+    assert moved.fingerprint() != dataset.fingerprint()
+
+
+@pytest.mark.parametrize(
+    ("names", "words"),
+    [
+        (["1.png", "2.png"], "has no folders with images in it"),
+        (["cat/1.png", "cat/more/2.png"], "has only one folder with images in it, 'cat'"),
+        (["cat/1.png", "dog/1.png", "stray.png"], "1 images in .* lie beside .*\\n  stray.png"),
+        (["cat/1.png", "dog/bad"], "no image of class dog in .* can be used"),
+    ],
+)
+def test_folders_that_make_no_classes(folder, names, words):
+    _pets(folder, *(name for name in names if "bad" not in name))
+    if "dog/bad" in names:
+        (folder / "dog").mkdir()
+        (folder / "dog" / "1.png").write_bytes(b"\x89PNG\r\n\x1a\nrubbish")
+    with pytest.raises(DataError, match=words):
+        Folder(folder, size=16, max_bad=0.5, label=["class"]).prepare()
+
+
+@pytest.mark.parametrize("label", [[], ["class", "class"]])
+def test_there_is_one_label(folder, label):
+    with pytest.raises(DataError, match=r"must be \[class\]"):
+        Folder(folder, label=label)

@@ -907,3 +907,12 @@ PATHS = st.lists(STEPS, min_size=1, max_size=5).map(".".join)
 @given(st.lists(st.text() | st.builds("{}={}".format, PATHS, SCALARS | st.text()), max_size=3))
 def test_fuzz_set(overrides):
     only_recipe_errors(VALID, *overrides)
+
+
+def test_an_argument_of_a_later_version_is_in_no_recipe_that_leaves_it_out():
+    without = load_recipe("dcgan", ["dataset.path=faces"])
+    assert "label" not in without.resolved()["dataset"]
+    labelled = load_recipe("dcgan", ["dataset.path=faces", "dataset.label=[class]"])
+    assert labelled.resolved()["dataset"]["label"] == ["class"]
+    with pytest.raises(RecipeError, match=r"dataset\.label\[0\]: expected class, not 'clas'"):
+        load_recipe("dcgan", ["dataset.label=[clas]"])

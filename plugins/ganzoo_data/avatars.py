@@ -56,7 +56,7 @@ class Avatars(CachedDataset):
         self.seed = seed
         self.label = label
         if label is not None:
-            self._columns = _columns(style, label)
+            _columns(style, label)  # refuses what is no attribute
             values = LOOKS[style].values(render.definition(style))
             self.label_values = {name: values[name] for name in label}
 
@@ -65,6 +65,10 @@ class Avatars(CachedDataset):
         if self._cached is None:
             key = render.key(self.style, self.count, self.size, self.seed)
             self._cached = cache.get("avatars", key, self.size, self._draw)
+            if self.label is not None:
+                assert self._cached.labels is not None  # ``_draw`` writes them
+                columns = _columns(self.style, self.label)
+                self._labels = np.ascontiguousarray(self._cached.labels[:, columns])
             self.licence = render.licence(self.style)
             self.attribution = render.attribution(self.style)
 

@@ -26,7 +26,7 @@ def as_tensor(pixels: NDArray[np.uint8]) -> Tensor:
 
 
 class CachedDataset(Dataset):
-    """Examples from a cache entry that ``prepare`` opens.
+    """Examples from a cache entry that ``prepare`` opens; it sets ``_labels`` (N, A) where asked.
 
     ``mirror`` adds a left-right flipped copy of every image, after all the others.
     """
@@ -36,7 +36,7 @@ class CachedDataset(Dataset):
 
     def __init__(self) -> None:
         self._cached: Cached | None = None
-        self._columns: list[int] | None = None
+        self._labels: NDArray[np.int64] | None = None
 
     def _entry(self) -> Cached:
         if self._cached is None:
@@ -65,8 +65,8 @@ class CachedDataset(Dataset):
         if flipped is not None and len(flipped):
             pixels[flipped] = pixels[flipped][..., ::-1]
         batch = {"real": as_tensor(pixels)}
-        if self._columns is not None and entry.labels is not None:
-            batch["label"] = torch.from_numpy(entry.labels[rows][:, self._columns])
+        if self._labels is not None:
+            batch["label"] = torch.from_numpy(self._labels[rows])
         return batch
 
     def fingerprint(self) -> str:
@@ -74,6 +74,6 @@ class CachedDataset(Dataset):
         entry = self._entry()
         known = entry.index["arrays"]["images.npy"]
         sha = hashlib.sha256(f"{known['shape']} {known['sha256']} {self.mirror}".encode())
-        if self._columns is not None and entry.labels is not None:
-            sha.update(np.ascontiguousarray(entry.labels[:, self._columns]).data)
+        if self._labels is not None:
+            sha.update(self._labels.data)
         return sha.hexdigest()

@@ -6,13 +6,13 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from itertools import islice
 from pathlib import Path
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, Literal
 
 import numpy as np
 from annotated_types import Ge, Interval
 from numpy.typing import NDArray
 
-from ganzoo.errors import DataError
+from ganzoo.errors import DataError, one_of
 from ganzoo.images import FILTER, BadImage, decode, square
 from ganzoo.progress import progress
 from ganzoo.scan import scan
@@ -39,9 +39,12 @@ class Folder(CachedDataset):
         size: Height and width in pixels.
         mirror: Also give every image flipped left to right, which doubles the dataset.
         max_bad: Largest share of the files that may be unusable; above it is an error.
+        label: ``[class]`` gives each image the name of the folder that it lies in, directly below
+            ``path``, as its label; `ganzoo sample --label class=NAME` then draws that class.
     """
 
-    fields: ClassVar[Mapping[str, str]] = {"real": "image"}
+    fields: ClassVar[Mapping[str, str]] = {"real": "image", "label": "label"}
+    later: ClassVar[tuple[str, ...]] = ("label",)
 
     def __init__(
         self,
@@ -49,23 +52,29 @@ class Folder(CachedDataset):
         size: Annotated[int, Ge(8)] = 64,
         mirror: bool = False,
         max_bad: Annotated[float, Interval(ge=0, le=1)] = 0.01,
+        label: list[Literal["class"]] | None = None,
     ):
         super().__init__()
         self.path = Path(path).expanduser()
         self.size = size
         self.mirror = mirror
         self.max_bad = max_bad
+        self.label = label
+        if label is not None and label != ["class"]:
+            raise DataError(f"folder: label {label} must be [class], or be left out.")
 
     def prepare(self) -> None:
         """Read and resize the images, or open them where that was done before.
 
-        Raises DataError where the folder is missing, unreadable or without images, or where more
-        than ``max_bad`` of them cannot be used.
+        Raises DataError where the folder is missing, unreadable or without images, where more
+        than ``max_bad`` of them cannot be used, and where its folders make no classes that are
+        asked for.
         """
         if self._cached is not None:
             return
         found = scan(self.path)
         names = found.names
+        classes = _classes(self.path, names) if self.label else []
         digests = files.digests(self.path, names)
         content = hashlib.sha256()
         for name, digest in zip(names, digests, strict=True):
@@ -84,7 +93,20 @@ class Folder(CachedDataset):
             cache.log.warning("Not looked at in %s: %s.", self.path, found.not_looked_at())
         for note, noted in entry.index["notes"].items():
             cache.log.warning("%s: %s", self.path, files.noted(note, noted))
+        if self.label:
+            self._label(entry.index["files"], classes)
         self._cached = entry
+
+    def _label(self, accepted: Sequence[str], classes: list[str]) -> None:
+        """Label every image by its class; a class needs one that can be used."""
+        indices = [classes.index(_class(name)) for name in accepted]
+        if empty := [name for i, name in enumerate(classes) if i not in set(indices)]:
+            raise DataError(
+                f"no image of class {one_of(empty)} in '{self.path}' can be used. Mend them "
+                f"(`ganzoo data check '{self.path}'` names them), or remove the folder."
+            )
+        self.label_values = {"class": classes}
+        self._labels = np.array(indices, dtype=np.int64)[:, None]
 
     def rejected(self) -> dict[str, str]:
         """The files that were left out, and why."""
@@ -143,6 +165,35 @@ class Folder(CachedDataset):
             f"Mend or remove them (`ganzoo data check '{self.path}'` names them all), "
             f"or choose a smaller size or a larger max_bad.",
         )
+
+
+def _class(name: str) -> str:
+    """The folder directly below the dataset's that an image lies in, if any."""
+    return name.partition("/")[0] if "/" in name else ""
+
+
+def _classes(path: Path, names: Sequence[str]) -> list[str]:
+    """The classes, sorted.  Raises DataError where there are fewer than two, or more than folders.
+
+    ``names`` are of images relative to ``path``.
+    """
+    classes = sorted({_class(name) for name in names})
+    how = "label: [class] wants a folder for each class, as cat/1.png and dog/1.png"
+    if classes == [""]:
+        raise DataError(f"'{path}' has no folders with images in it: {how}.")
+    if "" in classes:
+        beside = [name for name in names if not _class(name)]
+        raise DataError(
+            f"{len(beside)} images in '{path}' lie beside the folders of its classes: {how}.",
+            *files.listed(beside),
+            "Move them into a folder, or leave out label.",
+        )
+    if len(classes) == 1:
+        raise DataError(
+            f"'{path}' has only one folder with images in it, '{classes[0]}', so there is one "
+            f"class: {how}. Leave out label to train without."
+        )
+    return classes
 
 
 def _listed(rejected: dict[str, str]) -> list[str]:
