@@ -153,20 +153,15 @@ def objectives(
 
 
 def optimizers(
-    stage: Stage, networks: Mapping[str, nn.Module]
+    stage: Stage, networks: Mapping[str, Network]
 ) -> dict[str, tuple[optim.Optimizer, Schedule]]:
     """A new optimiser, with the schedule of its rate, for each player that a stage trains."""
     return {
-        player: make_optimizer(use, _learning(networks[player]), arguments)
+        player: make_optimizer(use, networks[player].learning, arguments)
         for player in UPDATE_ORDER
         if getattr(stage, player)
         for use, arguments in [stage.optimizers[player]]
     }
-
-
-def _learning(network: nn.Module) -> list[nn.Parameter]:
-    """What is trained of a network: a plugin may freeze a part, as projected GANs do."""
-    return [parameter for parameter in network.parameters() if parameter.requires_grad]
 
 
 def check_split(recipe: Recipe, processes: int) -> None:

@@ -17,6 +17,8 @@ class EMA:
 
     def __init__(self, network: nn.Module, decay: float, ramp: bool = True):
         self.network = copy.deepcopy(network).requires_grad_(False).eval()
+        self._parameters = list[Tensor](self.network.parameters())
+        self._buffers = list(self.network.buffers())
         self.decay = decay
         self.ramp = ramp
 
@@ -24,8 +26,8 @@ class EMA:
     def update(self, network: nn.Module, step: int) -> None:
         """Move towards ``network`` after training step ``step``, counted from 0."""
         decay = min(self.decay, (1 + step) / (10 + step)) if self.ramp else self.decay
-        ours, theirs = (list[Tensor](net.parameters()) for net in (self.network, network))
-        if ours:
-            torch._foreach_lerp_(ours, theirs, 1 - decay)
-        if buffers := list(network.buffers()):
-            torch._foreach_copy_(list(self.network.buffers()), buffers)
+        if self._parameters:
+            theirs = list[Tensor](network.parameters())
+            torch._foreach_lerp_(self._parameters, theirs, 1 - decay)
+        if self._buffers:
+            torch._foreach_copy_(self._buffers, list(network.buffers()))

@@ -112,7 +112,7 @@ class Run:
             trial = build.objectives(registry, stage, self.words, device)
             how = (bare, self.views, self.augment, self.extractors)
             build.check_terms(stage.name, trial, examples, *how)
-            build.optimizers(stage, bare)
+            build.optimizers(stage, self.networks)
         self.scoring = self._scoring()
         self.step = 0
         self._saved_at = self._drawn_at = -1
@@ -463,9 +463,8 @@ class Run:
         Raises TrainingStopped with the step and the term that was NaN or infinite first.
         """
         unseen, self._unseen = self._unseen, []
-        is_bad = bool(unseen) and not bool(
-            torch.stack([value.total.float() for _, _, value in unseen]).isfinite().all()
-        )
+        totals = [value.total.float() for _, _, value in unseen]  # all in one look
+        is_bad = bool(totals) and not bool(torch.stack(totals).isfinite().all())
         if not self.anywhere(is_bad):
             return
         for step, player, value in unseen:

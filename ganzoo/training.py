@@ -29,7 +29,7 @@ from ganzoo.plugins import Plugins
 from ganzoo.randomness import seed_default
 from ganzoo.recipe import HARMLESS, Recipe, Schedule, Stage, diff, leaves, load_recipe
 from ganzoo.run import Run, Words, new_run, saved_state
-from ganzoo.step import Update
+from ganzoo.step import Network, Update
 from ganzoo.text import say
 
 
@@ -243,8 +243,8 @@ def _update(
     fakes detached, leaves them in ``batch`` for the generator's to go on with.  Accumulation, which
     is there to save memory, makes them once for each player instead.
     """
-    objective, optimizer = objectives[player], run.optimizers[player]
-    others = [net.bare for name, net in run.networks.items() if name != player]
+    objective = objectives[player]
+    others = [net for name, net in run.networks.items() if name != player]
     learning = player == "generator"
     logs: dict[str, Tensor] = {}
     for words in batch:
@@ -281,14 +281,28 @@ def _update(
                 total = value.total / len(batch) if len(batch) > 1 else value.total
                 for parameter in _awaited(run, player):
                     total = total + 0 * parameter.sum()
-                run.accelerator.backward(total)
+                scaler = run.accelerator.scaler
+                (scaler.scale(total) if scaler else total).backward()
     if value.total.requires_grad:
-        for parameter in _awaited(run, player):
-            if parameter.grad is not None and not parameter.grad.any():
-                parameter.grad = None  # as it is on one process
-        optimizer.step()
-        optimizer.zero_grad()
+        _move(run, player)
     return logs
+
+
+def _move(run: Run, player: str) -> None:
+    """Let the optimiser of ``player`` use the gradients.
+
+    Accelerate's own optimiser searches the disk for an optional package at every step.
+    """
+    for parameter in _awaited(run, player):
+        if parameter.grad is not None and not parameter.grad.any():
+            parameter.grad = None  # as it is on one process
+    optimizer, scaler = run.optimizers[player], run.accelerator.scaler
+    if scaler:
+        scaler.step(optimizer)
+        scaler.update()
+    else:
+        optimizer.step()
+    optimizer.zero_grad()
 
 
 def _awaited(run: Run, player: str) -> list[nn.Parameter]:
@@ -296,15 +310,15 @@ def _awaited(run: Run, player: str) -> list[nn.Parameter]:
 
     They are those of a network whose ``heads`` not every step uses.
     """
-    network = run.networks[player].bare
-    if run.accelerator.num_processes == 1 or not getattr(network, "heads", ()):
+    network = run.networks[player]
+    if run.accelerator.num_processes == 1 or not getattr(network.bare, "heads", ()):
         return []
-    return [parameter for parameter in network.parameters() if parameter.requires_grad]
+    return network.learning
 
 
 @contextmanager
-def _frozen(networks: Sequence[nn.Module]) -> Iterator[None]:
-    learning = [p for network in networks for p in network.parameters() if p.requires_grad]
+def _frozen(networks: Sequence[Network]) -> Iterator[None]:
+    learning = [parameter for network in networks for parameter in network.learning]
     for parameter in learning:
         parameter.requires_grad_(False)
     try:
@@ -317,10 +331,8 @@ def _frozen(networks: Sequence[nn.Module]) -> Iterator[None]:
 def _optimizers(run: Run, stage: Stage) -> dict[str, Schedule]:
     """Give the run the optimisers of this stage; the schedules of their learning rates."""
     run.optimizers, rates = {}, {}
-    bare = {name: network.bare for name, network in run.networks.items()}
-    for player, (optimizer, rate) in build.optimizers(stage, bare).items():
-        run.optimizers[player] = run.accelerator.prepare_optimizer(optimizer)
-        rates[player] = rate
+    for player, (optimizer, rate) in build.optimizers(stage, run.networks).items():
+        run.optimizers[player], rates[player] = optimizer, rate
     run.restore_optimizers()
     return rates
 
