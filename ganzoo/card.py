@@ -24,6 +24,7 @@ from ganzoo.claims import RepoId, better, dump, foreign, result
 from ganzoo.config import Config
 from ganzoo.entry import Entry, Score
 from ganzoo.errors import RecipeError, RunError
+from ganzoo.progress import duration
 from ganzoo.typedjson import Wrong, typed
 
 START = "<!-- ganzoo: generated, do not edit between these lines -->"
@@ -268,7 +269,7 @@ def _training(training: Mapping[str, Any]) -> Iterator[str]:
     amounts = [(training.get(unit), unit) for unit in ("steps", "images")]
     length = [f"{n:,} {unit}" for n, unit in amounts if isinstance(n, int)]
     if isinstance(seconds := training.get("seconds"), int | float):
-        length.append(_duration(seconds))
+        length.append(duration(seconds))
     facts = {
         "recipe": _md(training.get("recipe") or ""),
         "trained for": ", ".join(length),
@@ -285,12 +286,6 @@ def _training(training: Mapping[str, Any]) -> Iterator[str]:
         text = str(words).strip().removeprefix("# Attribution").strip().replace("<", "&lt;")
         yield from ("", "### Training data", "")
         yield from (f"> {line}".rstrip() for line in text.splitlines())  # it cannot get out of it
-
-
-def _duration(seconds: float) -> str:
-    if seconds < 90:
-        return f"{seconds:.0f} seconds"
-    return f"{seconds / 60:.0f} minutes" if seconds < 5400 else f"{seconds / 3600:.1f} hours"
 
 
 def _scores(entry: Entry) -> Iterator[str]:

@@ -18,6 +18,7 @@ from ganzoo.entry import Entry, Score
 from ganzoo.errors import RunError, nearest, one_of
 from ganzoo.layers import shipped_folder
 from ganzoo.page import fill
+from ganzoo.progress import duration
 from ganzoo.standings import Column, Row, Standings, Summary, Table, flat, standings
 
 #: bytes of each sample grid in the page at most
@@ -314,18 +315,12 @@ def _name(entry: Entry) -> str:
     made = [model.recipe, f"{model.steps:,} steps" if model.steps is not None else None]
     how = [
         f"seed {model.seed}" if model.seed is not None else None,
-        f"trained for {_duration(model.training_seconds)}" if model.training_seconds else None,
+        f"trained for {duration(model.training_seconds)}" if model.training_seconds else None,
     ]
     lines = [", ".join(filter(None, facts)) for facts in (made, how)]
     lines = [model.kind] if model.kind != "model" else lines
     small = "".join(f"<small>{escape(line)}</small>" for line in lines if line)
     return f'<th scope="row" data-v="{escape(model.name)}">{escape(model.name)}{small}</th>'
-
-
-def _duration(seconds: float) -> str:
-    if seconds < 5400:
-        return f"{seconds / 60:.2g} min" if seconds >= 60 else f"{seconds:.2g} s"
-    return f"{seconds / 3600:.1f} h"
 
 
 def _words(entry: Entry) -> str:

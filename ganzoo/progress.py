@@ -1,7 +1,8 @@
-"""How far a long job is: a bar on a terminal, a line now and then anywhere else."""
+"""How far a long job is and how long it will take, in words that people read."""
 
 from __future__ import annotations
 
+import math
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -15,6 +16,84 @@ if TYPE_CHECKING:
 
 LINE_EVERY = 10.0  # seconds, where there is no terminal
 WORTH_A_LINE = 2.0  # seconds; of a shorter job nothing is said
+
+
+#: steps at the start whose time says nothing of later ones: memory is found, values are logged
+WARM_UP = 3
+#: what a moving average of steps looks back on: so many seconds, or steps if these take longer
+SECONDS, STEPS = 30.0, 10
+
+
+def duration(seconds: float) -> str:
+    """As ``0.35 s``, ``42 s``, ``4 min 10 s``, ``1 h 20 min``, ``62 h``; empty where it is none."""
+    if not 0 <= seconds < 1e9:
+        return ""
+    if seconds < 9.95:
+        return f"{seconds if seconds >= 0.001 else 0:.2g} s"
+    if round(seconds) < 60:
+        return f"{seconds:.0f} s"
+    if round(seconds) < 3600:
+        (much, rest), unit, small = divmod(round(seconds), 60), "min", "s"
+    else:
+        (much, rest), unit, small = divmod(round(seconds / 60), 60), "h", "min"
+    if unit == "h" and much >= 10:
+        return f"{seconds / 3600:.0f} h"
+    return f"{much} {unit} {rest} {small}" if rest else f"{much} {unit}"
+
+
+class Pace:
+    """How long a step takes: a moving average of the last steps, without the first ones.
+
+    What happens between steps, such as saving, is spread over all steps.  ``clock`` gives seconds.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic):
+        self._clock = clock
+        self._began: float | None = None
+        self._ended: float | None = None
+        self._count = 0
+        self._time = self._weight = self._between = 0.0
+
+    def begin_step(self) -> None:
+        """A step begins now."""
+        self._began = self._clock()
+        if self._ended is not None:
+            self._between += self._began - self._ended
+
+    def end_step(self) -> None:
+        """It ends now."""
+        self._ended = self._clock()
+        took = self._ended - (self._ended if self._began is None else self._began)
+        self._began = None
+        self._count += 1
+        kept = 0.0 if self._count <= WARM_UP + 1 else max(math.exp(-took / SECONDS), 1 - 1 / STEPS)
+        self._time = kept * self._time + took
+        self._weight = kept * self._weight + 1
+
+    @property
+    def step(self) -> float | None:
+        """Seconds that a step takes; None before the first has ended."""
+        return self._time / self._weight if self._weight else None
+
+    @property
+    def elapsed(self) -> float | None:
+        """Seconds since the step in progress began; None between steps."""
+        began = self._began
+        return None if began is None else self._clock() - began
+
+    def left(self, steps: int) -> float | None:
+        """Seconds that the next ``steps`` steps will take, of which one may have begun."""
+        if self.step is None:
+            return None
+        each = self.step + self._between / self._count
+        return max(steps * each - min(self.elapsed or 0.0, each), 0.0)
+
+    def rate(self) -> str:
+        """As ``9.8 steps/s`` or ``75 s/step``; empty before the first step has ended."""
+        step = self.step
+        if not step:
+            return ""
+        return f"{step:.3g} s/step" if step >= 1 else f"{1 / step:.3g} steps/s"
 
 
 @contextmanager
@@ -35,19 +114,25 @@ def _bar(what: str, total: int, unit: str) -> Iterator[Callable[[int], None]]:
         ProgressColumn,
         Task,
         TextColumn,
-        TimeRemainingColumn,
     )
 
     class Rate(ProgressColumn):
         def render(self, task: Task) -> Text:
             return cell(f"{_rate(task.speed)} {unit}/s" if task.speed else "", style="cyan")
 
+    class Left(ProgressColumn):
+        max_refresh = 0.5
+
+        def render(self, task: Task) -> Text:
+            left = task.time_remaining
+            return cell("" if left is None else f"{duration(left)} left")
+
     columns = (
         TextColumn("{task.description}", markup=False),
         BarColumn(),
         MofNCompleteColumn(),
         Rate(),
-        TimeRemainingColumn(),
+        Left(),
     )
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task(plain(what), total=total)
@@ -67,7 +152,7 @@ def _lines(what: str, total: int, unit: str) -> Iterator[Callable[[int], None]]:
             rate = done / max(now - start, 1e-9)
             left = (total - done) / max(rate, 1e-9)
             text = f"{what}: {done:,} of {total:,} {unit}, {_rate(rate)}/s"
-            say(text + (f", {left:,.0f} s left" if left >= 1 else ""), err=True)
+            say(text + (f", {duration(left)} left" if left >= 1 else ""), err=True)
 
     yield advance
 

@@ -23,6 +23,7 @@ from ganzoo.files import write_atomic
 from ganzoo.folder import RunFolder
 from ganzoo.manifest import Evaluation, Manifest
 from ganzoo.page import fill
+from ganzoo.progress import duration
 from ganzoo.yaml12 import parse
 
 if TYPE_CHECKING:
@@ -182,7 +183,7 @@ def _facts(
     facts = {
         "Steps": f"{step:,} of {total:,}" if total else f"{step:,}",
         "Images seen": f"{manifest.images:,}" if over and manifest.images is not None else "",
-        "Time": _duration(seconds),
+        "Time": duration(seconds),
         "Speed": f"{step / seconds:.3g} steps/s" if seconds > 0 and step else "",
         "Best": best[1] if best else "",
         "Benchmark": manifest.evaluation.benchmark if manifest.evaluation else "",
@@ -195,16 +196,6 @@ def _facts(
     return "".join(
         f"<div><dt>{name}</dt><dd>{escape(fact)}</dd></div>" for name, fact in facts.items() if fact
     )
-
-
-def _duration(seconds: float) -> str:
-    if not 0 <= seconds < 1e9:
-        return ""
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    if hours:
-        return f"{hours} h {minutes:02} min"
-    return f"{minutes} min {rest:02} s" if minutes else f"{seconds:.3g} s"
 
 
 def _findings(rows: Sequence[findings.Row]) -> str:

@@ -69,6 +69,11 @@ class Imports(MetaPathFinder):
                 print(f"\r{' ' * len(text)}\r", end="", file=sys.stderr, flush=True)
 
 
+def is_running() -> bool:
+    """Whether this process is a command of ``run``, and not somebody's Python."""
+    return any(isinstance(finder, Imports) for finder in sys.meta_path)
+
+
 def run(command: Callable[[], Callable[[], None]]) -> None:
     """Import a command line with ``command()`` and run it; Ctrl-C or SIGTERM exit with 130.
 

@@ -126,7 +126,7 @@ def test_a_model_that_draws_from_noise() -> None:
     assert "ganzoo sample ann/hair_64 -n 64 --out samples.png" in html
     assert "pip install ganzoo\n" in html
     assert re.search(r"<td[^>]*>hair</td>\s*<td[^>]*>pink, dark_blue</td>", html)
-    assert "<li>trained for: 4,000 steps, 128,000 images, 16 minutes</li>" in html
+    assert "<li>trained for: 4,000 steps, 128,000 images, 16 min 18 s</li>" in html
     assert '<blockquote>\n<p>By <a href="https://ann.example">Ann</a>, <code>cut</code>.' in html
     for of, licence in ("code", "Apache-2.0"), ("weights", "CC-BY-4.0"), ("data", "CC-BY-4.0"):
         assert re.search(rf"<td[^>]*>{of}</td>\s*<td[^>]*>{licence}</td>", html)

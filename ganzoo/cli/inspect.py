@@ -16,6 +16,7 @@ from ganzoo.cli import completion
 from ganzoo.errors import PluginError
 from ganzoo.header import read_header
 from ganzoo.listing import LISTED, kind_of, plural
+from ganzoo.progress import duration
 from ganzoo.registry import KINDS, Entry, Registry
 from ganzoo.text import say, say_json, wrapped
 from ganzoo.yaml12 import flow
@@ -351,7 +352,9 @@ def _about_model(config: Config) -> Iterator[tuple[str, str]]:
         yield "licence", f"of the {what}: {licence or 'not stated'}"
     told = config.training
     if "recipe" in told:
-        yield "trained", f"{told['recipe']}, {told.get('steps')} steps, {told.get('seconds')} s"
+        seconds = told.get("seconds")
+        took = f", {duration(seconds)}" if isinstance(seconds, int | float) else ""
+        yield "trained", f"{told['recipe']}, {told.get('steps')} steps{took}"
     for key in ("dataset", "imported"):
         if isinstance(told.get(key), dict):
             yield key, flow({k: v for k, v in told[key].items() if k != "attribution"})
