@@ -12,39 +12,32 @@ import signal
 import socket
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from types import FrameType
+from typing import TYPE_CHECKING
 
-from ganzoo import startup
+from ganzoo import checkpoint, startup
+from ganzoo.progress import duration
+from ganzoo.text import say
+
+if TYPE_CHECKING:
+    from ganzoo.run import Run
 
 #: seconds that the main thread has to react to a second Ctrl-C before the process ends without it
 GRACE = 2.0
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
-def name(number: int) -> str:
-    """What a person calls the signal."""
-    return "Ctrl-C" if number == signal.SIGINT else signal.Signals(number).name
+#: what ``Run.doing`` says while a signal means something else
+SAVING, MEASURING = "saving", "measuring"
 
 
 class Interrupts:
-    """What was asked of a run by signals.
+    """What signals asked of a run."""
 
-    ``answer`` gives the line that the first signal is answered with, and may be empty.
-    ``at_once`` says whether it need not be waited for, since everything is saved; ``busy`` whether
-    a second Ctrl-C has to wait, as the state is being saved.  ``farewell`` is the last line of a
-    process that ends in the middle of a step.
-    """
-
-    def __init__(
-        self,
-        answer: Callable[[], str],
-        farewell: Callable[[], str],
-        at_once: Callable[[], bool],
-        busy: Callable[[], bool],
-    ):
-        self._answer, self._farewell, self._at_once, self._busy = answer, farewell, at_once, busy
+    def __init__(self, run: Run):
+        self._run = run
         #: the first signal, 0 before there is one
         self.asked = 0
         #: set when the run was told to end in the middle of what it does
@@ -77,9 +70,10 @@ class Interrupts:
         self._pressed += number == signal.SIGINT
         is_first, self.asked = not self.asked, self.asked or number
         if is_first:
-            wanted = self._at_once()
+            wanted = self._may_end()
         else:
-            wanted = number == signal.SIGINT and (self._pressed > 2 or not self._busy())
+            saving = self._run.doing == SAVING and self._pressed == 2
+            wanted = number == signal.SIGINT and not saving
         if wanted:
             self.raised.set()
             raise KeyboardInterrupt
@@ -92,9 +86,9 @@ class Interrupts:
                 continue
             if not answered:
                 answered = True
-                _say(self._answer() if speak else "")
+                _say(self.answer() if speak else "")
             elif number == signal.SIGINT:
-                if self._busy():
+                if self._run.doing == SAVING:
                     _say("saving, which takes a moment" if speak else "")
                 elif not self.raised.wait(GRACE) and startup.is_running():
                     self._end(speak)
@@ -104,12 +98,48 @@ class Interrupts:
         if sys.stdout.isatty():
             with suppress(OSError):
                 os.write(sys.stdout.fileno(), b"\x1b[?25h")  # the cursor, which a display may hide
-        _say(self._farewell() if speak else "")
+        _say(self.farewell() if speak else "")
         os._exit(startup.INTERRUPTED)
+
+    def _may_end(self) -> bool:
+        """Whether a first signal ends the run at once: all is saved while it is measured."""
+        return self._run.doing == MEASURING and self._run.accelerator.num_processes == 1
+
+    def answer(self) -> str:
+        """The answer to the first signal; empty where it is obeyed within a second."""
+        run, pace = self._run, self._run.pace
+        if self._may_end() or (not run.doing and pace.step is not None and pace.step < 1):
+            return ""
+        if run.doing:
+            return f"{run.doing}, then stopping; press Ctrl-C again to stop now"
+        left = 0.0 if pace.step is None else pace.step - (pace.elapsed or 0.0)
+        about = f", about {duration(max(round(left), 1))}" if left > 0 else ""
+        return f"finishing step {run.step + 1}{about}; press Ctrl-C again to stop now"
+
+    def when_saved(self, number: int) -> str:
+        """The last words of a run that saved its step when the signal came."""
+        by = "Ctrl-C" if number == signal.SIGINT else signal.Signals(number).name
+        return (
+            f"stopped at step {self._run.step} of {self._run.steps} by {by}; everything is saved. "
+            f"Go on with: ganzoo resume {self._run.path}"
+        )
+
+    def farewell(self) -> str:
+        """The last words of a run that ends in the middle of what it does."""
+        run = self._run
+        saved = max(checkpoint.steps(run.folder.checkpoints), default=None)
+        if saved == run.step:
+            return self.when_saved(self.asked)
+        verb = "Begin again" if saved is None else "Go on"
+        return (
+            f"stopped at once by a second Ctrl-C, in step {run.step + 1} of {run.steps}; what came "
+            f"after the last checkpoint is not saved. {run.last_checkpoint()} {verb} with: "
+            f"ganzoo resume {run.path}"
+        )
 
 
 def _say(text: str) -> None:
     if text:
-        start = "\r" if sys.stderr.isatty() else ""  # a terminal shows ^C already
         with suppress(Exception):
-            print(f"{start}{text}", file=sys.stderr, flush=True)
+            sys.stderr.write("\r" * sys.stderr.isatty())  # over the ^C that a terminal shows
+            say(text, err=True)

@@ -66,7 +66,10 @@ class Pace:
         took = self._ended - (self._ended if self._began is None else self._began)
         self._began = None
         self._count += 1
-        kept = 0.0 if self._count <= WARM_UP + 1 else max(math.exp(-took / SECONDS), 1 - 1 / STEPS)
+        kept = 0.0
+        if self._count > WARM_UP + 1:
+            steps = (STEPS - 1) / max(self._weight, STEPS)
+            kept = max(math.exp(-took / SECONDS), steps)
         self._time = kept * self._time + took
         self._weight = kept * self._weight + 1
 

@@ -9,8 +9,6 @@ import errno
 import platform
 import shlex
 import shutil
-import signal
-import threading
 import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -41,11 +39,13 @@ from ganzoo.errors import (
 from ganzoo.files import write_atomic
 from ganzoo.folder import RunFolder
 from ganzoo.interfaces import Generator
+from ganzoo.interrupts import MEASURING, SAVING, Interrupts
 from ganzoo.manifest import Manifest
 from ganzoo.objective import Evaluated
 from ganzoo.observers import notify, observing, trackers
 from ganzoo.plugins import Plugins
 from ganzoo.precision import Precision, Trial, native_bf16
+from ganzoo.progress import Pace
 from ganzoo.randomness import rng
 from ganzoo.recipe import Recipe, without_paths
 from ganzoo.scoring import Scoring
@@ -122,7 +122,11 @@ class Run:
         self.findings: list[findings.Finding] = []
         self._rows: list[dict[str, Any]] = []
         self._pending: tuple[dict[str, dict[str, Tensor]], dict[str, Any]] | None = None
-        self._signal: int | None = None
+        #: how long a step of this stage takes
+        self.pace = Pace()
+        #: what goes on between steps, for people; empty in a step
+        self.doing = ""
+        self._interrupts = Interrupts(self)
         #: what was not looked at yet for values that are not finite: step, player, losses
         self._unseen: list[tuple[int, str, Evaluated]] = []
         self._clock = time.monotonic()
@@ -260,9 +264,10 @@ class Run:
         """
         if self.step != self._saved_at:
             self.refuse_nonfinite()
-            latest = self._averaged(self.latest)
-            self._on_main(lambda: self._save(latest))
-            self._saved_at = self.step
+            with self._shown_as(SAVING):
+                latest = self._averaged(self.latest)
+                self._on_main(lambda: self._save(latest))
+                self._saved_at = self.step
 
     def _save(self, latest: Mapping[str, float]) -> None:
         tensors = {name: net.bare.state_dict() for name, net in self.networks.items()}
@@ -433,7 +438,8 @@ class Run:
         self.save()  # first, so that what is measured can be gone back to
         began = time.monotonic()
         try:
-            found = self.scoring.measure(self.generator, self.step, self.folder.evaluating)
+            with self._shown_as(MEASURING):
+                found = self.scoring.measure(self.generator, self.step, self.folder.evaluating)
         except GanzooError as error:
             raise TrainingStopped(
                 f"step {self.step} cannot be measured: {error}",
@@ -488,7 +494,8 @@ class Run:
         """
         if self.step != self._drawn_at:
             self.refuse_nonfinite()
-            self._on_main(self._draw)
+            with self._shown_as("drawing samples"):
+                self._on_main(self._draw)
             self._drawn_at = self.step
 
     def _fixed_examples(self) -> dict[str, Tensor]:
@@ -547,6 +554,15 @@ class Run:
         """Tell the observers and trackers, on the main process."""
         if self.accelerator.is_main_process:
             notify(self.observers, event, run=self, **arguments)
+
+    @contextmanager
+    def _shown_as(self, what: str) -> Iterator[None]:
+        """Let people see ``what`` the run is doing while the block runs."""
+        before, self.doing = self.doing, what
+        try:
+            yield
+        finally:
+            self.doing = before
 
     @contextmanager
     def observed(self) -> Iterator[None]:
@@ -627,29 +643,23 @@ class Run:
 
     @contextmanager
     def signals(self) -> Iterator[None]:
-        """Ctrl-C and SIGTERM end the run after the step in progress; a second Ctrl-C at once."""
+        """Ctrl-C and SIGTERM end the run after the step in progress; a second Ctrl-C at once.
 
-        def receive(number: int, frame: object) -> None:
-            if self._signal is not None and number == signal.SIGINT:
-                raise KeyboardInterrupt
-            self._signal = number
-
-        here = threading.current_thread() is threading.main_thread()  # others may not listen
-        before = {number: signal.signal(number, receive) for number in _SIGNALS if here}
+        Raises Interrupted where it ends at once.
+        """
         try:
-            yield
-        finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)
+            with self._interrupts.listening(speak=self.accelerator.is_main_process):
+                yield
+        except KeyboardInterrupt:
+            if not self._interrupts.raised.is_set():  # an observer's
+                raise
+            raise Interrupted(self._interrupts.farewell()) from None
 
     def obey_signal(self) -> None:
         """Save and raise Interrupted if this or another process was asked to stop."""
-        if asked := self.anywhere(self._signal or 0):
+        if asked := self.anywhere(self._interrupts.asked):
             self.save()
-            raise Interrupted(
-                f"stopped at step {self.step} of {self.steps} by {signal.Signals(asked).name}; "
-                f"everything is saved. Go on with: ganzoo resume {self.path}"
-            )
+            raise Interrupted(self._interrupts.when_saved(asked))
 
 
 def _lay_out_like_parameters(optimizer: torch.optim.Optimizer) -> None:
@@ -658,9 +668,6 @@ def _lay_out_like_parameters(optimizer: torch.optim.Optimizer) -> None:
         for name, value in state.items():
             if isinstance(value, Tensor) and value.shape == parameter.shape:
                 state[name] = torch.empty_like(parameter, dtype=value.dtype).copy_(value)
-
-
-_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 def new_manifest(recipe: Recipe, plugins: Plugins) -> Manifest:

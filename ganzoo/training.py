@@ -26,6 +26,7 @@ from ganzoo.folder import RunFolder, to_train_longer
 from ganzoo.objective import Objective
 from ganzoo.optimizers import set_lr
 from ganzoo.plugins import Plugins
+from ganzoo.progress import Pace
 from ganzoo.randomness import seed_default
 from ganzoo.recipe import HARMLESS, Recipe, Schedule, Stage, diff, leaves, load_recipe
 from ganzoo.run import Run, Words, new_run, saved_state
@@ -186,6 +187,7 @@ def _train_stage(run: Run, stage: Stage, first: int) -> None:
     if run.step == first:
         run.latest = {}
     rates = _optimizers(run, stage)
+    run.pace = Pace()
     with closing(feed(run)) as batches:
         while run.step < first + stage.steps:
             _train_step(run, stage, run.step - first, rates, batches)
@@ -206,6 +208,7 @@ def _train_step(
     batches: Iterator[list[Words]],
 ) -> None:
     """Step ``now`` of a stage, counted from 0: every player's updates, the EMA and the log."""
+    run.pace.begin_step()
     recipe, objectives = run.recipe, run.objectives[stage.name]
     last = run.step + 1 == run.steps  # a stage's first step shows what its terms begin at
     logging = now == 0 or (run.step + 1) % recipe.log.every == 0 or last
@@ -223,6 +226,7 @@ def _train_step(
     _average_buffers(run)
     if run.ema and "generator" in objectives:
         run.ema.update(run.networks["generator"].bare, run.step)
+    run.pace.end_step()
     run.step += 1
     row = run.log(stage.name) if logging else {}
     run.notify("step_ended", step=run.step, logs=row)

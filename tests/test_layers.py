@@ -21,10 +21,10 @@ LAYERS = (
     },
     {
         "batch_statistics", "build", "card", "charts", "checkpoint", "claims", "devices", "ema",
-        "export", "fakes", "feed", "findings", "folder", "jackknife", "manifest", "measuring",
-        "model", "objective", "observers", "openvino", "optimizers", "page", "pictures",
-        "precision", "protocol", "randomness", "run", "samples", "scores", "scoring", "standings",
-        "step", "trained", "translation", "weights",
+        "export", "fakes", "feed", "findings", "folder", "interrupts", "jackknife", "manifest",
+        "measuring", "model", "objective", "observers", "openvino", "optimizers", "page",
+        "pictures", "precision", "protocol", "randomness", "run", "samples", "scores", "scoring",
+        "standings", "step", "trained", "translation", "weights",
     },
     {
         "annotation", "benchmark", "checker", "component", "config", "entry", "grammar",

@@ -8,7 +8,6 @@ import os
 import random
 import shutil
 import sys
-import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -457,46 +456,6 @@ def test_weights_and_biases_gets_them_all_without_a_network(
 
 
 # -- the console ----------------------------------------------------------------------------
-
-
-def test_the_console_says_a_line_for_every_row(
-    train: Train, capsys: pytest.CaptureFixture[str]
-) -> None:
-    run = train(observers=[Console()])
-    first, *steps, last = capsys.readouterr().out.splitlines()
-    assert first.startswith("toy: new run, 16 images, 9 steps (adversarial 9), batch 4, fp32 on")
-    assert [line.split()[1] for line in steps] == ["1/9", "2/9", "4/9", "6/9", "8/9", "9/9"]
-    for line, row in zip(steps, RunFolder(run).rows(), strict=True):
-        assert f"G:non-saturating {row[GAN]:.3g}" in line
-    assert last.startswith("toy: 9 steps in ")
-
-
-def test_the_console_of_a_terminal_is_one_live_line(
-    train: Train, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    pty = pytest.importorskip("pty", reason="needs a system with terminals")
-    monkeypatch.setenv("TERM", "xterm")
-    monkeypatch.setenv("COLUMNS", "150")
-    seen = bytearray()
-    master, slave = pty.openpty()
-
-    def read() -> None:
-        with suppress(OSError):  # so Linux tells the end
-            while part := os.read(master, 4096):
-                seen.extend(part)
-
-    reader = threading.Thread(target=read)
-    reader.start()
-    with os.fdopen(slave, "w") as terminal, monkeypatch.context() as patch:
-        patch.setattr(sys, "stdout", terminal)
-        train(observers=[Console()])
-        assert sys.stdout is terminal
-    reader.join()
-    os.close(master)
-    text = seen.decode()
-    assert "9/9" in text
-    assert "samples: " in text
-    assert text.index("\x1b[?25l") < text.index("\x1b[?25h") < text.index("toy: 9 steps in")
 
 
 def test_a_closed_pipe_stops_neither_the_run_nor_the_words_after_it(

@@ -201,16 +201,16 @@ def test_a_signal_saves_and_says_how_to_go_on(train: Train, tmp_path: Path, numb
     with pytest.raises(Interrupted) as stopped:
         train(observers=[stop_at(5, number)])
     run = tmp_path / "run"
+    name = "Ctrl-C" if number == signal.SIGINT else "SIGTERM"
     assert str(stopped.value) == (
-        f"stopped at step 5 of 9 by {number.name}; everything is saved. "
-        f"Go on with: ganzoo resume {run}"
+        f"stopped at step 5 of 9 by {name}; everything is saved. Go on with: ganzoo resume {run}"
     )
     assert stopped.value.exit_code == 130
     assert signal.getsignal(number) is before
     assert list(checkpoint.steps(run / "checkpoints")) == [3, 5]
     manifest = json.loads((run / "manifest.json").read_text())
     assert (manifest["status"], manifest["step"]) == ("stopped", 5)
-    assert "SIG" in manifest["reason"]
+    assert manifest["reason"] == str(stopped.value)
 
 
 def test_two_processes_cannot_train_one_run(train: Train, tmp_path: Path):
@@ -228,11 +228,51 @@ def test_a_second_ctrl_c_ends_at_once(train: Train, tmp_path: Path):
         os.kill(os.getpid(), signal.SIGINT)
         os.kill(os.getpid(), signal.SIGINT)
 
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.raises(Interrupted, match="by a second Ctrl-C, in step 6 of 9;") as stopped:
         train(observers=[At(5, twice)])
     run = tmp_path / "run"
     assert list(checkpoint.steps(run / "checkpoints")) == [3]
+    assert f"The last checkpoint is {run / 'checkpoints' / 'step-00000003'}." in str(stopped.value)
     assert json.loads((run / "manifest.json").read_text())["status"] == "stopped"
+
+
+def test_ctrl_c_ends_a_measurement_at_once_for_everything_is_saved(
+    train: Train, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    evaluate = {"every": 3, "benchmark": str(toy.benchmark(tmp_path / "recipes"))}
+    whole = toy.contents(train("whole", evaluate=evaluate))
+
+    def interrupt(*arguments: Any, **options: Any) -> None:
+        os.kill(os.getpid(), signal.SIGINT)
+        pytest.fail("it went on")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("ganzoo.scoring.evaluate", interrupt)
+        with pytest.raises(Interrupted, match="stopped at step 3 of 9 by Ctrl-C; everything is"):
+            train(evaluate=evaluate)
+    resume(tmp_path / "run", [], toy.plugins())
+    assert differences(toy.contents(tmp_path / "run"), whole) == set()
+
+
+def test_a_step_that_does_not_come_back_answers_ctrl_c_and_ends_at_the_second(tmp_path: Path):
+    if not hasattr(signal, "pthread_sigmask"):
+        pytest.skip("needs POSIX signals")
+    script = [sys.executable, "hanging.py", str(tmp_path)]
+    pipe = subprocess.PIPE
+    here = Path(__file__).parent
+    with subprocess.Popen(script, cwd=here, stdout=pipe, stderr=pipe, text=True) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        assert process.stdout.readline() == "hanging\n"
+        process.send_signal(signal.SIGINT)
+        answer = process.stderr.readline()
+        assert answer == "finishing step 1; press Ctrl-C again to stop now\n"
+        process.send_signal(signal.SIGINT)
+        rest = process.stderr.read()
+        assert process.wait() == 130
+    assert rest.startswith("stopped at once by a second Ctrl-C, in step 1 of 9; ")
+    assert rest.endswith(f"Begin again with: ganzoo resume {tmp_path / 'run'}\n")
+    assert "Traceback" not in rest
 
 
 # -- what is not finite ---------------------------------------------------------------------

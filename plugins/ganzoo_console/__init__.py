@@ -1,9 +1,14 @@
-"""Progress on the terminal: a live line where there is one, else a line per log interval."""
+"""Progress of a training: two live lines on a terminal, else a line now and then.
+
+Without a terminal a line is written at most every ``EVERY`` seconds, when values are logged, and
+every ``SILENCE`` seconds in any case, also in the middle of a slow step.
+"""
 
 from __future__ import annotations
 
 import os
 import sys
+import threading
 import time
 from collections.abc import Mapping
 from contextlib import suppress
@@ -11,79 +16,73 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ganzoo import hookimpl
+from ganzoo.progress import duration
 from ganzoo.text import plain
 
 if TYPE_CHECKING:
-    from rich.progress import Progress, TaskID
+    from ganzoo_console.display import Display, Progress
+
+#: seconds between two lines at least, and at most
+EVERY, SILENCE = 10.0, 15.0
 
 
 class Console:
     """An observer of training, with the state of one progress display."""
 
     def __init__(self) -> None:
-        self._progress: Progress | None = None
-        self._task: TaskID | None = None
+        self._display: Display | None = None
         self._said: set[tuple[str, str]] = set()
-        self._began = (0, 0, 0.0)
+        self._terms = ""
+        self._lock = threading.Lock()
+        self._spoke = 0.0  # when the last line was written
+        self._ended = threading.Event()
 
     @hookimpl
     def run_started(self, run: Any) -> None:
         """Say what is trained, and begin the display."""
+        from ganzoo_console.display import Display
+
         self._said.clear()
-        self._began = (run.step, run.images, time.monotonic())
-        going = f"going on at step {run.step}" if run.step else "new run"
-        stages = ", ".join(f"{stage.name} {stage.steps}" for stage in run.recipe.stages)
-        device = run.accelerator.device
-        self._print(
-            f"{run.recipe.name}: {going}, {len(run.dataset)} images, {run.steps} steps ({stages}), "
-            f"batch {run.recipe.batch}, {run.precision} on {device} -> {run.path}"
-        )
-        if sys.stdout.isatty():
-            self._open(run)
-
-    def _open(self, run: Any) -> None:
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
-
-        self._progress = Progress(
-            BarColumn(20),
-            MofNCompleteColumn(),
-            TextColumn("{task.description}", markup=False),
-            redirect_stderr=sys.stderr.isatty(),
-        )
-        self._task = self._progress.add_task("", total=run.steps, completed=run.step)
-        self._progress.start()
+        self._terms = ""
+        self._ended = threading.Event()
+        self._print(_headline(run))
+        if Display.is_possible():
+            self._display = Display(lambda: _progress(run), lambda: self._terms)
+            self._display.open()
+        else:
+            talking = (run, self._ended)
+            threading.Thread(target=self._keep_talking, args=talking, daemon=True).start()
 
     @hookimpl
     def step_ended(self, run: Any, step: int, logs: Mapping[str, Any]) -> None:
-        """Show rate, time left and every term; print new findings once."""
-        if self._progress is not None and self._task is not None:
-            self._progress.update(self._task, completed=step)
+        """Show every term; print new findings once."""
         if not logs:
             return
-        text = f"{self._pace(run, step)}  {_terms(logs)}"
-        if self._progress is not None and self._task is not None:
-            self._progress.update(self._task, description=plain(text))
-        else:
-            self._print(f"step {step}/{run.steps}  {text}")
+        self._terms = _terms(logs)
+        is_end = step in (1, run.steps)
+        if self._display is None and (is_end or time.monotonic() - self._spoke >= EVERY):
+            self._print(_line(run, self._terms))
         for finding in run.findings:
             if (key := (finding.name, finding.subject)) not in self._said:
                 self._said.add(key)
                 self._print(f"finding: {finding}")
 
-    def _pace(self, run: Any, step: int) -> str:
-        step_then, images_then, then = self._began
-        seconds = max(time.monotonic() - then, 1e-9)
-        left = int((run.steps - step) * seconds / (step - step_then))
-        rate = (run.images - images_then) / seconds
-        return f"{rate:.0f} img/s, {left // 60}:{left % 60:02d} left"
+    def _keep_talking(self, run: Any, ended: threading.Event) -> None:
+        """Write a line whenever nothing was written for long."""
+        while not ended.wait(max(self._spoke + SILENCE - time.monotonic(), 0.01)):
+            if time.monotonic() - self._spoke >= SILENCE:
+                with suppress(Exception):  # the main thread hears of it when it writes
+                    self._print(_line(run, self._terms))
 
     def _print(self, line: str) -> None:
         text = plain(line)
         try:
-            if self._progress is not None:
-                self._progress.console.print(text, markup=False, highlight=False)
-            else:
-                print(text, flush=True)  # noqa: T201
+            with self._lock:
+                self._spoke = time.monotonic()
+                if self._display is not None:
+                    self._display.print(text)
+                else:
+                    print(text, flush=True)  # noqa: T201
         except (OSError, SystemExit):  # nobody reads any more; rich exits then
             self._close()
             with suppress(OSError, ValueError), Path(os.devnull).open("w") as nowhere:
@@ -91,15 +90,16 @@ class Console:
             raise
 
     def _close(self) -> None:
-        if self._progress is not None:
+        self._ended.set()
+        display, self._display = self._display, None
+        if display is not None:
             with suppress(OSError, SystemExit):
-                self._progress.stop()
-            self._progress = self._task = None
+                display.close()
 
     @hookimpl
     def samples_drawn(self, path: Path) -> None:
         """Say where the newest pictures are."""
-        if self._progress is not None:
+        if self._display is not None:
             self._print(f"samples: {path}")
 
     @hookimpl
@@ -117,10 +117,45 @@ class Console:
         """Close the display."""
         self._close()
         if error is None:
-            minutes, seconds = divmod(round(run.seconds), 60)
             self._print(
-                f"{run.recipe.name}: {run.step} steps in {minutes}:{seconds:02d} -> {run.path}"
+                f"{run.recipe.name}: {run.step} steps in {duration(run.seconds)} -> {run.path}"
             )
+
+
+def _headline(run: Any) -> str:
+    """What is trained, on what, and how."""
+    begins = f"resumed at step {run.step}" if run.step else "new run"
+    stages = ", ".join(f"{stage.name} {stage.steps}" for stage in run.recipe.stages)
+    steps = f"{run.steps} steps" + (f" ({stages})" if len(run.recipe.stages) > 1 else "")
+    return (
+        f"{run.recipe.name}: {begins}, {len(run.dataset)} images, {steps}, batch "
+        f"{run.recipe.batch}, {run.precision} on {run.accelerator.device} -> {run.path}"
+    )
+
+
+def _progress(run: Any) -> Progress:
+    from ganzoo_console.display import Progress
+
+    return Progress(run.step, run.steps, run.pace.rate(), _left(run))
+
+
+def _left(run: Any) -> str:
+    """How long the run still takes; before that is known, how long its first step has taken."""
+    if run.doing:
+        return f"{run.doing} ..."
+    left = run.pace.left(run.steps - run.step)
+    if left is None:
+        return f"in its first step for {duration(round(run.pace.elapsed or 0.0))}"
+    return f"{duration(round(left))} left"
+
+
+def _line(run: Any, terms: str) -> str:
+    """Where the run is, for a log."""
+    elapsed = run.pace.elapsed or 0.0
+    parts = [f"step {run.step}/{run.steps}", run.pace.rate(), _left(run)]
+    if elapsed >= EVERY and run.pace.step is not None:
+        parts.append(f"in step {run.step + 1} for {duration(round(elapsed))}")
+    return "  ".join(filter(None, [*parts, terms]))
 
 
 def _terms(logs: Mapping[str, Any]) -> str:
