@@ -285,6 +285,12 @@ def evaluates() -> str:
 # -- processes ---------------------------------------------------------------------------------
 
 
+def _last_words(stderr: str) -> str:
+    """What a rank said before torchrun reported on it."""
+    own = stderr.partition("torch/distributed/elastic")[0].strip().splitlines()
+    return " | ".join(own[-8:])
+
+
 def torchrun(file: Path, out: Path, ranks: int, **environment: str) -> None:
     port = 20000 + os.getpid() % 20000
     run = [sys.executable, "-m", "torch.distributed.run", f"--nproc_per_node={ranks}"]
@@ -297,7 +303,7 @@ def torchrun(file: Path, out: Path, ranks: int, **environment: str) -> None:
         check=False,
         env=dict(os.environ) | environment,
     )
-    assert not done.returncode, " ".join(done.stderr.strip().splitlines()[-8:])
+    assert not done.returncode, _last_words(done.stderr)
 
 
 def one_process_of_ddp() -> str:
