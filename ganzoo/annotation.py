@@ -8,6 +8,7 @@ that it cannot read is ``Any`` and allows everything.
 from __future__ import annotations
 
 import ast
+import re
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -66,7 +67,8 @@ class Type:
 
     def _refuse(self, value: Any, hint: str = "") -> Problem:
         words = self.describe()
-        article = {"integer": "an ", "number": "a ", "path": "a ", "list": "a ", "mapping": "a "}
+        article = dict.fromkeys(("number", "path", "list", "mapping", "name"), "a ")
+        article["integer"] = "an "
         return (
             (),
             f"expected {article.get(words.split()[0], '')}{words}, not {written(value)}{hint}",
@@ -218,6 +220,32 @@ class Text(Type):
     def json_schema(self) -> dict[str, Any]:
         """A string."""
         return {"type": "string"}
+
+
+#: of components, plugins and recipes: they become parts of paths and of commands
+NAME = r"[A-Za-z0-9][A-Za-z0-9_.-]{0,79}"
+
+
+@dataclass(frozen=True)
+class Name(Type):
+    """A ``str`` that can be part of a path."""
+
+    def problems(self, value: Any) -> Iterator[Problem]:
+        """Not such a text."""
+        if not isinstance(value, str) or not re.fullmatch(NAME, value):
+            yield self._refuse(value)
+
+    def convert(self, value: Any) -> Any:
+        """As it is."""
+        return value
+
+    def describe(self) -> str:
+        """What makes a name."""
+        return "name (up to 80 letters, digits, '-', '_' and '.')"
+
+    def json_schema(self) -> dict[str, Any]:
+        """A pattern."""
+        return {"type": "string", "pattern": f"^{NAME}$(?!\\n)"}  # $ alone lets one pass in Python
 
 
 @dataclass(frozen=True)

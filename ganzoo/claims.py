@@ -149,6 +149,8 @@ def _bound(entry: Entry, at: str) -> None:
             raise Wrong(f"{at}.scores.{name}.protocol: it is of {told[1]}, not {counts} images")
         if not score.low <= score.value <= score.high:
             raise Wrong(f"{at}.scores.{name}.value: not from low to high")
+    if entry.primary not in entry.scores:
+        raise Wrong(f"{at}.dataset.args.primary: no metric has the type {written(entry.primary)}")
     try:
         when = datetime.fromisoformat(entry.date)
         if when.replace(tzinfo=when.tzinfo or UTC) > datetime.now(UTC) + timedelta(days=1):

@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -87,19 +87,21 @@ class RunFolder:
         )
 
     def rows(self, until: int | None = None) -> list[dict[str, Any]]:
-        """The rows of metrics.jsonl up to step ``until``; a torn last line is left out."""
-        return [r for r in self._rows() if until is None or r["step"] <= until]
+        """The rows of metrics.jsonl up to step ``until``; what cannot be read is left out."""
+        return [row for row in self.read_rows()[0] if until is None or row["step"] <= until]
 
-    def _rows(self) -> Iterator[dict[str, Any]]:
+    def read_rows(self) -> tuple[list[dict[str, Any]], str]:
+        """The rows of metrics.jsonl, and how many lines were left out; nothing where none were.
+
+        A last line without an end, which a killed run leaves, does not count.
+        """
         if not self.metrics.is_file():
-            return
-        for line in self.metrics.read_text(encoding="utf-8").splitlines():
-            try:
-                row = json.loads(line)
-            except ValueError:
-                continue
-            if isinstance(row, dict) and isinstance(row.get("step"), int):
-                yield row
+            return [], ""
+        *lines, torn = self.metrics.read_bytes().split(b"\n")
+        rows = [_row(line) for line in [*lines, torn]]
+        lost = sum(row is None for row in rows[: len(lines)])
+        note = f"{lost} of {len(lines)} lines of {METRICS} cannot be read and are left out"
+        return [row for row in rows if row is not None], note if lost else ""
 
     def rewind(self, step: int) -> list[dict[str, Any]]:
         """Drop the rows after ``step``, which will be made again; the rows that stay."""
@@ -128,6 +130,23 @@ def to_train_longer(run: Path, stages: Sequence[int]) -> str:
         f"{run} is finished; to train longer: ganzoo resume {run} "
         f"--set stages.{last}.steps={2 * stages[last]}"
     )
+
+
+def _row(line: bytes) -> dict[str, Any] | None:
+    """A line of metrics.jsonl: numbers with a step, and texts about it; None if it is not."""
+    try:
+        row = json.loads(line.decode("utf-8"))
+        if not isinstance(row, dict) or not isinstance(row.get("step"), int):
+            return None
+        for key, value in row.items():
+            if isinstance(value, str) and "/" not in key and key != "seconds":
+                continue  # as the name of the stage
+            if isinstance(value, str | bool):
+                return None
+            float(value)  # and no integer beyond it
+    except (ValueError, TypeError, OverflowError, RecursionError):
+        return None
+    return row
 
 
 def free_folder(name: str, root: Path = Path("runs")) -> Path:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+import warnings
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -14,11 +15,24 @@ from PIL import Image
 NOTEBOOK_BYTES = 400_000
 
 
+#: a picture that is opened has at most so many bytes and pixels: 64 of 1024 px on one sheet
+MAX_BYTES, MAX_PIXELS = 100_000_000, 70_000_000
+
+
 def opened(path: Path) -> Image.Image | None:
-    """The picture in a file, in RGB; nothing where there is none that can be read."""
+    """The picture in a file, in RGB; nothing where there is none that can be read.
+
+    Of one that is too large, only the header is read.
+    """
     try:
-        with Image.open(path) as image:
-            return image.convert("RGB")
+        if path.stat().st_size > MAX_BYTES:
+            return None
+        with warnings.catch_warnings():  # of Pillow, about the size that is looked at here
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            image = Image.open(path)
+        with image:
+            large = image.width * image.height > MAX_PIXELS
+            return None if large else image.convert("RGB")
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
         return None  # cut short by a crash
 

@@ -8,7 +8,6 @@ only those named; ``GANZOO_STRICT_PLUGINS=1`` raises instead of reporting.
 from __future__ import annotations
 
 import os
-import re
 import sys
 import traceback
 from collections.abc import Callable
@@ -23,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 import pluggy
 
 from ganzoo import __version__, hookspecs
+from ganzoo.annotation import Name
 from ganzoo.errors import PluginError, nearest, one_of, reason
 from ganzoo.hookspecs import VERSION
 from ganzoo.layers import own_recipes
@@ -140,6 +140,8 @@ class Plugins:
         plugin, found = Plugin(origin, entry_point), None
         name = str(origin)
         try:
+            if complaint := Name().check(origin.plugin):
+                raise PluginError(f"its entry point: {complaint}")
             self._refuse_taken(origin)
             with redirect_stdout(sys.stderr):  # a banner must not mix with data
                 found = load()
@@ -225,11 +227,8 @@ class Plugins:
         return list(entries.values())
 
     def _check_registration(self, kind: str, name: Any, target: Any) -> None:
-        if not (isinstance(name, str) and re.fullmatch(r"[A-Za-z0-9][\w.-]*", name, re.ASCII)):
-            raise PluginError(
-                f"it registers a {kind} under {name!r}, which is no name: "
-                f"letters, digits, '-', '_' and '.' make one"
-            )
+        if complaint := Name().check(name):
+            raise PluginError(f"it registers a {kind}: {complaint}")
         if kind == "recipe":
             good = isinstance(target, (str, Path)) and Path(target).is_file()
         elif isinstance(target, str):

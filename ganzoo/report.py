@@ -83,7 +83,8 @@ def _page(folder: RunFolder) -> str:
     except RunError as error:
         manifest, damage = Manifest(), str(error)
     evaluation = manifest.evaluation
-    found = scores.under(folder.rows(), evaluation.protocol) if evaluation else folder.rows()
+    logged, lost = folder.read_rows()
+    found = scores.under(logged, evaluation.protocol) if evaluation else logged
     rows = [_numbers(row) for row in found if 0 <= row["step"] < 1e15]
     text = folder.recipe.read_text(encoding="utf-8", errors="replace")
     try:
@@ -104,7 +105,7 @@ def _page(folder: RunFolder) -> str:
         status=_status(manifest, damage),
         samples=_samples(frames),
         facts=_facts(manifest, recipe, rows, step, sum(steps for _, steps in stages), best),
-        findings=_findings(rows),
+        findings=_findings(rows) + (f"<p class=note>{escape(lost)}.</p>" if lost else ""),
         curves=draw_all(rows, stages, higher, best[0] if best else None)
         or "<p class=note>Nothing has been logged yet.</p>",
         commands=_commands(folder, manifest, stages),
@@ -275,7 +276,7 @@ def _step(path: Path) -> int:
 
 def _samples(frames: Sequence[_Frame]) -> str:
     if not frames:
-        return "<p class=note>No samples have been drawn yet.</p>"
+        return "<p class=note>No samples have been drawn yet, or none that can be shown.</p>"
     *earlier, last = frames
     zoom = max(1, 640 // last.width)  # whole pixels, so that small pictures stay crisp
     sharp = ' class="sharp"' if zoom > 1 else ""

@@ -379,11 +379,13 @@ class Run:
         if self.step not in ends:  # a stage that begins has optimisers of its own
             self._pending = tensors, state["optimizers"]
         self._saved_at = self.step
+        unread = self.folder.read_rows()[1]
         self._on_main(lambda: self._rewind(self.step))
         if self.scoring:
             self.scoring.recall(self.folder.rows(until=self.step))
         self._on_main(self._finish_save)
-        return [f"{line}; going on from an earlier checkpoint" for line in damaged]
+        older = [f"{line}; going on from an earlier checkpoint" for line in damaged]
+        return [*older, unread] if unread else older
 
     def _hashes(self, state: Mapping[str, Any]) -> Iterator[tuple[str, str | None, str | None]]:
         """What a checkpoint depends on outside of it, its hash then, and its hash now."""

@@ -35,8 +35,8 @@ class Wrong(ValueError):
     """What is wrong, after where."""
 
 
-#: levels of a value of free form
-DEEPEST = 50
+#: levels of a value of free form, and letters of a key
+DEEPEST, LONGEST_KEY = 50, 1000
 
 Sha256 = Annotated[str, Pattern(r"[0-9a-f]{64}", "64 hexadecimal digits")]
 Text = Annotated[str, Pattern(r"[\s\S]*\S[\s\S]*", "some text")]
@@ -59,10 +59,13 @@ def parse(content: bytes, what: str, limit: int) -> dict[str, Any]:
 
 
 def _mapping(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        twice = next(key for i, (key, _) in enumerate(pairs) if key in dict(pairs[:i]))
-        raise Wrong(f"key {written(twice)} is there twice")
+    found: dict[str, Any] = {}
+    for key, value in pairs:
+        if key in found:
+            raise Wrong(f"key {written(key)} is there twice")
+        if len(key) > LONGEST_KEY:  # it would be in every path below it
+            raise Wrong(f"key {written(key)} has more than {LONGEST_KEY} letters")
+        found[key] = value
     return found
 
 

@@ -16,8 +16,10 @@ import yaml
 
 from ganzoo.errors import RecipeError
 
+#: levels, keys and values, and letters of a key, at most
 MAX_DEPTH = 32
 MAX_NODES = 20_000
+MAX_KEY = 200
 _TAG = "tag:yaml.org,2002:"
 _CORE = {
     "null": r"(?:null|Null|NULL|~|)",
@@ -30,6 +32,29 @@ _CORE = {
 
 class _Loader(yaml.SafeLoader):
     yaml_implicit_resolvers: dict[str, list[tuple[str, re.Pattern[str]]]] = {}  # noqa: RUF012
+
+    def __init__(self, text: str):
+        super().__init__(text)
+        self.nodes = self.depth = 0
+
+    def get_event(self) -> yaml.Event:
+        """The next event; raises _TooMuch as soon as there are too many, before more is read."""
+        event = super().get_event()
+        self.nodes += isinstance(event, yaml.NodeEvent)
+        self.depth += isinstance(event, yaml.CollectionStartEvent)
+        self.depth -= isinstance(event, yaml.CollectionEndEvent)
+        if self.depth > MAX_DEPTH + 1 or self.nodes > MAX_NODES:
+            raise _TooMuch(_how_much(self.depth), event.start_mark)
+        return event
+
+
+class _TooMuch(Exception):
+    """A document beyond the limits: how, and where that is seen."""
+
+
+def _how_much(depth: int) -> str:
+    how = "nested too deeply" if depth > MAX_DEPTH else "too many values (anchors?)"
+    return f"{how} to be a recipe"
 
 
 for _name, _pattern in _CORE.items():
@@ -176,6 +201,10 @@ def parse(
         where = at or Mark(source, row, column)
         character = f"character #x{int(error.character):04x} is not allowed in YAML"
         raise RecipeError([line(where, "", character)]) from None
+    except _TooMuch as limit:
+        how, mark = limit.args
+        where = at or Mark(source, mark.line + 1, mark.column + 1)
+        raise RecipeError([line(where, "", how)]) from None
     except yaml.MarkedYAMLError as error:
         spot = error.problem_mark or error.context_mark
         where = at or Mark(source, *((spot.line + 1, spot.column + 1) if spot else (1, 1)))
@@ -241,8 +270,7 @@ class _Positions:
         at = self.mark(node)
         self.count += 1
         if depth > MAX_DEPTH or self.count > MAX_NODES:
-            how = "nested too deeply" if depth > MAX_DEPTH else "too many values (anchors?)"
-            raise RecipeError([line(at, path[:60], f"{how} to be a recipe")])
+            raise RecipeError([line(at, path[:60], _how_much(depth))])
         if isinstance(node, yaml.SequenceNode) and node.tag == f"{_TAG}seq":
             items = enumerate(node.value)
             return Node([self.read(n, join(path, i), depth + 1) for i, n in items], at, key)
@@ -260,6 +288,9 @@ class _Positions:
                 shown = key_node.value if is_scalar else "a list or mapping"
                 message = f"a key must be a text, not {shown or 'nothing'}; put it in quotes"
                 self.add(at, path, message)
+                continue
+            if len(key) > MAX_KEY:
+                self.add(at, path, f"a key of {len(key)} letters; {MAX_KEY} are allowed")
                 continue
             inner = join(path, key)
             if key in seen:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,8 +16,10 @@ from typed import Result, Run, typist
 
 from ganzoo import catalogue, claims
 from ganzoo.catalogue import search, standings
-from ganzoo.entry import Entry
-from ganzoo.errors import HubError, HubFailure
+from ganzoo.entry import Entry, Found
+from ganzoo.errors import HubError, HubFailure, RunError
+from ganzoo.leaderboard import reading
+from ganzoo.standings import rank
 
 
 @pytest.fixture
@@ -74,6 +77,8 @@ HOSTILE: dict[str, dict[str, Any]] = {
     "escape": {"entries": [entry(fid=score(1.0, unreliable="\x1b[2J\x9b gone"))]},
     "name": {"entries": [entry(benchmark="../../etc/<b>")]},
     "value": {"entries": [entry(fid=score(float("1e200")))]},
+    "no-metrics": {"entries": [entry(scores={})]},
+    "primary": {"entries": [entry(primary="kid")]},
     "recipe": {"entries": [entry(recipe="a\nb | c <img src=x onerror=alert(1)>")]},
 }  # fmt: skip
 
@@ -109,6 +114,39 @@ def test_one_hostile_model_hides_no_other(crowd: HubServer, run: Run) -> None:
     clean(said)
     assert (said.code, "ann/good" in said.out) == (0, True)
     clean(run("search", "--json"))
+
+
+def changed(value: Any) -> Iterator[Any]:
+    """Copies of nested data with one value in it missing, or another thing."""
+    if isinstance(value, dict | list):
+        for key in list(value) if isinstance(value, dict) else range(len(value)):
+            without = copy.copy(value)
+            del without[key]
+            yield without
+            for inner in changed(value[key]):
+                other = copy.copy(value)
+                other[key] = inner
+                yield other
+    yield from (None, True, -1, 1e308, float("inf"), "", "x" * 10**6, "\x1b[2J", [], {}, [[]])
+
+
+def test_no_field_of_a_claim_can_stop_a_search_or_a_leaderboard() -> None:
+    index = [{"name": "x", "results": [claims.result(entry(seed=1, recipe="a"), "x")]}]
+    read = refused = 0
+    for one in changed(index):
+        problem, found = "", list[Entry]()
+        try:
+            found = claims.scores("ann/toy", one)
+        except RunError as error:
+            problem = str(error)
+        assert problem.isprintable()
+        assert len(problem) < 500
+        refused, read = refused + bool(problem), read + (not problem)
+        for claim in found:
+            assert reading(claim.scores[claim.primary])
+            assert rank(claim.benchmark, [Found(Path("x"), claim)]).tables
+    assert refused > 200
+    assert read > 50  # of what is optional, or nobody reads
 
 
 def test_two_protocols_are_never_in_one_table(crowd: HubServer) -> None:

@@ -188,9 +188,9 @@ BROKEN = {
     ),
     "registers no name": (
         GOOD + '        register("not nice", "m:A")',
-        "it registers a loss under 'not nice', which is no name",
+        "it registers a loss: expected a name (up to 80",
     ),
-    "registers a number": (GOOD + '        register(7, "m:A")', "under 7, which is no name"),
+    "registers a number": (GOOD + '        register(7, "m:A")', "'-', '_' and '.'), not 7"),
     "registers no class": (
         GOOD + '        register("b", 7)',
         "it registers loss 'b' as 7; give 'module:Class' or a class",

@@ -293,13 +293,33 @@ def test_what_is_no_model(
 @only_http
 @pytest.mark.parametrize(
     "name",
-    ["../../x", "/etc/x", "..\\x", "C:x", "a\0b", "a/../../x", "entries/../../x", "\x1b[2J", "."],
+    [
+        "logs/12:30:45.log",
+        "../../x",
+        "/etc/x",
+        "..\\x",
+        "C:x",
+        "a\0b",
+        "a/../../x",
+        "entries/../../x",
+        "\x1b[2J",
+        ".",
+    ],
 )
-def test_names_that_lead_out(hub: HubServer, name: str, tmp_path: Path) -> None:
+def test_names_that_are_never_fetched_do_not_matter(
+    hub: HubServer, name: str, tmp_path: Path
+) -> None:
     hub.put(ID, folder() | {name: b"x"})
-    said = refused("leads out of its folder", "Nothing was fetched")
+    assert files_of(get().folder) == folder()
+    outside = [p for p in tmp_path.rglob("*") if p.is_file() and p.read_bytes() == b"x"]
+    assert outside == []
+
+
+@only_http
+def test_the_names_of_pickles_are_told_plainly(hub: HubServer) -> None:
+    hub.put(ID, {"a\x1b[2J\u202e.bin": b"x", "config.json": b"{}"})
+    said = refused("is no ganzoo model", "\\x1b[2J\\u202e.bin")
     assert said.isprintable()
-    assert (len(hub.requests), cached(tmp_path)) == (1, [])
 
 
 # -- what is not what it says -------------------------------------------------------------------

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from ganzoo.plugins import Plugins
 
 
+#: lines of a message at most
+_SHOWN = 100
 #: what typer raises for a wrong command line; it exports only classes derived from it
 _WrongUsage: Any = typer.BadParameter.__mro__[2]
 
@@ -168,4 +170,5 @@ def _lines(error: GanzooError) -> list[str]:
     lines = list(error.args)
     if isinstance(error, RecipeError) and len(lines) > 1:
         lines.insert(0, f"{len(lines)} problems")
-    return [f"error: {lines[0]}", *lines[1:]] if lines else ["error"]
+    more = [f"and {len(lines) - _SHOWN} more"] * (len(lines) > _SHOWN)
+    return [f"error: {lines[0]}", *lines[1:_SHOWN], *more] if lines else ["error"]

@@ -141,10 +141,10 @@ def verify(
     from ganzoo.plugins import installed
     from ganzoo.recipe import load_recipe
 
-    load_recipe(recipe, (), installed().registry)
+    name = load_recipe(recipe, (), installed().registry).name
     from ganzoo.verify import verify as rerun  # imports torch: mistakes are told before
 
-    folder = out or free_folder(f"verify-{Path(recipe).stem}")
+    folder = out or free_folder(f"verify-{name}")
     verdicts = []
     for verdict in rerun(recipe, folder, installed()):
         verdicts.append(verdict)

@@ -303,7 +303,9 @@ def diagnose(
     from ganzoo.findings import find, too_early
     from ganzoo.folder import RunFolder
 
-    rows = RunFolder.open(run).rows()
+    rows, lost = RunFolder.open(run).read_rows()
+    if lost:
+        say(f"warning: {lost}", err=True)
     if not rows:
         raise RunError(f"{run} has no metrics yet.")
     found = find(rows)
