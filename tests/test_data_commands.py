@@ -99,6 +99,7 @@ def test_check_counts_everything(run, tmp_path):
     _blots(0, side=80).save(folder / "larger.png")
     _blots(1, side=60).convert("L").save(folder / "gray.jpg")
     (folder / "broken.png").write_bytes(b"rubbish")
+    (folder / "a.heic").write_bytes(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic")
     sheet = tmp_path / "sheet.png"
     report = json.loads(run("check", folder, "--size", 32, "--sheet", sheet, "--json"))
     assert report["files"] == 5
@@ -110,6 +111,7 @@ def test_check_counts_everything(run, tmp_path):
     assert report["exact_duplicates"] == 1
     assert report["near_duplicates"] == 1
     assert set(report["rejected"]) == {"broken.png"}
+    assert report["not_looked_at"] == {"HEIC": 1}
     assert any("Few usable images: 4" in warning for warning in report["warnings"])
     assert Image.open(sheet).size == (64, 64)
     text = run("check", folder)

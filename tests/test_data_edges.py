@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import typer
 from PIL import Image, ImageDraw
+from profiles import ADOBE
 from typer.testing import CliRunner
 
 from ganzoo.errors import DataError
@@ -56,6 +57,24 @@ def _slowly(image):
             window = padded[y : y + 5, x : x + 5, channel]
             result[y, x, channel] = np.sum(window * kernel)  # truncated by the assignment
     return result[..., ::-1], dilated > 0
+
+
+def test_copies_are_in_srgb_and_old_ones_are_not_taken_for_them(run, tmp_path):
+    cartoons, out = tmp_path / "cartoons", tmp_path / "smooth"
+    cartoons.mkdir()
+    flat = np.full((32, 32, 3), (200, 60, 90), np.uint8)
+    Image.fromarray(flat).save(cartoons / "a.png", icc_profile=ADOBE.profile())
+    (cartoons / "film.mp4").touch()
+    assert "Not looked at: video 1 (film.mp4" in run(cartoons, "--out", out)
+    with Image.open(out / "a.png") as copy:
+        assert "icc_profile" not in copy.info
+        wanted = 255 * ADOBE.to_srgb(flat[0, 0] / 255)
+        assert np.abs(np.asarray(copy)[0, 0] - wanted).max() < 1.1
+    made = json.loads((out / "edges.json").read_text())
+    del made["settings"]["colours"]
+    (out / "edges.json").write_text(json.dumps(made))
+    with pytest.raises(DataError, match="colours None, not sRGB"):
+        run(cartoons, "--out", out)
 
 
 @pytest.mark.parametrize(

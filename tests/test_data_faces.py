@@ -11,6 +11,7 @@ import pytest
 import torch
 import typer
 from PIL import Image
+from profiles import ADOBE
 from typer.testing import CliRunner
 
 from ganzoo import hookimpl
@@ -18,6 +19,7 @@ from ganzoo.errors import DataError, GanzooError
 from ganzoo.interfaces import Box, Detector, Extractor
 from ganzoo.plugins import Plugins
 from ganzoo.registry import Origin
+from ganzoo.scan import scan
 from ganzoo_data import faces as algorithm
 from ganzoo_data.faces_command import faces
 from ganzoo_faces import face_alignment_detectors, lbp
@@ -287,6 +289,25 @@ def test_every_file_has_a_face_or_a_reason(run, photos, tmp_path):
     assert "not an image" in rows["page.jpg"]["detail"]
     assert rows["small.png"]["detail"] == "face 24 px, smaller than 30 px"
     assert Image.open(tmp_path / "out-sheet.png").size == (128, 256)
+    assert scan(tmp_path / "out").names == ["faces/good.png", "faces/sub/still.png"]
+
+
+def test_faces_are_in_srgb_and_what_is_no_photo_is_told(run, photos, tmp_path):
+    face().save(photos / "plain.png")
+    face().save(photos / "wide.png", icc_profile=ADOBE.profile())
+    frames = [face(), face()]
+    frames[0].save(photos / "pages.tif", save_all=True, append_images=frames[1:])
+    (photos / "a.heic").write_bytes(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic")
+    for _ in range(2):  # found, and from the manifest
+        text = run("--size", 64)
+        assert "only the first frame or page is used: 1 (pages.tif)" in text
+        assert "not looked at: HEIC 1 (a.heic: pip install pillow-heif" in text
+    crops = [
+        np.asarray(Image.open(tmp_path / "out" / "faces" / name)) / 255
+        for name in ("plain.png", "wide.png")
+    ]
+    assert np.abs(ADOBE.to_srgb(crops[0]) - crops[1]).mean() < 0.01
+    assert "icc_profile" not in Image.open(tmp_path / "out" / "faces" / "wide.png").info
 
 
 def test_a_face_half_outside_is_left_out(run, photos, tmp_path):

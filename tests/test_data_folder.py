@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from profiles import ADOBE
 
 from ganzoo.errors import DataError
 from ganzoo.images import BadImage, decode, square
@@ -224,6 +225,25 @@ def test_a_folder_that_may_not_be_read_is_an_error(folder, monkeypatch):
     monkeypatch.setattr(os, "scandir", refuse)
     with pytest.raises(DataError, match=r"cannot be read: Permission denied"):
         Folder(path=folder).prepare()
+
+
+def test_colours_frames_and_what_is_not_looked_at(folder, caplog):
+    pixels = np.full((16, 16, 3), (200, 60, 90), np.uint8)
+    image = Image.fromarray(pixels)
+    image.save(folder / "a.png", icc_profile=ADOBE.profile())
+    image.save(folder / "b.avif", quality=100)
+    image.save(folder / "c.gif", save_all=True, append_images=[_noise(16)])
+    (folder / "d.heic").write_bytes(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic")
+    (folder / "labels.csv").touch()
+    for _ in range(2):  # read, and from the cache
+        caplog.clear()
+        dataset = Folder(path=folder, size=16)
+        found = (dataset.__getitems__([0, 1, 2])["real"][:, :, 8, 8] + 1) * 127.5
+        assert np.abs(found[0].numpy() - 255 * ADOBE.to_srgb(pixels[0, 0] / 255)).max() < 1.1
+        assert np.abs(found[1:].numpy() - pixels[0, 0]).max() < 12
+        assert "only the first frame or page is used: 1 (c.gif)" in caplog.text
+        assert "HEIC 1 (d.heic: pip install pillow-heif" in caplog.text
+        assert "text 1 (labels.csv)" in caplog.text
 
 
 def test_a_file_that_cannot_be_read_is_counted(folder):

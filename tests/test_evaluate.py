@@ -727,6 +727,28 @@ def test_the_reference_and_the_held_out_share_no_image(tmp_path: Path) -> None:
     assert toy.protocol(tmp_path, held_out="first").held_out.tolist() == list(range(20))
 
 
+class ByName(toy.ToyDataset):
+    """A dataset in the order of its files' names."""
+
+    shuffled = False
+
+
+def test_of_images_in_order_of_names_some_are_drawn(tmp_path: Path) -> None:
+    made = plugins(dataset_by_name=ByName)
+    few = toy.protocol(tmp_path, made, dataset={"use": "by_name", "count": 50})
+    assert few.reference.tolist() == list(range(30))  # all are needed: nothing is drawn
+    assert (few.record["split"]["shuffle"], few.drawn) == (False, "")
+    more = toy.protocol(tmp_path, made, dataset={"use": "by_name", "count": 5000})
+    assert more.reference.max() > 2500
+    assert more.held_out.max() > 2500
+    assert more.drawn.startswith("50 of the dataset's 5,000 images")
+    same = toy.protocol(tmp_path, made, dataset={"use": "by_name", "count": 5000}, shuffle=True)
+    assert torch.equal(same.reference, more.reference)
+    assert same.id == more.id  # the rule is in the id, whichever way it was asked for
+    other = toy.protocol(tmp_path, made, dataset={"use": "by_name", "count": 5000}, seed=1)
+    assert not torch.equal(other.reference, more.reference)
+
+
 def test_reference_rows_are_what_they_say(tmp_path: Path) -> None:
     protocol = toy.protocol(tmp_path, **toy.PAIRS)
     assert reference_rows(protocol) == ["held-out", "blurred", "noise", "repeated", "photo"]

@@ -13,11 +13,13 @@ import pytest
 import torch
 import toy
 from PIL import Image
+from profiles import ADOBE
 from torch import nn
 from typed import Result, Run, typist
 
 from ganzoo import config, entry, measuring, model, submission
 from ganzoo.errors import DataError
+from ganzoo.fakes import Files
 from ganzoo.interfaces import Generator
 from ganzoo.registry import Entry, Origin
 
@@ -239,6 +241,37 @@ def test_a_folder_of_images_is_measured(measured: Callable[..., Result]) -> None
     assert "measured already" in measured("drawn", "--out", "elsewhere").out
     (Path("drawn") / "000.png").rename("drawn/021b.png")
     refused(measured("drawn", "--out", "elsewhere"), "of another model")
+
+
+def test_of_more_images_some_of_every_class_are_drawn(measured: Callable[..., Result]) -> None:
+    Path("drawn").mkdir()
+    for seed, kind in enumerate("abc"):
+        pictures(f"drawn/{kind}", 40, seed=seed)
+    said = measured("drawn")
+    assert "measured with 20 of drawn's 120 images" in said.err
+    made = entry.read(ENTRIES / "drawn.json")
+    assert made.notes.startswith("20 of drawn's 120 images")
+    assert "measured already" in measured("drawn").out  # the same ones again
+    protocol = toy.protocol(Path())
+    names = Files(Path("drawn"), protocol).names
+    assert {name[0] for name in names} == {"a", "b", "c"}
+    assert made.protocol == protocol.id  # what a value means is not who was measured
+    other = toy.protocol(Path(), seed=1)
+    assert Files(Path("drawn"), other).names != names
+
+
+def test_pictures_in_other_colours_and_what_is_no_picture(measured: Callable[..., Result]) -> None:
+    pictures("drawn", 20)
+    protocol = toy.protocol(Path())
+    pixels = Files(Path("drawn"), protocol).draw(0, 20).permute(0, 2, 3, 1).numpy()
+    for path in Path("drawn").iterdir():
+        with Image.open(path) as picture:
+            picture.save(path, icc_profile=ADOBE.profile())
+    (Path("drawn") / "a.heic").write_bytes(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic")
+    wanted = 255 * ADOBE.to_srgb(pixels / 255)
+    shown = Files(Path("drawn"), protocol).draw(0, 20).permute(0, 2, 3, 1).numpy()
+    assert np.abs(shown - wanted).max() < 1.6
+    assert "not looked at: HEIC 1 (a.heic: pip install pillow-heif" in measured("drawn").err
 
 
 def test_photo_benchmarks_show_pairs(measured: Callable[..., Result], tmp_path: Path) -> None:

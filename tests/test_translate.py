@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import json
 import sys
+import warnings
 from importlib.util import find_spec
 from itertools import pairwise
 from pathlib import Path
@@ -13,17 +15,20 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from PIL.ImageCms import ImageCmsProfile
+from profiles import P3
 from torch import Tensor, nn
 from typed import Result, Run, typist
 
 import ganzoo.plugins
-from ganzoo import hookimpl, model
+from ganzoo import hookimpl, images, model
 from ganzoo import translation as module
 from ganzoo.config import Part
 from ganzoo.errors import DataError
 from ganzoo.interfaces import Generator, Imported, Importer
 from ganzoo.plugins import Plugins
 from ganzoo.registry import Origin
+from ganzoo.scan import scan
 from ganzoo.translation import MARGIN, Pixels, Translator, spans
 
 CPU = torch.device("cpu")
@@ -309,6 +314,78 @@ def test_two_photos_for_one_picture_are_refused_before_anything_is_done(
     assert run("translate", invert, "d-sheet.png", "--out", "d", "--no-sheet").code == 0
     result = run("translate", invert, "a", "a/x.png", "--out", "out2")  # the same photo twice
     assert result.out.startswith("1 picture in")
+
+
+def test_every_link_to_a_photo_is_a_photo(run: Run, invert: Path) -> None:
+    put("p/a.png", photo())
+    for name in ("b.png", "sub/c.png"):
+        Path("p", name).parent.mkdir(exist_ok=True)
+        Path("p", name).symlink_to(Path("p/a.png").resolve())
+    assert run("translate", invert, "p", "--out", "out").out.startswith("3 pictures in")
+    made = [np.asarray(opened(f"out/{name}")) for name in ("a.png", "b.png", "sub/c.png")]
+    assert all(np.array_equal(one, inverted(photo())) for one in made)
+    assert not Path("out/b.png").is_symlink()
+
+
+def test_colours_are_read_and_written_in_srgb(run: Run, invert: Path) -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, (8, 12, 3), np.uint8)
+    for name in ("a.png", "b.tif", "c.webp"):
+        lossless = {"lossless": True} if name.endswith("webp") else {}
+        put(f"p/{name}", Image.fromarray(pixels), icc_profile=P3.profile(), **lossless)
+    put("p/bad.png", Image.fromarray(pixels), icc_profile=b"rubbish")
+    put("p/plain.jpg", Image.fromarray(pixels))
+    result = run("translate", invert, "p", "--out", "out")
+    assert "its colour profile is damaged and ignored: 1 (bad.png)" in result.out
+    wanted = 255 - 255 * P3.to_srgb(pixels / 255)
+    for name in ("a.png", "b.tif"):
+        assert np.abs(np.asarray(opened(f"out/{name}")) - wanted).max() < 1.6
+    for name in ("a.png", "b.tif", "c.webp", "bad.png", "plain.jpg"):
+        profile = ImageCmsProfile(io.BytesIO(opened(f"out/{name}").info["icc_profile"]))
+        assert "sRGB" in profile.profile.profile_description
+        assert images.decode(Path("out", name).read_bytes()).image.getpixel((0, 0)) == opened(
+            f"out/{name}"
+        ).convert("RGB").getpixel((0, 0))
+
+
+def test_only_the_first_frame_is_translated_and_that_is_said(run: Run, invert: Path) -> None:
+    frames = [photo(seed=seed) for seed in range(3)]
+    for name in ("a.webp", "b.png", "c.tif", "d.gif"):
+        put(f"p/{name}", frames[0], save_all=True, append_images=frames[1:])
+    for name in ("e.jfif", "f.avif", "g.ppm"):
+        put(f"p/{name}", frames[0], format={"e": "JPEG", "f": "AVIF", "g": "PPM"}[name[0]])
+    result = run("translate", invert, "p", "--out", "out")
+    assert result.out.startswith(
+        "written as .png: 1\nonly the first frame or page is used: 4 (a.webp)\n7 pictures in out\n"
+    )
+    for name, kind in {"e.jfif": "JPEG", "f.avif": "AVIF", "g.ppm": "PPM", "d.png": "PNG"}.items():
+        assert opened(f"out/{name}").format == kind
+    assert np.array_equal(np.asarray(opened("out/b.png")), inverted(frames[0]))
+    assert getattr(opened("out/b.png"), "n_frames", 1) == 1
+
+
+def test_a_large_photo_goes_through_in_tiles(
+    run: Run, invert: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put("large.png", photo(700, 600))
+    put("larger.png", photo(900, 600))
+    with monkeypatch.context() as patched, warnings.catch_warnings():
+        warnings.simplefilter("error")
+        patched.setattr(images, "MOST_PIXELS", 700 * 600)
+        patched.setattr(Image, "MAX_IMAGE_PIXELS", 1000)  # Pillow's own bound warns, then refuses
+        result = run("translate", invert, "large.png", "larger.png", "--out", "out", "--tile", 256)
+    assert "larger.png: 900 x 600 pixels are more than" in result.err
+    assert np.array_equal(np.asarray(opened("out/large.png")), inverted(photo(700, 600)))
+
+
+def test_pictures_of_another_run_do_not_stay_among_the_new(run: Run, invert: Path) -> None:
+    put("p/a.png", photo())
+    put("q/b.png", photo())
+    assert run("translate", invert, "p", "--out", "out").code == 0
+    assert run("translate", invert, "p", "--out", "out").code == 0  # all are replaced
+    refused(run("translate", invert, "q", "--out", "out"), "1 other images, such as a.png")
+    assert [path.name for path in Path("out").iterdir()] == ["a.png"]
+    assert scan(Path("out")).names == ["a.png"]  # the sheet is none of them, nor beside them
+    assert scan(Path()).others["contact sheet"] == ["out-sheet.png"]
 
 
 def test_photos_are_never_overwritten(run: Run, invert: Path) -> None:
