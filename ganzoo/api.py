@@ -118,6 +118,7 @@ def train(
     with _as_file(recipe) as path:
         loaded = load_recipe(path, pairs, plugins.registry, _folder(recipe))
     folder = Path(out) if out else free_folder(loaded.name)
+    loaded = pulling.with_pinned_weights(loaded, plugins.registry)
     run, unreported = reporting(lambda: start(loaded, folder, plugins), folder)
     if unreported:
         warnings.warn(unreported, stacklevel=2)

@@ -277,7 +277,7 @@ def initialise(recipe: Recipe, made: Mapping[str, nn.Module]) -> str | None:
     """
     if recipe.init_from is None:
         return None
-    weights = _weights(Path(recipe.init_from))
+    weights = _weights(recipe.init_from)
     for name, state in weights.items():
         if name in made:
             try:
@@ -294,7 +294,7 @@ def initialise(recipe: Recipe, made: Mapping[str, nn.Module]) -> str | None:
 
 def initial_hash(recipe: Recipe) -> str | None:
     """The hash of the weights in ``init_from``, as ``initialise`` returns it.  Raises RunError."""
-    return _sha256(_weights(Path(recipe.init_from))) if recipe.init_from else None
+    return _sha256(_weights(recipe.init_from)) if recipe.init_from else None
 
 
 def _sha256(weights: Mapping[str, Mapping[str, Tensor]]) -> str:
@@ -310,7 +310,21 @@ def _bytes(value: Tensor) -> memoryview:
     return value.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy().data
 
 
-def _weights(source: Path) -> dict[str, dict[str, Tensor]]:
+def _cached(repo: str) -> Path:
+    """The folder of ``hf://user/repo@commit``, which was pulled before training began."""
+    from huggingface_hub import try_to_load_from_cache
+
+    name, _, commit = repo.removeprefix("hf://").partition("@")
+    file = try_to_load_from_cache(name, WEIGHTS["generator"], revision=commit)
+    if not isinstance(file, str):
+        raise RunError(
+            f"init_from: {repo} is not in the Hub's cache. Get it: ganzoo pull {name}@{commit}"
+        )
+    return Path(file).parent
+
+
+def _weights(init_from: str) -> dict[str, dict[str, Tensor]]:
+    source = _cached(init_from) if init_from.startswith("hf://") else Path(init_from)
     if checkpoint.steps(source / "checkpoints"):
         return checkpoint.newest(source / "checkpoints")[0]
     if (source / checkpoint.STATE).is_file():
@@ -319,7 +333,8 @@ def _weights(source: Path) -> dict[str, dict[str, Tensor]]:
     files = {name: folder / file for name, file in WEIGHTS.items() if (folder / file).is_file()}
     if "generator" not in files:
         raise RunError(
-            f"init_from: {source} holds no weights; give a checkpoint, run or model folder."
+            f"init_from: {source} holds no weights; give a checkpoint, run or model folder, or "
+            "user/repo on the Hub."
         )
     try:
         return {name: load_file(file) for name, file in files.items()}

@@ -40,9 +40,9 @@ TOP = _table(
         "auto",
     ),
     init_from=(
-        "Path | None",
+        "str | None",
         None,
-        "Run or model folder whose weights to start from.",
+        "Run, model folder or user/repo on the Hub whose weights to start from.",
         "runs/dcgan",
     ),
     plugins=(

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+from urllib.parse import unquote, urlsplit
 
 from ganzoo import __version__
 from ganzoo.config import REPO
@@ -27,6 +28,9 @@ if TYPE_CHECKING:
 TIMEOUT, SILENCE = 10.0, 60.0
 _REVISION = r"[A-Za-z0-9][A-Za-z0-9._/-]{0,199}"
 _ID = re.compile(rf"(?:hf://)?({REPO})(?:@({_REVISION}))?")
+#: in the address of a page: what is before a revision, and what is not a user
+_AT_REVISION = ("tree", "blob", "resolve", "raw", "commit", "commits", "blame")
+_NO_MODELS = ("datasets", "spaces", "collections", "docs", "blog", "api")
 
 
 @dataclass(frozen=True)
@@ -41,14 +45,32 @@ class Id:
 
 
 def is_id(text: str) -> bool:
-    """Whether ``text`` is written like ``user/repo`` or ``user/repo@revision``."""
-    return _ID.fullmatch(text) is not None
+    """Whether ``text`` is written like ``user/repo`` or ``user/repo@revision``, or is an address
+    of a repository's page.
+    """
+    return _ID.fullmatch(from_address(text)) is not None
+
+
+def from_address(text: str) -> str:
+    """``hf://user/repo@revision`` for an address of a page of the Hub; other texts as they are."""
+    hosts = {"huggingface.co", "www.huggingface.co", "hf.co"}
+    try:
+        hosts.add(urlsplit(os.environ.get("HF_ENDPOINT", "")).netloc)
+        address = urlsplit(text if "://" in text else f"https://{text}")
+    except ValueError:  # a bracket that is not closed
+        return text
+    parts = [unquote(part) for part in address.path.split("/") if part]
+    is_page = address.scheme in ("http", "https") and address.netloc.lower() in hosts - {""}
+    if not is_page or len(parts) < 2 or parts[0] in _NO_MODELS:
+        return text
+    repo = f"hf://{parts[0]}/{parts[1]}"
+    return f"{repo}@{parts[3]}" if len(parts) > 3 and parts[2] in _AT_REVISION else repo
 
 
 def parse_id(text: str, revision: str | None = None) -> Id:
     """The repository that ``text`` names; raises HubError where it cannot name one."""
-    found = _ID.fullmatch(text)
-    if not found or ".." in text or "--" in found[1]:
+    found = _ID.fullmatch(from_address(text))
+    if not found or ".." in found[0] or "--" in found[1]:
         raise HubError(
             f"'{text}' is no name of a model on the Hub: write user/repo or user/repo@revision, "
             "in letters, digits and single ._- between them."

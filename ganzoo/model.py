@@ -67,7 +67,7 @@ class Model:
             facts = [
                 config.generator.use,
                 f"{config.input.kind} to {f'{size}x{size}' if size else 'the same size'}",
-                f"{count / 1e6:.1f}M parameters",
+                f"{count:,} parameters",
                 f"{weight.dtype} on {weight.device}".removeprefix("torch."),
             ]
             if config.labels:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import re
 import shutil
+import sys
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
@@ -19,9 +20,10 @@ from ganzoo import config as configs
 from ganzoo.config import WEIGHTS, Config
 from ganzoo.errors import HubError, HubFailure, RunError, nearest, one_of
 from ganzoo.files import atomic_folder, sha256, write_atomic
-from ganzoo.hub import TIMEOUT, Id, client, disk_error, is_id, parse_id, telling
+from ganzoo.hub import TIMEOUT, Id, client, disk_error, from_address, is_id, parse_id, telling
 from ganzoo.layers import shipped_models
 from ganzoo.model_folder import CONFIG, check_plugin, refuse_pickle, refuse_taken
+from ganzoo.recipe import Recipe
 from ganzoo.registry import Registry
 
 if TYPE_CHECKING:
@@ -96,7 +98,8 @@ def locate(
     ``kinds`` are the networks whose weights are fetched.  Raises RunError or HubError where there
     is none.
     """
-    text, path = str(name), Path(name)
+    text = from_address(name) if isinstance(name, str) else str(name)
+    path = Path(text)
     try:
         here = isinstance(name, Path) or path.exists()
     except OSError as error:
@@ -121,6 +124,20 @@ def locate(
             f"is all in {beside}/; hf://{text} means the Hub."
         )
     return pull(what, registry, token, kinds)
+
+
+def with_pinned_weights(recipe: Recipe, registry: Registry) -> Recipe:
+    """The recipe with ``init_from`` as a folder or a commit that is in the cache.
+
+    So a branch that moves changes no run.  Raises HubError where the Hub does not give it.
+    """
+    if not (recipe.init_from or "").startswith("hf://"):
+        return recipe
+    what = parse_id(str(recipe.init_from))
+    found = pull(what, registry)
+    if found.note:
+        print(found.note, file=sys.stderr)
+    return recipe.starting_from(f"hf://{Id(what.repo, found.commit)}")
 
 
 def load(found: Pulled, registry: Registry, *how: Any) -> Model:

@@ -18,7 +18,7 @@ from ganzoo import grammar, layers
 from ganzoo.benchmark import Benchmark, load_benchmark
 from ganzoo.checker import Checker, Entries, Problems, located, overlay
 from ganzoo.component import Component, split_component
-from ganzoo.errors import RecipeError
+from ganzoo.errors import GanzooError, RecipeError
 from ganzoo.grammar import PLAYERS
 from ganzoo.needs import check_needs
 from ganzoo.registry import Registry
@@ -163,6 +163,10 @@ class Recipe:
         """The resolved recipe, each value with where it was set: a file, ``--set``, default."""
         return "\n".join(dump(self.tree)) + "\n"
 
+    def starting_from(self, source: str) -> Recipe:
+        """This recipe with another ``init_from``."""
+        return _recipe(self.tree.with_value(("init_from",), source))
+
     def origin(self, path: str) -> str:
         """Where ``stages[0].steps`` was set: ``recipes/x.yaml:14``, ``--set`` or ``default``.
 
@@ -200,6 +204,7 @@ def load_recipe(
     done = Checker(registry, problems, read.whole).recipe(root)
     check_needs(root, done, registry, problems, read.whole)
     _check_benchmarks(done, registry, problems)
+    _locate_weights(done, problems)
     _check_verify(done, problems)
     problems.raise_any()
     return _recipe(Node(done, root.at))
@@ -238,6 +243,26 @@ def _with_whole_path(text: str, benchmark: Benchmark) -> str:
     whole = inner.arguments.get(steps[0]) if inner and len(steps) == 1 else None
     is_path = isinstance(whole, str) and Path(whole).is_absolute()
     return f"{key}={whole}" if is_path and not Path(value.strip()).is_absolute() else text
+
+
+def _locate_weights(done: Entries, problems: Problems) -> None:
+    """Make ``init_from`` an absolute path, or ``hf://user/repo``; note what can be neither."""
+    node = done.get("init_from")
+    if not node or node.value is None:
+        return
+    from ganzoo.hub import is_id, parse_id
+
+    text = node.value
+    try:
+        if not text or "\0" in text:
+            raise ValueError(f"expected a path or user/repo, not {scalar(text)}")
+        path = Path(located(node)).absolute()
+        is_here = path.exists() or path.parent.is_dir() or Path(text).parts[:1] == ("runs",)
+        is_on_hub = "://" in text or (is_id(text) and not is_here)
+        text = f"hf://{parse_id(text)}" if is_on_hub else str(path)
+    except (GanzooError, OSError, ValueError) as error:  # OSError: a name that is too long
+        problems.add(node.at, "init_from", str(error))
+    done["init_from"] = replace(node, value=text)
 
 
 def _check_verify(done: Entries, problems: Problems) -> None:

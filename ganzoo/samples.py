@@ -208,11 +208,12 @@ def is_grid(out: Path) -> bool:
 def write(batches: Iterable[Tensor], n: int, out: Path, columns: int | None = None) -> None:
     """``n`` pictures, uint8 (m, 3, H, W) at a time: one grid where ``out`` names an image file.
 
-    Else one PNG each in that folder, of which none but one batch is in memory.  Raises DataError
+    A grid of one is that picture, without a border.  Else one PNG each in that folder, of which
+    none but one batch is in memory.  Raises DataError
     where the folder holds other images, RunError where a grid would be too large.
     """
     if is_grid(out):
-        sheet = _grid(batches, n, columns)
+        sheet = _grid(batches, n, columns, gap=2 if n > 1 else 0)
         out.parent.mkdir(parents=True, exist_ok=True)
         sheet.save(out)
         return

@@ -17,7 +17,7 @@ from ganzoo.errors import RecipeError, RunError
 from ganzoo.fakes import Fakes, Files, Generated, Reference
 from ganzoo.files import atomic_file
 from ganzoo.folder import RECIPE
-from ganzoo.hub import is_id
+from ganzoo.hub import is_id, parse_id
 from ganzoo.measuring import Measured, evaluate, key
 from ganzoo.model_folder import CONFIG
 from ganzoo.protocol import Protocol
@@ -59,7 +59,7 @@ def subject_of(
         raise RunError(f"{source} does not exist. Give a run or model folder, or images.")
     text = str(source)
     if is_id(text) and not Path(text).exists():  # or it would be called after a commit
-        name = name or text.rpartition("/")[2].replace("@", "-")
+        name = name or str(parse_id(text)).rpartition("/")[2].replace("@", "-")
     return open_subject(folder, protocol, registry, name)
 
 

@@ -16,6 +16,7 @@ from ganzoo.errors import RecipeError, nearest, one_of
 from ganzoo.model import device
 from ganzoo.plugins import Plugins
 from ganzoo.protocol import Protocol
+from ganzoo.pulling import with_pinned_weights
 from ganzoo.recipe import Recipe, Verify, load_recipe
 from ganzoo.registry import Registry
 from ganzoo.training import start
@@ -56,9 +57,12 @@ def verify(name: str, out: Path, plugins: Plugins) -> Iterator[Verdict]:
             ]
         )
     shorts = [_short(name, recipe.verify, seed, registry) for seed in recipe.verify.seeds]
+    shorts = [with_pinned_weights(short, registry) for short in shorts]
     _refuse_unknown(recipe, recipe.verify, registry)
     for short in shorts:
-        run = start(short, out / f"seed-{short.seed}", plugins)
+        run = start(
+            with_pinned_weights(short, plugins.registry), out / f"seed-{short.seed}", plugins
+        )
         for score, (low, high) in recipe.verify.expected.items():
             value = run.scores[score]
             yield Verdict(short.seed, score, value, low, high, run.path)

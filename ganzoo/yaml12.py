@@ -251,6 +251,12 @@ def argument(text: str, at: Mark) -> Node:
     return replace(node, said=Said(text, is_value))
 
 
+_NO_MERGE = (
+    "YAML's merge keys do not exist here. `extends: FILE` takes over a whole recipe and an alias "
+    "like `generator: *NAME` a whole value; write out the keys of a part"
+)
+
+
 class _Positions:
     """PyYAML's nodes as ours, with every problem on the way."""
 
@@ -293,6 +299,9 @@ class _Positions:
                 self.add(at, path, f"a key of {len(key)} letters; {MAX_KEY} are allowed")
                 continue
             inner = join(path, key)
+            if key == "<<" and not key_node.style:
+                self.add(at, inner, _NO_MERGE)
+                continue
             if key in seen:
                 first = f" (first at line {seen[key].line})" if seen[key].line else ""
                 self.add(at, inner, f"the key stands here twice{first}")

@@ -19,7 +19,7 @@ from hub_server import HubServer, hermetic
 from PIL import Image
 
 import ganzoo
-from ganzoo import api, config, entry, model, pulling
+from ganzoo import api, config, entry, model, pulling, training
 from ganzoo.errors import DataError, GanzooError, HubError, RecipeError, RunError, TrainingStopped
 from ganzoo.layers import shipped_models
 from ganzoo.samples import from_uint8, to_uint8
@@ -455,6 +455,31 @@ def test_push_and_search(train: Callable[..., Path], server: HubServer) -> None:
         assert torch.equal(ganzoo.load(folder).sample(1, as_tensor=True), wanted)
     with pytest.raises(RunError, match="--out mine exists"):
         ganzoo.pull("ann/toy", out="mine")
+
+
+def test_training_from_a_model_of_the_hub(
+    train: Callable[..., Path], server: HubServer, tmp_path: Path
+) -> None:
+    pushed = ganzoo.push(
+        train("first", seed=1), "ann/toy", tag="v1", with_discriminator=True, **LICENCES
+    )
+    assert isinstance(pushed, api.Pushed)
+    run = ganzoo.train({**toy.GAN, "init_from": "ann/toy"}, out="second")
+    pinned = f"hf://ann/toy@{pushed.commit}"
+    assert f'init_from: "{pinned}"' in (run.path / "recipe.yaml").read_text()
+    local = ganzoo.train({**toy.GAN, "init_from": str(ganzoo.pull("ann/toy"))})
+    wanted = local.model.sample(2, as_tensor=True)
+    assert torch.equal(run.model.sample(2, as_tensor=True), wanted)
+
+    server.stop()
+    again = ganzoo.train({**toy.GAN, "init_from": pinned}, out="third")
+    assert torch.equal(again.model.sample(2, as_tensor=True), wanted)
+    training.resume(run.path, ["stages.0.steps=10"], toy.plugins())
+    shutil.rmtree(tmp_path / "hf")
+    training.resume(run.path, ["stages.0.steps=11"], toy.plugins())
+    with pytest.raises(HubError, match="not whole in the cache"):
+        ganzoo.train({**toy.GAN, "init_from": pinned}, out="fourth")
+    assert not Path("fourth").exists()
 
 
 def test_the_examples_call_what_there_is() -> None:

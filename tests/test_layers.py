@@ -16,7 +16,7 @@ LAYERS = (
     {"cli", "__main__"},
     {"scaffold", "testing"},
     {
-        "api", "catalogue", "hub", "leaderboard", "package", "publish", "pulling", "report",
+        "api", "catalogue", "leaderboard", "package", "publish", "pulling", "report",
         "submission", "training", "verify",
     },
     {
@@ -28,7 +28,7 @@ LAYERS = (
     },
     {
         "annotation", "benchmark", "checker", "component", "config", "entry", "grammar",
-        "header", "hookspecs", "inputs", "language", "layers", "listing", "manifest",
+        "header", "hookspecs", "hub", "inputs", "language", "layers", "listing", "manifest",
         "model_folder", "needs", "plugins", "recipe", "registry", "schema", "signature", "template",
         "typedjson", "vocabulary", "yaml12",
     },

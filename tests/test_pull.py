@@ -22,7 +22,7 @@ from typed import typist
 
 from ganzoo import catalogue, config, layers, model, pulling
 from ganzoo.errors import GanzooError, HubError, HubFailure, RunError
-from ganzoo.hub import client, parse_id
+from ganzoo.hub import client, is_id, parse_id
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 REGISTRY = toy.plugins().registry
@@ -122,6 +122,7 @@ def test_what_comes_is_what_was_put(hub: HubServer) -> None:
     second = put(hub, folder(2))
     for name, seed, commit in (
         (ID, 2, second), (f"{ID}@main", 2, second), (f"hf://{ID}@v1", 1, first),
+        (f"{hub.url}/{ID}/tree/v1", 1, first), (f"{hub.url}/{ID}/", 2, second),
         (f"{ID}@try/it", 1, first), (f"{ID}@{first}", 1, first), (f"{ID}@{second}", 2, second),
     ):  # fmt: skip
         found = get(name)
@@ -168,7 +169,7 @@ def test_where_a_model_is_looked_for(hub: HubServer, tmp_path: Path) -> None:
     assert get("runs/best").folder == get(here).folder == here  # type: ignore[arg-type]
     refused("runs/bset", "best", "hf://runs/bset", kind=RunError, name="runs/bset")
     refused("runs/best is a folder here", name="runs/best", revision="v1")
-    for wrong in ("hf://no", "https://huggingface.co/ann/toy", "hf://ann/toy@a..b", "hf://a--b/c"):
+    for wrong in ("hf://no", "https://example.org/ann/toy", "hf://ann/toy@a..b", "hf://a--b/c"):
         refused("user/repo", name=wrong)
     for revision in ("../../x", "a b", "a/../../x", "-x", ""):
         if revision:
@@ -551,3 +552,35 @@ def test_an_id_is_read_strictly() -> None:
     for wrong in ("", "ann", "ann/", "/toy", "ann/toy/x", "ann/toy@", "a n/toy", "ann/../x", "ü/x"):
         with pytest.raises(HubError, match="user/repo"):
             parse_id(wrong)
+
+
+@pytest.mark.parametrize(
+    ("address", "wanted"),
+    [
+        ("https://huggingface.co/ann/toy", "ann/toy"),
+        ("https://huggingface.co/ann/toy/", "ann/toy"),
+        ("http://www.huggingface.co/ann/toy?library=x#use", "ann/toy"),
+        ("HTTPS://HuggingFace.co/ann/toy/tree/main", "ann/toy@main"),
+        ("hf.co/ann/toy/tree/v1/", "ann/toy@v1"),
+        ("huggingface.co/ann/toy/blob/try%2Fit/config.json?x", "ann/toy@try/it"),
+        ("https://huggingface.co/ann/toy/resolve/v1/a/b.png", "ann/toy@v1"),
+        (f"https://hf.co/ann/toy/commit/{'0' * 40}", f"ann/toy@{'0' * 40}"),
+        ("https://huggingface.co/ann/toy/discussions/3", "ann/toy"),
+    ],
+)
+def test_an_address_of_a_page_names_its_repository(address: str, wanted: str) -> None:
+    assert is_id(address)
+    assert str(parse_id(address)) == wanted
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "https://huggingface.co/ann", "https://huggingface.co/datasets/ann/toy",
+        "https://example.org/ann/toy", "/ann/toy", "///ann/toy", "ftp://huggingface.co/ann/toy", "https://[/ann/toy",
+        "https://huggingface.co/ann/toy/tree/a..b", "https://huggingface.co/a%2Fb/toy",
+    ],
+)  # fmt: skip
+def test_other_addresses_name_none(address: str) -> None:
+    with pytest.raises(HubError, match="user/repo"):
+        parse_id(address)

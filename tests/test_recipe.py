@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 
 import pytest
+import toy
 import yaml
 from annotated_types import Ge
 from hypothesis import HealthCheck, given, settings
@@ -916,3 +917,30 @@ def test_an_argument_of_a_later_version_is_in_no_recipe_that_leaves_it_out():
     assert labelled.resolved()["dataset"]["label"] == ["class"]
     with pytest.raises(RecipeError, match=r"dataset\.label\[0\]: expected class, not 'clas'"):
         load_recipe("dcgan", ["dataset.label=[clas]"])
+
+
+def test_merge_keys_are_told_what_to_use(tmp_path: Path) -> None:
+    data = yaml.safe_dump(toy.GAN, sort_keys=False)
+    (tmp_path / "x.yaml").write_text(f"{data}ema:\n  <<: {{}}\n  halflife: 3\n")
+    with pytest.raises(RecipeError) as caught:
+        load_recipe(tmp_path / "x.yaml", registry=toy.plugins().registry)
+    merge, *others = caught.value.problems
+    assert all(text in merge for text in ("ema.<<: ", "extends", "*NAME"))
+    assert any("halflife" in other for other in others)
+    assert not any("<<" in other for other in others)
+
+
+def test_init_from_is_a_path_or_a_repository(tmp_path: Path) -> None:
+    def read(source: str) -> str | None:
+        return toy.recipe(tmp_path, init_from=source).init_from
+
+    assert read("ann/toy@v1") == "hf://ann/toy@v1"
+    assert read("https://huggingface.co/ann/toy/tree/v1") == "hf://ann/toy@v1"
+    assert read("runs/toy") == str(tmp_path / "runs" / "toy")
+    assert read("toy") == str(tmp_path / "toy")
+    (tmp_path / "ann").mkdir()
+    assert read("ann/toy") == str(tmp_path / "ann" / "toy")
+    assert read("hf://ann/toy") == "hf://ann/toy"
+    for wrong in ("", "hf://a", "a\0b", "hf://ann/a..b"):
+        with pytest.raises(RecipeError, match="init_from: "):
+            read(wrong)

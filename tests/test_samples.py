@@ -140,6 +140,9 @@ def test_write_makes_a_grid_or_a_folder(generator: toy.ToyGenerator, tmp_path: P
     pictures = samples.sample(generator, 4, 0)
     samples.write([pictures], 4, tmp_path / "deep" / "grid.png")
     assert Image.open(tmp_path / "deep" / "grid.png").size == (22, 22)
+    samples.write([pictures[:1]], 1, tmp_path / "one.png")
+    one = np.asarray(Image.open(tmp_path / "one.png"))
+    assert np.array_equal(one, pictures[0].permute(1, 2, 0).numpy())
     samples.write(pictures.split(3), 4, tmp_path / "single")
     single = sorted((tmp_path / "single").iterdir())
     assert [path.name for path in single] == [f"{i:05d}.png" for i in range(4)]

@@ -66,8 +66,10 @@ def train(
     folder = out or free_folder(loaded.name)
     RunFolder(folder).refuse_taken()
     check_folders(loaded.dataset, plugins.registry, f"ganzoo train {recipe}")
-    from ganzoo.training import start  # imports torch: mistakes are told before
+    from ganzoo.pulling import with_pinned_weights  # imports torch: mistakes are told before
+    from ganzoo.training import start
 
+    loaded = with_pinned_weights(loaded, plugins.registry)
     _finish(lambda: start(loaded, folder, plugins), folder)
 
 
