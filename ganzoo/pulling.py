@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import re
 import shutil
-import sys
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
@@ -25,6 +24,7 @@ from ganzoo.layers import shipped_models
 from ganzoo.model_folder import CONFIG, check_plugin, refuse_pickle, refuse_taken
 from ganzoo.recipe import Recipe
 from ganzoo.registry import Registry
+from ganzoo.text import say
 
 if TYPE_CHECKING:
     from huggingface_hub import HfApi
@@ -136,7 +136,7 @@ def with_pinned_weights(recipe: Recipe, registry: Registry) -> Recipe:
     what = parse_id(str(recipe.init_from))
     found = pull(what, registry)
     if found.note:
-        print(found.note, file=sys.stderr)
+        say(found.note, err=True)
     return recipe.starting_from(f"hf://{Id(what.repo, found.commit)}")
 
 
