@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import struct
 from functools import cache, lru_cache
 
 import numpy as np
@@ -25,6 +26,34 @@ def srgb() -> bytes:
     profile = bytearray(ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes())
     profile[24:36] = bytes.fromhex("07d0 0001 0001 0000 0000 0000")  # not when it was made
     return bytes(profile)
+
+
+@cache
+def adobe_rgb() -> bytes:
+    """A profile of Adobe RGB (1998), whose encoding 4.3.1.1 and annex A have these numbers."""
+    primaries = {
+        "r": (0.60974, 0.31111, 0.01947),
+        "g": (0.20528, 0.62567, 0.06087),
+        "b": (0.14919, 0.06322, 0.74457),
+    }
+    white = _fixed(0.9642, 1.0, 0.8249)
+    name = b"desc" + struct.pack(">4xI", 6) + b"Adobe\0" + bytes(78)
+    tags = {b"desc": name, b"cprt": b"text\0\0\0\0CC0\0", b"wtpt": b"XYZ \0\0\0\0" + white}
+    for letter, column in primaries.items():
+        tags[f"{letter}XYZ".encode()] = b"XYZ \0\0\0\0" + _fixed(*column)
+        tags[f"{letter}TRC".encode()] = b"curv" + struct.pack(">4xIH", 1, 563)
+    table, body, start = b"", b"", 132 + 12 * len(tags)
+    for tag, data in tags.items():
+        table += tag + struct.pack(">II", start + len(body), len(data))
+        body += data + bytes(-len(data) % 4)
+    head = struct.pack(">I4xI12s", start + len(body), 0x02400000, b"mntrRGB XYZ ")
+    head += bytes(12) + b"acsp" + bytes(28) + white + bytes(48)
+    return head + struct.pack(">I", len(tags)) + table + body
+
+
+def _fixed(*values: float) -> bytes:
+    """Numbers as ICC profiles have them: 16 bits before the point and 16 behind."""
+    return struct.pack(f">{len(values)}i", *(round(value * 65536) for value in values))
 
 
 def to_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageFile, ImageOps, features
+from PIL import ExifTags, Image, ImageFile, ImageOps, features
 
 from ganzoo import colour
 
@@ -226,6 +226,8 @@ def _picture(image: Image.Image, kind: str, frames: int) -> Picture:
     alpha = image.convert("RGBA").getchannel("A") if image.has_transparency_data else None
     plain = _without_alpha(image, kind, alpha is not None)
     profile = image.info.get("icc_profile")
+    if profile is None and kind in ("JPEG", "MPO") and _is_adobe_rgb(image):
+        profile = colour.adobe_rgb()
     try:
         rgb = colour.to_srgb(plain, profile)
     except colour.BadProfile:
@@ -235,6 +237,15 @@ def _picture(image: Image.Image, kind: str, frames: int) -> Picture:
         rgb.putalpha(alpha)
         rgb = Image.alpha_composite(Image.new("RGBA", rgb.size, "white"), rgb).convert("RGB")
     return Picture(rgb, kind, image.mode, alpha, tuple(notes))
+
+
+def _is_adobe_rgb(image: Image.Image) -> bool:
+    """Whether a camera says so in EXIF (Exif 2.32, 4.6.8: the index of its interoperability)."""
+    try:
+        index = image.getexif().get_ifd(ExifTags.IFD.Interop).get(ExifTags.Interop.InteropIndex)
+    except Exception:  # damaged EXIF, which Pillow reads when it is asked for
+        return False
+    return index in ("R03", b"R03", "R03\0")
 
 
 def _without_alpha(image: Image.Image, kind: str, is_transparent: bool) -> Image.Image:

@@ -81,7 +81,7 @@ def scan(path: Path) -> Scan:
         said = found.not_looked_at() or "it is empty"
         raise DataError(
             f"no image in '{path}' or below it: {said}. "
-            f"Images are files that end in {' '.join(_endings())}, or begin like one."
+            f"What is read here: {', '.join(images.readable())}."
         )
     return found
 

@@ -64,6 +64,20 @@ def gray(gamma: float) -> bytes:
     return _profile("GRAY", [("kTRC", _curve(gamma))])
 
 
+def ink() -> bytes:
+    """A profile of CMYK of which only the black is ink: L* of CIELAB falls with it, evenly."""
+    head = b"mft1\0\0\0\0" + bytes([4, 3, 2, 0]) + _fixed([1, 0, 0, 0, 1, 0, 0, 0, 1])
+    ramp = bytes(range(256))
+    corners = bytes([255, 128, 128, 0, 128, 128]) * 8  # black is the channel that varies first
+    return _profile("CMYK", [("A2B0", head + 4 * ramp + corners + 3 * ramp)], b"prtr", b"Lab ")
+
+
+def lightness(values: Array) -> Array:
+    """L* of 0..100 as gray in sRGB."""
+    there = (values + 16) / 116
+    return encode(np.where(values > 8, there**3, values / 903.3))
+
+
 def _fixed(values: list[float]) -> bytes:
     return b"".join(struct.pack(">i", round(value * 65536)) for value in values)
 
@@ -80,14 +94,16 @@ _SRGB_CURVE = b"para\0\0\0\0" + struct.pack(">HH", 3, 0)
 _SRGB_CURVE += _fixed([2.4, 1 / 1.055, 0.055 / 1.055, 1 / 12.92, 0.04045])
 
 
-def _profile(space: str, tags: list[tuple[str, bytes]]) -> bytes:
+def _profile(
+    space: str, tags: list[tuple[str, bytes]], device: bytes = b"mntr", pcs: bytes = b"XYZ "
+) -> bytes:
     described = b"desc\0\0\0\0" + struct.pack(">I", 2) + b"x\0" + b"\0" * 78
     tags = [("desc", described), ("cprt", b"text\0\0\0\0x\0"), ("wtpt", _xyz(_D50)), *tags]
     start, table, body = 132 + 12 * len(tags), b"", b""
     for name, data in tags:
         table += name.encode() + struct.pack(">II", start + len(body), len(data))
         body += data + b"\0" * (-len(data) % 4)
-    kind = b"mntr" + space.encode() + b"XYZ "
+    kind = device + space.encode() + pcs
     head = struct.pack(">I4xI12s", start + len(body), 0x02400000, kind)
     head += struct.pack(">6H", 2000, 1, 1, 0, 0, 0) + b"acsp" + b"\0" * 28
     head += _fixed(_D50.tolist()) + b"\0" * 48

@@ -91,6 +91,20 @@ def test_render_writes_images_attributes_attribution_and_a_sheet(run, tmp_path):
     assert not (tmp_path / "x").exists()
 
 
+def test_a_sheet_does_not_come_among_the_images(run, tmp_path):
+    folder = tmp_path / "images"
+    (folder / "deep").mkdir(parents=True)
+    _blots(0).save(folder / "a.png")
+    for sheet in (folder / "sheet.png", folder / "deep" / "sheet.png"):
+        with pytest.raises(DataError, match="would be one of them next time"):
+            run("check", folder, "--sheet", sheet)
+        with pytest.raises(DataError, match="would be one of them next time"):
+            run("edges", folder, "--out", tmp_path / "smooth", "--sheet", sheet)
+    assert [path.name for path in folder.rglob("*.png")] == ["a.png"]
+    run("check", folder, "--sheet", tmp_path / "images-sheet.png")
+    assert scan(tmp_path).names == ["images/a.png"]
+
+
 def test_check_counts_everything(run, tmp_path):
     folder = tmp_path / "images"
     folder.mkdir()

@@ -95,6 +95,31 @@ def test_gray_palette_and_transparent_pixels_have_profiles_too() -> None:
     assert difference(decode(gray_of_rgb).image, wanted) < 1.1
 
 
+@pytest.mark.parametrize(("kind", "options"), [("TIFF", {}), ("JPEG", {"quality": 100})])
+def test_inks_have_profiles(kind: str, options: Any) -> None:
+    black = np.zeros((8, 256, 4), np.uint8)
+    black[..., 3] = np.arange(256)
+    wanted = profiles.lightness(100 - black[..., 3:] / 2.55).repeat(3, 2)
+    assert np.abs(255 - black[..., 3:] - 255 * wanted).max() > 8  # without a profile
+    data = stored(Image.fromarray(black, "CMYK"), kind, icc_profile=profiles.ink(), **options)
+    assert difference(decode(data).image, wanted) < 2.5
+
+
+def test_what_a_camera_says_of_its_colours_in_exif() -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6  # turned, for which EXIF is written again
+    exif.get_ifd(0x8769)[0xA005] = {1: "R03"}
+    image = Image.fromarray(lattice())
+    upright = np.rot90(lattice(), -1) / 255
+    for index, wanted in (("R03", ADOBE.to_srgb(upright)), ("R98", upright)):
+        exif.get_ifd(0x8769)[0xA005] = {1: index}
+        data = stored(image, "JPEG", exif=exif, quality=100, subsampling=0)
+        assert np.abs(np.asarray(decode(data).image) - 255 * wanted).mean() < 1
+    data = stored(image, "JPEG", exif=exif, icc_profile=P3.profile(), quality=100, subsampling=0)
+    off = np.abs(np.asarray(decode(data).image) - 255 * P3.to_srgb(upright))
+    assert off.mean() < 1  # a profile says more
+
+
 def test_lab_is_a_colour_too() -> None:
     to_lab = ImageCms.buildTransform(
         ImageCms.createProfile("sRGB"), ImageCms.createProfile("LAB"), "RGB", "LAB"

@@ -118,6 +118,7 @@ def edges(
     out = out.expanduser()
     sheet = sheet_beside(out) if sheet is None else sheet
     _refuse_no_png(sheet)
+    _refuse_inside(sheet, path, out)
     job = Job(path.expanduser(), out, size, blur, mask)  # type: ignore[arg-type]
     done = job.run()
     if done.made or not sheet.exists():
@@ -157,6 +158,7 @@ def check(
 
     if sheet is not None:
         _refuse_no_png(sheet)
+        _refuse_inside(sheet, path, cartoons, smooth)
     if smooth is not None and cartoons is None:
         raise DataError("--smooth is compared with the cartoons; name them, too: --cartoons DIR.")
     given = {"photo": path} if cartoons else {"": path}
@@ -213,6 +215,19 @@ def _refuse_no_png(sheet: Path) -> None:
 
     if sheet.suffix.lower() != ".png":
         raise DataError(f"--sheet {sheet}: a contact sheet is a PNG; end the name in .png.")
+
+
+def _refuse_inside(sheet: Path, *folders: Path | None) -> None:
+    """A sheet among the images would be taken for one of them next time."""
+    from ganzoo.errors import DataError
+    from ganzoo.scan import sheet_beside
+
+    for folder in folders:
+        if folder and sheet.resolve().is_relative_to(folder.expanduser().resolve()):
+            raise DataError(
+                f"--sheet {sheet} lies among the images of {folder}, and would be one of them next "
+                f"time. Write it elsewhere, as {sheet_beside(folder)}."
+            )
 
 
 def _save_sheet(images: list[Image.Image], sheet: Path, columns: int | None = None) -> None:
