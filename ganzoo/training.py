@@ -171,7 +171,7 @@ def train(run: Run) -> None:
         first = 0
         for stage in run.recipe.stages:
             if run.step < first + stage.steps:
-                _train_stage(run, stage, first)
+                train_stage(run, stage, first)
             first += stage.steps
         run.draw()
         run.save()
@@ -183,7 +183,8 @@ def _is_due(run: Run) -> bool:
     return run.recipe.evaluate is not None and run.step % run.recipe.evaluate.every == 0
 
 
-def _train_stage(run: Run, stage: Stage, first: int) -> None:
+def train_stage(run: Run, stage: Stage, first: int) -> None:
+    """Train from ``run.step`` to the end of a stage that begins at step ``first``."""
     if run.step == first:
         run.latest = {}
     rates = _optimizers(run, stage)

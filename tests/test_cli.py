@@ -519,6 +519,17 @@ def test_train_refuses_a_batch_that_the_images_do_not_fill(
     assert not (tmp_path / "runs").exists()
 
 
+def test_a_dry_run_is_told_in_numbers(run: Run, trained: Path, folder: Path) -> None:
+    result = run("train", trained / "tiny.yaml", "--dry-run")
+    assert result.code == 0, result.err
+    assert "tiny is right and fits its data, 16 examples\nfirst batch: tiny-batch.png" in result.out
+    assert re.search(r"^stage adversarial: 30 steps of .* s$", result.out, re.MULTILINE)
+    assert re.search(r"^estimate: .* GB of memory", result.out, re.MULTILINE)
+    assert sorted(path.name for path in Path().iterdir()) == ["tiny", "tiny-batch.png"]
+    refused(run("train", "dcgan", "--dry-run"), "--set dataset.path=FOLDER")
+    refused(run("train", trained / "tiny.yaml", "--dry-run", "--set", "batch=32"), "16 images")
+
+
 def test_resume_goes_on_for_longer_and_says_where_to_look(run: Run, folder: Path) -> None:
     rows, before = (folder / "metrics.jsonl").read_text(), weights(folder)
     refused(run("resume", folder, "--set", "batch=4"), "batch: 8 -> 4", "init_from")

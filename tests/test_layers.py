@@ -16,8 +16,8 @@ LAYERS = (
     {"cli", "__main__"},
     {"scaffold", "testing"},
     {
-        "api", "catalogue", "leaderboard", "package", "publish", "pulling", "report",
-        "submission", "training", "verify",
+        "api", "catalogue", "leaderboard", "package", "publish", "pulling", "rehearsal",
+        "report", "submission", "training", "verify",
     },
     {
         "batch_statistics", "build", "card", "charts", "checkpoint", "claims", "devices", "ema",

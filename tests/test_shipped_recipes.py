@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from ganzoo.interfaces import Extractor
 from ganzoo.plugins import Plugins
 from ganzoo.recipe import load_recipe, shipped_recipes
 from ganzoo.registry import Origin
+from ganzoo.rehearsal import rehearse
 from ganzoo.training import start
 
 #: what is made small, wherever a component has it
@@ -119,3 +121,30 @@ def test_a_shipped_recipe_takes_a_step_of_each_stage(
         assert len(shares) == len(stage.generator)
         assert all(math.isfinite(value) for value in row.values() if isinstance(value, float))
     assert (run.folder.model / "model.safetensors").is_file()
+
+
+@pytest.mark.usefixtures("one_thread")
+@pytest.mark.parametrize("name", ["cartoongan-portrait", "dcgan-avatars"])
+def test_a_dry_run_estimates_and_leaves_nothing_but_a_picture(
+    name: str, plugins: Plugins, pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GANZOO_CACHE", str(pictures / "cache"))
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    monkeypatch.setattr(tempfile, "tempdir", None)
+    file = tmp_path / "small.yaml"
+    small = shrunk(load_recipe(name, registry=plugins.registry).resolved(), pictures)
+    for stage in small["stages"]:
+        stage["steps"] = 1000
+    small["log"] = {"every": 1, "trackers": ["tensorboard"]}
+    file.write_text(yaml.safe_dump(small), encoding="utf-8")
+    recipe = load_recipe(file, registry=plugins.registry)
+    tried = rehearse(recipe, plugins, tmp_path / "batch.png")
+    assert [(name, steps) for name, steps, _ in tried.stages] == [
+        (stage.name, 1000) for stage in recipe.stages
+    ]
+    assert all(0 < seconds < tried.seconds / 999 for _, _, seconds in tried.stages)
+    assert tried.parameters.keys() == recipe.networks.keys()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["batch.png", "small.yaml"]
+    words = 3 if "photo" in recipe.dataset.arguments else 1  # photo, real and smooth
+    grid = Image.open(tmp_path / "batch.png")
+    assert (grid.width - 2) * (grid.height - 2) // 34**2 in range(2 * words, 4 * words)

@@ -13,6 +13,8 @@ from ganzoo.text import say
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from ganzoo.plugins import Plugins
+    from ganzoo.recipe import Recipe
     from ganzoo.run import Run
 
 RecipeName = Annotated[
@@ -54,6 +56,12 @@ def train(
     out: Annotated[
         Path | None, typer.Option(metavar="FOLDER", help="The run folder; default runs/RECIPE.")
     ] = None,
+    dry_run: Annotated[
+        bool,
+        typer.Option(
+            "--dry-run", help="Check all, draw the first batch, estimate time and memory; no run."
+        ),
+    ] = False,
 ) -> None:
     """Train a recipe into a new run folder."""
     from ganzoo.folder import RunFolder, free_folder
@@ -70,7 +78,29 @@ def train(
     from ganzoo.training import start
 
     loaded = with_pinned_weights(loaded, plugins.registry)
+    if dry_run:
+        _rehearse(loaded, plugins)
+        return
     _finish(lambda: start(loaded, folder, plugins), folder)
+
+
+def _rehearse(recipe: Recipe, plugins: Plugins) -> None:
+    from ganzoo.progress import duration
+    from ganzoo.rehearsal import rehearse
+
+    picture = Path(f"{recipe.name}-batch.png")
+    tried = rehearse(recipe, plugins, picture)
+    sizes = ", ".join(f"{role} {n:,}" for role, n in tried.parameters.items())
+    memory = f", {tried.memory / 1e9:.1f} GB of memory" if tried.memory else ""
+    say(
+        f"{recipe.name} is right and fits its data, {tried.examples:,} examples",
+        f"first batch: {picture}",
+        f"parameters:  {sizes}",
+        f"computes in: {tried.precision} on {tried.device}",
+    )
+    for stage, steps, seconds in tried.stages:
+        say(f"stage {stage}: {steps:,} steps of {duration(seconds)}")
+    say(f"estimate:    {duration(tried.seconds)}{memory}, without pictures and checkpoints")
 
 
 def resume(
