@@ -56,6 +56,8 @@ FIRST_FRAME = "only the first frame or page is used"
 BAD_PROFILE = "its colour profile is damaged and ignored"
 #: Kinds that may hold several frames or pages.
 _FRAMED = {"GIF", "PNG", "WEBP", "TIFF", "AVIF", "HEIF"}
+#: Pixels of 16 bits that are turned to 8 at once, to bound the memory.
+_AT_ONCE = 1_000_000
 #: How Pillow calls colours of 16 bits in a file, and the order of their bytes.
 _BYTES = re.compile("(RGBA?;16)([BLN])$")
 #: The brands of HEIC, and of its containers.
@@ -212,13 +214,18 @@ def _layout(tile: Any) -> tuple[Any, ...]:
 
 def _fold(image: ImageFile.ImageFile, low: Image.Image) -> None:
     """Put 16 bits of colour into the 8 of ``image``, in sRGB where its profile can be used."""
-    values = np.asarray(image).astype(np.uint16) * 256 + np.asarray(low)
-    pixels = np.rint(values / 257).astype(np.uint8)
-    if profile := image.info.get("icc_profile"):
-        with suppress(colour.BadProfile):  # which is met again, and noted
-            pixels[..., :3] = colour.deep_to_srgb(values[..., :3], profile)
-            del image.info["icc_profile"]
-    image.paste(Image.fromarray(pixels))
+    profile = image.info.pop("icc_profile", None)
+    rows = max(1, _AT_ONCE // image.width)
+    for top in range(0, image.height, rows):
+        box = (0, top, image.width, min(top + rows, image.height))
+        values = np.asarray(image.crop(box)).astype(np.uint16) * 256 + np.asarray(low.crop(box))
+        pixels = np.rint(values / np.float32(257)).astype(np.uint8)
+        if profile:
+            try:
+                pixels[..., :3] = colour.deep_to_srgb(values[..., :3], profile)
+            except colour.BadProfile:  # which is met again, and noted
+                image.info["icc_profile"], profile = profile, None
+        image.paste(Image.fromarray(pixels), box)
 
 
 def _picture(image: Image.Image, kind: str, frames: int) -> Picture:
@@ -251,7 +258,7 @@ def _is_adobe_rgb(image: Image.Image) -> bool:
 def _without_alpha(image: Image.Image, kind: str, is_transparent: bool) -> Image.Image:
     """The pixels, as RGB, gray of 8 or 16 bits, CMYK or LAB."""
     mode = image.mode
-    if mode == "I" and kind == "PNG":  # gray of 16 bits, before Pillow 11
+    if mode == "I" and kind in ("PNG", "PPM"):  # gray of 16 bits
         return colour.eight_bits(image)
     if mode in ("I", "F"):
         raise BadImage("32-bit pixels have no agreed range; save it with 8 or 16 bits")

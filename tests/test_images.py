@@ -71,6 +71,26 @@ def test_sixteen_bits_of_colour(name: str) -> None:
     assert np.quantile(off, 0.99) < 1.6
 
 
+@pytest.mark.parametrize("kind", ["PNG", "TIFF", "JPEG2000", "PPM"])
+def test_sixteen_bits_of_gray_are_rounded(kind: str) -> None:
+    deep = np.arange(0, 65536, 97, dtype=np.uint16)[:672].reshape(21, 32)
+    data = stored(Image.fromarray(deep), kind)
+    if kind == "PPM":
+        data = b"P5 32 21 65535\n" + deep.astype(">u2").tobytes()
+    assert difference(decode(data).image, (deep / 65535)[..., None]) <= 0.51
+
+
+def test_sixteen_bits_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    cv2 = pytest.importorskip("cv2")
+    deep = np.random.default_rng(0).integers(0, 65536, (27, 20, 4), dtype=np.uint16)
+    plain = cv2.imencode(".png", deep)[1].tobytes()
+    whole = decode(plain)
+    assert whole.alpha is not None
+    assert np.abs(np.asarray(whole.alpha) - deep[..., 3] / 257).max() <= 0.51
+    monkeypatch.setattr(images, "_AT_ONCE", 50)
+    assert np.array_equal(np.asarray(decode(plain).image), np.asarray(whole.image))
+
+
 def test_gray_palette_and_transparent_pixels_have_profiles_too() -> None:
     ramp = np.arange(256, dtype=np.uint8)[None]
     light = profiles.encode((ramp / 255.0) ** 1.8)[..., None].repeat(3, 2)
