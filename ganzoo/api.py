@@ -26,6 +26,7 @@ from ganzoo.catalogue import Listed
 from ganzoo.config import WEIGHTS
 from ganzoo.entry import Entry
 from ganzoo.errors import RecipeError, RunError
+from ganzoo.files import refusals
 from ganzoo.folder import free_folder
 from ganzoo.hub import parse_id
 from ganzoo.layers import shipped_models
@@ -46,6 +47,7 @@ DTYPES = (torch.float32, torch.bfloat16)
 Source = str | os.PathLike[str]
 
 
+@refusals()
 def load(
     name: Source,
     revision: str | None = None,
@@ -95,6 +97,7 @@ def _place(source: Source | Model) -> str | Path:
     return source if isinstance(source, str) else Path(source)
 
 
+@refusals()
 def train(
     recipe: str | os.PathLike[str] | Mapping[str, Any],
     *,
@@ -184,6 +187,7 @@ def sample(
     batch_size: int = samples.CHUNK,
     as_tensor: Literal[True],
 ) -> Tensor: ...
+@refusals()
 def sample(
     model: Source | Model,
     n: int | None = None,
@@ -212,6 +216,7 @@ def translate(model: Source | Model, photo: Image.Image) -> Image.Image: ...
 def translate(model: Source | Model, photo: Tensor) -> Tensor: ...
 @overload
 def translate(model: Source | Model, photo: Sequence[Image.Image]) -> list[Image.Image]: ...
+@refusals()
 def translate(model: Source | Model, photo: Any) -> Any:
     """Turn photos into pictures; arguments and errors are those of ``Model.translate``.
 
@@ -228,6 +233,7 @@ def _loaded(model: Source | Model) -> Model:
     return model if isinstance(model, Model) else load(model)
 
 
+@refusals()
 def evaluate(
     model: Source | Model,
     benchmark: str | os.PathLike[str],
@@ -268,6 +274,7 @@ def evaluate(
     return submit(protocol, fakes, subject, Path(out), force)[1]
 
 
+@refusals()
 def pull(
     repo: str,
     revision: str | None = None,
@@ -297,6 +304,7 @@ def pull(
     return folder
 
 
+@refusals()
 def push(
     source: Source | Model,
     repo: str,
@@ -355,6 +363,7 @@ def _refuse_changed(loaded: Model, registry: Registry) -> None:
         )
 
 
+@refusals()
 def search(
     text: str | None = None, *, author: str | None = None, limit: int = 50, token: str | None = None
 ) -> Sequence[Listed]:

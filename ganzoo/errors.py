@@ -51,6 +51,16 @@ class RunError(GanzooError):
     """A run or model folder that is not what the command needs."""
 
 
+class FileError(GanzooError):
+    """A file or folder that may not be read or written."""
+
+
+class DiskFull(FileError):
+    """A disk that takes no more."""
+
+    exit_code = 1
+
+
 class HubError(GanzooError):
     """A model that the Hugging Face Hub does not have, or does not give or take."""
 

@@ -5,6 +5,7 @@ And whether files may be fetched from elsewhere.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import shutil
@@ -15,8 +16,12 @@ from pathlib import Path
 
 import platformdirs
 
-from ganzoo.errors import DataError
+from ganzoo.errors import DataError, DiskFull, FileError
+from ganzoo.text import OutputError
 
+#: a path in a message is no longer than this
+_SHOWN = 100
+_FULL = (errno.ENOSPC, errno.EDQUOT)
 _downloads = ContextVar("downloads", default=True)
 
 
@@ -35,18 +40,92 @@ def without_downloads() -> Iterator[None]:
         _downloads.reset(before)
 
 
+def refusal(error: OSError) -> FileError | None:
+    """The error for a user where the system refused a file; None where ``error`` is of none."""
+    if isinstance(error, OutputError):  # the command line's own affair
+        return None
+    if error.errno in _FULL:
+        where = f" ({error.filename})" if error.filename else ""
+        return DiskFull(f"the disk is full{where}. Make room, and run it again.")
+    if not isinstance(error.filename, str | bytes):
+        if not working_folder():
+            return FileError(NO_WORKING_FOLDER)
+        if error.strerror and "temporary directory" in error.strerror:  # tempfile's own
+            return FileError(f"{error.strerror}. Set TMPDIR to a folder that may be written.")
+        return None
+    path = Path(os.fsdecode(error.filename))
+    shown = str(path) if len(str(path)) <= _SHOWN else f"{str(path)[:_SHOWN]}..."
+    why = (error.strerror or str(error)).lower()
+    if error.errno in (errno.EACCES, errno.EPERM):
+        closed = next((p for p in reversed(path.parents) if not os.access(p, os.X_OK)), None)
+        if closed and os.path.lexists(closed):
+            return FileError(
+                f"{shown} cannot be reached: {why} for the folder {closed}. {_NO_RIGHT}"
+            )
+        how = "written" if os.access(path, os.R_OK) or not os.path.lexists(path) else "read"
+        return FileError(f"{shown} cannot be {how}: {why}. {_NO_RIGHT}")
+    if error.errno == errno.ENOENT and not working_folder():
+        return FileError(NO_WORKING_FOLDER)
+    if error.errno == errno.EROFS:
+        return FileError(f"{shown} cannot be written: {why}. Name a place on another disk.")
+    if error.errno in (errno.EMFILE, errno.ENFILE):
+        return FileError(f"{shown} cannot be opened: {why}. Raise the limit: ulimit -n 4096")
+    return FileError(f"{shown} cannot be used: {why}. Check the path.")
+
+
+_NO_RIGHT = "Change its permissions, or name another place."
+NO_WORKING_FOLDER = "the folder that you are in was removed. Change to one that exists: cd ~"
+
+
+def working_folder() -> bool:
+    """Whether the current folder is still there."""
+    try:
+        return bool(Path.cwd())
+    except OSError:
+        return False
+
+
+@contextmanager
+def refusals() -> Iterator[None]:
+    """What the system refuses in this block is raised as FileError; also a decorator."""
+    try:
+        yield
+    except OSError as error:
+        if refused := refusal(error):
+            raise refused from error
+        raise
+
+
+def expand(path: Path) -> Path:
+    """``path`` with a leading ``~`` replaced by the home folder.  Raises FileError without one."""
+    try:
+        return path.expanduser()
+    except RuntimeError as error:
+        raise FileError(
+            f"{path}: there is no such home folder. Write the path in full, or set HOME."
+        ) from error
+
+
 def cache_folder() -> Path:
-    """The cache folder: ``GANZOO_CACHE``, or the platform's place for caches."""
-    chosen = os.environ.get("GANZOO_CACHE")
-    return Path(chosen).expanduser() if chosen else platformdirs.user_cache_path("ganzoo")
+    """The cache folder: ``GANZOO_CACHE``, or the platform's place for caches.
+
+    Raises FileError where there is no home folder to have it in.
+    """
+    if chosen := os.environ.get("GANZOO_CACHE"):
+        return expand(Path(chosen))
+    try:
+        return platformdirs.user_cache_path("ganzoo")
+    except RuntimeError as error:
+        raise FileError(
+            "there is no home folder for the cache. Set HOME, or GANZOO_CACHE to a folder that may "
+            "be written."
+        ) from error
 
 
 def check_exists(path: Path, what: str) -> None:
     """Raise DataError where there is no such file or folder; ``what`` is what it should be."""
-    try:
+    with refusals():
         there = path.exists()
-    except OSError as error:
-        raise DataError(f"'{path}' cannot be read: {error.strerror}. Mend the path.") from error
     if not there:
         raise DataError(f"there is no '{path}' (from {Path.cwd()}). Give {what}.")
 
@@ -68,9 +147,11 @@ def atomic_folder(path: Path, replace: bool = True) -> Iterator[Path]:
     aside = path.with_name(f".{path.name}.writing")
     old = path.with_name(f".{path.name}.old")
     _tidy(path, old, aside)  # after a kill
-    aside.mkdir()
+    with _named(aside, path):
+        aside.mkdir()
     try:
-        yield aside
+        with _named(aside, path):
+            yield aside
         for file in aside.rglob("*"):
             if file.is_file():
                 _flush(file)
@@ -92,12 +173,24 @@ def _tidy(path: Path, old: Path, aside: Path) -> None:
 
 
 @contextmanager
+def _named(aside: Path, path: Path) -> Iterator[None]:
+    """An error about ``aside`` is one about ``path``, which is what the user knows."""
+    try:
+        yield
+    except OSError as error:
+        if error.filename == str(aside):
+            error.filename = str(path)
+        raise
+
+
+@contextmanager
 def atomic_file(path: Path) -> Iterator[Path]:
     """A file to write, which becomes ``path`` as a whole or not at all."""
     aside = path.with_name(f".{path.name}.writing")
     try:
-        yield aside
-        aside.replace(path)
+        with _named(aside, path):
+            yield aside
+            aside.replace(path)
     finally:
         aside.unlink(missing_ok=True)
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from ganzoo.annotation import written
 from ganzoo.errors import RecipeError, nearest, one_of
+from ganzoo.files import refusal
 from ganzoo.registry import Entry, Registry
 from ganzoo.yaml12 import Mark, Node, Problem, argument, join, line, parse, split
 
@@ -68,6 +69,8 @@ def find(name: str, shipped: Mapping[str, Path], what: str, beside: Path | None 
         if path.is_file():
             return path
         is_folder = path.is_dir()
+    except PermissionError as error:
+        raise RecipeError([str(refusal(error))]) from error
     except (OSError, ValueError, RuntimeError):  # too long, a NUL, ~ of nobody
         is_folder = False
     if name in shipped:

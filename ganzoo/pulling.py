@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Any
 
 from ganzoo import config as configs
 from ganzoo.config import WEIGHTS, Config
-from ganzoo.errors import HubError, HubFailure, RunError, nearest, one_of
-from ganzoo.files import atomic_folder, sha256, write_atomic
+from ganzoo.errors import FileError, HubError, HubFailure, RunError, nearest, one_of
+from ganzoo.files import atomic_folder, refusals, sha256, write_atomic
 from ganzoo.hub import TIMEOUT, Id, client, disk_error, from_address, is_id, parse_id, telling
 from ganzoo.layers import shipped_models
 from ganzoo.model_folder import CONFIG, check_plugin, refuse_pickle, refuse_taken
@@ -100,10 +100,8 @@ def locate(
     """
     text = from_address(name) if isinstance(name, str) else str(name)
     path = Path(text)
-    try:
+    with refusals():
         here = isinstance(name, Path) or path.exists()
-    except OSError as error:
-        raise RunError(f"'{text[:80]}...' is no folder: {error.strerror}.") from error
     if here or not (revision or "://" in text or is_id(text)):
         if revision:
             raise HubError(f"{path} is a folder here, and has no revision '{revision}'.")
@@ -171,8 +169,14 @@ def pull(
 
 
 def _pull(what: Id, registry: Registry, token: str | None, kinds: Collection[str]) -> Pulled:
+    from huggingface_hub.constants import HF_HUB_CACHE
     from huggingface_hub.errors import OfflineModeIsEnabled
 
+    if HF_HUB_CACHE.startswith("~"):
+        raise FileError(
+            "there is no home folder for the Hub's cache. Set HOME, or HF_HOME to a folder that "
+            "may be written."
+        )
     api, with_weights = client(token), "generator" in kinds
     if COMMIT.fullmatch(what.revision or ""):
         with suppress(HubError):  # what was altered can be fetched anew

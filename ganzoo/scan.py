@@ -9,6 +9,7 @@ from pathlib import Path
 
 from ganzoo import images
 from ganzoo.errors import DataError
+from ganzoo.files import refusals
 
 #: What files are that no image format has, by their endings, and what to do to use them.
 _OTHERS: dict[str, tuple[str, str]] = {
@@ -61,10 +62,8 @@ def scan(path: Path) -> Scan:
     A file is an image by its ending; one without an ending, or with an unknown one, by its first
     bytes.  Raises DataError where there is no such folder, it cannot be read, or it holds no image.
     """
-    try:
+    with refusals():
         there = path.exists()
-    except OSError as error:
-        raise DataError(f"'{path}' cannot be read: {error.strerror}. Mend the path.") from error
     if not there:
         raise DataError(
             f"there is no folder '{path}' (from {Path.cwd()}). "

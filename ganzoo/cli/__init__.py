@@ -18,6 +18,7 @@ from typer.core import TyperGroup
 from ganzoo.cli import evaluation, hub, inspect, leaderboard, recipe, results, training
 from ganzoo.cli import plugins as plugins_group
 from ganzoo.errors import GanzooError, Interrupted, RecipeError
+from ganzoo.files import NO_WORKING_FOLDER, refusals, working_folder
 from ganzoo.text import OutputError, output, plain, prepare_streams, say
 
 if TYPE_CHECKING:
@@ -48,11 +49,12 @@ def _run() -> int:
     from ganzoo.plugins import installed
 
     try:
-        plugins = installed()
-        app = command_line(plugins)
-        if "_GANZOO_COMPLETE" not in os.environ:  # a shell is completing a line
-            say(*(f"warning: {report}" for report in plugins.reports), err=True)
-        return app(obj=plugins, prog_name="ganzoo", standalone_mode=False) or 0
+        with refusals():
+            plugins = installed()
+            app = command_line(plugins)
+            if "_GANZOO_COMPLETE" not in os.environ:  # a shell is completing a line
+                say(*(f"warning: {report}" for report in plugins.reports), err=True)
+            return app(obj=plugins, prog_name="ganzoo", standalone_mode=False) or 0
     except Interrupted as stop:
         say(*stop.args, *_notes(stop), err=True)
         return stop.exit_code
@@ -161,7 +163,9 @@ def _ganzoo(
 
 def _notes(error: GanzooError) -> Sequence[str]:
     """What went wrong besides, such as a report that could not be written."""
-    notes: Sequence[str] = getattr(error, "__notes__", ())
+    notes = list(getattr(error, "__notes__", ()))
+    if not working_folder() and NO_WORKING_FOLDER not in str(error):
+        notes.append(NO_WORKING_FOLDER)
     return notes
 
 

@@ -14,6 +14,7 @@ import typer
 
 from ganzoo.cli import completion
 from ganzoo.errors import PluginError
+from ganzoo.files import refusals
 from ganzoo.header import read_header
 from ganzoo.listing import LISTED, kind_of, plural
 from ganzoo.progress import duration
@@ -300,7 +301,7 @@ def _is_model(what: str) -> bool:
     """Whether it is a folder, or a name as models have on the Hub and recipes have not."""
     from ganzoo.hub import is_id
 
-    with suppress(OSError, ValueError):  # too long, a NUL
+    with suppress(ValueError), refusals():  # a NUL
         if Path(what).exists():
             return Path(what).is_dir()
     return is_id(what) and not what.endswith((".yaml", ".yml"))

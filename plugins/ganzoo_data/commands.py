@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ganzoo.files import expand
 from ganzoo.text import cell, say, say_json, say_table
 from ganzoo_data.faces_command import faces
 
@@ -115,11 +116,11 @@ def edges(
 
     _refuse_other_than("--blur", blur, ("gaussian", "mean"))
     _refuse_other_than("--mask", mask, ("hard", "feathered"))
-    out = out.expanduser()
+    out = expand(out)
     sheet = sheet_beside(out) if sheet is None else sheet
     _refuse_no_png(sheet)
     _refuse_inside(sheet, path, out)
-    job = Job(path.expanduser(), out, size, blur, mask)  # type: ignore[arg-type]
+    job = Job(expand(path), out, size, blur, mask)  # type: ignore[arg-type]
     done = job.run()
     if done.made or not sheet.exists():
         _save_sheet(_triplets(job, done), sheet, columns=6)
@@ -165,7 +166,7 @@ def check(
     given |= {name: p for name, p in (("real", cartoons), ("smooth", smooth)) if p is not None}
     _refuse_the_same(given)
     found = {
-        name: survey(place.expanduser(), size, keep=_SHEET if place is path else 0)
+        name: survey(expand(place), size, keep=_SHEET if place is path else 0)
         for name, place in given.items()
     }
     if sheet is not None:
@@ -255,7 +256,7 @@ def _refuse_the_same(folders: dict[str, Path]) -> None:
 
     seen: dict[Path, str] = {}
     for name, path in folders.items():
-        place = path.expanduser().resolve()
+        place = expand(path).resolve()
         if place in seen:
             raise DataError(f"{seen[place]} and {name} are the same folder, '{path}'.")
         seen[place] = name

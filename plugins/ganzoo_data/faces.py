@@ -223,9 +223,7 @@ def _look(path: Path, out: Path, chosen: Mapping[str, Any]) -> dict[str, Any] | 
         before = manifest["settings"]
     except NotADirectoryError as error:
         raise DataError(f"--out {out}: there is a file of that name. Choose a folder.") from error
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        if isinstance(error, PermissionError):
-            raise DataError(f"--out {out} cannot be used: {error.strerror}.") from error
+    except (FileNotFoundError, ValueError, KeyError, TypeError) as error:
         raise DataError(
             f"--out {out} is not empty, and what it holds was not made by `ganzoo data faces`. "
             f"Choose a new folder, or empty this one."

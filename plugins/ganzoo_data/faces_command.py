@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ganzoo.files import expand
 from ganzoo.text import say
 
 if TYPE_CHECKING:
@@ -82,13 +83,13 @@ def faces(
     finder = _component(entry, _arguments(set_ or (), entry))
     marker = None
     if landmarks is not None:
-        given = {} if weights is None else {"weights": weights.expanduser()}
+        given = {} if weights is None else {"weights": expand(weights)}
         marker = _component(registry.get("extractor", landmarks), given)
     if min_size is None:
         min_size = round(size / 2 / (1 + 2 * margin))
     settings = Settings(size, margin, min_score, min_confidence, min_size, max_outside)
     try:
-        found = extract(path.expanduser(), out.expanduser(), finder, marker, settings)
+        found = extract(expand(path), expand(out), finder, marker, settings)
     except NoFaces as error:
         (reason, _), *_ = error.found.reasons().most_common()
         there_is = {

@@ -13,6 +13,7 @@ from annotated_types import Ge, Interval
 from numpy.typing import NDArray
 
 from ganzoo.errors import DataError, one_of
+from ganzoo.files import expand
 from ganzoo.images import FILTER, BadImage, decode, square
 from ganzoo.progress import progress
 from ganzoo.scan import scan
@@ -55,7 +56,7 @@ class Folder(CachedDataset):
         label: list[Literal["class"]] | None = None,
     ):
         super().__init__()
-        self.path = Path(path).expanduser()
+        self.path = expand(Path(path))
         self.size = size
         self.mirror = mirror
         self.max_bad = max_bad

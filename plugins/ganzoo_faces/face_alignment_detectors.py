@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from ganzoo.errors import DataError
-from ganzoo.files import may_download
+from ganzoo.files import expand, may_download
 from ganzoo.interfaces import Box, Detector
 
 #: What face-alignment downloads into torch's hub folder, under these names.
@@ -51,7 +51,7 @@ class FaceAlignment(Detector):
             raise ValueError(f"longest is {longest}; it is at least 64")
         self.model = model
         self.longest = longest
-        self._network = _load(model, Path(weights).expanduser() if weights else None)
+        self._network = _load(model, expand(Path(weights)) if weights else None)
 
     def detect(self, image: NDArray[np.uint8]) -> list[Box]:
         """The faces in an RGB image (H, W, 3), the surest first."""

@@ -20,7 +20,7 @@ from safetensors.torch import load
 from torch import Tensor, nn
 
 from ganzoo.errors import DataError, nearest
-from ganzoo.files import cache_folder, may_download
+from ganzoo.files import cache_folder, expand, may_download
 from ganzoo_features.torchscript import is_torchscript, read_torchscript
 
 OFFLINE = (
@@ -62,7 +62,7 @@ class Source:
         Raises DataError, which says what is missing, from where to have it and where to put it.
         """
         if given is not None:
-            path = Path(given).expanduser()
+            path = expand(Path(given))
             if not path.exists():
                 self.missing(f"there is no '{path}'")
             return path
