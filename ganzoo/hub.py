@@ -13,7 +13,7 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
 from ganzoo import __version__
@@ -22,6 +22,7 @@ from ganzoo.errors import HubError, HubFailure, nearest, one_of
 from ganzoo.text import gist
 
 if TYPE_CHECKING:
+    from httpx2 import Client
     from huggingface_hub import HfApi
 
 #: seconds until a server that does not answer is given up, and one that falls silent
@@ -84,12 +85,20 @@ def parse_id(text: str, revision: str | None = None) -> Id:
 
 def client(token: str | None = None) -> HfApi:
     """huggingface_hub's client, for the endpoint and with the token that its variables name."""
+    endpoint = os.environ.get("HF_ENDPOINT") or None
+    if endpoint and not _is_address(endpoint):  # huggingface_hub could not even be imported
+        raise HubError(f"HF_ENDPOINT={endpoint}: expected an address, such as https://...")
     from huggingface_hub import HfApi
 
-    endpoint = os.environ.get("HF_ENDPOINT") or None
-    if endpoint and not endpoint.startswith(("http://", "https://")):
-        raise HubError(f"HF_ENDPOINT={endpoint}: expected an address, such as https://...")
     return HfApi(endpoint, token or None, library_name="ganzoo", library_version=__version__)
+
+
+def _is_address(text: str) -> bool:
+    try:
+        parts = urlsplit(text)
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
 
 
 @contextmanager
@@ -101,8 +110,9 @@ def telling(api: HfApi, what: Id, silence: float | None = None) -> Iterator[None
     import httpx2
     from huggingface_hub import errors as hf
 
+    session = _session(what)
     try:
-        with _patience(silence or SILENCE):
+        with _patience(session, silence or SILENCE):
             yield
     except hf.LocalEntryNotFoundError as error:  # its cause is what happened
         with telling(api, what, silence):
@@ -146,8 +156,8 @@ def telling(api: HfApi, what: Id, silence: float | None = None) -> Iterator[None
         if isinstance(cause := error.__cause__, hf.HfHubHTTPError) and _status(cause):
             raise _refused(cause, what) from error
         raise HubFailure(
-            f"{what}: {api.endpoint} cannot be reached, or broke off: {gist(error)}. Look at the "
-            "connection and try again; what was fetched whole is kept."
+            f"{what}: {api.endpoint} cannot be reached{_through()}, or broke off: {gist(error)}. "
+            "Look at the connection and try again; what was fetched whole is kept."
         ) from error
     except OSError as error:
         raise disk_error(error, what) from error
@@ -165,13 +175,67 @@ def telling(api: HfApi, what: Id, silence: float | None = None) -> Iterator[None
         ) from error
 
 
-@contextmanager
-def _patience(silence: float) -> Iterator[None]:
-    """Calls without a limit of their own end where the server says nothing for so long."""
-    import httpx2
+def _session(what: Id) -> Client:
+    """huggingface_hub's session; raises HubError where the proxy of the environment is not one."""
     from huggingface_hub import get_session
 
-    session, patience = get_session(), httpx2.Timeout(silence, connect=TIMEOUT).as_dict()
+    try:
+        return get_session()
+    except ImportError as error:  # httpx's word for a missing socksio
+        raise HubError(
+            f"{what}: {_setting()} is a SOCKS proxy, for which a package is missing: pip install "
+            f"socksio. Or unset {_setting().partition('=')[0]}."
+        ) from error
+    except ValueError as error:
+        raise HubError(
+            f"{what}: {_setting()} is no proxy that can be used: write http://HOST:PORT or "
+            f"socks5://HOST:PORT, or unset {_setting().partition('=')[0]}."
+        ) from error
+
+
+def _proxies() -> dict[str, str]:
+    """The variables of the environment that name a proxy, without its user and password."""
+    names = [name for kind in ("https", "http", "all") for name in (kind, kind.upper())]
+    variables = [f"{name}_PROXY" if name.isupper() else f"{name}_proxy" for name in names]
+    set_here = {name: os.environ[name] for name in variables if os.environ.get(name)}
+    return {name: re.sub(r"(://)?[^/@]*@", r"\1", value) for name, value in set_here.items()}
+
+
+def _setting() -> str:
+    """The setting that is likely to be wrong, as ``ALL_PROXY=...``."""
+    proxies = _proxies() or {"HF_ENDPOINT": os.environ.get("HF_ENDPOINT", "")}
+    odd = [f"{k}={v}" for k, v in proxies.items() if not v.startswith(("http://", "https://"))]
+    return odd[0] if odd else "{}={}".format(*next(iter(proxies.items())))
+
+
+def _through() -> str:
+    proxies = _proxies()
+    return f" through the proxy {'='.join(next(iter(proxies.items())))}" if proxies else ""
+
+
+@contextmanager
+def _patience(session: Client, silence: float) -> Iterator[None]:
+    """Give up a server that says nothing for ``silence`` seconds, or that cannot be reached.
+
+    The second is told at once, where huggingface_hub would try five times in half a minute, until
+    a first answer has come: a transfer in progress may well lose the network for a while.
+    """
+    import httpx2
+
+    patience = httpx2.Timeout(silence, connect=TIMEOUT).as_dict()
+    send, answered = session.send, False
+
+    def once(request: httpx2.Request, **options: Any) -> httpx2.Response:
+        nonlocal answered
+        try:
+            response = send(request, **options)
+        except (httpx2.ConnectError, httpx2.ConnectTimeout) as error:
+            if answered:
+                raise
+            late = isinstance(error, httpx2.ConnectTimeout)
+            raise (TimeoutError if late else ConnectionError)(str(error)) from error
+        answered = True
+        return response
 
     def limit(request: httpx2.Request) -> None:
         own = {k: v for k, v in request.extensions.get("timeout", {}).items() if v is not None}
@@ -179,10 +243,11 @@ def _patience(silence: float) -> Iterator[None]:
 
     before = session.event_hooks
     session.event_hooks = before | {"request": [*before["request"], limit]}
+    session.send = once  # type: ignore[method-assign]
     try:
         yield
     finally:
-        session.event_hooks = before
+        session.event_hooks, session.send = before, send  # type: ignore[method-assign]
 
 
 _NO_TOKEN = (

@@ -324,7 +324,8 @@ def _base(folder: Path, options: Options, before: Before) -> str | None:
     try:
         text = path.read_bytes().decode("utf-8")
     except (OSError, ValueError) as error:
-        raise RunError(f"the card {path} cannot be read as text in UTF-8: {error}") from error
+        why = getattr(error, "strerror", None) or error
+        raise RunError(f"the card {path} cannot be read as text in UTF-8: {why}") from error
     if before.card is None or options.card:
         return text
     if card.by_hand(text) - card.by_hand(before.card):

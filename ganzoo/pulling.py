@@ -169,6 +169,7 @@ def pull(
 
 
 def _pull(what: Id, registry: Registry, token: str | None, kinds: Collection[str]) -> Pulled:
+    api, with_weights = client(token), "generator" in kinds
     from huggingface_hub.constants import HF_HUB_CACHE
     from huggingface_hub.errors import OfflineModeIsEnabled
 
@@ -177,7 +178,6 @@ def _pull(what: Id, registry: Registry, token: str | None, kinds: Collection[str
             "there is no home folder for the Hub's cache. Set HOME, or HF_HOME to a folder that "
             "may be written."
         )
-    api, with_weights = client(token), "generator" in kinds
     if COMMIT.fullmatch(what.revision or ""):
         with suppress(HubError):  # what was altered can be fetched anew
             if found := _cached(what, with_weights):

@@ -127,11 +127,11 @@ ONLY_READ = {
     "show run": 0,
     "sample run -n 1 --out free.png": 0,
     "report run --out free.html": 0,
-    "diagnose run": 1,
+    "diagnose run": 0,
     "evaluate run --benchmark toys.yaml --out free": 0,
     "train toy.yaml --set init_from=run --out free-run": 0,
     "report run": 2,
-    "resume run --set stages.0.steps=12": 1,
+    "resume run --set stages.0.steps=12": 2,
 }
 
 

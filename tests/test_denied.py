@@ -74,7 +74,7 @@ def test_a_place_that_is_denied_is_told_by_every_verb(walks: dict[str, list[Done
         assert re.search(SAYS, said), told(row)
         if any("closed/" in word for word in row["words"]):
             assert "permission denied" in said, told(row)
-        assert denied.LONG[:280] not in said.replace(" ", "") or "errno" not in said, told(row)
+        assert "[errno" not in said, told(row)
 
 
 def test_the_walk_goes_through_every_verb():

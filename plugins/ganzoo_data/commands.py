@@ -224,7 +224,7 @@ def _refuse_inside(sheet: Path, *folders: Path | None) -> None:
     from ganzoo.scan import sheet_beside
 
     for folder in folders:
-        if folder and sheet.resolve().is_relative_to(folder.expanduser().resolve()):
+        if folder and sheet.resolve().is_relative_to(expand(folder).resolve()):
             raise DataError(
                 f"--sheet {sheet} lies among the images of {folder}, and would be one of them next "
                 f"time. Write it elsewhere, as {sheet_beside(folder)}."
