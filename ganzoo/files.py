@@ -10,7 +10,7 @@ import hashlib
 import os
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from pathlib import Path
 
@@ -192,7 +192,8 @@ def atomic_file(path: Path) -> Iterator[Path]:
             yield aside
             aside.replace(path)
     finally:
-        aside.unlink(missing_ok=True)
+        with suppress(OSError):  # where it could not be made, that was said
+            aside.unlink()
 
 
 def write_atomic(path: Path, text: str) -> None:

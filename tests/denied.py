@@ -79,6 +79,7 @@ READING = [
     "show {}",
     "recipe check {}",
     "recipe resolve {}",
+    "recipe new fresh --from {}",
     "train {} --out new",
     "train folder.yaml --set dataset.path={} --out new",
     "train toy.yaml --set init_from={} --out new",
@@ -140,7 +141,13 @@ GONE = [
     *("list", "show dcgan", "show {}/run", "recipe check {}/toy.yaml", "train toy.yaml"),
     *("train {}/toy.yaml --out {}/free-2", "train {}/toy.yaml", "sample {}/run", "resume run"),
     *("translate {}/painter photo.png --out new", "report {}/run --out page.html", "data check x"),
-    *("evaluate {}/run --benchmark {}/toys.yaml", "leaderboard", "plugins new acme", "diagnose x"),
+    *(
+        "evaluate {}/run --benchmark {}/toys.yaml",
+        "leaderboard",
+        "plugins new acme",
+        "diagnose x",
+        "recipe new x",
+    ),
     *(
         "data render --count 1 --size 32 --out x",
         "export {}/painter --format onnx",

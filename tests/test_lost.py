@@ -300,11 +300,8 @@ def broken(*_: Any) -> None:
 def test_a_report_that_cannot_be_written_hides_nothing(
     train: Train, tmp_path: Path, monkeypatch, capsys, fault: Any, stops: bool
 ):
-    if stops:
-        with pytest.raises(TrainingStopped):
-            train(observers=[stop_at(3)])
-    else:
-        train()
+    with pytest.raises(TrainingStopped):
+        train(observers=[stop_at(3)])
     run = tmp_path / "run"
     monkeypatch.setattr(report, "write_atomic" if fault is full else "_page", fault)
     if stops:
