@@ -21,7 +21,7 @@ from hub_server import Failure, HubServer, hermetic
 from typed import typist
 
 from ganzoo import catalogue, config, layers, model, pulling
-from ganzoo.errors import GanzooError, HubError, HubFailure, RunError
+from ganzoo.errors import FileError, GanzooError, HubError, HubFailure, RunError
 from ganzoo.hub import client, is_id, parse_id
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -175,7 +175,7 @@ def test_where_a_model_is_looked_for(hub: HubServer, tmp_path: Path) -> None:
         if revision:
             refused("cannot be a revision", name=ID, revision=revision)
     refused("names revision a", name=f"{ID}@a", revision="b")
-    refused("File name too long", kind=RunError, name="x" * 5000)
+    refused("file name too long", kind=FileError, name="x" * 5000)
     assert hub.requests == []
     shutil.copytree(get().folder, tmp_path / "ann" / "toy")
     assert get().folder == Path(ID)
