@@ -16,7 +16,7 @@ LAYERS = (
     {"cli", "__main__"},
     {"scaffold", "testing"},
     {
-        "api", "catalogue", "leaderboard", "package", "publish", "pulling", "rehearsal",
+        "api", "catalogue", "leaderboard", "meaning", "package", "publish", "pulling", "rehearsal",
         "report", "submission", "training", "verify",
     },
     {

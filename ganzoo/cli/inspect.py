@@ -310,7 +310,7 @@ def _is_model(what: str) -> bool:
 def _show_model(name: str, as_json: bool) -> None:
     from ganzoo import config as configs
     from ganzoo.entry import read
-    from ganzoo.leaderboard import reading
+    from ganzoo.meaning import explained, references
     from ganzoo.model_folder import CONFIG, find
     from ganzoo.plugins import installed
     from ganzoo.pulling import locate
@@ -329,12 +329,11 @@ def _show_model(name: str, as_json: bool) -> None:
     say(name, bold=True, nl=False)
     say(f": {folder}")
     for about, text in (*_about_model(config), *(("NOT TRUE", text) for text in untrue)):
-        say(f"{about:14} {text}")
+        say(*wrapped(f"{about:14} ", text))
     for entry in scores:
         say(f"under {entry.benchmark}", bold=True, nl=False)
         say(f" version {entry.version}, protocol {entry.protocol}")
-        for score, value in entry.scores.items():
-            say(f"  {score:24} {reading(value)}")
+        say(*explained(entry, references(entry)))
 
 
 def _about_model(config: Config) -> Iterator[tuple[str, str]]:

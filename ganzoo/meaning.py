@@ -1,0 +1,72 @@
+"""What a model's scores mean: beside those of real images, of blurred ones, and of noise."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+
+from ganzoo.entry import Entry, Score, find
+from ganzoo.layers import shipped_folder
+from ganzoo.leaderboard import FOLDER, reading
+
+#: reference rows, and what stands above their scores
+ROWS = {"held-out": "real", "blurred": "blurred", "noise": "noise"}
+_SPOILT = ("blurred", "noise")
+
+
+def references(entry: Entry, roots: Iterable[Path] | None = None) -> dict[str, Entry]:
+    """The reference rows of an entry's benchmark, under the same protocol.
+
+    They are looked for in ``benchmarks/entries`` and among those that come with ganzoo.
+    """
+    found: dict[str, Entry] = {}
+    for root in roots or (FOLDER, shipped_folder("benchmarks") / "entries"):
+        for one in find(root, entry.benchmark):
+            row = one.entry
+            if row and row.model.kind == "reference" and row.protocol == entry.protocol:
+                found.setdefault(row.model.name, row)
+    return {name: found[name] for name in ROWS if name in found}
+
+
+def explained(entry: Entry, rows: Mapping[str, Entry]) -> Iterator[str]:
+    """Lines of a table of 80 columns: every score of ``entry`` beside those of ``rows``."""
+    names = [name for name in rows if name in ROWS]
+    if not names:
+        yield from (f"  {name:24} {reading(score)}" for name, score in entry.scores.items())
+        return
+    yield f"  {'':24} {'this model':22}{''.join(f'{ROWS[name]:>10}' for name in names)}"
+    starred = False
+    for name, score in entry.scores.items():
+        arrow = "↑" if score.higher_is_better else "↓"
+        line = f"  {name + ' ' + arrow:24} {reading(score):22}"
+        for row in names:
+            other = rows[row].scores.get(name)
+            star = "*" if row in _SPOILT and other and _better(other, score) else ""
+            starred = starred or bool(star)
+            line += f"{f'{other.value:.3g}' if other else '':>9}{star or ' '}"
+        yield line.rstrip()
+    yield "↓ lower is better, ↑ higher; real: images of the dataset that are held out"
+    if starred:
+        yield "* spoilt images score better than the model: this score alone says little"
+    yield from _standing(entry, rows)
+
+
+def _better(one: Score, other: Score) -> bool:
+    return one.value > other.value if other.higher_is_better else one.value < other.value
+
+
+def _standing(entry: Entry, rows: Mapping[str, Entry]) -> Iterator[str]:
+    """Where the score that ranks lies between real images and noise."""
+    name = entry.primary
+    values = {row: found.scores[name].value for row, found in rows.items() if name in found.scores}
+    if name not in entry.scores or not {"held-out", "noise"} <= values.keys():
+        return
+    real, noise = values["held-out"], values["noise"]
+    if real == noise:
+        return
+
+    def share(value: float) -> str:
+        return f"{round((value - real) / (noise - real), 2) + 0.0:.0%}"  # never -0%
+
+    text = f"{name}, which ranks: {share(entry.scores[name].value)} of the way from real to noise"
+    yield text + (f"; blurred is at {share(values['blurred'])}" if "blurred" in values else "")

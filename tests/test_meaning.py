@@ -1,0 +1,60 @@
+"""What a model's scores mean, beside those of real images and of spoilt ones."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from ganzoo.entry import Score, read
+from ganzoo.layers import shipped_folder, shipped_models
+from ganzoo.meaning import ROWS, explained, references
+
+SHIPPED = shipped_folder("benchmarks") / "entries"
+
+
+@pytest.fixture
+def entry():
+    (path,) = (shipped_models()["ganzoo/avatars-64"] / "entries").glob("*.json")
+    return read(path)
+
+
+def test_the_scores_of_the_shipped_model_stand_beside_those_of_real_images(entry):
+    rows = references(entry)
+    assert list(rows) == list(ROWS)
+    head, *lines = explained(entry, rows)
+    assert head.split() == ["this", "model", "real", "blurred", "noise"]
+    table = {line.split()[0]: line for line in lines if line.startswith("  ")}
+    assert table.keys() == entry.scores.keys()
+    assert table["kid-efflite0"].split()[-3:] == ["-0.00015", "1.68", "2.38"]
+    assert "1.17*" in table["diversity-efflite0"]  # blurred images are further apart
+    assert max(map(len, (head, *lines))) <= 80
+    assert lines[-1].startswith("kid-efflite0, which ranks: 24% of the way from real to noise")
+
+
+def test_rows_of_another_protocol_mean_nothing(entry):
+    other = replace(entry, protocol="0" * 16)
+    assert references(other) == {}
+    assert next(explained(other, {})).startswith("  kid-efflite0             0.5693")
+
+
+def test_own_rows_come_before_those_that_were_shipped(entry, tmp_path: Path):
+    (tmp_path / "avatars-64").mkdir()
+    text = (SHIPPED / "avatars-64" / "noise.json").read_text()
+    (tmp_path / "avatars-64" / "noise.json").write_text(text)
+    rows = references(entry, [tmp_path])
+    assert list(rows) == ["noise"]
+    assert not any("which ranks" in line for line in explained(entry, rows))
+
+
+def test_a_model_as_good_as_real_images_is_at_0_percent(entry):
+    rows = references(entry)
+    real = rows["held-out"].scores["kid-efflite0"]
+    best = replace(entry, scores={"kid-efflite0": replace(real, value=real.value)})
+    *_, note, last = explained(best, rows)
+    assert " 0% of the way" in last
+    assert "*" not in note
+    worse = Score(9.0, 8.0, 10.0, False, real.protocol)
+    lines = list(explained(replace(entry, scores={"kid-efflite0": worse}), rows))
+    assert lines[1].count("*") == 2  # blurred images and noise are better
