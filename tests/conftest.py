@@ -2,12 +2,26 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 from urllib.error import URLError
 
 import pytest
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """One image cache for the whole session, so that what several tests draw is drawn once.
+
+    Processes of pytest-xdist inherit it.
+    """
+    if not hasattr(config, "workerinput"):
+        cache = tempfile.mkdtemp(prefix="ganzoo-tests-")
+        os.environ["GANZOO_CACHE"] = cache
+        config.add_cleanup(lambda: shutil.rmtree(cache, ignore_errors=True))
 
 
 @pytest.fixture

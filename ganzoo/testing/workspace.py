@@ -57,12 +57,14 @@ class Workspace:
         return folder
 
     def rows(self, pairs: bool) -> Rows:
-        """The reference rows, made once."""
+        """The reference rows.
+
+        Their images are ordinary datasets, which stay in the user's cache for the next time.
+        """
         from ganzoo.testing.rows import Rows
 
         if pairs not in self._rows:
-            with self.caching():
-                self._rows[pairs] = Rows(pairs)
+            self._rows[pairs] = Rows(pairs)
         return self._rows[pairs]
 
 
