@@ -260,7 +260,7 @@ def _errors() -> str:
         ["0", "It is done."],
         ["1", "It failed, or, of `diagnose`, `verify` and `plugins check`, something was found."],
         ["2", "A mistake in what was asked for; nothing was done."],
-        ["130", "Training was stopped by Ctrl-C or SIGTERM, and has saved everything."],
+        ["130", "Ctrl-C or SIGTERM stopped it; training says how to go on."],
     ]
     return page(
         "Errors and exit codes",

@@ -82,7 +82,7 @@ class TrainingStopped(GanzooError):
 
 
 class Interrupted(TrainingStopped):
-    """Training was asked to stop, by Ctrl-C or SIGTERM, and has saved everything."""
+    """Ctrl-C or SIGTERM stopped a training, which says what is saved and how to go on."""
 
     exit_code = 130
 

@@ -6,7 +6,7 @@ import math
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from ganzoo.text import cell, plain, say
@@ -97,6 +97,26 @@ class Pace:
         if not step:
             return ""
         return f"{step:.3g} s/step" if step >= 1 else f"{1 / step:.3g} steps/s"
+
+
+@contextmanager
+def status(text: str) -> Iterator[None]:
+    """Show ``text`` on a terminal's stderr while the block runs, and clear it afterwards.
+
+    Whatever is printed meanwhile, a bar too, is written over it.
+    """
+
+    def show(line: str) -> None:
+        with suppress(OSError, ValueError):
+            if sys.stderr.isatty():
+                sys.stderr.write(f"{line}\r")
+                sys.stderr.flush()
+
+    show(text)
+    try:
+        yield
+    finally:
+        show(" " * len(text))
 
 
 @contextmanager

@@ -10,12 +10,13 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec
 from types import FrameType, ModuleType
 from typing import Any, NoReturn
 
+from ganzoo.progress import status
 from ganzoo.text import prepare_streams
 
 #: what takes a second or more to import
@@ -55,18 +56,13 @@ class Imports(MetaPathFinder):
 
     @contextmanager
     def loading(self, name: str) -> Iterator[None]:
-        """Show the name while the block runs, and clear it afterwards."""
+        """Show the name while the block runs, of nested ones the first."""
         self.running.append(name)
-        text = f"loading {name}"
-        shown = len(self.running) == 1 and sys.stderr.isatty()
         try:
-            if shown:
-                print(f"\r{text}", end="", file=sys.stderr, flush=True)
-            yield
+            with status(f"loading {name}") if len(self.running) == 1 else nullcontext():
+                yield
         finally:
             self.running.pop()
-            if shown:
-                print(f"\r{' ' * len(text)}\r", end="", file=sys.stderr, flush=True)
 
 
 def is_running() -> bool:

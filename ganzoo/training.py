@@ -26,7 +26,7 @@ from ganzoo.folder import RunFolder, to_train_longer
 from ganzoo.objective import Objective
 from ganzoo.optimizers import set_lr
 from ganzoo.plugins import Plugins
-from ganzoo.progress import Pace
+from ganzoo.progress import Pace, status
 from ganzoo.randomness import seed_default
 from ganzoo.recipe import HARMLESS, Recipe, Schedule, Stage, diff, leaves, load_recipe
 from ganzoo.run import Run, Words, new_run, saved_state
@@ -38,7 +38,8 @@ def start(recipe: Recipe, out: Path, plugins: Plugins) -> Run:
     """Train ``recipe`` into the new run folder ``out``."""
     folder = RunFolder(out)
     folder.refuse_taken()  # by all processes: none gets further before all have built the run
-    run = Run(recipe, folder, plugins)  # whatever can fail, fails before the folder exists
+    with status("preparing the run"):  # whatever can fail, fails before the folder exists
+        run = Run(recipe, folder, plugins)
     run.create()
     with run.locked():
         _warn(run)
@@ -59,7 +60,8 @@ def resume(path: Path, overrides: Sequence[str], plugins: Plugins) -> Run:
     if saved is not None:
         _refuse_changes(saved, recipe, folder, overrides)
     try:
-        run = Run(recipe, folder, plugins)
+        with status("preparing the run"):
+            run = Run(recipe, folder, plugins)
     except (DataError, RunError) as error:
         raise type(error)(*error.args, *_where_it_moved(recipe, path, saved is None)) from error
     with run.locked():

@@ -15,7 +15,7 @@ import pytest
 import ganzoo_console
 from ganzoo import hookimpl
 from ganzoo.folder import RunFolder
-from ganzoo.progress import Pace, duration
+from ganzoo.progress import Pace, duration, status
 from ganzoo.run import Run
 from ganzoo_console import Console
 from ganzoo_console.display import Display, Progress, first_line, second_line
@@ -221,6 +221,18 @@ def test_a_terminal_that_becomes_narrow_keeps_no_piece_of_the_old_lines(
     up = "\x1b[1A\x1b[2K"
     before, _, _ = text.partition("above")
     assert before.count(up) == 3
+
+
+def test_a_status_is_gone_when_its_block_is(
+    terminal: Callable[..., str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def show() -> None:
+        monkeypatch.setattr(sys, "stderr", sys.stdout)
+        with status("preparing"):
+            print("a warning")
+
+    text = terminal(show)
+    assert text == f"preparing\ra warning\r\n{' ' * 9}\r"
 
 
 # -- a log ----------------------------------------------------------------------------------

@@ -91,11 +91,12 @@ def evaluate(
 
     from ganzoo.fakes import reference_rows
     from ganzoo.model import device
+    from ganzoo.progress import status
     from ganzoo.protocol import Protocol
     from ganzoo.submission import reference_row, subject_of, submit
 
     state = PartialState(cpu=device().type == "cpu")
-    with state.main_process_first():
+    with status(f"opening {loaded.name}"), state.main_process_first():
         protocol = Protocol(loaded, registry, state.device, download=download)
     if state.is_main_process:
         for extractor, why in protocol.left_out.items():

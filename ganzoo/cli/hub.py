@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ganzoo.errors import RunError
+from ganzoo.progress import status
 from ganzoo.text import cell, say, say_json, say_table
 
 if TYPE_CHECKING:
@@ -151,7 +152,8 @@ def push(
         licence, data_licence, card, measured, with_discriminator, half, private, tag, message
     )
     if dry_run:
-        plan = publish.plan(folder, what, registry, options, token, out)
+        with status("checking what would go"):
+            plan = publish.plan(folder, what, registry, options, token, out)
         _tell_plan(plan, as_json)
         return
     done = publish.push(folder, what, registry, options, token)

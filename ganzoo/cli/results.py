@@ -11,6 +11,7 @@ import typer
 from ganzoo.cli import completion
 from ganzoo.cli.training import RunPath
 from ganzoo.errors import RunError
+from ganzoo.progress import status
 from ganzoo.text import say, say_json
 
 if TYPE_CHECKING:
@@ -54,7 +55,8 @@ def open_model(name: str) -> Model:
     if found.note:
         say(found.note, err=True)
     find(found.folder)
-    return load(found, registry)  # imports torch: mistakes are told before
+    with status(f"opening {name}"):
+        return load(found, registry)  # imports torch: mistakes are told before
 
 
 def sample(
@@ -267,7 +269,8 @@ def export(
     from ganzoo.export import export
 
     about = {"model": model, "config": config_text(loaded.config)}
-    parity = export(loaded.generator, format.value, out, about)
+    with status(f"exporting, and comparing with {model}"):
+        parity = export(loaded.generator, format.value, out, about)
     say(f"{out}: {out.stat().st_size / 1e6:.1f} MB")
     shapes = ", ".join("x".join(map(str, next(iter(s.values())))) for s in parity.shapes)
     say(f"at most {parity.difference:.1g} off in [-1, 1], with inputs of {shapes}")
