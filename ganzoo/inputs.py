@@ -13,9 +13,16 @@ from ganzoo.signature import REQUIRED
 def check_folders(dataset: Component, registry: Registry, command: str) -> None:
     """Raise DataError where a folder of the dataset is not there, with the ``command`` to give it.
 
-    Every argument is looked at that is a path and has no default.  This needs no torch, so a user
-    hears of it at once.
+    This needs no torch, so a user hears of it at once.
     """
+    if absent := absent_folders(dataset, registry):
+        lines = [f"dataset.{name}: there is no folder '{path}'." for name, path in absent.items()]
+        options = " ".join(f"--set dataset.{name}=FOLDER" for name in absent)
+        raise DataError(*lines, f"Name yours: {command} {options}")
+
+
+def absent_folders(dataset: Component, registry: Registry) -> dict[str, Path]:
+    """Every argument that is a path, has no default, and is not there."""
     signature = registry.get("dataset", dataset.use).signature
     paths = {
         parameter.name: Path(value)
@@ -24,11 +31,7 @@ def check_folders(dataset: Component, registry: Registry, command: str) -> None:
         for value in [dataset.arguments[parameter.name]]
         if () in parameter.type.paths(value)
     }
-    absent = {name: path for name, path in paths.items() if not _exists(path)}
-    if absent:
-        lines = [f"dataset.{name}: there is no folder '{path}'." for name, path in absent.items()]
-        options = " ".join(f"--set dataset.{name}=FOLDER" for name in absent)
-        raise DataError(*lines, f"Name yours: {command} {options}")
+    return {name: path for name, path in paths.items() if not _exists(path)}
 
 
 def _exists(path: Path) -> bool:

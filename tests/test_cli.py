@@ -68,6 +68,7 @@ recipe new mine
 data --help
 train dcgan --set bacth=3
 train dcgan
+evaluate ganzoo/avatars-64
 """
 
 
@@ -86,7 +87,10 @@ for words in {COMMANDS.splitlines()}:
     command = [sys.executable, "-c", code]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
     said = [line for line in done.stderr.splitlines() if line.startswith("after ")]
-    expected = [f"after {w} {2 if w.startswith('train') else 0} []" for w in COMMANDS.splitlines()]
+    expected = [
+        f"after {w} {2 if w.startswith(('train', 'evaluate')) else 0} []"
+        for w in COMMANDS.splitlines()
+    ]
     assert said == expected
 
 
@@ -557,6 +561,33 @@ def test_resume_of_a_finished_run_says_so_and_touches_nothing(run: Run, folder: 
     (folder / "model" / "config.json").unlink()
     assert "draw more with" in run("resume", folder).out
     assert (folder / "model" / "config.json").exists()
+
+
+def test_evaluate_proposes_benchmarks_that_fit(run: Run, folder: Path, tmp_path: Path) -> None:
+    refused(
+        run("evaluate", folder),
+        "a model that makes 32x32 from noise:\n  ganzoo evaluate tiny --benchmark avatars-32\n",
+    )
+    refused(
+        run("evaluate", "ganzoo/avatars-64"),
+        "--benchmark avatars-64\n",
+        "--benchmark anime-faces-64 --set dataset.path=FOLDER\n",
+    )
+    config = folder / "model" / "config.json"
+    data = json.loads(config.read_text())
+    data["output"]["size"] = 48
+    config.write_text(json.dumps(data))
+    refused(run("evaluate", folder), "no benchmark of ganzoo fits a model that makes 48x48")
+    data["output"]["size"] = data["input"]["size"] = None
+    data["input"] |= {"kind": "image", "words": ["photo"]}
+    config.write_text(json.dumps(data))
+    pairs = run("evaluate", folder).err
+    assert "figurines-64\n" in pairs
+    assert "portraits-128 --set dataset.photo=FOLDER --set dataset.real=FOLDER" in pairs
+    assert "avatars" not in pairs
+    (tmp_path / "pictures").mkdir()
+    for what in ("pictures", "--references"):
+        assert "avatars-32\n" in run("evaluate", what).err
 
 
 def test_diagnose_of_a_short_run_is_too_early(run: Run, folder: Path) -> None:

@@ -27,7 +27,7 @@ LAYERS = (
         "standings", "step", "trained", "translation", "weights",
     },
     {
-        "annotation", "benchmark", "checker", "component", "config", "entry", "grammar",
+        "annotation", "benchmark", "checker", "component", "config", "entry", "fitting", "grammar",
         "header", "hookspecs", "hub", "inputs", "language", "layers", "listing", "manifest",
         "model_folder", "needs", "plugins", "recipe", "registry", "schema", "signature", "template",
         "typedjson", "vocabulary", "yaml12",

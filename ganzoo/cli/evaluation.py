@@ -15,6 +15,7 @@ from ganzoo.text import say, say_json
 
 if TYPE_CHECKING:
     from ganzoo.entry import Entry, Score
+    from ganzoo.registry import Registry
 
 ENTRIES = Path("benchmarks/entries")
 
@@ -28,7 +29,7 @@ def add_to(app: typer.Typer) -> None:
 def evaluate(
     overrides: Annotated[list[str], set_option("benchmark, as dataset.path=FOLDER")],
     benchmark: Annotated[
-        str,
+        str | None,
         typer.Option(
             "--benchmark",
             "-b",
@@ -36,7 +37,7 @@ def evaluate(
             help="A path, or a name from `ganzoo list benchmarks`.",
             autocompletion=completion.benchmarks,
         ),
-    ],
+    ] = None,
     model: Annotated[
         str | None,
         typer.Argument(
@@ -82,11 +83,13 @@ def evaluate(
     from ganzoo.plugins import installed
 
     registry = installed().registry
+    if model is not None and not is_id(model) and not Path(model).exists():
+        raise RunError(f"{model} does not exist. Give a run or model folder, or images.")
+    if benchmark is None:
+        raise _which_benchmark(model, registry)
     loaded = load_benchmark(benchmark, overrides, registry)
     command = f"ganzoo evaluate {model or '--references'} --benchmark {benchmark}"
     check_folders(loaded.dataset, registry, command)
-    if model is not None and not is_id(model) and not Path(model).exists():
-        raise RunError(f"{model} does not exist. Give a run or model folder, or images.")
     from accelerate import PartialState  # imports torch: mistakes are told before
 
     from ganzoo.fakes import reference_rows
@@ -124,6 +127,42 @@ def evaluate(
         _tell(path, entry, is_new)
     elsewhere = "" if out == ENTRIES else f" --entries {out}"
     say(f"compare: ganzoo leaderboard {loaded.name}{elsewhere}")
+
+
+def _which_benchmark(model: str | None, registry: Registry) -> RunError:
+    """What to say where no benchmark is named: those that fit, as commands."""
+    from ganzoo import config as configs
+    from ganzoo.fitting import fitting
+    from ganzoo.model_folder import CONFIG, find
+    from ganzoo.pulling import locate
+
+    config = None
+    what = "everything"
+    if model is not None and not _holds_images(Path(model)):
+        folder = find(locate(model, registry, kinds=()).folder)
+        config = configs.read(folder / CONFIG)
+        side = f"{config.output.size}x{config.output.size}" if config.output.size else "any size"
+        source = "noise" if config.input.kind == "noise" else "images"
+        what = f"a model that makes {side} from {source}"
+    fits = fitting(config, registry)
+    if not fits:
+        return RunError(
+            f"no benchmark of ganzoo fits {what}. `ganzoo list benchmarks` has them all; your own "
+            "may begin with `extends: avatars-64` and another size.",
+        )
+    subject = model or "--references"
+    commands = [
+        f"  ganzoo evaluate {subject} --benchmark {fit.name}"
+        + "".join(f" --set dataset.{key}=FOLDER" for key in fit.wants)
+        for fit in fits
+    ]
+    return RunError(f"--benchmark is missing. There is, for {what}:", *commands)
+
+
+def _holds_images(path: Path) -> bool:
+    """Whether it is a folder that is no run and no model."""
+    names = ("config.json", "model/config.json", "recipe.yaml")
+    return path.is_dir() and not any((path / name).exists() for name in names)
 
 
 def verify(
