@@ -259,17 +259,19 @@ def evaluate(
 
     from ganzoo.benchmark import load_benchmark
     from ganzoo.protocol import Protocol
-    from ganzoo.submission import subject_of, submit
+    from ganzoo.submission import refuse_unsuited, subject_of, submit
 
     registry = installed().registry
     pairs = _pairs(overrides)
     loaded = load_benchmark(os.fspath(benchmark), pairs, registry)
     if isinstance(model, Model):
         _refuse_changed(model, registry)
+    place = _place(model)
+    if Path(place).exists():
+        refuse_unsuited(Path(place), loaded)
     state = PartialState(cpu=models.device().type == "cpu")
     with state.main_process_first():
         protocol = Protocol(loaded, registry, state.device, download=download)
-        place = _place(model)
         fakes, subject = subject_of(place, protocol, registry, name)
     return submit(protocol, fakes, subject, Path(out), force)[1]
 
@@ -327,9 +329,9 @@ def push(
     ``licence`` is that of the weights, ``data_licence`` that of the training images where the
     dataset does not say; ``card`` is a file whose hand-written parts take the place of those on
     the Hub; ``half`` stores the generator in 16 bits.  Scores of these weights are taken from
-    ``benchmarks/entries``.  With ``dry_run`` nothing is sent, and what would be is returned.
-    Raises RunError with everything that is wrong before anything is sent, HubError where the Hub
-    refuses.
+    ``benchmarks/entries``.  With ``dry_run`` nothing is sent, and what would be is returned, with
+    all ``problems``.  Raises RunError with everything that is wrong before anything is sent,
+    HubError where the Hub refuses.
     """
     options = Options(
         licence=licence,

@@ -18,6 +18,7 @@ from torch import Tensor
 from torch.nn.functional import conv2d, pad
 
 from ganzoo import images, samples
+from ganzoo.benchmark import Benchmark
 from ganzoo.build import weights_hash
 from ganzoo.errors import DataError, RunError
 from ganzoo.interfaces import Generator
@@ -142,12 +143,8 @@ class Files(Fakes):
         self._scan = scan(path)
         self._noted: dict[str, set[str]] = {}
         self.names = self._scan.names
-        if (count := len(self.names)) < wanted:
-            raise DataError(
-                f"{path} holds {count} images, and benchmark "
-                f"{protocol.benchmark.name} is for {wanted}. Make more, or measure with fewer, "
-                f"which is another protocol: --set fakes={count}"
-            )
+        count = len(self.names)
+        refuse_few(path, count, protocol.benchmark)
         if count > wanted:
             order = torch.randperm(count, generator=rng(protocol.benchmark.seed, "images"))
             self.names = [self.names[i] for i in sorted(order[:wanted].tolist())]
@@ -218,6 +215,16 @@ class Reference(Fakes):
 
     def _photo(self, start: int, stop: int) -> Tensor:
         return self.protocol.examples(self.protocol.held_out[start:stop])["photo"]
+
+
+def refuse_few(path: Path, count: int, benchmark: Benchmark) -> None:
+    """Raise DataError where a folder holds fewer images than a benchmark is for."""
+    if count < benchmark.fakes:
+        raise DataError(
+            f"{path} holds {count} images, and benchmark {benchmark.name} is for "
+            f"{benchmark.fakes}. Make more, or measure with fewer, which is another protocol: "
+            f"--set fakes={count}"
+        )
 
 
 def reference_rows(protocol: Protocol) -> list[str]:

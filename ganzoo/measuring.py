@@ -59,6 +59,8 @@ class Measured:
     #: the first fakes, uint8 (n, 3, S, S)
     pictures: Tensor
     seconds: float
+    #: where what was computed lies, if it was kept
+    work: Path
 
 
 def key(protocol: Protocol, fakes: Fakes) -> str:
@@ -73,9 +75,11 @@ def evaluate(
     folder: Path | None = None,
     batch: int = BATCH,
     quiet: bool = False,
+    keep: bool = False,
 ) -> Measured:
     """Measure ``fakes``; what was begun in ``folder`` and not finished goes on.
 
+    With ``keep``, what was computed stays for the caller to remove once the result is written.
     Called by all processes, which share the disk; all get the result.  Raises RunError or
     DataError where images are not what they should be, or too few.
     """
@@ -92,9 +96,9 @@ def evaluate(
             found, unreliable = run.scores(), run.unreliable()
             first = _chunks(min(SHOWN, protocol.benchmark.fakes))
             pictures = torch.cat([store.fakes(n) for n in first])[:SHOWN]
-        if is_main:
+        if is_main and not keep:
             shutil.rmtree(root if folder else work, ignore_errors=True)
-    return Measured(found, unreliable, pictures, time.monotonic() - start)
+    return Measured(found, unreliable, pictures, time.monotonic() - start, work)
 
 
 class _Store:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
+import stat
 import tempfile
+import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import torch
+from filelock import FileLock, Timeout
 from PIL import Image
 
 from ganzoo import card, checkpoint, claims, model, samples, weights
@@ -35,6 +39,8 @@ from ganzoo.yaml12 import parse
 #: what the Hub's tokens look like
 _TOKEN = re.compile(rb"hf_[A-Za-z0-9]{30,}")
 _TRIED = 4  # pictures
+#: how temporary folders begin, their lock, and the seconds that a new one may be without it
+_STAGED, _LOCK, _NEW = "ganzoo-push-", ".lock", 60
 _UNKNOWN = Licences(None, None, None)
 
 
@@ -76,7 +82,7 @@ class Before:
     note: str = ""
 
 
-class _Problems(list[str]):
+class Problems(list[str]):
     """All that is wrong with a model."""
 
     @contextmanager
@@ -98,25 +104,49 @@ class _Problems(list[str]):
 @contextmanager
 def package(
     source: Path, what: Id, registry: Registry, options: Options, before: Before
-) -> Iterator[Path]:
-    """The complete folder, in a temporary place; raises RunError with all that is wrong."""
+) -> Iterator[tuple[Path, Problems]]:
+    """The complete folder, in a temporary place, and all that is wrong with it."""
     with ExitStack() as stack:
         try:
-            staged = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="ganzoo-push-")))
-            _fill(staged, find(source), what, registry, options, before)
+            staged = stack.enter_context(staging())
+            problems = _fill(staged, find(source), what, registry, options, before)
         except OSError as error:
             raise RunError(
                 f"{source} cannot be put together for the Hub: {error}. Nothing was sent. Where "
                 "there is no room, make some, or set TMPDIR to a folder on another disk."
             ) from error
+        yield staged, problems
+
+
+@contextmanager
+def staging() -> Iterator[Path]:
+    """A temporary folder; those that killed processes left behind are removed first.
+
+    Each is locked as long as its process lives, and the system frees the lock of a dead one.
+    """
+    root = Path(tempfile.gettempdir())
+    for left in root.glob(f"{_STAGED}*"):
+        with suppress(OSError, Timeout):
+            about = left.lstat()
+            is_ours = not hasattr(os, "getuid") or about.st_uid == os.getuid()
+            # a new one may not be locked yet
+            if is_ours and stat.S_ISDIR(about.st_mode) and time.time() - about.st_mtime > _NEW:
+                with FileLock(left / _LOCK, timeout=0):
+                    shutil.rmtree(left)
+    with (
+        tempfile.TemporaryDirectory(prefix=_STAGED) as folder,
+        FileLock(Path(folder, _LOCK), timeout=0),
+    ):
+        staged = Path(folder, "model")
+        staged.mkdir()
         yield staged
 
 
 def _fill(
     staged: Path, folder: Path, what: Id, registry: Registry, options: Options, before: Before
-) -> None:
+) -> Problems:
     config = configs.read(folder / CONFIG)
-    problems = _Problems()
+    problems = Problems()
     _refuse_links(folder, problems)
     _refuse_paths(folder, config, problems)
     config = replace(config, licences=_licences(config, options, before, problems))
@@ -152,11 +182,12 @@ def _fill(
         text = card.make(config, scores, what.repo, samples=shown, base=base)
         (staged / CARD).write_bytes(text.encode())  # its line ends stay
     _check_files(staged, problems)
-    problems.raise_any(what)
-    model.load(staged, registry)  # what goes is what was tried
+    if not problems:
+        model.load(staged, registry)  # what goes is what was tried
+    return problems
 
 
-def _refuse_links(folder: Path, problems: _Problems) -> None:
+def _refuse_links(folder: Path, problems: Problems) -> None:
     """A link could publish a file from elsewhere; those of huggingface_hub's cache are its own."""
     blobs = folder.resolve().parent.parent / "blobs"
     for path in folder.rglob("*"):
@@ -166,7 +197,7 @@ def _refuse_links(folder: Path, problems: _Problems) -> None:
             )
 
 
-def _refuse_paths(folder: Path, config: Config, problems: _Problems) -> None:
+def _refuse_paths(folder: Path, config: Config, problems: Problems) -> None:
     """Where files lie on this machine is nobody's business."""
     told: dict[str, Any] = {CONFIG: asdict(config)}
     if (path := folder / RECIPE).is_file():
@@ -192,7 +223,7 @@ def _untrue(recipe: Any, config: Config, path: Path) -> list[str]:
     return [f"{path} is of another model: its generator is {written(use)}, and this one {made!r}"]
 
 
-def _try(loaded: Model, problems: _Problems) -> None:
+def _try(loaded: Model, problems: Problems) -> None:
     """Use the model once, as whoever pulls it will."""
     try:
         if loaded.config.input.kind == "noise":
@@ -208,7 +239,7 @@ def _try(loaded: Model, problems: _Problems) -> None:
             problems.append("the model makes pictures with NaN or infinity: `ganzoo diagnose RUN`")
 
 
-def _licences(config: Config, options: Options, before: Before, problems: _Problems) -> Licences:
+def _licences(config: Config, options: Options, before: Before, problems: Problems) -> Licences:
     """The three licences, from the options, the folder or the last push."""
     own, last = config.licences, before.licences
     found = Licences(
@@ -238,7 +269,7 @@ def _licences(config: Config, options: Options, before: Before, problems: _Probl
     return found
 
 
-def _own_entries(folder: Path, problems: _Problems) -> list[Entry]:
+def _own_entries(folder: Path, problems: Problems) -> list[Entry]:
     found = []
     for path in sorted((folder / "entries").glob("*.json")):
         with problems.noted():
@@ -336,7 +367,7 @@ def _base(folder: Path, options: Options, before: Before) -> str | None:
     return before.card
 
 
-def _check_files(staged: Path, problems: _Problems) -> None:
+def _check_files(staged: Path, problems: Problems) -> None:
     """What ``pull`` would refuse, and what nobody should see."""
     for path in filter(Path.is_file, staged.rglob("*")):
         name, size = path.relative_to(staged).as_posix(), path.stat().st_size

@@ -44,12 +44,13 @@ class Change:
 
 @dataclass(frozen=True)
 class Plan:
-    """What a push would do, with the card as it would be."""
+    """What a push would do, with the card as it would be, and why it would be refused."""
 
     what: Id
     changes: tuple[Change, ...]
     card: str
     notes: tuple[str, ...] = ()
+    problems: tuple[str, ...] = ()
 
     @property
     def sent(self) -> tuple[Change, ...]:
@@ -74,10 +75,11 @@ def plan(
     token: str | None = None,
     out: Path | None = None,
 ) -> Plan:
-    """What a push would do; nothing is sent.  Raises as ``push`` does.
+    """What a push would do; nothing is sent.  What is wrong with the model is in ``problems``.
 
     Where the Hub cannot be asked what it has, a note says so.  The folder that would go is written
-    to ``out``.
+    to ``out``, if nothing is wrong.  Raises RunError where there is no model, HubError where the
+    Hub would refuse.
     """
     if out:
         refuse_taken(out)
@@ -85,10 +87,10 @@ def plan(
         before = _look(client(token), what)
     except HubError as error:
         before = Before(note=f"what the Hub has is not known: {error}")
-    with package(source, what, registry, options, before) as staged:
-        if out:
+    with package(source, what, registry, options, before) as (staged, problems):
+        if out and not problems:
             copy(staged, out)
-        return _plan(staged, what, before, options)
+        return replace(_plan(staged, what, before, options), problems=tuple(problems))
 
 
 def push(
@@ -102,7 +104,8 @@ def push(
     with telling(api, what):
         api.whoami()
     before = _look(api, what)
-    with package(source, what, registry, options, before) as staged:
+    with package(source, what, registry, options, before) as (staged, problems):
+        problems.raise_any(what)
         plan = _plan(staged, what, before, options)
         parent = commit = _place(api, what, before, options)
         if plan.sent:
@@ -176,7 +179,8 @@ def _plan(staged: Path, what: Id, before: Before, options: Options) -> Plan:
         raise HubError(
             f"{what.repo} has a tag '{options.tag}' already, and tags do not move. Name another."
         )
-    text = (staged / CARD).read_bytes().decode("utf-8")
+    card = staged / CARD
+    text = card.read_bytes().decode("utf-8") if card.is_file() else ""
     return Plan(what, changes, text, (before.note,) if before.note else ())
 
 

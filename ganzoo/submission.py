@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import shutil
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,23 +12,33 @@ from accelerate import PartialState
 from PIL import Image
 
 from ganzoo import entry, model, samples
+from ganzoo.benchmark import Benchmark
 from ganzoo.build import weights_hash
 from ganzoo.entry import Counts, Entry, Score, Subject
 from ganzoo.errors import RecipeError, RunError
-from ganzoo.fakes import Fakes, Files, Generated, Reference
+from ganzoo.fakes import Fakes, Files, Generated, Reference, refuse_few
 from ganzoo.files import atomic_file
 from ganzoo.folder import RECIPE
 from ganzoo.hub import is_id, parse_id
 from ganzoo.measuring import Measured, evaluate, key
-from ganzoo.model_folder import CONFIG
+from ganzoo.model_folder import CONFIG, find
 from ganzoo.protocol import Protocol
 from ganzoo.pulling import locate
 from ganzoo.registry import Registry
 from ganzoo.run import environment
+from ganzoo.scan import scan
 from ganzoo.yaml12 import parse
 
 #: pairs of a photo and its picture in an entry's grid
 PAIRS = 24
+
+
+def refuse_unsuited(path: Path, benchmark: Benchmark) -> None:
+    """Raise what ``open_subject`` would, as far as that shows before a dataset is drawn."""
+    if path.is_dir() and not _is_model(path):
+        refuse_few(path, len(scan(path).names), benchmark)
+    else:
+        find(path)
 
 
 def open_subject(
@@ -87,7 +98,7 @@ def submit(
             "another name with --name, or replace it with --force."
         )
     _make_folder(path.parent)
-    measured = evaluate(protocol, fakes)
+    measured = evaluate(protocol, fakes, keep=True)
     made = Entry(
         benchmark=protocol.benchmark.name,
         version=protocol.benchmark.version,
@@ -105,8 +116,19 @@ def submit(
         notes=before.notes if before else fakes.drawn,
     )
     if PartialState().is_main_process:
-        _write_grid(path.with_suffix(".jpg"), _grid(protocol, measured))
-        made = entry.write(path, made)
+        try:
+            with atomic_file(path.with_suffix(".jpg")) as aside:  # a fifth of a PNG
+                _grid(protocol, measured).save(aside, format="JPEG", quality=90, optimize=True)
+            made = entry.write(path, made)
+        except (OSError, RunError) as error:
+            what = str(error)
+            if isinstance(error, OSError):
+                what = f"{path} cannot be written: {error.strerror or error}"
+            raise RunError(
+                f"{what}. What was computed is kept: make room and run the same command again, or "
+                "name another folder with --out."
+            ) from error
+        shutil.rmtree(measured.work, ignore_errors=True)
     return path, made, True
 
 
@@ -156,14 +178,6 @@ def _make_folder(path: Path) -> None:
         raise RunError(
             f"--out: {path} cannot be made: {error.strerror or error}. Name another folder."
         ) from error
-
-
-def _write_grid(path: Path, grid: Image.Image) -> None:
-    try:
-        with atomic_file(path) as aside:
-            grid.save(aside, format="JPEG", quality=90, optimize=True)  # a fifth of a PNG
-    except OSError as error:
-        raise RunError(f"{path} cannot be written: {error.strerror or error}") from error
 
 
 def _is_model(path: Path) -> bool:

@@ -362,7 +362,7 @@ def test_training_gives_a_run(tmp_path: Path) -> None:
     assert by_mapping.model.recipe == recipe
     wanted = by_path.model.sample(2, as_tensor=True)
     assert torch.equal(by_mapping.model.sample(2, as_tensor=True), wanted)
-    extended = ganzoo.train({"recipe": "näher", "extends": Path("toy.yaml")}, overrides=overrides)
+    extended = ganzoo.train({"recipe": "closer", "extends": Path("toy.yaml")}, overrides=overrides)
     assert torch.equal(ganzoo.sample(extended, 2, as_tensor=True), wanted)
     assert torch.equal(ganzoo.load(by_path).sample(2, as_tensor=True), wanted)
 

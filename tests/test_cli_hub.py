@@ -91,7 +91,7 @@ def test_push_says_what_went(run: Run, server: HubServer) -> None:
     dry = run("push", "drawer", REPO, *LICENCES, "--dry-run")
     assert (dry.code, dry.err) == (0, "")
     assert "# toy" in dry.out
-    assert f"to {REPO} would go, and nothing is sent yet\n  new " in dry.out
+    assert f"to {REPO} would go this; nothing is sent yet\n  new " in dry.out
     assert not server.repos
 
     done = run("push", "drawer", REPO, *LICENCES, "--tag", "v1", "-m", "First")

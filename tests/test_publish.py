@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import errno
 import json
+import os
 import shutil
+import subprocess
+import sys
+import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -488,8 +492,11 @@ def test_all_that_is_wrong_is_told_at_once(
 @pytest.mark.parametrize(
     ("made", "message"),
     [
-        (lambda *_, **__: 1 / 0, "the model cannot be used: division by zero"),
-        (lambda *_, **__: torch.full((16, 3, 8, 8), torch.nan), "makes pictures with NaN"),
+        (lambda self, latent, label=None: 1 / 0, "the model cannot be used: division by zero"),
+        (
+            lambda self, latent, label=None: torch.full((16, 3, 8, 8), torch.nan),
+            "makes pictures with NaN",
+        ),
     ],
     ids=["breaks", "nan"],
 )
@@ -546,8 +553,7 @@ def test_a_dry_run_sends_nothing(run: Path, server: HubServer) -> None:
     assert sent(plan(run)) == {}
     assert sent(plan(run, licence="mit")) == {"README.md": "changed", "config.json": "changed"}
     spoil(run, "nan")
-    with pytest.raises(RunError, match="a problem"):
-        plan(run)
+    assert len(plan(run).problems) == 1
     assert len(writes(server)) == count
 
 
@@ -732,3 +738,50 @@ def test_a_removal_that_fails_is_not_taken_for_done(run: Path, server: HubServer
     assert isinstance(refusal(run), HubFailure)
     assert sent(push(run)) == {"entries/old.json": "removed"}
     assert "entries/old.json" not in server.files(REPO)
+
+
+# -- what a killed push leaves -------------------------------------------------------------------
+
+
+def test_what_a_killed_push_left_is_removed_by_the_next(
+    run: Path, server: HubServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    code = f"""
+import os, tempfile
+from ganzoo.package import staging
+tempfile.tempdir = {str(tmp_path)!r}
+with staging() as folder:
+    (folder / "model.safetensors").write_bytes(b"0" * 100)
+    print("ready", flush=True)
+    input()
+"""
+    command = [sys.executable, "-c", code]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    alive, dead = (subprocess.Popen(command, **pipes) for _ in range(2))  # type: ignore[call-overload]
+    with alive, dead:
+        lefts = []
+        for process in (alive, dead):
+            assert process.stdout.readline() == "ready\n"
+        lefts = sorted(tmp_path.glob("ganzoo-push-*"))
+        assert len(lefts) == 2
+        dead.kill()
+        dead.wait()
+        other = tmp_path / "ganzoo-push-link"
+        other.symlink_to(run)
+        for left in lefts:
+            os.utime(left, (0, 0))
+        plan(run)
+        assert len(set(lefts) & set(tmp_path.glob("ganzoo-push-*"))) == 1
+        assert run.is_dir()
+        alive.communicate("\n")
+    assert sorted(tmp_path.glob("ganzoo-push-*")) == [other]
+
+
+def test_a_dry_run_lists_what_would_go_beside_the_problems(run: Path, server: HubServer) -> None:
+    found = plan(run, licence=None, data_licence=None)
+    assert {change.name for change in found.changes} >= {"config.json", "model.safetensors"}
+    assert any("licence of the weights" in problem for problem in found.problems)
+    assert any("licence of the data" in problem for problem in found.problems)
+    assert plan(run).problems == ()
+    assert not server.repos

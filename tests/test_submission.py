@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import importlib
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -19,7 +21,7 @@ from typed import Result, Run, typist
 
 from ganzoo import config, entry, measuring, model, submission
 from ganzoo.errors import DataError
-from ganzoo.fakes import Files
+from ganzoo.fakes import Files, Generated
 from ganzoo.interfaces import Generator
 from ganzoo.registry import Entry, Origin
 
@@ -103,9 +105,9 @@ def evaluations(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """What was really measured."""
     done: list[str] = []
 
-    def count(protocol: Any, fakes: Any) -> Any:
+    def count(protocol: Any, fakes: Any, **how: Any) -> Any:
         done.append(fakes.key)
-        return measuring.evaluate(protocol, fakes)
+        return measuring.evaluate(protocol, fakes, **how)
 
     monkeypatch.setattr(submission, "evaluate", count)
     return done
@@ -422,3 +424,48 @@ def test_benchmarks_are_listed_and_shown(run: Run) -> None:
     (listed,) = json.loads(run("list", "benchmarks", "--json").out).values()
     assert "avatars-64" in [row["name"] for row in listed]
     assert all(row["summary"] for row in listed)
+
+
+# -- what is not lost, and what is told early ----------------------------------------------------
+
+
+def test_a_full_disk_at_the_end_loses_nothing(
+    measured: Callable[..., Result], train: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = str(train())
+    drawn: list[int] = []
+    draw = Generated.draw
+
+    def count(self: Generated, start: int, stop: int) -> Any:
+        drawn.append(start)
+        return draw(self, start, stop)
+
+    monkeypatch.setattr(Generated, "draw", count)
+    for full in ("ganzoo.entry.write_atomic", "PIL.Image.Image.save"):
+        with monkeypatch.context() as patch:
+            patch.setattr(full, raising(OSError(errno.ENOSPC, "No space left on device")))
+            refused(measured(run), "No space left", "What was computed is kept", "--out")
+    first = len(drawn)
+    assert first
+    assert measured(run).code == 0
+    assert len(drawn) == first
+    evaluations = Path(os.environ["GANZOO_CACHE"], "evaluations")
+    assert not list(evaluations.iterdir())
+
+
+def raising(error: Exception) -> Callable[..., None]:
+    def fail(*_: Any, **__: Any) -> None:
+        raise error
+
+    return fail
+
+
+def test_too_few_images_are_told_before_the_dataset_is_opened(
+    measured: Callable[..., Result], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ganzoo.protocol.Protocol.__init__", raising(AssertionError("too late")))
+    folder = pictures("few", 3)
+    refused(measured(str(folder)), "few holds 3 images", "--set fakes=3")
+    Path("nothing").mkdir()
+    refused(measured("nothing"), "no image in 'nothing'")
+    refused(measured("none"), "none does not exist")

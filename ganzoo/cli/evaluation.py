@@ -96,8 +96,10 @@ def evaluate(
     from ganzoo.model import device
     from ganzoo.progress import status
     from ganzoo.protocol import Protocol
-    from ganzoo.submission import reference_row, subject_of, submit
+    from ganzoo.submission import reference_row, refuse_unsuited, subject_of, submit
 
+    if model is not None and Path(model).exists():
+        refuse_unsuited(Path(model), loaded)
     state = PartialState(cpu=device().type == "cpu")
     with status(f"opening {loaded.name}"), state.main_process_first():
         protocol = Protocol(loaded, registry, state.device, download=download)

@@ -118,7 +118,7 @@ def push(
         bool, typer.Option("--half", help="Store the generator in 16 bits: half the size.")
     ] = False,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Check it, and print what would go.")
+        bool, typer.Option("--dry-run", help="Check it; print what would go and all problems.")
     ] = False,
     out: Annotated[
         Path | None,
@@ -155,7 +155,7 @@ def push(
         with status("checking what would go"):
             plan = publish.plan(folder, what, registry, options, token, out)
         _tell_plan(plan, as_json)
-        return
+        raise typer.Exit(2 if plan.problems else 0)
     done = publish.push(folder, what, registry, options, token)
     if as_json:
         data = {"url": done.url, "commit": done.commit} | _plan_data(done.plan)
@@ -174,6 +174,7 @@ def _plan_data(plan: Plan) -> dict[str, Any]:
         "id": plan.what.repo,
         "files": [asdict(change) for change in plan.changes],
         "notes": list(plan.notes),
+        "problems": list(plan.problems),
         "card": plan.card,
     }
 
@@ -184,13 +185,17 @@ def _tell_plan(plan: Plan, as_json: bool) -> None:
         return
     if any(change.name == "README.md" for change in plan.sent):
         say(*plan.card.splitlines())
-    if plan.sent:
-        say(f"to {plan.what} would go, and nothing is sent yet", bold=True)
+    if plan.problems:
+        say(f"to {plan.what} would go this, if the problems below were solved", bold=True)
+    elif plan.sent:
+        say(f"to {plan.what} would go this; nothing is sent yet", bold=True)
     else:
         say(f"{plan.what}: the Hub has all of it already")
     _tell_changes(plan)
     for note in plan.notes:
         say(note, err=True)
+    for problem in plan.problems:
+        say(*f"error: {problem}".splitlines(), err=True)
 
 
 def _tell_changes(plan: Plan) -> None:
