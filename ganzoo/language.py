@@ -121,7 +121,7 @@ def _canonical(path: str) -> str:
     path = re.sub(r"^stages\[\]\.optimizer\.", "optimizer.", path)
     path = re.sub(r"^optimizer\.(?:generator|discriminator)\.", "optimizer.", path)
     path = re.sub(r"^stages\[\]\.discriminator\[\]", "stages[].generator[]", path)
-    return path
+    return "stages" if path == "stages[]" else path
 
 
 def _a(kind: str) -> str:

@@ -92,11 +92,11 @@ def explain(
             say(*wrapped("  example  ", f"{one.name}: {one.example}"))
     if inside:
         say("keys inside" if found else "keys of a recipe", bold=True)
-        names = dict.fromkeys(one.name for one in inside)
-        wide = max(map(len, names))
-        for name in names:
-            helps = dict.fromkeys(one.help for one in inside if one.name == name)
-            say(*wrapped(f"  {name:{wide}}  ", " / ".join(helps).replace("``", "`")))
+        wide = max(len(one.name) for one in inside)
+        for one in inside:
+            owner = f"{', '.join(one.of)}: " if one.of else ""
+            text = f"{owner}{one.help}".replace("``", "`")
+            say(*wrapped(f"  {one.name:{wide}}  ", text))
 
 
 @recipe_app.command()
