@@ -11,7 +11,7 @@ from ganzoo import images
 from ganzoo.errors import DataError
 from ganzoo.files import refusals
 
-#: What files are that no image format has, by their endings, and what to do to use them.
+#: Files that hold no image: their endings, and what to do to use them.
 _OTHERS: dict[str, tuple[str, str]] = {
     "text": (
         ".txt .csv .tsv .json .jsonl .xml .yaml .yml .toml .md .html .htm .log .caption .py .ini",
@@ -28,7 +28,7 @@ _OTHERS: dict[str, tuple[str, str]] = {
 }
 _KIND = {ending: kind for kind, (endings, _) in _OTHERS.items() for ending in endings.split()}
 _REMEDY = {kind: remedy for kind, (_, remedy) in _OTHERS.items()} | images.REMEDIES
-#: Kinds that are named by what they are, and not counted as files of a kind.
+#: Other reasons why a file is not looked at.
 _HIDDEN, _SHEET, _LINK, _DEVICE = "hidden", "contact sheet", "folder seen already", "special file"
 _UNKNOWN, _LOCKED = "unknown", "unreadable"
 _SHEET_ENDS = "-sheet.png"
@@ -38,7 +38,7 @@ _SHEET_ENDS = "-sheet.png"
 class Scan:
     """The images below a folder: their names, relative, with forward slashes, sorted.
 
-    ``others`` are the files that are none, by kind.
+    ``others`` are the names of all other files, by kind.
     """
 
     path: Path
@@ -151,7 +151,7 @@ def _files(path: Path) -> Iterator[tuple[str, str | None]]:
 def _kind(entry: os.DirEntry[str], endings: frozenset[str]) -> str | None:
     """What a file is that is not an image; None for an image."""
     ending = "".join(entry.name.lower().rpartition(".")[1:])
-    if not _is(entry.is_file):  # a link to nothing may name an image, and is told with the damaged
+    if not _is(entry.is_file):  # a broken link that is named like an image counts as damaged
         return None if entry.is_symlink() and ending in endings else _DEVICE
     if ending in endings:
         return None
