@@ -18,10 +18,10 @@ from ganzoo import hookimpl
 from ganzoo.errors import DataError, GanzooError
 from ganzoo.interfaces import Box, Detector, Extractor
 from ganzoo.plugins import Plugins
-from ganzoo.registry import Origin
+from ganzoo.registry import Entry, Origin
 from ganzoo.scan import scan
 from ganzoo_data import faces as algorithm
-from ganzoo_data.faces_command import faces
+from ganzoo_data.faces_command import _arguments, faces
 from ganzoo_faces import face_alignment_detectors, lbp
 
 RED, GREEN, BLUE = (255, 0, 0), (0, 255, 0), (0, 0, 255)
@@ -308,6 +308,21 @@ def test_faces_are_in_srgb_and_what_is_no_photo_is_told(run, photos, tmp_path):
     ]
     assert np.abs(ADOBE.to_srgb(crops[0]) - crops[1]).mean() < 0.01
     assert "icc_profile" not in Image.open(tmp_path / "out" / "faces" / "wide.png").info
+
+
+class Named(Detector):
+    """A detector whose weights lie somewhere."""
+
+    def __init__(self, weights: str, scale: float = 1.0, best: int | None = None):
+        self.weights, self.scale, self.best = weights, scale, best
+
+
+@pytest.mark.parametrize("name", ["2023", "true", "null", "a #1", "[HD]", "1e5"])
+def test_a_text_that_is_set_is_taken_to_the_letter(name):
+    entry = Entry("detector", "named", Named, Origin("own", "own-dist", "1.0"))
+    texts = [f"weights={name}", "scale=1e5", "best=null"]
+    assert _arguments(texts, entry) == {"weights": name, "scale": 1e5, "best": None}
+    assert _arguments([f'weights="{name}"'], entry) == {"weights": name}
 
 
 def test_a_face_half_outside_is_left_out(run, photos, tmp_path):
