@@ -53,7 +53,7 @@ def load(
     revision: str | None = None,
     *,
     device: torch.device | str | None = None,
-    dtype: torch.dtype = torch.float32,
+    dtype: torch.dtype | None = None,
     token: str | None = None,
 ) -> Model:
     """A model that is ready to use: a run or model folder, or ``user/repo`` from the Hub.
@@ -67,10 +67,11 @@ def load(
     A model from the Hub is fetched once and then kept in huggingface_hub's cache; ``revision`` is a
     branch, a tag or a commit, and with a commit the Hub is not asked again.  What is fetched is
     checked first, and none of it is ever run.  ``device`` is the accelerator if there is one, else
-    the CPU; ``dtype`` is torch.float32 or torch.bfloat16.  Raises GanzooError, whose text says what
-    to do.
+    the CPU; ``dtype`` is torch.float32 or torch.bfloat16.  Without it weights are float32, and on a
+    CPU with bf16 pictures are translated in that, about twice as fast and a level or two of 255
+    off.  Raises GanzooError, whose text says what to do.
     """
-    if dtype not in DTYPES:
+    if dtype not in (None, *DTYPES):
         raise RunError(f"dtype {dtype}: a model computes in torch.float32 or torch.bfloat16.")
     where = models.device() if device is None else _usable(device)
     registry = installed().registry

@@ -22,7 +22,7 @@ def feed(run: Run) -> Generator[list[Words]]:
     ahead into pinned memory; close the iterator to end it.
     """
     device, parts = run.accelerator.device, run.recipe.accumulate
-    source = _read(run) if device.type == "cpu" else _ahead(_read(run), device.type == "cuda")
+    source = _read(run) if device.type == "cpu" else ahead(_read(run), device.type == "cuda")
     try:
         for words in source:
             yield [
@@ -53,7 +53,7 @@ def _read(run: Run) -> Generator[Words]:
         yield words
 
 
-def _ahead(source: Iterator[Words], pin: bool) -> Generator[Words]:
+def ahead(source: Iterator[Words], pin: bool) -> Generator[Words]:
     """``source``, read by one thread that stays some batches ahead."""
 
     def read() -> Words:

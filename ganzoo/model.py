@@ -37,11 +37,13 @@ from ganzoo.model_folder import (
     refuse_taken,
 )
 from ganzoo.pictures import figure
+from ganzoo.precision import inference_format
 from ganzoo.registry import Registry
 from ganzoo.step import Network
 from ganzoo.translation import Translator, image_word
 from ganzoo.yaml12 import parse
 
+_PRECISIONS = {None: "auto", torch.float32: "fp32", torch.bfloat16: "bf16"}
 #: pictures in ``samples.png``
 SHOWN = 16
 
@@ -51,12 +53,14 @@ class Model:
     """A generator that is ready to use, with where it came from.
 
     ``generator`` is in eval mode and asks for no gradients; ``config`` is what its folder ``path``
-    says of it.  In a notebook a model shows its samples.
+    says of it.  ``precision`` is what ``translate`` computes pictures in: fp32, bf16, or auto,
+    which is bf16 on a CPU that computes it natively.  In a notebook a model shows its samples.
     """
 
     generator: Generator
     config: Config
     path: Path
+    precision: str = "auto"
 
     def __repr__(self) -> str:
         """What it makes from what, how large it is, and where; never fails."""
@@ -232,10 +236,12 @@ class Model:
 
     @cached_property
     def _translator(self) -> Translator:
-        weight = next(self.generator.parameters())
-        precision = "bf16" if weight.dtype == torch.bfloat16 else "fp32"
+        device = next(self.generator.parameters()).device
+        precision = self.precision
+        if precision == "auto":
+            precision = inference_format(self.generator, device)
         network = copy.deepcopy(self.generator).float()
-        return Translator(network, weight.device, precision)
+        return Translator(network, device, precision)
 
     def _translate_picture(self, photo: Image.Image) -> Image.Image:
         try:
@@ -369,19 +375,20 @@ def load(
     path: Path,
     registry: Registry,
     device: torch.device | None = None,
-    dtype: torch.dtype = torch.float32,
+    dtype: torch.dtype | None = None,
 ) -> Model:
     """Build the generator of a run or model folder, in eval mode, on the CPU if not told.
 
-    Raises RunError where the folder is incomplete, altered, of a newer format, or needs a plugin.
+    Its weights are float32 where ``dtype`` is None.  Raises RunError where the folder is
+    incomplete, altered, of a newer format, or needs a plugin.
     """
     folder = find(path)
     found = configs.read(folder / CONFIG)
     generator = network("generator", found, folder, registry)
     assert isinstance(generator, Generator)  # ``Entry.load`` saw to it
     _refuse_untrue(found, generator, folder)
-    generator.to(device, dtype).eval().requires_grad_(False)
-    return Model(generator, found, folder)
+    generator.to(device, dtype or torch.float32).eval().requires_grad_(False)
+    return Model(generator, found, folder, _PRECISIONS.get(dtype, "fp32"))
 
 
 def network(kind: str, config: Config, folder: Path, registry: Registry) -> nn.Module:

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from ganzoo.errors import DataError
+from ganzoo.precision import CPU, native_bf16
 
 _HINTS = {"fp32": "f32", "bf16": "bf16"}
 _EXAMPLE, _PROOF = (64, 64), (128, 96)  # height and width that it is traced and tried with
@@ -21,8 +22,8 @@ _EXAMPLE, _PROOF = (64, 64), (128, 96)  # height and width that it is traced and
 def compiler(precision: str) -> Callable[[nn.Module], Callable[[Tensor], Tensor]]:
     """What compiles a network of images (N, 3, H, W) to images, in ``fp32`` or ``bf16``.
 
-    Raises DataError where OpenVINO is not installed; what it returns does where OpenVINO cannot
-    take the network.
+    On a CPU without bf16 it is fp32 in any case.  Raises DataError where OpenVINO is not installed;
+    what it returns does where OpenVINO cannot take the network.
     """
     # It would report each import to Google Analytics; without this package it reports nothing.
     sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
@@ -34,7 +35,8 @@ def compiler(precision: str) -> Callable[[nn.Module], Callable[[Tensor], Tensor]
             "or leave --backend out."
         ) from error
     settings = {
-        "INFERENCE_PRECISION_HINT": _HINTS[precision],
+        # OpenVINO would emulate bf16, or take it for fp32, as its version has it
+        "INFERENCE_PRECISION_HINT": _HINTS[precision if native_bf16(CPU) else "fp32"],
         "INFERENCE_NUM_THREADS": torch.get_num_threads(),
         "PERFORMANCE_HINT": "LATENCY",
     }

@@ -21,6 +21,7 @@ from torch import Tensor, nn
 from ganzoo.build import View
 from ganzoo.step import Network, Update
 
+CPU = torch.device("cpu")
 #: x86 instruction sets without bf16 arithmetic, as oneDNN's ONEDNN_MAX_CPU_ISA names them
 _WITHOUT_BF16 = {"SSE41", "AVX", "AVX2", "AVX2_VNNI", "AVX2_VNNI_2", "AVX512_CORE"}
 _WITHOUT_BF16 |= {"AVX512_CORE_VNNI"}
@@ -79,6 +80,36 @@ def native_bf16(device: torch.device) -> bool:
     return bool(has) and limit.upper() not in _WITHOUT_BF16
 
 
+def inference_format(network: nn.Module, device: torch.device) -> str:
+    """The format for pictures that need not be equal to the last bit: bf16 or fp32.
+
+    It is bf16 for convolutions on a CPU that computes it natively, where it is about twice as fast.
+    Nothing is timed, so that one machine always makes the same pictures.
+    """
+    kinds = (nn.Conv2d, nn.ConvTranspose2d)
+    convolves = any(isinstance(module, kinds) for module in network.modules())
+    return "bf16" if device.type == "cpu" and convolves and native_bf16(device) else "fp32"
+
+
+def fastest(seconds: Mapping[tuple[str, bool], float]) -> Precision:
+    """What ``auto`` chooses by the seconds of each (format, channels_last) that can be had here."""
+    plain = seconds["fp32", False]
+    layout, fp32 = _faster_layout(seconds, "fp32")
+    why = "bf16 is not native here"
+    if ("bf16", False) in seconds:
+        bf16_layout, bf16 = _faster_layout(seconds, "bf16")
+        if fp32 > _CLEARLY * bf16:
+            return Precision("bf16", bf16_layout, f"auto: native, {plain / bf16:.1f}x")
+        why = f"bf16 is native, {fp32 / bf16:.1f}x"
+    gain = f"; channels_last {plain / fp32:.1f}x" if layout else ""
+    return Precision("fp32", layout, f"auto: {why}{gain}")
+
+
+def _faster_layout(seconds: Mapping[tuple[str, bool], float], format: str) -> tuple[bool, float]:
+    plain, last = seconds[format, False], seconds.get((format, True), float("inf"))
+    return (True, last) if plain > _CLEARLY * last else (False, plain)
+
+
 class Trial:
     """Copies of a run's networks that are timed before the training begins.
 
@@ -99,33 +130,16 @@ class Trial:
 
     def choose(self) -> Precision:
         """What is fastest here: fp32 or, where it is native, bf16, in either memory layout."""
-        native = native_bf16(self.device)
-        formats = ("fp32", "bf16") if native else ("fp32",)
-        seconds = self._measure([(f, layout) for layout in (False, True) for f in formats])
-        plain = seconds["fp32", False]
-        best = {f: self._layout(seconds, f) for f in formats}
-        layout, fp32 = best["fp32"]
-        if not native:
-            why = "bf16 is not native here"
-        else:
-            bf16_layout, bf16 = best["bf16"]
-            why = f"bf16 is native, {fp32 / bf16:.1f}x"
-            if fp32 > _CLEARLY * bf16:
-                return Precision("bf16", bf16_layout, f"auto: native, {plain / bf16:.1f}x")
-        gain = f"; channels_last {plain / fp32:.1f}x" if layout else ""
-        return Precision("fp32", layout, f"auto: {why}{gain}")
+        formats = ("fp32", "bf16") if native_bf16(self.device) else ("fp32",)
+        return fastest(self.measure([(f, last) for last in (False, True) for f in formats]))
 
     def slowdown(self) -> float:
         """How many times slower bf16 is than fp32, from two images."""
         self._images = 2
-        seconds = self._measure([("fp32", False), ("bf16", False)], rounds=1)
+        seconds = self.measure([("fp32", False), ("bf16", False)], rounds=1)
         return seconds["bf16", False] / seconds["fp32", False]
 
-    def _layout(self, seconds: Mapping[tuple[str, bool], float], format: str) -> tuple[bool, float]:
-        plain, last = seconds[format, False], seconds.get((format, True), float("inf"))
-        return (True, last) if plain > _CLEARLY * last else (False, plain)
-
-    def _measure(
+    def measure(
         self, candidates: list[tuple[str, bool]], rounds: int = _ROUNDS
     ) -> dict[tuple[str, bool], float]:
         """Seconds of a pass of each (format, channels_last); one that cannot be run is left out."""

@@ -127,6 +127,8 @@ class Run:
         #: what goes on between steps, for people; empty in a step
         self.doing = ""
         self._interrupts = Interrupts(self)
+        #: whether losses are looked at after each update, which an accelerator would be waited for
+        self.looks_at_once = device.type == "cpu"
         #: what was not looked at yet for values that are not finite: step, player, losses
         self._unseen: list[tuple[int, str, Evaluated]] = []
         self._clock = time.monotonic()
@@ -462,7 +464,7 @@ class Run:
         Raises as ``refuse_nonfinite``.
         """
         self._unseen.append((self.step, player, value.detached()))
-        if self.accelerator.device.type == "cpu" or len(self._unseen) >= _UNSEEN:
+        if self.looks_at_once or len(self._unseen) >= _UNSEEN:
             self.refuse_nonfinite()
 
     def refuse_nonfinite(self) -> None:
