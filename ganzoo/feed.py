@@ -22,12 +22,13 @@ def feed(run: Run) -> Generator[list[Words]]:
     ahead into pinned memory; close the iterator to end it.
     """
     device, parts = run.accelerator.device, run.recipe.accumulate
-    source = _read(run) if device.type == "cpu" else ahead(_read(run), device.type == "cuda")
+    pinned = device.type == "cuda"
+    source = _read(run) if device.type == "cpu" else ahead(_read(run), pinned)
     try:
         for words in source:
             yield [
                 {
-                    name: part.to(device, non_blocking=True)
+                    name: part.to(device, non_blocking=pinned)
                     for name, part in zip(words, micro, strict=True)
                 }
                 for micro in zip(*(word.chunk(parts) for word in words.values()), strict=True)

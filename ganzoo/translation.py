@@ -101,8 +101,8 @@ class SharedNorm(nn.Module):
         spread = (self.squares / self.count - mean.square()).to(self.variance)
         mean = mean.to(self.mean)
         floor = self.variance + self.eps
-        self.shift = self.shift + (mean - self.mean) / floor.sqrt()
-        self.stretch = self.stretch * (spread + self.eps) / floor
+        self.shift = self.shift.to(mean) + (mean - self.mean) / floor.sqrt()
+        self.stretch = self.stretch.to(mean) * (spread + self.eps) / floor
         self._clear()
 
 
