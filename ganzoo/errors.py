@@ -9,19 +9,20 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable, Sequence
 
-from ganzoo.text import plain, shortened
+from ganzoo.text import plain, shortened, without_secrets
 
 
 class GanzooError(Exception):
     """A mistake that the user can fix; each of ``lines`` says what, where and how.
 
-    A line stays one line, and nothing in it can reach a terminal as a command; see ``plain``.
+    A line stays one line, nothing in it can reach a terminal as a command, and tokens are left out;
+    see ``plain`` and ``without_secrets``.
     """
 
     exit_code = 2
 
     def __init__(self, *lines: object):
-        super().__init__(*map(plain, lines))
+        super().__init__(*(without_secrets(plain(line)) for line in lines))
 
     def __str__(self) -> str:
         return "\n".join(self.args)

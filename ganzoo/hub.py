@@ -90,7 +90,20 @@ def client(token: str | None = None) -> HfApi:
         raise HubError(f"HF_ENDPOINT={endpoint}: expected an address, such as https://...")
     from huggingface_hub import HfApi
 
+    _check_token(token)
     return HfApi(endpoint, token or None, library_name="ganzoo", library_version=__version__)
+
+
+def _check_token(given: str | None) -> None:
+    """Raise HubError, without a word of it, where the token cannot be sent in a header."""
+    from huggingface_hub import get_token
+
+    if (token := given or get_token()) and not re.fullmatch(r"[!-~]+", token):
+        where = "--token" if given else "HF_TOKEN, or that of `hf auth login`,"
+        raise HubError(
+            f"the token in {where} holds a space, a line break or another character that no token "
+            "has: copy it again from https://huggingface.co/settings/tokens"
+        )
 
 
 def _is_address(text: str) -> bool:

@@ -13,6 +13,7 @@ import io
 import json
 import logging
 import os
+import re
 import shutil
 import sys
 import textwrap
@@ -49,6 +50,16 @@ def _visible(letter: str) -> str:
     if 0xDC80 <= code <= 0xDCFF:  # how Python keeps a byte of a file name
         return f"\\x{code - 0xDC00:02x}"
     return letter.encode("unicode_escape").decode()
+
+
+_SECRETS = re.compile(
+    r"(?<=\bhf_)\w{6,}|(?<=://)[^/@\s]+(?=@)|(?<=\bBearer )[^\s'\"]+", re.IGNORECASE
+)
+
+
+def without_secrets(text: str) -> str:
+    """``text`` with ``***`` for tokens, and for users and passwords in addresses."""
+    return _SECRETS.sub("***", text)
 
 
 def gist(error: object) -> str:

@@ -24,6 +24,7 @@ from ganzoo.training import start
 pytestmark = pytest.mark.usefixtures("one_thread")
 REPO = "ann/toy"
 LICENCES = ("--licence", "cc-by-4.0", "--data-licence", "cc0-1.0")
+LICENCE = " ".join(LICENCES)
 
 
 @pytest.fixture(scope="module")
@@ -248,3 +249,33 @@ def test_a_leaderboard_of_the_hub(run: Run, server: HubServer) -> None:
     broken = run("leaderboard", "--hub")
     assert "left out: the scores of 'ann/toy' cannot be read" in broken.err
     assert "Traceback" not in broken.err
+
+
+@pytest.mark.parametrize(
+    "token", ["hf_secret\nmore", "hf_sécret", "hf_secret more", "s\x1b[2Jecret"]
+)
+@pytest.mark.parametrize("how", ["option", "variable"])
+@pytest.mark.parametrize("words", ["search", f"pull {REPO}", f"push drawer {REPO} {LICENCE}"])
+def test_a_token_that_cannot_be_sent_is_never_shown(
+    run: Run, server: HubServer, monkeypatch: pytest.MonkeyPatch, words: str, how: str, token: str
+) -> None:
+    if how == "variable":
+        monkeypatch.setattr("huggingface_hub.get_token", lambda: token)
+    given = ["--token", token] if how == "option" else []
+    before = len(server.requests)
+    said = run(*words.split(), *given)
+    assert said.code == 2
+    assert "the token in" in said.err
+    for part in ("ecret", "sécret", " more "):
+        assert part not in said.err
+    assert len(server.requests) == before
+
+
+@pytest.mark.parametrize("how", [400, 403, 404, 429, 500])
+def test_what_a_server_says_is_text(run: Run, server: HubServer, how: int) -> None:
+    evil = {"X-Error-Message": "\x1b[2J\x9b31m gone", "X-Error-Code": "\x1b]0;x\x07"}
+    server.fail(how, times=None, headers=evil)
+    for words in ("search", f"pull {REPO}", f"show {REPO}", f"push drawer {REPO} {LICENCE}"):
+        said = run(*words.split())
+        assert not re.search(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]", said.out + said.err)
+        assert "Traceback" not in said.err

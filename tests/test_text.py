@@ -56,6 +56,20 @@ def test_an_error_has_a_line_for_each_line_it_was_given() -> None:
     assert all(map(is_plain, error.problems))
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Illegal header value b'Bearer hf_SECRETsecret\\\\nSECRET'",
+        "HF_TOKEN=hf_SECRETsecret",
+        "https://ann:SECRET@hub.example/x cannot be reached",
+        "authorization: bearer SECRET",
+    ],
+)
+def test_an_error_keeps_secrets(text: str) -> None:
+    assert "SECRET" not in str(GanzooError(text))
+    assert "SECRET" not in str(GanzooError("a", reason(ValueError(text))))
+
+
 def test_the_reason_of_an_error_is_one_line() -> None:
     assert reason(ValueError("no\n  good.")) == "ValueError: no good"
     assert reason(KeyboardInterrupt()) == "KeyboardInterrupt"
