@@ -60,6 +60,8 @@ def load(path: Path) -> tuple[dict[str, dict[str, Tensor]], dict[str, Any]]:
         files = {name: (path / name).read_bytes() for name in expected}
         state = files.pop(STATE)
         unlisted = {file.name for file in path.glob("*.safetensors")} - set(files)
+    except PermissionError:  # it may well be whole
+        raise
     except (OSError, ValueError, KeyError) as error:
         raise CheckpointError(f"{path} is cut short: {error}") from error
     if unlisted:
@@ -82,6 +84,8 @@ def state(path: Path) -> dict[str, Any]:
     """
     try:
         body, sums = (path / STATE).read_bytes(), (path / SUMS).read_text(encoding="utf-8")
+    except PermissionError:  # it may well be whole
+        raise
     except (OSError, ValueError) as error:
         raise CheckpointError(f"{path} is cut short: {error}") from error
     if f"{_sha256(body)}  {STATE}" not in sums.splitlines():

@@ -19,6 +19,7 @@ from ganzoo.benchmark import Benchmark, load_benchmark
 from ganzoo.checker import Checker, Entries, Problems, located, overlay
 from ganzoo.component import Component, split_component
 from ganzoo.errors import GanzooError, RecipeError
+from ganzoo.files import refusals
 from ganzoo.grammar import PLAYERS
 from ganzoo.needs import check_needs
 from ganzoo.registry import Registry
@@ -256,11 +257,12 @@ def _locate_weights(done: Entries, problems: Problems) -> None:
     try:
         if not text or "\0" in text:
             raise ValueError(f"expected a path or user/repo, not {scalar(text)}")
-        path = Path(located(node)).absolute()
-        is_here = path.exists() or path.parent.is_dir() or Path(text).parts[:1] == ("runs",)
+        with refusals():  # of a name that is too long, or a folder that may not be read
+            path = Path(located(node)).absolute()
+            is_here = path.exists() or path.parent.is_dir() or Path(text).parts[:1] == ("runs",)
         is_on_hub = "://" in text or (is_id(text) and not is_here)
         text = f"hf://{parse_id(text)}" if is_on_hub else str(path)
-    except (GanzooError, OSError, ValueError) as error:  # OSError: a name that is too long
+    except (GanzooError, ValueError) as error:
         problems.add(node.at, "init_from", str(error))
     done["init_from"] = replace(node, value=text)
 

@@ -67,6 +67,8 @@ def load(path: Path, network: nn.Module, stated: File | None, what: str) -> None
         refuse_nonfinite(network.state_dict(), str(path))  # what float64 holds may be too much
     except DataError as error:
         raise RunError(str(error)) from error
+    except PermissionError:  # it may well be whole
+        raise
     except (OSError, SafetensorError) as error:
         raise RunError(f"{path} is missing or damaged: {error}") from error
 

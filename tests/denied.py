@@ -59,7 +59,9 @@ def prepare(root: Path, plugins: Plugins) -> None:
     (root / "verified.yaml").write_text(json.dumps({**toy.GAN, "verify": verify}))
     start(load_recipe(root / "toy.yaml", (), plugins.registry), root / "run", plugins)
     translator = {"dataset": {"use": "toy", "photo": True}, "generator": {"use": "toy-translator"}}
-    start(toy.recipe(root / "recipes", **translator), root / "painter", plugins)
+    toy.recipe(root / "recipes", **translator)
+    shutil.copy(root / "recipes" / "toy.yaml", root / "painter.yaml")
+    start(load_recipe(root / "painter.yaml", (), plugins.registry), root / "painter", plugins)
     for name in ("closed", "sealed"):
         (root / name).mkdir()
         shutil.copy(root / "toy.yaml", root / name)
@@ -173,6 +175,30 @@ HOMELESS = [
 ]
 
 
+PARTS = [
+    *("recipe.yaml", "manifest.json", "metrics.jsonl", "samples", "checkpoints", "model", "best"),
+    *("checkpoints/step-00000009/state.json", "checkpoints/step-00000009/ema.safetensors"),
+    *("model/config.json", "model/model.safetensors", "model/recipe.yaml", "samples/00000008.png"),
+]
+VERBS = [
+    *("show painter", "diagnose painter", "report painter --out page.html"),
+    "translate painter photo.png --out drawn-{}",
+]
+STARTS = "train painter.yaml --set init_from=painter --out new-{}"
+
+
+def parts(root: Path) -> Iterator[dict[str, object]]:
+    """Every verb that reads a run, where one part of it may not be read."""
+    for number, part in enumerate(PARTS):
+        path = root / "painter" / part
+        if path.exists():
+            mode = path.stat().st_mode
+            for verb in [*VERBS, *[STARTS] * part.startswith("checkpoints")]:
+                path.chmod(0)
+                yield {**run(verb.replace("{}", str(number)).split()), "part": part}
+                path.chmod(mode)
+
+
 def without_working_folder(root: Path) -> Iterator[dict[str, object]]:
     for form in GONE:
         (root / "gone").mkdir()
@@ -240,6 +266,7 @@ def main() -> None:
         "places": (run(words) for words in commands()),
         "only-read": (run(words.split()) for words in ONLY_READ),
         "working-folder": without_working_folder(root),
+        "parts": parts(root),
         "home": without_home(root),
     }
     try:

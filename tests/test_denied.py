@@ -45,7 +45,7 @@ def walks(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[Done]]:
     if obey and (not shutil.which("setpriv") or subprocess.run([*obey, "true"]).returncode):
         pytest.skip("root cannot give up its rights here: no setpriv")
     root = tmp_path_factory.mktemp("denied")
-    names = ["places", "only-read", "working-folder", "home"]
+    names = ["places", "only-read", "parts", "working-folder", "home"]
     done = subprocess.run(
         [*obey, sys.executable, "denied.py", str(root), *names],
         cwd=Path(__file__).parent,
@@ -91,6 +91,15 @@ def test_a_run_that_may_only_be_read_can_be_used(walks: dict[str, list[Done]]):
         assert row["code"] == denied.ONLY_READ[" ".join(row["words"])], told(row)
         if row["code"] == 2:
             assert "permission denied" in row["said"].lower(), told(row)
+
+
+def test_a_part_of_a_run_that_may_not_be_read_is_not_called_damaged(walks: dict[str, list[Done]]):
+    assert {row["part"] for row in walks["parts"]} >= {"model", "checkpoints", "metrics.jsonl"}
+    for row in walks["parts"]:
+        assert row["code"] in (0, 2), told(row)
+        if row["code"] == 2:
+            assert "permission denied" in row["said"].lower(), told(row)
+            assert not re.search("damaged|cut short", row["said"]), told(row)
 
 
 def test_a_working_folder_that_was_removed_is_told(walks: dict[str, list[Done]]):
