@@ -11,6 +11,7 @@ import argparse
 import json
 import os
 import platform
+import re
 import signal
 import subprocess
 import sys
@@ -31,12 +32,15 @@ def main() -> None:
     parser.add_argument("out", type=Path)
     parser.add_argument("--device", default="cuda", choices=["cuda", "cpu"])
     parser.add_argument("--job", help="run this job here; what the script calls itself with")
+    parser.add_argument("--only", default="", help="checks whose `job: name` this regex finds")
     options = parser.parse_args()
     if options.job:
         sys.path[:0] = [str(HERE), str(HERE.parent / "speed")]
         import jobs
 
-        run_checks(jobs.JOBS[options.job], options.out, options.job)
+        checks = jobs.JOBS[options.job]
+        wanted = [c for c in checks if re.search(options.only, f"{options.job}: {c[0]}")]
+        run_checks(wanted, options.out, options.job)
         return
     began = time.monotonic()
     for old in options.out.glob("*.jsonl"):
@@ -53,7 +57,7 @@ def launch(job: str, limit: int, options: argparse.Namespace) -> tuple[str, str]
     environment.setdefault("GANZOO_CACHE", str(options.out / "cache"))
     if options.device == "cpu":
         environment["CUDA_VISIBLE_DEVICES"] = ""
-    command = [sys.executable, __file__, str(options.out), "--job", job]
+    command = [sys.executable, __file__, str(options.out), "--job", job, "--only", options.only]
     with (options.out / f"{job}.log").open("w") as log:
         process = subprocess.Popen(
             command, stdout=log, stderr=log, env=environment, start_new_session=True

@@ -1,7 +1,7 @@
 #!/bin/sh
 # Check ganzoo on an accelerator: training, resume, sampling, evaluation, DDP and speed.
 #
-#     benchmarks/gpu/run.sh OUT [--device cuda|cpu] [--minutes 8]
+#     benchmarks/gpu/run.sh OUT [--device cuda|cpu] [--only REGEX]
 #
 # Writes OUT/report.md.  PYTHON names the interpreter (python3).  ganzoo need not be installed: where
 # it is not, the checkout is used, with metadata made from its pyproject.toml.
