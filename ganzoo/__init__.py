@@ -4,11 +4,14 @@
 ``evaluate``, ``push``, ``pull``, ``search`` and ``list`` do what the commands of these names do.
 """
 
-from collections.abc import Sequence
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from __future__ import annotations
 
+# a command answers Ctrl-C after this file, which therefore imports nothing, not even typing
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Any
+
     from ganzoo.api import evaluate, load, pull, push, sample, search, train, translate
     from ganzoo.errors import GanzooError
     from ganzoo.hookspecs import hookimpl
@@ -37,6 +40,8 @@ def __getattr__(name: str) -> Any:
     if name == "__version__":
         return _version()
     if name in __all__:
+        from importlib import import_module
+
         module, attribute = _HOMES.get(name, ("api", name))
         return getattr(import_module(f"ganzoo.{module}"), attribute)
     raise AttributeError(f"module 'ganzoo' has no attribute '{name}'")

@@ -2,7 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import os
+import signal
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import FrameType
+
+
+def _leave(number: int, frame: FrameType | None) -> None:
+    """End while nothing is begun; ``startup`` has something better once it is imported."""
+    name = "Ctrl-C" if number == signal.SIGINT else "SIGTERM"
+    os.write(2, f"stopped by {name}\n".encode())
+    os._exit(130)
+
+
+for _number in (signal.SIGINT, signal.SIGTERM):
+    signal.signal(_number, _leave)
 
 
 def _command_line() -> Callable[[], None]:

@@ -96,6 +96,11 @@ def test_an_interrupt_while_modules_are_imported_shows_no_traceback(
     assert (done.returncode, done.stdout, done.stderr) == (130, "", f"stopped by {name}\n")
 
 
+def test_nothing_is_imported_before_ctrl_c_is_answered() -> None:
+    script = "import sys; before = {*sys.modules}; import ganzoo; print(*{*sys.modules} - before)"
+    assert {*command("-c", script).stdout.split()} <= {"ganzoo", "__future__"}
+
+
 def test_an_interrupt_later_unwinds_without_a_traceback(tmp_path: Path) -> None:
     (tmp_path / "startup_plugin.py").write_text(
         "import os, signal\n"
