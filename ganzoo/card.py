@@ -25,6 +25,7 @@ from ganzoo.config import Config
 from ganzoo.entry import Entry, Score
 from ganzoo.errors import RecipeError, RunError
 from ganzoo.progress import duration
+from ganzoo.text import plain
 from ganzoo.typedjson import Wrong, typed
 
 START = "<!-- ganzoo: generated, do not edit between these lines -->"
@@ -331,6 +332,6 @@ def _list(values: Iterable[str]) -> str:
 
 def _md(value: Any) -> str:
     """A value that Markdown shows as it is, on one line, without making links of it."""
-    text = escape(" ".join(str(value).split()), quote=False)
+    text = escape(" ".join(plain(value).split()), quote=False)
     text = re.sub(r"([\\`*_\[\]|~$])", r"\\\1", text)
     return re.sub(r"(?<=:)(?=//)|(?<=www)(?=\.)|(?<=@)", "\u2060", text, flags=re.IGNORECASE)

@@ -6,10 +6,10 @@ import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from html import escape
 from itertools import accumulate
 
 from ganzoo import findings
+from ganzoo.page import escape
 from ganzoo.scores import SCORE
 
 #: points drawn per curve at most

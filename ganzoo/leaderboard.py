@@ -9,7 +9,6 @@ import math
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
-from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +16,10 @@ from ganzoo import entry as entries
 from ganzoo.entry import Entry, Score
 from ganzoo.errors import RunError, nearest, one_of
 from ganzoo.layers import shipped_folder
-from ganzoo.page import fill
+from ganzoo.page import escape, fill
 from ganzoo.progress import duration
 from ganzoo.standings import Column, Row, Standings, Summary, Table, flat, standings
+from ganzoo.text import plain
 
 #: bytes of each sample grid in the page at most
 PICTURE_BYTES = 60_000
@@ -214,7 +214,7 @@ def means(summary: Summary, columns: Iterable[Column]) -> list[str]:
 
 def _md(text: str) -> str:
     """Text that Markdown shows as it is, on one line."""
-    return re.sub(r"([\\`*_\[\]<>#|~&])", r"\\\1", " ".join(text.split()))
+    return re.sub(r"([\\`*_\[\]<>#|~&])", r"\\\1", " ".join(plain(text).split()))
 
 
 def _md_row(cells: Iterable[str], raw: bool = False) -> str:

@@ -2,8 +2,16 @@
 
 from __future__ import annotations
 
+import html
 from importlib import resources
 from string import Template
+
+from ganzoo.text import plain
+
+
+def escape(text: object) -> str:
+    """Text of anybody as HTML, on one line, that shows what it is."""
+    return html.escape(plain(text))
 
 
 def fill(template: str, /, **parts: str) -> str:

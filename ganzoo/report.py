@@ -10,7 +10,6 @@ import math
 import shlex
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +21,7 @@ from ganzoo.errors import RecipeError, RunError, TrainingStopped
 from ganzoo.files import write_atomic
 from ganzoo.folder import RunFolder
 from ganzoo.manifest import Evaluation, Manifest
-from ganzoo.page import fill
+from ganzoo.page import escape, fill
 from ganzoo.progress import duration
 from ganzoo.yaml12 import parse
 
@@ -109,7 +108,7 @@ def _page(folder: RunFolder) -> str:
         curves=draw_all(rows, stages, higher, best[0] if best else None)
         or "<p class=note>Nothing has been logged yet.</p>",
         commands=_commands(folder, manifest, stages),
-        recipe=escape(text),
+        recipe="\n".join(map(escape, text.split("\n"))),
         manifest="".join(_table(asdict(manifest))),
     )
 

@@ -152,6 +152,7 @@ def _arguments(texts: Iterable[str], entry: Entry) -> dict[str, Any]:
 def _content(paths: list[Path]) -> str:
     """A hash of the files, and those in the folders, among ``paths``, which may be no paths."""
     import hashlib
+    import os
     from contextlib import suppress
 
     lines = []
@@ -160,4 +161,4 @@ def _content(paths: list[Path]) -> str:
             with suppress(OSError), file.open("rb") as opened:  # its reader will say why
                 digest = hashlib.file_digest(opened, "sha256").hexdigest()
                 lines.append(f"{file.name} {digest}\n")
-    return hashlib.sha256("".join(lines).encode()).hexdigest() if lines else ""
+    return hashlib.sha256(os.fsencode("".join(lines))).hexdigest() if lines else ""

@@ -33,9 +33,7 @@ def digests(path: Path, names: list[str]) -> list[str]:
 
     Files whose size and times of change are those of last time are not read again.
     """
-    table = (
-        cache_folder() / f"files-{hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:16]}"
-    )
+    table = cache_folder() / f"files-{hashlib.sha256(os.fsencode(path.resolve())).hexdigest()[:16]}"
     known = _read_table(table)
     now = time.time_ns()
     rows: dict[str, list[Any]] = {}
