@@ -106,7 +106,7 @@ class _Writer:
     def section(self, key: Key, node: Node) -> Iterator[str]:
         """One key of the top level, which the recipe has."""
         name = key.path
-        if not isinstance(node.value, (dict, list)):
+        if not isinstance(node.value, (dict, list)) or not node.value:
             yield f"{name}: {flow(_moved(node, grammar.TOP.get(name)))}"
             return
         yield f"{name}:"

@@ -141,7 +141,8 @@ def test_a_new_recipe_replaces_nothing(run: Run):
 
 def test_a_new_recipe_of_one_elsewhere_keeps_its_folders(run: Run, tmp_path: Path):
     Path("sub").mkdir()
-    Path("sub/own.yaml").write_text("extends: dcgan\nrecipe: own\ndataset: {path: ../faces}\n")
+    own = "extends: dcgan\nrecipe: own\ndataset: {path: ../faces}\nviews: {}\naugment: null\n"
+    Path("sub/own.yaml").write_text(own)
     assert run("recipe", "new", "mine", "--from", "sub/own.yaml").code == 0
     wanted = load_recipe("sub/own.yaml").dataset
     assert load_recipe("mine.yaml").dataset == wanted
