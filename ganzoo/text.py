@@ -52,9 +52,7 @@ def _visible(letter: str) -> str:
     return letter.encode("unicode_escape").decode()
 
 
-_SECRETS = re.compile(
-    r"(?<=\bhf_)\w{6,}|(?<=://)[^/@\s]+(?=@)|(?<=\bBearer )[^\s'\"]+", re.IGNORECASE
-)
+_SECRETS = re.compile(r"(?<=\bhf_)\w{6,}|(?<=://)[^/@\s]+(?=@)|(?<=\b[Bb]earer )[^\s'\"]+")
 
 
 def without_secrets(text: str) -> str:

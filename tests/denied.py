@@ -160,7 +160,7 @@ GONE = [
         "data faces {}/images --out x",
         "import dcgan-pytorch x --out y",
     ),
-    "push {}/run me/it --dry-run --licence mit",
+    "push x me/it --dry-run --licence mit",
 ]
 #: without HOME and without an entry in the list of users
 HOMELESS = [
