@@ -23,7 +23,7 @@ DOCS = Path(__file__).resolve().parent
 ROOT = DOCS.parent
 WRITTEN = ("README.md", "CHANGELOG.md", "benchmarks/**/*.md", "docs/*.md")
 #: what pages show parts of
-SHOWN = ("plugins/*/*.py", "recipes/gan.yaml")
+SHOWN = ("plugins/*/*.py", "recipes/gan.yaml", "docs/pictures/**/*.png")
 
 
 def build(out: Path) -> int:
@@ -44,14 +44,15 @@ def build(out: Path) -> int:
 
 def place(path: Path, pages: Path) -> None:
     """Copy a file; those in ``docs`` come to lie beside the README, and links follow."""
-    inside = path.relative_to(ROOT)
-    target = pages / (path.name if path.parent == DOCS else inside)
+    target = pages / path.relative_to(DOCS if path.is_relative_to(DOCS) else ROOT)
     target.parent.mkdir(parents=True, exist_ok=True)
+    if path.suffix != ".md":
+        shutil.copyfile(path, target)
+        return
     text = path.read_text(encoding="utf-8")
-    if path.suffix == ".md":
-        moved = r"\1" if path.parent == DOCS else r"\1\2"
-        above = r"\.\./" if path.parent == DOCS else r"((?:\.\./)*)docs/"
-        text = re.sub(rf"(\]\(|^```{{\w+}} ){above}", moved, text, flags=re.MULTILINE)
+    moved = r"\1" if path.parent == DOCS else r"\1\2"
+    above = r"\.\./" if path.parent == DOCS else r"((?:\.\./)*)docs/"
+    text = re.sub(rf"(\]\(|^```{{\w+}} ){above}", moved, text, flags=re.MULTILINE)
     target.write_text(text, encoding="utf-8")
 
 

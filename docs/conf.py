@@ -14,7 +14,7 @@ project = "ganzoo"
 copyright = "the authors of ganzoo, Apache-2.0"
 version = release = ganzoo.__version__
 extensions = ["myst_parser", "sphinx.ext.autodoc"]
-myst_enable_extensions = ["deflist"]
+myst_enable_extensions = ["deflist", "html_image"]
 myst_heading_anchors = 3
 highlight_language = "text"
 smartquotes = False

@@ -17,6 +17,8 @@ from ganzoo.registry import Registry
 from ganzoo.signature import read_signature
 from ganzoo.vocabulary import aim
 
+PICTURES = Path(__file__).resolve().parent / "pictures" / "recipes"
+
 
 def pages(registry: Registry) -> dict[str, str]:
     """Every page by its path."""
@@ -27,12 +29,16 @@ def pages(registry: Registry) -> dict[str, str]:
 
 
 def _index(files: Mapping[str, Path]) -> str:
-    rows = [[f"{{doc}}`recipes/{name}`", prose(_split(path)[0][0])] for name, path in files.items()]
+    rows = [
+        [f"{{doc}}`recipes/{name}`", prose(_split(path)[0][0]), picture(name, width=160)]
+        for name, path in files.items()
+    ]
     return page(
         "Recipes",
         "Those that come with ganzoo. `ganzoo train NAME` trains one, `ganzoo recipe resolve NAME` "
-        "prints it with every default, and your own may begin with `extends: NAME`.",
-        table(["recipe", "what it is"], rows),
+        "prints it with every default, and your own may begin with `extends: NAME`. "
+        "{doc}`Which recipe for me? <which-recipe>`",
+        table(["recipe", "what it is", "what it draws"], rows),
         toctree(f"recipes/{name}" for name in files),
     )
 
@@ -43,6 +49,7 @@ def _recipe(name: str, path: Path, registry: Registry) -> str:
     return page(
         name,
         prose(summary),
+        picture(name, width=560),
         _told(comment),
         "## What it is made of",
         table(["part", "component", "with"], _parts(recipe, registry)),
@@ -50,6 +57,13 @@ def _recipe(name: str, path: Path, registry: Registry) -> str:
         "## The file",
         fence("yaml", yaml),
     )
+
+
+def picture(name: str, width: int) -> str:
+    """The last grid of a training of the recipe, if one was kept; ``pictures.py`` copies it."""
+    if not (PICTURES / f"{name}.png").is_file():
+        return ""
+    return f'<img src="/pictures/recipes/{name}.png" alt="What {name} draws" width="{width}">'
 
 
 def _split(path: Path) -> tuple[list[str], str]:

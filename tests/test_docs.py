@@ -260,6 +260,12 @@ def spaced(text: str) -> str:
     return " ".join(text.split())
 
 
+def test_every_recipe_that_needs_no_data_has_a_picture(site: Site) -> None:
+    for name in shipped_recipes():
+        if load_recipe(name).dataset.use in ("avatars", "figurines"):
+            assert any(f"{name}.png" in link for link in site[f"recipes/{name}.html"].links), name
+
+
 # -- what it says happens
 
 
@@ -292,6 +298,31 @@ def test_the_command_exists_with_its_options(line: str) -> None:
         command = command.commands[words.pop(0)]
     known = {option for parameter in command.params for option in parameter.opts}
     assert {word for word in words if word.startswith("-")} <= known
+
+
+LANGUAGE = (DOCS / "recipe-language.md").read_text(encoding="utf-8")
+EXAMPLES = [text for _, what, text in FENCE.findall(LANGUAGE) if what == "yaml"]
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=lambda text: text.split()[1])
+def test_the_examples_of_the_recipe_language_are_right(example: str, tmp_path: Path) -> None:
+    file = tmp_path / "example.yaml"
+    file.write_text(example, encoding="utf-8")
+    assert load_recipe(file).name == example.split()[1]
+
+
+def test_the_complete_recipe_of_the_language_trains(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, one_thread: None
+) -> None:
+    from ganzoo.training import start
+
+    monkeypatch.setenv("GANZOO_CACHE", str(tmp_path / "cache"))
+    file = tmp_path / "my-gan.yaml"
+    file.write_text(EXAMPLES[0], encoding="utf-8")
+    small = ["dataset.count=16", "stages.0.steps=2", "samples.every=2"]
+    run = start(load_recipe(file, small), tmp_path / "run", installed())
+    assert run.step == 2
+    assert (run.folder.samples / "00000002.png").is_file()
 
 
 def test_the_tutorial_does_what_it_says(tmp_path: Path, ganzoo_wheel: Path) -> None:

@@ -20,12 +20,19 @@ from ganzoo.plugins import Plugins, installed
 from ganzoo.recipe import load_recipe, shipped_recipes
 from ganzoo.registry import Origin
 
-README = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
-def blocks(language: str) -> list[str]:
-    found = re.findall(r"^```(\w*)\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
-    return [text for name, text in found if name == language]
+def blocks(language: str, text: str = README) -> list[str]:
+    fences = re.findall(r"^```(\w*)\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+    return [block for name, block in fences if name == language]
+
+
+def test_it_is_short_and_begins_with_pictures() -> None:
+    lines = README.splitlines()
+    assert len(lines) <= 120
+    assert lines[2].startswith("![")
 
 
 COMMANDS = [
@@ -52,14 +59,15 @@ def test_the_error_is_as_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_the_plugin_works(monkeypatch: pytest.MonkeyPatch) -> None:
-    package, module = (types.ModuleType(name) for name in ("acme_gan", "acme_gan.warm"))
-    *_, register, loss = blocks("python")
+    package, module = (types.ModuleType(name) for name in ("ganzoo_acme", "ganzoo_acme.warm"))
+    rules = (ROOT / "docs" / "writing-plugins.md").read_text(encoding="utf-8")
+    register, loss, *_ = blocks("python", rules)
     exec(register, package.__dict__)
     exec(loss, module.__dict__)
-    monkeypatch.setitem(sys.modules, "acme_gan", package)
-    monkeypatch.setitem(sys.modules, "acme_gan.warm", module)
+    monkeypatch.setitem(sys.modules, "ganzoo_acme", package)
+    monkeypatch.setitem(sys.modules, "ganzoo_acme.warm", module)
     plugins = Plugins()
-    plugin = plugins.add(lambda: package, Origin("acme", "acme-gan", "1"))
+    plugin = plugins.add(lambda: package, Origin("acme", "ganzoo-acme", "1"))
     assert plugin.error is None
     fake, real = torch.zeros(2, 3, 4, 4), torch.ones(2, 3, 4, 4)
     assert plugins.registry.get("loss", "warm").load()().generator(fake, real).item() == 1
@@ -72,7 +80,7 @@ def test_the_trained_model_is_used_as_shown(
     left: dict[str, Any] = {}
     exec(blocks("python")[0], left)
     assert Image.open("face.png").size == (64, 64)
-    assert left["batch"].shape == (64, 3, 64, 64)
+    assert len(left["faces"]) == 4
 
 
 def test_there_are_commands() -> None:
@@ -89,6 +97,7 @@ def test_the_command_exists_with_its_options(line: str) -> None:
     assert {word for word in words if word.startswith("-")} <= known
 
 
-def test_every_shipped_recipe_is_in_the_table() -> None:
+def test_every_shipped_recipe_is_recommended_to_somebody() -> None:
+    advice = (ROOT / "docs" / "which-recipe.md").read_text(encoding="utf-8")
     for name in shipped_recipes():
-        assert f"| `{name}` |" in README
+        assert f"`{name}`" in advice

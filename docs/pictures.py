@@ -1,0 +1,75 @@
+"""Make the pictures of the README and the docs.
+
+``python docs/pictures.py readme`` draws the README's from the model in the box.
+``python docs/pictures.py recipe RUN...`` copies the newest grid of each run into the gallery, as
+``docs/pictures/recipes/RECIPE.png``.
+``python docs/pictures.py translations RUN`` draws figurines beside what a translator makes of them.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from PIL import Image
+
+import ganzoo
+
+PICTURES = Path(__file__).resolve().parent / "pictures"
+GAP = 4
+COLUMNS = 12
+#: the widest that a grid of the gallery is, in pixels
+WIDEST = 560
+
+
+def readme() -> None:
+    """Avatars, the same faces with pink and with green hair, and a walk between two of them."""
+    model = ganzoo.load("ganzoo/avatars-64", device="cpu")
+    save("avatars", model.sample(2 * COLUMNS, seed=3))
+    half = COLUMNS // 2
+    colours = [model.sample(half, seed=3, label={"hair": hair}) for hair in ("pink", "green")]
+    save("hair", [face for faces in zip(*colours, strict=True) for face in faces])
+    save("walk", model.walk(COLUMNS, seed=8, label={"hair": "blue", "background": "white"}))
+
+
+def translations(run: Path) -> None:
+    """Six figurines that the model has not seen, each beside its drawing."""
+    from ganzoo_data.figurines import Figurines
+
+    model = ganzoo.load(run, device="cpu")
+    unseen = Figurines(count=COLUMNS // 2, size=64, first=100_000)
+    unseen.prepare()
+    photos = [to_image(unseen[i]["photo"]) for i in range(len(unseen))]
+    save("figurines", [image for photo in photos for image in (photo, model.translate(photo))])
+
+
+def recipe(run: Path) -> None:
+    """The newest grid of a run, no wider than the page."""
+    newest = max((run / "samples").glob("*.png"))
+    name = ganzoo.load(run).recipe["recipe"]
+    with Image.open(newest) as grid:
+        grid.thumbnail((WIDEST, WIDEST))
+        path = PICTURES / "recipes" / f"{name}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        grid.convert("RGB").quantize(256).save(path, optimize=True)
+    print(path)
+
+
+def save(name: str, images: Sequence[Image.Image]) -> None:
+    """Rows of COLUMNS pictures on a transparent ground."""
+    side = images[0].width
+    rows = -(-len(images) // COLUMNS)
+    step = side + GAP
+    sheet = Image.new("RGBA", (COLUMNS * step - GAP, rows * step - GAP), (0, 0, 0, 0))
+    for i, image in enumerate(images):
+        sheet.paste(image, (i % COLUMNS * step, i // COLUMNS * step))
+    path = PICTURES / f"{name}.png"
+    sheet.save(path, optimize=True)
+    print(path)
+
+
+if __name__ == "__main__":
+    command, *runs = sys.argv[1:]
+    for arguments in [(Path(run),) for run in runs] or [()]:
+        globals()[command](*arguments)
