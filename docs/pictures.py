@@ -12,9 +12,12 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+import torch
 from PIL import Image
+from torchvision.transforms.functional import to_pil_image
 
 import ganzoo
+from ganzoo_data.figurines import Figurines
 
 PICTURES = Path(__file__).resolve().parent / "pictures"
 GAP = 4
@@ -30,17 +33,18 @@ def readme() -> None:
     half = COLUMNS // 2
     colours = [model.sample(half, seed=3, label={"hair": hair}) for hair in ("pink", "green")]
     save("hair", [face for faces in zip(*colours, strict=True) for face in faces])
-    save("walk", model.walk(COLUMNS, seed=8, label={"hair": "blue", "background": "white"}))
+    ends = model.latents(2, seed=8)
+    walk = torch.stack([ends[0].lerp(ends[1], t) for t in torch.linspace(0, 1, COLUMNS)])
+    asked = {"hair": "blue", "skin": "light", "background": "sky", "clothes": "yellow"}
+    save("walk", model.sample(latents=walk, label=asked))
 
 
 def translations(run: Path) -> None:
     """Six figurines that the model has not seen, each beside its drawing."""
-    from ganzoo_data.figurines import Figurines
-
     model = ganzoo.load(run, device="cpu")
-    unseen = Figurines(count=COLUMNS // 2, size=64, first=100_000)
+    unseen = Figurines(count=COLUMNS // 2, size=64, seed=1)
     unseen.prepare()
-    photos = [to_image(unseen[i]["photo"]) for i in range(len(unseen))]
+    photos = [to_pil_image(unseen[i]["photo"] / 2 + 0.5) for i in range(len(unseen))]
     save("figurines", [image for photo in photos for image in (photo, model.translate(photo))])
 
 
@@ -65,7 +69,7 @@ def save(name: str, images: Sequence[Image.Image]) -> None:
     for i, image in enumerate(images):
         sheet.paste(image, (i % COLUMNS * step, i // COLUMNS * step))
     path = PICTURES / f"{name}.png"
-    sheet.save(path, optimize=True)
+    sheet.quantize(256).save(path, optimize=True)
     print(path)
 
 
