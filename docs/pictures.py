@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import torch
+import yaml
 from PIL import Image
 from torchvision.transforms.functional import to_pil_image
 
@@ -51,7 +52,7 @@ def translations(run: Path) -> None:
 def recipe(run: Path) -> None:
     """The newest grid of a run, no wider than the page."""
     newest = max((run / "samples").glob("*.png"))
-    name = ganzoo.load(run).recipe["recipe"]
+    name = yaml.safe_load((run / "recipe.yaml").read_text(encoding="utf-8"))["recipe"]
     with Image.open(newest) as grid:
         grid.thumbnail((WIDEST, WIDEST))
         path = PICTURES / "recipes" / f"{name}.png"

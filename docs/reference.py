@@ -13,6 +13,8 @@ from typer.main import get_command
 from ganzoo import errors, hookspecs, interfaces, vocabulary
 from ganzoo.cli import command_line
 from ganzoo.grammar import FROM_DATASET, PLAYERS
+from ganzoo.language import Key
+from ganzoo.language import keys as recipe_keys
 from ganzoo.plugins import HOOKS, Plugins
 from ganzoo.registry import KINDS, Entry, Registry
 from ganzoo.run import Run
@@ -31,6 +33,7 @@ def pages(plugins: Plugins) -> dict[str, str]:
         **{f"reference/hooks/{hook}.md": _hook(hook, plugins) for hook in HOOKS},
         "reference/kinds.md": _kinds(registry),
         **{f"reference/kinds/{kind}.md": _kind(kind, plugins) for kind in KINDS},
+        "reference/recipe-keys.md": _keys(),
         "reference/vocabulary.md": _vocabulary(registry),
         "reference/command-line.md": _command_line(plugins),
         "reference/errors.md": _errors(),
@@ -210,7 +213,27 @@ def _default(kind: str, parameter: Parameter) -> str:
     return code(written(parameter.default))
 
 
-# -- words, commands, errors
+# -- keys, words, commands, errors
+
+
+def _keys() -> str:
+    rows = [
+        [code(key.path), key.type, code(key.default) if key.default else "", _meaning(key)]
+        for key in recipe_keys()
+    ]
+    return page(
+        "Every key of a recipe",
+        "`ganzoo recipe explain KEY` prints the same, with the arguments of components. In a path, "
+        "`[]` is any item of a list and `NAME` a name of your own. {doc}`The recipe language "
+        "<../recipe-language>` explains by example.",
+        table(["key", "type", "default", "what it is"], rows),
+    )
+
+
+def _meaning(key: Key) -> str:
+    example = f" For example {code(key.example)}." if key.example else ""
+    of = f" Of {', '.join(key.of)}." if key.of else ""
+    return prose(key.help) + example + of
 
 
 def _vocabulary(registry: Registry) -> str:
