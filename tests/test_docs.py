@@ -294,7 +294,7 @@ def test_there_are_commands() -> None:
 def test_the_command_exists_with_its_options(line: str) -> None:
     _, *words = shlex.split(line)
     command = get_command(command_line(installed()))
-    while words[0] in getattr(command, "commands", {}):
+    while words and words[0] in getattr(command, "commands", {}):
         command = command.commands[words.pop(0)]
     known = {option for parameter in command.params for option in parameter.opts}
     assert {word for word in words if word.startswith("-")} <= known
