@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import torch
 from accelerate import Accelerator, DistributedDataParallelKwargs
@@ -12,6 +13,7 @@ from accelerate.state import AcceleratorState
 
 from ganzoo.errors import RecipeError, RunError
 
+_CGROUP = Path("/sys/fs/cgroup")
 _FORMATS = {"fp32": "no", "bf16": "bf16", "fp16": "fp16"}
 _PREFIX = "ACCELERATE_"
 #: what says where to compute, and not what
@@ -40,6 +42,7 @@ def accelerator(format: str) -> Accelerator:
                 "describes. ganzoo trains on one process or, with DDP, on several: unset the "
                 "variable, or answer MULTI_GPU, MULTI_CPU or NO in `accelerate config`."
             )
+    _respect_quota()
     AcceleratorState._reset_state()  # or the first run's precision would bind all of a process
     try:
         with _without_settings():
@@ -62,6 +65,29 @@ def ignored_settings() -> list[str]:
             remedy = f"; the recipe decides: --set {key}=..." if key else ""
             lines.append(f"{_PREFIX}{name}={value} is ignored{remedy}")
     return lines
+
+
+def computed_on(device: torch.device) -> str:
+    """What rounding depends on: the kind of GPU, or the CPU's number of threads."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    if device.type != "cpu":
+        return device.type
+    threads = torch.get_num_threads()
+    return f"a CPU with {threads} thread{'s' * (threads > 1)}"
+
+
+def _respect_quota() -> None:
+    """Compute on no more threads than a container has CPUs; torch counts those of the machine."""
+    if "OMP_NUM_THREADS" in os.environ:
+        return
+    try:
+        quota, period = (_CGROUP / "cpu.max").read_text().split()
+        cpus = max(1, int(quota) // int(period))  # without a quota it says "max"
+    except (OSError, ValueError):
+        return
+    if cpus < torch.get_num_threads():
+        torch.set_num_threads(cpus)
 
 
 @contextmanager

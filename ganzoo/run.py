@@ -26,7 +26,7 @@ from torch import Tensor, nn
 
 from ganzoo import __version__, build, checkpoint, config, findings, model, samples
 from ganzoo import manifest as manifests
-from ganzoo.devices import accelerator, deterministic, ignored_settings
+from ganzoo.devices import accelerator, computed_on, deterministic, ignored_settings
 from ganzoo.ema import EMA
 from ganzoo.errors import (
     CheckpointError,
@@ -291,6 +291,7 @@ class Run:
             "latest": latest,
             "recipe": self.recipe.resolved(),
             "precision": self.precision.as_dict(),
+            "computed_on": computed_on(self.accelerator.device),
             "dataset_sha256": self.dataset.fingerprint(),
             "extractors_sha256": self.extractor_hashes,
             "init_sha256": self._init_sha256,
@@ -386,8 +387,12 @@ class Run:
         if self.scoring:
             self.scoring.recall(self.folder.rows(until=self.step))
         self._on_main(self._finish_save)
-        older = [f"{line}; going on from an earlier checkpoint" for line in damaged]
-        return [*older, unread] if unread else older
+        told = [f"{line}; going on from an earlier checkpoint" for line in damaged]
+        told += [unread] if unread else []
+        now = computed_on(self.accelerator.device)
+        if (before := state.get("computed_on", now)) != now:
+            told.append(f"this run began on {before}, and goes on on {now}: equal up to rounding")
+        return told
 
     def _hashes(self, state: Mapping[str, Any]) -> Iterator[tuple[str, str | None, str | None]]:
         """What a checkpoint depends on outside of it, its hash then, and its hash now."""

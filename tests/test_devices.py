@@ -13,12 +13,12 @@ from accelerate.commands.launch import launch_command_parser
 from accelerate.utils.launch import prepare_simple_launcher_cmd_env
 from torch import Tensor, nn
 
-from ganzoo import feed, optimizers
+from ganzoo import devices, feed, optimizers
 from ganzoo.errors import RunError, TrainingStopped
 from ganzoo.folder import RunFolder
 from ganzoo.recipe import Schedule
 from ganzoo.run import Run
-from ganzoo.training import start
+from ganzoo.training import resume, start
 
 CONFIG = """
 compute_environment: LOCAL_MACHINE
@@ -76,12 +76,40 @@ def test_fused_is_left_out_where_a_device_has_no_such_kernels(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     made = {}
-    for devices in (["cpu"], ["cuda"]):
-        monkeypatch.setattr(optimizers, "_get_fused_kernels_supported_devices", lambda d=devices: d)
+    for kinds in (["cpu"], ["cuda"]):
+        monkeypatch.setattr(optimizers, "_get_fused_kernels_supported_devices", lambda k=kinds: k)
         arguments = {"lr": Schedule(1e-3, 1e-3), "fused": True}
         optimizer, _ = optimizers.make_optimizer("adam", nn.Linear(1, 1).parameters(), arguments)
-        made[devices[0]] = optimizer.param_groups[0]["fused"]
+        made[kinds[0]] = optimizer.param_groups[0]["fused"]
     assert made == {"cpu": True, "cuda": None}
+
+
+def test_a_container_with_a_quota_gets_no_more_threads(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(devices, "_CGROUP", tmp_path)
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    before = torch.get_num_threads()
+    used = {}
+    try:
+        for text in ("max 100000", "150000 100000", "50000 100000", "900000 100000"):
+            torch.set_num_threads(3)
+            (tmp_path / "cpu.max").write_text(f"{text}\n")
+            devices.accelerator("fp32")
+            used[text.split()[0]] = torch.get_num_threads()
+    finally:
+        torch.set_num_threads(before)
+    assert used == {"max": 3, "150000": 1, "50000": 1, "900000": 3}
+
+
+def test_another_number_of_threads_is_said_by_resume(
+    tmp_path: Path, one_thread: None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    start(toy.recipe(tmp_path / "recipes"), tmp_path / "run", toy.plugins())
+    torch.set_num_threads(2)
+    resume(tmp_path / "run", (), toy.plugins())
+    out = capsys.readouterr().out
+    assert "began on a CPU with 1 thread, and goes on on a CPU with 2 threads" in out
 
 
 def test_what_is_read_ahead_comes_in_order_and_fails_where_it_fails() -> None:
