@@ -54,7 +54,7 @@ from ganzoo.vocabulary import vocabulary
 
 Words = dict[str, Tensor]
 #: updates that an accelerator may be ahead of the look at their losses
-_UNSEEN = 200
+_UNSEEN = 1000
 
 
 class Run:

@@ -10,6 +10,7 @@ from torch.nn.functional import pad
 
 from ganzoo.errors import RecipeError, nearest
 from ganzoo.interfaces import Transform
+from ganzoo_adversarial._beside import beside
 
 
 class DiffAugment(Transform):
@@ -59,8 +60,8 @@ def translation(image: Tensor) -> Tensor:
     return pad(image, (right, right, down, down))[
         torch.arange(n, device=image.device)[:, None, None, None],
         torch.arange(channels, device=image.device)[:, None, None],
-        _beside(image, rows)[:, None, :, None],
-        _beside(image, columns)[:, None, None, :],
+        rows.to(image.device, non_blocking=image.is_cuda)[:, None, :, None],
+        columns.to(image.device, non_blocking=image.is_cuda)[:, None, None, :],
     ]
 
 
@@ -68,7 +69,7 @@ def cutout(image: Tensor) -> Tensor:
     """Zero a rectangle of half the sides; its centre is anywhere, so it may be cut off."""
     n, _, height, width = image.shape
     gone = _stripe(n, height)[:, None, :, None] & _stripe(n, width)[:, None, None, :]
-    return image * _beside(image, ~gone).to(image)
+    return image * beside(image, ~gone)
 
 
 _POLICIES = {"color": color, "translation": translation, "cutout": cutout}
@@ -76,12 +77,7 @@ _POLICIES = {"color": color, "translation": translation, "cutout": cutout}
 
 def _uniform(image: Tensor, low: float, high: float) -> Tensor:
     """One number for each sample, (N, 1, 1, 1), like ``image``."""
-    return _beside(image, torch.empty(len(image), 1, 1, 1).uniform_(low, high)).to(image)
-
-
-def _beside(image: Tensor, drawn: Tensor) -> Tensor:
-    """What was drawn on the CPU, on the device of ``image``; CUDA is not waited for."""
-    return drawn.to(image.device, non_blocking=image.is_cuda)
+    return beside(image, torch.empty(len(image), 1, 1, 1).uniform_(low, high))
 
 
 def _away_from(mean: Tensor, image: Tensor, factor: Tensor) -> Tensor:

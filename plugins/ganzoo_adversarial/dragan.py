@@ -13,6 +13,7 @@ from annotated_types import Ge, Gt
 from torch import Tensor
 
 from ganzoo.interfaces import Loss
+from ganzoo_adversarial._beside import beside
 from ganzoo_adversarial._gradients import norm_at
 
 
@@ -37,6 +38,7 @@ class Dragan(Loss):
 
     def discriminator(self, real: Tensor, discriminator: Callable[[Tensor], Tensor]) -> Tensor:
         """Mean over samples of (||grad D|| - target)² at noisy real images."""
-        noise = torch.rand(real.shape).to(real) * torch.rand(len(real), 1, 1, 1).to(real)
+        noise = beside(real, torch.rand(real.shape))
+        noise = noise * beside(real, torch.rand(len(real), 1, 1, 1))
         near = real + self.spread * real.std() * noise
         return (norm_at(near, discriminator) - self.target).square().mean()

@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.nn.functional import relu
 
 from ganzoo.interfaces import Loss
+from ganzoo_adversarial._beside import beside
 from ganzoo_adversarial._gradients import norm_at
 
 
@@ -34,6 +35,6 @@ class GradientPenalty(Loss):
         self, real: Tensor, fake: Tensor, discriminator: Callable[[Tensor], Tensor]
     ) -> Tensor:
         """Mean over samples of (||grad D|| - target)² at random points between the pairs."""
-        eps = torch.rand(len(real), 1, 1, 1).to(real)
+        eps = beside(real, torch.rand(len(real), 1, 1, 1))
         excess = norm_at(eps * real + (1 - eps) * fake, discriminator) - self.target
         return (relu(excess) if self.one_sided else excess).square().mean()

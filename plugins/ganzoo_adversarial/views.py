@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.nn.functional import conv2d, pad
 
 from ganzoo.interfaces import Transform
+from ganzoo_adversarial._beside import beside
 
 
 class Grayscale(Transform):
@@ -18,7 +19,9 @@ class Grayscale(Transform):
 
     def __call__(self, image: Tensor) -> Tensor:
         """(N, 3, H, W) to the same, three equal channels; [-1, 1] stays [-1, 1]."""
-        weights = image.new_tensor([0.299, 0.587, 0.114])[:, None, None]
+        weights = beside(image, torch.tensor([0.299, 0.587, 0.114], dtype=torch.float64))[
+            :, None, None
+        ]
         return (image * weights).sum(dim=1, keepdim=True).expand_as(image)
 
 
@@ -38,7 +41,7 @@ class Blur(Transform):
     def __call__(self, image: Tensor) -> Tensor:
         """(N, C, H, W) to the same: one pass along the rows, one along the columns."""
         channels = image.shape[1]
-        kernel = self.kernel.to(image).repeat(channels, 1, 1, 1)  # (C, 1, 1, K), depthwise
+        kernel = beside(image, self.kernel).repeat(channels, 1, 1, 1)  # (C, 1, 1, K), depthwise
         image = pad(image, [self.reach] * 4, mode="replicate")
         image = conv2d(image, kernel, groups=channels)
         return conv2d(image, kernel.mT, groups=channels)

@@ -25,10 +25,14 @@ class Color(Loss):
     Images are compared in YUV, where R, G and B are in [0, 1]. AnimeGAN's weight is 10.
     """
 
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("yuv", torch.tensor(_YUV), persistent=False)
+
     def generator(self, fake: Tensor, photo: Tensor) -> Tensor:
         """Mean |ΔY|, plus the mean Huber (delta 1) of ΔU and of ΔV."""
         rgb = (fake - photo) / 2  # a difference in [-1, 1] is twice that in [0, 1]
-        y, u, v = torch.einsum("dc,nchw->dnhw", rgb.new_tensor(_YUV), rgb)
+        y, u, v = torch.einsum("dc,nchw->dnhw", self.get_buffer("yuv").to(rgb), rgb)
         return y.abs().mean() + _huber(u) + _huber(v)
 
 
