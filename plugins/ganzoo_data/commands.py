@@ -117,9 +117,11 @@ def edges(
     _refuse_other_than("--blur", blur, ("gaussian", "mean"))
     _refuse_other_than("--mask", mask, ("hard", "feathered"))
     out = expand(out)
-    sheet = sheet_beside(out) if sheet is None else sheet
-    _refuse_no_png(sheet)
-    _refuse_inside(sheet, path, out)
+    if sheet is None:
+        sheet = sheet_beside(out)
+    else:
+        _refuse_no_png(sheet)
+        _refuse_inside(sheet, path, out)
     job = Job(expand(path), out, size, blur, mask)  # type: ignore[arg-type]
     done = job.run()
     if done.made or not sheet.exists():
