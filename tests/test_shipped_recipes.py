@@ -130,6 +130,7 @@ def test_a_dry_run_estimates_and_leaves_nothing_but_a_picture(
 ) -> None:
     monkeypatch.setenv("GANZOO_CACHE", str(pictures / "cache"))
     monkeypatch.setenv("TMPDIR", str(tmp_path))
+    monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", str(pictures / "inductor"))  # torch makes it
     monkeypatch.setattr(tempfile, "tempdir", None)
     file = tmp_path / "small.yaml"
     small = shrunk(load_recipe(name, registry=plugins.registry).resolved(), pictures)
