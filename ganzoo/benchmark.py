@@ -137,7 +137,7 @@ class _Reader(Checker):
         if primary and primary.value not in always:
             what = f"no evaluator gives '{primary.value}'"
             what += " without an optional extractor" if optional else ""
-            what += f"{nearest(primary.value, always)} There is: {one_of(set(always))}."
+            what += f"{nearest(primary.value, always)} Available: {one_of(set(always))}."
             self.problems.add(primary.at, "primary", what)
 
     def _check_reads(self, node: Node, signature: Signature, done: Entries, path: str) -> None:
@@ -155,14 +155,14 @@ class _Reader(Checker):
         if named is not None and named not in known:
             what = f"there is no extractor '{named}'{nearest(named, known)}"
             self.problems.add(
-                extractor.at, join(path, "extractor"), f"{what} There is: {one_of(known)}."
+                extractor.at, join(path, "extractor"), f"{what} Available: {one_of(known)}."
             )
         elif named is not None and not features:
             self.problems.add(
                 extractor.at, join(path, "extractor"), "it reads no features: leave it out"
             )
         elif named is None and any(features):
-            what = f"missing 'extractor': whose features? There is: {one_of(known)}."
+            what = f"missing 'extractor': whose features? Available: {one_of(known)}."
             self.problems.add(node.name_at, path, what)
         if (fields := self._fields(done)) is None:
             return
@@ -174,7 +174,7 @@ class _Reader(Checker):
                     self.problems.add(
                         node.name_at,
                         path,
-                        f"{what}{nearest(word, given)} There is: {one_of(given)}.",
+                        f"{what}{nearest(word, given)} Available: {one_of(given)}.",
                     )
 
     def _fields(self, done: Entries) -> dict[str, str] | None:

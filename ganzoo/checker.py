@@ -226,13 +226,13 @@ class Checker:
     ) -> Signature | None:
         names = self.registry.names(kind)
         if "use" not in given:
-            what = f"missing 'use': which {kind}? There is: {one_of(names)}."
+            what = f"missing 'use': which {kind}? Available: {one_of(names)}."
             self.missing(node.name_at, path, what)
             return None
         use, path = given["use"], join(path, "use")
         if not isinstance(use.value, str):
             what = f"expected the name of a {kind}, not {written(use.plain())}"
-            self.problems.add(use.at, path, f"{what}. There is: {one_of(names)}.")
+            self.problems.add(use.at, path, f"{what}. Available: {one_of(names)}.")
             return None
         try:
             entry = self.registry.get(kind, use.value)
@@ -383,7 +383,7 @@ class Checker:
             self.problems.add(given["nesterov"].name_at, join(path, "nesterov"), what)
 
     def _unknown_optimizer(self, use: Node | None, node: Node, path: str) -> None:
-        there_is = f"There is: {one_of(OPTIMIZERS)}."
+        there_is = f"Available: {one_of(OPTIMIZERS)}."
         if use is None:
             self.missing(node.name_at, path, f"missing 'use': which optimizer? {there_is}")
         else:

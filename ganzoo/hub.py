@@ -296,7 +296,7 @@ def _no_revision(api: HfApi, what: Id) -> str:
         refs = api.list_repo_refs(what.repo)
         known = [ref.name for ref in (*refs.branches, *refs.tags)]
     wrong = f"{what.repo} has no revision '{what.revision or 'main'}'"
-    return f"{wrong}{nearest(str(what.revision), known)} There is: {one_of(known)}, and commits."
+    return f"{wrong}{nearest(str(what.revision), known)} Available: {one_of(known)}, and commits."
 
 
 def _refused(error: Exception, what: Id) -> HubError:

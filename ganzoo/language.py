@@ -91,15 +91,17 @@ def arguments(path: str, kind: str, registry: Registry) -> Iterator[Key]:
 def explain(path: str, registry: Registry) -> tuple[list[Key], list[Key]]:
     """What ``stages.0.generator.0.weight`` is, and the keys that stand inside it.
 
-    A key that several components have, each in its own way, is several.  Raises RecipeError with
-    the nearest key where there is none.
+    A key that several components have, each in its own way, is several; so is a bare name, as
+    ``every``, that several sections have.  Raises RecipeError with the nearest key where there is
+    none.
     """
     wanted = _canonical(path)
     known = list(keys())
+    bare = "." not in wanted and wanted not in {key.path for key in known}
     parent, _, _ = wanted.rpartition(".")
-    for key in [key for key in known if key.kind and key.path in (wanted, parent)]:
+    for key in [key for key in known if key.kind and (bare or key.path in (wanted, parent))]:
         known += arguments(key.path, key.kind, registry)
-    found = [key for key in known if key.path == wanted]
+    found = [key for key in known if wanted == (key.name if bare else key.path)]
     inside = [
         key for key in known if re.fullmatch(rf"{re.escape(wanted)}(\[\])?\.(NAME|\w+)", key.path)
     ]
@@ -108,15 +110,16 @@ def explain(path: str, registry: Registry) -> tuple[list[Key], list[Key]]:
         names = dict.fromkeys(beside or [key.path for key in known if "." not in key.path])
         near = nearest(wanted, names)
         shown = [name.rpartition(".")[2].removesuffix("[]") for name in names]
-        where = f" in '{parent}'" if beside and parent else ""
-        raise RecipeError([f"no recipe has a key '{path}'{near} There is{where}: {one_of(shown)}."])
+        where = f"'{parent}' has" if beside and parent else "Available"
+        raise RecipeError([f"no recipe has a key '{path}'{near} {where}: {one_of(shown)}."])
     return found, inside
 
 
 def _canonical(path: str) -> str:
     """A path as ``keys`` has it: indices as ``[]``, and what is alike under its first name."""
     path = re.sub(r"\.?\[?\b(\d+)\b\]?", "[]", path.strip())
-    path = re.sub(r"^(stages|stages\[\]\.(?:generator|discriminator))\.", r"\1[].", path)
+    path = re.sub(r"^stages\.", "stages[].", path)
+    path = re.sub(r"^(stages\[\]\.(?:generator|discriminator))\.", r"\1[].", path)
     path = re.sub(r"^(views|extractors)\.[^.]+", r"\1.NAME", path)
     path = re.sub(r"^stages\[\]\.optimizer\.", "optimizer.", path)
     path = re.sub(r"^optimizer\.(?:generator|discriminator)\.", "optimizer.", path)

@@ -243,7 +243,7 @@ class _Needs:
             near = nearest(chosen.value, self.extractors)
             what = (
                 f"the recipe's 'extractors' has no '{chosen.value}'{near} "
-                f"There is: {one_of(self.extractors)}."
+                f"Available: {one_of(self.extractors)}."
                 if self.extractors
                 else "the recipe has no 'extractors': add e.g. extractors: {vgg: {use: vgg19}}."
             )

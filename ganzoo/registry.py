@@ -148,7 +148,7 @@ class Registry:
         if not found:
             names = self.names(kind)
             raise RecipeError(
-                [f"unknown {kind} '{name}'{nearest(name, names)} There is: {one_of(names)}."]
+                [f"unknown {kind} '{name}'{nearest(name, names)} Available: {one_of(names)}."]
             )
         meant = _meant(found)
         if meant is None:

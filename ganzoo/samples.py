@@ -49,12 +49,12 @@ def labels(
         if attribute not in known:
             raise RunError(
                 f"label {attribute}={value}: there is no '{attribute}'"
-                f"{nearest(attribute, known)} There is: {one_of(known)}."
+                f"{nearest(attribute, known)} Available: {one_of(known)}."
             )
         if value not in known[attribute]:
             raise RunError(
                 f"label {attribute}={value}: '{value}' is no {attribute}"
-                f"{nearest(value, known[attribute])} There is: {one_of(known[attribute])}."
+                f"{nearest(value, known[attribute])} Available: {one_of(known[attribute])}."
             )
     rows = []
     for index in range(start, start + n):

@@ -82,7 +82,7 @@ def _refuse_unknown(recipe: Recipe, stated: Verify, registry: Registry) -> None:
     known = [name for scorer in protocol.scorers for name in scorer.names.values()]
     unknown = [
         f"{recipe.origin('verify.expected')} verify.expected: benchmark {benchmark.name} gives no "
-        f"'{score}'{nearest(score, known)} There is: {one_of(known)}."
+        f"'{score}'{nearest(score, known)} Available: {one_of(known)}."
         for score in stated.expected
         if score not in known
     ]

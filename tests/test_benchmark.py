@@ -78,12 +78,12 @@ evaluators:
         "4:12 reference: expected an integer of at least 2, not 1",
         "5:8 fakes: expected an integer of at least 10, not 9",
         "6:10 primary: no evaluator gives 'distanse', did you mean 'distance'? "
-        "There is: brightness, distance.",
-        "8:14 extractors.net.use: unknown extractor 'toys', did you mean 'toy'? There is: toy.",
+        "Available: brightness, distance.",
+        "8:14 extractors.net.use: unknown extractor 'toys', did you mean 'toy'? Available: toy.",
         "9:30 extractors.more.optional: expected true or false, not 'perhaps'.",
-        "11:5 evaluators[0]: missing 'extractor': whose features? There is: more, net.",
+        "11:5 evaluators[0]: missing 'extractor': whose features? Available: more, net.",
         "12:32 evaluators[1].extractor: there is no extractor 'nat', did you mean 'net'? "
-        "There is: more, net.",
+        "Available: more, net.",
         "13:34 evaluators[2].extractor: it reads no features: leave it out",
         "14:44 evaluators[3].scale: expected a number, not 'big'",
     ]
@@ -92,7 +92,7 @@ evaluators:
 def test_an_unknown_evaluator_is_told_alone(tmp_path: Path) -> None:
     told = problems(tmp_path, HEAD + "evaluators: [{use: distanse, extractor: net}]\n")
     assert told == [
-        "7:20 evaluators[0].use: unknown evaluator 'distanse', did you mean 'distance'? There is: "
+        "7:20 evaluators[0].use: unknown evaluator 'distanse', did you mean 'distance'? Available: "
         "brightness, change, distance, grouped."
     ]
 
@@ -101,7 +101,7 @@ def test_a_word_that_no_stream_has(tmp_path: Path) -> None:
     text = HEAD + "extractors: {net: {use: toy}}\nevaluators: [{use: change, extractor: net}]\n"
     assert problems(tmp_path, text.replace("distance", "change")) == [
         f"8:14 evaluators[0]: its stream 'pair' needs '{word}', which nothing provides"
-        f"{near} There is: fake, fake_features, group, real, real_features."
+        f"{near} Available: fake, fake_features, group, real, real_features."
         for word, near in (
             ("photo", "."),
             ("photo_features", ", did you mean 'real_features'?"),
@@ -120,7 +120,7 @@ def test_group_is_no_word_of_the_reals(tmp_path: Path) -> None:
     text = HEAD.replace("distance", "wrong") + "evaluators: [{use: own}]\n"
     assert problems(tmp_path, text, registry=with_evaluator(Wrong)) == [
         "7:14 evaluators[0]: its stream 'real' needs 'group', which nothing provides. "
-        "There is: features, image."
+        "Available: features, image."
     ]
 
 
@@ -130,7 +130,7 @@ def test_group_is_no_word_of_the_reals(tmp_path: Path) -> None:
         (
             HEAD + REST.replace("{use: toy}", "{use: toy, optional: true}"),
             "6:10 primary: no evaluator gives 'distance' without an optional extractor. "
-            "There is: nothing.",
+            "Available: nothing.",
         ),
         (HEAD + "evaluators: []\n", "7:13 evaluators: a benchmark needs an evaluator"),
         (HEAD, "1:1 missing 'evaluators': The scores."),
@@ -140,7 +140,7 @@ def test_group_is_no_word_of_the_reals(tmp_path: Path) -> None:
         ),
         (
             HEAD + REST.replace("net: {use: toy}", ""),
-            "9:32 evaluators[0].extractor: there is no extractor 'net'. There is: nothing.",
+            "9:32 evaluators[0].extractor: there is no extractor 'net'. Available: nothing.",
         ),
         (
             (HEAD + REST).replace("toys", "../up"),

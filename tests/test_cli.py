@@ -229,7 +229,7 @@ def test_show_a_component_as_json(run: Run) -> None:
 
 
 def test_show_an_unknown_component(run: Run) -> None:
-    refused(run("show", "loss", "r11"), "unknown loss 'r11', did you mean 'r1'? There is: ")
+    refused(run("show", "loss", "r11"), "unknown loss 'r11', did you mean 'r1'? Available: ")
     refused(run("show", "dcgn"), "unknown recipe 'dcgn', did you mean 'dcgan'?")
     assert run("show", "loss", "adversarial/r1").code == 0
 

@@ -165,7 +165,7 @@ def test_pull(run: Run, server: HubServer) -> None:
     assert not any(path.is_symlink() for path in Path("mine").rglob("*"))
     refused(run("pull", REPO, "--out", "mine"), "--out mine exists and is not empty")
     refused(run("pull", "ann/nothing"), "there is no model 'ann/nothing'")
-    refused(run("pull", REPO, "--revision", "v9"), "has no revision 'v9'", "There is: main")
+    refused(run("pull", REPO, "--revision", "v9"), "has no revision 'v9'", "Available: main")
     refused(run("pull", f"{REPO}@a", "--revision", "b"), "revision b is asked for")
     server.stop()
     offline = run("pull", REPO)

@@ -240,7 +240,7 @@ def test_attribution_stands_beside_every_picture_and_says_what_it_is(cache):
     ("arguments", "words"),
     [
         ({"style": "toonhead"}, ["'toonhead'", "did you mean 'toon-head'?", "adventurer"]),
-        ({"style": "lorelei"}, ["'lorelei'", "There is", "toon-head"]),
+        ({"style": "lorelei"}, ["'lorelei'", "Available", "toon-head"]),
         ({"smooth": "edge"}, ["'edge'", "'edges'"]),
     ],
 )

@@ -195,7 +195,7 @@ def test_the_gradient_is_the_slope(name: str, make: Callable[..., Extractor]) ->
 @pytest.mark.parametrize("name", ["vgg19", "squeezenet", "efficientnet-lite0", "random"])
 def test_layers_are_checked(name: str, make: Callable[..., Extractor]) -> None:
     layer = {"efficientnet-lite0": "stage3", "squeezenet": "fire5"}.get(name, "conv3_3")
-    with pytest.raises(RecipeError, match=r"There is: (conv1|stem)"):
+    with pytest.raises(RecipeError, match=r"Available: (conv1|stem)"):
         make(name, layers=[])
     with pytest.raises(RecipeError, match=f"no '{layer}x' here, did you mean"):
         make(name, layers=[layer + "x"])

@@ -87,6 +87,9 @@ def test_the_schema_has_the_same_words():
     [
         ("stages.0.generator.0.weight", ["number, or {from,", "default 1.0", "{from: 1, to: 0.1"]),
         ("stages[0].discriminator[1].every", ["integer of at least 1", "lazy"]),
+        ("stages.discriminator.weight", ["number, or {from,", "default 1.0"]),
+        ("every", ["stages[].generator[].every\n", "samples.every\n", "checkpoint.every\n"]),
+        ("label", ["dataset.label, of folder\n", "generator.label, of dcgan"]),
         ("stages.0.optimizer.lr", ["optimizer.lr\n", "number above 0, or {from"]),
         ("optimizer.discriminator.betas", ["of adam, adamw", "default [0.9, 0.999]"]),
         ("optimizer.weight_decay", ["default 0.0", "default 0.01", "of adamw"]),

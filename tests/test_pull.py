@@ -220,7 +220,7 @@ def test_pull_as_it_is_typed(
     assert hub.requests == []
     wrong, down = run("pull", f"{ID}@v9"), hub.stop() or run("pull", "ann/other")
     assert (wrong.code, down.code) == (2, 1)
-    assert "There is: main" in wrong.err
+    assert "Available: main" in wrong.err
     assert "Traceback" not in wrong.err + down.err
     assert "the Hub was not reached" in run("pull", ID).err
 
@@ -238,7 +238,7 @@ def test_pull_as_it_is_typed(
         ("ann/gated", None, ("is gated", "accept its terms at http", "/ann/gated")),
         ("ann/gated", "bob", ("is gated", "accept its terms at http")),
         (ID, "wrong", ("does not accept the token", "hf auth login")),
-        (f"{ID}@v9", None, ("no revision 'v9'", "There is: main, v1, and commits")),
+        (f"{ID}@v9", None, ("no revision 'v9'", "Available: main, v1, and commits")),
         (f"{ID}@{ABSENT}", None, (f"no revision '{ABSENT}'",)),
     ],
 )

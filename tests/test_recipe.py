@@ -354,7 +354,7 @@ def test_hash_and_diff():
             "use: edge-promoting",
             "needs 'smooth_logits', which nothing",
         ),
-        ("extractor: vgg", "extractor: vg", "has no 'vg', did you mean 'vgg'? There is: other"),
+        ("extractor: vgg", "extractor: vg", "has no 'vg', did you mean 'vgg'? Available: other"),
         ("extractor: vgg, ", "", "real_features: of which extractor? Add extractor: NAME, which"),
         ("- {use: adversarial}", "- {use: adversarial, extractor: vgg}", "reads no features, so"),
         ("use: network, layers", "use: netwrk, layers", "unknown extractor 'netwrk', did you mean"),

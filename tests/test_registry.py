@@ -50,11 +50,11 @@ def test_kinds_do_not_share_names() -> None:
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("zbra", "unknown loss 'zbra', did you mean 'zebra'? There is: ape, zebra."),
-        ("xxxxx", "unknown loss 'xxxxx'. There is: ape, zebra."),
+        ("zbra", "unknown loss 'zbra', did you mean 'zebra'? Available: ape, zebra."),
+        ("xxxxx", "unknown loss 'xxxxx'. Available: ape, zebra."),
         ("yours/zebra", "unknown loss 'yours/zebra', did you mean 'zebra'?"),
-        ("", "unknown loss ''. There is"),
-        ("/", "unknown loss '/'. There is"),
+        ("", "unknown loss ''. Available"),
+        ("/", "unknown loss '/'. Available"),
     ],
 )
 def test_an_unknown_name_is_told_what_there_is(name: str, message: str) -> None:
@@ -64,7 +64,7 @@ def test_an_unknown_name_is_told_what_there_is(name: str, message: str) -> None:
 
 
 def test_nothing_installed_is_said() -> None:
-    with pytest.raises(RecipeError, match=r"unknown extractor 'x'\. There is: nothing\."):
+    with pytest.raises(RecipeError, match=r"unknown extractor 'x'\. Available: nothing\."):
         Registry().get("extractor", "x")
 
 

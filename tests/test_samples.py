@@ -69,15 +69,15 @@ def test_labels_are_drawn_and_what_is_chosen_stays(conditional: toy.ToyGenerator
     [
         (
             {"heu": "red"},
-            "label heu=red: there is no 'heu', did you mean 'hue'? There is: hue, side.",
+            "label heu=red: there is no 'heu', did you mean 'hue'? Available: hue, side.",
         ),
         (
             {"hue": "blu"},
-            "label hue=blu: 'blu' is no hue, did you mean 'blue'? There is: blue, green, red.",
+            "label hue=blu: 'blu' is no hue, did you mean 'blue'? Available: blue, green, red.",
         ),
         (
             {"hue": "mauve"},
-            "label hue=mauve: 'mauve' is no hue. There is: blue, green, red.",
+            "label hue=mauve: 'mauve' is no hue. Available: blue, green, red.",
         ),
     ],
 )

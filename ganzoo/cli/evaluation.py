@@ -139,7 +139,7 @@ def _which_benchmark(model: str | None, registry: Registry) -> RunError:
     from ganzoo.pulling import locate
 
     config = None
-    what = "everything"
+    what = "any model"
     if model is not None and not _holds_images(Path(model)):
         folder = find(locate(model, registry, kinds=()).folder)
         config = configs.read(folder / CONFIG)
@@ -158,7 +158,7 @@ def _which_benchmark(model: str | None, registry: Registry) -> RunError:
         + "".join(f" --set dataset.{key}=FOLDER" for key in fit.wants)
         for fit in fits
     ]
-    return RunError(f"--benchmark is missing. There is, for {what}:", *commands)
+    return RunError(f"--benchmark is missing. These fit {what}:", *commands)
 
 
 def _holds_images(path: Path) -> bool:

@@ -65,7 +65,7 @@ def explain(
         str | None,
         typer.Argument(
             metavar="KEY",
-            help="As stages.0.generator.0.weight or dataset.path; default all of the top level.",
+            help="As dataset.path, stages.generator.weight or every; all of the top level without.",
             autocompletion=completion.recipe_keys,
         ),
     ] = None,

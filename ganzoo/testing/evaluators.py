@@ -169,7 +169,7 @@ def reads_what_a_benchmark_gives(subject: Subject) -> None:
             if subject.needs(stream)[word] and word not in words:
                 raise AssertionError(
                     f"its {stream} reads '{word}', which no benchmark gives{nearest(word, words)} "
-                    f"There is: {one_of(words)}."
+                    f"Available: {one_of(words)}."
                 )
 
 

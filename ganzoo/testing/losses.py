@@ -237,7 +237,7 @@ def reads_words_that_there_are(subject: Subject) -> None:
             if required and word not in words:
                 raise AssertionError(
                     f"its {player} reads '{word}', which no dataset and no view of a registered "
-                    f"recipe provides{nearest(word, words)} There is: {one_of(words)}."
+                    f"recipe provides{nearest(word, words)} Available: {one_of(words)}."
                 )
     read = {word for player in players for word in subject.needs(player)}
     for word in subject.cls.differentiates:

@@ -48,7 +48,7 @@ class Avatars(CachedDataset):
         if style not in STYLES:
             raise DataError(
                 f"avatars: unknown style '{style}'{nearest(style, STYLES)} "
-                f"There is: {one_of(STYLES)}."
+                f"Available: {one_of(STYLES)}."
             )
         self.style = style
         self.count = count
@@ -106,7 +106,7 @@ def _columns(style: str, label: list[str]) -> list[int]:
         if name not in names:
             raise DataError(
                 f"avatars: label '{name}' is no attribute of style '{style}'"
-                f"{nearest(name, names)} There is: {one_of(names)}."
+                f"{nearest(name, names)} Available: {one_of(names)}."
             )
     if not label or len(set(label)) < len(label):
         raise DataError(

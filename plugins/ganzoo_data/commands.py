@@ -59,7 +59,7 @@ def render(
 
     if style not in STYLES:
         raise DataError(
-            f"--style {style}: no such style{nearest(style, STYLES)} There is: {one_of(STYLES)}."
+            f"--style {style}: no such style{nearest(style, STYLES)} Available: {one_of(STYLES)}."
         )
     definition = draw.definition(style)
     _make_empty(out)
@@ -248,7 +248,7 @@ def _refuse_other_than(option: str, value: str, allowed: tuple[str, ...]) -> Non
 
     if value not in allowed:
         raise DataError(
-            f"{option} {value}: no such choice{nearest(value, allowed)} There is: "
+            f"{option} {value}: no such choice{nearest(value, allowed)} Available: "
             f"{one_of(allowed)}."
         )
 

@@ -118,7 +118,7 @@ def _component(entry: Entry, arguments: dict[str, Any]) -> Component:
         if name not in known:
             raise DataError(
                 f"{entry.kind} '{entry.name}' has no argument '{name}'{nearest(name, known)} "
-                f"There is: {one_of(known)}."
+                f"Available: {one_of(known)}."
             )
     paths = [Path(value) for value in arguments.values() if isinstance(value, (str, Path))]
     return Component(entry.name, str(entry.origin), arguments, entry.load, _content(paths))

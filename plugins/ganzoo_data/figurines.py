@@ -68,7 +68,7 @@ class Figurines(Dataset):
         if style not in STYLES:
             raise DataError(
                 f"figurines: style '{style}' cannot be had in clay{nearest(style, STYLES)} "
-                f"There is: {one_of(STYLES)}."
+                f"Available: {one_of(STYLES)}."
             )
         if smooth not in (None, "edges"):
             raise DataError(f"figurines: smooth '{smooth}' must be 'edges', or left out.")

@@ -124,7 +124,7 @@ def needed(chain: Mapping[str, nn.Module], layers: Sequence[str]) -> dict[str, n
     """
     names = list(chain)
     known = [name for name in names if not name.startswith("_")]
-    there_is = f"There is: {', '.join(known)}."
+    there_is = f"Available: {', '.join(known)}."
     if not layers:
         raise RecipeError([f"layers: name at least one. {there_is}"])
     wrong = [
