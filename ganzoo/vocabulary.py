@@ -88,4 +88,5 @@ def explain(word: str, words: Mapping[str, str]) -> str:
         return f"needs '{word}', but the recipe has no discriminator"
     if word.endswith(FEATURES) and "features" not in words.values():
         return f"needs '{word}', but the recipe has no 'extractors'"
-    return f"needs '{word}', which nothing provides{nearest(word, words)} Available: {one_of(words)}"
+    near = nearest(word, words)
+    return f"needs '{word}', which nothing provides{near} Available: {one_of(words)}"
