@@ -1,12 +1,12 @@
 """ganzoo: a plugin-based GAN zoo with a registry, on PyTorch.
 
-``ganzoo.load`` brings a model and ``ganzoo.train`` makes one; ``sample``, ``translate``,
-``evaluate``, ``push``, ``pull``, ``search`` and ``list`` do what the commands of these names do.
+``ganzoo.load`` opens a model and ``ganzoo.train`` trains one; ``sample``, ``translate``,
+``evaluate``, ``push``, ``pull``, ``search`` and ``list`` do the same as their commands.
 """
 
 from __future__ import annotations
 
-# a command answers Ctrl-C after this file, which therefore imports nothing, not even typing
+# Ctrl-C is handled only after this file has run, so it imports nothing, not even typing
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -36,7 +36,7 @@ _HOMES = {
 
 
 def __getattr__(name: str) -> Any:
-    """Import each name when it is asked for: ``load`` brings torch, and Ctrl-C may come early."""
+    """Import each name on first use: ``load`` brings torch, and Ctrl-C may come early."""
     if name == "__version__":
         return _version()
     if name in __all__:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def _leave(number: int, frame: FrameType | None) -> None:
-    """End while nothing is begun; ``startup`` has something better once it is imported."""
+    """Exit at once; ``startup`` installs a better handler."""
     name = "Ctrl-C" if number == signal.SIGINT else "SIGTERM"
     os.write(2, f"stopped by {name}\n".encode())
     os._exit(130)

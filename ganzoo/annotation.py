@@ -1,8 +1,8 @@
-"""What a constructor's annotation allows, read from its source without importing anything.
+"""Read what a constructor's annotation allows from its source, without importing anything.
 
-``parse`` turns an annotation's syntax tree into a ``Type``, which checks and converts the plain
-values of a recipe, describes itself to a person and to an editor (JSON Schema).  An annotation
-that it cannot read is ``Any`` and allows everything.
+``parse`` turns an annotation's syntax tree into a ``Type``.  A ``Type`` checks and converts the
+plain values of a recipe, and describes itself in words and as JSON Schema.  An annotation that
+cannot be read becomes ``Any``, which allows everything.
 """
 
 from __future__ import annotations
@@ -17,52 +17,53 @@ from typing import Any, Protocol
 
 from ganzoo.errors import nearest
 
-Problem = tuple[tuple[str | int, ...], str]  # where inside the value, and what is wrong
+Problem = tuple[tuple[str | int, ...], str]  # the place inside the value, and the complaint
 
 
 class Type:
-    """One annotation; everything here is plain data: scalars, lists or tuples, dicts."""
+    """One annotation.  Values are plain data: scalars, lists or tuples, dicts."""
 
     def problems(self, value: Any) -> Iterator[Problem]:
-        """Everything that is wrong with ``value``, and where inside it."""
+        """Yield every fault in ``value`` and its place."""
         yield from ()
 
     def check(self, value: Any) -> str | None:
-        """The first complaint about ``value``, or None."""
+        """Return the first complaint about ``value``, or None."""
         for where, complaint in self.problems(value):
             return f"{''.join(f'[{step}]' for step in where)}: {complaint}" if where else complaint
         return None
 
     def convert(self, value: Any) -> Any:
-        """The checked ``value`` as the constructor wants it."""
+        """Convert a checked ``value`` for the constructor."""
         return value
 
     def wants_text(self, value: Any, is_value: bool) -> bool:
-        """Whether a text is taken to the letter, of which YAML makes ``value``.
+        """Whether a text that YAML reads as ``value`` should stay a text.
 
-        Not where another option takes that value, if it ``is_value`` and nothing beside it.
+        ``is_value`` says that the whole text is the value.  A union keeps the value if one of its
+        options accepts it.
         """
         return False
 
     def inside(self, step: str | int) -> Type:
-        """What is allowed at ``step`` of a list or mapping."""
+        """Return the type at ``step`` of a list or mapping."""
         return Anything()
 
     def paths(self, value: Any) -> Iterator[tuple[str | int, ...]]:
-        """Where in the checked ``value`` the paths of files and folders are."""
+        """Yield the places of file and folder paths in a checked ``value``."""
         yield from ()
 
     def describe(self) -> str:
-        """In words, without an article: ``integer of at least 1``."""
+        """Describe one value, without an article: ``integer of at least 1``."""
         raise NotImplementedError
 
     def plural(self) -> str:
-        """In words, of many: ``integers of at least 1``."""
+        """Describe several: ``integers of at least 1``."""
         words = self.describe()
         return f"({words})" if " or " in words else words
 
     def json_schema(self) -> dict[str, Any]:
-        """The same for editors."""
+        """Return the JSON Schema, for editors."""
         raise NotImplementedError
 
     def _refuse(self, value: Any, hint: str = "") -> Problem:
@@ -76,7 +77,7 @@ class Type:
 
 
 def written(value: Any) -> str:
-    """A value as its author would recognise it, in a few words."""
+    """Show a value in a few words, as its author wrote it."""
     if value is None or isinstance(value, bool):
         return {None: "null", True: "true", False: "false"}[value]
     if isinstance(value, dict):
@@ -88,17 +89,17 @@ def written(value: Any) -> str:
 
 
 def finite(value: Any) -> bool:
-    """Whether ``value`` is a number that a float can hold (a bool is none)."""
+    """Whether ``value`` is a number that fits a float.  A bool is not a number."""
     number = isinstance(value, (int, float)) and not isinstance(value, bool)
     return number and -sys.float_info.max <= value <= sys.float_info.max
 
 
 @dataclass(frozen=True)
 class Anything(Type):
-    """``Any``: every plain value but infinity and not-a-number."""
+    """``Any``: every plain value except infinity and NaN."""
 
     def problems(self, value: Any) -> Iterator[Problem]:
-        """Non-finite numbers, however deep."""
+        """Report non-finite numbers at any depth."""
         inside = list(value.items()) if isinstance(value, dict) else []
         if isinstance(value, (list, tuple)):
             inside = list(enumerate(value))
@@ -108,7 +109,7 @@ class Anything(Type):
             yield (), f"expected a finite number, not {written(value)}"
 
     def convert(self, value: Any) -> Any:
-        """Tuples as lists, which is what a recipe can hold."""
+        """Turn tuples into lists, since recipes hold lists."""
         if isinstance(value, dict):
             return {key: self.convert(item) for key, item in value.items()}
         return [self.convert(v) for v in value] if isinstance(value, (list, tuple)) else value
@@ -124,7 +125,7 @@ class Anything(Type):
 
 @dataclass(frozen=True)
 class Number(Type):
-    """``int`` or ``float``, with bounds; an integer will do for a float."""
+    """``int`` or ``float``, with bounds.  A float accepts an integer."""
 
     integer: bool = False
     ge: float | None = None
@@ -133,7 +134,7 @@ class Number(Type):
     lt: float | None = None
 
     def problems(self, value: Any) -> Iterator[Problem]:
-        """Not such a number, or out of bounds."""
+        """Report a value that is not such a number, or is out of bounds."""
         if (
             not finite(value)
             or (self.integer and not isinstance(value, int))
@@ -145,7 +146,7 @@ class Number(Type):
             yield self._refuse(value)
 
     def convert(self, value: Any) -> Any:
-        """A float where a float is asked for."""
+        """Return a float if the annotation is a float."""
         return value if self.integer else float(value)
 
     def _bounds(self) -> str:
@@ -168,7 +169,7 @@ class Number(Type):
         return ("integers" if self.integer else "numbers") + self._bounds()
 
     def json_schema(self) -> dict[str, Any]:
-        """Type and bounds."""
+        """Give type and bounds."""
         names = {
             "ge": "minimum",
             "gt": "exclusiveMinimum",
@@ -187,12 +188,12 @@ class Text(Type):
     path: bool = False
 
     def problems(self, value: Any) -> Iterator[Problem]:
-        """Not a text."""
+        """Report anything but a text."""
         if not isinstance(value, str) or (self.path and (not value or "\0" in value)):
             yield self._refuse(value)
 
     def convert(self, value: Any) -> Any:
-        """A path with ``~`` expanded, absolute, as a text."""
+        """Expand ``~`` in a path and make it absolute, as a text."""
         if not self.path:
             return value
         try:
@@ -201,11 +202,11 @@ class Text(Type):
             return str(Path(value).absolute())
 
     def wants_text(self, value: Any, is_value: bool) -> bool:
-        """Whatever it looks like."""
+        """Always."""
         return True
 
     def paths(self, value: Any) -> Iterator[tuple[str | int, ...]]:
-        """The value itself, if it is a path."""
+        """Yield the value itself if it is a path."""
         if self.path:
             yield ()
 
@@ -231,31 +232,32 @@ class Name(Type):
     """A ``str`` that can be part of a path."""
 
     def problems(self, value: Any) -> Iterator[Problem]:
-        """Not such a text."""
+        """Report a text that cannot be part of a path."""
         if not isinstance(value, str) or not re.fullmatch(NAME, value):
             yield self._refuse(value)
 
     def convert(self, value: Any) -> Any:
-        """As it is."""
+        """Return it unchanged."""
         return value
 
     def describe(self) -> str:
-        """What makes a name."""
+        """Say what makes a name."""
         return "name (up to 80 letters, digits, '-', '_' and '.')"
 
     def json_schema(self) -> dict[str, Any]:
         """A pattern."""
-        return {"type": "string", "pattern": f"^{NAME}$(?!\\n)"}  # $ alone lets one pass in Python
+        # $ also matches before a final newline
+        return {"type": "string", "pattern": f"^{NAME}$(?!\\n)"}
 
 
 @dataclass(frozen=True)
 class Choice(Type):
-    """``Literal[...]``, ``bool`` and ``None``: one of some values."""
+    """``Literal[...]``, ``bool`` and ``None``: one of a few values."""
 
     values: tuple[Any, ...]
 
     def problems(self, value: Any) -> Iterator[Problem]:
-        """Not one of them."""
+        """Report any other value."""
         if not any(type(one) is type(value) and one == value for one in self.values):
             texts = [one for one in self.values if isinstance(one, str)]
             yield self._refuse(value, nearest(value, texts) if isinstance(value, str) else "")
@@ -280,14 +282,14 @@ class Choice(Type):
 
 @dataclass(frozen=True)
 class Sequence(Type):
-    """``list[T]`` and ``tuple[T, ...]``; or ``tuple[A, B]``, where every place has its own type."""
+    """``list[T]`` and ``tuple[T, ...]``; or ``tuple[A, B]``, with a type for each place."""
 
     item: Type = Anything()
     places: tuple[Type, ...] | None = None
     is_tuple: bool = False
 
     def problems(self, value: Any) -> Iterator[Problem]:
-        """Not a list, of the wrong length, or with wrong items."""
+        """Report anything but a list, a wrong length and wrong items."""
         if not isinstance(value, (list, tuple)) or (
             self.places is not None and len(value) != len(self.places)
         ):
@@ -298,19 +300,19 @@ class Sequence(Type):
                 yield (i, *where), complaint
 
     def convert(self, value: Any) -> Any:
-        """A list, or a tuple where one is asked for."""
+        """Return a tuple if the annotation is a tuple, else a list."""
         items = [self._at(i).convert(item) for i, item in enumerate(value)]
         return tuple(items) if self.is_tuple else items
 
     def inside(self, step: str | int) -> Type:
-        """The item's type, or that of its place."""
+        """Return the type of the item at ``step``."""
         if self.places is None:
             return self.item
         is_place = isinstance(step, int) and step < len(self.places)
         return self.places[int(step)] if is_place else Anything()
 
     def paths(self, value: Any) -> Iterator[tuple[str | int, ...]]:
-        """Those in each item."""
+        """Yield the paths in each item."""
         for i, item in enumerate(value):
             yield from ((i, *where) for where in self._at(i).paths(item))
 
@@ -345,7 +347,7 @@ class Mapping(Type):
     item: Type = Anything()
 
     def problems(self, value: Any) -> Iterator[Problem]:
-        """Not a mapping, or with wrong values."""
+        """Report anything but a mapping, and wrong values."""
         if not isinstance(value, dict):
             yield self._refuse(value)
             return
@@ -354,15 +356,15 @@ class Mapping(Type):
                 yield (key, *where), complaint
 
     def convert(self, value: Any) -> Any:
-        """Every value converted."""
+        """Convert every value."""
         return {key: self.item.convert(item) for key, item in value.items()}
 
     def inside(self, step: str | int) -> Type:
-        """The type of every value."""
+        """Return the type of the values."""
         return self.item
 
     def paths(self, value: Any) -> Iterator[tuple[str | int, ...]]:
-        """Those in each value."""
+        """Yield the paths in each value."""
         for key, item in value.items():
             yield from ((key, *where) for where in self.item.paths(item))
 
@@ -377,12 +379,12 @@ class Mapping(Type):
 
 @dataclass(frozen=True)
 class Union(Type):
-    """``A | B``: the first that accepts the value converts it."""
+    """``A | B``: the first option that accepts the value converts it."""
 
     options: tuple[Type, ...]
 
     def problems(self, value: Any) -> Iterator[Problem]:
-        """Refused by every option; by the only one of its shape, in that one's words."""
+        """Report a value that no option accepts, in the words of the one option of its shape."""
         if any(not option.check(value) for option in self.options):
             return
         shape = Mapping if isinstance(value, dict) else Sequence
@@ -393,23 +395,23 @@ class Union(Type):
             yield self._refuse(value)
 
     def wants_text(self, value: Any, is_value: bool) -> bool:
-        """Where there is an option for text, and none for the value."""
+        """Yes if an option takes text and none takes the value."""
         texts = [option for option in self.options if isinstance(option, Text)]
         others = (option for option in self.options if option not in texts)
         return bool(texts) and not (is_value and any(not o.check(value) for o in others))
 
     def inside(self, step: str | int) -> Type:
-        """That of the one option that has steps of this kind."""
+        """Return the type inside the one option that has such steps."""
         shape = Mapping if isinstance(step, str) else Sequence
         alike = [option for option in self.options if isinstance(option, shape)]
         return alike[0].inside(step) if len(alike) == 1 else Anything()
 
     def convert(self, value: Any) -> Any:
-        """As the first option that accepts it does."""
+        """Convert as the first option that accepts the value does."""
         return self._accepting(value).convert(value)
 
     def paths(self, value: Any) -> Iterator[tuple[str | int, ...]]:
-        """Those of the first option that accepts it."""
+        """Yield the paths of the first option that accepts the value."""
         return self._accepting(value).paths(value)
 
     def _accepting(self, value: Any) -> Type:
@@ -420,21 +422,21 @@ class Union(Type):
         return " or ".join(option.describe() for option in self.options)
 
     def json_schema(self) -> dict[str, Any]:
-        """Any of the options."""
+        """Allow any option."""
         return {"anyOf": [option.json_schema() for option in self.options]}
 
 
 class Names(Protocol):
-    """What the names in an annotation stand for, in the module that it was written in."""
+    """The meaning of names in an annotation, in the module that holds it."""
 
     def original(self, name: str) -> str:
-        """The name that an import renamed to ``name``."""
+        """Undo an import's renaming: ``import x as name``."""
 
     def alias(self, name: str) -> tuple[ast.expr, Names] | None:
-        """The expression that ``name`` was assigned, and the names for that one."""
+        """Return the expression assigned to ``name``, and the names for it."""
 
     def evaluate(self, node: ast.expr) -> Any:
-        """The value of a literal expression; raises ValueError for any other."""
+        """Evaluate a literal expression; raises ValueError for any other."""
 
 
 _BARE: dict[str, Callable[[], Type]] = {
@@ -455,7 +457,7 @@ _TYPING = {"List": "list", "Tuple": "tuple", "Dict": "dict"}
 
 
 def parse(node: ast.expr | None, names: Names, depth: int = 0) -> Type:
-    """The type that an annotation's expression stands for; ``Anything`` if it cannot be told."""
+    """Turn an annotation's expression into a type; ``Anything`` if it cannot be read."""
     if node is None or depth > 20:
         return Anything()
 
@@ -521,7 +523,7 @@ def _union(options: list[Type]) -> Type:
 
 
 def _bounded(kind: Type, metadata: list[ast.expr], names: Names) -> Type:
-    """Apply the bounds of annotated_types; any other metadata is not for us."""
+    """Apply the bounds of annotated_types and ignore other metadata."""
     bounds: dict[str, float] = {}
     for call in metadata:
         if not isinstance(call, ast.Call):
@@ -548,7 +550,7 @@ def _with_bounds(kind: Type, bounds: dict[str, Any]) -> Type:
 
 
 def optional(kind: Type, default: Any) -> Type:
-    """``kind``, and what the author gave as the default although it is not of that kind."""
+    """Extend ``kind`` by the author's default if that is of another kind."""
     if not kind.check(default):
         return kind
     scalar = default is None or isinstance(default, (bool, int, float, str))

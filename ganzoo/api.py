@@ -1,7 +1,7 @@
-"""The front door of the package, one function for each verb that Python needs too.
+"""The Python front door: one function for each verb that Python needs too.
 
-``ganzoo.load`` and the others are these; they are imported when they are first used, so that
-``import ganzoo`` takes no time.
+``ganzoo.load`` and the others live here.  They are imported on first use, so that ``import ganzoo``
+takes no time.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ def load(
     dtype: torch.dtype | None = None,
     token: str | None = None,
 ) -> Model:
-    """A model that is ready to use: a run or model folder, or ``user/repo`` from the Hub.
+    """Load a model: a run or model folder, or ``user/repo`` from the Hub.
 
     >>> import ganzoo, PIL.Image
     >>> model = ganzoo.load("ganzoo/avatars-64")          # comes with ganzoo, no download
@@ -64,12 +64,12 @@ def load(
     >>> model = ganzoo.load("user/cartoons", revision="v1")
     >>> model.translate(PIL.Image.open("photo.jpg"))      # a PIL image of the same size
 
-    A model from the Hub is fetched once and then kept in huggingface_hub's cache; ``revision`` is a
-    branch, a tag or a commit, and with a commit the Hub is not asked again.  What is fetched is
-    checked first, and none of it is ever run.  ``device`` is the accelerator if there is one, else
-    the CPU; ``dtype`` is torch.float32 or torch.bfloat16.  Without it weights are float32, and on a
-    CPU with bf16 pictures are translated in that, about twice as fast and a level or two of 255
-    off.  Raises GanzooError, whose text says what to do.
+    A model from the Hub is fetched once and kept in huggingface_hub's cache.  ``revision`` is a
+    branch, a tag or a commit; with a commit, the Hub is not asked again.  Everything is checked
+    when it is fetched, and none of it is ever run.  ``device`` defaults to the accelerator if there
+    is one, else the CPU.  ``dtype`` is torch.float32 or torch.bfloat16; without it weights are
+    float32, and on a CPU with bf16 photos are translated in bf16, about twice as fast and a level
+    or two of 255 off.  Raises GanzooError, whose text says what to do.
     """
     if dtype not in (None, *DTYPES):
         raise RunError(f"dtype {dtype}: a model computes in torch.float32 or torch.bfloat16.")
@@ -82,17 +82,17 @@ def load(
 
 
 def _usable(device: torch.device | str) -> torch.device:
-    """A device that computes here; raises RunError where it does not."""
+    """Return a device that computes here; raises RunError if it does not."""
     try:
         torch.zeros(1, device=device).item()
         return torch.device(device)
-    except (RuntimeError, AssertionError, TypeError) as error:  # the second: no CUDA in this torch
+    except (RuntimeError, AssertionError, TypeError) as error:  # AssertionError: torch without CUDA
         why = str(error).splitlines()[0].partition(". ")[0]
         raise RunError(f"device {device!r} cannot be used: {why}. 'cpu' always can.") from error
 
 
 def _place(source: Source | Model) -> str | Path:
-    """As ``locate`` wants it: only a text may mean a model on the Hub."""
+    """Prepare a source for ``locate``: only a str may name a model on the Hub."""
     if isinstance(source, Model):
         return source.path
     return source if isinstance(source, str) else Path(source)
@@ -105,15 +105,15 @@ def train(
     out: str | os.PathLike[str] | None = None,
     overrides: Mapping[str, Any] | None = None,
 ) -> TrainedRun:
-    """Train a recipe, given by path, by the name of a shipped one, or as a mapping.
+    """Train a recipe: a path, the name of a shipped one, or a mapping.
 
     >>> run = ganzoo.train("dcgan-avatars", overrides={"stages.0.steps": 500})
     >>> run.model.sample(64)
     >>> run.metrics[-1]                                   # also run.scores, run.report, run.path
 
-    ``out`` is the run folder, by default ``runs/RECIPE``.  ``overrides`` are what ``--set`` gives
-    to `ganzoo train`.  Raises RecipeError with every mistake of the recipe, and TrainingStopped
-    where training cannot go on; the run is kept.
+    ``out`` is the run folder, by default ``runs/RECIPE``.  ``overrides`` are those of ``ganzoo
+    train --set``.  Raises RecipeError with every mistake in the recipe, and TrainingStopped if
+    training cannot go on; the run is kept.
     """
     from ganzoo.training import start
 
@@ -130,13 +130,13 @@ def train(
 
 
 def _folder(recipe: str | os.PathLike[str] | Mapping[str, Any]) -> Path | None:
-    """What the paths in a recipe are relative to: those of a mapping, the working directory."""
+    """Return the folder for a recipe's relative paths; the working directory for a mapping."""
     return Path.cwd() if isinstance(recipe, Mapping) else None
 
 
 @contextmanager
 def _as_file(recipe: str | os.PathLike[str] | Mapping[str, Any]) -> Iterator[str | Path]:
-    """A recipe as ``load_recipe`` wants it, so that a mapping is checked like a file."""
+    """Write a mapping to a file, so that ``load_recipe`` checks it like any other."""
     if not isinstance(recipe, Mapping):
         yield recipe if isinstance(recipe, str) else Path(recipe)
         return
@@ -148,13 +148,13 @@ def _as_file(recipe: str | os.PathLike[str] | Mapping[str, Any]) -> Iterator[str
         path.write_text(_json(given, indent=1), encoding="utf-8")
         try:
             yield path
-        except RecipeError as error:  # lines of a file that nobody has seen
+        except RecipeError as error:  # the line numbers of a temporary file
             told = [re.sub(rf"{re.escape(str(path))}(:\d+)*", "recipe:", p) for p in error.problems]
             raise RecipeError(told) from None
 
 
 def _pairs(overrides: Mapping[str, Any] | None) -> list[str]:
-    """What ``--set`` would be given; a text in quotes, and every character of it as YAML has it."""
+    """Write overrides as ``--set`` takes them, with texts quoted and escaped for YAML."""
     return [
         f"{key}={quoted(str(value)) if isinstance(value, (str, Path)) else _json(value)}"
         for key, value in (overrides or {}).items()
@@ -162,7 +162,7 @@ def _pairs(overrides: Mapping[str, Any] | None) -> list[str]:
 
 
 def _json(value: Any, **how: Any) -> str:
-    """A value as JSON, which is YAML too; paths become their text."""
+    """Write a value as JSON, which is also YAML; paths become text."""
     return json.dumps(value, default=str, ensure_ascii=False, **how)
 
 
@@ -199,12 +199,12 @@ def sample(
     batch_size: int = samples.CHUNK,
     as_tensor: bool = False,
 ) -> list[Image.Image] | Tensor:
-    """Draw pictures from noise; arguments and errors are those of ``Model.sample``.
+    """Draw pictures from noise.  Arguments and errors are those of ``Model.sample``.
 
     >>> ganzoo.sample("ganzoo/avatars-64", 4, label={"hair": "pink"})
     >>> ganzoo.sample(model, latents=model.latents(2, seed=1), as_tensor=True)
 
-    A model that is given by name is loaded anew for each call.
+    A model given by name is loaded again for each call.
     """
     return _loaded(model).sample(
         n, seed=seed, label=label, latents=latents, batch_size=batch_size, as_tensor=as_tensor
@@ -219,11 +219,11 @@ def translate(model: Source | Model, photo: Tensor) -> Tensor: ...
 def translate(model: Source | Model, photo: Sequence[Image.Image]) -> list[Image.Image]: ...
 @refusals()
 def translate(model: Source | Model, photo: Any) -> Any:
-    """Turn photos into pictures; arguments and errors are those of ``Model.translate``.
+    """Turn photos into pictures.  Arguments and errors are those of ``Model.translate``.
 
     >>> ganzoo.translate("runs/cartoon-avatars", PIL.Image.open("photo.jpg"))
 
-    A model that is given by name is loaded anew for each call.
+    A model given by name is loaded again for each call.
     """
     return _loaded(model).translate(photo)
 
@@ -250,11 +250,11 @@ def evaluate(
     >>> entry = ganzoo.evaluate("ganzoo/avatars-64", "avatars-64")
     >>> {name: (score.value, score.low, score.high) for name, score in entry.scores.items()}
 
-    The entry is also written to ``out``, as `ganzoo evaluate` does; what was measured already is
-    read from there.  ``name`` is the entry's, by default that of the model's folder;
-    ``overrides`` are what ``--set`` gives to `ganzoo evaluate`; ``download`` fetches the weights
-    that optional scores need; ``force`` replaces an entry of another model.  Raises RecipeError
-    where the benchmark is wrong, RunError or DataError where the model or its images are.
+    The entry is also written to ``out``, as `ganzoo evaluate` does; if the model was measured
+    before, it is read from there.  ``name`` is the entry's, by default that of the model's folder.
+    ``overrides`` are those of ``ganzoo evaluate --set``.  ``download`` fetches the weights that
+    optional scores need.  ``force`` replaces an entry of another model.  Raises RecipeError for a
+    wrong benchmark, RunError or DataError for an unusable model or unusable images.
     """
     from accelerate import PartialState
 
@@ -285,24 +285,24 @@ def pull(
     out: str | os.PathLike[str] | None = None,
     token: str | None = None,
 ) -> Path:
-    """Fetch a model from the Hub; the folder that it is in.
+    """Fetch a model from the Hub and return its folder.
 
     >>> ganzoo.pull("user/cartoons", "v1", out="models/cartoons")
 
-    Without ``out`` that is the Hub's cache, which works offline afterwards.  Raises HubError where
-    the Hub does not give it or it is not what it should be, RunError where ``out`` is taken.
+    Without ``out`` that is the Hub's cache, which works offline afterwards.  Raises HubError if the
+    Hub does not deliver or the model is not valid, RunError if ``out`` is taken.
     """
     folder = Path(out) if out else None
     if folder:
         refuse_taken(folder)
     what, registry = parse_id(repo, revision), installed().registry
-    name = what.repo if repo in shipped_models() else f"hf://{what}"  # and no folder of that name
+    name = what.repo if repo in shipped_models() else f"hf://{what}"  # and no such folder exists
     found = pulling.locate(name, registry, token=token, kinds=tuple(WEIGHTS))
     if found.note:
         warnings.warn(found.note, stacklevel=2)
     if not folder:
         return found.folder
-    pulling.load(found, registry)  # what is written works
+    pulling.load(found, registry)  # check that the printed command works
     pulling.copy(found.folder, folder)
     return folder
 
@@ -327,12 +327,11 @@ def push(
 
     >>> ganzoo.push("runs/dcgan-avatars", "me/avatars", licence="cc-by-4.0", dry_run=True)
 
-    ``licence`` is that of the weights, ``data_licence`` that of the training images where the
-    dataset does not say; ``card`` is a file whose hand-written parts take the place of those on
-    the Hub; ``half`` stores the generator in 16 bits.  Scores of these weights are taken from
-    ``benchmarks/entries``.  With ``dry_run`` nothing is sent, and what would be is returned, with
-    all ``problems``.  Raises RunError with everything that is wrong before anything is sent,
-    HubError where the Hub refuses.
+    ``licence`` is that of the weights, ``data_licence`` that of the training images if the dataset
+    does not say.  ``card`` is a file whose hand-written parts replace those on the Hub.  ``half``
+    stores the generator in 16 bits.  Scores of these weights come from ``benchmarks/entries``.
+    ``dry_run`` sends nothing and returns what would be sent, with all ``problems``.  Raises
+    RunError with every problem before anything is sent, HubError if the Hub refuses.
     """
     options = Options(
         licence=licence,
@@ -355,7 +354,7 @@ def push(
 
 
 def _refuse_changed(loaded: Model, registry: Registry) -> None:
-    """Raise RunError where weights were changed in memory, for the folder is what goes."""
+    """Raise RunError if weights were changed in memory, since the folder is what is sent."""
     now = loaded.generator.state_dict()
     dtype = next(loaded.generator.parameters()).dtype
     kept = models.load(loaded.path, registry, dtype=dtype).generator.state_dict()
@@ -370,11 +369,11 @@ def _refuse_changed(loaded: Model, registry: Registry) -> None:
 def search(
     text: str | None = None, *, author: str | None = None, limit: int = 50, token: str | None = None
 ) -> Sequence[Listed]:
-    """The Hub's models with the tag ``ganzoo``, the most downloaded first, with their scores.
+    """List the Hub's models with the tag ``ganzoo`` and their scores, most downloaded first.
 
     >>> for found in ganzoo.search("avatars"):
     ...     print(found.id, found.downloads, [entry.primary for entry in found.entries])
 
-    Raises HubError where the Hub does not answer.
+    Raises HubError if the Hub does not answer.
     """
     return catalogue.search(text, author, limit, token)

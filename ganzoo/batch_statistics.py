@@ -17,9 +17,10 @@ def spread(images: Tensor) -> Tensor:
 def image_statistics(
     fake: Tensor, real: Tensor | None = None, source: Tensor | None = None
 ) -> dict[str, Tensor]:
-    """Statistics of the fakes: ``std`` over the batch, ``saturation`` (share beyond 0.99),
-    ``diversity`` (spread over the spread of ``real``), ``identity`` (distance to ``source``,
-    the image that the generator was given).
+    """Compute statistics of the fakes.
+
+    ``std`` over the batch; ``saturation``, the share beyond 0.99; ``diversity``, spread over the
+    spread of ``real``; ``identity``, the distance to ``source``, the generator's input image.
     """
     fake = fake.detach().float()
     found = {"G/saturation": (fake.abs() > 0.99).float().mean()}
@@ -36,7 +37,7 @@ def image_statistics(
 def ranking(real_logits: Tensor, fake_logits: Tensor) -> dict[str, Tensor]:
     """D's mean logits, and the share of (real, fake) pairs in which the real one scores higher.
 
-    0.5 is blind, 1 is sure; unlike a loss it means the same for every objective.
+    0.5 is blind, 1 is sure.  Unlike a loss, it means the same for every objective.
     """
     real, fake = _per_image(real_logits), _per_image(fake_logits)
     wins = (real[:, None] > fake[None]).float().mean()

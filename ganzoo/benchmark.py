@@ -1,6 +1,6 @@
-"""Benchmarks: YAML that fixes how models are measured, checked like recipes and without torch.
+"""Benchmarks: YAML that fixes how models are measured, checked like recipes, without torch.
 
-``load_benchmark`` reads a file and ``--set``; ``protocol.py`` opens what it names.
+``load_benchmark`` reads a file and ``--set``; ``protocol.py`` opens what they name.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ STREAMS = ("real", "fake", "pair")
 
 @dataclass(frozen=True)
 class Extract(Component):
-    """An extractor; one that is ``optional`` is left out where its weights cannot be had."""
+    """An extractor.  An ``optional`` one is left out if its weights are unavailable."""
 
     optional: bool
 
@@ -40,7 +40,7 @@ class Measure(Component):
 class Benchmark:
     """One evaluation protocol, complete.
 
-    ``reference`` examples of the dataset are the reals, and what the rest holds is held out; the
+    The first ``reference`` examples of the dataset are the reals, the rest is held out.  The
     ``fakes`` are made from noise, or from the first images of the rest.
     """
 
@@ -63,9 +63,9 @@ def load_benchmark(
 ) -> Benchmark:
     """Read, check and complete a benchmark, given by path or by the name of a shipped one.
 
-    ``overrides`` are ``"dataset.path=FOLDER"``, checked like the file; paths in them are relative
-    to ``folder``, by default the working directory.  Raises RecipeError with every problem at
-    once.
+    ``overrides`` look like ``"dataset.path=FOLDER"`` and are checked like the file; their paths are
+    relative to ``folder``, by default the working directory.  Raises RecipeError with every problem
+    at once.
     """
     shipped = layers.shipped_benchmarks()
     read = layers.load(path_or_name, overrides, shipped, "benchmark", set_in=folder)
@@ -101,13 +101,13 @@ class _Reader(Checker):
             for i, node in enumerate(evaluators.value)
         ]
         done["evaluators"] = replace(evaluators, value=found)
-        if not self.whole:  # what the evaluators read may be inherited
+        if not self.whole:  # evaluators may read what an unreadable base provides
             return done
         signatures = [signature_of(self.registry, "evaluator", node) for node in found]
         for i, (node, signature) in enumerate(zip(found, signatures, strict=True)):
             if signature:
                 self._check_reads(node, signature, done, join("evaluators", i))
-        if found and all(signatures):  # what is unknown might have given it
+        if found and all(signatures):  # an unknown one might provide it
             self._check_primary(done, [s for s in signatures if s])
         elif not found and "evaluators" in given and not given["evaluators"].plain():
             self.problems.add(evaluators.at, "evaluators", "a benchmark needs an evaluator")
@@ -121,7 +121,7 @@ class _Reader(Checker):
             self.problems.add(name.at, "benchmark", str(error).removeprefix("name: "))
 
     def _check_primary(self, done: Entries, signatures: Iterable[Signature]) -> None:
-        """Note a primary score that not everybody who runs the benchmark gets."""
+        """Note a primary score that some who run the benchmark will not get."""
         optional = {
             name
             for name, spec in done["extractors"].value.items()
@@ -186,7 +186,7 @@ class _Reader(Checker):
 
 
 def words_of(stream: str, fields: Mapping[str, str]) -> list[str]:
-    """What an evaluator's ``stream`` may read, where the dataset provides ``fields``."""
+    """List what an evaluator's ``stream`` may read, if the dataset provides ``fields``."""
     if stream == "pair":
         pictures = [word for word, what in fields.items() if what == "image"] + ["fake"]
         return [*fields, "fake", "group", *(word + FEATURES for word in pictures)]

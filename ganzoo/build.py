@@ -1,4 +1,4 @@
-"""The only place where a name becomes an object."""
+"""Build objects from names.  Nothing else does."""
 
 from __future__ import annotations
 
@@ -36,10 +36,10 @@ View = tuple[Callable[[Tensor], Tensor], str]
 
 
 def construct(registry: Registry, kind: str, use: str, arguments: Mapping[str, Any]) -> Any:
-    """Import and construct one component; a refusal by its constructor names the component."""
+    """Import and construct one component.  If its constructor refuses, the error names it."""
     component = registry.get(kind, use).load()
     try:
-        with redirect_stdout(sys.stderr):  # what a foreign constructor prints is no data
+        with redirect_stdout(sys.stderr):  # whatever its constructor prints must not mix with data
             return component(**arguments)
     except GanzooError:
         raise
@@ -49,14 +49,14 @@ def construct(registry: Registry, kind: str, use: str, arguments: Mapping[str, A
 
 
 def dataset(recipe: Recipe, registry: Registry) -> Dataset:
-    """The recipe's dataset, not prepared yet."""
+    """Build the recipe's dataset, not prepared yet."""
     spec = recipe.dataset
     made: Dataset = construct(registry, "dataset", spec.use, spec.arguments)
     return made
 
 
 def check_count(recipe: Recipe, data: Dataset) -> None:
-    """Raises DataError where the prepared dataset cannot fill one batch."""
+    """Raise DataError if the prepared dataset cannot fill one batch."""
     if len(data) < recipe.batch:
         raise DataError(
             f"dataset '{recipe.dataset.use}' has {len(data)} images, fewer than one batch of "
@@ -65,7 +65,7 @@ def check_count(recipe: Recipe, data: Dataset) -> None:
 
 
 def completed(registry: Registry, kind: str, spec: Component, data: Dataset) -> dict[str, Any]:
-    """A network's arguments, with ``size`` and ``label`` from the dataset where left out."""
+    """Fill a network's missing ``size`` and ``label`` from the dataset."""
     arguments = dict(spec.arguments)
     parameters = {p.name for p in registry.get(kind, spec.use).signature.parameters}
     for name, attribute in FROM_DATASET.items():
@@ -78,7 +78,7 @@ def completed(registry: Registry, kind: str, spec: Component, data: Dataset) -> 
 def networks(
     recipe: Recipe, registry: Registry, data: Dataset
 ) -> tuple[dict[str, nn.Module], dict[str, dict[str, Any]]]:
-    """The recipe's networks by name, initialised from its seed, and their complete arguments."""
+    """Build the recipe's networks, initialised from its seed; also return their full arguments."""
     made, arguments = {}, {}
     for name, spec in recipe.networks.items():
         arguments[name] = completed(registry, name, spec, data)
@@ -88,7 +88,7 @@ def networks(
 
 
 def views(recipe: Recipe, registry: Registry) -> dict[str, View]:
-    """The recipe's views: name -> (function, the word it is of)."""
+    """Build the recipe's views: name -> (function, the word it reads)."""
     return {
         name: (construct(registry, "transform", view.use, view.arguments), view.of)
         for name, view in recipe.views.items()
@@ -96,13 +96,13 @@ def views(recipe: Recipe, registry: Registry) -> dict[str, View]:
 
 
 def augment(recipe: Recipe, registry: Registry) -> Callable[[Tensor], Tensor] | None:
-    """The recipe's differentiable augmentation of whatever the discriminator sees."""
+    """Build the recipe's differentiable augmentation of the discriminator's inputs."""
     spec = recipe.augment
     return construct(registry, "transform", spec.use, spec.arguments) if spec else None
 
 
 def extractors(recipe: Recipe, registry: Registry) -> dict[str, Extractor]:
-    """The extractors that a stage's terms name, frozen; their constructors open the weights."""
+    """Build a stage's frozen extractors; their constructors open the weights."""
     terms = [term for stage in recipe.stages for p in UPDATE_ORDER for term in getattr(stage, p)]
     wanted = {term.extractor for term in terms}
     made: dict[str, Extractor] = {
@@ -116,7 +116,7 @@ def extractors(recipe: Recipe, registry: Registry) -> dict[str, Extractor]:
 
 
 def weights_hash(network: nn.Module) -> str:
-    """A sha256 of the names and values of a network's weights, or of the file they are from."""
+    """Hash (sha256) the names and values of a network's weights, or its weight file."""
     if isinstance(network, Extractor) and network.weights_sha256:
         return network.weights_sha256
     sha = hashlib.sha256()
@@ -127,7 +127,7 @@ def weights_hash(network: nn.Module) -> str:
 
 
 def fields(spec: Component, registry: Registry, data: Dataset) -> dict[str, str]:
-    """The fields that the dataset ``data``, made as ``spec`` says, provides."""
+    """Return the fields that the dataset ``data``, built from ``spec``, provides."""
     signature = registry.get("dataset", spec.use).signature
     return provided_fields(data.fields, signature.optional, spec.arguments)
 
@@ -135,7 +135,7 @@ def fields(spec: Component, registry: Registry, data: Dataset) -> dict[str, str]
 def objectives(
     registry: Registry, stage: Stage, words: Iterable[str], device: Any
 ) -> dict[str, Objective]:
-    """The objectives of the players that a stage trains; their losses are frozen, on ``device``."""
+    """Build the objectives of a stage's players on ``device``, with frozen losses."""
     made = {}
     for player in UPDATE_ORDER:
         specs = getattr(stage, player)
@@ -155,7 +155,7 @@ def objectives(
 def optimizers(
     stage: Stage, networks: Mapping[str, Network]
 ) -> dict[str, tuple[optim.Optimizer, Schedule]]:
-    """A new optimiser, with the schedule of its rate, for each player that a stage trains."""
+    """Build a new optimiser and rate schedule for each player of a stage."""
     return {
         player: make_optimizer(use, networks[player].learning, arguments)
         for player in UPDATE_ORDER
@@ -165,7 +165,7 @@ def optimizers(
 
 
 def check_split(recipe: Recipe, processes: int) -> None:
-    """Raises RecipeError where the global batch does not split evenly."""
+    """Raise RecipeError if the global batch does not split evenly."""
     if recipe.batch % (processes * recipe.accumulate):
         raise RecipeError(
             [
@@ -178,7 +178,7 @@ def check_split(recipe: Recipe, processes: int) -> None:
 
 @contextmanager
 def _evaluating(networks: Mapping[str, nn.Module]) -> Iterator[dict[str, Network]]:
-    """The bare networks in eval mode for a while, so that no running statistics move."""
+    """Put the bare networks in eval mode, so that no running statistics move."""
     try:
         yield {name: Network(network.eval()) for name, network in networks.items()}
     finally:
@@ -190,9 +190,9 @@ def _evaluating(networks: Mapping[str, nn.Module]) -> Iterator[dict[str, Network
 def check_fit(
     data: Dataset, networks: Mapping[str, nn.Module], views: Mapping[str, View], device: Any
 ) -> dict[str, Tensor]:
-    """Run every network once on two examples, in eval mode; their words, ``fake`` included.
+    """Run every network once on two examples, in eval mode; return their words and ``fake``.
 
-    Raises RecipeError where they do not fit the data or each other.
+    Raises RecipeError if the networks do not fit the data or each other.
     """
     words = {name: value.to(device) for name, value in collate(data, [0, len(data) - 1]).items()}
     generator = networks["generator"]
@@ -231,10 +231,10 @@ def check_terms(
     augment: Callable[[Tensor], Tensor] | None,
     extractors: Mapping[str, Callable[[Tensor], dict[str, Tensor]]],
 ) -> None:
-    """Evaluate every term of a stage once on what ``check_fit`` found, in eval mode.
+    """Evaluate every term of a stage once on the words from ``check_fit``, in eval mode.
 
-    ``objectives`` are of no use afterwards, as a loss may count.  Raises RecipeError, or what a
-    loss or an extractor raises of itself, where a term cannot have what it is given.
+    Discard ``objectives`` afterwards, as a loss may count its calls.  Raises RecipeError if a term
+    cannot get its inputs, or whatever a loss or an extractor raises.
     """
     with _evaluating(networks) as bare:
         for player, objective in objectives.items():
@@ -262,7 +262,7 @@ def _shapes(words: Mapping[str, Tensor]) -> str:
 
 
 def collate(data: Dataset, indices: list[int]) -> dict[str, Tensor]:
-    """One batch; a dataset with ``__getitems__`` gathers it at once."""
+    """Gather one batch; a dataset with ``__getitems__`` does it at once."""
     if hasattr(data, "__getitems__"):
         gathered: dict[str, Tensor] = data.__getitems__(indices)
         return gathered
@@ -270,10 +270,10 @@ def collate(data: Dataset, indices: list[int]) -> dict[str, Tensor]:
 
 
 def initialise(recipe: Recipe, made: Mapping[str, nn.Module]) -> str | None:
-    """Load weights from the recipe's ``init_from``, if it has one; their hash.
+    """Load the weights of the recipe's ``init_from``, if any, and return their hash.
 
-    A run gives all networks of its newest checkpoint, a checkpoint its own, a model folder those
-    that it has.  Raises RunError where there are none or they do not fit.
+    From a run, load all networks of its newest checkpoint; from a checkpoint, its own; from a model
+    folder, those that it has.  Raises RunError if there are none or they do not fit.
     """
     if recipe.init_from is None:
         return None
@@ -293,7 +293,7 @@ def initialise(recipe: Recipe, made: Mapping[str, nn.Module]) -> str | None:
 
 
 def initial_hash(recipe: Recipe) -> str | None:
-    """The hash of the weights in ``init_from``, as ``initialise`` returns it.  Raises RunError."""
+    """Return the hash of ``init_from``'s weights, as ``initialise`` does.  Raises RunError."""
     return _sha256(_weights(recipe.init_from)) if recipe.init_from else None
 
 
@@ -311,7 +311,7 @@ def _bytes(value: Tensor) -> memoryview:
 
 
 def _cached(repo: str) -> Path:
-    """The folder of ``hf://user/repo@commit``, which was pulled before training began."""
+    """Return the folder of ``hf://user/repo@commit``, which was pulled before training."""
     from huggingface_hub import try_to_load_from_cache
 
     name, _, commit = repo.removeprefix("hf://").partition("@")

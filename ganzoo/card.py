@@ -1,8 +1,8 @@
 """The model card: ``README.md`` of a model folder, for people and for the Hub.
 
-Every push replaces the keys of the metadata that are ganzoo's, and what stands between two marker
-lines; all else is its author's and stays.  Scores are in ``model-index``, and in ``.eval_results``:
-``claims.py`` writes them and reads them back.  The formats are the Hub's:
+Every push replaces ganzoo's keys of the metadata and the text between two marker lines; everything
+else is its author's and stays.  Scores are in ``model-index`` and in ``.eval_results``, which
+``claims.py`` writes and reads.  The formats are the Hub's:
 https://huggingface.co/docs/hub/model-cards, https://huggingface.co/docs/hub/eval-results,
 https://github.com/huggingface/hub-docs/blob/main/modelcard.md.
 """
@@ -56,10 +56,10 @@ def make(
     samples: bool,
     base: str | None = None,
 ) -> str:
-    """The card of a model that is published as ``repo_id``, with its ``entries`` as scores.
+    """Write the card of a model published as ``repo_id``, with its ``entries`` as scores.
 
-    ``samples`` says whether there is a ``samples.png``; ``base`` is the card before, or one that
-    somebody wrote.  Raises RunError where that, or the config, cannot be used; nothing is lost.
+    ``samples`` says whether there is a ``samples.png``; ``base`` is the previous card, or a
+    hand-written one.  Raises RunError if that, or the config, cannot be used; nothing is lost.
     """
     text = (base or "").removeprefix("\ufeff")
     line_end = "\r\n" if re.match(r"[^\n]*\r\n", text) else "\n"
@@ -76,7 +76,7 @@ def make(
 
 
 def _placed(part: str, body: str, line_end: str) -> str:
-    """The generated part in its place, or after what somebody wrote."""
+    """Put the generated part in its place, or after the author's text."""
     starts, ends = body.count(START), body.count(END)
     if not starts and not ends:
         own = body if body.strip() else ""
@@ -96,13 +96,13 @@ def _placed(part: str, body: str, line_end: str) -> str:
 
 
 def _split(text: str) -> tuple[str, dict[str, yaml12.Node], str]:
-    """The lines of metadata, their keys, and the rest of a card."""
+    """Split a card into its lines of metadata, their keys, and the rest."""
     found = _FRONT.match(text)
     if found is None:
         if re.match(r"\s*---[ \t]*[\r\n]", text):
             raise Wrong("its metadata begins with a line ---, and no such line ends it: add one")
         return "", {}, text
-    before = "\n" * (len(_lines(found[1])) - 1)  # so that its lines are those of the file
+    before = "\n" * (len(_lines(found[1])) - 1)  # keeps the file's line numbers
     head = before + found[2] + found[3]
     try:
         node = yaml12.parse(head, "README.md")
@@ -114,21 +114,21 @@ def _split(text: str) -> tuple[str, dict[str, yaml12.Node], str]:
 
 
 def _lines(text: str) -> list[str]:
-    """The lines of YAML 1.1, which PyYAML counts; the last one has no end."""
+    """Split into lines as YAML 1.1 and PyYAML do; the last one has no end."""
     return re.split(r"(?<=[\n\x85\u2028\u2029])|(?<=\r)(?!\n)", text)
 
 
 def _front(
     own: Mapping[str, Any], head: str, known: Mapping[str, yaml12.Node], line_end: str
 ) -> str:
-    """``own`` metadata, then the lines of all other keys as they are, comments included."""
+    """Write our ``own`` metadata, then the lines of all other keys unchanged, comments included."""
     lines = _lines(head)
     starts = [(node.name_at.line - 1, key) for key, node in known.items()]
     ours = (*_KEYS, *_LICENCE_KEYS) if "license" in own else _KEYS
     kept = lines[: starts[0][0]] if starts else lines
     for (first, key), (last, _) in pairwise([*starts, (len(lines), "")]):
         block = lines[first:last]
-        if key in ours:  # but for the comments after it
+        if key in ours:  # but keep the comments after it
             told = [i for i, line in enumerate(block, 1) if not re.match(r"\s*(#|\Z)", line)]
             block = block[max(told, default=0) :]
         kept += block
@@ -168,7 +168,7 @@ def _task(config: Config) -> str:
 
 
 def other_licence(text: str, weights: str) -> str | None:
-    """The licence in a card's metadata, where it is another than ``weights``."""
+    """Return the licence in a card's metadata if it differs from ``weights``."""
     try:
         known = _split(text.removeprefix("\ufeff"))[1]
     except Wrong:
@@ -178,7 +178,7 @@ def other_licence(text: str, weights: str) -> str | None:
 
 
 def by_hand(text: str) -> set[str]:
-    """The lines of a card's body that ganzoo did not generate."""
+    """Return the lines of a card's body that ganzoo did not generate."""
     try:
         body = _split(text.removeprefix("\ufeff"))[2]
     except Wrong:
@@ -190,7 +190,7 @@ def by_hand(text: str) -> set[str]:
 
 
 def licence_problem(stated: str) -> str | None:
-    """What is wrong with a licence, or None: an SPDX identifier, its name, or an address."""
+    """Check a licence: an SPDX identifier, its name, or an address.  Return the problem or None."""
     if stated.strip().lower() in ("unknown", "none", "other"):
         return f"'{stated}' is none: nobody may use what has no licence. Ask whose it is"
     if _URL.fullmatch(stated) or re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9 .,+()/_-]{0,99}", stated):
@@ -200,7 +200,7 @@ def licence_problem(stated: str) -> str | None:
 
 
 def _hub_licence(stated: str) -> dict[str, str]:
-    """A licence as the Hub calls it, else ``other`` with its name."""
+    """Name a licence as the Hub does, else ``other`` with its name."""
     plain = stated.lower()
     base = re.sub(r"-(only|or-later)$", "", plain)
     for name in (plain, base, re.sub(r"-[\d.]+$", "", base)):
@@ -286,7 +286,7 @@ def _training(training: Mapping[str, Any]) -> Iterator[str]:
     if words := data.get("attribution"):
         text = str(words).strip().removeprefix("# Attribution").strip().replace("<", "&lt;")
         yield from ("", "### Training data", "")
-        yield from (f"> {line}".rstrip() for line in text.splitlines())  # it cannot get out of it
+        yield from (f"> {line}".rstrip() for line in text.splitlines())  # so that it stays quoted
 
 
 def _scores(entry: Entry) -> Iterator[str]:
@@ -314,7 +314,7 @@ def _scores(entry: Entry) -> Iterator[str]:
 
 
 def _numbers(score: Score) -> list[str]:
-    """Value, low and high with as many digits as the interval allows."""
+    """Format value, low and high with as many digits as the interval allows."""
     half = (score.high - score.low) / 2
     digits = 1 - math.floor(math.log10(half)) if half > 1e-100 else 99
     form = f".{max(digits, 0)}f" if -3 < digits < 8 else ".4g"
@@ -322,7 +322,7 @@ def _numbers(score: Score) -> list[str]:
 
 
 def _address(value: Any) -> str:
-    """A link where it is an address, else the text."""
+    """Link an address; return other text as it is."""
     return f"<{value}>" if isinstance(value, str) and _URL.fullmatch(value) else _md(value)
 
 
@@ -331,7 +331,7 @@ def _list(values: Iterable[str]) -> str:
 
 
 def _md(value: Any) -> str:
-    """A value that Markdown shows as it is, on one line, without making links of it."""
+    """Escape a value for Markdown: one line, no links."""
     text = escape(" ".join(plain(value).split()), quote=False)
     text = re.sub(r"([\\`*_\[\]|~$])", r"\\\1", text)
     return re.sub(r"(?<=:)(?=//)|(?<=www)(?=\.)|(?<=@)", "\u2060", text, flags=re.IGNORECASE)

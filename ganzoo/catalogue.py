@@ -1,4 +1,4 @@
-"""What models the Hub has, as their cards tell it: a table to read, a leaderboard to rank."""
+"""List the Hub's models from their cards, as a table or as a leaderboard."""
 
 from __future__ import annotations
 
@@ -51,9 +51,9 @@ class Listed:
 def search(
     text: str | None = None, author: str | None = None, limit: int = 50, token: str | None = None
 ) -> list[Listed]:
-    """The models with the tag ``ganzoo`` whose id holds ``text``, the most downloaded first.
+    """List models tagged ``ganzoo`` whose id contains ``text``, most downloaded first.
 
-    Raises HubError where the Hub does not answer.
+    Raises HubError if the Hub does not answer.
     """
     if limit < 1:
         raise HubError(f"limit={limit}: ask for one model or more.")
@@ -71,7 +71,7 @@ def search(
 
 
 def _listed(info: Any) -> Listed:
-    """What a listing says of a model; all of it is somebody's text, and none is believed."""
+    """Read the Hub's listing of a model.  Its text is untrusted."""
     tags = [_line(tag) for tag in info.tags or []]
     entries: list[Entry] = []
     problem = ""
@@ -96,16 +96,16 @@ def _listed(info: Any) -> Listed:
 
 
 def _line(text: object) -> str:
-    """A text of somebody else's, fit for a table."""
+    """Fit someone else's text for a table."""
     return shortened(" ".join(plain(text).split()))
 
 
 def standings(
     benchmark: str | None = None, token: str | None = None
 ) -> tuple[list[Standings], list[Listed]]:
-    """The leaderboard of what the cards say, and the models whose cards cannot be read.
+    """Build the leaderboard from model cards; also return the models with unreadable cards.
 
-    Scores of unlike protocols are never in one table.
+    One table never mixes protocols.
     """
     listed = search(limit=MOST, token=token)
     by_name: dict[str, list[Found]] = {}

@@ -1,4 +1,4 @@
-"""The curves of a run as small SVG charts, for ``report.py``."""
+"""Draw the curves of a run as small SVG charts, for ``report.py``."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ def draw_all(
     higher_is_better: Mapping[str, bool] | None = None,
     best: int | None = None,
 ) -> str:
-    """All charts of ``rows`` (numbers and NaN only) as HTML; ``stages`` are (name, steps).
+    """Draw all charts of ``rows`` (numbers and NaN only) as HTML; ``stages`` are (name, steps).
 
-    Scores are told which way they rank; the ``best`` step is marked in them.
+    ``higher_is_better`` says how each score ranks; the ``best`` step is marked.
     """
     columns: dict[str, Points] = {}
     for row in rows:
@@ -52,12 +52,12 @@ class _Curve:
 
     @cached_property
     def raw(self) -> Points:
-        """The points that can be drawn."""
+        """The finite points."""
         return [point for point in self.points if math.isfinite(point[1])]
 
     @cached_property
     def smooth(self) -> Points:
-        """Exponential moving average, both ways from each point so that it does not lag."""
+        """Exponential moving average in both directions, so that it does not lag."""
         decay = 1 - 1 / max(1.0, len(self.raw) ** 0.5 / 2) if self.noisy else 0.0
         values = [value for _, value in self.raw]
         before, after = _sums(values, decay), _sums(values[::-1], decay)[::-1]
@@ -78,12 +78,12 @@ class _Chart:
     note: str
     curves: Sequence[_Curve]
     lines: Sequence[tuple[float, str]] = ()
-    shown: Sequence[float] = ()  # levels that the axis always reaches
-    best: int | None = None  # a step to be marked
+    shown: Sequence[float] = ()  # levels that the axis always includes
+    best: int | None = None  # a step to mark
 
     @cached_property
     def range(self) -> tuple[float, float]:
-        """The axis: all levels and values, but for rare spikes that would flatten the rest."""
+        """The axis range: all levels and values, except rare spikes that would flatten the rest."""
         levels = [level for level, _ in self.lines] + list(self.shown)
         most, every = list(levels), list(levels)
         for curve in self.curves:
@@ -102,7 +102,7 @@ class _Chart:
 
 _IMAGES = "images in [−1,\u00a01]"
 _WON = findings.D_WON_RANKING
-# metric: title, note, lines, levels that the axis always reaches
+# metric: title, note, lines, levels that the axis always includes
 _HEALTH: dict[str, tuple[str, str, Sequence[tuple[float, str]], Sequence[float]]] = {
     "D/ranking": (
         "Ranking",
@@ -141,7 +141,7 @@ _PLAYERS = {"discriminator": 0, "generator": 1}  # and their colours
 def _scores(
     columns: Mapping[str, Points], higher_is_better: Mapping[str, bool], best: int | None
 ) -> Iterator[_Chart]:
-    """A chart for each score of the benchmark."""
+    """Yield a chart for each score of the benchmark."""
     for i, (key, points) in enumerate(columns.items()):
         name = key.removeprefix(SCORE)
         note = ""
@@ -151,7 +151,7 @@ def _scores(
 
 
 def _charts(columns: Mapping[str, Points]) -> Iterator[_Chart]:
-    """The charts, from what tells most to what tells least."""
+    """Yield the charts, most informative first."""
     rest = dict(columns)
 
     def take(prefix: str, names: Iterable[str] = ()) -> dict[str, Points]:
@@ -189,7 +189,7 @@ def _charts(columns: Mapping[str, Points]) -> Iterator[_Chart]:
 
 # -- how it is drawn --------------------------------------------------------------------------
 
-# the drawing and the frame of the curves in it; the page's script knows them too
+# the drawing and the frame of the curves in it; the page's script uses the same numbers
 _WIDTH, _HEIGHT, _LEFT, _RIGHT, _TOP, _BOTTOM = 360, 180, 42, 352, 12, 156
 
 
@@ -241,7 +241,7 @@ def _grid(axes: _Axes) -> Iterator[str]:
 
 
 def _stages(axes: _Axes, stages: Stages) -> Iterator[str]:
-    """Where each stage begins, and its name where there is room for it."""
+    """Mark where each stage begins, with its name if there is room."""
     start = 0
     for name, steps in stages if len(stages) > 1 else ():
         width = (_RIGHT - _LEFT) * (min(start + steps, axes.end) - start) / axes.end
@@ -253,7 +253,7 @@ def _stages(axes: _Axes, stages: Stages) -> Iterator[str]:
 
 
 def _best(axes: _Axes, chart: _Chart) -> Iterator[str]:
-    """Where the best step is."""
+    """Mark the best step."""
     if chart.best is not None:
         place = axes.x(chart.best)
         side = "end" if float(place) > (_LEFT + _RIGHT) / 2 else "start"
@@ -285,7 +285,7 @@ def _lines(axes: _Axes, chart: _Chart) -> Iterator[str]:
 
 
 def _thin(points: Points, most: int = POINTS) -> Points:
-    """At most ``most`` points: the lowest and highest of each bucket, so that spikes survive."""
+    """Keep at most ``most`` points: lowest and highest of each bucket, so that spikes survive."""
     if len(points) <= most:
         return points
     buckets = (most - 1) // 2
@@ -297,7 +297,7 @@ def _thin(points: Points, most: int = POINTS) -> Points:
 
 
 def _ticks(low: float, high: float) -> list[float]:
-    """Round numbers between ``low`` and ``high``, about four of them."""
+    """Pick about four round numbers between ``low`` and ``high``."""
     rough = (high - low) / 4
     power = 10.0 ** math.floor(math.log10(rough))
     step = power * min((1, 2, 5, 10), key=lambda m: abs(m * power - rough))
@@ -306,7 +306,7 @@ def _ticks(low: float, high: float) -> list[float]:
 
 
 def number(value: float) -> str:
-    """A number for reading: ``0.9312``, ``2e-4``, ``12.5k``, ``−3``."""
+    """Format a number for reading: ``0.9312``, ``2e-4``, ``12.5k``, ``−3``."""
     size = abs(value)
     if not math.isfinite(value):
         text = "not finite"

@@ -1,7 +1,7 @@
 """Check a recipe against its grammar and its components' constructors, and complete it.
 
-Every problem is collected, none raised; what is wrong is left out of the result, so that the
-rest can be checked too.
+Problems are collected, not raised.  Faulty parts are left out of the result, so that the rest can
+be checked too.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ Entries = dict[str, Node]
 
 
 class Problems:
-    """Everything that is wrong with one recipe."""
+    """All problems of one recipe."""
 
     def __init__(self, found: Iterable[Problem] = ()) -> None:
         self.found = list(found)
@@ -37,7 +37,7 @@ class Problems:
         self.found.append((at, line(at, path, message)))
 
     def raise_any(self) -> None:
-        """Raise RecipeError with all problems in the order of the files, or do nothing."""
+        """Raise RecipeError with all problems in file order, if there are any."""
         found = dict.fromkeys(self.found)  # once each
         sources = list(dict.fromkeys(at.source for at, _ in found))
         ordered = sorted(found, key=lambda f: (sources.index(f[0].source), f[0].line, f[0].column))
@@ -46,12 +46,12 @@ class Problems:
 
 
 def default_node(value: Any) -> Node:
-    """A value that nobody wrote."""
+    """Wrap a default value in a node."""
     return Node(None, DEFAULT).like(value)
 
 
 def signature_of(registry: Registry, kind: str, node: Node | None) -> Signature | None:
-    """The signature of the component a section uses, if it can be read."""
+    """Return the signature of the component that a section uses, if it can be read."""
     if node is None or not isinstance(node.value, dict) or "use" not in node.value:
         return None
     try:
@@ -61,14 +61,14 @@ def signature_of(registry: Registry, kind: str, node: Node | None) -> Signature 
 
 
 def located(node: Node) -> str:
-    """The path that a node holds, seen from the folder that it is relative to."""
+    """Resolve a path in a node against the folder that it is relative to."""
     with suppress(RuntimeError):  # no such user: a file may be called ~x
         return str(Path(node.at.folder) / Path(node.value).expanduser())
     return str(Path(node.at.folder) / node.value)
 
 
 def _as_wanted(node: Node, kind: Type) -> Node:
-    """What ``--set`` gave as text where that is wanted; RecipeError where it is no YAML either."""
+    """Keep a ``--set`` value as text if text is wanted; raises RecipeError if it is not YAML."""
     if node.said and kind.wants_text(node.plain(), node.said.is_value):
         return replace(node, value=node.said.text, said=None)
     if node.said and node.said.problems:
@@ -83,7 +83,7 @@ def _as_wanted(node: Node, kind: Type) -> Node:
 
 
 def overlay(base: Node, over: Node) -> Node:
-    """An optimizer section over another: key by key, afresh where the optimiser changes."""
+    """Merge one optimizer section over another, key by key; start over if ``use`` changes."""
     kept: Entries = base.value
     if "use" in over.value and over.value["use"].value != kept["use"].value:
         kept = {}
@@ -98,16 +98,16 @@ def overlay(base: Node, over: Node) -> Node:
 class Checker:
     """Reads a recipe's sections one by one into completed nodes.
 
-    Where the tree is not ``whole``, what it lacks may stand in the file that could not be read.
+    If the tree is not ``whole``, a missing key may stand in the file that could not be read.
     """
 
     def __init__(self, registry: Registry, problems: Problems, whole: bool = True):
         self.registry, self.problems, self.whole = registry, problems, whole
-        self._missing = ""  # how to have the plugins that the recipe names
+        self._missing = ""  # how to install the plugins that the recipe names
         self._used: set[Origin] = set()
 
     def recipe(self, root: Node) -> Entries:
-        """The whole recipe; ``recipe()["seed"]`` and so on."""
+        """Check the whole recipe; ``recipe()["seed"]`` and so on."""
         if not isinstance(root.value, dict):
             what = f"a recipe is a mapping of keys, not {written(root.plain())}"
             self.problems.add(root.at, "", what)
@@ -160,9 +160,9 @@ class Checker:
     def _refuse_substitutes(
         self, root: Node, wanted: Mapping[str, str], used: Mapping[str, str]
     ) -> None:
-        """Note a plugin that the file itself names, and of which it uses nothing.
+        """Note a plugin that the file names but does not use.
 
-        All names are known, so one of them may have become somebody else's.
+        Since all its names resolve, another plugin may have claimed one of them.
         """
         names = {canonical(name) for name in used}
         for name, stated in wanted.items():
@@ -176,7 +176,7 @@ class Checker:
                 self.problems.add(at, join("plugins", name), what)
 
     def _distributions(self, done: Entries) -> dict[str, str]:
-        """Those that the recipe names, with versions; they may get into an install line."""
+        """Check distributions and versions, which may end up in an install line."""
         wanted = {}
         for name, version in (done["plugins"].value if "plugins" in done else {}).items():
             try:
@@ -193,10 +193,9 @@ class Checker:
         own: Table | None = None,
         leave_out: Iterable[str] = (),
     ) -> Node:
-        """A section with ``use``, keys that are its ``own``, and the constructor's arguments.
+        """Check a section with ``use``, its ``own`` keys, and the constructor's arguments.
 
-        Those to ``leave_out``, and those that the class calls ``later``, stay out where they are
-        not given.
+        Arguments to ``leave_out``, and those that the class calls ``later``, may be missing.
         """
         own = own or {}
         given = self.mapping(node, path, "{use: NAME, ...}")
@@ -239,7 +238,7 @@ class Checker:
             signature = entry.signature
         except RecipeError as error:
             self.problems.add(use.at, path, f"{error}{self._missing}")
-            self._missing = ""  # said once
+            self._missing = ""  # say it once
             return None
         except GanzooError as error:
             self.problems.add(use.at, path, str(error))
@@ -249,12 +248,12 @@ class Checker:
         return signature
 
     def missing(self, at: Mark, path: str, message: str) -> None:
-        """Note what is not there, unless it may be inherited; lists are never merged."""
+        """Note a missing key, unless it may be inherited; lists are never merged."""
         if self.whole or "[" in path:
             self.problems.add(at, path, message)
 
     def mapping(self, node: Node, path: str, example: str) -> Entries | None:
-        """A section's entries; None, and a problem that shows an ``example``, for no section."""
+        """Return a section's entries; for anything else note a problem with an ``example``."""
         if isinstance(node.value, dict):
             return node.value
         what = f"expected a section, {example}, not {written(node.plain())}"
@@ -273,7 +272,7 @@ class Checker:
     def table(
         self, given: Entries, table: Mapping[str, Parameter], node: Node, path: str, what: str
     ) -> Entries:
-        """The values of ``table``'s parameters: as written, by default, or missing."""
+        """Read the parameters of ``table``: as written, by default, or missing."""
         done: Entries = {}
         for name, parameter in table.items():
             if name in given:
@@ -314,7 +313,7 @@ class Checker:
         return replace(node, value=self.table(given, table, node, path, f"'{path}'"))
 
     def _schedule(self, node: Node, path: str, parameter: Parameter) -> Node:
-        """A number, or ``{from, to, over}``."""
+        """Check a number, or ``{from, to, over}``."""
         if isinstance(node.value, dict):
             rate = isinstance(parameter.type, Number) and parameter.type.gt is not None
             return self._section(node, grammar.RATE_SCHEDULE if rate else grammar.SCHEDULE, path)
@@ -327,9 +326,9 @@ class Checker:
         return node.like(float(plain))
 
     def _optimizer(self, node: Node, path: str, base: Node | None = None) -> Node:
-        """The recipe's optimizer; or, over a ``base``, what a stage or player changes in it.
+        """Check the recipe's optimizer, or the changes to a ``base`` by a stage or player.
 
-        Where it is not known which optimiser it is, the arguments of any may be given.
+        If the optimiser is unknown, the arguments of any are accepted.
         """
         given = self.mapping(node, path, "{use: adam, lr: 2e-4, ...}")
         if given is None:
@@ -365,7 +364,7 @@ class Checker:
     def _parts_of_optimizer(
         self, given: Entries, node: Node, path: str, players: Iterable[str]
     ) -> Node:
-        """What can be checked of an optimizer of which it is not known which one it is."""
+        """Check as much of an optimizer as possible when its ``use`` is unknown."""
         every = {name: p for table in OPTIMIZERS.values() for name, p in table.items()}
         self.refuse_unknown(given, ["use", "lr", *every, *players], path)
         if "lr" in given:
@@ -400,7 +399,7 @@ class Checker:
         return self._section(node, grammar.EMA, "ema")
 
     def named(self, section: str, node: Node, kind: str, own: Table | None = None) -> Node:
-        """A section of components by names that the file chooses."""
+        """Check a section of components under names chosen by the file."""
         given = self.mapping(node, section, grammar.NAMED[section]) or {}
         found = {
             name: self.component(kind, child, join(section, name), own)
@@ -409,7 +408,7 @@ class Checker:
         return replace(node, value=found)
 
     def listed(self, node: Node, path: str, what: str) -> Node:
-        """A list of ``what``s; an empty one, and a problem, where it is none."""
+        """Return a list of ``what``s; for anything else note a problem and return an empty one."""
         if isinstance(node.value, list):
             return node
         message = f"expected a list of {what}s, not {written(node.plain())}"

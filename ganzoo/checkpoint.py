@@ -1,8 +1,8 @@
 """Checkpoints: atomic folders of safetensors and JSON, each file hashed.
 
-A checkpoint is written aside, flushed to the disk and renamed, so that a folder with the final
-name is always whole.  ``SHA256SUMS`` (what ``sha256sum -c`` reads) lists every file; a
-checkpoint cut short or altered afterwards is recognised and passed over.
+A checkpoint is written aside, flushed to the disk and renamed, so a folder with the final name is
+always whole.  ``SHA256SUMS`` (the format of ``sha256sum -c``) lists every file.  A checkpoint that
+was cut short or altered is recognised and skipped.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ _PREFIX = "step-"
 
 
 def write_tensors(path: Path, tensors: Mapping[str, Tensor]) -> None:
-    """Write a safetensors file; raises OSError where the disk refuses.
+    """Write a safetensors file; raises OSError if the disk refuses.
 
-    Copies, since safetensors refuses tensors that share memory, as tied weights do.
+    Tensors are copied, since safetensors refuses those that share memory, such as tied weights.
     """
     copies = {
         name: value.detach().to("cpu", copy=True, memory_format=torch.contiguous_format)
@@ -53,14 +53,14 @@ def save(
 
 
 def load(path: Path) -> tuple[dict[str, dict[str, Tensor]], dict[str, Any]]:
-    """Read a checkpoint back; raises CheckpointError where a file is missing or altered."""
+    """Read a checkpoint; raises CheckpointError if a file is missing or altered."""
     try:
         lines = (path / SUMS).read_text(encoding="utf-8").splitlines()
         expected = {name: digest for digest, name in (line.split("  ", 1) for line in lines)}
         files = {name: (path / name).read_bytes() for name in expected}
         state = files.pop(STATE)
         unlisted = {file.name for file in path.glob("*.safetensors")} - set(files)
-    except PermissionError:  # it may well be whole
+    except PermissionError:  # it may be whole
         raise
     except (OSError, ValueError, KeyError) as error:
         raise CheckpointError(f"{path} is cut short: {error}") from error
@@ -78,13 +78,13 @@ def _sha256(body: bytes) -> str:
 
 
 def state(path: Path) -> dict[str, Any]:
-    """The state of a checkpoint, with its resolved recipe; its tensors are not read.
+    """Read the state of a checkpoint, with its resolved recipe, but not its tensors.
 
-    Raises CheckpointError where its state is missing or altered.
+    Raises CheckpointError if the state is missing or altered.
     """
     try:
         body, sums = (path / STATE).read_bytes(), (path / SUMS).read_text(encoding="utf-8")
-    except PermissionError:  # it may well be whole
+    except PermissionError:  # it may be whole
         raise
     except (OSError, ValueError) as error:
         raise CheckpointError(f"{path} is cut short: {error}") from error
@@ -95,9 +95,9 @@ def state(path: Path) -> dict[str, Any]:
 
 
 def steps(root: Path) -> dict[int, Path]:
-    """The checkpoints under ``root`` by step, oldest first; none where there is no ``root``.
+    """List the checkpoints under ``root`` by step, oldest first; empty if ``root`` does not exist.
 
-    Raises OSError where the folder cannot be read: that is not the same as being empty.
+    Raises OSError if the folder cannot be read, which is not the same as empty.
     """
     if not root.is_dir():
         return {}
@@ -107,9 +107,9 @@ def steps(root: Path) -> dict[int, Path]:
 
 
 def prune(root: Path, step: int, keep: int, best: int | None = None) -> None:
-    """Remove all checkpoints up to ``step`` but the newest ``keep``, and that of step ``best``.
+    """Remove all checkpoints up to ``step`` except the newest ``keep`` and step ``best``.
 
-    Newer ones were found damaged and are about to be made again; they count for nothing.
+    Newer ones are damaged and will be written again, so they do not count.
     """
     old = {number: path for number, path in steps(root).items() if number <= step}
     for number in list(old)[:-keep]:
@@ -118,9 +118,9 @@ def prune(root: Path, step: int, keep: int, best: int | None = None) -> None:
 
 
 def newest(root: Path) -> tuple[dict[str, dict[str, Tensor]], dict[str, Any], list[str]]:
-    """The newest whole checkpoint, and a line for every newer one that had to be passed over.
+    """Read the newest whole checkpoint; also return a line for every newer one skipped.
 
-    Raises CheckpointError where none is whole; FileNotFoundError where there is none at all.
+    Raises CheckpointError if none is whole, FileNotFoundError if there are none.
     """
     found = steps(root)
     if not found:
@@ -139,7 +139,7 @@ def newest(root: Path) -> tuple[dict[str, dict[str, Tensor]], dict[str, Any], li
 
 
 def flatten_optimizer(state: Mapping[str, Any]) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """An optimiser's ``state_dict`` as tensors for safetensors and the rest for JSON."""
+    """Split an optimiser's ``state_dict`` into tensors for safetensors and the rest for JSON."""
     tensors: dict[str, Tensor] = {}
     rest: dict[str, Any] = {"param_groups": state["param_groups"], "state": {}}
     for index, slot in state["state"].items():
@@ -153,7 +153,7 @@ def flatten_optimizer(state: Mapping[str, Any]) -> tuple[dict[str, Tensor], dict
 
 
 def unflatten_optimizer(tensors: Mapping[str, Tensor], rest: Mapping[str, Any]) -> dict[str, Any]:
-    """The inverse of ``flatten_optimizer``."""
+    """Undo ``flatten_optimizer``."""
     state: dict[int, dict[str, Any]] = {int(i): dict(slot) for i, slot in rest["state"].items()}
     for name, value in tensors.items():
         index, key = name.split(".", 1)
@@ -162,7 +162,7 @@ def unflatten_optimizer(tensors: Mapping[str, Tensor], rest: Mapping[str, Any]) 
 
 
 def first_nonfinite(tensors: Mapping[str, Tensor]) -> str | None:
-    """The name of the first tensor that holds a NaN or an infinity, or None."""
+    """Return the name of the first tensor that holds a NaN or an infinity, or None."""
     for name, value in tensors.items():
         if value.is_floating_point() and not bool(torch.isfinite(value).all()):
             return name

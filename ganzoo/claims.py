@@ -1,8 +1,7 @@
-"""What a model card claims: entries as its ``model-index`` and ``.eval_results``, and back.
+"""Write entries into a model card's ``model-index`` and ``.eval_results``, and read them back.
 
-``model-index`` holds all that ranking needs, so that a leaderboard downloads nothing else; whoever
-reads it treats it as somebody's text.  The formats are the Hub's:
-https://huggingface.co/docs/hub/eval-results,
+``model-index`` holds all that ranking needs, so that a leaderboard downloads nothing else.  Readers
+must not trust its text.  The formats are the Hub's: https://huggingface.co/docs/hub/eval-results,
 https://github.com/huggingface/hub-docs/blob/main/modelcard.md.
 """
 
@@ -35,7 +34,7 @@ _Version = Annotated[str, Pattern(r"[1-9][0-9]{0,8}", "a version from 1 on, as a
 
 
 def result(entry: Entry, task: str) -> dict[str, Any]:
-    """An entry in ``model-index``; huggingface_hub keeps those apart that differ in ``config``."""
+    """Write an entry for ``model-index``; huggingface_hub keeps different ``config``s apart."""
     model = {k: v for k, v in _told(entry.model).items() if k not in ("name", "kind")}
     args = {"primary": entry.primary, "counts": asdict(entry.counts), "model": model}
     metrics = []
@@ -53,12 +52,12 @@ def result(entry: Entry, task: str) -> dict[str, Any]:
 
 
 def _told(data: Score | Subject) -> dict[str, Any]:
-    """Its fields but those that have their defaults."""
+    """Return the fields that differ from their defaults."""
     return {f.name: v for f in fields(data) if (v := getattr(data, f.name)) != f.default}
 
 
 def foreign(index: Any) -> list[Any]:
-    """The results in ``model-index`` that somebody else put there."""
+    """Return the results in ``model-index`` that are not ganzoo's."""
     try:
         results = [result for model in index or [] for result in model["results"]]
         return [result for result in results if result["dataset"]["type"] != KIND]
@@ -67,10 +66,10 @@ def foreign(index: Any) -> list[Any]:
 
 
 def scores(repo_id: str, model_index: Any) -> list[Entry]:
-    """The entries in a card's ``model-index``, good for ranking; ``repo_id`` is the model's name.
+    """Read a card's ``model-index`` into entries for ranking; ``repo_id`` is the model's name.
 
-    What only the entry files have is left empty: record, environment, seconds, sha256.  Results
-    that are not ganzoo's are passed over.  Raises RunError, with the place, where one is malformed.
+    Fields that only entry files have stay empty: record, environment, seconds, sha256.  Results
+    that are not ganzoo's are skipped.  Raises RunError, with the place, for a malformed one.
     """
     try:
         name = typed(RepoId, repo_id, "repository")
@@ -86,7 +85,7 @@ def scores(repo_id: str, model_index: Any) -> list[Entry]:
 
 
 def _results(index: Any) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Ganzoo's results in ``model-index``, with their places."""
+    """Yield ganzoo's results in ``model-index``, with their places."""
     count = 0
     for i, model in enumerate(_a(list, [] if index is None else index, "model-index")):
         at = f"model-index.{i}"
@@ -136,7 +135,7 @@ def _entry(name: str, result: dict[str, Any], at: str) -> Entry:
 
 
 def _bound(entry: Entry, at: str) -> None:
-    """Raise Wrong where a value is of the right type, and still none that ganzoo writes."""
+    """Raise Wrong if a value has the right type but ganzoo never writes it."""
     for path, value in flat(asdict(entry)):
         text = value if isinstance(value, str) else ""
         if len(text) > MAX_LETTERS or not text.isprintable() or set(text) & set("<>"):
@@ -162,7 +161,7 @@ def _bound(entry: Entry, at: str) -> None:
 
 
 def eval_results(entries: Sequence[Entry]) -> dict[str, str]:
-    """The files of ``.eval_results`` by their names: each score of a benchmark as one task."""
+    """Build the files of ``.eval_results`` by name: each score of a benchmark is one task."""
     return {
         f".eval_results/ganzoo-{entry.benchmark}.yaml": dump(
             [
@@ -181,12 +180,12 @@ def eval_results(entries: Sequence[Entry]) -> dict[str, str]:
 
 
 def better(score: Score) -> str:
-    """Where better is."""
+    """Say which direction is better."""
     return "higher" if score.higher_is_better else "lower"
 
 
 class _Dumper(yaml.SafeDumper):
-    """Quotes what YAML 1.1 or 1.2 would take for a number, as ``1e5`` of a hash."""
+    """Quotes text that YAML 1.1 or 1.2 would read as a number, such as a hash like ``1e5``."""
 
     def ignore_aliases(self, data: Any) -> bool:
         return True
@@ -201,5 +200,5 @@ _Dumper.add_representer(
 
 
 def dump(data: Any) -> str:
-    """YAML that every reader takes for what it was."""
+    """Write YAML that every reader reads back the same."""
     return yaml.dump(data, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=math.inf)

@@ -1,4 +1,4 @@
-"""Colour profiles: pixels as an ICC profile means them, in sRGB."""
+"""Colour profiles: convert pixels from an ICC profile to sRGB."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ _SAME = 1
 
 
 class BadProfile(Exception):
-    """A profile that is damaged, or of another kind of pixels than those it came with."""
+    """A profile that is damaged, or does not fit its image's pixels."""
 
 
 @cache
 def srgb() -> bytes:
-    """An ICC profile of sRGB, the same bytes every time."""
+    """Return an ICC profile of sRGB, the same bytes every time."""
     profile = bytearray(ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes())
-    profile[24:36] = bytes.fromhex("07d0 0001 0001 0000 0000 0000")  # not when it was made
+    profile[24:36] = bytes.fromhex("07d0 0001 0001 0000 0000 0000")  # a fixed date, not today's
     return bytes(profile)
 
 
 @cache
 def adobe_rgb() -> bytes:
-    """A profile of Adobe RGB (1998), whose encoding 4.3.1.1 and annex A have these numbers."""
+    """Return a profile of Adobe RGB (1998), from its sections 4.3.1.1 and annex A."""
     primaries = {
         "r": (0.60974, 0.31111, 0.01947),
         "g": (0.20528, 0.62567, 0.06087),
@@ -52,14 +52,14 @@ def adobe_rgb() -> bytes:
 
 
 def _fixed(*values: float) -> bytes:
-    """Numbers as ICC profiles have them: 16 bits before the point and 16 behind."""
+    """Encode numbers as ICC does: 16 bits before the point and 16 behind."""
     return struct.pack(f">{len(values)}i", *(round(value * 65536) for value in values))
 
 
 def to_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
-    """RGB pixels in sRGB of RGB, gray (L, I;16), CMYK or LAB pixels that ``profile`` describes.
+    """Convert RGB, gray (L, I;16), CMYK or LAB pixels from ``profile`` to sRGB pixels.
 
-    Without a profile, RGB and gray are sRGB.  Gray pixels with a profile of RGB are gray pixels of
+    Without a profile, RGB and gray are sRGB.  Gray pixels with an RGB profile are gray pixels of
     that RGB.  Raises BadProfile.
     """
     if image.mode == "LAB":
@@ -75,14 +75,14 @@ def to_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
             raise BadProfile(f"a profile of {space} on pixels of mode {image.mode}")
         transform = _transform(profile, image.mode)
     rgb = transform.apply(image) if transform else eight_bits(image).convert("RGB")
-    rgb.info.pop("icc_profile", None)  # or whoever saves it would say that it is not sRGB
+    rgb.info.pop("icc_profile", None)  # a saved file would otherwise claim that profile
     return rgb
 
 
 def deep_to_srgb(values: NDArray[np.uint16], profile: bytes) -> NDArray[np.uint8]:
-    """RGB of 16 bits (H, W, 3), which ``profile`` describes, to 8 bits in sRGB.
+    """Convert 16-bit RGB (H, W, 3) from ``profile`` to 8 bits in sRGB.
 
-    LittleCMS is asked for the neighbours in 8 bits, and what lies between is interpolated: in the
+    LittleCMS converts the neighbours in 8 bits, and values between them are interpolated: in the
     dark, one level of a wide space may be ten of sRGB.  Raises BadProfile.
     """
     levels = values / np.float32(257)
@@ -98,7 +98,7 @@ def deep_to_srgb(values: NDArray[np.uint16], profile: bytes) -> NDArray[np.uint8
 
 
 def eight_bits(image: Image.Image) -> Image.Image:
-    """Gray of 16 bits rounded to 8; any other image as it is."""
+    """Round 16-bit gray to 8 bits; return other images as they are."""
     if not image.mode.startswith("I"):
         return image
     gray = np.asarray(image).astype(np.float64) / 257
@@ -120,7 +120,7 @@ def _lab() -> ImageCms.ImageCmsTransform:
 
 @lru_cache(maxsize=32)
 def _transform(profile: bytes, mode: str) -> ImageCms.ImageCmsTransform | None:
-    """From ``mode`` pixels to sRGB; None where these are sRGB already."""
+    """Build the transform from ``mode`` pixels to sRGB; None if they are sRGB already."""
     try:
         transform = ImageCms.buildTransform(
             ImageCms.ImageCmsProfile(io.BytesIO(profile)),
@@ -142,7 +142,7 @@ def _transform(profile: bytes, mode: str) -> ImageCms.ImageCmsTransform | None:
 
 
 def _palette(mode: str) -> Image.Image:
-    """All grays, and of RGB a lattice of colours."""
+    """Build an image of all grays or, for RGB, a lattice of colours."""
     if mode == "L":
         return Image.fromarray(np.arange(256, dtype=np.uint8)[None])
     ticks = np.linspace(0, 255, 9).round()

@@ -18,7 +18,7 @@ class Component:
 
 
 def split_component(node: Node, own: Iterable[str]) -> dict[str, Any]:
-    """A section's ``use``, its ``own`` keys, and the rest as ``arguments``."""
+    """Split a section into its ``use``, its ``own`` keys, and the rest as ``arguments``."""
     plain = node.plain()
     own = ("use", *own)
     rest = {key: value for key, value in plain.items() if key not in own}

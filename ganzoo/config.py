@@ -1,8 +1,8 @@
-"""``config.json`` of a model folder: how to build the generator, and where it is from.
+"""``config.json`` of a model folder: how to build the generator, and where it comes from.
 
-The dataclasses are the format, version 2; version 1 is read too.  ``docs/model-folder.md`` tells
-of the other files.  Nothing here, or anywhere in a model folder, can run code: a name is looked up
-in the registry, and arguments are plain data.
+The dataclasses are the format, version 2; version 1 can be read too.  ``docs/model-folder.md``
+describes the other files.  Nothing here, or anywhere in a model folder, can run code: names are
+looked up in the registry, and arguments are plain data.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ Side = Annotated[int, Ge(1)]
 
 @dataclass(frozen=True)
 class Part:
-    """A network: its registered name, its constructor's arguments, and whose plugin has it."""
+    """A network: its registered name, its constructor's arguments, and its plugin."""
 
     use: UseName
     arguments: dict[str, Any]
@@ -54,7 +54,7 @@ class Part:
 
 @dataclass(frozen=True)
 class Input:
-    """What the generator is made from: its ``words``, and of images the size, None for any."""
+    """The generator's input: its ``words``, and for images the size, or None for any."""
 
     kind: Literal["noise", "image"]
     words: list[Text]
@@ -63,7 +63,7 @@ class Input:
 
 @dataclass(frozen=True)
 class Output:
-    """Images (N, ``channels``, H, W) in ``range``; ``size`` None where it is that of the input."""
+    """Images (N, ``channels``, H, W) in ``range``; ``size`` None if it is that of the input."""
 
     size: Side | None
     channels: int
@@ -93,11 +93,10 @@ class Licences:
 class Config:
     """Format 2 of ``config.json``.
 
-    ``discriminator`` is what the generator was trained against, None where that is not known; its
-    weights need not be there.  ``plugins`` are the distributions that the networks need, with the
-    versions that made them; ``files`` are those of weights, empty in folders of format 1;
-    ``training`` tells the recipe, steps, images, seconds, data and environment, or what was
-    imported.
+    ``discriminator`` is what the generator was trained against, None if unknown; its weights need
+    not be there.  ``plugins`` are the distributions that the networks need, with the versions that
+    made them.  ``files`` are those of weights, empty in folders of format 1.  ``training`` holds
+    the recipe, steps, images, seconds, data and environment, or the import's source.
     """
 
     generator: Part
@@ -113,15 +112,16 @@ class Config:
 
 
 def text(config: Config) -> str:
-    """``config.json``."""
+    """Write ``config.json``."""
     data = {"ganzoo_format": config.ganzoo_format} | asdict(config)
     return json.dumps(data, indent=1, ensure_ascii=False) + "\n"
 
 
 def read(path: Path) -> Config:
-    """The config in the file ``path``.
+    """Read the config in the file ``path``.
 
-    Raises RunError, with the key and what is allowed, where it is none, or of a newer format.
+    Raises RunError, with the key and what is allowed, if the config is invalid or of a newer
+    format.
     """
     try:
         with path.open("rb") as file:
@@ -155,7 +155,7 @@ def _checked(data: dict[str, Any], path: Path) -> Config:
 
 
 def _from_1(data: dict[str, Any]) -> dict[str, Any]:
-    """Format 1, which had no plugins, files and licences, and the input's kind alone."""
+    """Convert format 1, which had no plugins, files and licences, and only the input's kind."""
     old = dict(data)
     kind, labels = old.get("input"), old.get("labels")
     words = {"noise": ["latent"] + ["label"] * bool(labels), "image": ["photo"]}
@@ -177,15 +177,15 @@ def _from_1(data: dict[str, Any]) -> dict[str, Any]:
 
 
 def part(entry: Entry, use: str, arguments: Mapping[str, Any]) -> Part:
-    """What a config says of a network."""
+    """Describe a network for a config."""
     origin = entry.origin
     return Part(use, dict(arguments), origin.plugin, origin.distribution, origin.version)
 
 
 def contradictions(config: Config) -> list[str]:
-    """What a config says of the images that its generator's own arguments say otherwise.
+    """Find where a config contradicts its generator's own arguments.
 
-    They are known without the generator; ``model.load`` asks the generator itself.
+    This needs no generator; ``model.load`` asks the generator itself.
     """
     arguments, found = config.generator.arguments, []
     size, out = arguments.get("size"), config.output.size
@@ -197,7 +197,7 @@ def contradictions(config: Config) -> list[str]:
 
 
 def code_licence(distribution: str) -> str | None:
-    """The licence that an installed distribution states, as far as it is one line."""
+    """Return the licence that an installed distribution states, if it is one line."""
     try:
         stated = metadata(distribution)
     except PackageNotFoundError:
@@ -207,7 +207,7 @@ def code_licence(distribution: str) -> str | None:
 
 
 def json_schema() -> dict[str, Any]:
-    """The JSON Schema (draft 2020-12) of ``config.json``; ``model.schema.json`` is this."""
+    """Return the JSON Schema (draft 2020-12) of ``config.json``: ``model.schema.json``."""
     found = typedjson.json_schema(Config, "config.json of a ganzoo model folder")
     found["properties"]["ganzoo_format"] = {"const": FORMAT}
     return found

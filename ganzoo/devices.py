@@ -1,4 +1,4 @@
-"""Where a run computes: Accelerate without what the environment adds, and equal runs on CUDA."""
+"""Devices: Accelerate without the environment's additions, and equal runs on CUDA."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ _IGNORED = {
 
 
 def accelerator(format: str) -> Accelerator:
-    """Accelerate's device, processes and mixed precision.
+    """Set up Accelerate's device, processes and mixed precision.
 
-    Of its environment variables, which `accelerate launch` sets from its config file, only those
-    that choose the device count.  Raises RunError for those that want another way to train, and
-    RecipeError where ``format`` cannot be had here.
+    Of the environment variables that `accelerate launch` sets, only those that choose the device
+    count.  Raises RunError for those that change how to train, and RecipeError if ``format`` is not
+    available here.
     """
     for name in _FOREIGN:
         if os.environ.get(_PREFIX + name, "").lower() in ("1", "true", "yes", "on"):
@@ -43,11 +43,11 @@ def accelerator(format: str) -> Accelerator:
                 "variable, or answer MULTI_GPU, MULTI_CPU or NO in `accelerate config`."
             )
     _respect_quota()
-    AcceleratorState._reset_state()  # or the first run's precision would bind all of a process
+    AcceleratorState._reset_state()  # the first run's precision would bind the whole process
     try:
         with _without_settings():
             return Accelerator(
-                # or CPU processes would not find each other
+                # otherwise CPU processes would not find each other
                 cpu=not torch.accelerator.is_available(),
                 mixed_precision=_FORMATS[format],
                 kwargs_handlers=[DistributedDataParallelKwargs(broadcast_buffers=False)],
@@ -57,7 +57,7 @@ def accelerator(format: str) -> Accelerator:
 
 
 def ignored_settings() -> list[str]:
-    """A line for each variable of Accelerate that would change a training and is ignored."""
+    """Return a line for each variable of Accelerate that would change training and is ignored."""
     lines = []
     for name, (harmless, key) in _IGNORED.items():
         value = os.environ.get(_PREFIX + name, harmless)
@@ -68,7 +68,7 @@ def ignored_settings() -> list[str]:
 
 
 def computed_on(device: torch.device) -> str:
-    """What rounding depends on: the kind of GPU, or the CPU's number of threads."""
+    """Return what rounding depends on: the kind of GPU, or the CPU's number of threads."""
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
     if device.type != "cpu":
@@ -78,12 +78,12 @@ def computed_on(device: torch.device) -> str:
 
 
 def _respect_quota() -> None:
-    """Compute on no more threads than a container has CPUs; torch counts those of the machine."""
+    """Use no more threads than a container has CPUs; torch counts the machine's."""
     if "OMP_NUM_THREADS" in os.environ:
         return
     try:
         quota, period = (_CGROUP / "cpu.max").read_text().split()
-        cpus = max(1, int(quota) // int(period))  # without a quota it says "max"
+        cpus = max(1, int(quota) // int(period))  # without a quota, the first word is "max"
     except (OSError, ValueError):
         return
     if cpus < torch.get_num_threads():
@@ -102,7 +102,7 @@ def _without_settings() -> Iterator[None]:
 
 @contextmanager
 def deterministic(device: torch.device) -> Iterator[None]:
-    """Make two equal runs on CUDA equal to the bit; GANZOO_DETERMINISTIC=0 leaves it out.
+    """Make two equal runs on CUDA equal to the bit; GANZOO_DETERMINISTIC=0 turns it off.
 
     torch warns by name of an operation that has no deterministic form, and goes on.
     """

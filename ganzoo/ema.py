@@ -12,7 +12,7 @@ class EMA:
     """A copy of ``network`` whose parameters trail it; its buffers are copied as they are.
 
     The decay ramps up as (1 + t) / (10 + t) until it reaches ``decay`` (the schedule of
-    TensorFlow's ExponentialMovingAverage), so that early samples are not ruled by the start.
+    TensorFlow's ExponentialMovingAverage), so that the start does not dominate early samples.
     """
 
     def __init__(self, network: nn.Module, decay: float, ramp: bool = True):

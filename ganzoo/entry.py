@@ -1,8 +1,8 @@
-"""Entries: what one model scored under one benchmark, in a JSON file that people can trust.
+"""Entries: what one model scored under one benchmark, in a sealed JSON file.
 
-``write`` seals an entry with a digest and ``read`` refuses whatever was changed since, but for
-``reported`` and ``notes``, which are written by hand.  The dataclasses are the format: the checks
-and the JSON Schema are read off their annotations.
+``write`` seals an entry with a digest.  ``read`` refuses any later change, except to ``reported``
+and ``notes``, which are written by hand.  The dataclasses are the format: the checks and the JSON
+Schema come from their annotations.
 """
 
 from __future__ import annotations
@@ -48,10 +48,10 @@ Seconds = Annotated[float, Ge(0)]
 
 @dataclass(frozen=True)
 class Score:
-    """A number with its 95 % interval, and what decides how it came about.
+    """A number with its 95 % interval, and how it was computed.
 
-    ``protocol`` is the id of what this score alone depends on; ``unreliable`` says why it should
-    not be relied on; what is not ``rankable`` is on features that nobody trained.
+    ``protocol`` is the id of what this score alone depends on.  ``unreliable`` says why not to rely
+    on it.  A score that is not ``rankable`` uses features of an untrained network.
     """
 
     value: float
@@ -66,7 +66,7 @@ class Score:
 
 @dataclass(frozen=True)
 class Reported:
-    """What a paper or an author claims, and where."""
+    """A paper's or an author's claim, and its source."""
 
     value: float
     source: Text
@@ -74,7 +74,7 @@ class Reported:
 
 @dataclass(frozen=True)
 class Subject:
-    """What was measured: a model, a reference row, or a folder of images; unknown is None."""
+    """The subject measured: a model, a reference row, or a folder of images; None if unknown."""
 
     name: Name
     kind: Literal["model", "reference", "images"]
@@ -92,7 +92,7 @@ class Subject:
 
 @dataclass(frozen=True)
 class Counts:
-    """Images on both sides."""
+    """Numbers of images, real and fake."""
 
     reference: Count
     fakes: Count
@@ -102,9 +102,9 @@ class Counts:
 class Entry:
     """One model's result under one benchmark; ``write`` fills in ``sha256``.
 
-    ``protocol`` is the id of the benchmark's whole protocol, which ``record`` tells in full,
-    ``primary`` the score that ranks, ``key`` a hash of everything that decides the result, ``date``
-    in ISO 8601.
+    ``protocol`` is the id of the benchmark's whole protocol, which ``record`` holds in full;
+    ``primary`` the score that ranks; ``key`` a hash of everything that decides the result; ``date``
+    is in ISO 8601.
     """
 
     benchmark: Name
@@ -126,9 +126,9 @@ class Entry:
 
 
 def read(path: Path) -> Entry:
-    """The entry in the file ``path``.
+    """Read the entry in the file ``path``.
 
-    Raises RunError with the file, the key, what is wrong there and what is allowed.
+    Raises RunError with the file, the key, what is wrong and what is allowed.
     """
     try:
         entry = _parse(path)
@@ -145,9 +145,9 @@ def read(path: Path) -> Entry:
 
 
 def write(path: Path, entry: Entry) -> Entry:
-    """Write ``entry`` as a whole or not at all; what was written, digest included.
+    """Write ``entry`` atomically and return it with its digest.
 
-    Raises RunError where it breaks the format, or cannot be written.
+    Raises RunError if it breaks the format or cannot be written.
     """
     try:
         checked = _checked(asdict(entry) | {"sha256": "0" * 64})
@@ -164,7 +164,7 @@ def write(path: Path, entry: Entry) -> Entry:
 
 
 def check_name(name: str) -> None:
-    """Raise RunError where ``name`` cannot be that of an entry."""
+    """Raise RunError if ``name`` cannot name an entry."""
     try:
         typed(Name, name, "name")
     except Wrong as wrong:
@@ -172,7 +172,7 @@ def check_name(name: str) -> None:
 
 
 def digest(entry: Entry) -> str:
-    """SHA-256 of the entry as canonical JSON, without itself and what is written by hand."""
+    """SHA-256 of the entry as canonical JSON, without the digest and the hand-written fields."""
     data = {k: v for k, v in asdict(entry).items() if k not in (*BY_HAND, "sha256")}
     text = json.dumps(
         _canonical(data), sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
@@ -181,7 +181,7 @@ def digest(entry: Entry) -> str:
 
 
 def _canonical(value: Any) -> Any:
-    """``1.0`` as ``1``, for tools that tidy JSON write it so."""
+    """Write ``1.0`` as ``1``, as tools that tidy JSON do."""
     if isinstance(value, dict):
         return {key: _canonical(inner) for key, inner in value.items()}
     if isinstance(value, list):
@@ -194,7 +194,7 @@ def _canonical(value: Any) -> Any:
 
 @dataclass(frozen=True)
 class Found:
-    """A file of the entries folder: an entry, or why it is none; and the samples beside it."""
+    """A file of the entries folder: an entry, or why it cannot be used; and its samples."""
 
     path: Path
     entry: Entry | None
@@ -202,22 +202,22 @@ class Found:
 
     @property
     def picture(self) -> Path:
-        """Where its sample grid is, if it has one."""
+        """The path of its sample grid, if it has one."""
         return self.path.with_suffix(".jpg")
 
 
 def place(root: Path, benchmark: str, name: str) -> Path:
-    """Where the entry of a model lies in the entries folder ``root``."""
+    """Return the path of a model's entry in the entries folder ``root``."""
     return root / benchmark / f"{name}.json"
 
 
 def benchmarks(root: Path) -> list[str]:
-    """The benchmarks that have entries under ``root``, good or bad, sorted."""
+    """List the benchmarks with entries under ``root``, good or bad, sorted."""
     return sorted({path.parent.name for path in _files(root)})
 
 
 def find(root: Path, benchmark: str | None = None) -> list[Found]:
-    """Every entry under ``root``, sorted by path, those that cannot be used with the reason."""
+    """Find every entry under ``root``, sorted by path; unusable ones carry the reason."""
     files = _files(root)
     return [_found(root, path) for path in files if benchmark in (None, path.parent.name)]
 
@@ -251,7 +251,7 @@ def _parse(path: Path) -> Entry:
 
 
 def _checked(data: Any) -> Entry:
-    """The entry that ``data`` is; raises Wrong at the first thing that is not as it must be."""
+    """Build the entry from ``data``; raises Wrong at the first fault."""
     entry: Entry = typed(Entry, data)
     if entry.format != FORMAT:
         raise Wrong(f"format: expected {FORMAT}, not {entry.format}")
@@ -274,7 +274,7 @@ def _checked(data: Any) -> Entry:
 
 
 def json_schema() -> dict[str, Any]:
-    """The JSON Schema (draft 2020-12) of entries, for editors and other tools."""
+    """Return the JSON Schema (draft 2020-12) of entries, for editors and other tools."""
     found = typedjson.json_schema(Entry, "ganzoo entry")
     found["properties"]["format"] = {"const": FORMAT}
     found["properties"]["sha256"] = typedjson.schema(Sha256)

@@ -1,7 +1,7 @@
 """Every error a user can meet, and the words that make them helpful.
 
 A ``GanzooError`` is the whole answer: the command line prints its text and exits with
-``exit_code``, without a traceback.  Anything else that escapes is a bug.
+``exit_code``, without a traceback.  Any other exception that escapes is a bug.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from ganzoo.text import plain, shortened, without_secrets
 class GanzooError(Exception):
     """A mistake that the user can fix; each of ``lines`` says what, where and how.
 
-    A line stays one line, nothing in it can reach a terminal as a command, and tokens are left out;
-    see ``plain`` and ``without_secrets``.
+    A line stays one line, without terminal commands or tokens; see ``plain`` and
+    ``without_secrets``.
     """
 
     exit_code = 2
@@ -45,7 +45,7 @@ class PluginError(GanzooError):
 
 
 class DataError(GanzooError):
-    """Images that are missing, unreadable, too few, or not what was said."""
+    """Images that are missing, unreadable, too few, or not as described."""
 
 
 class RunError(GanzooError):
@@ -57,17 +57,17 @@ class FileError(GanzooError):
 
 
 class DiskFull(FileError):
-    """A disk that takes no more."""
+    """A full disk."""
 
     exit_code = 1
 
 
 class HubError(GanzooError):
-    """A model that the Hugging Face Hub does not have, or does not give or take."""
+    """A model that the Hugging Face Hub does not have, deliver or accept."""
 
 
 class HubFailure(HubError):
-    """The Hub could not be reached, or broke off; asking again may help."""
+    """The Hub could not be reached, or broke off; trying again may help."""
 
     exit_code = 1
 
@@ -83,24 +83,24 @@ class TrainingStopped(GanzooError):
 
 
 class Interrupted(TrainingStopped):
-    """Ctrl-C or SIGTERM stopped a training, which says what is saved and how to go on."""
+    """Ctrl-C or SIGTERM stopped a training; says what is saved and how to resume."""
 
     exit_code = 130
 
 
 def nearest(word: str, allowed: Iterable[str]) -> str:
-    """The end of a sentence: ``, did you mean 'x'?`` for the closest word, else a full stop."""
+    """End a sentence: ``, did you mean 'x'?`` for the closest word, else a full stop."""
     close = difflib.get_close_matches(str(word), list(allowed), n=1, cutoff=0.6)
     return f", did you mean '{close[0]}'?" if close else "."
 
 
 def one_of(allowed: Iterable[str]) -> str:
-    """The allowed words in one readable line, sorted; ``nothing`` where there are none."""
+    """List the allowed words in one line, sorted; ``nothing`` if there are none."""
     return ", ".join(sorted(allowed)) or "nothing"
 
 
 def reason(error: BaseException) -> str:
-    """Why something failed, on one line: our own words whole; of others' the type and the start."""
+    """Say why something failed in one line: ganzoo's errors in full, others by type and start."""
     text = " ".join(plain(error).split()).rstrip(".")
     if isinstance(error, GanzooError):
         return text

@@ -1,8 +1,9 @@
-"""A generator as one file for other programs: ONNX, or PyTorch's own ``torch.export``.
+"""Export a generator as one file for other programs: ONNX, or PyTorch's ``torch.export``.
 
-The file is proved before it is kept: it is read back, run beside the generator, and tells in its
-metadata, under ``ganzoo.parity``, how far apart the two were and what it wants to be given.
-ONNX: https://onnx.ai/onnx/intro/concepts.html; torch.export: https://docs.pytorch.org/docs/stable/export.html
+The file is proved before it is kept: it is read back and run beside the generator.  Its metadata
+says, under ``ganzoo.parity``, how far apart the two were and what inputs it takes.  ONNX:
+https://onnx.ai/onnx/intro/concepts.html; torch.export:
+https://docs.pytorch.org/docs/stable/export.html
 """
 
 from __future__ import annotations
@@ -47,10 +48,10 @@ Run = Callable[[Inputs], Tensor]
 
 @dataclass(frozen=True)
 class Parity:
-    """How close a file is to the generator that it was made of, and how it is used.
+    """How close an exported file is to its generator, and how to use it.
 
-    ``difference`` is the greatest absolute one between two values of images in [-1, 1], over
-    inputs of all the ``shapes``; ``inputs`` and ``output`` tell type, shape and meaning by name.
+    ``difference`` is the greatest absolute one between two values of images in [-1, 1], over inputs
+    of all the ``shapes``; ``inputs`` and ``output`` give type, shape and meaning by name.
     """
 
     difference: float
@@ -66,16 +67,16 @@ def export(
     out: Path,
     about: Mapping[str, str],
 ) -> Parity:
-    """Write ``generator`` as it is in eval mode and fp32 into the file ``out``.
+    """Write ``generator``, in eval mode and fp32, to the file ``out``.
 
-    Inputs have the names of the generator's words, the output is ``image``; ``torch.export`` wants
-    them by keyword. The size of the batch is free, and height and width too where the generator
-    has no size of its own. ``about`` are further facts for the metadata (ONNX's metadata_props,
+    Inputs have the names of the generator's words, the output is ``image``; a ``torch.export`` file
+    takes them by keyword.  The batch size is free, and so are height and width if the generator has
+    no fixed size.  ``about`` are further facts for the metadata (ONNX's metadata_props,
     torch.export's extra_files), each under ``ganzoo.`` and its name.
 
-    Raises RunError where a package is missing, the generator cannot be exported, its file makes
-    other images than it (more than ``TOLERANCE`` off), or ``out`` cannot be written; an earlier
-    ``out`` is then as it was.
+    Raises RunError if a package is missing, the generator cannot be exported, the file's images
+    differ by more than ``TOLERANCE``, or ``out`` cannot be written; an earlier ``out`` then stays
+    unchanged.
     """
     maker: type[_File] = {"onnx": _Onnx, "torch-export": _TorchExport}[format]
     _require(maker.packages)
@@ -97,7 +98,7 @@ def export(
 
 
 class _Task:
-    """What to export, with which inputs as the example, and which to prove it with."""
+    """What to export, an example input, and inputs for the proof."""
 
     def __init__(self, generator: Generator):
         self.generator = generator
@@ -114,11 +115,11 @@ class _Task:
                 self.module = extended
 
     def example(self) -> Inputs:
-        """Inputs that the exporter follows through the network; no proof has their shapes."""
+        """Inputs for the exporter to trace; no proof has their shapes."""
         return self._inputs(2, 5 * self._unit, 4 * self._unit)
 
     def proofs(self) -> list[Inputs]:
-        """Three batches; where sides are free, a square, a wide and a tall one."""
+        """Three batches; if sides are free, a square, a wide and a tall one."""
         if not self.free:
             return [self._inputs(n, 0, 0) for n in BATCHES]
         unit = self._unit
@@ -126,7 +127,7 @@ class _Task:
         return [self._inputs(1, 4 * unit, 4 * unit), self._inputs(2, 3 * unit, 5 * unit), last]
 
     def dynamic(self) -> dict[str, Any]:
-        """Which dimensions of each input are free."""
+        """The free dimensions of each input."""
         batch = Dim("batch", min=1)
         shapes: dict[str, Any] = {word: {0: batch} for word in self.words}
         if self.free:
@@ -134,18 +135,18 @@ class _Task:
         return shapes
 
     def named(self) -> dict[str, Any]:
-        """The same, but only to be called by a name."""
+        """The same as keyword-only."""
         shapes: dict[str, Any] = {word: {0: "batch"} for word in self.words}
         if self.free:
             shapes[self.image or ""] |= {2: "height", 3: "width"}
         return shapes
 
     def inputs(self) -> dict[str, str]:
-        """What each input is."""
+        """Describe each input."""
         return {word: self._about(word) for word in self.words}
 
     def output(self) -> str:
-        """What comes out."""
+        """Describe the output."""
         side = self.generator.size
         return f"float32 (N, 3, {side or 'H'}, {side or 'W'}): RGB in [-1, 1]"
 
@@ -158,8 +159,8 @@ class _Task:
         return self._inputs(3, 3 * self._unit + 1, 2 * self._unit + 3)
 
     def _side(self, name: str) -> Any:
-        # A name would have to hold for every size that torch can think of, and it cannot prove
-        # that half of an even side is whole where it is computed by a scale of 0.5.
+        # A named dimension would have to hold for every size that torch can think of, but torch
+        # cannot prove that half of an even side is whole if it is computed with a scale of 0.5.
         least = 2 * self.multiple
         if self.any_side:
             return Dim.DYNAMIC(min=least)
@@ -196,7 +197,7 @@ class _Task:
 
 
 def _words(generator: Generator) -> list[str]:
-    """The words that the generator is given; raises RunError where they are two images."""
+    """Return the generator's words; raises RunError if they are two images."""
     words = []
     for name, parameter in inspect.signature(generator.forward).parameters.items():
         if parameter.default is parameter.empty or (name == "label" and generator.label):
@@ -211,16 +212,16 @@ def _words(generator: Generator) -> list[str]:
 
 
 class _Extended(nn.Module):
-    """A generator whose image is mirrored at the right and the bottom, up to multiples.
+    """A generator that mirrors its image at the right and the bottom, up to multiples.
 
-    A traced network has forgotten what it did to other sides than those of its example. Rows and
-    columns are picked by index, as torch can follow that their number is a multiple.
+    A traced network only handles sides like those of its example.  Rows and columns are picked by
+    index, so that torch can see that their number is a multiple.
     """
 
     def __init__(self, generator: Generator, image: str, multiple: int):
         super().__init__()
         self.generator, self.image, self.multiple = generator, image, multiple
-        # a function of its own, for inputs are called as in the signature
+        # its own function, because inputs are passed by the names in the signature
         self.forward = self._with_signature(inspect.signature(generator.forward))
 
     def _with_signature(self, signature: inspect.Signature) -> Callable[..., Tensor]:
@@ -241,15 +242,15 @@ class _Extended(nn.Module):
 
 
 def _alike(one: nn.Module, other: nn.Module, inputs: Inputs) -> bool:
-    """Whether two networks do the same to ``inputs``; not where either refuses them."""
+    """Whether two networks agree on ``inputs``; no if either refuses them."""
     try:
         return _difference(one(**inputs), other(**inputs)) <= TOLERANCE
-    except Exception:  # what a plugin raises for sides that it does not take
+    except Exception:  # plugins raise anything for sides that they do not take
         return False
 
 
 def _difference(one: Tensor, other: Tensor) -> float:
-    """The greatest absolute one; infinite where shapes differ or a value is not finite."""
+    """Greatest absolute difference; infinite if shapes differ or a value is not finite."""
     if one.shape != other.shape:
         return float("inf")
     greatest = float((one - other).abs().max())
@@ -257,7 +258,7 @@ def _difference(one: Tensor, other: Tensor) -> float:
 
 
 class _File:
-    """An exported network, and how a file is made of it."""
+    """An exported network, and how to make a file of it."""
 
     packages: ClassVar[tuple[str, ...]]
     suffix: ClassVar[str]
@@ -266,17 +267,17 @@ class _File:
         raise NotImplementedError
 
     def encoded(self, facts: Mapping[str, str]) -> bytes:
-        """The content of the file, with ``facts`` as metadata."""
+        """Encode the file's content, with ``facts`` as metadata."""
         raise NotImplementedError
 
     @staticmethod
     def opened(content: bytes) -> Run:
-        """What runs the content of such a file."""
+        """Open such a file's content for running."""
         raise NotImplementedError
 
 
 class _TorchExport(_File):
-    """What ``torch.export.save`` writes."""
+    """A file of ``torch.export.save``."""
 
     packages = ("torch",)
     suffix = "pt2"
@@ -296,7 +297,7 @@ class _TorchExport(_File):
 
 
 class _Onnx(_File):
-    """What ONNX Runtime and others run, weights included."""
+    """A file for ONNX Runtime and others, weights included."""
 
     packages = ("torch", "onnx", "onnxscript", "onnxruntime")
     suffix = "onnx"
@@ -305,7 +306,7 @@ class _Onnx(_File):
         made = torch.onnx.export(
             program, dynamo=True, verbose=False, output_names=["image"], dynamic_shapes=task.named()
         )
-        assert made is not None  # only the older exporter returns nothing
+        assert made is not None  # only the older exporter returns None
         self.program = made
 
     def encoded(self, facts: Mapping[str, str]) -> bytes:
@@ -330,7 +331,7 @@ class _Onnx(_File):
 
 
 def _require(packages: tuple[str, ...]) -> None:
-    """Raises RunError where a package is missing."""
+    """Raise RunError if a package is missing."""
     try:
         for package in packages:
             import_module(package)
@@ -342,26 +343,26 @@ def _require(packages: tuple[str, ...]) -> None:
 
 
 def _made(maker: type[_File], task: _Task, format: str) -> _File:
-    """The exported network; raises RunError where the exporter cannot take it."""
+    """Export the network; raises RunError if the exporter cannot take it."""
     example, dynamic = task.example(), task.dynamic()
     try:
         program = torch.export.export(task.module, (), example, dynamic_shapes=dynamic)
-        for node in program.graph.nodes:  # paths of this machine, which nobody else should get
+        for node in program.graph.nodes:  # paths of this machine must not leave it
             node.meta.pop("stack_trace", None)
         return maker(program, task)
-    except Exception as error:  # exporters raise all sorts of things
+    except Exception as error:  # exporters raise anything
         raise RunError(f"this generator cannot be exported as {format}: {_cause(error)}") from error
 
 
 def _prove(run: Run, task: _Task, packages: tuple[str, ...]) -> Parity:
-    """Run the file beside the generator; raises RunError where it makes other images."""
+    """Run the file beside the generator; raises RunError if its images differ."""
     worst, shapes = 0.0, []
     for inputs in task.proofs():
         shape = {word: list(value.shape) for word, value in inputs.items()}
         right = task.generator(**inputs)
         try:
             difference = _difference(run(inputs), right)
-        except Exception as error:  # so do runtimes
+        except Exception as error:  # and so do runtimes
             raise RunError(
                 f"this generator cannot be exported: at {shape} what came of it fails with "
                 f"{_cause(error)}"
@@ -379,7 +380,7 @@ def _prove(run: Run, task: _Task, packages: tuple[str, ...]) -> Parity:
 
 
 def _cause(error: BaseException) -> str:
-    """What went wrong first, without colours."""
+    """Return the first cause, without colours."""
     while error.__cause__ is not None:
         error = error.__cause__
     return gist(re.sub(r"\x1b\[[\d;]*m", "", str(error)).strip() or type(error).__name__)
@@ -387,7 +388,7 @@ def _cause(error: BaseException) -> str:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Nothing of what exporters say reaches the terminal; errors do, as what is raised."""
+    """Silence exporters; what they raise still gets through."""
     before, said = logging.root.manager.disable, io.StringIO()
     logging.disable(logging.CRITICAL)
     try:

@@ -1,7 +1,7 @@
-"""What a benchmark measures: a model's images, a folder's, or real ones that were spoilt.
+"""The images that a benchmark measures: a model's, a folder's, or real ones, spoilt or not.
 
-The reference rows say what the scores of a benchmark are worth: real images that are held out are
-the best that a model could do, the others the worst in one way each.
+Reference rows show what a benchmark's scores are worth: held-out real images are the best that a
+model could reach; each of the others is the worst in one way.
 """
 
 from __future__ import annotations
@@ -33,10 +33,10 @@ _BLUR = 1 / 24
 
 
 class Fakes:
-    """Images to measure.  ``key`` is a hash of all that decides them beside the protocol.
+    """Images to measure.  ``key`` hashes everything that decides them beside the protocol.
 
-    ``drawn`` says of how many images they are some; ``notes()``, once they are measured, what was
-    not used.
+    ``drawn`` is the number of images they were drawn from.  ``notes()`` says, after measuring, what
+    was not used.
     """
 
     kind = "model"
@@ -44,21 +44,21 @@ class Fakes:
     drawn = ""
 
     def notes(self) -> list[str]:
-        """What of the files was not used, and which were not looked at."""
+        """Say what of the files was not used, and which were not read."""
         return []
 
     def draw(self, start: int, stop: int) -> Tensor:
-        """Images ``start`` to ``stop``, uint8 (n, 3, S, S).
+        """Draw images ``start`` to ``stop``, uint8 (n, 3, S, S).
 
-        Raises RunError or DataError where they are not what they should be.
+        Raises RunError or DataError for unusable images.
         """
         raise NotImplementedError
 
 
 class Generated(Fakes):
-    """What a generator makes, from noise or from the benchmark's held-out images.
+    """A generator's images, from noise or from the benchmark's held-out images.
 
-    ``origin`` is plain data: all else that tells the model from another with the same weights.
+    ``origin`` is plain data that tells models with the same weights apart.
     """
 
     def __init__(self, generator: Generator, protocol: Protocol, origin: Any = None):
@@ -82,7 +82,7 @@ class Generated(Fakes):
             )
 
     def draw(self, start: int, stop: int) -> Tensor:
-        """Images from latents of the protocol's own seed, each a function of its number."""
+        """Generate images from the protocol's own seed; each depends only on its number."""
         generator, protocol, n = self.generator, self.protocol, stop - start
         inputs: dict[str, Tensor] = {}
         if self._draws_latents:
@@ -124,10 +124,10 @@ class Generated(Fakes):
 
 
 class Files(Fakes):
-    """The images of a folder, whoever made them.
+    """The images of a folder.
 
-    Of more images than are needed, some are drawn by the protocol's seed: the first by name may
-    be of one class only.
+    If there are more than needed, the protocol's seed draws some: the first by name may all be of
+    one class.
     """
 
     kind = "images"
@@ -155,13 +155,13 @@ class Files(Fakes):
         self.key = sha.hexdigest()
 
     def notes(self) -> list[str]:
-        """What of the files was not used, as far as this process read them."""
+        """Say what of the files was not used, as far as this process read them."""
         found = [f"{note}: {len(names):,} ({min(names)})" for note, names in self._noted.items()]
         left_out = self._scan.not_looked_at()
         return found + [f"not looked at: {left_out}"] * bool(left_out)
 
     def draw(self, start: int, stop: int) -> Tensor:
-        """The files' pixels; how to resize them is no detail, so they must have the right size."""
+        """Read the files' pixels, which must have the right size: resizing changes scores."""
         return torch.stack([self._read(name) for name in self.names[start:stop]])
 
     def _read(self, name: str) -> Tensor:
@@ -183,7 +183,7 @@ class Files(Fakes):
 
 
 class Reference(Fakes):
-    """Real images, whole or spoilt: a row that tells what the scores mean."""
+    """Real images, whole or spoilt: a row that shows what scores mean."""
 
     kind = "reference"
 
@@ -193,7 +193,7 @@ class Reference(Fakes):
         self._make: Callable[[int, int], Tensor] = getattr(self, f"_{name.replace('-', '_')}")
 
     def draw(self, start: int, stop: int) -> Tensor:
-        """Images of this row."""
+        """Draw images of this row."""
         return samples.to_uint8(self._make(start, stop))
 
     def _held_out(self, start: int, stop: int) -> Tensor:
@@ -218,7 +218,7 @@ class Reference(Fakes):
 
 
 def refuse_few(path: Path, count: int, benchmark: Benchmark) -> None:
-    """Raise DataError where a folder holds fewer images than a benchmark is for."""
+    """Raise DataError if a folder holds fewer images than a benchmark needs."""
     if count < benchmark.fakes:
         raise DataError(
             f"{path} holds {count} images, and benchmark {benchmark.name} is for "
@@ -228,13 +228,13 @@ def refuse_few(path: Path, count: int, benchmark: Benchmark) -> None:
 
 
 def reference_rows(protocol: Protocol) -> list[str]:
-    """The reference rows of a benchmark; ``photo`` where it has photos."""
+    """List the reference rows of a benchmark; ``photo`` if it has photos."""
     rows = ["held-out", "blurred", "noise", "repeated"]
     return rows + ["photo"] * ("photo" in protocol.fields)
 
 
 def blur(pictures: Tensor) -> Tensor:
-    """(N, 3, H, W) under a Gaussian of a 24th of their side, so that outlines melt."""
+    """Blur (N, 3, H, W) with a Gaussian of a 24th of their side, so that outlines melt."""
     sigma = pictures.shape[-1] * _BLUR
     reach = int(3 * sigma) + 1
     steps = torch.arange(-reach, reach + 1, dtype=torch.float32)

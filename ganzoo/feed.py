@@ -15,11 +15,11 @@ _AHEAD = 3
 
 
 def feed(run: Run) -> Generator[list[Words]]:
-    """This process's part of every batch from ``run.step`` on, as micro-batches on the device.
+    """Yield this process's part of every batch from ``run.step`` on.
 
-    ``batch`` counts the images of all processes together, and latents are drawn for all of them,
-    so that a recipe means the same on any number of processes.  For an accelerator a thread reads
-    ahead into pinned memory; close the iterator to end it.
+    Micro-batches come on the device.  ``batch`` counts the images of all processes together, and
+    latents are drawn for all of them, so a recipe means the same on any number of processes.  For
+    an accelerator, a thread reads ahead into pinned memory; close the iterator to end it.
     """
     device, parts = run.accelerator.device, run.recipe.accumulate
     pinned = device.type == "cuda"
@@ -55,7 +55,7 @@ def _read(run: Run) -> Generator[Words]:
 
 
 def ahead(source: Iterator[Words], pin: bool) -> Generator[Words]:
-    """``source``, read by one thread that stays some batches ahead."""
+    """Read ``source`` in a thread that stays some batches ahead."""
 
     def read() -> Words:
         words = next(source)

@@ -1,6 +1,6 @@
-"""Files and folders that are whole or absent, whatever kills the process that writes them.
+"""Write files and folders that are whole or absent, even if the process is killed.
 
-And whether files may be fetched from elsewhere.
+Also decides whether files may be fetched.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ _downloads = ContextVar("downloads", default=True)
 
 
 def may_download() -> bool:
-    """Whether a plugin may fetch a large file that it misses; see ``without_downloads``."""
+    """Whether a plugin may fetch a missing large file; see ``without_downloads``."""
     return _downloads.get()
 
 
 @contextmanager
 def without_downloads() -> Iterator[None]:
-    """What is missing stays missing in this block: nobody asked for it."""
+    """Forbid fetching missing files in this block."""
     before = _downloads.set(False)
     try:
         yield
@@ -41,8 +41,8 @@ def without_downloads() -> Iterator[None]:
 
 
 def refusal(error: OSError) -> FileError | None:
-    """The error for a user where the system refused a file; None where ``error`` is of none."""
-    if isinstance(error, OutputError):  # the command line's own affair
+    """Turn a system's refusal of a file into an error for the user; None for other errors."""
+    if isinstance(error, OutputError):  # the command line handles this itself
         return None
     if error.errno in _FULL:
         where = f" ({error.filename})" if error.filename else ""
@@ -50,7 +50,7 @@ def refusal(error: OSError) -> FileError | None:
     if not isinstance(error.filename, str | bytes):
         if not working_folder():
             return FileError(NO_WORKING_FOLDER)
-        if error.strerror and "temporary directory" in error.strerror:  # tempfile's own
+        if error.strerror and "temporary directory" in error.strerror:  # raised by tempfile
             return FileError(f"{error.strerror}. Set TMPDIR to a folder that may be written.")
         return None
     path = Path(os.fsdecode(error.filename))
@@ -78,7 +78,7 @@ NO_WORKING_FOLDER = "the folder that you are in was removed. Change to one that 
 
 
 def working_folder() -> bool:
-    """Whether the current folder is still there."""
+    """Whether the current folder still exists."""
     try:
         return bool(Path.cwd())
     except OSError:
@@ -87,7 +87,7 @@ def working_folder() -> bool:
 
 @contextmanager
 def refusals() -> Iterator[None]:
-    """What the system refuses in this block is raised as FileError; also a decorator."""
+    """Raise the system's refusals in this block as FileError.  Also a decorator."""
     try:
         yield
     except OSError as error:
@@ -97,7 +97,7 @@ def refusals() -> Iterator[None]:
 
 
 def expand(path: Path) -> Path:
-    """``path`` with a leading ``~`` replaced by the home folder.  Raises FileError without one."""
+    """Replace a leading ``~`` by the home folder.  Raises FileError if there is none."""
     try:
         return path.expanduser()
     except RuntimeError as error:
@@ -107,9 +107,9 @@ def expand(path: Path) -> Path:
 
 
 def cache_folder() -> Path:
-    """The cache folder: ``GANZOO_CACHE``, or the platform's place for caches.
+    """Return the cache folder: ``GANZOO_CACHE``, or the platform's place for caches.
 
-    Raises FileError where there is no home folder to have it in.
+    Raises FileError if there is no home folder for it.
     """
     if chosen := os.environ.get("GANZOO_CACHE"):
         return expand(Path(chosen))
@@ -123,7 +123,7 @@ def cache_folder() -> Path:
 
 
 def check_exists(path: Path, what: str) -> None:
-    """Raise DataError where there is no such file or folder; ``what`` is what it should be."""
+    """Raise DataError if the file or folder does not exist; ``what`` says what it should be."""
     with refusals():
         there = path.exists()
     if not there:
@@ -131,16 +131,16 @@ def check_exists(path: Path, what: str) -> None:
 
 
 def sha256(path: Path) -> str:
-    """The SHA-256 of a file's bytes, in hexadecimal; raises OSError."""
+    """Return the SHA-256 of a file's bytes, in hexadecimal; raises OSError."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 @contextmanager
 def atomic_folder(path: Path, replace: bool = True) -> Iterator[Path]:
-    """A folder to fill, which becomes ``path`` as a whole or not at all.
+    """Yield a folder to fill, which becomes ``path`` as a whole or not at all.
 
-    An existing ``path`` is renamed away first and removed last; without ``replace`` it is kept,
+    An existing ``path`` is renamed away first and removed last.  Without ``replace`` it is kept,
     and OSError raised, unless it is empty.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -165,7 +165,7 @@ def atomic_folder(path: Path, replace: bool = True) -> Iterator[Path]:
 
 
 def _tidy(path: Path, old: Path, aside: Path) -> None:
-    """Put back what was renamed away where nothing took its place; remove leftovers."""
+    """Restore a folder that was renamed away and not replaced; remove leftovers of a kill."""
     if old.exists() and not path.exists():
         old.rename(path)
     for leftover in (aside, old):
@@ -174,7 +174,7 @@ def _tidy(path: Path, old: Path, aside: Path) -> None:
 
 @contextmanager
 def _named(aside: Path, path: Path) -> Iterator[None]:
-    """An error about ``aside`` is one about ``path``, which is what the user knows."""
+    """Report errors about ``aside`` under the name that the user knows, ``path``."""
     try:
         yield
     except OSError as error:
@@ -185,19 +185,19 @@ def _named(aside: Path, path: Path) -> Iterator[None]:
 
 @contextmanager
 def atomic_file(path: Path) -> Iterator[Path]:
-    """A file to write, which becomes ``path`` as a whole or not at all."""
+    """Yield a file to write, which becomes ``path`` as a whole or not at all."""
     aside = path.with_name(f".{path.name}.writing")
     try:
         with _named(aside, path):
             yield aside
             aside.replace(path)
     finally:
-        with suppress(OSError):  # where it could not be made, that was said
+        with suppress(OSError):  # if it was never created, that was reported already
             aside.unlink()
 
 
 def write_atomic(path: Path, text: str) -> None:
-    """Write a text file as a whole or not at all, and see it on the disk."""
+    """Write a text file as a whole or not at all, and flush it to the disk."""
     with atomic_file(path) as aside:
         aside.write_text(text, encoding="utf-8")
         _flush(aside)

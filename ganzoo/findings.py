@@ -1,7 +1,7 @@
-"""What goes wrong in a GAN, recognised from numbers and called by name.
+"""Recognise from numbers what goes wrong in a GAN, and name it.
 
-Each rule looks at the last rows of ``metrics.jsonl``; thresholds are module constants, so that
-``ganzoo diagnose`` and the report agree with what was said while training.
+Each rule looks at the last rows of ``metrics.jsonl``.  Thresholds are module constants, so ``ganzoo
+diagnose`` and the report agree with the messages during training.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ DEAD_SHARE = 0.001
 
 @dataclass(frozen=True)
 class Finding:
-    """One named finding: since which step, the last value, its threshold, and a remedy."""
+    """One named finding: its first step, the last value, the threshold, and a remedy."""
 
     name: str
     subject: str
@@ -51,7 +51,7 @@ class Finding:
         )
 
     def as_dict(self) -> dict[str, Any]:
-        """Plain data, for JSON."""
+        """Return plain data, for JSON."""
         return asdict(self)
 
 
@@ -97,7 +97,7 @@ _DEAD_REMEDY = "It hardly moves the generator: raise its weight or leave it out.
 
 
 def too_early(rows: Sequence[Row]) -> str | None:
-    """Why ``rows`` show nothing yet, be it good or bad; None where there are enough."""
+    """Say why ``rows`` show nothing yet, good or bad; None if there are enough."""
     logged = sum(row["step"] > WARM_UP for row in rows if not is_score(row))
     if logged >= PATIENCE:
         return None
@@ -105,7 +105,7 @@ def too_early(rows: Sequence[Row]) -> str | None:
 
 
 def find(rows: Sequence[Row]) -> list[Finding]:
-    """The findings that hold at the end of ``rows``; those with scores say nothing of training."""
+    """Find what holds at the end of ``rows``.  Rows with scores say nothing about training."""
     rows = [row for row in rows if not is_score(row)]
     found = [f for rule in _RULES for f in _lasting(rows, rule[1], rule)]
     shares = [key for key in (rows[-1] if rows else {}) if key.startswith("share/")]

@@ -1,4 +1,4 @@
-"""Which benchmarks a model can be measured under: by what it is made from, and its size."""
+"""Find the benchmarks that suit a model, by its input and its size."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from ganzoo.vocabulary import provided_fields
 
 @dataclass(frozen=True)
 class Fit:
-    """A benchmark that fits; ``wants`` are the dataset's arguments whose folders are not there."""
+    """A benchmark that fits; ``wants`` are the dataset's arguments whose folders are missing."""
 
     name: str
     wants: tuple[str, ...]
 
 
 def fitting(config: Config | None, registry: Registry) -> list[Fit]:
-    """The shipped benchmarks that fit a model, those on what it was trained on first.
+    """List the shipped benchmarks that fit a model, those on its training data first.
 
-    Without a ``config``, as for a folder of images, all of them.
+    Without a ``config``, as for a folder of images, return all.
     """
     loaded = [_read(name, registry) for name in layers.shipped_benchmarks()]
     fit = [one for one in loaded if one and (config is None or _fits(one, config, registry))]
@@ -36,7 +36,7 @@ def fitting(config: Config | None, registry: Registry) -> list[Fit]:
 def _read(name: str, registry: Registry) -> Benchmark | None:
     try:
         return load_benchmark(name, (), registry)
-    except RecipeError:  # a component's plugin is not here
+    except RecipeError:  # a component's plugin is missing
         return None
 
 

@@ -1,7 +1,7 @@
-"""The run folder: what training writes, and nothing else does.
+"""The run folder, which only training writes.
 
 ``recipe.yaml`` (resolved), ``manifest.json``, ``metrics.jsonl``, ``samples/``, ``checkpoints/``,
-``model/``, ``report.html``, and where the run is measured ``best/``, the model of its best step.
+``model/``, ``report.html``, and, if the run is measured, ``best/``, the model of its best step.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class RunFolder:
         self.report = path / "report.html"
 
     def refuse_taken(self) -> None:
-        """Raises RunError where the folder holds anything already."""
+        """Raise RunError if the folder is not empty."""
         path = self.path
         if not path.name:
             raise RunError(f"{path} cannot become a run: --out names a new folder.")
@@ -51,7 +51,7 @@ class RunFolder:
     def create(self, recipe_yaml: str, manifest: Manifest) -> None:
         """Begin a run: the folder appears with its recipe and manifest, or not at all.
 
-        Raises RunError where it cannot, or where another process has been there first.
+        Raises RunError if it cannot, or if another process got there first.
         """
         try:
             with atomic_folder(self.path, replace=False) as aside:
@@ -66,7 +66,7 @@ class RunFolder:
 
     @classmethod
     def open(cls, path: Path) -> RunFolder:
-        """An existing run; raises RunError where there is none."""
+        """Open an existing run; raises RunError if there is none."""
         if not (path / RECIPE).is_file():
             raise RunError(
                 f"{path} holds no run ({RECIPE} is missing). `ganzoo train RECIPE` makes one."
@@ -74,7 +74,7 @@ class RunFolder:
         return cls(path)
 
     def is_complete(self, recipe_sha256: str, steps: int) -> bool:
-        """Whether this recipe was trained for all its ``steps``, and nothing of it is missing."""
+        """Whether this recipe was trained for all its ``steps`` and the folder is complete."""
         try:
             manifest = manifests.read(self.manifest)
         except RunError:
@@ -87,13 +87,13 @@ class RunFolder:
         )
 
     def rows(self, until: int | None = None) -> list[dict[str, Any]]:
-        """The rows of metrics.jsonl up to step ``until``; what cannot be read is left out."""
+        """Return the rows of metrics.jsonl up to step ``until``, without unreadable ones."""
         return [row for row in self.read_rows()[0] if until is None or row["step"] <= until]
 
     def read_rows(self) -> tuple[list[dict[str, Any]], str]:
-        """The rows of metrics.jsonl, and how many lines were left out; nothing where none were.
+        """Return the rows of metrics.jsonl, and a note on skipped lines (empty if none).
 
-        A last line without an end, which a killed run leaves, does not count.
+        An unterminated last line, which a killed run leaves, does not count.
         """
         if not self.metrics.is_file():
             return [], ""
@@ -104,7 +104,7 @@ class RunFolder:
         return [row for row in rows if row is not None], note if lost else ""
 
     def rewind(self, step: int) -> list[dict[str, Any]]:
-        """Drop the rows after ``step``, which will be made again; the rows that stay."""
+        """Drop the rows after ``step``, which will be written again; return the rest."""
         rows = self.rows(until=step)
         write_atomic(self.metrics, "".join(json.dumps(row) + "\n" for row in rows))
         return rows
@@ -115,7 +115,7 @@ class RunFolder:
             file.write(json.dumps(row) + "\n")
 
     def note(self, otherwise: Manifest | None = None, **facts: Any) -> None:
-        """Change facts of manifest.json; start from ``otherwise`` where it is lost or damaged."""
+        """Change facts of manifest.json; start from ``otherwise`` if it is lost or damaged."""
         try:
             manifest = manifests.read(self.manifest)
         except RunError:
@@ -124,7 +124,7 @@ class RunFolder:
 
 
 def to_train_longer(run: Path, stages: Sequence[int]) -> str:
-    """A sentence that says how a finished run goes on; ``stages`` are the steps of each."""
+    """Say how to train a finished run longer; ``stages`` are the steps of each."""
     last = len(stages) - 1
     return (
         f"{run} is finished; to train longer: ganzoo resume {run} "
@@ -133,24 +133,24 @@ def to_train_longer(run: Path, stages: Sequence[int]) -> str:
 
 
 def _row(line: bytes) -> dict[str, Any] | None:
-    """A line of metrics.jsonl: numbers with a step, and texts about it; None if it is not."""
+    """Read a line of metrics.jsonl: a step, numbers and texts; None if it is not that."""
     try:
         row = json.loads(line.decode("utf-8"))
         if not isinstance(row, dict) or not isinstance(row.get("step"), int):
             return None
         for key, value in row.items():
             if isinstance(value, str) and "/" not in key and key != "seconds":
-                continue  # as the name of the stage
+                continue  # such as the name of the stage
             if isinstance(value, str | bool):
                 return None
-            float(value)  # and no integer beyond it
+            float(value)  # refuses integers too large for a float
     except (ValueError, TypeError, OverflowError, RecursionError):
         return None
     return row
 
 
 def free_folder(name: str, root: Path = Path("runs")) -> Path:
-    """``runs/name``, or ``runs/name-2``, ``-3`` ... where that is taken."""
+    """Return ``runs/name``, or ``runs/name-2``, ``-3`` ... if that is taken."""
     path, number = root / name, 1
     while path.exists():
         number += 1

@@ -1,7 +1,7 @@
-"""The comment at the top of a recipe, which says what it is and what to expect of it.
+"""The comment at the top of a recipe: what it is and what to expect of it.
 
-Its first line is a summary.  Then, in any order, sections of one word each, which every recipe
-of ganzoo has, with further lines indented under the text::
+Its first line is a summary.  Sections of one word each follow in any order, with further lines
+indented under the text.  Every recipe of ganzoo has all of them::
 
     # DCGAN networks learn to draw avatars: the demo.
     #
@@ -26,14 +26,14 @@ SECTIONS = ("Needs", "Takes", "Expect")
 
 @dataclass(frozen=True)
 class Header:
-    """The ``summary``, and those of the sections that are there, each on one line."""
+    """The ``summary`` and the sections, each on one line."""
 
     summary: str = ""
     sections: Mapping[str, str] = field(default_factory=dict)
 
 
 def read_header(path: Path) -> Header:
-    """The header of a recipe's file; an empty one where it begins with no comment."""
+    """Read the header of a recipe's file; empty if the file begins with no comment."""
     with path.open(encoding="utf-8-sig", errors="replace") as file:
         text = file.read(10_000)
     comment = re.match(r"(?:#.*\n?)*", text)

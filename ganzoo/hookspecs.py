@@ -1,9 +1,9 @@
 """Every hook of ganzoo, on one screen.
 
-``register_*`` hooks add components: call ``register(name, target)`` once for each, where
-``target`` is ``"module:Class"`` (imported only when used) or the class itself.  The other
-hooks are for observers: they are told what happened and must not change the training.  What they
-are given is theirs, but ``run`` is not: its networks stay in the mode they are in.
+``register_*`` hooks add components: call ``register(name, target)`` once for each, where ``target``
+is ``"module:Class"`` (imported only when used) or the class itself.  The other hooks are for
+observers: they hear what happened and must not change the training.  Their arguments are theirs to
+change, except ``run``: its networks must stay in their mode.
 """
 
 from __future__ import annotations
@@ -83,18 +83,18 @@ def register_recipes(register: Register) -> None:
 def register_commands(cli: typer.Typer) -> None:
     """Add commands to the ``ganzoo`` command line, under names that are not taken.
 
-    A command that takes a ``typer.Context`` finds what is registered in ``ctx.obj.registry``.
+    A command that takes a ``typer.Context`` finds the registry in ``ctx.obj.registry``.
     """
 
 
 @hookspec
 def run_started(run: Run) -> None:
-    """Training begins or goes on; ``run.step`` is where."""
+    """Training begins or resumes at ``run.step``."""
 
 
 @hookspec
 def step_ended(run: Run, step: int, logs: Mapping[str, Any]) -> None:
-    """An optimiser step of all players is done.
+    """All players have taken an optimiser step.
 
     ``logs`` is the row of metrics.jsonl, ``step`` and ``stage`` included; it is empty between log
     intervals.

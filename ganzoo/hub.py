@@ -1,8 +1,8 @@
-"""The Hugging Face Hub: what a model is called there, and one sentence for each thing that fails.
+"""The Hugging Face Hub: model ids, and one sentence for each failure.
 
-``pulling.py`` brings models from it, ``publish.py`` to it, ``catalogue.py`` lists them.  The client
-is huggingface_hub's own; ``HF_ENDPOINT``, ``HF_TOKEN``, ``HF_HOME`` and ``HF_HUB_OFFLINE`` mean
-what they mean there.
+``pulling.py`` fetches models, ``publish.py`` sends them, ``catalogue.py`` lists them.  The client
+is huggingface_hub; ``HF_ENDPOINT``, ``HF_TOKEN``, ``HF_HOME`` and ``HF_HUB_OFFLINE`` mean what they
+mean there.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _NO_MODELS = ("datasets", "spaces", "collections", "docs", "blog", "api")
 
 @dataclass(frozen=True)
 class Id:
-    """A repository on the Hub, and which revision of it: a branch, a tag or a commit."""
+    """A repository on the Hub and its revision: a branch, a tag or a commit."""
 
     repo: str
     revision: str | None = None
@@ -46,14 +46,12 @@ class Id:
 
 
 def is_id(text: str) -> bool:
-    """Whether ``text`` is written like ``user/repo`` or ``user/repo@revision``, or is an address
-    of a repository's page.
-    """
+    """Whether ``text`` is ``user/repo``, ``user/repo@revision``, or a repository page's address."""
     return _ID.fullmatch(from_address(text)) is not None
 
 
 def from_address(text: str) -> str:
-    """``hf://user/repo@revision`` for an address of a page of the Hub; other texts as they are."""
+    """Turn the address of a Hub page into ``hf://user/repo@revision``; keep other texts."""
     hosts = {"huggingface.co", "www.huggingface.co", "hf.co"}
     try:
         hosts.add(urlsplit(os.environ.get("HF_ENDPOINT", "")).netloc)
@@ -69,7 +67,7 @@ def from_address(text: str) -> str:
 
 
 def parse_id(text: str, revision: str | None = None) -> Id:
-    """The repository that ``text`` names; raises HubError where it cannot name one."""
+    """Parse a repository's id; raises HubError if ``text`` is not one."""
     found = _ID.fullmatch(from_address(text))
     if not found or ".." in found[0] or "--" in found[1]:
         raise HubError(
@@ -84,7 +82,7 @@ def parse_id(text: str, revision: str | None = None) -> Id:
 
 
 def client(token: str | None = None) -> HfApi:
-    """huggingface_hub's client, for the endpoint and with the token that its variables name."""
+    """Return huggingface_hub's client, with the endpoint and token of its variables."""
     endpoint = os.environ.get("HF_ENDPOINT") or None
     if endpoint and not _is_address(endpoint):  # huggingface_hub could not even be imported
         raise HubError(f"HF_ENDPOINT={endpoint}: expected an address, such as https://...")
@@ -95,7 +93,7 @@ def client(token: str | None = None) -> HfApi:
 
 
 def _check_token(given: str | None) -> None:
-    """Raise HubError, without a word of it, where the token cannot be sent in a header."""
+    """Raise HubError if the token cannot be sent in a header, without quoting it."""
     from huggingface_hub import get_token
 
     if (token := given or get_token()) and not re.fullmatch(r"[!-~]+", token):
@@ -116,9 +114,9 @@ def _is_address(text: str) -> bool:
 
 @contextmanager
 def telling(api: HfApi, what: Id, silence: float | None = None) -> Iterator[None]:
-    """What huggingface_hub raises in this block becomes a HubError that says what to do.
+    """Turn huggingface_hub's errors in this block into a HubError that says what to do.
 
-    A server that says nothing for ``silence`` seconds, by default ``SILENCE``, is given up.
+    Give up on a server that is silent for ``silence`` seconds, by default ``SILENCE``.
     """
     import httpx2
     from huggingface_hub import errors as hf
@@ -127,7 +125,7 @@ def telling(api: HfApi, what: Id, silence: float | None = None) -> Iterator[None
     try:
         with _patience(session, silence or SILENCE):
             yield
-    except hf.LocalEntryNotFoundError as error:  # its cause is what happened
+    except hf.LocalEntryNotFoundError as error:  # its cause is the real error
         with telling(api, what, silence):
             raise error.__cause__ or ConnectionError("no answer") from error
     except hf.HFValidationError as error:
@@ -174,7 +172,7 @@ def telling(api: HfApi, what: Id, silence: float | None = None) -> Iterator[None
         ) from error
     except OSError as error:
         raise disk_error(error, what) from error
-    except ValueError as error:  # no JSON
+    except ValueError as error:  # not JSON
         raise HubFailure(
             f"{what}: {api.endpoint} answers, but not as a Hub does: {gist(error)}. Look at "
             "HF_ENDPOINT, and whether this network wants you to log in first."
@@ -189,12 +187,12 @@ def telling(api: HfApi, what: Id, silence: float | None = None) -> Iterator[None
 
 
 def _session(what: Id) -> Client:
-    """huggingface_hub's session; raises HubError where the proxy of the environment is not one."""
+    """Return huggingface_hub's session; raises HubError if the environment's proxy is invalid."""
     from huggingface_hub import get_session
 
     try:
         return get_session()
-    except ImportError as error:  # httpx's word for a missing socksio
+    except ImportError as error:  # httpx raises this if socksio is missing
         raise HubError(
             f"{what}: {_setting()} is a SOCKS proxy, for which a package is missing: pip install "
             f"socksio. Or unset {_setting().partition('=')[0]}."
@@ -207,7 +205,7 @@ def _session(what: Id) -> Client:
 
 
 def _proxies() -> dict[str, str]:
-    """The variables of the environment that name a proxy, without its user and password."""
+    """Return the environment's proxy variables, without user and password."""
     names = [name for kind in ("https", "http", "all") for name in (kind, kind.upper())]
     variables = [f"{name}_PROXY" if name.isupper() else f"{name}_proxy" for name in names]
     set_here = {name: os.environ[name] for name in variables if os.environ.get(name)}
@@ -215,7 +213,7 @@ def _proxies() -> dict[str, str]:
 
 
 def _setting() -> str:
-    """The setting that is likely to be wrong, as ``ALL_PROXY=...``."""
+    """Return the setting that is probably wrong, as ``ALL_PROXY=...``."""
     proxies = _proxies() or {"HF_ENDPOINT": os.environ.get("HF_ENDPOINT", "")}
     odd = [f"{k}={v}" for k, v in proxies.items() if not v.startswith(("http://", "https://"))]
     return odd[0] if odd else "{}={}".format(*next(iter(proxies.items())))
@@ -228,10 +226,11 @@ def _through() -> str:
 
 @contextmanager
 def _patience(session: Client, silence: float) -> Iterator[None]:
-    """Give up a server that says nothing for ``silence`` seconds, or that cannot be reached.
+    """Give up on a server that is silent for ``silence`` seconds, or cannot be reached.
 
-    The second is told at once, where huggingface_hub would try five times in half a minute, until
-    a first answer has come: a transfer in progress may well lose the network for a while.
+    Before the first answer, an unreachable server is reported at once; huggingface_hub would try
+    five times in half a minute.  Later it is not, since a transfer may lose the network for a
+    while.
     """
     import httpx2
 
@@ -292,7 +291,7 @@ _BAD_TOKEN = (
 
 def _no_revision(api: HfApi, what: Id) -> str:
     known: list[str] = []
-    with suppress(Exception):  # only to help
+    with suppress(Exception):  # only a hint
         refs = api.list_repo_refs(what.repo)
         known = [ref.name for ref in (*refs.branches, *refs.tags)]
     wrong = f"{what.repo} has no revision '{what.revision or 'main'}'"
@@ -327,7 +326,7 @@ def _status(error: Exception) -> int:
 
 
 def disk_error(error: OSError, what: Id) -> HubError:
-    """What to do where the cache cannot be read or written."""
+    """Say what to do if the cache cannot be read or written."""
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return HubError(
             f"{what}: the disk is full{_where(error)}. Make room, or set HF_HOME to a folder on "
@@ -335,7 +334,7 @@ def disk_error(error: OSError, what: Id) -> HubError:
         )
     if error.errno:
         return HubError(f"{what}: {error.strerror}{_where(error)}. Mend that and run it again.")
-    return HubFailure(  # no errno: huggingface_hub's own, as of a file that came short
+    return HubFailure(  # no errno: raised by huggingface_hub itself
         f"{what}: what came is not what was announced: {gist(error)}. Try again."
     )
 

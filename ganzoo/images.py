@@ -1,4 +1,4 @@
-"""Images as users have them: decode any kind, in sRGB, or say why one cannot be used."""
+"""Decode users' images of any kind into sRGB, or say why one cannot be used."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ class BadImage(Exception):
 class Picture:
     """A decoded file: upright RGB pixels in sRGB, what it held, and its transparency.
 
-    ``notes`` say what of the file was not used.
+    ``notes`` say what in the file was not used.
     """
 
     image: Image.Image
@@ -84,10 +84,10 @@ class Picture:
 
 
 def decode(data: bytes, most: int = PIXELS) -> Picture:
-    """The first frame, upright as EXIF says, in sRGB, transparency on white, 8 bits; or BadImage.
+    """Decode the first frame: upright as in EXIF, sRGB, transparency on white, 8 bits; or BadImage.
 
-    An image of more than ``most`` pixels is refused.  A colour profile that cannot be used is
-    ignored, and noted.
+    An image of more than ``most`` pixels is refused.  An unusable colour profile is ignored and
+    noted.
     """
     if not data:
         raise BadImage("the file is empty")
@@ -106,21 +106,21 @@ def decode(data: bytes, most: int = PIXELS) -> Picture:
             return _picture(image, kind, frames)
     except (BadImage, MemoryError):
         raise
-    except Exception as error:  # Pillow's readers raise all sorts of things on damaged files
+    except Exception as error:  # Pillow's readers raise anything on damaged files
         raise BadImage(str(error).strip().rstrip(".") or type(error).__name__) from error
 
 
 def picture(image: Image.Image) -> Picture:
-    """An opened image as ``decode`` gives it, which stays as it is; or BadImage."""
+    """Treat an opened image as ``decode`` does, leaving it unchanged; or raise BadImage."""
     return _picture(ImageOps.exif_transpose(image), image.format or "?", 1)
 
 
 def kind_of(start: bytes) -> str | None:
-    """The kind of image whose files begin like ``start``, 64 bytes or so; None where none does.
+    """Return the kind of image that begins like ``start`` (64 bytes or so), or None.
 
-    One of ``KINDS`` or ``REMEDIES``, whether it can be read here or not.
+    One of ``KINDS`` or ``REMEDIES``, whether or not it can be read here.
     """
-    if start[4:8] == b"ftyp":  # a container of many kinds, which it lists
+    if start[4:8] == b"ftyp":  # a container, which lists its kinds
         end = int.from_bytes(start[:4], "big")
         brands = {start[at : at + 4] for at in (8, *range(16, min(end, len(start)), 4))}
         if brands & {b"avif", b"avis"}:
@@ -135,41 +135,41 @@ def kind_of(start: bytes) -> str | None:
 
 
 def stem(name: str) -> str:
-    """A file's name or path without the ending of an image; another ending stays."""
+    """Strip the ending of an image from a name or path; other endings stay."""
     stem, _, ending = name.rpartition(".")
     return stem if f".{ending.lower()}" in ENDINGS else name
 
 
 def readable() -> dict[str, tuple[str, ...]]:
-    """The kinds that can be read here, with the endings of their files."""
+    """Return the kinds that can be read here, with their file endings."""
     return {kind: KINDS[kind][0] for kind in _readers()}
 
 
 @cache
 def _readers() -> dict[str, tuple[Any, Any]]:
-    """What reads each kind here: a class of Pillow's, and whether it accepts a beginning."""
+    """Return Pillow's class for each kind that it reads here, and its test of a file's start."""
     with suppress(ImportError):
         from pillow_heif import register_heif_opener
 
         register_heif_opener()
     Image.init()
     found = {kind: Image.OPEN.get("HEIF" if kind == "HEIC" else kind) for kind in KINDS}
-    for kind in ("AVIF", "WEBP"):  # Pillow has readers that only say what they miss
+    for kind in ("AVIF", "WEBP"):  # without the library, Pillow has readers that only report that
         if not features.check(kind.lower()):
             found[kind] = None
     return {kind: reader for kind, reader in found.items() if reader}
 
 
 def _open(data: bytes) -> ImageFile.ImageFile:
-    """An image whose pixels are not read yet.
+    """Open an image without reading its pixels.
 
-    Pillow's own ``open`` warns of large images on the screen, by a limit that all of a process
-    share, and reads kinds that run other programs.
+    Pillow's own ``open`` prints a warning for large images, by a limit shared by the whole process,
+    and reads kinds that run other programs.
     """
     start = data[:64]
     for factory, accept in _readers().values():
         if accept is None or accept(start) is True:
-            with suppress(SyntaxError, IndexError, TypeError, struct.error):  # of another kind
+            with suppress(SyntaxError, IndexError, TypeError, struct.error):  # another kind
                 return factory(io.BytesIO(data), "")
     kind = kind_of(start)
     if kind in REMEDIES:
@@ -178,29 +178,29 @@ def _open(data: bytes) -> ImageFile.ImageFile:
 
 
 def _frames(image: ImageFile.ImageFile) -> int:
-    """How many frames or pages there are; one where a damaged file does not say."""
+    """Count frames or pages; one if a damaged file does not say."""
     if image.format not in _FRAMED:
         return 1
     try:
         return max(1, int(getattr(image, "n_frames", 1)))
-    except Exception:  # whatever the reader meets beyond the first frame
+    except Exception:  # any error beyond the first frame
         image.seek(0)
         return 1
 
 
 def _is_deep(image: ImageFile.ImageFile) -> bool:
-    """Whether a file holds colours of 16 bits, of which Pillow reads the upper bytes."""
+    """Whether a file holds 16-bit colours, of which Pillow reads the upper bytes."""
     return bool(image.tile) and all(_BYTES.match(str(_layout(tile)[0])) for tile in image.tile)
 
 
 def _low_bytes(data: bytes) -> Image.Image:
-    """The lower bytes of those colours: what Pillow reads in the other order."""
+    """Read the lower bytes of those colours, by asking Pillow for the other byte order."""
     image = _open(data)
     swapped = {"B": "L", "L": "B", "N": "B" if sys.byteorder == "little" else "L"}
     for place, tile in enumerate(image.tile):
         mode, *rest = _layout(tile)
         order = _BYTES.match(mode)
-        assert order  # or it is not deep
+        assert order  # deep images have one
         mode = order[1] + swapped[order[2]]
         image.tile[place] = tile._replace(args=(mode, *rest) if rest else mode)
     image.load()
@@ -208,12 +208,12 @@ def _low_bytes(data: bytes) -> Image.Image:
 
 
 def _layout(tile: Any) -> tuple[Any, ...]:
-    """The arguments of what reads a tile, of which the first tells how pixels lie in the file."""
+    """Return the arguments of a tile's decoder; the first is the layout of pixels in the file."""
     return tile.args if isinstance(tile.args, tuple) and tile.args else (tile.args,)
 
 
 def _fold(image: ImageFile.ImageFile, low: Image.Image) -> None:
-    """Put 16 bits of colour into the 8 of ``image``, in sRGB where its profile can be used."""
+    """Fold 16 bits of colour into the 8 of ``image``, in sRGB if its profile can be used."""
     profile = image.info.pop("icc_profile", None)
     rows = max(1, _AT_ONCE // image.width)
     for top in range(0, image.height, rows):
@@ -223,7 +223,7 @@ def _fold(image: ImageFile.ImageFile, low: Image.Image) -> None:
         if profile:
             try:
                 pixels[..., :3] = colour.deep_to_srgb(values[..., :3], profile)
-            except colour.BadProfile:  # which is met again, and noted
+            except colour.BadProfile:  # it fails again later, and is noted there
                 image.info["icc_profile"], profile = profile, None
         image.paste(Image.fromarray(pixels), box)
 
@@ -250,15 +250,15 @@ def _is_adobe_rgb(image: Image.Image) -> bool:
     """Whether a camera says so in EXIF (Exif 2.32, 4.6.8: the index of its interoperability)."""
     try:
         index = image.getexif().get_ifd(ExifTags.IFD.Interop).get(ExifTags.Interop.InteropIndex)
-    except Exception:  # damaged EXIF, which Pillow reads when it is asked for
+    except Exception:  # damaged EXIF, which Pillow parses only now
         return False
     return index in ("R03", b"R03", "R03\0")
 
 
 def _without_alpha(image: Image.Image, kind: str, is_transparent: bool) -> Image.Image:
-    """The pixels, as RGB, gray of 8 or 16 bits, CMYK or LAB."""
+    """Drop transparency: RGB, gray of 8 or 16 bits, CMYK or LAB pixels."""
     mode = image.mode
-    if mode == "I" and kind in ("PNG", "PPM"):  # gray of 16 bits
+    if mode == "I" and kind in ("PNG", "PPM"):  # 16-bit gray
         return colour.eight_bits(image)
     if mode in ("I", "F"):
         raise BadImage("32-bit pixels have no agreed range; save it with 8 or 16 bits")
@@ -271,9 +271,9 @@ def _without_alpha(image: Image.Image, kind: str, is_transparent: bool) -> Image
 
 
 def square(image: Image.Image, size: int) -> NDArray[np.uint8]:
-    """The centre of ``image``, its shorter side resized to ``size``, as (3, size, size).
+    """Crop the centre of ``image`` and resize its shorter side to ``size``: (3, size, size).
 
-    An image that would have to grow more than twofold is refused with BadImage.
+    Raises BadImage if the image would have to grow more than twofold.
     """
     short = shortest(image, size)
     left, top = (image.width - short) / 2, (image.height - short) / 2
@@ -284,7 +284,7 @@ def square(image: Image.Image, size: int) -> NDArray[np.uint8]:
 
 
 def shortest(image: Image.Image, size: int) -> int:
-    """The shorter side; BadImage where it would have to grow more than twofold to ``size``."""
+    """Return the shorter side; BadImage if it would have to grow more than twofold to ``size``."""
     short = min(image.size)
     if 2 * short < size:
         raise BadImage(f"{image.width}x{image.height} pixels would grow more than twofold")

@@ -11,9 +11,9 @@ from ganzoo.signature import REQUIRED
 
 
 def check_folders(dataset: Component, registry: Registry, command: str) -> None:
-    """Raise DataError where a folder of the dataset is not there, with the ``command`` to give it.
+    """Raise DataError if a folder of the dataset is missing, with the ``command`` to give it.
 
-    This needs no torch, so a user hears of it at once.
+    This needs no torch, so a user learns of it at once.
     """
     if absent := absent_folders(dataset, registry):
         lines = [f"dataset.{name}: there is no folder '{path}'." for name, path in absent.items()]
@@ -22,7 +22,7 @@ def check_folders(dataset: Component, registry: Registry, command: str) -> None:
 
 
 def absent_folders(dataset: Component, registry: Registry) -> dict[str, Path]:
-    """Every argument that is a path, has no default, and is not there."""
+    """Return every argument that is a path, has no default, and does not exist."""
     signature = registry.get("dataset", dataset.use).signature
     paths = {
         parameter.name: Path(value)
@@ -37,5 +37,5 @@ def absent_folders(dataset: Component, registry: Registry) -> dict[str, Path]:
 def _exists(path: Path) -> bool:
     try:
         return path.exists()
-    except OSError:  # it may not be looked at; whoever reads it says why
+    except OSError:  # no permission to look; whoever reads it says why
         return True

@@ -1,9 +1,9 @@
 """What a plugin promises: one base class per kind.
 
 The words of a recipe's vocabulary are parameter names.  A generator's ``forward``, a loss's
-``generator`` and ``discriminator`` methods and an evaluator's streams all say what they need by
-naming it, and get it.  A parameter with a default is optional: it is given where there is one.
-Images are float ``(N, 3, H, W)`` in [-1, 1] unless a name says ``uint8``.
+``generator`` and ``discriminator`` methods and an evaluator's streams ask for what they need by
+naming it.  A parameter with a default is optional: it is passed if it exists.  Images are float
+``(N, 3, H, W)`` in [-1, 1] unless a name says ``uint8``.
 
 A component's constructor is its schema: recipes are checked against its annotations
 (``int float bool str Path Literal[...] list[...] dict[...] X | None`` and
@@ -29,8 +29,8 @@ GROUPS = 10
 class Generator(nn.Module):
     """A network that makes images: ``forward(latent)``, ``forward(photo)``, or more words.
 
-    A constructor parameter named ``size`` or ``label`` that the recipe leaves out is filled with
-    the dataset's.  Set ``self.size`` where the output size is fixed.
+    If the recipe leaves out a constructor parameter named ``size`` or ``label``, the dataset's is
+    used.  Set ``self.size`` if the output size is fixed.
     """
 
     size: int | None = None
@@ -45,7 +45,7 @@ class Generator(nn.Module):
 class Discriminator(nn.Module):
     """A network that judges images: ``forward(image)`` gives raw logits of any shape (N, ...).
 
-    Further parameters are words (``forward(image, label)``).  No sigmoid: it lives in the loss.
+    Further parameters are words (``forward(image, label)``).  No sigmoid: it belongs to the loss.
     A loss that reads ``discriminator`` may also call the methods named in ``heads``.
     """
 
@@ -57,11 +57,11 @@ class Discriminator(nn.Module):
 class Loss(nn.Module):
     """A term of an objective: a method per player, whose parameters are what it needs.
 
-    Define ``generator``, ``discriminator`` or both; each returns a scalar to be minimised.
-    ``differentiates`` names the image words of which a penalty takes gradients: they arrive
-    as leaves that require grad, and ``X_logits`` of the same update hang on the same graph.
-    ``X_features`` is a dict of features by layer.  A loss may leave scalars in ``self.measures``
-    at each call, to be logged beside its value.
+    Define ``generator``, ``discriminator`` or both; each returns a scalar to minimise.
+    ``differentiates`` names the image words whose gradients a penalty takes: they arrive as leaves
+    that require grad, and ``X_logits`` of the same update are on the same graph.  ``X_features`` is
+    a dict of features by layer.  A loss may leave scalars in ``self.measures`` at each call, to be
+    logged beside its value.
     """
 
     differentiates: ClassVar[tuple[str, ...]] = ()
@@ -74,9 +74,9 @@ class Loss(nn.Module):
 class Dataset(torch.utils.data.Dataset[dict[str, Tensor]]):
     """A map-style source of examples, each a dict with the declared ``fields``.
 
-    ``fields`` maps every word the dataset can provide to what it is: ``image``, ``label`` or
-    ``tensor``.  A field that is also the name of an optional constructor argument is provided
-    only where that argument is given.  The constructor only stores; ``prepare`` reads.
+    ``fields`` maps every word the dataset can provide to its kind: ``image``, ``label`` or
+    ``tensor``.  A field that is also the name of an optional constructor argument is provided only
+    if that argument is set.  The constructor only stores; ``prepare`` reads.
     """
 
     fields: ClassVar[Mapping[str, str]] = {"real": "image"}
@@ -106,25 +106,25 @@ class Dataset(torch.utils.data.Dataset[dict[str, Tensor]]):
     # returns the same dict with a batch dimension; training prefers it.
 
     def set_epoch(self, seed: int, epoch: int) -> None:
-        """Told before each epoch; draw anything random from these two numbers alone."""
+        """Called before each epoch; draw anything random from these two numbers alone."""
 
     def fingerprint(self) -> str:
-        """A hash of the content, the same wherever the same images are used."""
+        """A hash of the content, equal wherever the images are equal."""
         raise NotImplementedError
 
 
 class Extractor(nn.Module):
     """A frozen network whose features losses and evaluators share.
 
-    ``forward(image)`` takes (N, 3, H, W) in [-1, 1] and returns its features by layer, each
-    (N, ...), and lets gradients through to the image.  What it wants of an image (range, mean,
-    channel order, size) it does itself.  The constructor opens the weights; it raises DataError,
-    with what is missing, from where to have it and where to put it, where it cannot.
+    ``forward(image)`` takes (N, 3, H, W) in [-1, 1], returns its features by layer, each (N, ...),
+    and lets gradients through to the image.  It does its own preprocessing (range, mean, channel
+    order, size).  The constructor opens the weights; if it cannot, it raises DataError that says
+    what is missing, where to get it and where to put it.
 
-    A finder of landmarks gives ``points`` (N, K, 2), x and y in [-1, 1] from the outer edge of
-    the first pixel to that of the last, ``confidence`` (N,) in [0, 1], which tells faces from
-    other things (it may be left out of an image that requires grad, for a loss asks it of the
-    photo), and, where it has them, ``heatmaps`` (N, K, h, w).
+    A finder of landmarks gives ``points`` (N, K, 2), x and y in [-1, 1] from the outer edge of the
+    first pixel to that of the last; ``confidence`` (N,) in [0, 1], which tells faces from other
+    things (it may be left out for an image that requires grad, since a loss asks for it on the
+    photo); and, if it has them, ``heatmaps`` (N, K, h, w).
     """
 
     #: what scores on these features are called by, as in ``kid-efflite0``; other weights than the
@@ -145,22 +145,22 @@ class Extractor(nn.Module):
 class Evaluator:
     """A score: a method per stream, whose parameters are what it needs, and ``compute``.
 
-    Define some of these; each is called with one chunk of images after the other, on the CPU, all
-    of the reals before the fakes.  Every image has been through 8 bits.
+    Define some of these streams.  Each is called with one chunk of images after the other, on the
+    CPU, all reals before the fakes.  Every image has been through 8 bits.
 
     - ``real(...)``, the reference images of a benchmark: the dataset's other fields, ``image`` and
       ``features``;
     - ``fake(...)``, the model's images: ``image``, ``features`` and ``group``;
-    - ``pair(...)``, a fake beside what it was made from: the dataset's fields (``photo``, ...),
-      ``fake``, ``X_features`` of any image X, and ``group``.
+    - ``pair(...)``, a fake beside its source: the dataset's fields (``photo``, ...), ``fake``,
+      ``X_features`` of any image X, and ``group``.
 
-    ``features`` are those of the extractor that the benchmark names, a dict by layer.  An instance
-    measures one model; anything it draws at random comes from a seed of its own.
+    ``features`` come from the benchmark's extractor, a dict by layer.  An instance measures one
+    model; anything random comes from a seed of its own.
 
-    Every score gets an interval from what it is without each tenth of the fakes (the jackknife
-    over groups; Efron and Stein 1981).  An evaluator that would rather not be run ten times over
-    reads ``group``, int64 (N,) below ``GROUPS``, and has ``compute(without=None)``, which gives the
-    scores of all but the fakes of that group.
+    Every score gets an interval from its values without each tenth of the fakes (the jackknife over
+    groups; Efron and Stein 1981).  To avoid being run ten times over, an evaluator reads ``group``,
+    int64 (N,) below ``GROUPS``, and has ``compute(without=None)``, which gives the scores of all
+    fakes outside that group.
     """
 
     #: every score by its name, and whether more is better; units are told in the docstring
@@ -175,17 +175,17 @@ class Evaluator:
     version: ClassVar[int] = 1
 
     def compute(self) -> dict[str, float]:
-        """The scores of everything seen; raises DataError where that was too few images."""
+        """The scores of everything seen; raises DataError after too few images."""
         raise NotImplementedError
 
     def unreliable(self) -> dict[str, str]:
-        """Score -> why it should not be relied on, as after too few images; shown, not ranked."""
+        """Score -> why not to rely on it, as after too few images; shown, not ranked."""
         return {}
 
 
 @dataclass(frozen=True)
 class Box:
-    """A face in an image, in pixels from its upper left corner, which it may stick out of."""
+    """A face in an image, in pixels from the upper left corner; it may extend past the edges."""
 
     left: float
     top: float
@@ -198,7 +198,7 @@ class Detector:
     """A finder of faces, in photos or in drawings, for preparing a dataset."""
 
     def detect(self, image: NDArray[np.uint8]) -> list[Box]:
-        """The faces in an RGB image (H, W, 3), the surest first; none is an empty list."""
+        """The faces in an RGB image (H, W, 3), surest first; an empty list if there are none."""
         raise NotImplementedError
 
 
@@ -206,7 +206,7 @@ class Detector:
 class Imported:
     """A generator from elsewhere: its registered name, constructor arguments and weights.
 
-    ``source`` says what it is, in a model folder's ``training``: title, url, licence.
+    ``source`` describes the origin for a model folder's ``training``: title, url, licence.
     """
 
     generator: str
@@ -219,15 +219,15 @@ class Importer:
     """A reader of another project's weights."""
 
     def read(self, path: Path) -> Imported:
-        """Read the file or folder ``path``; raises DataError where it is not what it should be."""
+        """Read the file or folder ``path``; raises DataError if it is not of this format."""
         raise NotImplementedError
 
 
 class Transform:
     """A differentiable image-to-image function, for a recipe's ``augment`` and ``views``.
 
-    ``__call__`` maps (N, 3, H, W) in [-1, 1] to the same; anything random comes from
-    ``torch``'s default generator, which training seeds by (seed, step, rank).
+    ``__call__`` maps (N, 3, H, W) in [-1, 1] to the same.  Randomness comes from ``torch``'s
+    default generator, which training seeds by (seed, step, rank).
     """
 
     def __call__(self, image: Tensor) -> Tensor:

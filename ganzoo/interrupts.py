@@ -1,8 +1,8 @@
-"""Ctrl-C and SIGTERM during a training: answered at once, obeyed when the state is whole.
+"""Ctrl-C and SIGTERM during training: answered at once, obeyed when the state is whole.
 
-Python runs a signal's handler between two of its own instructions, and a backward pass of a large
-network is one of them, which may take a minute.  So a thread answers: the C-level handler writes
-the signal's number to a socket that it reads.
+Python runs a signal handler between two of its own instructions, but one of them may be a backward
+pass of a minute.  So a thread answers: the C-level handler writes the signal's number to a socket
+that the thread reads.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ SAVING, MEASURING = "saving", "measuring"
 
 
 class Interrupts:
-    """What signals asked of a run."""
+    """The signals that a run has received."""
 
     def __init__(self, run: Run):
         self._run = run
@@ -94,19 +94,19 @@ class Interrupts:
                     self._end(speak)
 
     def _end(self, speak: bool) -> None:
-        """End the process, whose main thread does not come back from some operation."""
+        """End the process when its main thread is stuck in some operation."""
         if sys.stdout.isatty():
             with suppress(OSError):
-                os.write(sys.stdout.fileno(), b"\x1b[?25h")  # the cursor, which a display may hide
+                os.write(sys.stdout.fileno(), b"\x1b[?25h")  # show the cursor again
         _say(self.farewell() if speak else "")
         os._exit(startup.INTERRUPTED)
 
     def _may_end(self) -> bool:
-        """Whether a first signal ends the run at once: all is saved while it is measured."""
+        """Whether a first signal ends the run at once: while measuring, all is saved."""
         return self._run.doing == MEASURING and self._run.accelerator.num_processes == 1
 
     def answer(self) -> str:
-        """The answer to the first signal; empty where it is obeyed within a second."""
+        """Answer the first signal; empty if it is obeyed within a second."""
         run, pace = self._run, self._run.pace
         if self._may_end() or (not run.doing and pace.step is not None and pace.step < 1):
             return ""
@@ -117,7 +117,7 @@ class Interrupts:
         return f"finishing step {run.step + 1}{about}; press Ctrl-C again to stop now"
 
     def when_saved(self, number: int) -> str:
-        """The last words of a run that saved its step when the signal came."""
+        """The last words of a run that had saved its step when the signal came."""
         by = "Ctrl-C" if number == signal.SIGINT else signal.Signals(number).name
         return (
             f"stopped at step {self._run.step} of {self._run.steps} by {by}; everything is saved. "
@@ -125,7 +125,7 @@ class Interrupts:
         )
 
     def farewell(self) -> str:
-        """The last words of a run that ends in the middle of what it does."""
+        """The last words of a run that ends in the middle of an operation."""
         run = self._run
         saved = max(checkpoint.steps(run.folder.checkpoints), default=None)
         if saved == run.step:

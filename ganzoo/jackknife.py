@@ -1,7 +1,7 @@
-"""How far to trust a score: what it would be without each tenth of the fakes.
+"""How far to trust a score: compute it without each tenth of the fakes.
 
-The jackknife over groups: Efron and Stein 1981, The jackknife estimate of variance, section 2;
-the interval is Student's with one degree of freedom less than there are groups.
+The jackknife over groups: Efron and Stein 1981, The jackknife estimate of variance, section 2.  The
+interval is Student's with one degree of freedom less than there are groups.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class Estimate:
 
 
 class Jackknife:
-    """An evaluator, and where it does not read ``group``, others that miss one group each."""
+    """An evaluator and, if it does not read ``group``, one copy per group that misses it."""
 
     def __init__(self, make: Callable[[], Evaluator]):
         self.whole = make()
@@ -39,7 +39,7 @@ class Jackknife:
         self._parts = [] if by_itself else [make() for _ in range(GROUPS)]
 
     def feed(self, stream: str, words: Mapping[str, Any], group: Tensor | None) -> None:
-        """Give one chunk to a stream; ``group`` (N,) of the fakes, None for the reals."""
+        """Feed one chunk to a stream; ``group`` (N,) of the fakes, None for the reals."""
         getattr(self.whole, stream)(**words)
         for number, part in enumerate(self._parts):
             if group is None:
@@ -48,7 +48,7 @@ class Jackknife:
                 getattr(part, stream)(**{word: _take(value, rows) for word, value in words.items()})
 
     def compute(self) -> dict[str, Estimate]:
-        """Every score with its interval; raises DataError where there are too few images."""
+        """Compute every score with its interval; raises DataError after too few images."""
         compute: Callable[..., dict[str, float]] = self.whole.compute
         values = compute()
         if self._parts:
@@ -68,7 +68,7 @@ class Jackknife:
 
 
 def interval(value: float, without: Sequence[float]) -> Estimate:
-    """The 95 % interval of a score from its values without one group each."""
+    """Compute the 95 % interval of a score from its values without one group each."""
     n = len(without)
     mean = math.fsum(without) / n
     error = math.sqrt((n - 1) / n * math.fsum((one - mean) ** 2 for one in without))

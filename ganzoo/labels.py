@@ -1,4 +1,4 @@
-"""Labels of several attributes, such as hair and eyes, as vectors, for conditional networks."""
+"""Labels of several attributes, such as hair and eyes, as vectors for conditional networks."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ganzoo.errors import RecipeError
 class LabelEmbedding(nn.Module):
     """A table of vectors for each attribute: labels int64 (N, A) to (N, A, dim).
 
-    Raises RecipeError where ``label`` names no attribute, or an attribute has no values.
+    Raises RecipeError if ``label`` names no attribute, or an attribute has no values.
     """
 
     def __init__(self, label: Mapping[str, Sequence[str]], dim: int, std: float):
@@ -31,7 +31,7 @@ class LabelEmbedding(nn.Module):
         self.tables = nn.ModuleList(tables)
 
     def forward(self, label: Tensor) -> Tensor:
-        """Look up each attribute; raises ValueError where the shape is not (N, A)."""
+        """Look up each attribute; raises ValueError if the shape is not (N, A)."""
         if label.ndim != 2 or label.shape[1] != len(self.attributes):
             raise ValueError(
                 f"`label` is {tuple(label.shape)}; it must be (N, {len(self.attributes)}): one "
@@ -42,9 +42,9 @@ class LabelEmbedding(nn.Module):
 
 
 def embed(embedding: LabelEmbedding | None, label: Tensor | None) -> Tensor | None:
-    """The vectors of ``label``, or None for an unconditional network.
+    """Embed ``label``; None for an unconditional network.
 
-    Raises ValueError where a conditional network gets no label, or an unconditional one does.
+    Raises ValueError if a conditional network gets no label, or an unconditional one does.
     """
     if embedding is None:
         if label is not None:

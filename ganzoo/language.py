@@ -1,7 +1,7 @@
-"""Every key of a recipe, in words: what it means, what it allows, its default, an example.
+"""Describe every key of a recipe: its meaning, allowed values, default and an example.
 
-All of it comes from ``grammar.py`` and from the constructors of components, which the checker and
-the JSON Schema read too.  ``keys`` is for documentation, ``explain`` answers about one key.
+It all comes from ``grammar.py`` and from components' constructors, which the checker and the JSON
+Schema read too.  ``keys`` serves documentation, ``explain`` answers about one key.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ from ganzoo.yaml12 import flow
 class Key:
     """One key.
 
-    In ``path``, ``[]`` stands for any item of a list and ``NAME`` for a name of the recipe's own,
-    as in ``stages[].generator[].weight`` and ``views.NAME.of``.  ``type`` is in words.
-    ``default`` and ``example`` are YAML; the default is ``required`` where there is none, and
-    empty where it depends.  ``kind`` is that of the component whose arguments stand beside ``use``.
-    ``of`` names the components or optimisers that have the key, where not all have it.
+    In ``path``, ``[]`` stands for any item of a list and ``NAME`` for a name chosen by the recipe,
+    as in ``stages[].generator[].weight`` and ``views.NAME.of``.  ``type`` is in words.  ``default``
+    and ``example`` are YAML; the default is ``required`` if there is none, and empty if it
+    depends.  ``kind`` is that of the component whose arguments stand beside ``use``.  ``of`` names
+    the components or optimisers that have the key, if not all do.
     """
 
     path: str
@@ -43,9 +43,9 @@ class Key:
 
 
 def keys() -> Iterator[Key]:
-    """All keys of the grammar, in the order in which a recipe has them.
+    """Yield all keys of the grammar, in the order of a recipe.
 
-    Arguments of components are not among them: ``arguments`` has those of one kind.
+    Without the arguments of components; see ``arguments``.
     """
     top = {name: _key(name, parameter) for name, parameter in grammar.TOP.items()}
     yield top.pop("recipe")
@@ -69,16 +69,16 @@ def keys() -> Iterator[Key]:
 
 
 def arguments(path: str, kind: str, registry: Registry) -> Iterator[Key]:
-    """The arguments of all components of a ``kind``, as keys of the section ``path``.
+    """Yield the arguments of all components of a ``kind``, as keys of the section ``path``.
 
-    A key that several have alike is one, ``of`` all of them.
+    Equal keys of several components are merged into one, whose ``of`` names them all.
     """
     found: dict[Key, list[str]] = {}
     for name in registry.names(kind):
         try:
             signature = registry.get(kind, name).signature
         except GanzooError:
-            continue  # `ganzoo plugins` tells of it
+            continue  # `ganzoo plugins` reports it
         for parameter in signature.parameters:
             key = _key(f"{path}.{parameter.name}", parameter)
             if kind in grammar.PLAYERS and parameter.name in grammar.FROM_DATASET:
@@ -89,7 +89,7 @@ def arguments(path: str, kind: str, registry: Registry) -> Iterator[Key]:
 
 
 def explain(path: str, registry: Registry) -> tuple[list[Key], list[Key]]:
-    """What ``stages.0.generator.0.weight`` is, and the keys that stand inside it.
+    """Explain a key such as ``stages.0.generator.0.weight``; also return the keys inside it.
 
     A key that several components have, each in its own way, is several; so is a bare name, as
     ``every``, that several sections have.  Raises RecipeError with the nearest key where there is
@@ -116,7 +116,7 @@ def explain(path: str, registry: Registry) -> tuple[list[Key], list[Key]]:
 
 
 def _canonical(path: str) -> str:
-    """A path as ``keys`` has it: indices as ``[]``, and what is alike under its first name."""
+    """Normalise a path: indices as ``[]``, equivalent keys under the first name."""
     path = re.sub(r"\.?\[?\b(\d+)\b\]?", "[]", path.strip())
     path = re.sub(r"^stages\.", "stages[].", path)
     path = re.sub(r"^(stages\[\]\.(?:generator|discriminator))\.", r"\1[].", path)

@@ -1,4 +1,4 @@
-"""What a recipe or benchmark is put together from: its file, those that it extends, ``--set``."""
+"""Assemble a recipe or benchmark from its file, the files it extends, and ``--set``."""
 
 from __future__ import annotations
 
@@ -18,25 +18,25 @@ _KEPT = ("weight", "every", "of")
 
 
 def shipped_folder(what: str) -> Path:
-    """The folder ``recipes``, ``benchmarks`` or ``pretrained`` that comes with ganzoo."""
+    """Return the folder ``recipes``, ``benchmarks`` or ``pretrained`` that comes with ganzoo."""
     package = Path(__file__).parent
     folder = package / what  # in a wheel
     return folder if folder.is_dir() else package.parent / what  # in a checkout
 
 
 def shipped_recipes(registry: Registry) -> dict[str, Path]:
-    """The recipes that come with ganzoo, and those that plugins register, by name."""
+    """Return the recipes of ganzoo and of plugins, by name."""
     found = {name: Path(entry.target) for name, entry in registered_recipes(registry).items()}
     return dict(sorted((found | own_recipes()).items()))
 
 
 def own_recipes() -> dict[str, Path]:
-    """The recipes that come with ganzoo, by name."""
+    """Return the recipes that come with ganzoo, by name."""
     return _files("recipes")
 
 
 def registered_recipes(registry: Registry) -> dict[str, Entry]:
-    """Those that plugins register, as ``plugin/name`` where the bare name is not theirs alone."""
+    """Return plugins' recipes, as ``plugin/name`` if the bare name is not theirs alone."""
     own = own_recipes()
     return {
         e.full_name if e.name in own or registry.clashes(e) else e.name: e
@@ -45,12 +45,12 @@ def registered_recipes(registry: Registry) -> dict[str, Entry]:
 
 
 def shipped_benchmarks() -> dict[str, Path]:
-    """The benchmarks that come with ganzoo, by name."""
+    """Return the benchmarks that come with ganzoo, by name."""
     return _files("benchmarks")
 
 
 def shipped_models() -> dict[str, Path]:
-    """The folders of the trained models that come with ganzoo, by their id."""
+    """Return the folders of the trained models that come with ganzoo, by id."""
     found = sorted(shipped_folder("pretrained").glob("*/config.json"))
     return {f"ganzoo/{path.parent.name}": path.parent for path in found}
 
@@ -60,9 +60,9 @@ def _files(what: str) -> dict[str, Path]:
 
 
 def find(name: str, shipped: Mapping[str, Path], what: str, beside: Path | None = None) -> Path:
-    """The file of a ``what`` given by path (``beside`` a folder) or by the name of a shipped one.
+    """Find the file of a ``what``, given by path (``beside`` a folder) or by a shipped name.
 
-    Raises RecipeError with what there is.
+    Raises RecipeError that lists the names.
     """
     try:
         path = Path(name) if beside is None else beside / Path(name).expanduser()
@@ -71,7 +71,7 @@ def find(name: str, shipped: Mapping[str, Path], what: str, beside: Path | None 
         is_folder = path.is_dir()
     except PermissionError as error:
         raise RecipeError([str(refusal(error))]) from error
-    except (OSError, ValueError, RuntimeError):  # too long, a NUL, ~ of nobody
+    except (OSError, ValueError, RuntimeError):  # too long, a NUL, or ~ of an unknown user
         is_folder = False
     if name in shipped:
         return shipped[name]
@@ -93,7 +93,7 @@ def find(name: str, shipped: Mapping[str, Path], what: str, beside: Path | None 
 class Layers:
     """A file merged over those that it extends, and ``--set`` over all.
 
-    It is not ``whole`` where one that it extends cannot be read.  ``problems`` has the reason.
+    It is not ``whole`` if one that it extends cannot be read; ``problems`` has the reason.
     """
 
     root: Node
@@ -109,12 +109,12 @@ def load(
     folder: Path | None = None,
     set_in: str = "",
 ) -> Layers:
-    """A ``what`` by path or by the name of a shipped one, with what it extends and ``--set``.
+    """Load a ``what`` by path or shipped name, with the files it extends and ``--set``.
 
-    Relative paths in it are relative to ``folder``; without one, to the folder of the file that
-    has them.  Those of shipped files are examples, relative to the working directory, and so are
-    those of ``--set`` unless they were ``set_in`` another folder.  Raises RecipeError where the
-    file itself cannot be read as YAML.
+    Relative paths in it are relative to ``folder`` or, without one, to the file that has them.
+    Those in shipped files are examples, relative to the working directory, and so are those of
+    ``--set`` unless they were ``set_in`` another folder.  Raises RecipeError if the file itself
+    cannot be read as YAML.
     """
     path = find(str(name), shipped, what)
     shown = str(path) if str(path) == str(name) else display(path)
@@ -126,13 +126,13 @@ def load(
 
 
 def display(path: Path) -> str:
-    """A path as short as it is clear: relative where it is under the current folder."""
+    """Shorten a path: relative if it is under the current folder."""
     path = path.absolute()
     return str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path)
 
 
 class _Reader:
-    """Reads a file and those that it extends; what is wrong with them goes to ``problems``."""
+    """Reads a file and those that it extends; faults go to ``problems``."""
 
     def __init__(self, shipped: Mapping[str, Path], what: str, folder: Path | None):
         self.shipped, self.what, self.folder = shipped, what, folder
@@ -140,7 +140,7 @@ class _Reader:
         self.problems: list[Problem] = []
 
     def read(self, path: Path, shown: str, above: tuple[Path, ...] = ()) -> Node:
-        """One file merged over everything that it extends; ``above`` are those that extend it."""
+        """Read a file merged over its bases; ``above`` are the files that extend it."""
         text = _text(path, shown, self.what)
         root = parse(text, shown, problems=self.problems, folder=self._folder(path))
         if not isinstance(root.value, dict) or "extends" not in root.value:
@@ -155,12 +155,12 @@ class _Reader:
             self.whole = False
             self.problems += [(base.at, text) for text in error.problems]
             return own
-        # what that recipe scores, this one does not
+        # a derived recipe does not inherit the scores
         kept = {key: child for key, child in inner.value.items() if key != "verify"}
         return merge(replace(inner, value=kept), own)
 
     def _base(self, base: Node, path: Path, above: tuple[Path, ...]) -> Node:
-        """What the file ``path`` extends; raises RecipeError where it cannot be read."""
+        """Read the base of the file ``path``; raises RecipeError if it cannot be read."""
         if not isinstance(base.value, str):
             message = f"expected the name or path of a {self.what}, not {written(base.plain())}"
             raise RecipeError([line(base.at, "extends", message)])
@@ -180,7 +180,7 @@ class _Reader:
         return inner
 
     def _folder(self, path: Path) -> str:
-        """What relative paths in the file are relative to; empty for the working directory."""
+        """Return the folder for relative paths in the file; empty for the working directory."""
         if self.folder is not None:
             return str(self.folder.absolute())
         is_shipped = path.resolve() in {one.resolve() for one in self.shipped.values()}
@@ -208,9 +208,9 @@ def _text(path: Path, shown: str, what: str) -> str:
 
 
 def merge(base: Node, over: Node) -> Node:
-    """``over`` on top of ``base``: mappings key by key, everything else replaced.
+    """Merge ``over`` on top of ``base``: mappings key by key, everything else replaced.
 
-    Where a component's ``use`` changes, the arguments of the other component go.
+    If a component's ``use`` changes, the other component's arguments are dropped.
     """
     if not isinstance(base.value, dict) or not isinstance(over.value, dict):
         return over
@@ -226,7 +226,7 @@ def merge(base: Node, over: Node) -> Node:
 def override(
     root: Node, overrides: Iterable[str], problems: list[Problem], folder: str = ""
 ) -> Node:
-    """``root`` with every ``a.b.0.c=VALUE`` set; those that cannot be go to ``problems``."""
+    """Apply every ``a.b.0.c=VALUE`` to ``root``; those that fail go to ``problems``."""
     for text in overrides:
         at = Mark(f"--set {' '.join(text.split())[:80]}", folder=folder)
         path, equals, value = text.partition("=")
@@ -243,7 +243,7 @@ def override(
 
 
 def _set(node: Node, steps: tuple[str, ...], value: Node, path: str) -> Node:
-    """``node`` with ``value`` at ``steps``; sections on the way that are not there are made."""
+    """Set ``value`` at ``steps`` of ``node``, creating missing sections on the way."""
     if not steps:
         return replace(value, key=value.at)
     step, rest, at = steps[0], steps[1:], value.at

@@ -1,6 +1,6 @@
-"""The leaderboard for reading: numbers with their intervals, Markdown, one self-contained page.
+"""Present the leaderboard: numbers with intervals, Markdown, one self-contained page.
 
-The page's frame is ``leaderboard.html`` in this package.  Whatever an entry says is escaped.
+The page's frame is ``leaderboard.html`` in this package.  All text of entries is escaped.
 """
 
 from __future__ import annotations
@@ -41,9 +41,9 @@ OVER_SEEDS = (
 
 
 def entries_folder(chosen: Path | None = None) -> Path:
-    """The folder with entries: the ``chosen``, that of the current folder, or what was shipped.
+    """Return the entries folder: the ``chosen``, that of the current folder, or the shipped one.
 
-    Raises RunError where the chosen one does not exist.
+    Raises RunError if the chosen one does not exist.
     """
     if chosen is not None and not chosen.is_dir():
         raise RunError(f"--entries {chosen} is no folder. `ganzoo evaluate` writes to {FOLDER}.")
@@ -51,9 +51,9 @@ def entries_folder(chosen: Path | None = None) -> Path:
 
 
 def read_all(root: Path, benchmark: str | None = None) -> list[Standings]:
-    """The standings of every benchmark that has entries under ``root``, or of the one named.
+    """Read the standings of every benchmark with entries under ``root``, or of the one named.
 
-    Raises RunError where there are others, but none of the one named.
+    Raises RunError if there are others, but none for the one named.
     """
     names = entries.benchmarks(root)
     if benchmark is None or not names:
@@ -70,16 +70,16 @@ def read_all(root: Path, benchmark: str | None = None) -> list[Standings]:
 
 
 def reading(score: Score) -> str:
-    """A score with its interval, both as exact as that allows: ``12.34 ± 0.56``.
+    """Format a score and its interval, both as exact as that allows: ``12.34 ± 0.56``.
 
-    ``12.3 [11.9, 14.1]`` where the value is not in the middle.
+    ``12.3 [11.9, 14.1]`` if the value is not in the middle.
     """
     size = max(abs(score.low), abs(score.high))
     power = math.floor(math.log10(size)) if size > 1e-100 else 0
     power = 0 if -4 <= power < 7 else power
     value, low, high = (x / 10.0**power for x in (score.value, score.low, score.high))
     side = (high - low) / 2
-    varies = side > 1e-5 * abs(value)  # or it has no digits that would tell
+    varies = side > 1e-5 * abs(value)  # a smaller one has no meaningful digits
     exact = side if varies else abs(value) / 10
     decimals = min(max(0, 1 - math.floor(math.log10(exact))), 6) if exact else 0
     even = abs((value - low) - (high - value)) <= 0.02 * (high - low)
@@ -89,17 +89,17 @@ def reading(score: Score) -> str:
 
 
 def heading(column: Column) -> str:
-    """A score's name and where better is."""
+    """Return a score's name and its better direction."""
     return f"{column.name} {column.arrow}"
 
 
 def raised(number: int | None) -> str:
-    """The mark of a footnote: ``¹²``."""
+    """Return the mark of a footnote: ``¹²``."""
     return str(number or "").translate(str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹"))
 
 
 def cell_text(row: Row, column: Column) -> str:
-    """What stands in a cell, the mark of its footnote included."""
+    """Return a cell's text, with its footnote's mark."""
     cell = row.cells.get(column.name)
     if cell is None:
         return "–"
@@ -107,7 +107,7 @@ def cell_text(row: Row, column: Column) -> str:
 
 
 def group_name(summary: Summary) -> str:
-    """A recipe over its seeds, in words."""
+    """Name a recipe over its seeds."""
     steps = f", {summary.steps:,} steps" if summary.steps is not None else ""
     return f"{summary.recipe}{steps}, {len(summary.seeds)} seeds"
 
@@ -116,7 +116,7 @@ def group_name(summary: Summary) -> str:
 
 
 def as_data(boards: Sequence[Standings]) -> dict[str, Any]:
-    """All of it as plain data, for ``--json``."""
+    """Return everything as plain data, for ``--json``."""
     problems = [f for board in boards for f in board.problems]
     return {
         "benchmarks": [
@@ -155,7 +155,7 @@ def _row_data(row: Row, table: Table) -> dict[str, Any]:
 
 
 def markdown(boards: Sequence[Standings]) -> str:
-    """``LEADERBOARD.md``."""
+    """Write ``LEADERBOARD.md``."""
     lines = ["# Leaderboard", "", _md(HOW), ""]
     for board in boards:
         lines += [f"## {_md(board.benchmark)}", ""]
@@ -194,7 +194,7 @@ def _md_table(table: Table) -> Iterator[str]:
 
 
 def _beside(scores: list[str], claim: str | None) -> list[str]:
-    """The claim beside the score that ranks."""
+    """Put the claim beside the score that ranks."""
     return scores if claim is None else [scores[0], claim, *scores[1:]]
 
 
@@ -207,13 +207,13 @@ def _claims(entry: Entry) -> str:
 
 
 def means(summary: Summary, columns: Iterable[Column]) -> list[str]:
-    """The means of a recipe over its seeds, column by column."""
+    """Return the means of a recipe over its seeds, column by column."""
     found = (summary.scores.get(column.name) for column in columns)
     return [reading(score) if score else "–" for score in found]
 
 
 def _md(text: str) -> str:
-    """Text that Markdown shows as it is, on one line."""
+    """Escape text for Markdown, on one line."""
     return re.sub(r"([\\`*_\[\]<>#|~&])", r"\\\1", " ".join(plain(text).split()))
 
 
@@ -225,7 +225,7 @@ def _md_row(cells: Iterable[str], raw: bool = False) -> str:
 
 
 def page(boards: Sequence[Standings]) -> str:
-    """``leaderboard.html``, which needs nothing but itself."""
+    """Write ``leaderboard.html``, which is self-contained."""
     links = "".join(
         f'<a href="#{escape(board.benchmark)}">{escape(board.benchmark)}</a>' for board in boards
     )
@@ -265,7 +265,7 @@ def _section(benchmark: str, table: Table) -> str:
 
 
 def _record(table: Table) -> dict[str, Any]:
-    """The fullest record, for what is optional is not in all."""
+    """Return the fullest record, as not all have the optional parts."""
     return max((row.entry.record for row in table.rows), key=lambda record: len([*flat(record)]))
 
 
@@ -324,7 +324,7 @@ def _name(entry: Entry) -> str:
 
 
 def _words(entry: Entry) -> str:
-    """What the filter looks in."""
+    """Return the text that the filter searches."""
     model = entry.model
     return " ".join(filter(None, (model.name, model.recipe, model.generator, model.kind))).lower()
 
@@ -351,7 +351,7 @@ def _cell(row: Row, column: Column, low: float, high: float) -> str:
 
 
 def _scale(table: Table, column: Column) -> tuple[float, float]:
-    """What the bars of a column span: what can be relied on, else all there is."""
+    """Return the range of a column's bars: of reliable scores, else of all."""
     cells = [(row, row.cells[column.name]) for row in table.rows if column.name in row.cells]
     shown = [(row, cell.score) for row, cell in cells if cell.comparable]
     scores = [
@@ -365,7 +365,7 @@ def _scale(table: Table, column: Column) -> tuple[float, float]:
 
 
 def _bar(score: Score, low: float, high: float) -> str:
-    """The interval on the column's scale; an arrow where the score is beyond it."""
+    """Draw the interval on the column's scale; an arrow if the score is beyond it."""
     start, value, end = (
         100 * (x - low) / (high - low) for x in (score.low, score.value, score.high)
     )

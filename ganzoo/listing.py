@@ -1,4 +1,4 @@
-"""The names of all that there is: components, recipes, benchmarks and models."""
+"""List the names of components, recipes, benchmarks and models."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ def list_names(kind: str) -> list[str]: ...
 @overload
 def list_names(kind: None = None) -> dict[str, list[str]]: ...
 def list_names(kind: str | None = None) -> list[str] | dict[str, list[str]]:
-    """The names of a kind that are installed here; without ``kind``, of every kind.
+    """List the installed names of a kind; without ``kind``, of every kind.
 
     >>> ganzoo.list("recipes")
     >>> ganzoo.list()["losses"]
 
-    Raises RecipeError where there is no such kind.
+    Raises RecipeError for an unknown kind.
     """
     registry = installed().registry
     if kind is not None:
@@ -42,9 +42,9 @@ def _names(kind: str, registry: Registry) -> list[str]:
 
 
 def kind_of(word: str, kinds: Iterable[str]) -> str:
-    """The kind that ``word`` means, in the singular or the plural.
+    """Return the kind that ``word`` means, singular or plural.
 
-    Raises RecipeError with the kinds there are.
+    Raises RecipeError that lists the kinds.
     """
     singular = {plural(kind): kind for kind in kinds}.get(word, word)
     if singular not in kinds:
@@ -53,5 +53,5 @@ def kind_of(word: str, kinds: Iterable[str]) -> str:
 
 
 def plural(kind: str) -> str:
-    """The heading of a kind's list."""
+    """Return the heading of a kind's list."""
     return f"{kind}es" if kind.endswith("s") else f"{kind}s"

@@ -1,4 +1,4 @@
-"""``manifest.json`` of a run: what it is, what it depends on, and how it stands.
+"""``manifest.json`` of a run: what it is, what it depends on, and its status.
 
 The dataclasses are the format.  ``run.py`` and ``folder.py`` write it, ``report.py`` reads it.
 """
@@ -20,7 +20,7 @@ MAX_BYTES = 1_000_000
 
 @dataclass(frozen=True)
 class Evaluation:
-    """The benchmark that a run is measured under; see ``scoring.py``."""
+    """The benchmark that measures a run; see ``scoring.py``."""
 
     benchmark: str
     protocol: str
@@ -31,11 +31,10 @@ class Evaluation:
 
 @dataclass(frozen=True)
 class Manifest:
-    """What is known of a run.  Nothing is required, so that older runs can be read.
+    """Facts about a run.  None is required, so that older runs can be read.
 
-    ``reason`` says why it stopped; ``step``, ``images`` and ``seconds`` are those of the end of the
-    last part; ``precision`` is what it computes in;
-    ``plugins`` and ``environment`` hold versions.
+    ``reason`` says why it stopped; ``step``, ``images`` and ``seconds`` are those at the end of the
+    last part; ``precision`` is the number format; ``plugins`` and ``environment`` hold versions.
     """
 
     status: Literal["new", "running", "stopped", "finished"] = "new"
@@ -56,9 +55,9 @@ class Manifest:
 
 
 def read(path: Path) -> Manifest:
-    """The manifest in the file ``path``.
+    """Read the manifest in the file ``path``.
 
-    Keys of a newer ganzoo are passed over.  Raises RunError where the file is missing or damaged.
+    Keys of a newer ganzoo are ignored.  Raises RunError if the file is missing or damaged.
     """
     try:
         with path.open("rb") as file:

@@ -1,4 +1,4 @@
-"""What a model's scores mean: beside those of real images, of blurred ones, and of noise."""
+"""Say what a model's scores mean: beside real images, blurred ones, and noise."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ _SPOILT = ("blurred", "noise")
 
 
 def references(entry: Entry, roots: Iterable[Path] | None = None) -> dict[str, Entry]:
-    """The reference rows of an entry's benchmark, under the same protocol.
+    """Find the reference rows of an entry's benchmark, under the same protocol.
 
-    They are looked for in ``benchmarks/entries`` and among those that come with ganzoo.
+    Looks in ``benchmarks/entries`` and among those that come with ganzoo.
     """
     found: dict[str, Entry] = {}
     for root in roots or (FOLDER, shipped_folder("benchmarks") / "entries"):
@@ -29,7 +29,7 @@ def references(entry: Entry, roots: Iterable[Path] | None = None) -> dict[str, E
 
 
 def explained(entry: Entry, rows: Mapping[str, Entry]) -> Iterator[str]:
-    """Lines of a table of 80 columns: every score of ``entry`` beside those of ``rows``."""
+    """Yield a table of 80 columns: every score of ``entry`` beside those of ``rows``."""
     names = [name for name in rows if name in ROWS]
     if not names:
         yield from (f"  {name:24} {reading(score)}" for name, score in entry.scores.items())
@@ -56,7 +56,7 @@ def _better(one: Score, other: Score) -> bool:
 
 
 def _standing(entry: Entry, rows: Mapping[str, Entry]) -> Iterator[str]:
-    """Where the score that ranks lies between real images and noise."""
+    """Place the ranking score between real images and noise."""
     name = entry.primary
     values = {row: found.scores[name].value for row, found in rows.items() if name in found.scores}
     if name not in entry.scores or not {"held-out", "noise"} <= values.keys():
@@ -66,7 +66,7 @@ def _standing(entry: Entry, rows: Mapping[str, Entry]) -> Iterator[str]:
         return
 
     def share(value: float) -> str:
-        return f"{round((value - real) / (noise - real), 2) + 0.0:.0%}"  # never -0%
+        return f"{round((value - real) / (noise - real), 2) + 0.0:.0%}"  # avoids -0%
 
     text = f"{name}, which ranks: {share(entry.scores[name].value)} of the way from real to noise"
     yield text + (f"; blurred is at {share(values['blurred'])}" if "blurred" in values else "")

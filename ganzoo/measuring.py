@@ -1,8 +1,8 @@
-"""Measuring: one pass over the real images, one over the fakes, and every evaluator is fed.
+"""Measure: pass once over the real images and once over the fakes, feeding every evaluator.
 
-Images and features go to disk in chunks, each made by one process and read in order by one, so
-that memory is bounded, a killed evaluation goes on where it stopped, and any number of processes
-gives the same values to the bit.  The features of real images stay for the next model.
+Images and features go to disk in chunks, each computed by one process and read in order by one.  So
+memory is bounded, a killed evaluation goes on where it stopped, and any number of processes gives
+the same values to the bit.  The features of real images stay for the next model.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ _Shown = Callable[..., AbstractContextManager[Callable[[int], None]]]
 
 @dataclass(frozen=True)
 class Measured:
-    """What came out: every published score, and why one of them is not to be relied on."""
+    """The result: every published score, and why one of them is unreliable."""
 
     scores: Mapping[str, Estimate]
     unreliable: Mapping[str, str]
@@ -64,7 +64,7 @@ class Measured:
 
 
 def key(protocol: Protocol, fakes: Fakes) -> str:
-    """A hash of all that decides the scores: protocol, images, and this version."""
+    """Hash everything that decides the scores: protocol, images, and this version."""
     ids = sorted(i for scorer in protocol.scorers for i in scorer.ids.values())
     return digest([protocol.id, ids, fakes.kind, fakes.key, __version__])
 
@@ -77,15 +77,15 @@ def evaluate(
     quiet: bool = False,
     keep: bool = False,
 ) -> Measured:
-    """Measure ``fakes``; what was begun in ``folder`` and not finished goes on.
+    """Measure ``fakes``, continuing an unfinished evaluation in ``folder``.
 
-    With ``keep``, what was computed stays for the caller to remove once the result is written.
-    Called by all processes, which share the disk; all get the result.  Raises RunError or
-    DataError where images are not what they should be, or too few.
+    With ``keep``, intermediate files stay, for the caller to remove once the result is written.
+    Called by all processes, which share the disk; all get the result.  Raises RunError or DataError
+    if images are unusable or too few.
     """
     start = time.monotonic()
     root = folder or cache_folder() / "evaluations"
-    work = root / key(protocol, fakes)[:24]  # no two models share one
+    work = root / key(protocol, fakes)[:24]  # one folder per model
     is_main = PartialState().is_main_process
     shown = progress if is_main and not quiet else _quiet
     with _alone(work, wait=False):
@@ -102,7 +102,7 @@ def evaluate(
 
 
 class _Store:
-    """Fakes and features on disk, in chunks that are shared out among the processes."""
+    """Fakes and features on disk, in chunks shared out among the processes."""
 
     def __init__(self, protocol: Protocol, fakes: Fakes, work: Path, batch: int, shown: _Shown):
         self.protocol, self._source, self._work, self._batch = protocol, fakes, work, batch
@@ -110,7 +110,7 @@ class _Store:
         self._wide: dict[str, bool] = {}
 
     def fill(self) -> None:
-        """Make what is not there yet."""
+        """Compute the missing chunks."""
         benchmark = self.protocol.benchmark
         self._make("drawing", self._work / "fakes", benchmark.fakes, self._draw)
         for stream, count in (("fake", benchmark.fakes), ("real", benchmark.reference)):
@@ -122,41 +122,41 @@ class _Store:
                 self._make(f"features '{name}' of {stream} images", where, count, see)
 
     def fakes(self, number: int) -> Tensor:
-        """Chunk ``number`` of the fakes, uint8 (n, 3, S, S)."""
+        """Return chunk ``number`` of the fakes, uint8 (n, 3, S, S)."""
         return load_file(_file(self._work / "fakes", *self._bounds("fake", number)))["image"]
 
     def features(self, stream: str, name: str, number: int) -> dict[str, Tensor]:
-        """Features of chunk ``number``, from disk or made now."""
+        """Return the features of chunk ``number``, from disk or computed now."""
         if self._is_wide(name):
             return self.see(name, self.images(stream, number))
         return load_file(_file(self._place(stream, name), *self._bounds(stream, number)))
 
     def images(self, stream: str, number: int) -> Tensor:
-        """Chunk ``number`` of a stream, float (n, 3, S, S) in [-1, 1]."""
+        """Return chunk ``number`` of a stream, float (n, 3, S, S) in [-1, 1]."""
         if stream == "fake":
             return samples.from_uint8(self.fakes(number))
         return self.examples("real", number)["real"]
 
     def examples(self, stream: str, number: int) -> dict[str, Tensor]:
-        """The examples of a chunk: of the reference, or what the fakes are made from."""
+        """Return the examples of a chunk: of the reference, or the fakes' inputs."""
         protocol = self.protocol
         indices = protocol.reference if stream == "real" else protocol.held_out
         a, b = self._bounds(stream, number)
         return protocol.examples(indices[a:b])
 
     def count(self, stream: str) -> int:
-        """The images of a stream."""
+        """Count the images of a stream."""
         return len(self.protocol.reference if stream == "real" else self.protocol.held_out)
 
     def _bounds(self, stream: str, number: int) -> tuple[int, int]:
         return _bounds(number, self.count(stream))
 
     def see(self, name: str, pictures: Tensor) -> dict[str, Tensor]:
-        """The features of images that are at hand."""
+        """Extract features of images in memory."""
         return self.protocol.features(name, pictures, self._batch)
 
     def _extracted(self, stream: str) -> list[str]:
-        """The extractors that scores read in a stream of single images."""
+        """List the extractors that scores read in a stream of single images."""
         scorers = self.protocol.scorers
         names = [s.extractor for s in scorers if "features" in s.reads.get(stream, ())]
         return list(dict.fromkeys(name for name in names if name))
@@ -180,7 +180,7 @@ class _Store:
     def _make(
         self, what: str, folder: Path, count: int, make: Callable[[int, int], dict[str, Tensor]]
     ) -> None:
-        """This process's share of a folder's chunks, where they are not whole."""
+        """Compute this process's share of a folder's missing chunks."""
         state = PartialState()
         with _alone(folder), _together(folder):
             mine = _chunks(count)[state.process_index :: state.num_processes]
@@ -194,14 +194,14 @@ class _Store:
 
 
 class _Pass:
-    """Every evaluator fed with every chunk, in order."""
+    """Feeds every evaluator with every chunk, in order."""
 
     def __init__(self, store: _Store, shown: _Shown):
         self.store, self._shown = store, shown
         self.started = [(scorer, scorer.start()) for scorer in store.protocol.scorers]
 
     def scores(self) -> dict[str, Estimate]:
-        """All published scores; raises DataError where there are too few images for one."""
+        """Return all published scores; raises DataError if one had too few images."""
         for stream in STREAMS:
             self._feed(stream)
         found: dict[str, Estimate] = {}
@@ -213,7 +213,7 @@ class _Pass:
         return found
 
     def unreliable(self) -> dict[str, str]:
-        """Published score -> why it should not be relied on."""
+        """Published score -> why it is unreliable."""
         return {
             scorer.names[name]: why
             for scorer, running in self.started
@@ -244,7 +244,7 @@ class _Chunk:
         self._examples: dict[str, Tensor] | None = None
 
     def words(self, scorer: Scorer) -> dict[str, Any]:
-        """What an evaluator reads of the stream."""
+        """Return the words that an evaluator reads of the stream."""
         return {word: self._get(word, scorer.extractor) for word in scorer.reads[self._stream]}
 
     def _get(self, word: str, extractor: str | None) -> Any:
@@ -274,7 +274,7 @@ def _quiet(
 
 @contextmanager
 def _together(folder: Path) -> Iterator[None]:
-    """All processes leave together; what one of them could not do, all raise."""
+    """Let all processes leave together; if one fails, all raise."""
     failed: GanzooError | None = None
     try:
         yield
@@ -294,7 +294,7 @@ def _together(folder: Path) -> Iterator[None]:
 
 @contextmanager
 def _alone(folder: Path, wait: bool = True) -> Iterator[None]:
-    """Make ``folder`` and keep other evaluations out of it, by waiting or with RunError."""
+    """Create ``folder`` and lock it against other evaluations, by waiting or with RunError."""
     lock = FileLock(folder / ".lock")
     with _together(folder):
         if PartialState().is_main_process:

@@ -1,7 +1,7 @@
-"""The model folder: what generates, the same in a run, on disk and on the Hub.
+"""The model folder: the same in a run, on disk and on the Hub.
 
 ``config.json`` says how to build the generator through the registry (``config.py``),
-``model.safetensors`` holds its weights (``weights.py``); neither can run code.
+``model.safetensors`` holds its weights (``weights.py``).  Neither can run code.
 """
 
 from __future__ import annotations
@@ -50,11 +50,11 @@ SHOWN = 16
 
 @dataclass(repr=False)
 class Model:
-    """A generator that is ready to use, with where it came from.
+    """A generator, ready to use, and where it came from.
 
-    ``generator`` is in eval mode and asks for no gradients; ``config`` is what its folder ``path``
-    says of it.  ``precision`` is what ``translate`` computes pictures in: fp32, bf16, or auto,
-    which is bf16 on a CPU that computes it natively.  In a notebook a model shows its samples.
+    ``generator`` is in eval mode without gradients; ``config`` is read from its folder ``path``.
+    ``precision`` is the number format of ``translate``: fp32, bf16, or auto, which is bf16 on a CPU
+    that computes it natively.  In a notebook a model shows its samples.
     """
 
     generator: Generator
@@ -63,7 +63,7 @@ class Model:
     precision: str = "auto"
 
     def __repr__(self) -> str:
-        """What it makes from what, how large it is, and where; never fails."""
+        """Say what it makes from what, its size and place; never fails."""
         try:
             config, weight = self.config, next(self.generator.parameters())
             size = config.output.size
@@ -77,17 +77,17 @@ class Model:
             if config.labels:
                 facts.append(f"labels {', '.join(config.labels)}")
             return f"Model({str(self.path)!r}: {'; '.join(facts)})"
-        except Exception:  # somebody changed it, and a repr is where they look
+        except Exception:  # a damaged model must still have a repr
             return f"Model({str(getattr(self, 'path', None))!r})"
 
     def _repr_html_(self) -> str:
         return figure(getattr(self, "path", Path()) / SAMPLES, repr(self))
 
     def latents(self, n: int = 1, *, seed: int = 0) -> Tensor:
-        """The latents that ``sample(n, seed=seed)`` starts from: float (n, ...) on the CPU.
+        """Draw the latents of ``sample(n, seed=seed)``: float (n, ...) on the CPU.
 
-        The first dimension counts pictures; the others are the generator's own.  Raises RunError
-        where the model is made from photos.
+        The first dimension counts pictures; the others are the generator's own.  Raises RunError if
+        the model needs photos.
         """
         self._refuse_photos()
         if not (_is_whole(n, 1) and _is_whole(seed, 0)):
@@ -137,16 +137,16 @@ class Model:
         batch_size: int = samples.CHUNK,
         as_tensor: bool = False,
     ) -> list[Image.Image] | Tensor:
-        """``n`` pictures from noise, as PIL images, or as float (n, 3, H, W) in [-1, 1] on the CPU.
+        """Draw ``n`` pictures from noise: PIL images, or float (n, 3, H, W) in [-1, 1] on the CPU.
 
-        The same ``seed`` draws the same pictures; without ``n`` it is one.  ``label`` asks for
-        some, as ``{"hair": "pink"}``.  ``latents``, as ``latents()`` returns them, take the place
-        of ``n`` and of what the seed would draw; the seed still draws labels that were not asked
-        for.  ``batch_size`` pictures go through the generator together: more are faster on a GPU,
-        fewer take less memory.  It does not change which pictures come out, but a value may
-        differ in its last bits, since other kernels compute it.
+        The same ``seed`` draws the same pictures; ``n`` defaults to one.  ``label`` sets
+        attributes, as in ``{"hair": "pink"}``.  ``latents`` (see ``latents()``) replace ``n`` and
+        the latents of the seed; the seed still draws the labels that are not set.  ``batch_size``
+        pictures go through the generator together: more are faster on a GPU, fewer take less
+        memory.  The batch size does not change the pictures, except perhaps the last bits of a
+        value, since other kernels compute it.
 
-        Raises RunError where an argument does not fit the model, or it is made from photos.
+        Raises RunError if an argument does not fit the model, or the model needs photos.
         """
         self._refuse_photos()
         if latents is not None:
@@ -172,7 +172,7 @@ class Model:
             )
 
     def _checked(self, latents: Tensor, n: int | None) -> Tensor:
-        """``latents`` on the CPU; raises RunError where the generator cannot take them."""
+        """Move ``latents`` to the CPU; raises RunError if they do not fit the generator."""
         one = samples.latents(self.generator, 0, 1)[0]
         wanted = ", ".join(["n", *map(str, one.shape)])
         if not isinstance(latents, Tensor) or not latents.is_floating_point():
@@ -193,11 +193,11 @@ class Model:
     @overload
     def translate(self, photo: Sequence[Image.Image]) -> list[Image.Image]: ...
     def translate(self, photo: Any) -> Any:
-        """Pictures from photos: PIL from PIL, a list from a list, a tensor from a tensor.
+        """Turn photos into pictures: PIL to PIL, a list to a list, a tensor to a tensor.
 
-        PIL images keep their size, whatever it is, and their transparency.  Tensors, (3, H, W) or
-        (N, 3, H, W) in [-1, 1], go through as they are and come back on the CPU.  Raises RunError
-        where the model draws from noise, and DataError where it cannot take the photo.
+        PIL images keep their size and transparency.  Tensors, (3, H, W) or (N, 3, H, W) in [-1, 1],
+        go through unchanged and come back on the CPU.  Raises RunError if the model draws from
+        noise, and DataError if it cannot take the photo.
         """
         if isinstance(photo, Tensor):
             return self._translate_tensor(photo)
@@ -214,7 +214,7 @@ class Model:
 
     @cached_property
     def recipe(self) -> dict[str, Any] | None:
-        """The resolved recipe that it was trained with; None where it was not trained here."""
+        """The resolved recipe of its training; None if it was not trained here."""
         if (text := self._text(RECIPE)) is None:
             return None
         found = parse(text, RECIPE).plain()
@@ -224,7 +224,7 @@ class Model:
 
     @cached_property
     def card(self) -> str | None:
-        """The model card, in Markdown; None where there is none yet: ``push`` writes it."""
+        """The model card, in Markdown; None until ``push`` writes it."""
         return self._text(CARD)
 
     def _text(self, name: str) -> str | None:
@@ -262,7 +262,7 @@ class Model:
             )
         weight = next(self.generator.parameters())
         try:
-            with torch.no_grad():  # one by one, for they may be large
+            with torch.no_grad():  # one by one, as they may be large
                 batch = photo.reshape(-1, 1, *shape[-3:]).to(weight)
                 made = torch.cat([self.generator(**{word: one}).float().cpu() for one in batch])
         except (RuntimeError, ValueError) as error:
@@ -289,10 +289,10 @@ def save(
     recipe_yaml: str | None = None,
     data_licence: str | None = None,
 ) -> None:
-    """Write a model folder as a whole: config, weights, recipe, and 16 samples where it can.
+    """Write a model folder as a whole: config, weights, recipe, and 16 samples if possible.
 
-    What was not trained here has no recipe.  ``parts`` is what ``config.part`` makes of each
-    network, ``generator`` and perhaps ``discriminator``; ``data_licence`` is that of the images.
+    A model that was not trained here has no recipe.  ``parts`` holds ``config.part`` of the
+    ``generator`` and perhaps the ``discriminator``; ``data_licence`` is that of the images.
     """
     takes, makes, labels = _described(generator)
     with atomic_folder(path) as folder:
@@ -319,7 +319,7 @@ def save(
 
 
 def _described(generator: Generator) -> tuple[Input, Output, dict[str, list[str]] | None]:
-    """What a config says of a generator: what it takes, what it makes, and its labels."""
+    """Describe a generator for a config: its input, output and labels."""
     words = Network(generator).reads
     from_noise = set(words) <= {"latent", "label"}
     takes = Input("noise" if from_noise else "image", words, None if from_noise else generator.size)
@@ -328,7 +328,7 @@ def _described(generator: Generator) -> tuple[Input, Output, dict[str, list[str]
 
 
 def _refuse_untrue(config: Config, generator: Generator, folder: Path) -> None:
-    """Raise RunError where a config says of its generator what is not so."""
+    """Raise RunError if a config contradicts its generator."""
     takes, makes, labels = _described(generator)
     for key, said, found in (
         ("input.kind", config.input.kind, takes.kind),
@@ -346,8 +346,8 @@ def _refuse_untrue(config: Config, generator: Generator, folder: Path) -> None:
 def import_weights(format: str, source: Path, out: Path, registry: Registry) -> Imported:
     """Read another project's weights with the importer ``format`` into the model folder ``out``.
 
-    Raises RecipeError where there is no such importer, RunError where ``out`` is taken, and
-    DataError where the weights are not what they should be or do not fit their generator.
+    Raises RecipeError for an unknown importer, RunError if ``out`` is taken, and DataError if the
+    weights are invalid or do not fit their generator.
     """
     importer: Importer = construct(registry, "importer", format, {})
     refuse_taken(out)
@@ -377,24 +377,24 @@ def load(
     device: torch.device | None = None,
     dtype: torch.dtype | None = None,
 ) -> Model:
-    """Build the generator of a run or model folder, in eval mode, on the CPU if not told.
+    """Build the generator of a run or model folder in eval mode, by default on the CPU.
 
-    Its weights are float32 where ``dtype`` is None.  Raises RunError where the folder is
-    incomplete, altered, of a newer format, or needs a plugin.
+    Without ``dtype`` its weights are float32.  Raises RunError if the folder is incomplete,
+    altered, of a newer format, or needs a plugin.
     """
     folder = find(path)
     found = configs.read(folder / CONFIG)
     generator = network("generator", found, folder, registry)
-    assert isinstance(generator, Generator)  # ``Entry.load`` saw to it
+    assert isinstance(generator, Generator)  # ``Entry.load`` checks this
     _refuse_untrue(found, generator, folder)
     generator.to(device, dtype or torch.float32).eval().requires_grad_(False)
     return Model(generator, found, folder, _PRECISIONS.get(dtype, "fp32"))
 
 
 def network(kind: str, config: Config, folder: Path, registry: Registry) -> nn.Module:
-    """The ``generator`` or ``discriminator`` of a model folder, with its weights, on the CPU.
+    """Build a model folder's ``generator`` or ``discriminator`` with its weights, on the CPU.
 
-    Raises RunError as ``load``.
+    Raises RunError as ``load`` does.
     """
     part: Part | None = getattr(config, kind)
     if part is None:
@@ -413,6 +413,6 @@ def network(kind: str, config: Config, folder: Path, registry: Registry) -> nn.M
 
 
 def device() -> torch.device:
-    """The accelerator if there is one, else the CPU."""
+    """Return the accelerator if there is one, else the CPU."""
     found = torch.accelerator.current_accelerator() if torch.accelerator.is_available() else None
     return found or torch.device("cpu")

@@ -1,6 +1,6 @@
-"""What a model folder holds and where it is, known without torch.
+"""Find and check model folders, without torch.
 
-``model.py`` reads and writes the networks in it.
+``model.py`` reads and writes their networks.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ CONFIG, RECIPE, CARD, SAMPLES = configs.FILE, "recipe.yaml", "README.md", "sampl
 
 
 def find(path: Path) -> Path:
-    """The model folder for a run or model folder; raises RunError where there is none."""
+    """Find the model folder of a run or model folder; raises RunError if there is none."""
     for folder in (path, path / "model"):
         if (folder / CONFIG).is_file():
             return folder
@@ -34,7 +34,7 @@ def find(path: Path) -> Path:
 
 
 def refuse_taken(out: Path) -> None:
-    """Raise RunError where a new folder cannot be ``out``."""
+    """Raise RunError if ``out`` cannot be a new folder."""
     try:
         taken = out.exists() and (not out.is_dir() or any(out.iterdir()))
     except OSError as error:
@@ -44,9 +44,9 @@ def refuse_taken(out: Path) -> None:
 
 
 def check_plugin(kind: str, part: Part, registry: Registry, where: Path | str) -> str:
-    """The name by which the registry has a network: that of its plugin, whoever else took it.
+    """Return a network's name in the registry, qualified if another plugin took it.
 
-    Raises RunError, with the line that installs it, where its plugin is not here.
+    Raises RunError, with the line that installs it, if its plugin is missing.
     """
     exact = f"{part.plugin}/{part.use.rpartition('/')[2]}"
     with suppress(RecipeError):
@@ -64,10 +64,10 @@ def check_plugin(kind: str, part: Part, registry: Registry, where: Path | str) -
 
 
 def refuse_pickle(path: Path) -> None:
-    """Raise RunError where a file is a pickle or a zip of one, whatever its name says."""
+    """Raise RunError if a file is a pickle or a zip of one, whatever its name."""
     with path.open("rb") as file:
         head = file.read(9)
-    # safetensors begins with a length, which may look like the beginning of either
+    # safetensors begins with a length, which may look like the start of either
     tensors = head[4:] == b"\0\0\0\0{"
     if not tensors and (head[:2] == b"PK" or (head[:1] == b"\x80" and head[1:2] <= b"\x05")):
         raise RunError(

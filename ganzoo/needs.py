@@ -1,4 +1,4 @@
-"""Whether a recipe can give its networks and losses the words that they name."""
+"""Check that a recipe provides the words that its networks and losses read."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ from ganzoo.yaml12 import Node, join
 def check_needs(
     root: Node, recipe: Entries, registry: Registry, problems: Problems, whole: bool = True
 ) -> None:
-    """Note every need that cannot be met, and every clash of numbers.
+    """Note every unmet need, and every clash of numbers.
 
-    ``recipe`` is what the checker made of ``root``, without what was wrong.  Where it is not
-    ``whole``, nothing is said of what may be inherited.
+    ``recipe`` is the checked ``root``, without its faulty parts.  If it is not ``whole``, keys that
+    may be inherited are not reported.
     """
     _check_numbers(recipe, problems)
     if isinstance(root.value, dict):
@@ -80,7 +80,7 @@ class _Needs:
             del self.words["latent"]
 
     def check(self) -> None:
-        """Views, networks, then every term; what depends on something broken is passed over."""
+        """Check views, networks, then every term; skip what depends on something broken."""
         self._check_views()
         if self.fields is not None and self.whole:
             self._check_networks()
@@ -111,17 +111,17 @@ class _Needs:
             what = "its class attribute 'fields' is no plain dictionary, so its words are unknown"
             self.problems.add(at.name_at, "dataset", f"{what}. Tell the plugin's author.")
             return None
-        given = at.plain() | self.root.value["dataset"].plain()  # even what was given wrongly
+        given = at.plain() | self.root.value["dataset"].plain()  # even arguments with wrong values
         return provided_fields(fields, self.dataset.optional, given)
 
     def _source(self, word: str) -> str:
-        """The word at the end of a chain of views."""
+        """Return the word at the end of a chain of views."""
         for _ in self.views:
             word = self.views.get(word, word)
         return word
 
     def _explain(self, word: str, words: Mapping[str, str]) -> str:
-        """Why there is no such word, and which argument of the dataset would provide it."""
+        """Say why a word is missing, and which argument of the dataset would provide it."""
         why = explain(word, words)
         field, _ = stem(word)
         if self.dataset and field in self.dataset.attributes["fields"] and field not in words:
@@ -154,7 +154,7 @@ class _Needs:
         if chain.count(chain[-1]) > 1:
             what = f"views go in a circle: {' -> '.join(chain)}"
         elif self.fields is None or not self.whole:
-            return  # the word may be one of the dataset's
+            return  # the dataset might provide the word
         elif source in self.words:
             what = f"'{source}' is a {self.words[source]}, not an image"
         elif source in self.views:
@@ -165,7 +165,7 @@ class _Needs:
         self.problems.add(view.value["of"].at, path, what)
 
     def _check_size(self) -> None:
-        """The dataset's size, where a network that leaves its own out would be built with it."""
+        """Check the dataset's size if a network would inherit it."""
         size = self.recipe["dataset"].value.get("size")
         if size is None or not isinstance(size.value, int):
             return
@@ -227,10 +227,10 @@ class _Needs:
                 self.problems.add(term.at, path, f"{name} {self._explain(word, self.words)}")
 
     def _check_extractor(self, name: str, term: Node, path: str, reads: list[str]) -> None:
-        """A term that reads features says whose, and one that does not says nothing."""
+        """A term names an extractor if it reads features, and only then."""
         chosen = term.value.get("extractor")
         features = [word for word in reads if word.endswith(FEATURES)]
-        if chosen is None:  # it was wrong
+        if chosen is None:  # reported already
             return
         if chosen.value is None:
             if features and self.extractors:

@@ -42,11 +42,11 @@ class Term:
         return f"{word}@{self.extractor}" if word.endswith(FEATURES) else word
 
     def weight_at(self, step: int) -> float:
-        """The weight at a stage's ``step``; 0 on the steps that ``every`` leaves out."""
+        """The weight at a stage's ``step``; 0 on the steps that ``every`` skips."""
         return self.weight.at(step) * self.every if step % self.every == 0 else 0.0
 
     def __call__(self, update: Update, available: Iterable[str]) -> Tensor:
-        """The loss's scalar; optional words are given where the recipe has them."""
+        """Compute the loss's scalar; optional words are passed if the recipe has them."""
         given = {
             parameter: update[word]
             for parameter, word in self.words.items()
@@ -58,8 +58,9 @@ class Term:
 
 @dataclass
 class Evaluated:
-    """One evaluation of an objective: the total to minimise, each term raw and weighted, and what
-    else its loss measured, as ``term.name``.
+    """One evaluation of an objective: the total to minimise, each term raw and weighted.
+
+    ``measures`` holds what else a loss measured, as ``term.name``.
     """
 
     total: Tensor
@@ -68,19 +69,19 @@ class Evaluated:
     measures: dict[str, Tensor]
 
     def detached(self) -> Evaluated:
-        """The total and the raw terms without their graph."""
+        """Return the total and the raw terms without their graph."""
         raw = {name: value.detach() for name, value in self.raw.items()}
         return Evaluated(self.total.detach(), raw, {}, {})
 
     def first_nonfinite(self) -> str | None:
-        """The term that is NaN or infinite, if any; the first one in the recipe's order."""
+        """Return the first term in the recipe's order that is NaN or infinite, if any."""
         if torch.isfinite(self.total):
             return None
         bad = [name for name, value in self.raw.items() if not torch.isfinite(value)]
         return bad[0] if bad else "the weighted sum"
 
     def gradient_shares(self, image: Tensor) -> dict[str, float]:
-        """Each term's share of the sum of gradient norms at ``image``; needs the graph alive."""
+        """Compute each term's share of the gradient norms at ``image``; needs the graph alive."""
         if len(self.weighted) == 1:
             return dict.fromkeys(self.weighted, 1.0)
         norms = {}
@@ -123,7 +124,7 @@ class Objective:
 
 
 def unique_names(names: Iterable[str]) -> list[str]:
-    """``lsgan, lsgan`` becomes ``lsgan, lsgan#2``: a log needs one name per term."""
+    """Number repeated names, since a log needs one per term: ``lsgan, lsgan#2``."""
     seen: Counter[str] = Counter()
     unique = []
     for name in names:

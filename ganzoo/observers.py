@@ -1,7 +1,7 @@
-"""Who is told how a run goes: the plugins with observer hooks, and Accelerate's trackers.
+"""Notify observers of a run: plugins with observer hooks, and Accelerate's trackers.
 
-One that raises is reported once and switched off for the rest of the run.  Whether gradients are
-taken, and on how many threads, is put back, and no random number of the training depends on them.
+An observer that raises is reported once and switched off for the rest of the run.  Its changes to
+gradient mode and thread count are undone, and the training's random numbers do not depend on it.
 """
 
 from __future__ import annotations
@@ -31,9 +31,9 @@ if TYPE_CHECKING:
 
 
 class Tracker:
-    """One of Accelerate's trackers, as an observer: it logs what is in metrics.jsonl.
+    """One of Accelerate's trackers, as an observer: it logs the rows of metrics.jsonl.
 
-    It is given the recipe when the run starts, and the sample grids where it can show them.
+    It also gets the recipe when the run starts, and the sample grids if it can show them.
     """
 
     def __init__(self, name: str):
@@ -45,7 +45,7 @@ class Tracker:
         kind = LOGGER_TYPE_TO_CLASS[self.name]
         project, options = "ganzoo", dict[str, Any]()
         if self.name == "tensorboard":  # the project is its folder
-            # what was logged after the checkpoint is made again
+            # rows after the checkpoint are written again
             project, options = "tensorboard", {"purge_step": run.step + 1 if run.step else 0}
         elif self.name == "wandb":
             options = {"dir": run.path, "name": run.path.resolve().name}
@@ -53,7 +53,7 @@ class Tracker:
         self._tracker = kind(project, *place, **options)
         self._tracker.start()
         recipe = without_paths(run.recipe.resolved())
-        if self.name == "tensorboard":  # each set of its hparams is a run of its own, without data
+        if self.name == "tensorboard":  # each set of its hparams is an empty run of its own
             text = textwrap.indent(yaml.safe_dump(recipe, sort_keys=False), "    ")
             self._tracker.log({"recipe": text}, step=run.step)
         else:
@@ -73,7 +73,7 @@ class Tracker:
 
     @hookimpl
     def samples_drawn(self, step: int, path: Path) -> None:
-        """Log a grid, where Accelerate takes pictures for the tracker in a known layout."""
+        """Log a grid, if Accelerate passes pictures to this tracker in a known layout."""
         if self.name in _PICTURES:
             picture = np.asarray(Image.open(path))[None]
             self._tracker.log_images({"samples": picture}, step=step, **_PICTURES[self.name])
@@ -89,7 +89,7 @@ _PICTURES: dict[str, dict[str, str]] = {"tensorboard": {"dataformats": "NHWC"}, 
 
 
 def trackers(names: Iterable[str]) -> list[Tracker]:
-    """The trackers that a recipe names; raises RecipeError where one is not installed."""
+    """Build the trackers that a recipe names; raises RecipeError if one is not installed."""
     installed = {str(kind.value) for kind in get_available_trackers()}
     for name in names:
         if name not in installed:
@@ -105,7 +105,7 @@ def trackers(names: Iterable[str]) -> list[Tracker]:
 
 
 def observing(plugins: Plugins, trackers: Iterable[Tracker]) -> Plugins:
-    """The plugins as one run tells them, and its trackers: what it switches off the next has."""
+    """Return the plugins for one run, with its trackers; switching one off affects no other run."""
     own = Plugins()
     own.plugins, own.registry = plugins.plugins, plugins.registry
     for tracker in trackers:
@@ -118,10 +118,10 @@ def observing(plugins: Plugins, trackers: Iterable[Tracker]) -> Plugins:
 def notify(plugins: Plugins, event: str, **arguments: Any) -> None:
     """Call an observer hook in every plugin that implements it.
 
-    With ``GANZOO_STRICT_PLUGINS=1`` what an observer raises is raised, for its author.
+    With ``GANZOO_STRICT_PLUGINS=1`` errors of an observer are raised, for its author.
     """
     implementations = list(getattr(plugins.hook, event).get_hookimpls())
-    if event == "run_ended":  # the first to open closes last, or writes into another's display
+    if event == "run_ended":  # close in reverse order, or one writes into another's display
         implementations.reverse()
     for implementation in implementations:
         wanted = {name: _own(arguments[name]) for name in implementation.argnames}
@@ -138,13 +138,13 @@ def notify(plugins: Plugins, event: str, **arguments: Any) -> None:
 
 
 def _own(argument: Any) -> Any:
-    """Every observer may do as it likes with a dictionary."""
+    """Copy a dictionary, so that each observer may change it."""
     return dict(argument) if isinstance(argument, dict) else argument
 
 
 @contextmanager
 def _switches_put_back() -> Iterator[None]:
-    """Whether gradients are taken, and on how many threads: both would change the training."""
+    """Restore gradient mode and thread count, which would change the training."""
     threads = torch.get_num_threads()
     with torch.set_grad_enabled(torch.is_grad_enabled()):
         try:
@@ -155,7 +155,7 @@ def _switches_put_back() -> Iterator[None]:
 
 
 def _report(plugins: Plugins, name: str, event: str, error: BaseException) -> str:
-    """One line: who failed in what, and what to do."""
+    """Say in one line who failed in what, and what to do."""
     remedy = "metrics.jsonl has every number"
     for plugin in plugins.plugins:
         if str(plugin.origin) == name:
@@ -169,7 +169,7 @@ def _report(plugins: Plugins, name: str, event: str, error: BaseException) -> st
 
 
 def _settings(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
-    """Every setting of a recipe under the name that ``--set`` has for it, ``stages.0.steps``."""
+    """Yield every setting of a recipe under its ``--set`` name, such as ``stages.0.steps``."""
     if isinstance(value, (dict, list)):
         for key, item in value.items() if isinstance(value, dict) else enumerate(value):
             yield from _settings(item, f"{path}.{key}" if path else str(key))

@@ -1,4 +1,4 @@
-"""Networks compiled by OpenVINO, for CPUs: the same function, faster."""
+"""Compile networks with OpenVINO, for CPUs: the same function, faster."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from ganzoo.errors import DataError
 from ganzoo.precision import CPU, native_bf16
 
 _HINTS = {"fp32": "f32", "bf16": "bf16"}
-_EXAMPLE, _PROOF = (64, 64), (128, 96)  # height and width that it is traced and tried with
+_EXAMPLE, _PROOF = (64, 64), (128, 96)  # height and width for tracing and for testing
 
 
 def compiler(precision: str) -> Callable[[nn.Module], Callable[[Tensor], Tensor]]:
-    """What compiles a network of images (N, 3, H, W) to images, in ``fp32`` or ``bf16``.
+    """Return a compiler for networks of images (N, 3, H, W) to images, in ``fp32`` or ``bf16``.
 
-    On a CPU without bf16 it is fp32 in any case.  Raises DataError where OpenVINO is not installed;
-    what it returns does where OpenVINO cannot take the network.
+    On a CPU without bf16 it always uses fp32.  Raises DataError if OpenVINO is not installed; the
+    compiler raises it if OpenVINO cannot take the network.
     """
     # It would report each import to Google Analytics; without this package it reports nothing.
     sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
@@ -35,7 +35,7 @@ def compiler(precision: str) -> Callable[[nn.Module], Callable[[Tensor], Tensor]
             "or leave --backend out."
         ) from error
     settings = {
-        # OpenVINO would emulate bf16, or take it for fp32, as its version has it
+        # without native bf16, OpenVINO emulates it or uses fp32, depending on its version
         "INFERENCE_PRECISION_HINT": _HINTS[precision if native_bf16(CPU) else "fp32"],
         "INFERENCE_NUM_THREADS": torch.get_num_threads(),
         "PERFORMANCE_HINT": "LATENCY",
@@ -50,11 +50,11 @@ def _compile(
     multiple = stride(network)
     try:
         with warnings.catch_warnings(), torch.no_grad():
-            warnings.simplefilter("ignore")  # of how OpenVINO traces
+            warnings.simplefilter("ignore")  # about OpenVINO's tracing
             example = torch.zeros(1, 3, *_EXAMPLE)
             model = openvino.convert_model(network, example_input=example, input=[1, 3, -1, -1])
         compiled = openvino.Core().compile_model(model, "CPU", settings)
-    except Exception as error:  # OpenVINO raises all sorts of things
+    except Exception as error:  # OpenVINO raises anything
         raise DataError(
             f"OpenVINO cannot take this generator: {str(error).strip().splitlines()[0]}. "
             "Leave --backend out."
@@ -70,7 +70,7 @@ def _compile(
 
 
 def _prove(run: Callable[[Tensor], Tensor], network: nn.Module) -> None:
-    """Raises DataError where tracing froze something that depends on the size of the image."""
+    """Raise DataError if tracing froze something that depends on the size of the image."""
     photo = torch.rand(1, 3, *_PROOF, generator=torch.Generator().manual_seed(0)) * 2 - 1
     with torch.no_grad():
         right = network(photo)
@@ -82,10 +82,10 @@ def _prove(run: Callable[[Tensor], Tensor], network: nn.Module) -> None:
 
 
 def stride(network: nn.Module) -> int:
-    """How many pixels of a side are one of the network's innermost layer, at most 32.
+    """Return the stride of the network's innermost layer in pixels, at most 32.
 
-    What a network does to sides that are no multiple of it depends on the size, which a traced
-    network has forgotten; so it is given none.
+    A network treats other sides in a way that depends on the size, which a traced network has
+    lost.  So it only gets multiples.
     """
     product = 1
     for module in network.modules():
@@ -96,7 +96,7 @@ def stride(network: nn.Module) -> int:
 
 
 def extended(photos: Tensor, multiple: int) -> Tensor:
-    """Photos whose sides are multiples: mirrored at the right and the bottom if large enough."""
+    """Extend photos to multiples: mirrored at the right and the bottom if large enough."""
     for axis in (-1, -2):
         side = photos.shape[axis]
         missing = max(2 * multiple - side, -side % multiple)

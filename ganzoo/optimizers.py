@@ -1,4 +1,4 @@
-"""Optimisers by the names that recipes use."""
+"""Build optimisers by the names that recipes use."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ _CLASSES: dict[str, type[torch.optim.Optimizer]] = {
 def make_optimizer(
     use: str, parameters: Iterable[nn.Parameter], arguments: Mapping[str, Any]
 ) -> tuple[torch.optim.Optimizer, Schedule]:
-    """The optimiser, and the schedule of its learning rate.
+    """Build the optimiser and the schedule of its learning rate.
 
-    ``fused`` is a matter of speed alone, and is left out on a device without such kernels.  Raises
-    RecipeError where torch refuses the arguments.
+    ``fused`` only affects speed and is dropped on a device without such kernels.  Raises
+    RecipeError if torch refuses the arguments.
     """
     rest = {name: value for name, value in arguments.items() if name != "lr"}
     lr: Schedule = arguments["lr"]

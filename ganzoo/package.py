@@ -1,4 +1,4 @@
-"""The folder that a push sends: put together aside, with everything that is wrong told at once."""
+"""Assemble the folder that a push sends, and report all its problems at once."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ from ganzoo.yaml12 import parse
 
 #: what the Hub's tokens look like
 _TOKEN = re.compile(rb"hf_[A-Za-z0-9]{30,}")
-_TRIED = 4  # pictures
+_TRIED = 4  # number of pictures
 #: how temporary folders begin, their lock, and the seconds that a new one may be without it
 _STAGED, _LOCK, _NEW = "ganzoo-push-", ".lock", 60
 _UNKNOWN = Licences(None, None, None)
@@ -46,11 +46,11 @@ _UNKNOWN = Licences(None, None, None)
 
 @dataclass(frozen=True)
 class Options:
-    """What is asked of a push; ``licence`` is that of the weights.
+    """The options of a push; ``licence`` is that of the weights.
 
-    ``card`` is a file whose hand-written parts take the place of those on the Hub, ``entries`` the
-    folder with scores, ``tag`` what the new commit shall be called.  ``half`` stores the generator
-    in 16 bits, which makes it another model, with scores of its own.
+    ``card`` is a file whose hand-written parts replace those on the Hub, ``entries`` the folder
+    with scores, ``tag`` a name for the new commit.  ``half`` stores the generator in 16 bits, which
+    makes it another model, with scores of its own.
     """
 
     licence: str | None = None
@@ -66,10 +66,10 @@ class Options:
 
 @dataclass(frozen=True)
 class Before:
-    """What the Hub has before a push; nothing where the repository is new, or cannot be asked.
+    """The Hub's state before a push; empty if the repository is new, or cannot be asked.
 
-    ``listing`` is of the branch, or of main where the branch is new and begins there; ``tags`` are
-    the commits of the repository's tags.
+    ``listing`` is of the branch, or of main if the branch is new and begins there; ``tags`` are the
+    commits of the repository's tags.
     """
 
     listing: Listing | None = None
@@ -83,18 +83,18 @@ class Before:
 
 
 class Problems(list[str]):
-    """All that is wrong with a model."""
+    """All problems of a model."""
 
     @contextmanager
     def noted(self) -> Iterator[None]:
-        """An error in this block becomes a problem."""
+        """Turn an error in this block into a problem."""
         try:
             yield
         except GanzooError as error:
             self.append(str(error))
 
     def raise_any(self, what: Id) -> None:
-        """Raise RunError where there is a problem, with a line for each."""
+        """Raise RunError, with a line for each problem, if there are any."""
         if self:
             count = f"{len(self)} problems" if len(self) > 1 else "a problem"
             lines = [f"  {line}" for problem in self for line in problem.splitlines()]
@@ -105,7 +105,7 @@ class Problems(list[str]):
 def package(
     source: Path, what: Id, registry: Registry, options: Options, before: Before
 ) -> Iterator[tuple[Path, Problems]]:
-    """The complete folder, in a temporary place, and all that is wrong with it."""
+    """Yield the complete folder, in a temporary place, and all its problems."""
     with ExitStack() as stack:
         try:
             staged = stack.enter_context(staging())
@@ -120,9 +120,9 @@ def package(
 
 @contextmanager
 def staging() -> Iterator[Path]:
-    """A temporary folder; those that killed processes left behind are removed first.
+    """Yield a temporary folder, after removing those of killed processes.
 
-    Each is locked as long as its process lives, and the system frees the lock of a dead one.
+    Each is locked while its process lives; the system frees the lock of a dead one.
     """
     root = Path(tempfile.gettempdir())
     for left in root.glob(f"{_STAGED}*"):
@@ -157,7 +157,7 @@ def _fill(
     with problems.noted():
         loaded = model.load(folder, registry)
         if options.half:
-            loaded.generator.half().float()  # rounded, as it will be read
+            loaded.generator.half().float()  # round as the reader will
             (staged / SAMPLES).unlink(missing_ok=True)
         _try(loaded, problems)
         scores = _newest(loaded, [*before.entries, *scores, *_kept_entries(options)])
@@ -180,15 +180,15 @@ def _fill(
         base = _base(folder, options, before)
         shown = (staged / SAMPLES).is_file()
         text = card.make(config, scores, what.repo, samples=shown, base=base)
-        (staged / CARD).write_bytes(text.encode())  # its line ends stay
+        (staged / CARD).write_bytes(text.encode())  # keeps its line ends
     _check_files(staged, problems)
     if not problems:
-        model.load(staged, registry)  # what goes is what was tried
+        model.load(staged, registry)  # check what is sent
     return problems
 
 
 def _refuse_links(folder: Path, problems: Problems) -> None:
-    """A link could publish a file from elsewhere; those of huggingface_hub's cache are its own."""
+    """Refuse links outside huggingface_hub's cache: one could publish a file from elsewhere."""
     blobs = folder.resolve().parent.parent / "blobs"
     for path in folder.rglob("*"):
         if path.is_symlink() and not path.resolve().is_relative_to(blobs):
@@ -198,7 +198,7 @@ def _refuse_links(folder: Path, problems: Problems) -> None:
 
 
 def _refuse_paths(folder: Path, config: Config, problems: Problems) -> None:
-    """Where files lie on this machine is nobody's business."""
+    """Refuse paths of this machine."""
     told: dict[str, Any] = {CONFIG: asdict(config)}
     if (path := folder / RECIPE).is_file():
         try:
@@ -212,7 +212,7 @@ def _refuse_paths(folder: Path, config: Config, problems: Problems) -> None:
 
 
 def _untrue(recipe: Any, config: Config, path: Path) -> list[str]:
-    """What of a recipe cannot be that of this model."""
+    """Return what in a recipe contradicts this model."""
     if not isinstance(recipe, dict):
         return [f"{path} is no recipe, but {written(recipe)}: put the right one there, or none"]
     section = recipe.get("generator")
@@ -232,7 +232,7 @@ def _try(loaded: Model, problems: Problems) -> None:
             size = loaded.config.input.size or 64
             loaded.translate(Image.new("RGB", (size, size), "gray"))
             made = loaded.translate(torch.zeros(1, 3, size, size))
-    except Exception as error:  # a plugin's own code
+    except Exception as error:  # a plugin's code
         problems.append(f"the model cannot be used: {error}")
     else:
         if not made.isfinite().all():
@@ -240,7 +240,7 @@ def _try(loaded: Model, problems: Problems) -> None:
 
 
 def _licences(config: Config, options: Options, before: Before, problems: Problems) -> Licences:
-    """The three licences, from the options, the folder or the last push."""
+    """Choose the three licences from the options, the folder or the last push."""
     own, last = config.licences, before.licences
     found = Licences(
         code=own.code or configs.code_licence(config.generator.distribution) or last.code,
@@ -283,7 +283,7 @@ def _kept_entries(options: Options) -> list[Entry]:
 
 
 def _newest(loaded: Model, scores: Sequence[Entry]) -> list[Entry]:
-    """The newest entry of these very weights under each benchmark."""
+    """Return the newest entry of exactly these weights under each benchmark."""
     sha = weights_hash(loaded.generator)
     ours = [one for one in scores if (one.model.kind, one.model.weights_sha256) == ("model", sha)]
     newest = {one.benchmark: one for one in sorted(ours, key=lambda one: one.date)}
@@ -310,7 +310,7 @@ def _halve(staged: Path, loaded: Model, config: Config) -> Config:
 
 
 def _add_samples(out: Path, loaded: Model) -> None:
-    """From photos: the newest grid of the run, where its dataset says that they may be shown."""
+    """For photos, add the run's newest grid if its dataset allows showing them."""
     if loaded.config.input.kind == "noise":
         made = samples.stream(loaded.generator, model.SHOWN, seed=0)
         samples.write(made, model.SHOWN, out)
@@ -323,12 +323,12 @@ def _add_samples(out: Path, loaded: Model) -> None:
 
 
 def _run(folder: Path) -> RunFolder:
-    """The run that a model folder lies in; where it lies in none, it has no files."""
+    """Return the run around a model folder; without one, a run with no files."""
     return RunFolder(folder.resolve().parent)
 
 
 def _add_discriminator(staged: Path, folder: Path, config: Config, registry: Registry) -> Config:
-    """That of the same step, from the run's checkpoints."""
+    """Add the discriminator of the same step, from the run's checkpoints."""
     file = staged / WEIGHTS["discriminator"]
     step, kept = config.training.get("steps"), checkpoint.steps(_run(folder).checkpoints)
     if config.discriminator is None:
@@ -347,7 +347,7 @@ def _add_discriminator(staged: Path, folder: Path, config: Config, registry: Reg
 
 
 def _base(folder: Path, options: Options, before: Before) -> str | None:
-    """The card whose hand-written parts stay: the one named, on the Hub, or in the folder."""
+    """Return the card whose hand-written parts stay: as named, on the Hub, or in the folder."""
     own = folder / CARD
     path = options.card or (own if own.is_file() else None)
     if path is None:
@@ -368,7 +368,7 @@ def _base(folder: Path, options: Options, before: Before) -> str | None:
 
 
 def _check_files(staged: Path, problems: Problems) -> None:
-    """What ``pull`` would refuse, and what nobody should see."""
+    """Refuse files that ``pull`` would refuse, and private ones."""
     for path in filter(Path.is_file, staged.rglob("*")):
         name, size = path.relative_to(staged).as_posix(), path.stat().st_size
         if size > limit(name):

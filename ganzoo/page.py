@@ -1,4 +1,4 @@
-"""A page that needs nothing but itself: a template of this package, and the style of them all."""
+"""Fill self-contained pages from a template of this package and the shared style."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from ganzoo.text import plain
 
 
 def escape(text: object) -> str:
-    """Text of anybody as HTML, on one line, that shows what it is."""
+    """Escape text for HTML, visibly and on one line."""
     return html.escape(plain(text))
 
 
 def fill(template: str, /, **parts: str) -> str:
-    """The file ``template`` with its ``parts``, which are HTML, put in."""
+    """Fill the file ``template`` with its ``parts``, which are HTML."""
     package = resources.files("ganzoo")
     style = package.joinpath("page.css").read_text("utf-8")
     return Template(package.joinpath(template).read_text("utf-8")).substitute(parts, style=style)

@@ -1,4 +1,4 @@
-"""A picture inside a page: as a data URI of bounded size."""
+"""Embed a picture in a page as a data URI of bounded size."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ MAX_BYTES, MAX_PIXELS = 100_000_000, 70_000_000
 
 
 def opened(path: Path) -> Image.Image | None:
-    """The picture in a file, in RGB; nothing where there is none that can be read.
+    """Open the picture in a file as RGB; None if it cannot be read.
 
-    Of one that is too large, only the header is read.
+    If it is too large, only the header is read.
     """
     try:
         if path.stat().st_size > MAX_BYTES:
             return None
-        with warnings.catch_warnings():  # of Pillow, about the size that is looked at here
+        with warnings.catch_warnings():  # Pillow warns about the size, which is checked here
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
             image = Image.open(path)
         with image:
@@ -38,7 +38,7 @@ def opened(path: Path) -> Image.Image | None:
 
 
 def embed(picture: Image.Image, budget: int) -> tuple[str, int]:
-    """A data URI of at most ``budget`` bytes of image, and the image's width in it.
+    """Return a data URI of at most ``budget`` bytes of image, and the image's width in it.
 
     PNG if it fits, else JPEG with full colour resolution, else the same at half the size.
     """
@@ -58,7 +58,7 @@ def embed(picture: Image.Image, budget: int) -> tuple[str, int]:
 
 
 def figure(path: Path | None, caption: str) -> str:
-    """HTML for a notebook: the picture in a file, where it can be read, above the caption."""
+    """Return HTML for a notebook: a file's picture, if readable, above the caption."""
     image = ""
     if path and (picture := opened(path)):
         image = f'<img src="{embed(picture, NOTEBOOK_BYTES)[0]}"><br>'

@@ -1,8 +1,8 @@
 """Find, isolate, check and report plugins.
 
 Each entry point of the group ``ganzoo`` is loaded on its own.  A broken one is rolled back as a
-whole, remembered with its reason, and never takes the tool down.  ``GANZOO_PLUGINS=a,b`` loads
-only those named; ``GANZOO_STRICT_PLUGINS=1`` raises instead of reporting.
+whole, remembered with its reason, and never takes the tool down.  ``GANZOO_PLUGINS=a,b`` loads only
+those named; ``GANZOO_STRICT_PLUGINS=1`` raises instead of reporting.
 """
 
 from __future__ import annotations
@@ -53,10 +53,10 @@ assert set(_HOOK_OF_KIND) == {*KINDS, "recipe"}
 
 @dataclass
 class Plugin:
-    """One entry point: where it came from, what it brings, or why it cannot be used.
+    """One entry point: its origin, its components, or why it cannot be used.
 
-    ``error`` leaves the whole plugin out, ``commands_error`` its commands alone; ``warnings`` are
-    sentences on what can be used, but not as its author meant it.
+    ``error`` leaves the whole plugin out, ``commands_error`` only its commands; ``warnings`` are
+    sentences on parts that work, but not as their author meant.
     """
 
     origin: Origin
@@ -77,7 +77,7 @@ class Plugin:
         )
 
     def report(self) -> str:
-        """One line: what broke, whose it is, and the remedy; empty where all is well."""
+        """One line: what broke, whose it is, and the remedy; empty if all is well."""
         if not (self.error or self.commands_error):
             return f"{self}: {'; '.join(self.warnings)}." if self.warnings else ""
         what = self if self.error else f"the commands of {self}"
@@ -89,7 +89,7 @@ class Plugin:
 
 
 class Plugins:
-    """The loaded plugins, the registry they filled, and the hooks observers listen to."""
+    """The loaded plugins, their registry, and the hooks for observers."""
 
     def __init__(self) -> None:
         self.manager = pluggy.PluginManager("ganzoo")
@@ -100,18 +100,18 @@ class Plugins:
 
     @property
     def broken(self) -> list[Plugin]:
-        """The plugins that cannot be used, or whose commands cannot."""
+        """Plugins that cannot be used, or whose commands cannot."""
         return [plugin for plugin in self.plugins if plugin.error or plugin.commands_error]
 
     @property
     def reports(self) -> list[str]:
-        """A line for each plugin with which something is wrong."""
+        """A line for each plugin with a problem."""
         return list(filter(None, (plugin.report() for plugin in self.plugins)))
 
     def load_entry_points(self) -> None:
         """Load every installed plugin, or those that ``GANZOO_PLUGINS`` names.
 
-        Raises PluginError where it names one that is not installed.
+        Raises PluginError if one of them is not installed.
         """
         found = sorted(entry_points(group=GROUP), key=_built_in_first)
         only = os.environ.get("GANZOO_PLUGINS")
@@ -129,8 +129,8 @@ class Plugins:
             self.load(point)
 
     def load(self, point: EntryPoint) -> Plugin:
-        """Load one entry point; a broken one leaves no trace but its report."""
-        # what an uninstall left half done may have neither
+        """Load one entry point; a broken one leaves only its report."""
+        # after a broken uninstall, either may be missing
         distribution = (point.dist and point.dist.name) or point.value.partition(":")[0]
         version = (point.dist and point.dist.version) or "unknown"
         return self.add(point.load, Origin(point.name, distribution, version), point.value)
@@ -143,7 +143,7 @@ class Plugins:
             if complaint := Name().check(origin.plugin):
                 raise PluginError(f"its entry point: {complaint}")
             self._refuse_taken(origin)
-            with redirect_stdout(sys.stderr):  # a banner must not mix with data
+            with redirect_stdout(sys.stderr):  # keep a plugin's banner out of the output
                 found = load()
                 if isinstance(found, type):
                     raise PluginError("its entry point names a class; name a module or an instance")
@@ -169,12 +169,12 @@ class Plugins:
         return plugin
 
     def _shadowed(self, entry: Entry) -> bool:
-        """Whether the bare name is one of ganzoo's own."""
+        """Whether the bare name belongs to ganzoo itself."""
         taken = entry.kind == "recipe" and entry.name in own_recipes()
         return taken or self.registry.shadowed(entry)
 
     def add_commands(self, cli: typer.Typer) -> None:
-        """Let every plugin add its commands; those of one that fails are left out as a whole."""
+        """Let every plugin add its commands; if one fails, all its commands are left out."""
         import typer
         from typer.main import get_group
 
@@ -198,7 +198,7 @@ class Plugins:
             cli.registered_groups += own.registered_groups
 
     def _refuse_taken(self, origin: Origin) -> None:
-        """``plugin/name`` chooses only while every plugin has a name of its own."""
+        """Refuse a plugin's name that is taken; otherwise ``plugin/name`` would be ambiguous."""
         for other in self.plugins:
             if other.origin.plugin == origin.plugin and not other.error:
                 raise PluginError(f"its name is taken by {other.origin}")
@@ -258,7 +258,7 @@ def _check_version(found: Any) -> None:
 
 
 def _check_functions(found: Any) -> None:
-    """Every function by a hook's name is one, and takes what the hook gives, or part of it."""
+    """Check that every attribute named like a hook is a function with some of its arguments."""
     for name in HOOKS:
         function = getattr(found, name, None)
         if not callable(function):
@@ -279,10 +279,10 @@ def _hooks_version(found: Any) -> Any:
 
 
 def _remedy(origin: Origin, found: Any) -> str:
-    """What to do about a plugin that is too new for this ganzoo; empty for any other."""
+    """Say what to do about a plugin that is too new for this ganzoo; empty for others."""
     try:
         unmet, wanted = _unmet(origin.distribution), _hooks_version(found)
-    except Exception:  # what is broken may break here once more
+    except Exception:  # a broken plugin may fail here again
         return ""
     if not unmet and not (isinstance(wanted, int) and wanted > VERSION):
         return ""
@@ -294,7 +294,7 @@ def _remedy(origin: Origin, found: Any) -> str:
 
 
 def _unmet(distribution: str) -> str:
-    """What a distribution requires of ganzoo, where this ganzoo is not it."""
+    """Return a distribution's requirement of ganzoo, if this ganzoo does not meet it."""
     from packaging.requirements import InvalidRequirement, Requirement
 
     try:
@@ -310,7 +310,7 @@ def _unmet(distribution: str) -> str:
 
 
 def _remember(plugin: Plugin, error: BaseException) -> None:
-    """Keep the whole story for ``ganzoo plugins``, or raise it where that is asked for."""
+    """Keep the full error for ``ganzoo plugins``, or raise it in strict mode."""
     plugin.traceback = "".join(traceback.format_exception(error))
     if os.environ.get("GANZOO_STRICT_PLUGINS") == "1":
         raise PluginError(plugin.report()) from error
@@ -318,7 +318,7 @@ def _remember(plugin: Plugin, error: BaseException) -> None:
 
 @cache
 def installed() -> Plugins:
-    """The installed plugins, loaded once per process."""
+    """Return the installed plugins, loaded once per process."""
     plugins = Plugins()
     plugins.load_entry_points()
     return plugins

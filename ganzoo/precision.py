@@ -1,7 +1,8 @@
-"""The number format and the memory layout that a training computes in.
+"""Choose the number format and the memory layout of a training.
 
-``precision: auto`` measures them: bf16 is twice as fast as fp32 on a CPU that computes it natively,
-slower on a GPU that small batches do not fill, and up to 20 times slower where it is emulated.
+``precision: auto`` measures them.  Bf16 is twice as fast as fp32 on a CPU that computes it
+natively, slower on a GPU that small batches do not fill, and up to 20 times slower if it is
+emulated.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ _ROUNDS, _LIMIT = 3, 5.0  # and seconds after which no round begins
 
 @contextmanager
 def _one_thread() -> Iterator[None]:
-    """On one thread CPU time is told from that of other processes; several wait for each other."""
+    """Use one thread: its CPU time excludes other processes; several wait for each other."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
@@ -45,9 +46,9 @@ def _one_thread() -> Iterator[None]:
 
 @dataclass(frozen=True)
 class Precision:
-    """What a run computes in; a checkpoint records it, and ``resume`` keeps it.
+    """A run's number format and layout; a checkpoint records it, and ``resume`` keeps it.
 
-    ``reason`` says how ``auto`` chose; it is empty where the recipe names a format.
+    ``reason`` says how ``auto`` chose; it is empty if the recipe names a format.
     """
 
     format: str  # fp32, bf16 or fp16
@@ -59,32 +60,32 @@ class Precision:
         return f"{self.format}{layout}{f' ({self.reason})' if self.reason else ''}"
 
     def as_dict(self) -> dict[str, Any]:
-        """Plain data for a manifest or a checkpoint; ``Precision(**data)`` reads it."""
+        """Return plain data for a manifest or a checkpoint; ``Precision(**data)`` reads it."""
         return asdict(self)
 
 
 def native_bf16(device: torch.device) -> bool:
-    """Whether ``device`` computes bf16 itself.
+    """Whether ``device`` computes bf16 natively.
 
-    On a CPU these are AVX512-BF16, AMX and Arm's bf16, unless ONEDNN_MAX_CPU_ISA excludes them; on
-    CUDA compute capability 8.0 (Ampere) and later.  Nothing is known of other devices.
+    On a CPU this needs AVX512-BF16, AMX or Arm's bf16, unless ONEDNN_MAX_CPU_ISA excludes them; on
+    CUDA, compute capability 8.0 (Ampere) or later.  For other devices the answer is unknown.
     """
     if device.type == "cuda":
         return torch.cuda.is_bf16_supported(including_emulation=False)
     if device.type != "cpu" or not torch.ops.mkldnn._is_mkldnn_bf16_supported():
         return False
     if platform.machine().lower() in ("aarch64", "arm64"):
-        return True  # oneDNN looked for the instructions
+        return True  # oneDNN found the instructions
     limit = os.environ.get("ONEDNN_MAX_CPU_ISA") or os.environ.get("DNNL_MAX_CPU_ISA", "")
     has = torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
     return bool(has) and limit.upper() not in _WITHOUT_BF16
 
 
 def inference_format(network: nn.Module, device: torch.device) -> str:
-    """The format for pictures that need not be equal to the last bit: bf16 or fp32.
+    """Choose bf16 or fp32 for pictures that need not be equal to the last bit.
 
-    It is bf16 for convolutions on a CPU that computes it natively, where it is about twice as fast.
-    Nothing is timed, so that one machine always makes the same pictures.
+    Bf16 is for convolutions on a CPU that computes it natively, where it is about twice as fast.
+    Nothing is timed, so a machine always makes the same pictures.
     """
     kinds = (nn.Conv2d, nn.ConvTranspose2d)
     convolves = any(isinstance(module, kinds) for module in network.modules())
@@ -92,7 +93,7 @@ def inference_format(network: nn.Module, device: torch.device) -> str:
 
 
 def fastest(seconds: Mapping[tuple[str, bool], float]) -> Precision:
-    """What ``auto`` chooses by the seconds of each (format, channels_last) that can be had here."""
+    """Choose for ``auto`` from the seconds of each (format, channels_last) available here."""
     plain = seconds["fp32", False]
     layout, fp32 = _faster_layout(seconds, "fp32")
     why = "bf16 is not native here"
@@ -111,10 +112,10 @@ def _faster_layout(seconds: Mapping[tuple[str, bool], float], format: str) -> tu
 
 
 class Trial:
-    """Copies of a run's networks that are timed before the training begins.
+    """Times copies of a run's networks before the training begins.
 
-    ``example`` gives the words of so many images; ``images`` are those of one micro-batch.
-    Neither the networks nor the random numbers of the training are touched.
+    ``example`` gives the words of that many images; ``images`` is the size of a micro-batch.  The
+    training's networks and random numbers stay untouched.
     """
 
     def __init__(
@@ -126,15 +127,15 @@ class Trial:
         device: torch.device,
     ):
         self._networks, self._views, self._example = networks, views, example
-        self._images, self.device = max(images, 2), device  # batch norm wants two
+        self._images, self.device = max(images, 2), device  # batch norm needs two
 
     def choose(self) -> Precision:
-        """What is fastest here: fp32 or, where it is native, bf16, in either memory layout."""
+        """Choose the fastest here: fp32 or native bf16, in either memory layout."""
         formats = ("fp32", "bf16") if native_bf16(self.device) else ("fp32",)
         return fastest(self.measure([(f, last) for last in (False, True) for f in formats]))
 
     def slowdown(self) -> float:
-        """How many times slower bf16 is than fp32, from two images."""
+        """Return how many times slower bf16 is than fp32, from two images."""
         self._images = 2
         seconds = self.measure([("fp32", False), ("bf16", False)], rounds=1)
         return seconds["bf16", False] / seconds["fp32", False]
@@ -142,16 +143,16 @@ class Trial:
     def measure(
         self, candidates: list[tuple[str, bool]], rounds: int = _ROUNDS
     ) -> dict[tuple[str, bool], float]:
-        """Seconds of a pass of each (format, channels_last); one that cannot be run is left out."""
+        """Return seconds per pass of each (format, channels_last); those that fail are left out."""
         devices = [self.device] if self.device.type == "cuda" else []
         with torch.random.fork_rng(devices), torch.enable_grad(), _one_thread():
             layouts = {layout: self._copies(layout) for layout in {c[1] for c in candidates}}
             words = self._words(layouts[False])
             seconds: dict[tuple[str, bool], float] = {}
-            for candidate in candidates:  # the first pass prepares kernels and is not counted
+            for candidate in candidates:  # the first pass prepares kernels and does not count
                 try:
                     self._time(layouts[candidate[1]], words, candidate[0])
-                except RuntimeError:  # a network may want its tensors contiguous
+                except RuntimeError:  # a network may need contiguous tensors
                     if candidate == ("fp32", False):
                         raise
                 else:
@@ -160,7 +161,7 @@ class Trial:
             for number in range(rounds):
                 if number and time.monotonic() - began > _LIMIT:
                     break
-                for format, layout in seconds:  # in turn, for the speed of a machine drifts
+                for format, layout in seconds:  # in turn, as the machine's speed drifts
                     taken = self._time(layouts[layout], words, format)
                     seconds[format, layout] = min(seconds[format, layout], taken)
         return seconds
@@ -176,7 +177,7 @@ class Trial:
         }
 
     def _words(self, networks: Mapping[str, Network]) -> dict[str, Tensor]:
-        """The words of as many images as a pass of ``_PASS`` seconds takes."""
+        """Return the words of as many images as a pass of ``_PASS`` seconds takes."""
         few = self._on_device(2)
         self._time(networks, few, "fp32")
         seconds = self._time(networks, few, "fp32")
@@ -191,10 +192,10 @@ class Trial:
     def _time(
         self, networks: Mapping[str, Network], words: Mapping[str, Tensor], format: str
     ) -> float:
-        """Seconds of a pass through G and D and back; on a CPU, which may be busy, of CPU time."""
+        """Time a pass through G and D and back; on a CPU, which may be busy, CPU time counts."""
         passes, clock = 5, time.perf_counter
         if self.device.type == "cpu":
-            passes, clock = 1, time.thread_time  # ``_measure`` sees to it that there is one thread
+            passes, clock = 1, time.thread_time  # ``_measure`` makes sure that there is one thread
         self._wait()
         began = clock()
         for _ in range(passes):

@@ -1,4 +1,4 @@
-"""How far a long job is and how long it will take, in words that people read."""
+"""Show how far a long job is and how long it will take."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from ganzoo.text import cell, plain, say
 if TYPE_CHECKING:
     from rich.text import Text  # noqa: TID251
 
-LINE_EVERY = 10.0  # seconds, where there is no terminal
-WORTH_A_LINE = 2.0  # seconds; of a shorter job nothing is said
+LINE_EVERY = 10.0  # seconds between lines without a terminal
+WORTH_A_LINE = 2.0  # seconds; shorter jobs are silent
 
 
 #: steps at the start whose time says nothing of later ones: memory is found, values are logged
@@ -25,7 +25,7 @@ SECONDS, STEPS = 30.0, 10
 
 
 def duration(seconds: float) -> str:
-    """As ``0.35 s``, ``42 s``, ``4 min 10 s``, ``1 h 20 min``, ``62 h``; empty where it is none."""
+    """``0.35 s``, ``42 s``, ``4 min 10 s``, ``1 h 20 min``, ``62 h``; empty for None."""
     if not 0 <= seconds < 1e9:
         return ""
     if seconds < 9.95:
@@ -42,9 +42,9 @@ def duration(seconds: float) -> str:
 
 
 class Pace:
-    """How long a step takes: a moving average of the last steps, without the first ones.
+    """How long a step takes: a moving average of recent steps, without the first ones.
 
-    What happens between steps, such as saving, is spread over all steps.  ``clock`` gives seconds.
+    Work between steps, such as saving, is spread over all steps.  ``clock`` gives seconds.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic):
@@ -55,13 +55,13 @@ class Pace:
         self._time = self._weight = self._between = 0.0
 
     def begin_step(self) -> None:
-        """A step begins now."""
+        """Note that a step begins."""
         self._began = self._clock()
         if self._ended is not None:
             self._between += self._began - self._ended
 
     def end_step(self) -> None:
-        """It ends now."""
+        """Note that it ends."""
         self._ended = self._clock()
         took = self._ended - (self._ended if self._began is None else self._began)
         self._began = None
@@ -75,7 +75,7 @@ class Pace:
 
     @property
     def step(self) -> float | None:
-        """Seconds that a step takes; None before the first has ended."""
+        """Seconds per step; None before the first has ended."""
         return self._time / self._weight if self._weight else None
 
     @property
@@ -85,14 +85,14 @@ class Pace:
         return None if began is None else self._clock() - began
 
     def left(self, steps: int) -> float | None:
-        """Seconds that the next ``steps`` steps will take, of which one may have begun."""
+        """Seconds for the next ``steps`` steps, one of which may have begun."""
         if self.step is None:
             return None
         each = self.step + self._between / self._count
         return max(steps * each - min(self.elapsed or 0.0, each), 0.0)
 
     def rate(self) -> str:
-        """As ``9.8 steps/s`` or ``75 s/step``; empty before the first step has ended."""
+        """``9.8 steps/s`` or ``75 s/step``; empty before the first step has ended."""
         step = self.step
         if not step:
             return ""
@@ -103,7 +103,7 @@ class Pace:
 def status(text: str) -> Iterator[None]:
     """Show ``text`` on a terminal's stderr while the block runs, and clear it afterwards.
 
-    Whatever is printed meanwhile, a bar too, is written over it.
+    Anything printed meanwhile, such as a bar, overwrites it.
     """
 
     def show(line: str) -> None:

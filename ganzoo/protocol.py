@@ -1,4 +1,4 @@
-"""An open benchmark: its images, its networks, and the id that says what a value means."""
+"""An open benchmark: its images, its networks, and the id that defines its values."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ VERSION = 1
 
 @dataclass(frozen=True)
 class Scorer:
-    """One evaluator of the benchmark: how to make it, what it reads, what its scores are called."""
+    """An evaluator of the benchmark: how to build it, what it reads, its scores' names."""
 
     use: str
     type: type[Evaluator]
@@ -43,17 +43,17 @@ class Scorer:
     ids: Mapping[str, str]
 
     def start(self) -> Jackknife:
-        """A new measurement."""
+        """Begin a measurement."""
         return Jackknife(lambda: self.type(**self.arguments))
 
 
 class Protocol:
-    """A benchmark whose dataset is prepared and whose extractors are loaded, on ``device``.
+    """A benchmark with its dataset prepared and its extractors loaded on ``device``.
 
-    Optional extractors are those whose weights are here already; with ``download``, all.
+    Optional extractors are used if their weights are here; with ``download``, all are.
 
-    Raises DataError where the images are too few, not those of the benchmark's hash, or an
-    extractor's weights are missing; RecipeError where two scores would have one name.
+    Raises DataError if there are too few images, they do not match the benchmark's hash, or an
+    extractor's weights are missing; RecipeError if two scores share a name.
     """
 
     def __init__(
@@ -102,7 +102,7 @@ class Protocol:
 
     @property
     def drawn(self) -> str:
-        """Of how many examples of the dataset the real images were drawn; empty where of all."""
+        """The dataset's number of examples, if the real images are only some of them."""
         wanted = self.benchmark.reference + self.benchmark.fakes
         if wanted == len(self.dataset) or not self.shuffle:
             return ""
@@ -110,12 +110,12 @@ class Protocol:
 
     @property
     def size(self) -> int | None:
-        """The height and width of all images."""
+        """Height and width of all images."""
         return self.dataset.size
 
     @property
     def id(self) -> str:
-        """What entries of one table share: all but what optional extractors add."""
+        """The id that entries of one table share; optional extractors do not change it."""
         shared = {
             "extractors": {n: t for n, t in self._told.items() if not self._is_optional(n)},
             "evaluators": [
@@ -138,7 +138,7 @@ class Protocol:
 
     @property
     def _ranking(self) -> Scorer:
-        """The evaluator whose score ranks: the first that everybody has."""
+        """Return the evaluator whose score ranks: the first that is not optional."""
         name = self.benchmark.primary
         return next(
             s for s in self.scorers if name in s.names and not self._is_optional(s.extractor)
@@ -149,16 +149,16 @@ class Protocol:
 
     @property
     def has_pairs(self) -> bool:
-        """Whether fakes are looked at beside what they were made from."""
+        """Whether fakes are compared with their sources."""
         return any("pair" in scorer.reads for scorer in self.scorers)
 
     @property
     def seed(self) -> int:
-        """Of the fakes' latents: not one that somebody may have chosen samples with."""
+        """Seed of the fakes' latents: not one that a user may have picked samples with."""
         return derive(self.benchmark.seed, "evaluation")
 
     def examples(self, indices: Tensor) -> dict[str, Tensor]:
-        """Examples of the dataset, every image of which has been through 8 bits."""
+        """Return examples of the dataset, with every image rounded to 8 bits."""
         found = build.collate(self.dataset, indices.tolist())
         return {
             word: samples.from_uint8(samples.to_uint8(value))
@@ -169,13 +169,13 @@ class Protocol:
 
     @torch.no_grad()
     def features(self, extractor: str, images: Tensor, batch: int) -> dict[str, Tensor]:
-        """The features of (N, 3, H, W) in [-1, 1] by layer, on the CPU."""
+        """Extract features of (N, 3, H, W) in [-1, 1] by layer, on the CPU."""
         network = self.extractors[extractor]
         parts = [network(part.to(self.device)) for part in images.split(batch)]
         return {layer: torch.cat([part[layer].cpu() for part in parts]) for layer in parts[0]}
 
     def features_key(self, extractor: str) -> str:
-        """What decides the features of the reference images, to the bit."""
+        """Hash everything that decides the reference images' features, to the bit."""
         images = {k: self._common[k] for k in ("ganzoo_protocol", "seed", "dataset")}
         libraries = [__version__, torch.__version__, self.device.type]
         return digest([images, self.reference.tolist(), self._told[extractor], libraries])
@@ -204,7 +204,7 @@ class Protocol:
             )
 
     def _split(self) -> tuple[Tensor, Tensor]:
-        """The indices of the reference, and of as many examples beside it as there are fakes."""
+        """Return the indices of the reference, and of one further example per fake."""
         benchmark, n = self.benchmark, len(self.dataset)
         order = torch.arange(n)
         if self.shuffle:
@@ -236,7 +236,7 @@ class Protocol:
             }
 
     def _told_of_images(self, registry: Registry, fingerprint: str) -> dict[str, Any]:
-        """What all scores of the benchmark depend on."""
+        """Return what all scores of the benchmark depend on."""
         benchmark = self.benchmark
         return {
             "ganzoo_protocol": VERSION,
@@ -275,7 +275,7 @@ class Protocol:
 
     def _scorer(self, measure: Measure, registry: Registry) -> Scorer:
         kind: type[Evaluator] = registry.get("evaluator", measure.use).load()
-        build.construct(registry, "evaluator", measure.use, measure.arguments)  # refuses now
+        build.construct(registry, "evaluator", measure.use, measure.arguments)  # fails early
         told = self._common | {
             "evaluator": measure.use,
             "arguments": dict(measure.arguments),
@@ -304,7 +304,7 @@ class Protocol:
         )
 
     def _reads(self, measure: Measure, registry: Registry) -> dict[str, tuple[str, ...]]:
-        """Stream -> what an evaluator reads of it; optional words that there are not left out."""
+        """Stream -> what an evaluator reads of it, without optional words that are missing."""
         methods = registry.get("evaluator", measure.use).signature.methods
         return {
             stream: tuple(
@@ -319,7 +319,7 @@ class Protocol:
 
 
 def _pathless(spec: Component, kind: str, registry: Registry) -> dict[str, Any]:
-    """A component without paths: what lies there is known by its hash."""
+    """Describe a component without paths: their content is known by its hash."""
     parameters = registry.get(kind, spec.use).signature.parameters
     paths = {p.name for p in parameters if "path" in p.type.describe()}
     return {
@@ -329,6 +329,6 @@ def _pathless(spec: Component, kind: str, registry: Registry) -> dict[str, Any]:
 
 
 def digest(value: Any) -> str:
-    """The sha256 of plain data."""
+    """Hash plain data with sha256."""
     text = json.dumps(value, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()

@@ -1,7 +1,7 @@
-"""A model to the Hub: everything is checked, and put together, before the first byte leaves.
+"""Push a model to the Hub: everything is checked and assembled before the first byte leaves.
 
-A push is one commit on the revision that was looked at, with the files that differ and no others.
-So one that breaks off leaves the revision as it was, and can be run again.
+A push is one commit on top of the revision that was read, with only the files that differ.  So an
+interrupted push leaves the revision unchanged, and can be repeated.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _LONG = 10 << 20
 
 @dataclass(frozen=True)
 class Change:
-    """What a push does to a file."""
+    """The effect of a push on a file."""
 
     name: str
     size: int
@@ -44,7 +44,7 @@ class Change:
 
 @dataclass(frozen=True)
 class Plan:
-    """What a push would do, with the card as it would be, and why it would be refused."""
+    """What a push would do, the card that it would write, and why it would be refused."""
 
     what: Id
     changes: tuple[Change, ...]
@@ -54,13 +54,13 @@ class Plan:
 
     @property
     def sent(self) -> tuple[Change, ...]:
-        """The changes that are any: none where the Hub has it all."""
+        """The files to send; none if the Hub has them all."""
         return tuple(change for change in self.changes if change.action != "same")
 
 
 @dataclass(frozen=True)
 class Pushed:
-    """Where a model is now; ``commit`` is None where nothing had changed."""
+    """Where a model is now; ``commit`` is None if nothing had changed."""
 
     url: str
     commit: str | None
@@ -75,11 +75,11 @@ def plan(
     token: str | None = None,
     out: Path | None = None,
 ) -> Plan:
-    """What a push would do; nothing is sent.  What is wrong with the model is in ``problems``.
+    """Plan a push without sending anything.  The model's faults are in ``problems``.
 
-    Where the Hub cannot be asked what it has, a note says so.  The folder that would go is written
-    to ``out``, if nothing is wrong.  Raises RunError where there is no model, HubError where the
-    Hub would refuse.
+    If the Hub cannot be asked what it has, a note says so.  If there are no problems, the folder to
+    send is written to ``out``.  Raises RunError if there is no model, HubError if the Hub would
+    refuse.
     """
     if out:
         refuse_taken(out)
@@ -96,9 +96,9 @@ def plan(
 def push(
     source: Path, what: Id, registry: Registry, options: Options, token: str | None = None
 ) -> Pushed:
-    """Publish a run or model folder as the repository ``what``, a branch being its revision.
+    """Publish a run or model folder as the repository ``what``; its revision is a branch.
 
-    Raises RunError with all that is wrong with the model, HubError where the Hub refuses.
+    Raises RunError with all the model's problems, HubError if the Hub refuses.
     """
     api = client(token)
     with telling(api, what):
@@ -157,7 +157,7 @@ def _look(api: HfApi, what: Id) -> Before:
 
 
 def _plan(staged: Path, what: Id, before: Before, options: Options) -> Plan:
-    """What is to be done; raises HubError where it cannot be, before anything is sent."""
+    """Decide what to send; raises HubError, before sending, if it cannot be sent."""
     changes = _changes(staged, before.listing)
     there = before.listing.commit if before.listing else None
     if what.revision in before.tags or COMMIT.fullmatch(what.revision or ""):
@@ -166,7 +166,7 @@ def _plan(staged: Path, what: Id, before: Before, options: Options) -> Plan:
             f"branch, or none: {what.repo}"
         )
     if options.tag is not None:
-        parse_id(what.repo, options.tag)  # what could not be pulled is no tag
+        parse_id(what.repo, options.tag)  # a tag must be pullable
         if options.tag in (*before.branches, "main"):
             raise HubError(f"{what.repo} has a branch '{options.tag}': name the tag otherwise.")
     if options.private and before.listing and not before.listing.private:
@@ -175,7 +175,7 @@ def _plan(staged: Path, what: Id, before: Before, options: Options) -> Plan:
             f"first: hf repos settings {what.repo} --private"
         )
     is_done = before.tags.get(options.tag or "") == there and _all_same(changes)
-    if options.tag in before.tags and not is_done:  # else its answer was lost
+    if options.tag in before.tags and not is_done:  # otherwise only its answer was lost
         raise HubError(
             f"{what.repo} has a tag '{options.tag}' already, and tags do not move. Name another."
         )
@@ -208,7 +208,7 @@ def _all_same(changes: Sequence[Change]) -> bool:
 
 
 def _place(api: HfApi, what: Id, before: Before, options: Options) -> str:
-    """The commit to build on; a new repository or branch is made."""
+    """Return the commit to build on, creating a new repository or branch."""
     with telling(api, what):
         if before.listing:
             start = before.listing.commit
@@ -224,7 +224,7 @@ def _place(api: HfApi, what: Id, before: Before, options: Options) -> str:
 
 
 def _commit(api: HfApi, plan: Plan, staged: Path, message: str, parent: str) -> str:
-    """Commit, and return its hash; a commit whose answer was lost is looked for."""
+    """Commit, and return the hash; if the answer was lost, look for the commit."""
     from huggingface_hub import CommitOperationAdd, CommitOperationDelete
 
     operations = [
@@ -259,7 +259,7 @@ def _commit(api: HfApi, plan: Plan, staged: Path, message: str, parent: str) -> 
 
 
 def _tag(api: HfApi, what: Id, tag: str, commit: str) -> None:
-    """Name a commit; a tag whose answer was lost, in this push or the one before, is looked for."""
+    """Tag a commit; a tag whose answer was lost, now or in the last push, is looked for."""
     try:
         with telling(api, what):
             api.create_tag(what.repo, tag=tag, revision=commit)
@@ -273,7 +273,7 @@ def _tag(api: HfApi, what: Id, tag: str, commit: str) -> None:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """No progress bars: for what is over at once."""
+    """Hide progress bars, for short operations."""
     from huggingface_hub import constants
     from huggingface_hub.utils.tqdm import (
         are_progress_bars_disabled,

@@ -1,7 +1,7 @@
-"""Models from the Hub: only files that a model folder has, each checked before anything reads it.
+"""Pull models from the Hub: only a model folder's files, each checked before it is read.
 
-The folder is that of huggingface_hub's cache.  A branch or tag is moved there once all files of its
-new commit are there and right, so that what a broken pull leaves is the old one, whole.
+The folder is in huggingface_hub's cache.  A branch or tag moves there only when all files of its
+new commit are present and valid.  So a broken pull leaves the old commit, whole.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ _LONG = 1 << 20
 
 @dataclass(frozen=True)
 class Pulled:
-    """A model folder, and of one from the Hub its name, its commit, and what should be told."""
+    """A model folder; if it is from the Hub, also its name, its commit, and notes."""
 
     folder: Path
     commit: str
@@ -67,7 +67,7 @@ class Pulled:
 
 @dataclass(frozen=True)
 class Remote:
-    """A file as the Hub lists it; ``sha`` is the SHA-256 of a large one, git's SHA-1 of others."""
+    """A file in the Hub's listing; ``sha`` is SHA-256 if it is large, else git's SHA-1."""
 
     name: str
     size: int
@@ -93,10 +93,10 @@ def locate(
     token: str | None = None,
     kinds: Collection[str] = ("generator",),
 ) -> Pulled:
-    """The folder of MODEL: a run or model folder, a model that came with ganzoo, or one on the Hub.
+    """Find MODEL: a run or model folder, a model that came with ganzoo, or one on the Hub.
 
-    ``kinds`` are the networks whose weights are fetched.  Raises RunError or HubError where there
-    is none.
+    ``kinds`` are the networks whose weights are fetched.  Raises RunError or HubError if there is
+    none.
     """
     text = from_address(name) if isinstance(name, str) else str(name)
     path = Path(text)
@@ -125,9 +125,9 @@ def locate(
 
 
 def with_pinned_weights(recipe: Recipe, registry: Registry) -> Recipe:
-    """The recipe with ``init_from`` as a folder or a commit that is in the cache.
+    """Pin the recipe's ``init_from`` to a folder or a commit in the cache.
 
-    So a branch that moves changes no run.  Raises HubError where the Hub does not give it.
+    So a branch that moves changes no run.  Raises HubError if the Hub does not deliver.
     """
     if not (recipe.init_from or "").startswith("hf://"):
         return recipe
@@ -139,7 +139,7 @@ def with_pinned_weights(recipe: Recipe, registry: Registry) -> Recipe:
 
 
 def load(found: Pulled, registry: Registry, *how: Any) -> Model:
-    """The model in a located folder, as ``model.load``; an error names what is on the Hub."""
+    """Load the model of a located folder with ``model.load``; errors give its name on the Hub."""
     from ganzoo import model  # imports torch, which nothing else here needs
 
     if found.what is None:
@@ -157,10 +157,10 @@ def pull(
     token: str | None = None,
     kinds: Collection[str] = tuple(WEIGHTS),
 ) -> Pulled:
-    """The model folder of ``what``, from the Hub or the cache, with the weights of ``kinds``.
+    """Fetch the model folder of ``what`` from the Hub or the cache, with weights of ``kinds``.
 
-    Raises HubError where the Hub does not give it, or it is not what it should be; nothing that
-    was wrong is kept.  Where the Hub cannot be reached, the cached revision is used.
+    Raises HubError if the Hub does not deliver, or delivers an invalid model; nothing invalid is
+    kept.  If the Hub cannot be reached, the cached revision is used.
     """
     try:
         return replace(_pull(what, registry, token, kinds), what=what)
@@ -179,7 +179,7 @@ def _pull(what: Id, registry: Registry, token: str | None, kinds: Collection[str
             "may be written."
         )
     if COMMIT.fullmatch(what.revision or ""):
-        with suppress(HubError):  # what was altered can be fetched anew
+        with suppress(HubError):  # an altered file can be fetched again
             if found := _cached(what, with_weights):
                 return found
     try:
@@ -206,7 +206,7 @@ def _pull(what: Id, registry: Registry, token: str | None, kinds: Collection[str
 
 
 def _compare(what: Id, config: Config, wanted: Mapping[str, Remote]) -> None:
-    """Raise HubError where the weights are not those of the config, before they are fetched."""
+    """Raise HubError if the weights differ from the config, before fetching them."""
     for name, stated in config.files.items():
         there = wanted.get(name)
         large = there is not None and len(there.sha) == 64
@@ -218,7 +218,7 @@ def _compare(what: Id, config: Config, wanted: Mapping[str, Remote]) -> None:
 
 
 def list_files(api: HfApi, what: Id) -> Listing:
-    """The files of a revision, with sizes and hashes; huggingface_hub's errors pass through."""
+    """List a revision's files, with sizes and hashes; huggingface_hub's errors pass through."""
     info = api.model_info(what.repo, revision=what.revision, files_metadata=True, timeout=TIMEOUT)
     files = {}
     for sibling in info.siblings or []:
@@ -230,10 +230,10 @@ def list_files(api: HfApi, what: Id) -> Listing:
 
 
 def _wanted(what: Id, listing: Listing) -> dict[str, Remote]:
-    """The files of a model folder among those of a repository, the weights last.
+    """Select a model folder's files from a repository, weights last.
 
-    So that a commit whose weights are in the cache is there as a whole.  Raises HubError where
-    it is no model.
+    So if a commit's weights are in the cache, the rest is too.  Raises HubError if it is not a
+    model.
     """
     names = sorted(filter(limit, listing.files), key=lambda n: (n == _WEIGHTS, n))
     wanted = {name: listing.files[name] for name in names}
@@ -251,7 +251,7 @@ def _wanted(what: Id, listing: Listing) -> dict[str, Remote]:
 
 
 def limit(name: str) -> int:
-    """The bytes that a file of this name may have; 0 where a model folder has no such file."""
+    """Return the size limit of a file by name; 0 if a model folder has no such file."""
     return next((limit for form, limit in KNOWN.items() if re.fullmatch(form, name)), 0)
 
 
@@ -267,7 +267,7 @@ def _no_model(what: Id, listing: Listing) -> str:
 
 
 def _fetch(api: HfApi, what: Id, listing: Listing, file: Remote) -> Path:
-    """Bring one file into the cache, or raise HubError and leave nothing of it there."""
+    """Fetch one file into the cache, or raise HubError and leave nothing of it there."""
     path = download(api, what, listing, file)
     try:
         with _naming(what, path.parent):
@@ -280,9 +280,9 @@ def _fetch(api: HfApi, what: Id, listing: Listing, file: Remote) -> Path:
 
 
 def download(api: HfApi, what: Id, listing: Listing, file: Remote) -> Path:
-    """A file as the Hub lists it, in the cache; raises HubError where it gives another.
+    """Fetch a listed file into the cache; raises HubError if the Hub delivers another.
 
-    What is wrong is fetched anew once: the client hashes nothing, so it may be the cache that is.
+    A faulty file is fetched again once: the client checks no hash, so the cache may be at fault.
     """
     for force in (False, True):
         with telling(api, what):
@@ -304,7 +304,7 @@ def download(api: HfApi, what: Id, listing: Listing, file: Remote) -> Path:
 
 
 def _damage(path: Path, file: Remote) -> str:
-    """What is other than the Hub lists it, or nothing."""
+    """Say how a file differs from the Hub's listing; empty if it does not."""
     if (size := path.stat().st_size) != file.size:
         return f"{file.name} has {size:,} bytes, and the Hub says {file.size:,}"
     if not same(path, file.sha):
@@ -314,7 +314,7 @@ def _damage(path: Path, file: Remote) -> str:
 
 @contextmanager
 def _naming(what: Id, folder: Path) -> Iterator[None]:
-    """What is wrong in the cached ``folder`` becomes a HubError that names the repository."""
+    """Turn errors in the cached ``folder`` into a HubError that names the repository."""
     try:
         yield
     except RunError as error:
@@ -323,7 +323,7 @@ def _naming(what: Id, folder: Path) -> Iterator[None]:
 
 
 def _bars(file: Remote) -> Any:
-    """A progress bar for what takes long, and none for the small files."""
+    """Show a progress bar for large files only."""
     from huggingface_hub.utils.tqdm import tqdm
 
     if file.size > _LONG:
@@ -337,12 +337,12 @@ def _bars(file: Remote) -> Any:
 
 
 def same(path: Path, sha: str) -> bool:
-    """Whether a file is what the Hub has under this hash."""
+    """Whether a file has this hash on the Hub."""
     return _hash(path, sha) == sha
 
 
 def _hash(path: Path, kind: str) -> str:
-    """SHA-256, or git's SHA-1 of a blob, whichever ``kind`` has the length of."""
+    """Compute SHA-256, or git's SHA-1 of a blob, whichever has the length of ``kind``."""
     if len(kind) == 64:
         return sha256(path)
     content = path.read_bytes()
@@ -350,9 +350,9 @@ def _hash(path: Path, kind: str) -> str:
 
 
 def _refuse_disguise(path: Path, name: str) -> None:
-    """Raise RunError where a file is not of the kind that its name says."""
+    """Raise RunError if a file's content does not match its name."""
     if name.endswith(".safetensors"):
-        return  # its header is read with the network at hand
+        return  # its header is read with the network
     content = path.read_bytes()
     if name.endswith(".png"):
         if not content.startswith(PNG):
@@ -369,7 +369,7 @@ def _refuse_disguise(path: Path, name: str) -> None:
 
 
 def _from_cache(what: Id, with_weights: bool, error: HubError) -> Pulled:
-    """The cached revision where the Hub cannot be asked; raises ``error`` where there is none."""
+    """Return the cached revision if the Hub cannot be asked; without one, raise ``error``."""
     if found := _cached(what, with_weights):
         note = f"{what}: the Hub was not reached; this is commit {found.commit[:12]} of the cache"
         return replace(found, note=note)
@@ -377,7 +377,7 @@ def _from_cache(what: Id, with_weights: bool, error: HubError) -> Pulled:
 
 
 def _cached(what: Id, with_weights: bool) -> Pulled | None:
-    """A revision that is whole in the cache; raises HubError where it was altered there."""
+    """Return a revision that is whole in the cache; raises HubError if it was altered."""
     from huggingface_hub import try_to_load_from_cache
 
     for name in (CONFIG, _WEIGHTS)[: 1 + with_weights]:
@@ -386,10 +386,10 @@ def _cached(what: Id, with_weights: bool) -> Pulled | None:
             return None
         folder = Path(found).parent
     for path in filter(Path.is_file, folder.rglob("*")):
-        sha = path.readlink().name if path.is_symlink() else ""  # beyond it, Xet's hash may follow
+        sha = path.readlink().name if path.is_symlink() else ""  # after it, Xet's hash may follow
         if re.fullmatch(r"[0-9a-f]{40}|[0-9a-f]{64}", sha) and not same(path, sha):
             _forget(path)
-            (folder / _WEIGHTS).unlink(missing_ok=True)  # it is whole no longer
+            (folder / _WEIGHTS).unlink(missing_ok=True)  # the revision is incomplete now
             raise HubError(
                 f"{what}: {path.name} was altered in the cache and is removed. Pull it again: "
                 f"ganzoo pull {what}"
@@ -398,7 +398,7 @@ def _cached(what: Id, with_weights: bool) -> Pulled | None:
 
 
 def _forget(path: Path) -> None:
-    """Remove a file from the cache, and all that it links to."""
+    """Remove a file from the cache, with all that it links to."""
     target = path.parent / path.readlink() if path.is_symlink() else None
     path.unlink(missing_ok=True)
     if target:
@@ -406,10 +406,10 @@ def _forget(path: Path) -> None:
 
 
 def _point(what: Id, folder: Path) -> None:
-    """Let the branch or tag mean this commit, for when the Hub cannot be asked.
+    """Write the ref for offline use.
 
-    As huggingface_hub does itself where it is asked for a branch; it would do so with the first
-    file, before the others are there.
+    huggingface_hub writes it itself when asked for a branch, but with the first file, before the
+    others are there.
     """
     ref = folder.parent.parent / "refs" / (what.revision or "main")
     if folder.name != what.revision:
@@ -421,13 +421,13 @@ def _point(what: Id, folder: Path) -> None:
 
 
 def copy(folder: Path, out: Path) -> None:
-    """Write a model folder to the new folder ``out``, whole or not at all; raises RunError."""
+    """Copy a model folder to the new folder ``out``, whole or not at all; raises RunError."""
     refuse_taken(out)
     names = [path.relative_to(folder).as_posix() for path in folder.rglob("*")]
     try:
         with atomic_folder(out) as aside:
             for name in filter(limit, names):
                 (aside / name).parent.mkdir(exist_ok=True)
-                shutil.copyfile(folder / name, aside / name)  # links become files
+                shutil.copyfile(folder / name, aside / name)  # follows links
     except OSError as error:
         raise RunError(f"--out {out} cannot be written: {error.strerror or error}.") from error

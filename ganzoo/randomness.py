@@ -1,6 +1,6 @@
-"""Randomness as a function: of (seed, step, rank) while training, of (seed, epoch) for data order.
+"""Derive all randomness: from (seed, step, rank) in training, from (seed, epoch) for data order.
 
-Nothing random is stored in a checkpoint, because nothing random depends on what came before.
+A checkpoint stores no random state, because nothing random depends on what came before.
 """
 
 from __future__ import annotations
@@ -13,18 +13,18 @@ from torch import Tensor
 
 
 def derive(seed: int, *words: object) -> int:
-    """A 63-bit seed for one purpose, unrelated to the seeds of all other purposes."""
+    """Derive a 63-bit seed for one purpose, unrelated to the seeds of all others."""
     text = "/".join(map(str, (seed, *words)))
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big") >> 1
 
 
 def rng(seed: int, *words: object) -> torch.Generator:
-    """A CPU generator of its own for one purpose."""
+    """Return a separate CPU generator for one purpose."""
     return torch.Generator().manual_seed(derive(seed, *words))
 
 
 def seed_default(seed: int, *words: object) -> None:
-    """Seed the default generators, which dropout, augmentations and weight init draw from."""
+    """Seed the default generators, which dropout, augmentations and weight init use."""
     value = derive(seed, *words)
     torch.default_generator.manual_seed(value)  # torch.manual_seed is 100 times slower on a CPU
     if torch.cuda.is_available():
@@ -34,14 +34,14 @@ def seed_default(seed: int, *words: object) -> None:
 
 
 def epoch_order(n: int, seed: int, epoch: int) -> Tensor:
-    """The order of ``n`` examples in one epoch, int64 (n,)."""
+    """Return the order of ``n`` examples in one epoch, int64 (n,)."""
     return torch.randperm(n, generator=rng(seed, "order", epoch))
 
 
 def batches(n: int, batch: int, seed: int, start: int) -> Iterator[tuple[int, list[int]]]:
-    """Batches from number ``start`` on, for ever: ``(epoch, indices)``.
+    """Yield batches from number ``start`` on, forever: ``(epoch, indices)``.
 
-    An epoch's last, incomplete batch is left out; its examples come back in the next epoch.
+    An epoch's last, incomplete batch is dropped; its examples come back in the next epoch.
     """
     epoch, first = divmod(start, n // batch)
     while True:

@@ -1,7 +1,7 @@
 """Recipes: YAML that composes components into one training run.
 
-``load_recipe`` reads a file, what it extends and ``--set``, checks everything without torch or
-any component's code, and returns a ``Recipe`` in which nothing is left to default.
+``load_recipe`` reads a file, the files it extends and ``--set``, checks everything without torch or
+any component's code, and returns a ``Recipe`` with all defaults filled in.
 """
 
 from __future__ import annotations
@@ -38,8 +38,9 @@ class View(Component):
 
 @dataclass(frozen=True)
 class Schedule:
-    """A number that stays at ``start`` for ``after`` steps, moves linearly to ``end`` in ``over``
-    steps, and stays there.
+    """A number that moves linearly from ``start`` to ``end``.
+
+    It stays at ``start`` for ``after`` steps, takes ``over`` steps to move, and stays there.
     """
 
     start: float
@@ -111,7 +112,7 @@ class Checkpoint:
 
 @dataclass(frozen=True)
 class Evaluate:
-    """Steps between two measurements under ``benchmark``, of which ``set`` overrides values."""
+    """Steps between measurements under ``benchmark``, with overrides ``set``."""
 
     every: int
     benchmark: str
@@ -120,7 +121,7 @@ class Evaluate:
 
 @dataclass(frozen=True)
 class Verify:
-    """What a ``short`` form of the recipe scores under a benchmark: see ``verify.py``."""
+    """The scores of a ``short`` form of the recipe under a benchmark: see ``verify.py``."""
 
     benchmark: str
     set: tuple[str, ...]
@@ -131,7 +132,7 @@ class Verify:
 
 @dataclass(frozen=True)
 class Recipe:
-    """One training run, complete.  ``networks`` has ``generator`` and mostly ``discriminator``."""
+    """One complete training run.  ``networks`` has ``generator`` and usually ``discriminator``."""
 
     name: str
     seed: int
@@ -156,22 +157,22 @@ class Recipe:
     tree: Node = field(compare=False, repr=False)
 
     def resolved(self) -> dict[str, Any]:
-        """Plain data in the recipe grammar: loading it gives an equal recipe."""
+        """Return plain data in the recipe grammar; loading it gives an equal recipe."""
         data: dict[str, Any] = _lists(self.tree.plain())
         return data
 
     def to_yaml(self) -> str:
-        """The resolved recipe, each value with where it was set: a file, ``--set``, default."""
+        """Write the resolved recipe, each value with its source: a file, ``--set`` or default."""
         return "\n".join(dump(self.tree)) + "\n"
 
     def starting_from(self, source: str) -> Recipe:
-        """This recipe with another ``init_from``."""
+        """Return this recipe with another ``init_from``."""
         return _recipe(self.tree.with_value(("init_from",), source))
 
     def origin(self, path: str) -> str:
-        """Where ``stages[0].steps`` was set: ``recipes/x.yaml:14``, ``--set`` or ``default``.
+        """Say where ``stages[0].steps`` was set: ``recipes/x.yaml:14``, ``--set`` or ``default``.
 
-        Raises KeyError where the recipe has no such value.
+        Raises KeyError if the recipe has no such value.
         """
         steps = [int(step) if step.isdecimal() else step for step in split(path)]
         try:
@@ -181,7 +182,7 @@ class Recipe:
 
     @property
     def hash(self) -> str:
-        """SHA-256 of everything that affects the training; not of names, logs and intervals."""
+        """SHA-256 of everything that affects the training: not of names, logs and intervals."""
         data = {k: v for k, v in self.resolved().items() if k not in HARMLESS}
         canonical = json.dumps(data, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(canonical.encode()).hexdigest()
@@ -195,9 +196,10 @@ def load_recipe(
 ) -> Recipe:
     """Read, check and complete a recipe, given by path or by the name of a shipped one.
 
-    ``overrides`` are ``"stages.0.steps=100"``, checked like the file.  Relative paths in a file
-    are relative to ``folder``, or else to the folder of the file itself; those of shipped recipes
-    and of ``overrides`` to the working directory.  Raises RecipeError with every problem at once.
+    ``overrides`` look like ``"stages.0.steps=100"`` and are checked like the file.  Relative paths
+    in a file are relative to ``folder``, or else to the folder of the file; those of shipped
+    recipes and of ``overrides`` to the working directory.  Raises RecipeError with every problem at
+    once.
     """
     registry = registry or _installed()
     read = layers.load(path_or_name, overrides, layers.shipped_recipes(registry), "recipe", folder)
@@ -212,14 +214,14 @@ def load_recipe(
 
 
 def _check_benchmarks(done: Entries, registry: Registry, problems: Problems) -> None:
-    """Note a benchmark that the recipe names and that cannot be read; make paths absolute."""
+    """Note benchmarks of the recipe that cannot be read; make paths absolute."""
     for section in grammar.MEASURING:
         given = done[section].value if section in done else None
         if not given or not {"benchmark", "set"} <= given.keys():
             continue
         name, overrides = given["benchmark"], given["set"]
         path: str | Path = name.value
-        with suppress(OSError, ValueError):  # too long, a NUL
+        with suppress(OSError, ValueError):  # too long, or a NUL
             if (file := Path(located(name)).absolute()).is_file():
                 path, name = layers.display(file), replace(name, value=str(file))
         try:
@@ -235,7 +237,7 @@ def _check_benchmarks(done: Entries, registry: Registry, problems: Problems) -> 
 
 
 def _with_whole_path(text: str, benchmark: Benchmark) -> str:
-    """``dataset.path=FOLDER`` of a ``set`` with the path that ``benchmark`` was read with."""
+    """Put the path that ``benchmark`` was read with into ``dataset.path=FOLDER`` of a ``set``."""
     key, _, value = text.partition("=")
     section, *steps = split(key.strip())
     inner: Any = benchmark.dataset if section == "dataset" else None
@@ -247,7 +249,7 @@ def _with_whole_path(text: str, benchmark: Benchmark) -> str:
 
 
 def _locate_weights(done: Entries, problems: Problems) -> None:
-    """Make ``init_from`` an absolute path, or ``hf://user/repo``; note what can be neither."""
+    """Make ``init_from`` an absolute path or ``hf://user/repo``; note it if it is neither."""
     node = done.get("init_from")
     if not node or node.value is None:
         return
@@ -257,7 +259,7 @@ def _locate_weights(done: Entries, problems: Problems) -> None:
     try:
         if not text or "\0" in text:
             raise ValueError(f"expected a path or user/repo, not {scalar(text)}")
-        with refusals():  # of a name that is too long, or a folder that may not be read
+        with refusals():  # a name that is too long, or an unreadable folder
             path = Path(located(node)).absolute()
             is_here = path.exists() or path.parent.is_dir() or Path(text).parts[:1] == ("runs",)
         is_on_hub = "://" in text or (is_id(text) and not is_here)
@@ -268,7 +270,7 @@ def _locate_weights(done: Entries, problems: Problems) -> None:
 
 
 def _check_verify(done: Entries, problems: Problems) -> None:
-    """Note what could never fail or never hold."""
+    """Note ranges that could never fail or never hold."""
     given = (done["verify"].value or {}) if "verify" in done else {}
     if seeds := given.get("seeds"):
         values = seeds.plain()
@@ -287,9 +289,9 @@ def _check_verify(done: Entries, problems: Problems) -> None:
 
 
 def find_recipe(name_or_path: str | Path, registry: Registry | None = None) -> Path:
-    """The file of a recipe: an existing path, or the name of a shipped or registered recipe.
+    """Find a recipe's file: an existing path, or the name of a shipped or registered recipe.
 
-    Raises RecipeError with what there is and what is nearest.
+    Raises RecipeError with the known names and the nearest.
     """
     return layers.find(
         str(name_or_path), layers.shipped_recipes(registry or _installed()), "recipe"
@@ -297,12 +299,12 @@ def find_recipe(name_or_path: str | Path, registry: Registry | None = None) -> P
 
 
 def shipped_recipes(registry: Registry | None = None) -> dict[str, Path]:
-    """The recipes that come with ganzoo and its plugins, by name."""
+    """Return the recipes of ganzoo and its plugins, by name."""
     return layers.shipped_recipes(registry or _installed())
 
 
 def diff(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
-    """What changed between two resolved recipes, a line for each value.
+    """List what changed between two resolved recipes, a line for each value.
 
     For example ``stages[0].generator[1].weight: 10.0 -> 5.0``.
     """
@@ -336,7 +338,7 @@ def _tuples(section: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def leaves(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
-    """Scalars, and lists of nothing but scalars, by path, as ``stages[0].steps``."""
+    """Yield scalars, and lists of only scalars, by path, such as ``stages[0].steps``."""
     inside: Iterable[tuple[Any, Any]] = ()
     if isinstance(value, dict):
         inside = value.items()
@@ -353,7 +355,7 @@ def _text(value: Any) -> str:
 
 
 def _recipe(tree: Node) -> Recipe:
-    """A checked and completed tree as a Recipe."""
+    """Turn a checked and completed tree into a Recipe."""
     top: Entries = tree.value
     plain = tree.plain()
     return Recipe(
@@ -415,8 +417,9 @@ def _schedule(value: Any) -> Schedule:
 
 
 def without_paths(value: Any) -> Any:
-    """A recipe for others to read: of a path on this machine, even in a
-    ``dataset.path=/...`` of a ``set``, only its last part.
+    """Cut every path of this machine to its last part, for other readers.
+
+    That includes paths in a ``set``, such as ``dataset.path=/...``.
     """
     if isinstance(value, dict):
         return {key: without_paths(item) for key, item in value.items()}

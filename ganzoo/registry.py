@@ -1,9 +1,8 @@
-"""What there is: components by kind and name, each with the plugin it came from.
+"""Register components by kind and name, each with its plugin.
 
-A component is registered as ``"module:Class"`` and imported when it is first built, so that
-listing a hundred of them imports none.  A bare name that a component of ganzoo's own has stays
-that component's.  Where two other plugins claim one name, the bare name is refused.  In both cases
-``plugin/name`` chooses.
+A component is registered as ``"module:Class"`` and imported when it is first built, so that listing
+a hundred of them imports none.  A bare name means ganzoo's own component if there is one.  If two
+other plugins claim one name, the bare name is refused.  In both cases ``plugin/name`` chooses.
 """
 
 from __future__ import annotations
@@ -35,7 +34,7 @@ KINDS = (
 
 @dataclass(frozen=True)
 class Origin:
-    """Who registered a component: the plugin (entry point name), its distribution and version."""
+    """The source of a component: the plugin (entry point name), its distribution and version."""
 
     plugin: str
     distribution: str
@@ -43,7 +42,7 @@ class Origin:
 
     @property
     def built_in(self) -> bool:
-        """Whether it comes with ganzoo itself."""
+        """Whether it comes with ganzoo."""
         return self.distribution == "ganzoo"
 
     def __str__(self) -> str:
@@ -66,9 +65,9 @@ class Entry:
 
     @property
     def signature(self) -> Signature:
-        """What its constructor takes and its methods need, read from its source.
+        """Its constructor's parameters and its methods' needs, read from source.
 
-        Raises PluginError where there is no such source.
+        Raises PluginError if the source is missing.
         """
         try:
             return read_signature(self.target)
@@ -79,18 +78,18 @@ class Entry:
             ) from error
 
     def load(self) -> Any:
-        """Import the component and check that it is what its kind promises.
+        """Import the component and check that it keeps its kind's promise.
 
-        Raises PluginError where the module does not import, lacks the class, or the class does
-        not derive from the interface of its kind.
+        Raises PluginError if the module does not import, lacks the class, or the class does not
+        derive from the interface of its kind.
         """
-        from ganzoo import interfaces  # imports torch; listing never comes here
+        from ganzoo import interfaces  # imports torch; listing never does
 
         found = self.target
         if isinstance(found, str):
             module, _, attribute = found.partition(":")
             try:
-                with redirect_stdout(sys.stderr):  # a banner must not mix with data
+                with redirect_stdout(sys.stderr):  # keep a plugin's banner out of the output
                     found = getattr(importlib.import_module(module), attribute)
             except Exception as error:
                 raise PluginError(
@@ -114,20 +113,20 @@ class Registry:
         self._entries: dict[str, dict[str, list[Entry]]] = {k: {} for k in (*KINDS, "recipe")}
 
     def add(self, entry: Entry) -> None:
-        """Add one entry; the same name from two plugins is kept, and refused when it is used."""
+        """Add one entry.  Two plugins may add the same name; it is refused when it is used."""
         self._entries[entry.kind].setdefault(entry.name, []).append(entry)
 
     def entries(self, kind: str) -> Iterator[Entry]:
-        """All entries of one kind, sorted by name, clashing ones included."""
+        """Yield all entries of one kind, sorted by name, clashing ones included."""
         for name in sorted(self._entries[kind]):
             yield from self._entries[kind][name]
 
     def names(self, kind: str) -> list[str]:
-        """The names that a recipe can use, clashing ones as ``plugin/name``."""
+        """List the names that a recipe can use, clashing ones as ``plugin/name``."""
         return [e.full_name if self.clashes(e) else e.name for e in self.entries(kind)]
 
     def clashes(self, entry: Entry) -> bool:
-        """Whether the bare name does not mean ``entry``, as other plugins register it too."""
+        """Whether other plugins register the same bare name, so that it does not mean ``entry``."""
         return _meant(self._entries[entry.kind][entry.name]) is not entry
 
     def shadowed(self, entry: Entry) -> bool:
@@ -136,9 +135,9 @@ class Registry:
         return meant not in (None, entry)
 
     def get(self, kind: str, name: str) -> Entry:
-        """The entry for ``name`` or ``plugin/name``.
+        """Find the entry for ``name`` or ``plugin/name``.
 
-        Raises RecipeError where there is none, or where two plugins claim the name and neither is
+        Raises RecipeError if there is none, or if two plugins claim the name and neither is
         ganzoo's own.
         """
         plugin, _, bare = name.rpartition("/")
@@ -160,7 +159,7 @@ class Registry:
         return meant
 
     def missing(self, wanted: Mapping[str, str]) -> str:
-        """How to have those of ``wanted``, distribution -> version, that are not here as wanted.
+        """Say how to install what is missing of ``wanted``, distribution -> version.
 
         Empty, or sentences with a space before them.
         """
@@ -175,7 +174,7 @@ class Registry:
 
 
 def canonical(distribution: str) -> str:
-    """The one spelling of all that mean a distribution (PEP 503)."""
+    """Normalise a distribution's name (PEP 503)."""
     return re.sub("[-_.]+", "-", distribution).lower()
 
 
@@ -190,6 +189,6 @@ def _remedy(distribution: str, stated: str, used: str | None) -> str:
 
 
 def _meant(found: list[Entry]) -> Entry | None:
-    """What a bare name means of the entries that have it: the only one, or ganzoo's own."""
+    """Resolve a bare name: the only entry, or ganzoo's own."""
     own = [entry for entry in found if entry.origin.built_in] if len(found) > 1 else found
     return own[0] if own else None

@@ -1,6 +1,6 @@
 """``ganzoo train --dry-run``: all checks, a picture of the first batch, and some real steps.
 
-From the time of these the time of a whole training is estimated.  No run folder is left behind.
+Their speed gives an estimate for the whole training.  No run folder is left behind.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _SHOWN = 64
 
 @dataclass(frozen=True)
 class Rehearsal:
-    """What came of it; ``stages`` are names, steps and seconds a step."""
+    """The result; ``stages`` are names, steps and seconds per step."""
 
     examples: int
     parameters: dict[str, int]
@@ -49,15 +49,15 @@ class Rehearsal:
 
     @property
     def seconds(self) -> float:
-        """The estimate for all steps; pictures, checkpoints and scores are not in it."""
+        """The estimate for all steps, without pictures, checkpoints and scores."""
         return sum(steps * seconds for _, steps, seconds in self.stages)
 
 
 def rehearse(recipe: Recipe, plugins: Plugins, picture: Path) -> Rehearsal:
     """Take a few steps of every stage of ``recipe``; write the first batch as ``picture``.
 
-    Observers and trackers hear nothing of it, and nothing is measured under a benchmark.  Raises
-    whatever training would raise, and RunError where the picture cannot be written.
+    Observers and trackers are not notified, and no benchmark is measured.  Raises whatever training
+    would raise, and RunError if the picture cannot be written.
     """
     quiet = replace(
         recipe,
@@ -104,14 +104,14 @@ class _Clock:
 
 
 def _seconds(run: Run, stage: Stage, first: int, clock: _Clock) -> float:
-    """What a step takes; of terms that not every step has, their share."""
+    """Return the seconds of a step; terms that only some steps have count by their share."""
     run.step = first
     train_stage(run, replace(stage, steps=1 + STEPS), first)
     usual = _mean(clock.times[-1 - STEPS :])
     every = [term.every for term in (*stage.generator, *stage.discriminator) if term.every > 1]
     if not every:
         return usual
-    at = math.lcm(*every)  # a step that has all of them
+    at = math.lcm(*every)  # a step with all of them
     run.step = first + at - 1
     train_stage(run, replace(stage, steps=at + 1), first)
     full = _mean(clock.times[-2:])
@@ -134,7 +134,7 @@ def _draw(run: Run, picture: Path) -> None:
 
 
 def _sheet(images: Sequence[Tensor]) -> Image.Image:
-    """The images of an example side by side, one example after the other."""
+    """Put the images of an example side by side, one example after the other."""
     alike = [samples.to_uint8(one) for one in images if one.shape == images[0].shape]
     both = torch.stack(alike, dim=1).flatten(0, 1)
     return samples.grid(both, len(alike) * max(1, round((len(both) / len(alike) ** 2) ** 0.5)))

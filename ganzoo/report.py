@@ -1,7 +1,7 @@
 """``report.html``: one self-contained page about a run, readable with or without JavaScript.
 
-The page's frame is ``report.html`` in this package, its charts come from ``charts.py``.
-Everything the run says is escaped, and a run in any state has a report: half-way, stopped, empty.
+The page's frame is ``report.html`` in this package, its charts come from ``charts.py``.  All text
+from the run is escaped.  A run in any state has a report: half-way, stopped, empty.
 """
 
 from __future__ import annotations
@@ -33,9 +33,9 @@ FRAMES, LAST_BYTES, FRAME_BYTES = 12, 600_000, 125_000
 
 
 def write_report(folder: RunFolder, out: Path | None = None) -> Path:
-    """Write the report of a run in any state, as a whole or not at all; its path.
+    """Write the report of a run in any state, as a whole or not at all; return its path.
 
-    It goes to ``out``, by default into the run.  Raises RunError where it cannot be written.
+    It goes to ``out``, by default into the run.  Raises RunError if it cannot be written.
     """
     path, page = out or folder.report, _page(folder)
     try:
@@ -49,10 +49,10 @@ def write_report(folder: RunFolder, out: Path | None = None) -> Path:
 
 
 def reporting(train: Callable[[], Run], path: Path) -> tuple[Run, str]:
-    """Train into the run ``path``, and write its report, also where the training stops.
+    """Train into the run ``path`` and write its report, even if the training stops.
 
-    Returns why there is no report, or nothing.  The main process alone writes it.  A report that
-    cannot be written does not hide why a training stopped: it is a note of that error.
+    Also returns why there is no report, if so.  Only the main process writes it.  A report that
+    cannot be written does not hide why a training stopped: it becomes a note of that error.
     """
     try:
         run = train()
@@ -66,12 +66,12 @@ def reporting(train: Callable[[], Run], path: Path) -> tuple[Run, str]:
 
 
 def _unwritten(path: Path) -> str:
-    """Write the report of the run ``path``; why it could not be, else nothing."""
+    """Write the report of the run ``path``; return why it failed, if it did."""
     try:
         write_report(RunFolder.open(path))
     except RunError as error:
         return str(error)
-    except Exception as error:  # even a bug in the page must not hide how the training went
+    except Exception as error:  # even a bug in the page must not hide the training's result
         return f"the report of {path} could not be written: {type(error).__name__}: {error}"
     return ""
 
@@ -117,7 +117,7 @@ def _page(folder: RunFolder) -> str:
 
 
 def _numbers(row: Mapping[str, Any]) -> dict[str, Any]:
-    """The row without what is no number; whatever is not finite becomes NaN."""
+    """Drop everything but numbers from the row; non-finite ones become NaN."""
     numbers = {
         key: float(value) if abs(value) < 1e100 else math.nan
         for key, value in row.items()
@@ -140,7 +140,7 @@ def _stages(recipe: Any) -> list[tuple[str, int]]:
 
 
 def _best(evaluation: Evaluation, rows: Sequence[findings.Row]) -> tuple[int, str] | None:
-    """The best step, and what it scored; None where nothing was measured."""
+    """Return the best step and its score; None if nothing was measured."""
     name = evaluation.primary
     if name not in evaluation.higher_is_better:
         return None
@@ -258,7 +258,7 @@ class _Frame:
 
 
 def _frames(folder: RunFolder) -> Iterator[_Frame]:
-    """At most FRAMES grids, evenly chosen, the first and the last among them."""
+    """Return at most FRAMES grids, evenly chosen, with the first and the last."""
     paths = sorted((p for p in folder.samples.glob("*.png") if p.stem.isdecimal()), key=_step)
     count = min(FRAMES, len(paths))
     for place in range(count):

@@ -1,6 +1,6 @@
-"""A run in progress: what is trained, what is saved, what is drawn and what is told.
+"""A run in progress: training, saving, drawing and reporting.
 
-``training.py`` is the loop that moves it.
+The loop is in ``training.py``.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ class Run:
         build.check_count(recipe, self.dataset)
         bare, self.arguments = build.networks(recipe, registry, self.dataset)
         self._init_sha256: str | None = None
-        if not checkpoint.steps(folder.checkpoints):  # one would take the place of these weights
+        if not checkpoint.steps(folder.checkpoints):  # a checkpoint would replace these weights
             self._init_sha256 = build.initialise(recipe, bare)
         device = self.accelerator.device
         for network in bare.values():
@@ -108,7 +108,7 @@ class Run:
             stage.name: build.objectives(registry, stage, self.words, device)
             for stage in recipe.stages
         }
-        for stage in recipe.stages:  # of no use yet, but what is refused, is refused now
+        for stage in recipe.stages:  # only to fail early
             trial = build.objectives(registry, stage, self.words, device)
             how = (bare, self.views, self.augment, self.extractors)
             build.check_terms(stage.name, trial, examples, *how)
@@ -135,7 +135,7 @@ class Run:
         self._seconds = 0.0  # of earlier parts of a resumed run
 
     def _precision(self, bare: Mapping[str, nn.Module]) -> Precision:
-        """The recipe's, and for ``auto`` what this run began with, or else what is fastest here."""
+        """Return the recipe's precision; for ``auto``, this run's so far, or the fastest."""
         recipe, device = self.recipe, self.accelerator.device
         generator = bare["generator"]
 
@@ -172,7 +172,7 @@ class Run:
     def _prepared(self, network: nn.Module) -> Network:
         if self.precision.channels_last:
             network.to(memory_format=torch.channels_last)
-        with warnings.catch_warnings():  # torch before 2.15 has no newer word for broadcast_buffers
+        with warnings.catch_warnings():  # torch before 2.15 has no newer name for broadcast_buffers
             warnings.simplefilter("ignore", FutureWarning)
             module = self.accelerator.prepare_model(network.train())
         return Network(network, module, self.precision.channels_last)
@@ -184,7 +184,7 @@ class Run:
 
     @property
     def steps(self) -> int:
-        """The steps of all stages together."""
+        """The number of steps in all stages."""
         return sum(stage.steps for stage in self.recipe.stages)
 
     @property
@@ -209,13 +209,13 @@ class Run:
 
     @property
     def image_inputs(self) -> list[str]:
-        """The image words that the generator is given; none where it draws from noise alone."""
+        """The image words that the generator reads; none if it draws only from noise."""
         reads = self.networks["generator"].reads
         return [word for word in reads if self.words.get(word) == "image"]
 
     @property
     def generator(self) -> Generator:
-        """The generator that samples are drawn from: the EMA where the recipe has one."""
+        """The generator that draws samples: the EMA if the recipe has one."""
         network = self.ema.network if self.ema else self.networks["generator"].bare
         assert isinstance(network, Generator)
         return network
@@ -224,7 +224,7 @@ class Run:
     def locked(self) -> Iterator[None]:
         """Keep other processes from training the same run; a killed one holds no lock.
 
-        Raises RunError where another has it.
+        Raises RunError if another process holds the lock.
         """
         lock = FileLock(self.path / ".lock")
 
@@ -244,7 +244,7 @@ class Run:
             lock.release()
 
     def create(self) -> None:
-        """Make the run folder.  Raises RunError where it cannot be made, on all processes."""
+        """Create the run folder.  Raises RunError, on all processes, if it cannot."""
         manifest = new_manifest(self.recipe, self.plugins)
         self._on_main(lambda: self.folder.create(self.recipe.to_yaml(), manifest))
 
@@ -262,7 +262,7 @@ class Run:
     def save(self) -> None:
         """Write a checkpoint and the model folder.
 
-        Raises TrainingStopped where a weight is not finite or the disk is full.
+        Raises TrainingStopped if a weight is not finite or the disk is full.
         """
         if self.step != self._saved_at:
             self.refuse_nonfinite()
@@ -304,23 +304,23 @@ class Run:
         self.notify("checkpoint_saved", step=self.step, path=path)
 
     def last_checkpoint(self) -> str:
-        """A sentence that names the newest checkpoint."""
+        """Name the newest checkpoint in a sentence."""
         *_, kept = [None, *checkpoint.steps(self.folder.checkpoints).values()]
         return f"The last checkpoint is {kept}." if kept else "There is no checkpoint yet."
 
     def with_lower_rate(self) -> str:
-        """A sentence that says how to go on after a value that was not finite."""
+        """Say how to go on after a non-finite value."""
         command = new_run(self.folder, ["optimizer.lr=..."])
         return f"Start a new run with a lower learning rate: {command}"
 
     def _finish_save(self) -> None:
-        """What follows a checkpoint; ``restore`` does it again, for a run that was killed in it."""
+        """Finish a checkpoint; ``restore`` repeats this for a run that was killed in it."""
         with self._writing("the model"):
             self._save_model(self.folder.model)
         self._keep_best()
 
     def _keep_best(self) -> None:
-        """The model of the best step, where that is this one; no checkpoints but those wanted."""
+        """Keep the model of this step if it is the best, and only the wanted checkpoints."""
         best = self.scoring.best if self.scoring else None
         if best == self.step:
             with self._writing("the best model"):
@@ -351,11 +351,11 @@ class Run:
         model.save(path, self.generator, parts, training, recipe, self.dataset.licence)
 
     def restore(self, overrides: Sequence[str] = ()) -> list[str]:
-        """Go back to the newest whole checkpoint; what to warn of, as of a damaged one.
+        """Go back to the newest whole checkpoint; return warnings, such as of a damaged one.
 
         Optimisers follow when their stage begins.  Without a checkpoint the run starts again.
-        Raises CheckpointError where all are damaged, or where the images or weights that it
-        started from are not the same; ``overrides`` are what the recipe was changed by.
+        Raises CheckpointError if all are damaged, or if the images or initial weights have changed;
+        ``overrides`` are the changes to the recipe.
         """
         try:
             tensors, state, damaged = checkpoint.newest(self.folder.checkpoints)
@@ -379,7 +379,7 @@ class Run:
             self.accelerator.scaler.load_state_dict(state["scaler"])
         self.step, self._seconds, self.latest = state["step"], state["seconds"], state["latest"]
         ends = accumulate(stage.steps for stage in self.recipe.stages)
-        if self.step not in ends:  # a stage that begins has optimisers of its own
+        if self.step not in ends:  # a stage that begins has new optimisers
             self._pending = tensors, state["optimizers"]
         self._saved_at = self.step
         unread = self.folder.read_rows()[1]
@@ -395,24 +395,24 @@ class Run:
         return told
 
     def _hashes(self, state: Mapping[str, Any]) -> Iterator[tuple[str, str | None, str | None]]:
-        """What a checkpoint depends on outside of it, its hash then, and its hash now."""
+        """Yield what a checkpoint depends on outside of it, with its hash then and now."""
         use = self.recipe.dataset.use
         yield f"the images of dataset '{use}'", state["dataset_sha256"], self.dataset.fingerprint()
         for name, now in self.extractor_hashes.items():
             before = state["extractors_sha256"].get(name)
             yield f"the weights of extractor '{name}'", before, now
-        if self.recipe.init_from != state["recipe"]["init_from"]:  # else it may be gone for good
+        if self.recipe.init_from != state["recipe"]["init_from"]:  # if unchanged, it may be gone
             saved, current = state.get("init_sha256"), build.initial_hash(self.recipe)
             yield f"the weights of init_from, {self.recipe.init_from},", saved, current
 
     def _rewind(self, step: int) -> None:
         with self._writing("metrics.jsonl"):
             self._rows = self.folder.rewind(step)
-        if not self.scoring:  # it was killed in a measurement that nobody wants any more
+        if not self.scoring:  # it was killed in a measurement that is no longer wanted
             shutil.rmtree(self.folder.evaluating, ignore_errors=True)
 
     def restore_optimizers(self) -> None:
-        """Load what ``restore`` read, if it did, into the optimisers of the stage that goes on."""
+        """Load what ``restore`` read, if it did, into the optimisers of the current stage."""
         if self._pending is None:
             return
         tensors, rest = self._pending
@@ -433,18 +433,18 @@ class Run:
 
     @property
     def scores(self) -> Mapping[str, float]:
-        """What this step scored; nothing where it was not measured."""
+        """The scores of this step; empty if it was not measured."""
         return self.scoring.at(self.step) if self.scoring else {}
 
     def evaluate(self) -> None:
         """Save, measure the generator, and keep this step's checkpoint and model if it is best.
 
-        Nothing of the training is touched, nor are its seconds counted.  Raises TrainingStopped
-        where the images cannot be measured or the disk is full.
+        The training is not affected, and its clock stops meanwhile.  Raises TrainingStopped if the
+        images cannot be measured or the disk is full.
         """
         if self.scoring is None or self.scores:
             return
-        self.save()  # first, so that what is measured can be gone back to
+        self.save()  # first, so that the measured step can be restored
         began = time.monotonic()
         try:
             with self._shown_as(MEASURING):
@@ -464,21 +464,21 @@ class Run:
     # -- values that are not finite ----------------------------------------------------------
 
     def watch(self, player: str, value: Evaluated) -> None:
-        """Look at an update's losses: at once on a CPU, with those of many updates elsewhere.
+        """Check an update's losses: at once on a CPU, many updates together elsewhere.
 
-        Raises as ``refuse_nonfinite``.
+        Raises as ``refuse_nonfinite`` does.
         """
         self._unseen.append((self.step, player, value.detached()))
         if self.looks_at_once or len(self._unseen) >= _UNSEEN:
             self.refuse_nonfinite()
 
     def refuse_nonfinite(self) -> None:
-        """Look at every loss that was not looked at yet; nothing is written before.
+        """Check every loss that was not checked yet; nothing is written before that.
 
         Raises TrainingStopped with the step and the term that was NaN or infinite first.
         """
         unseen, self._unseen = self._unseen, []
-        totals = [value.total.float() for _, _, value in unseen]  # all in one look
+        totals = [value.total.float() for _, _, value in unseen]  # all in one transfer
         is_bad = bool(totals) and not bool(torch.stack(totals).isfinite().all())
         if not self.anywhere(is_bad):
             return
@@ -488,7 +488,7 @@ class Run:
                 term = f"the {player}'s term '{bad}'"
                 break
         else:
-            term = "a term on another process"  # which names it
+            term = "a term on another process"  # that process names it
         raise TrainingStopped(
             f"NON_FINITE at step {self.step}: {term} is NaN or infinite. "
             f"{self.last_checkpoint()} {self.with_lower_rate()}"
@@ -499,7 +499,7 @@ class Run:
     def draw(self) -> None:
         """Write a grid of samples from fixed latents, or of fixed images of the dataset.
 
-        Raises TrainingStopped where the disk is full.
+        Raises TrainingStopped if the disk is full.
         """
         if self.step != self._drawn_at:
             self.refuse_nonfinite()
@@ -508,7 +508,7 @@ class Run:
             self._drawn_at = self.step
 
     def _fixed_examples(self) -> dict[str, Tensor]:
-        """The examples that every grid shows; read before any epoch says what comes in step."""
+        """Return the examples of every grid; read before any ``set_epoch``, to stay the same."""
         order = torch.randperm(len(self.dataset), generator=rng(self.recipe.seed, "fixed"))
         return build.collate(self.dataset, order[: self.recipe.samples.count].tolist())
 
@@ -548,11 +548,11 @@ class Run:
             self.folder.append(row)
 
     def _averaged(self, logs: Mapping[str, Tensor | float]) -> dict[str, float]:
-        """The mean of every value over the processes."""
+        """Average every value over the processes."""
         device = self.accelerator.device
         values = torch.tensor([v if isinstance(v, float) else 0.0 for v in logs.values()])
         measured = {i: v for i, v in enumerate(logs.values()) if isinstance(v, Tensor)}
-        if measured:  # all at once, for each look waits for the device
+        if measured:  # all at once, as each transfer waits for the device
             looked = torch.stack([v.float().to(device) for v in measured.values()])
             values[list(measured)] = looked.cpu()
         if self.accelerator.num_processes > 1:
@@ -560,13 +560,13 @@ class Run:
         return dict(zip(logs, values.tolist(), strict=True))
 
     def notify(self, event: str, **arguments: Any) -> None:
-        """Tell the observers and trackers, on the main process."""
+        """Notify observers and trackers, on the main process."""
         if self.accelerator.is_main_process:
             notify(self.observers, event, run=self, **arguments)
 
     @contextmanager
     def _shown_as(self, what: str) -> Iterator[None]:
-        """Let people see ``what`` the run is doing while the block runs."""
+        """Show ``what`` as the run's activity while the block runs."""
         before, self.doing = self.doing, what
         try:
             yield
@@ -575,20 +575,20 @@ class Run:
 
     @contextmanager
     def observed(self) -> Iterator[None]:
-        """Observers, trackers and the manifest know when the run begins and how it ends."""
+        """Tell observers, trackers and the manifest when the run begins and how it ends."""
         self._clock = time.monotonic()
         self._on_main(self._note_start)
         error: BaseException | None = None
         try:
             self.notify("run_started")
-            self._clock = time.monotonic()  # to open a tracker is no training
+            self._clock = time.monotonic()  # opening a tracker is not training
             yield
         except BaseException as raised:
             error = raised
             raise
         finally:
             if self.accelerator.is_main_process:
-                with suppress(OSError):  # a full disk was told already
+                with suppress(OSError):  # a full disk was reported already
                     self.folder.note(
                         status="finished" if error is None else "stopped",
                         step=self.step,
@@ -617,7 +617,7 @@ class Run:
 
     @contextmanager
     def _writing(self, what: str) -> Iterator[None]:
-        """A disk that refuses ends the run with a sentence."""
+        """End the run with a sentence if the disk refuses."""
         try:
             yield
         except OSError as error:
@@ -631,14 +631,14 @@ class Run:
     # -- several processes ------------------------------------------------------------------
 
     def anywhere(self, flag: int) -> int:
-        """The largest ``flag`` of all processes, on each of them."""
+        """Return the largest ``flag`` of all processes, on each of them."""
         if self.accelerator.num_processes == 1:
             return flag
         flags = self.accelerator.gather(torch.tensor([flag], device=self.accelerator.device))
         return int(flags.max())
 
     def _on_main(self, act: Callable[[], None]) -> None:
-        """Do something on the main process; where that fails, all processes stop together."""
+        """Do something on the main process; if it fails, all processes stop together."""
         problem: Exception | None = None
         if self.accelerator.is_main_process:
             try:
@@ -654,13 +654,13 @@ class Run:
     def signals(self) -> Iterator[None]:
         """Ctrl-C and SIGTERM end the run after the step in progress; a second Ctrl-C at once.
 
-        Raises Interrupted where it ends at once.
+        Raises Interrupted if it ends at once.
         """
         try:
             with self._interrupts.listening(speak=self.accelerator.is_main_process):
                 yield
         except KeyboardInterrupt:
-            if not self._interrupts.raised.is_set():  # an observer's
+            if not self._interrupts.raised.is_set():  # raised by an observer
                 raise
             raise Interrupted(self._interrupts.farewell()) from None
 
@@ -680,7 +680,7 @@ def _lay_out_like_parameters(optimizer: torch.optim.Optimizer) -> None:
 
 
 def new_manifest(recipe: Recipe, plugins: Plugins) -> Manifest:
-    """What is known before the first step: the seed, the recipe's hash, and every plugin."""
+    """Record what is known before the first step: seed, recipe hash and every plugin."""
     return Manifest(
         recipe=recipe.name,
         recipe_sha256=recipe.hash,
@@ -690,7 +690,7 @@ def new_manifest(recipe: Recipe, plugins: Plugins) -> Manifest:
 
 
 def saved_state(folder: RunFolder) -> dict[str, Any]:
-    """The state of the newest checkpoint whose state is whole; empty where there is none."""
+    """Return the newest intact checkpoint's state; empty if there is none."""
     for path in reversed(checkpoint.steps(folder.checkpoints).values()):
         with suppress(CheckpointError):
             return checkpoint.state(path)
@@ -698,7 +698,7 @@ def saved_state(folder: RunFolder) -> dict[str, Any]:
 
 
 def new_run(folder: RunFolder, overrides: Sequence[str] = ()) -> str:
-    """The command that starts a new run, from the weights of this one if it saved any."""
+    """Return the command for a new run, from the weights of this one if it saved any."""
     saved = checkpoint.steps(folder.checkpoints)
     changes = [f"init_from={folder.path}"] * bool(saved) + list(overrides)
     sets = (f"--set {shlex.quote(change)}" for change in changes)
@@ -706,7 +706,7 @@ def new_run(folder: RunFolder, overrides: Sequence[str] = ()) -> str:
 
 
 def _recorded_precision(folder: RunFolder) -> Precision | None:
-    """What a run computes in by its newest checkpoint, or by its manifest before the first."""
+    """Return a run's precision from its newest checkpoint or, before the first, its manifest."""
     data = saved_state(folder).get("precision")
     if data is None:
         with suppress(RunError):
@@ -715,7 +715,7 @@ def _recorded_precision(folder: RunFolder) -> Precision | None:
 
 
 def environment() -> dict[str, Any]:
-    """What a number depends on besides the recipe: versions, device, threads."""
+    """Return what a number depends on besides the recipe: versions, device, threads."""
     where = model.device()
     name = torch.cuda.get_device_name() if where.type == "cuda" else platform.processor()
     return {

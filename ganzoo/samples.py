@@ -1,7 +1,7 @@
-"""Pictures from a generator: the same seed gives the same pictures, however many are asked for.
+"""Draw pictures from a generator: a seed gives the same pictures, in any number.
 
-Every image has a latent of its own, a function of (seed, index), and all batches are padded to
-one size, so that not even rounding can differ between ``-n 5`` and ``-n 64``.
+Every image has a latent of its own, a function of (seed, index).  All batches are padded to one
+size, so that not even rounding differs between ``-n 5`` and ``-n 64``.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ CHUNK = 16
 
 
 def latents(generator: Generator, seed: int, n: int, start: int = 0) -> Tensor:
-    """The latents of the ``n`` images from number ``start`` on, ``(n, ...)``."""
+    """Draw the latents of ``n`` images from number ``start`` on, ``(n, ...)``."""
     places = range(start, start + n)
     return torch.cat([generator.sample_latent(1, rng(seed, "latent", i)) for i in places])
 
@@ -33,9 +33,9 @@ def latents(generator: Generator, seed: int, n: int, start: int = 0) -> Tensor:
 def labels(
     generator: Generator, seed: int, n: int, chosen: Mapping[str, str], start: int = 0
 ) -> Tensor | None:
-    """Label indices (n, A): what was chosen, the rest drawn evenly; None where unconditional.
+    """Return label indices (n, A): as chosen, the rest drawn evenly; None if unconditional.
 
-    Raises RunError where an attribute or value does not exist.
+    Raises RunError for an unknown attribute or value.
     """
     known = generator.label
     if not known:
@@ -73,7 +73,7 @@ def draw(generator: Generator, inputs: Mapping[str, Tensor]) -> Tensor:
     return to_uint8(generate(generator, inputs))
 
 
-@torch.no_grad()  # inference mode would leave tensors behind that training cannot use
+@torch.no_grad()  # tensors made in inference mode could not be used in training
 def generate(generator: Generator, inputs: Mapping[str, Tensor], batch: int = CHUNK) -> Tensor:
     """Run the generator in eval mode on CPU tensors ``inputs``; float ``(n, 3, H, W)``, as made.
 
@@ -98,26 +98,26 @@ def generate(generator: Generator, inputs: Mapping[str, Tensor], batch: int = CH
 
 
 def to_uint8(images: Tensor) -> Tensor:
-    """[-1, 1] float to 0..255, rounded to nearest."""
+    """Convert [-1, 1] float to 0..255, rounded to nearest."""
     return ((images.float().clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8)
 
 
 def from_uint8(pictures: Tensor) -> Tensor:
-    """0..255 to float in [-1, 1]."""
+    """Convert 0..255 to float in [-1, 1]."""
     return pictures.float() / 127.5 - 1
 
 
 def sample(
     generator: Generator, n: int, seed: int, label: Mapping[str, str] | None = None
 ) -> Tensor:
-    """``n`` pictures from noise, uint8 ``(n, 3, H, W)``."""
+    """Draw ``n`` pictures from noise, uint8 ``(n, 3, H, W)``."""
     return torch.cat(list(stream(generator, n, seed, label)))
 
 
 def stream(
     generator: Generator, n: int, seed: int, label: Mapping[str, str] | None = None
 ) -> Iterator[Tensor]:
-    """The pictures of ``sample``, a batch at a time, however many there are."""
+    """Yield the pictures of ``sample``, a batch at a time."""
     for start in range(0, n, CHUNK):
         count = min(CHUNK, n - start)
         yield draw(generator, inputs(generator, count, seed, label or {}, start=start))
@@ -131,7 +131,7 @@ def inputs(
     latent: Tensor | None = None,
     start: int = 0,
 ) -> dict[str, Tensor]:
-    """What the ``n`` pictures from number ``start`` on are made from; raises as ``labels``."""
+    """Return the inputs of ``n`` pictures from number ``start`` on; raises as ``labels`` does."""
     found = {"latent": latents(generator, seed, n, start) if latent is None else latent}
     if (indices := labels(generator, seed, n, label, start)) is not None:
         found["label"] = indices
@@ -139,7 +139,7 @@ def inputs(
 
 
 def interpolate(generator: Generator, n: int, seed: int, frames: int = 8) -> Iterator[Tensor]:
-    """``n`` rows, each a walk of ``frames`` pictures between two latents, some rows at a time.
+    """Yield ``n`` rows, each a walk of ``frames`` pictures between two latents, some at a time.
 
     Walks along the great circle (White 2016, Sampling Generative Networks, section 2.1), since
     straight lines leave the shell where Gaussian latents live.
@@ -164,7 +164,7 @@ def _slerp(a: Tensor, b: Tensor, t: Tensor) -> Tensor:
 
 
 def grid(pictures: Tensor, columns: int | None = None, gap: int = 2) -> Image.Image:
-    """Pictures uint8 (n, 3, H, W) on a white sheet, as square as can be."""
+    """Place pictures uint8 (n, 3, H, W) on a white sheet, as square as possible."""
     return _grid([pictures], len(pictures), columns, gap)
 
 
@@ -185,7 +185,7 @@ def _grid(batches: Iterable[Tensor], n: int, columns: int | None, gap: int = 2) 
         row, column = divmod(index, columns)
         top, left = gap + row * (height + gap), gap + column * (width + gap)
         sheet[top : top + height, left : left + width] = picture
-    assert sheet is not None  # there is a picture
+    assert sheet is not None  # there is at least one picture
     return Image.fromarray(sheet)
 
 
@@ -195,22 +195,22 @@ def _pixels(batches: Iterable[Tensor]) -> Iterator[NDArray[np.uint8]]:
 
 
 def pairs(before: Tensor, after: Tensor) -> Image.Image:
-    """Two batches of pictures uint8 (n, 3, H, W) side by side, a pair after the other."""
+    """Put two batches of pictures uint8 (n, 3, H, W) side by side, pair after pair."""
     both = torch.stack([before, after], dim=1).flatten(0, 1)
     return grid(both, 2 * max(1, round((len(before) / 2) ** 0.5)))
 
 
 def is_grid(out: Path) -> bool:
-    """Whether ``write`` makes one image of ``out``, and no folder."""
+    """Whether ``write`` makes one image of ``out`` rather than a folder."""
     return out.suffix.lower() in {".png", ".jpg", ".jpeg", ".webp"}
 
 
 def write(batches: Iterable[Tensor], n: int, out: Path, columns: int | None = None) -> None:
-    """``n`` pictures, uint8 (m, 3, H, W) at a time: one grid where ``out`` names an image file.
+    """Write ``n`` pictures, uint8 (m, 3, H, W) at a time: one grid if ``out`` is an image file.
 
-    A grid of one is that picture, without a border.  Else one PNG each in that folder, of which
-    none but one batch is in memory.  Raises DataError
-    where the folder holds other images, RunError where a grid would be too large.
+    A grid of one is that picture, without a border.  Otherwise each becomes a PNG in that folder,
+    with one batch in memory at a time.  Raises DataError if the folder holds other images, RunError
+    if a grid would be too large.
     """
     if is_grid(out):
         sheet = _grid(batches, n, columns, gap=2 if n > 1 else 0)
@@ -220,5 +220,5 @@ def write(batches: Iterable[Tensor], n: int, out: Path, columns: int | None = No
     paths = [out / f"{index:05d}.png" for index in range(n)]
     refuse_others(out, paths)
     for path, picture in zip(paths, _pixels(batches), strict=True):
-        out.mkdir(parents=True, exist_ok=True)  # not before there is a picture
+        out.mkdir(parents=True, exist_ok=True)  # only once there is a picture
         Image.fromarray(picture).save(path)

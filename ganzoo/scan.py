@@ -1,4 +1,4 @@
-"""Folders of images: which files are images, and what else lies there, by kind."""
+"""Scan folders of images: which files are images, and what else is there, by kind."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class Scan:
     others: dict[str, list[str]] = field(default_factory=dict)
 
     def not_looked_at(self) -> str:
-        """What was left out, as ``HEIC 3 (a.heic ...: convert it ...), text 2 (b.txt ...)``."""
+        """Say what was left out: ``HEIC 3 (a.heic ...: convert it ...), text 2 (b.txt ...)``."""
         return ", ".join(map(self._told, sorted(self.others)))
 
     def _told(self, kind: str) -> str:
@@ -57,10 +57,10 @@ class Scan:
 
 
 def scan(path: Path) -> Scan:
-    """Look through a folder and those below it.
+    """Look through a folder and its subfolders.
 
-    A file is an image by its ending; one without an ending, or with an unknown one, by its first
-    bytes.  Raises DataError where there is no such folder, it cannot be read, or it holds no image.
+    A file is an image by its ending; without an ending, or with an unknown one, by its first
+    bytes.  Raises DataError if the folder does not exist, cannot be read, or holds no image.
     """
     with refusals():
         there = path.exists()
@@ -86,21 +86,21 @@ def scan(path: Path) -> Scan:
 
 
 def sheet_beside(folder: Path) -> Path:
-    """Where the contact sheet of a folder goes: beside it, and ``scan`` takes it for no image."""
+    """Return the path of a folder's contact sheet, beside it; ``scan`` ignores it."""
     folder = folder if folder.name not in ("", "..") else folder.resolve()
     return folder.with_name(f"{folder.name}{_SHEET_ENDS}")
 
 
 def refuse_others(out: Path, own: Collection[Path] = ()) -> None:
-    """Raise DataError where a folder to fill holds images beside ``own``, which are replaced.
+    """Raise DataError if a folder to fill holds images beside ``own``, which are replaced.
 
-    They would stay among the new ones, and be taken for some of these.
+    They would mix with the new ones.
     """
     if not out.is_dir():
         return
     try:
         there = scan(out).names
-    except DataError:  # none, or it cannot be read, which its writer will say
+    except DataError:  # missing or unreadable, which its writer will report
         return
     mine = set(own)
     others = [name for name in there if out / name not in mine]
@@ -116,7 +116,7 @@ def _endings() -> list[str]:
 
 
 def _files(path: Path) -> Iterator[tuple[str, str | None]]:
-    """Every file below ``path``, and its kind; None for images."""
+    """Yield every file below ``path``, and its kind; None for images."""
     endings, seen, waiting = frozenset(_endings()), {_identity(path)}, [""]
     while waiting:
         inside = waiting.pop()
@@ -135,7 +135,7 @@ def _files(path: Path) -> Iterator[tuple[str, str | None]]:
                 yield name, _HIDDEN
             elif _is(entry.is_dir):
                 folders.add(entry.name)
-                if (identity := _identity(path / name)) in seen:  # a link back, or to another
+                if (identity := _identity(path / name)) in seen:  # a link to a folder that was seen
                     yield name, _LINK
                 else:
                     seen.add(identity)
@@ -149,9 +149,9 @@ def _files(path: Path) -> Iterator[tuple[str, str | None]]:
 
 
 def _kind(entry: os.DirEntry[str], endings: frozenset[str]) -> str | None:
-    """What a file is that is not an image; None for an image."""
+    """Return the kind of a file that is not an image; None for an image."""
     ending = "".join(entry.name.lower().rpartition(".")[1:])
-    if not _is(entry.is_file):  # a broken link that is named like an image counts as damaged
+    if not _is(entry.is_file):  # a broken link named like an image counts as damaged
         return None if entry.is_symlink() and ending in endings else _DEVICE
     if ending in endings:
         return None
@@ -170,7 +170,7 @@ def _kind(entry: os.DirEntry[str], endings: frozenset[str]) -> str | None:
 def _is(question: Callable[[], bool]) -> bool:
     try:
         return question()
-    except OSError:  # a link that leads in a circle, or where nobody may look
+    except OSError:  # a circular or unreadable link
         return False
 
 

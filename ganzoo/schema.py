@@ -1,7 +1,7 @@
-"""The JSON Schema of recipes, for editors: every component that is installed, every argument.
+"""Write the JSON Schema of recipes for editors, with every installed component.
 
-It is the part of the grammar that a schema can say.  What a recipe that ``extends`` another may
-leave out is not required, and needs between components are for ``ganzoo recipe check``.
+It is the part of the grammar that a schema can express.  Keys that a recipe may inherit by
+``extends`` are not required, and needs between components are left to ``ganzoo recipe check``.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _KINDS = ("dataset", *PLAYERS, "transform", "extractor")
 
 
 def schema(registry: Registry) -> Schema:
-    """A JSON Schema (draft 2020-12) of recipes made of the components in ``registry``."""
+    """Return a JSON Schema (draft 2020-12) of recipes built from the components in ``registry``."""
     sections: Schema = {
         "extends": {"type": "string"},
         "dataset": _ref("dataset"),
@@ -103,9 +103,9 @@ def _section(table: Table) -> Schema:
 
 
 def _by_use(choices: Mapping[str, Schema], common: Schema) -> Schema:
-    """An object whose other keys depend on ``use``; ``common`` keys always fit.
+    """Build an object whose other keys depend on ``use``; ``common`` keys always fit.
 
-    Without ``use``, as where it is inherited, the keys of any choice are offered.
+    Without ``use``, when it may be inherited, the keys of any choice are offered.
     """
     use = {"enum": list(choices), "description": "Which one."}
     every: Schema = {}
@@ -126,7 +126,7 @@ def _by_use(choices: Mapping[str, Schema], common: Schema) -> Schema:
         "properties": every | common | {"use": use},
         "additionalProperties": False,
     }
-    return found | ({"allOf": cases} if cases else {})  # a schema wants no empty list
+    return found | ({"allOf": cases} if cases else {})  # a schema allows no empty list
 
 
 def _component(kind: str, registry: Registry, common: Schema | None = None) -> Schema:
@@ -143,7 +143,7 @@ def _signatures(kind: str, registry: Registry) -> Iterable[tuple[str, Signature]
         try:
             yield name, registry.get(kind, name).signature
         except GanzooError:
-            continue  # `ganzoo plugins` tells of it; an editor need not offer it
+            continue  # `ganzoo plugins` reports it
 
 
 def _schedule(parameter: Parameter, ends: Table) -> Schema:

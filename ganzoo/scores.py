@@ -1,4 +1,4 @@
-"""What the steps of a run scored, as metrics.jsonl has it, and which step is the best."""
+"""Read the scores of a run's steps from metrics.jsonl, and find the best step."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ SCORE = "score/"
 
 
 def is_score(row: Mapping[str, Any]) -> bool:
-    """Whether a row of metrics.jsonl holds scores, and says nothing of training."""
+    """Whether a row of metrics.jsonl holds scores rather than training values."""
     return any(key.startswith(SCORE) for key in row)
 
 
 def under(rows: Iterable[Mapping[str, Any]], protocol: str) -> Iterator[Mapping[str, Any]]:
-    """The rows without scores of other protocols than that of this id: they do not compare."""
+    """Yield the rows without scores of other protocols, which do not compare."""
     return (row for row in rows if not is_score(row) or row.get("protocol") == protocol)
 
 
@@ -32,7 +32,7 @@ def scored(rows: Iterable[Mapping[str, Any]]) -> dict[int, dict[str, float]]:
 def best_step(
     found: Mapping[int, Mapping[str, float]], primary: str, higher_is_better: bool
 ) -> int | None:
-    """The step with the best ``primary`` score, the first of equals; None where none has it."""
+    """Return the step with the best ``primary`` score, the first of equals, or None."""
     sign = -1 if higher_is_better else 1
     known = [
         (sign * values[primary], step)

@@ -1,4 +1,4 @@
-"""How a run is measured while it trains: under one benchmark, again and again."""
+"""Measure a run while it trains, repeatedly under one benchmark."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ from ganzoo.scores import SCORE, best_step, scored, under
 
 
 class Scoring:
-    """The open benchmark of a recipe, and what each step scored under it.
+    """The open benchmark of a recipe, and each step's scores.
 
-    Raises RunError, DataError or RecipeError where it cannot be opened, or where it does not suit
-    the ``generator``.
+    Raises RunError, DataError or RecipeError if it cannot be opened or does not suit the
+    ``generator``.
     """
 
     def __init__(
@@ -45,27 +45,27 @@ class Scoring:
         return best_step(self._scored, self.primary, self.protocol.higher_is_better)
 
     def at(self, step: int) -> Mapping[str, float]:
-        """What a step scored; nothing where it was not measured."""
+        """Return a step's scores; empty if it was not measured."""
         return self._scored.get(step, {})
 
     def recall(self, rows: Iterable[Mapping[str, Any]]) -> None:
-        """Take over what was measured before, under the same protocol."""
+        """Take over earlier scores under the same protocol."""
         self._scored = scored(under(rows, self.protocol.id))
 
     def measure(self, generator: Generator, step: int, folder: Path) -> dict[str, float]:
-        """The scores of a step; ``folder`` keeps what was begun, and is removed in the end."""
+        """Measure a step; ``folder`` keeps partial results and is removed in the end."""
         measured = evaluate(self.protocol, Generated(generator, self.protocol), folder, quiet=True)
         found = {name: float(f"{one.value:.6g}") for name, one in measured.scores.items()}
         self._scored[step] = found
         return found
 
     def row(self, step: int) -> dict[str, Any]:
-        """What metrics.jsonl says of a step that was measured."""
+        """Return a measured step's row for metrics.jsonl."""
         values = {SCORE + name: value for name, value in self._scored[step].items()}
         return {"protocol": self.protocol.id, **values}
 
     def evaluation(self) -> Evaluation:
-        """What the manifest says: under which protocol every score is, and which way it ranks."""
+        """Return the manifest's record: each score's protocol, and which way it ranks."""
         names = [(s, own, name) for s in self.protocol.scorers for own, name in s.names.items()]
         benchmark = self.protocol.benchmark
         return Evaluation(

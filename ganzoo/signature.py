@@ -1,7 +1,7 @@
-"""What a component's constructor takes and its methods need, read from the source alone.
+"""Read a component's constructor and its methods' needs from the source alone.
 
-Checking a recipe must cost milliseconds and work without torch, so nothing is imported here:
-the module's file is found, parsed, and the class and its bases are read from the syntax tree.
+Checking a recipe must cost milliseconds and work without torch, so nothing is imported here: the
+module's file is found and parsed, and the class and its bases are read from the syntax tree.
 Reading stops at bases of torch and the standard library, whose arguments no recipe sets.
 """
 
@@ -42,7 +42,7 @@ COMPUTED = _Mark("COMPUTED")
 
 
 def docstring(thing: Any) -> str:
-    """The docstring of a function or module; read from its source under ``python -OO``."""
+    """Return the docstring of a function or module; under ``python -OO``, from its source."""
     if thing.__doc__:
         return inspect.cleandoc(thing.__doc__)
     try:
@@ -70,7 +70,7 @@ class Parameter:
 class Signature:
     """A component's constructor, documentation, needs and literal class attributes.
 
-    ``methods`` maps each method defined to its parameters as ``(word, required)``, self dropped.
+    ``methods`` maps each method to its parameters as ``(word, required)``, without self.
     """
 
     summary: str
@@ -86,7 +86,7 @@ class Signature:
 
     @property
     def optional(self) -> list[str]:
-        """The parameters that are None where they are not given."""
+        """The parameters whose default is None."""
         return [parameter.name for parameter in self.parameters if parameter.default is None]
 
 
@@ -94,7 +94,7 @@ class Signature:
 def read_signature(target: str | type) -> Signature:
     """Read the class ``"module:Class"``, or a class object, from its source.
 
-    Raises PluginError where the module or the class cannot be found or read.
+    Raises PluginError if the module or the class cannot be found or read.
     """
     if isinstance(target, str):
         module, _, name = target.partition(":")
@@ -115,7 +115,7 @@ def read_signature(target: str | type) -> Signature:
 def parameter(
     name: str, annotation: str, default: Any = REQUIRED, help: str = "", example: str = ""
 ) -> Parameter:
-    """A parameter from the text of its annotation."""
+    """Build a parameter from the text of its annotation."""
     kind = ast.parse(annotation, mode="eval").body
     return replace(_parameter(name, kind, default, help, _Scope("", "")), example=example)
 
@@ -150,7 +150,7 @@ class _Scope:
         return self.imported.get(name, ("", name))[1]
 
     def alias(self, name: str) -> tuple[ast.expr, _Scope] | None:
-        """What ``name`` was assigned, here or in the module it is imported from."""
+        """Return what ``name`` was assigned, here or in the module it is imported from."""
         node = self.named.get(name)
         if isinstance(node, (ast.Assign, ast.AnnAssign)) and node.value is not None:
             return node.value, self
@@ -159,7 +159,7 @@ class _Scope:
         return scope.alias(there) if scope and scope is not self else None
 
     def evaluate(self, node: ast.expr, depth: int = 0) -> Any:
-        """A literal, module constants, arithmetic and ``Base.attribute`` included.
+        """Evaluate a literal, with module constants, arithmetic and ``Base.attribute``.
 
         Raises ValueError for everything else.
         """
@@ -213,7 +213,7 @@ def _arithmetic(compute: Any) -> Any:
 
 
 def _flat(body: list[ast.stmt]) -> Iterator[ast.stmt]:
-    """Statements, those under a module's ``if`` and ``try`` included."""
+    """Yield statements, with those under a module's ``if`` and ``try``."""
     for node in body:
         if isinstance(node, (ast.If, ast.Try)):
             yield from _flat(node.body)
@@ -230,7 +230,7 @@ def _is_opaque(module: str) -> bool:
 def _scope(module: str) -> _Scope:
     """Find and parse a module without importing it or its parents.
 
-    Raises PluginError where there is no such Python file, or it does not parse.
+    Raises PluginError if there is no such Python file, or it does not parse.
     """
     root, *rest = module.split(".")
     try:
@@ -273,7 +273,7 @@ _Found = tuple[ast.ClassDef, _Scope]
 
 
 def _class(scope: _Scope | None, name: str, depth: int = 0) -> _Found | None:
-    """The class called ``name`` in a module, followed through imports and assignments."""
+    """Find the class called ``name`` in a module, through imports and assignments."""
     if scope is None or depth > 20:
         return None
     node = scope.named.get(name)
@@ -286,7 +286,7 @@ def _class(scope: _Scope | None, name: str, depth: int = 0) -> _Found | None:
 
 
 def _base(node: ast.expr, scope: _Scope) -> _Found | None:
-    """The class that a base-class expression means, if its source can be had."""
+    """Find the class behind a base-class expression, if its source is available."""
     if isinstance(node, ast.Subscript):  # Generic[T]
         return _base(node.value, scope)
     if isinstance(node, ast.Name):
@@ -298,7 +298,7 @@ def _base(node: ast.expr, scope: _Scope) -> _Found | None:
 
 
 def _lineage(node: ast.ClassDef, scope: _Scope, seen: set[tuple[str, str]]) -> Iterator[_Found]:
-    """The class and its readable bases, nearest first."""
+    """Yield the class and its readable bases, nearest first."""
     if (scope.module, node.name) in seen:
         return
     seen.add((scope.module, node.name))
@@ -309,7 +309,7 @@ def _lineage(node: ast.ClassDef, scope: _Scope, seen: set[tuple[str, str]]) -> I
 
 
 def _of_class(cls: type) -> _Found:
-    """The source of a class object, or one drawn up from what Python knows of it."""
+    """Return the source of a class object, or one reconstructed from the object."""
     scope = _try_scope(cls.__module__) or _Scope(cls.__module__, "")
     for source in (_source, _drawn_up):
         try:
@@ -357,7 +357,7 @@ def _functions(node: ast.ClassDef) -> dict[str, ast.FunctionDef]:
 def _arguments(
     function: ast.FunctionDef,
 ) -> Iterator[tuple[str, ast.expr | None, ast.expr | None]]:
-    """Name, annotation and default of every parameter but self, ``*args`` and ``**kwargs``."""
+    """Yield name, annotation and default of every parameter but self, ``*args``, ``**kwargs``."""
     given = function.args
     positional = [*given.posonlyargs, *given.args]
     defaults = [None] * (len(positional) - len(given.defaults)) + list(given.defaults)
@@ -372,7 +372,7 @@ def _arguments(
 
 
 def _parameters(lineage: list[_Found]) -> tuple[Parameter, ...]:
-    """Those of the nearest constructor; its ``**kwargs`` stand for those of the next one."""
+    """Return the nearest constructor's parameters; its ``**kwargs`` stand for the next one's."""
     for i, (node, scope) in enumerate(lineage):
         init = _functions(node).get("__init__")
         arguments = list(_arguments(init)) if init else _dataclass_fields(node)
@@ -439,7 +439,7 @@ def _is_plain(value: Any) -> bool:
 
 
 def _attributes(lineage: list[_Found]) -> dict[str, Any]:
-    """Literal class attributes, the nearest class first; one that cannot be read hides others."""
+    """Return literal class attributes, the nearest class first; an unreadable one hides others."""
     found: dict[str, Any] = {}
     for node, scope in lineage:
         for statement in _flat(node.body):
@@ -456,7 +456,7 @@ def _attributes(lineage: list[_Found]) -> dict[str, Any]:
 
 
 def _helps(node: ast.ClassDef | ast.FunctionDef) -> dict[str, str]:
-    """The entries of a Google-style docstring's ``Args:``, each on one line."""
+    """Return the entries of a Google-style docstring's ``Args:``, each on one line."""
     lines = (ast.get_docstring(node) or "").splitlines()
     starts = [i for i, line in enumerate(lines) if line.strip() in ("Args:", "Arguments:")]
     helps: dict[str, str] = {}

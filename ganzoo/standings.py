@@ -1,10 +1,10 @@
-"""Who stands where under a benchmark: entries that may be compared, ranked with ties.
+"""Rank the entries of a benchmark that may be compared, with ties.
 
-A table holds the entries of one version and protocol.  Row i is better than row j where their
-primary scores differ by more than sqrt(h_i^2 + h_j^2), with h half the width of a 95 % interval;
-a row's rank is one more than the number of rows better than it (as in Chiang et al. 2024, "Chatbot
-Arena", https://arxiv.org/abs/2403.04132).  What is unreliable, unrankable, of another
-protocol or a reference row has no rank.
+A table holds the entries of one version and protocol.  Row i is better than row j if their primary
+scores differ by more than sqrt(h_i^2 + h_j^2), with h half the width of a 95 % interval.  A row's
+rank is one more than the number of rows better than it (as in Chiang et al. 2024, "Chatbot Arena",
+https://arxiv.org/abs/2403.04132).  Unreliable and unrankable scores, other protocols and reference
+rows have no rank.
 """
 
 from __future__ import annotations
@@ -36,13 +36,13 @@ class Column:
 
     @property
     def arrow(self) -> str:
-        """Where better is."""
+        """Say which direction is better."""
         return "↑" if self.higher_is_better else "↓"
 
 
 @dataclass(frozen=True)
 class Cell:
-    """A score in a row; one that is not ``comparable`` is of another protocol than its column.
+    """A score in a row.  If it is not ``comparable``, its protocol is not the column's.
 
     ``note`` is the number of a footnote of the table.
     """
@@ -54,7 +54,7 @@ class Cell:
 
 @dataclass(frozen=True)
 class Row:
-    """An entry with its rank, and the other rows that it cannot be told from."""
+    """An entry with its rank, and the rows that are statistically tied with it."""
 
     entry: Entry
     picture: Path
@@ -64,7 +64,7 @@ class Row:
 
     @property
     def place(self) -> str:
-        """The rank for reading: ``2``, ``2=``, or nothing."""
+        """The rank for reading: ``2``, ``2=``, or empty."""
         return f"{self.rank or ''}{'=' if self.tied else ''}"
 
 
@@ -102,7 +102,7 @@ class Table:
 
 @dataclass(frozen=True)
 class Standings:
-    """All tables of one benchmark, the newest first, and the files that are no entries."""
+    """All tables of one benchmark, newest first, and the files that are not entries."""
 
     benchmark: str
     tables: tuple[Table, ...]
@@ -110,12 +110,12 @@ class Standings:
 
 
 def standings(root: Path, benchmark: str) -> Standings:
-    """What the entries of ``benchmark`` in the entries folder ``root`` come to."""
+    """Rank the entries of ``benchmark`` in the entries folder ``root``."""
     return rank(benchmark, find(root, benchmark))
 
 
 def rank(benchmark: str, found: Sequence[Found]) -> Standings:
-    """What these entries of ``benchmark`` come to."""
+    """Rank these entries of ``benchmark``."""
     good = [(item.entry, item.picture) for item in found if item.entry is not None]
     by_protocol = [list(group) for _, group in groupby(sorted(good, key=_group), key=_group)]
     by_protocol.sort(key=lambda group: (group[0][0].version, max(e.date for e, _ in group)))
@@ -166,11 +166,11 @@ def _table(group: Sequence[tuple[Entry, Path]], newest: Entry | None) -> Table:
 
 
 def _columns(entries: Sequence[Entry]) -> Iterator[Column]:
-    """The primary score, then the others in the order of the entries."""
+    """Yield the primary score, then the others in the order of the entries."""
     names = dict.fromkeys([entries[0].primary, *(name for e in entries for name in e.scores)])
     for name in names:
         scores = [entry.scores[name] for entry in entries if name in entry.scores]
-        if not scores:  # nobody has the primary score
+        if not scores:  # no entry has the primary score
             yield Column(name, False, "", None)
             continue
         (protocol, higher), _ = Counter(map(_kind, scores)).most_common(1)[0]
@@ -195,7 +195,7 @@ def _ranks(entry: Entry, column: Column) -> bool:
 
 
 def _order(entry: Entry, primary: Column) -> tuple[bool, float, str]:
-    """The best first; last what has no score to sort by."""
+    """Sort key: best first, entries without a score last."""
     if not _comparable(entry, primary):
         return True, 0.0, entry.model.name
     value = entry.scores[primary.name].value
@@ -209,7 +209,7 @@ def _better(one: Score, other: Score) -> bool:
 
 
 def half(score: Score) -> float:
-    """Half the width of a score's interval."""
+    """Return half the width of a score's interval."""
     return (score.high - score.low) / 2
 
 
@@ -241,7 +241,7 @@ def _apart(entry: Entry, newest: Entry) -> str:
         return ""
     here, there = _facts(entry), _facts(newest)
     keys = [key for key in here | there if here.get(key) != there.get(key)]
-    keys.sort(key=lambda key: (key not in here or key not in there, key))  # what changed first
+    keys.sort(key=lambda key: (key not in here or key not in there, key))  # first change first
     differences = [
         f"{key} {here.get(key, 'nothing')} against {there.get(key, 'nothing')}" for key in keys
     ]
@@ -259,7 +259,7 @@ def _facts(entry: Entry) -> dict[str, str]:
 
 
 def flat(data: Any, path: str = "") -> Iterator[tuple[str, Any]]:
-    """Every value inside ``data`` with its path, as ``counts.fakes`` or ``evaluators[0].use``."""
+    """Yield every value inside ``data`` with its path: ``counts.fakes``, ``evaluators[0].use``."""
     if isinstance(data, dict) and (data or not path):
         for key, value in data.items():
             yield from flat(value, f"{path}.{key}" if path else key)
@@ -274,7 +274,7 @@ def flat(data: Any, path: str = "") -> Iterator[tuple[str, Any]]:
 
 
 def _over_seeds(entries: Iterable[Entry], columns: Sequence[Column]) -> Iterator[Summary]:
-    """Models of the same recipe, generator and steps that differ by seed."""
+    """Group models of the same recipe, generator and steps that differ by seed."""
     groups: dict[tuple[str, str | None, int | None], list[Entry]] = {}
     for entry in entries:
         model = entry.model
@@ -288,7 +288,7 @@ def _over_seeds(entries: Iterable[Entry], columns: Sequence[Column]) -> Iterator
 
 
 def _mean(group: Sequence[Entry], column: Column) -> Score | None:
-    """Mean and 95 % t-interval over seeds; nothing where there are not two to be relied on."""
+    """Return mean and 95 % t-interval over seeds; None with fewer than two reliable scores."""
     by_seed: dict[int | None, list[float]] = {}
     for entry in group:
         if _ranks(entry, column):
@@ -307,9 +307,9 @@ _FEW = (12.7062047, 4.3026527, 3.1824463, 2.7764451)
 
 
 def student(degrees: int) -> float:
-    """The 97.5 % quantile of Student's t.
+    """Return the 97.5 % quantile of Student's t.
 
-    Beyond the table the expansion of Abramowitz and Stegun 1964, 26.7.5, to 4 digits.
+    Beyond the table, by the expansion of Abramowitz and Stegun 1964, 26.7.5, to 4 digits.
     """
     if degrees <= len(_FEW):
         return _FEW[degrees - 1]

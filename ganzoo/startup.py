@@ -1,6 +1,6 @@
-"""The first seconds of a command: say what is loading, and let Ctrl-C end it without a traceback.
+"""Start a command: say what is loading, and let Ctrl-C end it without a traceback.
 
-Only the command line uses this; ``import ganzoo`` changes nothing about the process.
+Only the command line uses this; ``import ganzoo`` does not change the process.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ INTERRUPTED = 130
 
 
 class Stopped(BaseException):
-    """Ctrl-C or SIGTERM.  Not a KeyboardInterrupt, which the parser of commands would answer."""
+    """Ctrl-C or SIGTERM.  Not a KeyboardInterrupt, which the command parser would catch."""
 
 
 class Imports(MetaPathFinder):
-    """Says on a terminal which slow module is being imported; knows whether one is."""
+    """Shows on a terminal which slow module is being imported."""
 
     def __init__(self) -> None:
         self.running: list[str] = []
@@ -38,7 +38,7 @@ class Imports(MetaPathFinder):
     def find_spec(
         self, name: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        """The spec that the other finders have, told of when it is executed."""
+        """Return the other finders' spec, wrapped to report its execution."""
         if name not in SLOW:
             return None
         others = (finder for finder in sys.meta_path if finder is not self)
@@ -56,7 +56,7 @@ class Imports(MetaPathFinder):
 
     @contextmanager
     def loading(self, name: str) -> Iterator[None]:
-        """Show the name while the block runs, of nested ones the first."""
+        """Show the name while the block runs; nested blocks keep the first."""
         self.running.append(name)
         try:
             with status(f"loading {name}") if len(self.running) == 1 else nullcontext():
@@ -66,15 +66,15 @@ class Imports(MetaPathFinder):
 
 
 def is_running() -> bool:
-    """Whether this process is a command of ``run``, and not somebody's Python."""
+    """Whether this process is a command of ``run``, rather than a user's Python."""
     return any(isinstance(finder, Imports) for finder in sys.meta_path)
 
 
 def run(command: Callable[[], Callable[[], None]]) -> None:
     """Import a command line with ``command()`` and run it; Ctrl-C or SIGTERM exit with 130.
 
-    Finally-blocks run, so that nothing half-written stays, but while modules are imported the
-    process just ends: a module that is interrupted may turn that into an error of its own.
+    Finally-blocks run, so that nothing half-written stays.  While modules are imported the process
+    just ends, since an interrupted module may raise an error of its own.
     """
     prepare_streams()
     imports = Imports()
@@ -96,15 +96,15 @@ def run(command: Callable[[], Callable[[], None]]) -> None:
         main()
     except (Stopped, KeyboardInterrupt) as error:
         _leave(str(error) or "Ctrl-C")
-    finally:  # threads that end, and what others do at exit, are not worth a traceback
+    finally:  # errors of ending threads and exit handlers deserve no traceback
         signal.signal(signal.SIGINT, signal.SIG_DFL)
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
 def _leave(name: str) -> NoReturn:
-    """Say what ended the command, and end the process without another word."""
+    """Say what ended the command, and end the process silently."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    start = "\r" if sys.stderr.isatty() else ""  # a terminal shows ^C already
+    start = "\r" if sys.stderr.isatty() else ""  # overwrites the terminal's ^C
     with suppress(Exception):
         print(f"{start}stopped by {name}", file=sys.stderr)
     for stream in (sys.stdout, sys.stderr):
@@ -114,7 +114,7 @@ def _leave(name: str) -> NoReturn:
 
 
 def _later(report: Callable[[Any], object]) -> Callable[[Any], object]:
-    """Raise again what came where nothing can be raised, as in ``__del__``."""
+    """Raise later what cannot be raised now, as in ``__del__``."""
 
     def hook(unraisable: Any) -> None:
         if issubclass(unraisable.exc_type, Stopped):

@@ -16,10 +16,10 @@ from ganzoo.vocabulary import FEATURES, LOGITS
 
 
 class Network:
-    """A network as training calls it: ``forward``'s parameters are words and filled by name.
+    """A network as training calls it: ``forward``'s parameters are words, filled by name.
 
-    ``module`` may be wrapped (DDP, autocast); ``bare`` is the network as it was built.  With
-    ``channels_last`` it computes in that memory layout; what it returns is contiguous, for losses
+    ``module`` may be wrapped (DDP, autocast); ``bare`` is the network itself.  With
+    ``channels_last`` it computes in that memory layout, but returns contiguous tensors, as losses
     and transforms may rely on that.
     """
 
@@ -35,7 +35,7 @@ class Network:
         self.reads = [name for name in parameters if name != "self"]
 
     def __call__(self, words: Update, image: Tensor | None = None) -> Tensor:
-        """Run on ``words``; a given ``image`` takes the place of the first parameter."""
+        """Run on ``words``; an ``image`` replaces the first parameter."""
         given = {} if image is None else {self.reads[0]: image}
         given |= {name: words[name] for name in self.reads if name not in given and name in words}
         if self.channels_last:
@@ -49,14 +49,14 @@ class Network:
 class Bound:
     """A network as a loss gets it: called with an image, or by the name of one of its heads.
 
-    What else the network reads (``label``) it finds in the words of the update.
+    Other inputs (``label``) come from the words of the update.
     """
 
     def __init__(self, network: Network, words: Update):
         self._network, self._words = network, words
 
     def __call__(self, image: Tensor) -> Tensor:
-        """What the network makes of ``image``."""
+        """Run the network on ``image``."""
         return self._network(self._words, image)
 
     def __getattr__(self, head: str) -> Any:
@@ -66,12 +66,12 @@ class Bound:
 class Update:
     """The words of one player's update.
 
-    ``given`` are the dataset's fields, ``latent`` and, once it is made, ``fake``.  ``leaves`` are
-    image words of which a penalty takes gradients: they require grad, so that their logits hang
-    on them.  What requires grad already, as the generator's own fakes, is left as it is.
+    ``given`` are the dataset's fields, ``latent`` and, once computed, ``fake``.  ``leaves`` are
+    image words whose gradients a penalty takes: they require grad, so that their logits depend on
+    them.  Images that already require grad, such as the generator's own fakes, stay as they are.
 
     ``photo_features@vgg`` are the features of ``photo`` from the recipe's extractor ``vgg``.  They
-    hang on a graph only where the image does, for extractors are frozen.
+    are on a graph only if the image is, since extractors are frozen.
     """
 
     def __init__(

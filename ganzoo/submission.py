@@ -1,4 +1,4 @@
-"""From a model, a folder of images or a reference row to its entry under a benchmark."""
+"""Turn a model, a folder of images or a reference row into an entry under a benchmark."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ PAIRS = 24
 
 
 def refuse_unsuited(path: Path, benchmark: Benchmark) -> None:
-    """Raise what ``open_subject`` would, as far as that shows before a dataset is drawn."""
+    """Raise what ``open_subject`` would, as far as possible before a dataset is drawn."""
     if path.is_dir() and not _is_model(path):
         refuse_few(path, len(scan(path).names), benchmark)
     else:
@@ -44,9 +44,9 @@ def refuse_unsuited(path: Path, benchmark: Benchmark) -> None:
 def open_subject(
     path: Path, protocol: Protocol, registry: Registry, name: str | None = None
 ) -> tuple[Fakes, Subject]:
-    """What there is to measure at ``path``: a run or model folder, or a folder of images.
+    """Open what is to be measured at ``path``: a run or model folder, or a folder of images.
 
-    Raises RunError or DataError where it is neither, or does not suit the benchmark.
+    Raises RunError or DataError if it is neither, or does not suit the benchmark.
     """
     if path.is_dir() and not _is_model(path):
         files = Files(path, protocol)
@@ -61,21 +61,21 @@ def open_subject(
 def subject_of(
     source: str | Path, protocol: Protocol, registry: Registry, name: str | None = None
 ) -> tuple[Fakes, Subject]:
-    """What MODEL names, or a folder of images, as ``open_subject``; fetched from the Hub first.
+    """Open MODEL or a folder of images like ``open_subject``, fetching it from the Hub first.
 
-    Raises RunError or HubError where there is none.
+    Raises RunError or HubError if there is none.
     """
     folder = locate(source, registry).folder
     if not folder.exists():
         raise RunError(f"{source} does not exist. Give a run or model folder, or images.")
     text = str(source)
-    if is_id(text) and not Path(text).exists():  # or it would be called after a commit
+    if is_id(text) and not Path(text).exists():  # otherwise its name would be a commit
         name = name or str(parse_id(text)).rpartition("/")[2].replace("@", "-")
     return open_subject(folder, protocol, registry, name)
 
 
 def reference_row(name: str, protocol: Protocol) -> tuple[Fakes, Subject]:
-    """A row of real images, whole or spoilt."""
+    """Build a row of real images, whole or spoilt."""
     return Reference(name, protocol), Subject(name=name, kind="reference")
 
 
@@ -84,8 +84,8 @@ def submit(
 ) -> tuple[Path, Entry, bool]:
     """Measure, and write ``folder/BENCHMARK/NAME.json`` with a grid beside it.
 
-    The path, the entry, and whether it was measured now: one that is there and of the same key is
-    left as it is.  Raises RunError where one of another model has the name, unless ``force``.
+    Returns the path, the entry, and whether it was measured now: an existing entry with the same
+    key is kept.  Raises RunError if another model's entry has the name, unless ``force``.
     """
     _check_name(subject.name)
     path = entry.place(folder, protocol.benchmark.name, subject.name)
@@ -133,7 +133,7 @@ def submit(
 
 
 def scores(protocol: Protocol, measured: Measured) -> dict[str, Score]:
-    """Every score as it is published, with its interval and protocol id."""
+    """Return every score as it is published, with its interval and protocol id."""
     found = {}
     for scorer in protocol.scorers:
         rankable = scorer.extractor is None or protocol.extractors[scorer.extractor].rankable
@@ -152,7 +152,7 @@ def scores(protocol: Protocol, measured: Measured) -> dict[str, Score]:
 
 
 def _before(path: Path, force: bool) -> Entry | None:
-    """The entry that is there; a damaged one stays, unless it is to be replaced."""
+    """Return the existing entry; a damaged one stays, unless it is to be replaced."""
     if not path.exists():
         return None
     try:
@@ -171,7 +171,7 @@ def _check_name(name: str) -> None:
 
 
 def _make_folder(path: Path) -> None:
-    """Before the work, not after it."""
+    """Create the folder before the work, not after it."""
     try:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -185,7 +185,7 @@ def _is_model(path: Path) -> bool:
 
 
 def _name(path: Path) -> str:
-    """What a folder is called in a table; ``model`` and ``best`` of a run after the run."""
+    """Name a folder for a table; ``model`` and ``best`` of a run are named after the run."""
     found = path.resolve()
     if found.name == "best":
         return f"{found.parent.name}-best"

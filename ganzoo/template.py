@@ -1,7 +1,7 @@
-"""``ganzoo recipe new``: a recipe that explains itself, with the values of another.
+"""``ganzoo recipe new``: write a commented recipe with the values of another.
 
-The comments come from ``language.py``.  Keys that the other recipe leaves out are there too, with
-their defaults, as comments.
+The comments come from ``language.py``.  Keys that the other recipe leaves out are there as
+comments, with their defaults.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ _OWN = ("recipe", "extends", "plugins", "verify")
 
 
 def new_recipe(name: str, source: str, registry: Registry) -> Path:
-    """Write ``name.yaml`` with the values of ``source``; its path.
+    """Write ``name.yaml`` with the values of ``source``; return its path.
 
-    ``name`` may have folders before it and an ending.  Raises RecipeError with what is wrong with
-    the source, and RunError where there is such a file, or it cannot be written.
+    ``name`` may have folders before it and an ending.  Raises RecipeError if the source is invalid,
+    and RunError if the file exists or cannot be written.
     """
     path = Path(name) if name.endswith((".yaml", ".yml")) else Path(f"{name}.yaml")
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", path.stem):
@@ -49,9 +49,9 @@ def new_recipe(name: str, source: str, registry: Registry) -> Path:
 
 
 def template(name: str, source: str, registry: Registry) -> str:
-    """The text of a new recipe called ``name``, with the values of ``source``.
+    """Return the text of a new recipe called ``name``, with the values of ``source``.
 
-    Raises RecipeError with what is wrong with the source.
+    Raises RecipeError if the source is invalid.
     """
     load_recipe(source, (), registry)
     read = layers.load(source, (), layers.shipped_recipes(registry), "recipe")
@@ -82,14 +82,14 @@ def _comment(text: str, indent: str) -> Iterator[str]:
 
 
 class _Writer:
-    """Writes sections as lines; what was explained once is not explained again."""
+    """Writes sections as lines, explaining each key once."""
 
     def __init__(self, registry: Registry):
         self.registry = registry
         self._explained: set[object] = set()
 
     def recipe(self, name: str, root: Node) -> Iterator[str]:
-        """All keys of the top level."""
+        """Yield all keys of the top level."""
         for key in keys():
             if "." in key.path or "[" in key.path or key.path in ("extends", "verify"):
                 continue
@@ -104,7 +104,7 @@ class _Writer:
                 yield from self.section(key, root.value[key.path])
 
     def section(self, key: Key, node: Node) -> Iterator[str]:
-        """One key of the top level, which the recipe has."""
+        """Yield one key of the top level, which the recipe has."""
         name = key.path
         if not isinstance(node.value, (dict, list)) or not node.value:
             yield f"{name}: {flow(_moved(node, grammar.TOP.get(name)))}"
@@ -130,7 +130,7 @@ class _Writer:
     def component(
         self, node: Node, kind: str, own: Mapping[str, Parameter], indent: str
     ) -> Iterator[str]:
-        """A component, with all arguments that it may have."""
+        """Yield a component, with all its possible arguments."""
         use = node.value["use"].value
         signature = self.registry.get(kind, use).signature
         yield from self.once((kind, use), signature.summary, indent)
@@ -142,7 +142,7 @@ class _Writer:
         yield from self.table(given, node, indent, (kind, use))
 
     def stage(self, node: Node) -> Iterator[str]:
-        """A stage: its own keys, then the terms of each player."""
+        """Yield a stage: its own keys, then the terms of each player."""
         yield from self.table(grammar.STAGE, node, "    ", "stage")
         for name, text in grammar.STAGE_SECTIONS.items():
             yield from self.once(("stage", name), text, "    ")
@@ -158,7 +158,7 @@ class _Writer:
                     yield from _item(self.component(term, "loss", grammar.TERM, " " * 8))
 
     def optimizer(self, node: Node, indent: str) -> Iterator[str]:
-        """The optimizer, and what differs for a player."""
+        """Yield the optimizer, and what differs for a player."""
         use = node.value["use"].value
         known, _ = explain("optimizer.use", self.registry)
         yield from _comment(f"{known[0].help} {known[0].type.capitalize()}.", indent)
@@ -174,7 +174,7 @@ class _Writer:
     def table(
         self, table: Mapping[str, Parameter], node: Node, indent: str, where: object
     ) -> Iterator[str]:
-        """Values as written; what was left out, as a comment, the first time."""
+        """Yield values as written; missing ones as a comment, the first time."""
         for name, parameter in table.items():
             is_new = (where, name) not in self._explained
             yield from self.once((where, name), parameter.help, indent)
@@ -184,7 +184,7 @@ class _Writer:
                 yield f"{indent}#{name}: {_default(parameter)}"
 
     def once(self, what: object, text: str, indent: str) -> Iterator[str]:
-        """A comment, unless it stands above already."""
+        """Yield a comment, unless it stands above already."""
         if what not in self._explained:
             self._explained.add(what)
             yield from _comment(text, indent)
@@ -199,7 +199,7 @@ def _default(parameter: Parameter) -> str:
 
 
 def _moved(node: Node, parameter: Parameter | None) -> object:
-    """The value, with paths that are right in another file too."""
+    """Return the value, with paths that also hold in another file."""
     for where in parameter.type.paths(node.plain()) if parameter and node.value is not None else ():
         if node.at_path(where).at.folder:
             node = node.with_value(where, located(node.at_path(where)))
@@ -207,7 +207,7 @@ def _moved(node: Node, parameter: Parameter | None) -> object:
 
 
 def _item(lines: Iterable[str]) -> Iterator[str]:
-    """Lines of a mapping as an item of a list: the first that is no comment has the dash."""
+    """Turn a mapping's lines into an item of a list: the dash goes to the first non-comment."""
     begun = False
     for line in lines:
         indent = len(line) - len(line.lstrip())

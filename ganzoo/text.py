@@ -1,9 +1,9 @@
-"""Text on a terminal: whatever was in it, it does what text does.
+"""Text on a terminal: whatever it holds, it acts as text.
 
-Names, labels, licences, headers and messages of others can hold commands to a terminal, letters
-that turn a line around, or a second line that poses as ours.  ``plain`` shows such characters in
-place of obeying them.  Every ``GanzooError`` passes through it, and so does all that ``say`` and
-``cell`` print; a test walks every command with hostile names, and ruff forbids other ways to print.
+Foreign names, labels, licences, headers and messages can hold terminal commands, letters that turn
+a line around, or a second line that poses as ours.  ``plain`` shows such characters instead of
+obeying them.  Every ``GanzooError`` passes through it, and so does all that ``say`` and ``cell``
+print; a test walks every command with hostile names, and ruff forbids other ways to print.
 """
 
 from __future__ import annotations
@@ -32,10 +32,10 @@ MOST = 300
 
 
 def plain(text: object) -> str:
-    r"""``text`` on one line, with nothing that a terminal obeys or a reader cannot see.
+    r"""Put ``text`` on one line, without terminal commands or invisible characters.
 
-    White space becomes a space.  Control characters, and those that change the direction of text
-    or have no width, become escapes, as ``\x1b``; so do bytes of a file name that are not UTF-8.
+    White space becomes a space.  Control characters, and those that change the direction of text or
+    have no width, become escapes, as ``\x1b``; so do bytes of a file name that are not UTF-8.
     """
     line = str(text)
     return line if line.isprintable() else "".join(map(_visible, line))
@@ -47,7 +47,7 @@ def _visible(letter: str) -> str:
     if unicodedata.category(letter) not in ("Cc", "Cf", "Cs"):
         return letter
     code = ord(letter)
-    if 0xDC80 <= code <= 0xDCFF:  # how Python keeps a byte of a file name
+    if 0xDC80 <= code <= 0xDCFF:  # Python's form of an undecodable byte in a file name
         return f"\\x{code - 0xDC00:02x}"
     return letter.encode("unicode_escape").decode()
 
@@ -56,12 +56,12 @@ _SECRETS = re.compile(r"(?<=\bhf_)\w{6,}|(?<=://)[^/@\s]+(?=@)|(?<=\b[Bb]earer )
 
 
 def without_secrets(text: str) -> str:
-    """``text`` with ``***`` for tokens, and for users and passwords in addresses."""
+    """Replace tokens, and users and passwords in addresses, by ``***``."""
     return _SECRETS.sub("***", text)
 
 
 def gist(error: object) -> str:
-    """The first line of an error, or of its text, that says something; without its full stop."""
+    """Return the first informative line of an error or its text, without its full stop."""
     lines = [line for line in (plain(line).strip() for line in str(error).splitlines()) if line]
     text = lines[0] if lines else type(error).__name__
     if text.endswith(":") and len(lines) > 1:
@@ -70,7 +70,7 @@ def gist(error: object) -> str:
 
 
 def shortened(text: str, most: int = MOST) -> str:
-    """``text`` with ``...`` for what is beyond ``most`` letters."""
+    """Cut ``text`` to ``most`` letters, ending in ``...``."""
     return text if len(text) <= most else f"{text[: most - 4]} ..."
 
 
@@ -78,14 +78,14 @@ def shortened(text: str, most: int = MOST) -> str:
 
 
 class OutputError(OSError):
-    """Standard output cannot be written: the disk is full, or nobody reads any more."""
+    """Standard output cannot be written: the disk is full, or its reader has gone."""
 
 
 @contextmanager
 def output() -> Iterator[None]:
-    """An OSError in this block, which writes to standard output, becomes an OutputError.
+    """Turn an OSError in this block, which writes to standard output, into an OutputError.
 
-    What is still buffered is forgotten, or Python would fail once more at exit.
+    The buffer is dropped, or Python would fail once more at exit.
     """
     try:
         yield
@@ -96,10 +96,10 @@ def output() -> Iterator[None]:
 
 
 def wrapped(start: str, text: str) -> list[str]:
-    """``start`` and ``text`` in lines of the terminal's width, the text in a column of its own.
+    """Wrap ``start`` and ``text`` to the terminal's width, the text in a column of its own.
 
-    Where it would be narrow, it begins in a new line.  Output to a file or another program is
-    not wrapped: a row is a line.
+    If that column is narrow, the text begins on a new line.  Output to a file or another program is
+    not wrapped.
     """
     if not sys.stdout.isatty():
         return [f"{start}{text}"]
@@ -122,7 +122,7 @@ def say(
 ) -> None:
     """Print each of ``lines`` on a line of its own, with ``err`` to standard error.
 
-    What cannot be written to standard error is lost.  Raises OutputError.
+    Errors of standard error are ignored.  Raises OutputError.
     """
     import typer
 
@@ -135,7 +135,7 @@ def say(
 
 
 def say_json(data: Any) -> None:
-    """Print ``data`` as JSON, in ASCII; what JSON does not know is shown as text."""
+    """Print ``data`` as JSON, in ASCII; types unknown to JSON become text."""
     import typer
 
     with output():
@@ -143,7 +143,7 @@ def say_json(data: Any) -> None:
 
 
 def say_table(table: Table, width: int | None = None) -> None:
-    """Print a table of rich, whose cells are made by ``cell``."""
+    """Print a rich table whose cells come from ``cell``."""
     from rich.console import Console
 
     with output():
@@ -151,7 +151,7 @@ def say_table(table: Table, width: int | None = None) -> None:
 
 
 def cell(*lines: object, **options: Any) -> Text:
-    """``lines`` in a table of rich, as they are: without markup, each on one line."""
+    """Make a cell of a rich table of ``lines``: literal text, each on one line."""
     from rich.text import Text
 
     return Text("\n".join(map(plain, lines)), **options)
@@ -174,8 +174,8 @@ def _warning(message: Any, category: type, filename: str, lineno: int, line: Any
 def prepare_streams() -> None:
     """Make standard output and error take every text; warnings and logs go through ``plain``.
 
-    What an encoding lacks is spelt in ASCII.  A closed stream becomes one that forgets, so that no
-    file is opened in its place and then written to by accident.
+    Characters that an encoding lacks are spelt in ASCII.  A closed stream is replaced by a null
+    stream, so that no other file opens in its place and is written to by accident.
     """
     codecs.register_error("ganzoo.spelt", _spelt)
     for name in ("stdout", "stderr"):
@@ -197,7 +197,7 @@ _ASCII = {
 
 
 def _spelt(error: UnicodeError) -> tuple[str, int]:
-    """What stands for letters that an encoding lacks: their like in ASCII, else an escape."""
+    """Replace letters that an encoding lacks: by their like in ASCII, else an escape."""
     assert isinstance(error, UnicodeEncodeError)
     missing = error.object[error.start : error.end]
     spelt = (_ASCII.get(c) or c.encode("unicode_escape").decode() for c in missing)

@@ -1,4 +1,4 @@
-"""What ``ganzoo.train`` returns: a run folder, read when it is asked."""
+"""The result of ``ganzoo.train``: a run folder, read on demand."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ganzoo.scores import is_score, scored
 
 
 class TrainedRun:
-    """A run folder after training.  It can be given wherever a path to a run can.
+    """A run folder after training.  It can be passed wherever a path to a run can.
 
     In a notebook it shows its last samples.
     """
@@ -33,29 +33,30 @@ class TrainedRun:
 
     @property
     def report(self) -> Path:
-        """The page that shows the run: curves, samples, findings and recipe."""
+        """The page about the run: curves, samples, findings and recipe."""
         return self._folder.report
 
     @cached_property
     def model(self) -> Model:
-        """The model that was trained, on the accelerator if there is one."""
+        """The trained model, on the accelerator if there is one."""
         return model.load(self._folder.model, self._registry, model.device())
 
     @property
     def metrics(self) -> list[dict[str, Any]]:
-        """What was logged, a dict with its ``step`` for each row: ``pandas.DataFrame(metrics)``."""
+        """The logged rows, each a dict with its ``step``: ``pandas.DataFrame(metrics)``."""
         return [row for row in self._folder.rows() if not is_score(row)]
 
     @property
     def scores(self) -> list[dict[str, Any]]:
-        """What each measured step scored, a dict with its ``step`` for each; empty where the
-        recipe has no ``evaluate``.
+        """The scores of each measured step, a dict with its ``step``.
+
+        Empty if the recipe has no ``evaluate``.
         """
         found = scored(self._folder.rows())
         return [{"step": step, **values} for step, values in found.items()]
 
     def __repr__(self) -> str:
-        """Where it is, how far it came, and its last score; never fails."""
+        """Show its place, progress and last score; never fails."""
         try:
             facts = [f"step {rows[-1]['step']}"] if (rows := self.metrics) else ["nothing logged"]
             if found := self.scores:

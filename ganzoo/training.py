@@ -1,7 +1,8 @@
 """The training loop.
 
 One step: the discriminator takes as many updates as the stage says, then the generator one; each
-update evaluates the player's terms on the words of ``step.py``.  Nothing in here knows a GAN.
+update evaluates the player's terms on the words of ``step.py``.  Nothing here depends on a
+particular GAN.
 """
 
 from __future__ import annotations
@@ -37,8 +38,8 @@ from ganzoo.text import say
 def start(recipe: Recipe, out: Path, plugins: Plugins) -> Run:
     """Train ``recipe`` into the new run folder ``out``."""
     folder = RunFolder(out)
-    folder.refuse_taken()  # by all processes: none gets further before all have built the run
-    with status("preparing the run"):  # whatever can fail, fails before the folder exists
+    folder.refuse_taken()  # on all processes, before any builds the run
+    with status("preparing the run"):  # fail before the folder exists
         run = Run(recipe, folder, plugins)
     run.create()
     with run.locked():
@@ -48,11 +49,11 @@ def start(recipe: Recipe, out: Path, plugins: Plugins) -> Run:
 
 
 def resume(path: Path, overrides: Sequence[str], plugins: Plugins) -> Run:
-    """Go on with a run, exactly as if it had never been stopped.
+    """Resume a run, exactly as if it had never been stopped.
 
-    Raises CheckpointError where the recipe is not the one that the checkpoint was trained with;
-    only a longer last stage, how often to log, draw and save, and where images and weights are
-    that have the same hash, may change.
+    Raises CheckpointError if the recipe is not the one of the checkpoint.  Only a longer last
+    stage, the intervals of logs, drawings and saves, and the places of images and weights with the
+    same hash may change.
     """
     folder = RunFolder.open(path)
     recipe = load_recipe(str(folder.recipe), overrides, plugins.registry)
@@ -90,9 +91,9 @@ def _say(run: Run, line: str) -> None:
 
 
 def _where_it_moved(recipe: Recipe, run: Path, new: bool) -> list[str]:
-    """How to resume where images or weights are no longer where the recipe has them.
+    """Say how to resume if images or weights have moved since the recipe was written.
 
-    The first weights are read by a ``new`` run alone, which has no checkpoint.
+    Only a ``new`` run, without a checkpoint, reads the first weights.
     """
     data = {k: v for k, v in recipe.resolved().items() if k in _HASHED and v}
     if not new:
@@ -113,7 +114,7 @@ def _refuse_changes(
     old, new = (_training(data) for data in (copy.deepcopy(saved), recipe.resolved()))
     for key in _HASHED:
         new[key] = _put_back(old.get(key), new.get(key))
-    if len(old["stages"]) == len(new["stages"]):  # the last stage may have grown
+    if len(old["stages"]) == len(new["stages"]):  # the last stage may be longer
         last = old["stages"][-1]
         last["steps"] = max(last["steps"], new["stages"][-1]["steps"])
     if old != new:
@@ -134,7 +135,7 @@ def _is_path(value: Any) -> bool:
 
 
 def _put_back(old: Any, new: Any) -> Any:
-    """``new`` with each path that differs put back to the one in ``old``."""
+    """Return ``new`` with each differing path replaced by the one in ``old``."""
     if isinstance(old, dict) and isinstance(new, dict):
         return {key: _put_back(old.get(key), value) for key, value in new.items()}
     if isinstance(old, list) and isinstance(new, list) and len(old) == len(new):
@@ -143,7 +144,7 @@ def _put_back(old: Any, new: Any) -> Any:
 
 
 def _training(recipe: dict[str, Any]) -> dict[str, Any]:
-    """What decides a training; ``plugin/name``, which a clash of names may ask for, is the name."""
+    """Return what decides a training; ``plugin/name``, used after a clash, counts as the name."""
     kept = {key: value for key, value in recipe.items() if key not in HARMLESS}
     bare: dict[str, Any] = _bare(kept)
     return bare | {"plugins": sorted(recipe.get("plugins", ()))}
@@ -163,12 +164,12 @@ def _bare(value: Any) -> Any:
 def train(run: Run) -> None:
     """Train from ``run.step`` to the end, saving on the way.
 
-    Raises TrainingStopped on a non-finite value, a full disk or a signal; what was saved is kept.
+    Raises TrainingStopped on a non-finite value, a full disk or a signal; saved state is kept.
     """
     with run.observed(), run.signals(), deterministic(run.accelerator.device):
         if run.step == 0:
             run.draw()
-        elif _is_due(run):  # it was killed while it was measured
+        elif _is_due(run):  # it was killed while measuring
             run.evaluate()
         first = 0
         for stage in run.recipe.stages:
@@ -210,10 +211,10 @@ def _train_step(
     rates: dict[str, Schedule],
     batches: Iterator[list[Words]],
 ) -> None:
-    """Step ``now`` of a stage, counted from 0: every player's updates, the EMA and the log."""
+    """Take step ``now`` of a stage, counted from 0: every player's updates, the EMA and the log."""
     run.pace.begin_step()
     recipe, objectives = run.recipe, run.objectives[stage.name]
-    last = run.step + 1 == run.steps  # a stage's first step shows what its terms begin at
+    last = run.step + 1 == run.steps  # a stage's first step shows where its terms begin
     logging = now == 0 or (run.step + 1) % recipe.log.every == 0 or last
     seed_default(recipe.seed, "step", run.step, run.accelerator.process_index)
     for player, rate in rates.items():
@@ -244,11 +245,11 @@ def _update(
     logging: bool,
     share: bool = False,
 ) -> dict[str, Tensor]:
-    """One optimiser step of ``player`` on the micro-batches; what to log of the last of them.
+    """Take one optimiser step of ``player`` on the micro-batches; return the last one's log.
 
     The generator runs once per batch: with ``share`` the discriminator's update, which sees the
-    fakes detached, leaves them in ``batch`` for the generator's to go on with.  Accumulation, which
-    is there to save memory, makes them once for each player instead.
+    fakes detached, leaves them in ``batch`` for the generator's update.  Accumulation, which saves
+    memory, makes them once for each player instead.
     """
     objective = objectives[player]
     others = [net for name, net in run.networks.items() if name != player]
@@ -262,7 +263,7 @@ def _update(
         fake = words["fake"] if learning else words["fake"].detach()
         if not share:
             del words["fake"]
-        with _frozen(others):  # their gradients nobody wants
+        with _frozen(others):  # their gradients are not needed
             given = words | {"fake": fake}
             update = Update(
                 given,
@@ -279,7 +280,7 @@ def _update(
             if logging and learning:
                 shares = value.gradient_shares(fake)
                 logs |= {f"share/{name}": torch.tensor(part) for name, part in shares.items()}
-                # trained without a discriminator, to reconstruct, G is meant to return its source
+                # without a discriminator, G is trained to return its source
                 source = _source(run, update) if "discriminator" in objectives else None
                 logs |= image_statistics(fake, words.get("real"), source)
             elif logging and {"real_logits", "fake_logits"} <= update.values.keys():
@@ -296,13 +297,13 @@ def _update(
 
 
 def _move(run: Run, player: str) -> None:
-    """Let the optimiser of ``player`` use the gradients.
+    """Let the optimiser of ``player`` apply the gradients.
 
     Accelerate's own optimiser searches the disk for an optional package at every step.
     """
     for parameter in _awaited(run, player):
         if parameter.grad is not None and not parameter.grad.any():
-            parameter.grad = None  # as it is on one process
+            parameter.grad = None  # as on one process
     optimizer, scaler = run.optimizers[player], run.accelerator.scaler
     if scaler:
         scaler.step(optimizer)
@@ -313,9 +314,9 @@ def _move(run: Run, player: str) -> None:
 
 
 def _awaited(run: Run, player: str) -> list[nn.Parameter]:
-    """The parameters that other processes wait for, though this update may reach none of them.
+    """Return the parameters that other processes wait for, even if this update reaches none.
 
-    They are those of a network whose ``heads`` not every step uses.
+    They belong to a network whose ``heads`` are not used in every step.
     """
     network = run.networks[player]
     if run.accelerator.num_processes == 1 or not getattr(network.bare, "heads", ()):
@@ -336,7 +337,7 @@ def _frozen(networks: Sequence[Network]) -> Iterator[None]:
 
 
 def _optimizers(run: Run, stage: Stage) -> dict[str, Schedule]:
-    """Give the run the optimisers of this stage; the schedules of their learning rates."""
+    """Set the optimisers of this stage; return the schedules of their learning rates."""
     run.optimizers, rates = {}, {}
     for player, (optimizer, rate) in build.optimizers(stage, run.networks).items():
         run.optimizers[player], rates[player] = optimizer, rate
@@ -345,7 +346,7 @@ def _optimizers(run: Run, stage: Stage) -> dict[str, Schedule]:
 
 
 def _source(run: Run, update: Update) -> Tensor | None:
-    """The image that the generator was given, for a network that translates images."""
+    """Return the generator's input image, for a network that translates images."""
     return update[run.image_inputs[0]] if run.image_inputs else None
 
 

@@ -1,10 +1,10 @@
-"""Photos through an image-to-image generator: any size and format, whole or in tiles.
+"""Translate photos of any size and format, whole or in tiles.
 
-A picture of more than ``tile * tile`` pixels is computed in overlapping tiles.  Convolutions do
-not notice, but instance norm (Ulyanov 2016, https://arxiv.org/abs/1607.08022) does: it takes the
-mean and variance of all that it sees, so that tiles on their own would differ in tone.  Here all
-tiles of a picture share statistics, which come close to those of the whole picture; that takes a
-pass over all tiles more.
+A picture of more than ``tile * tile`` pixels is computed in overlapping tiles.  Convolutions do not
+notice, but instance norm (Ulyanov 2016, https://arxiv.org/abs/1607.08022) does: it takes mean and
+variance over its whole input, so separate tiles would differ in tone.  Here all tiles of a picture
+share statistics, which are close to those of the whole picture; that takes one more pass over all
+tiles.
 """
 
 from __future__ import annotations
@@ -42,9 +42,9 @@ TILE = 512
 #: What tiles share with a neighbour on each side of the cut.  Of CartoonGAN, with true statistics,
 #: 32 changes pixels by up to 6 levels of 255, 48 by one.
 MARGIN = 64
-FADE = 16  # of these, how many on each side of the cut pass from one tile to the other
-PATCH = 64  # the side of the patches that statistics are taken from; larger ones see less
-ALIGN = 32  # tiles begin at its multiples, so that strided layers see the grid that they would
+FADE = 16  # pixels on each side of the cut over which one tile fades into the next
+PATCH = 64  # the side of the patches for statistics; larger ones see less
+ALIGN = 32  # tiles begin at its multiples, so that strided layers see the same grid
 SMALLEST_TILE = 256
 
 
@@ -52,11 +52,11 @@ SMALLEST_TILE = 256
 
 
 class SharedNorm(nn.Module):
-    """An instance norm whose statistics can be kept, and be those of more than one input.
+    """An instance norm that can keep its statistics and share them between inputs.
 
-    ``mode`` says what a forward pass does: ``measure`` takes the statistics of the whole batch,
-    as instance norm does of one picture; ``keep`` uses those it has; ``compare`` does too, and
-    adds up what they would have been over the ``part`` of each input that counts.
+    ``mode`` sets what a forward pass does: ``measure`` takes the statistics of the whole batch, as
+    instance norm does of one picture; ``keep`` uses those it has; ``compare`` does too, and adds up
+    what they would have been over the ``part`` of each input that counts.
     """
 
     def __init__(self, norm: nn.InstanceNorm2d):
@@ -74,13 +74,13 @@ class SharedNorm(nn.Module):
         self._clear()
 
     def _clear(self) -> None:
-        # Sums in place: small tensors that stay, one for each tile, would keep the memory of what
-        # is freed around them from being used again.
+        # Sums in place: one small tensor per tile would keep the freed memory around it from being
+        # used again.
         self.count = 0
         self.sum, self.squares = torch.zeros(2, self.channels, dtype=torch.float64)
 
     def forward(self, x: Tensor) -> Tensor:
-        """(N, C, H, W), of one picture, to the same."""
+        """Normalise (N, C, H, W) of one picture."""
         if self.mode == "measure":
             _, mean, variance = moments(x)
             self.mean = mean + self.shift.to(mean) * variance.sqrt()
@@ -96,7 +96,7 @@ class SharedNorm(nn.Module):
         )
 
     def correct(self) -> None:
-        """Correct what will be measured by how it compared."""
+        """Correct future measurements by the comparison so far."""
         mean = self.sum / self.count
         spread = (self.squares / self.count - mean.square()).to(self.variance)
         mean = mean.to(self.mean)
@@ -107,9 +107,9 @@ class SharedNorm(nn.Module):
 
 
 def moments(x: Tensor) -> tuple[int, Tensor, Tensor]:
-    """How many values each channel of (N, C, H, W) has, their mean and their variance, float32.
+    """Return each channel's number of values in (N, C, H, W), mean and variance, float32.
 
-    Batch norm finds them several times faster than ``torch.var_mean``.
+    Batch norm computes them several times faster than ``torch.var_mean``.
     """
     count = x[:, 0].numel()
     mean, variance = x.new_zeros(2, x.shape[1], dtype=torch.float32)
@@ -126,7 +126,7 @@ def _part(x: Tensor, part: tuple[float, float, float, float]) -> Tensor:
 
 
 def share_norms(generator: nn.Module) -> tuple[nn.Module, list[SharedNorm]]:
-    """A copy of the generator with shared norms for its instance norms, and these."""
+    """Copy the generator with shared norms in place of instance norms; also return the norms."""
     generator = copy.deepcopy(generator)
     shared = []
     for parent in list(generator.modules()):
@@ -138,7 +138,7 @@ def share_norms(generator: nn.Module) -> tuple[nn.Module, list[SharedNorm]]:
 
 
 def halve(network: nn.Module) -> None:
-    """Prepare for autocast to bf16: cast weights once, not every time, in the faster layout."""
+    """Prepare for autocast to bf16: cast weights once and use the faster layout."""
     network.to(memory_format=torch.channels_last)
     for module in network.modules():
         if type(module) in (nn.Conv2d, nn.ConvTranspose2d, nn.Linear):
@@ -146,7 +146,7 @@ def halve(network: nn.Module) -> None:
 
 
 def image_word(generator: Generator) -> str:
-    """The word by which the generator reads its photo; RunError where it needs anything else."""
+    """Return the word of the generator's photo; RunError if it needs anything else."""
     parameters = list(inspect.signature(type(generator).forward).parameters.values())[1:]
     needed = [parameter.name for parameter in parameters if parameter.default is parameter.empty]
     if needed == ["latent"] or needed == ["latent", "label"]:
@@ -160,10 +160,10 @@ def image_word(generator: Generator) -> str:
 
 
 class Translator:
-    """A generator that is given pictures of any size, uint8 (H, W, 3), and keeps their size.
+    """Translates pictures of any size, uint8 (H, W, 3), and keeps their size.
 
     ``compile`` turns a network into a faster function of the same images, as ``ganzoo.openvino``
-    does; it is called for the generator and, with its statistics fixed, for every tiled picture.
+    does.  It is called for the generator and, with fixed statistics, for every tiled picture.
     """
 
     def __init__(
@@ -186,13 +186,13 @@ class Translator:
         self._whole = compile(generator) if compile else self._eager
 
     def tiles(self, height: int, width: int) -> int:
-        """In how many parts a picture is computed."""
+        """Return the number of tiles of a picture."""
         if self.size or height * width <= self.tile**2:
             return 1
         return len(spans(height, self.tile)) * len(spans(width, self.tile))
 
     def __call__(self, pixels: Pixels) -> Pixels:
-        """The translated picture, of the same size; BadImage where the generator refuses it."""
+        """Translate a picture, keeping its size; BadImage if the generator refuses it."""
         height, width = pixels.shape[:2]
         try:
             if self.size:
@@ -216,11 +216,11 @@ class Translator:
                 norm.forget()
 
     def _measure(self, pixels: Pixels) -> None:
-        """Give the norms statistics that all tiles share.
+        """Set the norms' statistics that all tiles share.
 
-        Those of a batch of small patches, which have to fit into memory together, miss what is
-        between the patches.  How much is seen from tiles, one after the other; then the patches
-        are measured again, layer by layer, each layer corrected by what it had missed.
+        A batch of small patches, which must fit into memory together, misses what is between them.
+        Tiles, one after the other, show how much.  Then the patches are measured again, layer by
+        layer, with each layer corrected by what it had missed.
         """
         sample = torch.cat([_tensor(patch) for patch in patches(pixels, self.tile**2)])
         self._eager(sample)
@@ -256,7 +256,7 @@ def _run(function: Function, pixels: Pixels) -> Pixels:
 
 
 def _tensor(pixels: Pixels) -> Tensor:
-    """(H, W, 3) uint8 to (1, 3, H, W) in [-1, 1]."""
+    """Convert (H, W, 3) uint8 to (1, 3, H, W) in [-1, 1]."""
     return torch.tensor(pixels).permute(2, 0, 1)[None].float() / 127.5 - 1
 
 
@@ -272,11 +272,11 @@ def _resized(pixels: Pixels, height: int, width: int) -> Pixels:
 
 @dataclass(frozen=True)
 class Span:
-    """A window along one side, ``start`` to ``stop``, of which a neighbour may do an end."""
+    """A window along one side, ``start`` to ``stop``; a neighbour may cover an end."""
 
     start: int
     stop: int
-    begins: bool  # the side
+    begins: bool  # whether the side begins here
     ends: bool
 
     @property
@@ -286,7 +286,7 @@ class Span:
 
     @property
     def part(self) -> tuple[float, float]:
-        """Where the part that counts begins and ends, as shares of the window."""
+        """The start and end of the part that counts, as shares of the window."""
         length = self.stop - self.start
         first = 0 if self.begins else MARGIN
         last = length if self.ends else length - MARGIN
@@ -294,9 +294,9 @@ class Span:
 
 
 def spans(length: int, tile: int) -> list[Span]:
-    """Windows of at most ``tile`` over ``length``, each sharing 2 MARGIN with the next.
+    """Cut ``length`` into windows of at most ``tile``, each sharing 2 MARGIN with the next.
 
-    All begin at multiples of ALIGN and, but for the last, are equally long.
+    All begin at multiples of ALIGN and, except for the last, are equally long.
     """
     if length <= tile:
         return [Span(0, length, True, True)]
@@ -311,7 +311,7 @@ def spans(length: int, tile: int) -> list[Span]:
 
 
 def tiled(run: Callable[[Pixels], Pixels], pixels: Pixels, tile: int) -> Pixels:
-    """``run`` on overlapping tiles of a picture, put together by fading one into the next."""
+    """Run ``run`` on overlapping tiles of a picture, fading one into the next."""
     height, width = pixels.shape[:2]
     made = np.empty_like(pixels)
     for rows in spans(height, tile):
@@ -324,7 +324,7 @@ def tiled(run: Callable[[Pixels], Pixels], pixels: Pixels, tile: int) -> Pixels:
 
 
 def _lay(canvas: Pixels, piece: Pixels, start: int) -> None:
-    """Put rows ``start`` and on of ``canvas``; what earlier pieces put there is faded out."""
+    """Add rows to ``canvas`` from ``start`` on, fading out earlier pieces."""
     if start == 0:
         canvas[: len(piece)] = piece
         return
@@ -336,7 +336,7 @@ def _lay(canvas: Pixels, piece: Pixels, start: int) -> None:
 
 
 def patches(pixels: Pixels, budget: int) -> Iterator[Pixels]:
-    """Evenly spaced patches of a picture, of ``budget`` pixels together."""
+    """Yield evenly spaced patches of a picture, of ``budget`` pixels together."""
     height, width = pixels.shape[:2]
     high, wide = min(PATCH, height), min(PATCH, width)
     count = budget // (high * wide)
@@ -381,7 +381,7 @@ class Job:
 
 @dataclass
 class Plan:
-    """What is to be translated, and into which files."""
+    """Photos to translate, and their target files."""
 
     jobs: list[Job]
     out: Path
@@ -392,10 +392,10 @@ class Plan:
 
 
 def plan(photos: Iterable[Path], out: Path, sheet: bool) -> Plan:
-    """What is to be done for files and folders.
+    """Plan the translation of files and folders.
 
-    Raises DataError where something is missing, two photos would be one file, a photo would be
-    overwritten, or ``out`` holds other images, which would stay among the new ones.
+    Raises DataError if something is missing, two photos would become one file, a photo would be
+    overwritten, or ``out`` holds other images, which would mix with the new ones.
     """
     scans: list[Scan] = []
     found = [job for path in photos for job in _jobs(path, out, scans)]
@@ -442,14 +442,14 @@ def _jobs(path: Path, out: Path, scans: list[Scan]) -> Iterator[Job]:
 
 
 def _named(target: Path) -> Path:
-    """The file for a photo of this name; a PNG where its ending says nothing of its format."""
+    """Return the file for a photo's name; a PNG if its ending names no format."""
     if target.suffix.lower() in _WRITTEN:
         return target
     return target.with_name(f"{images.stem(target.name)}.png")
 
 
 def _same(path: Path) -> str:
-    """Equal for paths that are one file on this system."""
+    """Return a key that is equal for paths of one file on this system."""
     return os.path.normcase(path.resolve())
 
 
@@ -469,9 +469,9 @@ def translate(
     translator: Translator,
     advance: Callable[[int], None] = lambda n: None,
 ) -> Outcome:
-    """Translate photos into files, each whole or absent; one that cannot be used stops no other.
+    """Translate photos into files, each whole or absent; an unusable one does not stop the rest.
 
-    Raises RunError where the folder cannot be written.
+    Raises RunError if the folder cannot be written.
     """
     outcome = Outcome()
     pairs: list[tuple[Image.Image, Image.Image]] = []
@@ -533,14 +533,14 @@ def _on_white(image: Image.Image) -> Image.Image:
 
 
 def _thumbnail(image: Image.Image) -> Image.Image:
-    """At most _SIDE a side; never larger than the picture."""
+    """Shrink to at most _SIDE a side; never enlarge."""
     image = image.copy()
     image.thumbnail((_SIDE, _SIDE), Image.Resampling.LANCZOS)
     return _on_white(image)
 
 
 def side_by_side(pairs: Sequence[tuple[Image.Image, Image.Image]]) -> Image.Image:
-    """Pairs of a photo and its translation, of equal size each, on a white sheet."""
+    """Put each photo beside its translation, of equal size, on a white sheet."""
     columns = min(3, math.ceil(math.sqrt(len(pairs) / 2)))
     rows = [pairs[i : i + columns] for i in range(0, len(pairs), columns)]
     wide = max(before.width for before, _ in pairs)

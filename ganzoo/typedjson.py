@@ -1,7 +1,7 @@
-"""JSON read strictly into dataclasses: their annotations are the format.
+"""Read JSON strictly into dataclasses: their annotations are the format.
 
 Unknown and missing keys, wrong types, infinities and control characters are refused with the key's
-place; the JSON Schema comes from the same annotations.  Known are ``str bool int float Any
+place; the JSON Schema comes from the same annotations.  Supported are ``str bool int float Any
 Literal[...] list[...] dict[str, ...] X | None``, dataclasses, and ``Annotated`` with ``Ge`` or
 ``Pattern``.
 """
@@ -25,14 +25,14 @@ from ganzoo.errors import nearest, one_of
 
 @dataclass(frozen=True)
 class Pattern:
-    """What a text has to look like, as a regular expression and in words."""
+    """A text's required form, as a regular expression and in words."""
 
     regex: str
     words: str
 
 
 class Wrong(ValueError):
-    """What is wrong, after where."""
+    """A fault, after its place."""
 
 
 #: levels of a value of free form, and letters of a key
@@ -44,7 +44,7 @@ Count = Annotated[int, Ge(0)]
 
 
 def parse(content: bytes, what: str, limit: int) -> dict[str, Any]:
-    """The mapping that ``content`` is; raises Wrong where it is not, ``what`` being its name."""
+    """Parse ``content``, called ``what``, into a mapping; raises Wrong if it is not one."""
     if len(content) > limit:
         raise Wrong(f"more than {limit} bytes: it is no {what}")
     try:
@@ -63,14 +63,14 @@ def _mapping(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     for key, value in pairs:
         if key in found:
             raise Wrong(f"key {written(key)} is there twice")
-        if len(key) > LONGEST_KEY:  # it would be in every path below it
+        if len(key) > LONGEST_KEY:  # every path below would repeat it
             raise Wrong(f"key {written(key)} has more than {LONGEST_KEY} letters")
         found[key] = value
     return found
 
 
 def typed(kind: Any, value: Any, at: str = "") -> Any:
-    """``value`` as ``kind`` wants it; raises Wrong at the first thing that is not as it must be."""
+    """Convert ``value`` to ``kind``; raises Wrong at the first fault."""
     if get_origin(kind) is Annotated:
         base, *rules = get_args(kind)
         value = typed(base, value, at)
@@ -132,7 +132,7 @@ def _object(kind: Any, value: Any, at: str) -> Any:
 
 
 def _plain(value: Any, at: str, left: int = DEEPEST) -> Any:
-    """A value of free form: JSON without infinities, and clean texts."""
+    """Check a free-form value: JSON without infinities, and clean texts."""
     if left == 0:
         raise Wrong(f"{at[:100]}: nested more than {DEEPEST} deep")
     if isinstance(value, dict):
@@ -155,7 +155,7 @@ def _finite(value: int | float, at: str) -> float:
 
 
 def _clean(value: Any, at: str) -> str:
-    """A text without control characters, which could garble a terminal."""
+    """Refuse control characters, which could garble a terminal."""
     if not isinstance(value, str):
         raise _expected("a text", value, at)
     for letter in value:
@@ -184,13 +184,13 @@ def _in(at: str, key: Any) -> str:
 
 
 def json_schema(kind: Any, title: str) -> dict[str, Any]:
-    """The JSON Schema (draft 2020-12) of a dataclass, for editors and other tools."""
+    """Return the JSON Schema (draft 2020-12) of a dataclass, for editors and other tools."""
     head = {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": title}
     return head | schema(kind)
 
 
 def schema(kind: Any) -> dict[str, Any]:
-    """The schema of one annotation."""
+    """Return the schema of one annotation."""
     if get_origin(kind) is Annotated:
         base, *rules = get_args(kind)
         return schema(base) | dict(pair for rule in rules for pair in _rule(rule))

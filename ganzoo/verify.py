@@ -1,7 +1,7 @@
-"""``ganzoo verify``: does a recipe still score what it says it does?
+"""``ganzoo verify``: does a recipe still reach its stated scores?
 
-A recipe's section ``verify`` states a short form, seeds, and the range that each score of every
-seed lies in.  Whoever changes code, or doubts a number, reruns it.
+A recipe's section ``verify`` states a short form, seeds, and the range for each score of every
+seed.  Rerun it after changing code, or when in doubt about a number.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _NEVER = 10**9
 
 @dataclass(frozen=True)
 class Verdict:
-    """What one seed scored, and the range that the recipe states."""
+    """One seed's score, and the recipe's stated range."""
 
     seed: int
     score: str
@@ -45,7 +45,7 @@ class Verdict:
 def verify(name: str, out: Path, plugins: Plugins) -> Iterator[Verdict]:
     """Train the short form of recipe ``name`` with each stated seed into ``out``, and measure it.
 
-    Raises RecipeError where the recipe states nothing, or a score that its benchmark does not give.
+    Raises RecipeError if the recipe states nothing, or a score that its benchmark does not give.
     """
     registry = plugins.registry
     recipe = load_recipe(name, (), registry)
@@ -69,14 +69,14 @@ def verify(name: str, out: Path, plugins: Plugins) -> Iterator[Verdict]:
 
 
 def _short(name: str, stated: Verify, seed: int, registry: Registry) -> Recipe:
-    """The short form with one seed, measured at its end under the stated benchmark."""
+    """Build the short form with one seed, measured at its end under the stated benchmark."""
     evaluate = {"every": _NEVER, "benchmark": stated.benchmark, "set": stated.set}
     own = (f"seed={seed}", f"evaluate={json.dumps(evaluate)}", "verify=null")
     return load_recipe(name, (*stated.short, *own), registry)
 
 
 def _refuse_unknown(recipe: Recipe, stated: Verify, registry: Registry) -> None:
-    """Raises RecipeError where a stated score is none of the benchmark's, before any training."""
+    """Raise RecipeError if a stated score is not in the benchmark, before any training."""
     benchmark = load_benchmark(stated.benchmark, stated.set, registry)
     protocol = Protocol(benchmark, registry, device(), with_optional=False)
     known = [name for scorer in protocol.scorers for name in scorer.names.values()]

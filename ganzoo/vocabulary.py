@@ -1,4 +1,4 @@
-"""The words that losses and networks may name, worked out before any data is read.
+"""Work out the words that losses and networks may name, before any data is read.
 
 1. every field that the dataset provides, and ``latent`` where the generator is made from noise;
 2. ``fake``, the generator's output (detached in the discriminator's update);
@@ -26,10 +26,10 @@ OF_IMAGES = (LOGITS, FEATURES)
 def provided_fields(
     fields: Mapping[str, str], optional: Iterable[str], given: Mapping[str, object]
 ) -> dict[str, str]:
-    """The fields that a dataset provides with the arguments ``given``.
+    """Return the fields that a dataset provides with the arguments ``given``.
 
     A field that shares its name with an ``optional`` constructor argument (one whose default is
-    None) exists only where that argument is given.
+    None) exists only if that argument is given.
     """
     absent = {name for name in optional if given.get(name) is None}
     return {name: what for name, what in fields.items() if name not in absent}
@@ -42,9 +42,9 @@ def vocabulary(
     generator_reads: Iterable[str],
     extractors: Iterable[str] = (),
 ) -> dict[str, str]:
-    """All words and what each is: image, label, tensor, logits, features or network.
+    """Return all words and their kinds: image, label, tensor, logits, features or network.
 
-    ``views`` maps each view to the word it is of; ``generator_reads`` are the parameters of the
+    ``views`` maps each view to the word it reads; ``generator_reads`` are the parameters of the
     generator's ``forward``.  Views of unknown words are left out: ``explain`` then names them.
     """
     words = dict(fields)
@@ -66,7 +66,7 @@ def vocabulary(
 
 
 def aim(parameter: str, inputs: Mapping[str, str]) -> str:
-    """The word that a loss's parameter reads: itself, or where a term's ``inputs`` point it.
+    """Return the word that a loss's parameter reads: itself, or as a term's ``inputs`` say.
 
     Re-aiming an image re-aims its logits and features too.
     """
@@ -77,13 +77,13 @@ def aim(parameter: str, inputs: Mapping[str, str]) -> str:
 
 
 def stem(word: str) -> tuple[str, str]:
-    """``fake_logits`` as ``fake`` and ``_logits``; a word of its own has nothing after it."""
+    """Split ``fake_logits`` into ``fake`` and ``_logits``; other words have no suffix."""
     suffix = next((suffix for suffix in OF_IMAGES if word.endswith(suffix)), "")
     return word.removesuffix(suffix), suffix
 
 
 def explain(word: str, words: Mapping[str, str]) -> str:
-    """Why ``word`` cannot be had, what there is, and what is closest."""
+    """Say why ``word`` is not available, which words are, and which is closest."""
     if word.endswith(LOGITS) and "discriminator" not in words:
         return f"needs '{word}', but the recipe has no discriminator"
     if word.endswith(FEATURES) and "features" not in words.values():

@@ -1,7 +1,7 @@
-"""Weights in safetensors: checked against what they are for before they take memory.
+"""Weights in safetensors, checked against their network before they take memory.
 
-Nothing here opens a pickle.  A file is hashed where its config says how; its header must name the
-network's tensors in their shapes, and a network is built within what its file could hold.
+Nothing here opens a pickle.  A file is hashed if its config states how; its header must name the
+network's tensors in their shapes, and a network may not be far larger than its file.
 """
 
 from __future__ import annotations
@@ -37,15 +37,15 @@ _FACTORIES = frozenset(
 
 
 def describe(path: Path, network: nn.Module) -> File:
-    """What a config says of a file of weights."""
+    """Describe a file of weights for a config."""
     parameters = sum(parameter.numel() for parameter in network.parameters())
     return File(sha256(path), path.stat().st_size, parameters)
 
 
 def load(path: Path, network: nn.Module, stated: File | None, what: str) -> None:
-    """Give ``network`` the weights in ``path``; ``stated`` is what the config says of the file.
+    """Load the weights in ``path`` into ``network``; ``stated`` is the config's record of the file.
 
-    Raises RunError where the file is missing, a pickle, altered, or does not fit; ``what`` is the
+    Raises RunError if the file is missing, a pickle, altered, or does not fit; ``what`` is the
     network's name.
     """
     try:
@@ -64,17 +64,17 @@ def load(path: Path, network: nn.Module, stated: File | None, what: str) -> None
         tensors = load_file(path)
         _check_kinds(tensors, network.state_dict(), str(path))
         network.load_state_dict(tensors)
-        refuse_nonfinite(network.state_dict(), str(path))  # what float64 holds may be too much
+        refuse_nonfinite(network.state_dict(), str(path))  # a float64 value may overflow
     except DataError as error:
         raise RunError(str(error)) from error
-    except PermissionError:  # it may well be whole
+    except PermissionError:  # it may be whole
         raise
     except (OSError, SafetensorError) as error:
         raise RunError(f"{path} is missing or damaged: {error}") from error
 
 
 def shapes(path: Path) -> dict[str, tuple[int, ...]]:
-    """The shape of every tensor in a safetensors file, from its header alone."""
+    """Return the shape of every tensor in a safetensors file, from its header alone."""
     with safe_open(path, framework="pt") as file:
         return {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118
 
@@ -82,7 +82,7 @@ def shapes(path: Path) -> dict[str, tuple[int, ...]]:
 def check(
     found: Mapping[str, Sequence[int]], wanted: Mapping[str, Tensor], source: str, what: str
 ) -> None:
-    """Raises DataError, which names the tensor, where names or shapes are not the network's."""
+    """Raise DataError, naming the tensor, if names or shapes are not the network's."""
     for name, tensor in wanted.items():
         if name not in found:
             raise DataError(f"{source} has no tensor '{name}', which {what} needs.")
@@ -99,7 +99,7 @@ def check(
 
 
 def _check_kinds(found: Mapping[str, Tensor], wanted: Mapping[str, Tensor], source: str) -> None:
-    """Raises DataError where numbers are not of the network's kind; their precision is free."""
+    """Raise DataError if numbers are not of the network's kind; their precision is free."""
     for name, tensor in found.items():
         kind, own = tensor.dtype, wanted[name].dtype
         if kind != own and not (kind.is_floating_point and own.is_floating_point):
@@ -107,7 +107,7 @@ def _check_kinds(found: Mapping[str, Tensor], wanted: Mapping[str, Tensor], sour
 
 
 def refuse_nonfinite(tensors: Mapping[str, Tensor], source: str) -> None:
-    """Raises DataError, which names the tensor, where one holds NaN or infinity."""
+    """Raise DataError, naming the tensor, if one holds NaN or infinity."""
     for name, tensor in tensors.items():
         if tensor.is_floating_point() and not tensor.isfinite().all():
             raise DataError(f"{source} has NaN or infinity in tensor '{name}': it is damaged.")
@@ -115,16 +115,16 @@ def refuse_nonfinite(tensors: Mapping[str, Tensor], source: str) -> None:
 
 @contextmanager
 def budget(size: int) -> Iterator[None]:
-    """Let a network be built whose weights are a file of ``size`` bytes, and none far larger.
+    """Refuse a network far larger than its weights, a file of ``size`` bytes.
 
-    So that ``width: 1000000`` in somebody's config takes no memory; raises RunError.
+    So ``width: 1000000`` in a foreign config takes no memory; raises RunError.
     """
     with _Budget(size * COPIES + SPARE):
         yield
 
 
 class _Budget(TorchFunctionMode):
-    """Counts the bytes of new tensors, those of a factory before it makes one."""
+    """Counts the bytes of new tensors; for a factory, before it allocates."""
 
     def __init__(self, size: int):
         super().__init__()

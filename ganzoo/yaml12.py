@@ -1,7 +1,7 @@
-"""YAML as a recipe means it: the 1.2 core schema, and where every key and value stands.
+"""Read YAML for recipes: the 1.2 core schema, with the place of every key and value.
 
-PyYAML parses; what a plain scalar stands for is decided here, so that ``2e-4`` is a number and
-``no`` is a text.  Anchors work, within limits; tags, merge keys and several documents do not.
+PyYAML parses; plain scalars are resolved here, so that ``2e-4`` is a number and ``no`` is a text.
+Anchors work, within limits; tags, merge keys and several documents do not.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class _Loader(yaml.SafeLoader):
         self.nodes = self.depth = 0
 
     def get_event(self) -> yaml.Event:
-        """The next event; raises _TooMuch as soon as there are too many, before more is read."""
+        """Return the next event; raises _TooMuch as soon as there are too many."""
         event = super().get_event()
         self.nodes += isinstance(event, yaml.NodeEvent)
         self.depth += isinstance(event, yaml.CollectionStartEvent)
@@ -49,7 +49,7 @@ class _Loader(yaml.SafeLoader):
 
 
 class _TooMuch(Exception):
-    """A document beyond the limits: how, and where that is seen."""
+    """A document beyond the limits: how, and where."""
 
 
 def _how_much(depth: int) -> str:
@@ -63,9 +63,9 @@ for _name, _pattern in _CORE.items():
 
 @dataclass(frozen=True)
 class Mark:
-    """Where something was written: a file, or ``--set ...``, or nowhere (``default``).
+    """The place of a value: a file, ``--set ...``, or none (``default``).
 
-    Relative paths written there are relative to ``folder``, or else to the working directory.
+    Its relative paths are relative to ``folder``, or else to the working directory.
     """
 
     source: str
@@ -84,10 +84,10 @@ class Mark:
 
 @dataclass(frozen=True)
 class Said:
-    """What ``--set`` gave, to the letter, and what YAML makes of it.
+    """The literal text of a ``--set``, and its value as YAML.
 
-    It ``is_value`` where it is nothing but one value of YAML: no text with a comment behind it.
-    ``problems`` say why it is no YAML.
+    It ``is_value`` if it is exactly one value of YAML, without a comment after it.  ``problems``
+    say why it is not YAML.
     """
 
     text: str
@@ -99,8 +99,8 @@ class Said:
 class Node:
     """A value and its position; ``value`` is a scalar, or a list, tuple or dict of nodes.
 
-    ``key`` is where the key of this value stands, if it has one.  ``said`` is there where a text
-    may be wanted, and YAML makes something else of it.
+    ``key`` is the place of this value's key, if it has one.  ``said`` is set if a text may be
+    wanted and YAML reads something else.
     """
 
     value: Any
@@ -110,11 +110,11 @@ class Node:
 
     @property
     def name_at(self) -> Mark:
-        """Where the key stands, or the value where there is no key."""
+        """The place of the key, or of the value if there is no key."""
         return self.key or self.at
 
     def plain(self) -> Any:
-        """The value without positions."""
+        """Return the value without positions."""
         if isinstance(self.value, dict):
             return {key: child.plain() for key, child in self.value.items()}
         if isinstance(self.value, (list, tuple)):
@@ -122,7 +122,7 @@ class Node:
         return self.value
 
     def at_path(self, path: tuple[str | int, ...]) -> Node:
-        """The node inside this one; raises LookupError where there is none."""
+        """Return the node inside this one; raises LookupError if there is none."""
         node = self
         for step in path:
             if not isinstance(node.value, (dict, list, tuple)):
@@ -131,7 +131,7 @@ class Node:
         return node
 
     def like(self, value: Any) -> Node:
-        """This node with another plain ``value`` of the same shape, positions kept."""
+        """Return this node with another plain ``value`` of the same shape, positions kept."""
         inner: Any = value
         if isinstance(value, dict):
             inner = {k: self._child(k, v) for k, v in value.items()}
@@ -140,7 +140,7 @@ class Node:
         return replace(self, value=inner)
 
     def with_value(self, path: tuple[str | int, ...], value: Any) -> Node:
-        """This node with another scalar ``value`` inside it, at ``path``."""
+        """Return this node with another scalar ``value`` inside it, at ``path``."""
         if not path:
             return replace(self, value=value)
         step, *rest = path
@@ -158,14 +158,14 @@ class Node:
 
 
 def join(path: str, step: str | int) -> str:
-    """``stages[0].steps``, as every message writes a path."""
+    """Write a path for messages: ``stages[0].steps``."""
     if isinstance(step, int):
         return f"{path}[{step}]"
     return f"{path}.{step}" if path else step
 
 
 def split(path: str) -> tuple[str, ...]:
-    """The steps of ``stages[0].steps`` or ``stages.0.steps``."""
+    """Split ``stages[0].steps`` or ``stages.0.steps`` into steps."""
     return tuple(re.sub(r"\[(\d+)\]", r".\1", path).split("."))
 
 
@@ -174,7 +174,7 @@ Problem = tuple[Mark, str]
 
 
 def line(at: Mark, path: str, message: str) -> str:
-    """One problem: where, what, why."""
+    """Format one problem: where, what, why."""
     return f"{at} {path}: {message}" if path else f"{at} {message}"
 
 
@@ -185,12 +185,12 @@ def parse(
     problems: list[Problem] | None = None,
     folder: str = "",
 ) -> Node:
-    """The one document in ``text``.  With ``at``, everything is said to stand there.
+    """Parse the one document in ``text``.  With ``at``, everything is placed there.
 
-    ``folder`` is what relative paths in it are relative to.
+    Its relative paths are relative to ``folder``.
 
-    Duplicate and non-text keys go to ``problems``, for more to be found beside them; without it
-    they are raised.  Raises RecipeError for a mistake of syntax.
+    Duplicate and non-text keys go to ``problems``, so that more can be reported; without it they
+    are raised.  Raises RecipeError for a syntax error.
     """
     try:
         loader = _Loader(text)
@@ -213,7 +213,7 @@ def parse(
         if "another document" in what or "single document" in context:
             what, context = "a second document starts here; a recipe is one document", ""
         raise RecipeError([line(where, "", f"not valid YAML: {what}{context}")]) from None
-    except (ValueError, OverflowError) as error:  # "\UFFFFFFFF", which is no character
+    except (ValueError, OverflowError) as error:  # "\UFFFFFFFF" is not a character
         where = at or Mark(source, 1, 1)
         raise RecipeError([line(where, "", f"not valid YAML: {error}")]) from None
     except RecursionError:
@@ -229,10 +229,10 @@ def parse(
 
 
 def argument(text: str, at: Mark) -> Node:
-    """The VALUE of ``--set KEY=VALUE``, which is YAML.
+    """Parse the VALUE of ``--set KEY=VALUE``, which is YAML.
 
-    Where a text is wanted, all that is no quoted text is taken to the letter: a folder may be
-    called ``faces #2`` or ``2023``.  Raises RecipeError where it is no text at all.
+    If a text is wanted, everything but a quoted text is taken literally: a folder may be called
+    ``faces #2`` or ``2023``.  Raises RecipeError if it is not text at all.
     """
     text = text.strip()
     try:
@@ -258,7 +258,7 @@ _NO_MERGE = (
 
 
 class _Positions:
-    """PyYAML's nodes as ours, with every problem on the way."""
+    """Turns PyYAML's nodes into ours and collects problems on the way."""
 
     def __init__(self, source: str, at: Mark | None, folder: str):
         self.source, self.at, self.folder = source, at, folder
@@ -341,13 +341,13 @@ _SCALARS: dict[str, Any] = {
 
 
 def scalar(value: Any) -> str:
-    """A scalar as YAML that reads back as the same value, floats without needless exponents."""
+    """Write a scalar as YAML that reads back the same, floats without needless exponents."""
     if value is None or isinstance(value, bool):
         return {None: "null", True: "true", False: "false"}[value]
     if isinstance(value, float):
         if value == 0 or 1e-5 <= abs(value) < 1e15:
             return format(Decimal(repr(value)), "f")
-        mantissa, _, exponent = repr(value).partition("e")  # 1e-08: 1.0e-08 for YAML 1.1 readers
+        mantissa, _, exponent = repr(value).partition("e")  # 1.0e-08, for YAML 1.1 readers
         return f"{mantissa if '.' in mantissa else mantissa + '.0'}e{exponent}"
     if isinstance(value, str):
         return value if _is_safe(value) else quoted(value)
@@ -355,7 +355,7 @@ def scalar(value: Any) -> str:
 
 
 def flow(value: Any) -> str:
-    """A plain value as YAML on one line."""
+    """Write a plain value as YAML on one line."""
     if isinstance(value, dict):
         return "{" + ", ".join(f"{flow(k)}: {flow(v)}" for k, v in value.items()) + "}"
     if isinstance(value, (list, tuple)):
@@ -364,7 +364,7 @@ def flow(value: Any) -> str:
 
 
 def _is_safe(text: str) -> bool:
-    """Whether it needs no quotes, in YAML 1.1 either (where ``no`` and ``off`` are booleans)."""
+    """Whether it needs no quotes, even in YAML 1.1 (where ``no`` and ``off`` are booleans)."""
     plain = re.fullmatch(r"[A-Za-z_/][\w./+-]*(?: [\w./+-]+)*", text, re.ASCII)
     return bool(plain) and text.lower() not in {
         *("null", "true", "false", "yes", "no", "on", "off", "y", "n")
@@ -372,7 +372,7 @@ def _is_safe(text: str) -> bool:
 
 
 def quoted(text: str) -> str:
-    """A text in double quotes, as YAML reads it back."""
+    """Quote a text so that YAML reads it back."""
 
     def character(c: str) -> str:
         if c in '"\\':
@@ -392,7 +392,7 @@ def quoted(text: str) -> str:
 
 
 def dump(node: Node, indent: str = "") -> Iterator[str]:
-    """Lines of block YAML, each value with its origin as a comment."""
+    """Yield lines of block YAML, each value with its origin as a comment."""
     if isinstance(node.value, dict):
         entries = [(f"{indent}{scalar(key)}:", child) for key, child in node.value.items()]
     else:
@@ -411,7 +411,7 @@ def dump(node: Node, indent: str = "") -> Iterator[str]:
 
 
 def _flow(node: Node) -> str | None:
-    """A scalar, an empty collection, or a list of scalars from one place, on one line."""
+    """Write a scalar, an empty collection, or a list of scalars from one place on one line."""
     if not isinstance(node.value, (dict, list, tuple)):
         return scalar(node.value)
     if not node.value:

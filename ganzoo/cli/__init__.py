@@ -32,14 +32,14 @@ _WrongUsage: Any = typer.BadParameter.__mro__[2]
 
 
 def main() -> None:
-    """Run a command and exit: a user's mistake prints its sentences, and its code is 2."""
+    """Run a command and exit.  A user's mistake prints its sentences and exits with code 2."""
     prepare_streams()
     try:
         code = _run()
         with output():
             sys.stdout.flush()
     except OutputError as error:
-        if error.errno != errno.EPIPE:  # else nobody reads any more
+        if error.errno != errno.EPIPE:  # EPIPE: the reader has gone
             say(f"error: the output cannot be written: {error.strerror}", err=True)
         code = 1
     sys.exit(code)
@@ -79,7 +79,7 @@ PANELS = ("Train", "Use a model", "Measure", "Share", "Look things up", "Extend"
 
 
 class _Verbs(TyperGroup):
-    """The front page: where to start, and all verbs by what they are for."""
+    """The front page: where to start, and all verbs by purpose."""
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
         with formatter.section("Start here"):
@@ -104,7 +104,7 @@ class _Verbs(TyperGroup):
 
 
 def command_line(plugins: Plugins) -> typer.Typer:
-    """All verbs, those of plugins included."""
+    """Build the command line, plugins' verbs included."""
     app = typer.Typer(
         name="ganzoo",
         cls=_Verbs,
@@ -162,7 +162,7 @@ def _ganzoo(
 
 
 def _notes(error: GanzooError) -> Sequence[str]:
-    """What went wrong besides, such as a report that could not be written."""
+    """Return further problems, such as a report that could not be written."""
     notes = list(getattr(error, "__notes__", ()))
     if not working_folder() and NO_WORKING_FOLDER not in str(error):
         notes.append(NO_WORKING_FOLDER)
@@ -170,7 +170,7 @@ def _notes(error: GanzooError) -> Sequence[str]:
 
 
 def _lines(error: GanzooError) -> list[str]:
-    """The message; a count goes above several problems, so that each begins its own line."""
+    """Split the message into lines; several problems get a count first, and a line each."""
     lines = list(error.args)
     if isinstance(error, RecipeError) and len(lines) > 1:
         lines.insert(0, f"{len(lines)} problems")

@@ -1,6 +1,6 @@
-"""What a shell offers for the rest of a word: names of recipes, models, benchmarks and kinds.
+"""Complete the names of recipes, models, benchmarks and kinds in the shell.
 
-None of it imports torch or asks the Hub.
+Nothing here imports torch or asks the Hub.
 """
 
 from __future__ import annotations
@@ -16,51 +16,51 @@ from ganzoo.registry import KINDS
 
 
 def recipes(incomplete: str) -> list[str]:
-    """The recipes of ganzoo and its plugins, and YAML files."""
+    """Offer the recipes of ganzoo and its plugins, and YAML files."""
     return _starting(incomplete, [*list_names("recipe"), *_files(incomplete)])
 
 
 def benchmarks(incomplete: str) -> list[str]:
-    """The benchmarks of ganzoo, and YAML files."""
+    """Offer the benchmarks of ganzoo, and YAML files."""
     return _starting(incomplete, [*list_names("benchmark"), *_files(incomplete)])
 
 
 def models(incomplete: str) -> list[str]:
-    """The models that come with ganzoo, and folders: those of ``runs`` at once."""
+    """Offer the models that come with ganzoo, folders, and everything in ``runs``."""
     return [*_starting(incomplete, list_names("model")), *runs(incomplete)]
 
 
 def runs(incomplete: str) -> list[str]:
-    """The runs in ``runs``, and other folders."""
+    """Offer the runs in ``runs``, and other folders."""
     folders = [path.as_posix() for path in _inside(Path("runs")) if path.is_dir()]
     return _starting(incomplete, [*folders, *_folders(incomplete)])
 
 
 def kinds(incomplete: str) -> list[str]:
-    """What ``ganzoo list`` takes."""
+    """Offer the kinds of ``ganzoo list``."""
     return _starting(incomplete, LISTED)
 
 
 def recipe_keys(incomplete: str) -> list[str]:
-    """What ``ganzoo recipe explain`` takes, but for the arguments of components."""
+    """Offer the keys of ``ganzoo recipe explain``, without components' arguments."""
     from ganzoo.language import keys
 
     return _starting(incomplete, (key.path.replace("[]", ".0") for key in keys()))
 
 
 def importers(incomplete: str) -> list[str]:
-    """The formats that ``ganzoo import`` reads."""
+    """Offer the formats that ``ganzoo import`` reads."""
     return _starting(incomplete, list_names("importer"))
 
 
 def shown(incomplete: str) -> list[str]:
-    """What ``ganzoo show`` takes first."""
+    """Offer the first word of ``ganzoo show``."""
     named = ["vocabulary", *recipes(incomplete), *benchmarks(incomplete), *models(incomplete)]
     return [*kinds(incomplete), *_starting(incomplete, named)]
 
 
 def components(ctx: typer.Context, incomplete: str) -> list[str]:
-    """The components of the kind that was typed before."""
+    """Offer the components of the kind typed before."""
     kind = ctx.params.get("what")
     return _starting(incomplete, list_names(kind)) if kind in KINDS else []
 
@@ -70,7 +70,7 @@ def _starting(incomplete: str, names: Iterable[str]) -> list[str]:
 
 
 def _files(incomplete: str) -> list[str]:
-    """Folders to go into, and YAML files, in the folder that the word is in."""
+    """Offer folders and YAML files in the folder of the word."""
     yaml = [name for name, path in _beside(incomplete) if path.suffix in (".yaml", ".yml")]
     return [*_folders(incomplete), *yaml]
 
@@ -80,7 +80,7 @@ def _folders(incomplete: str) -> list[str]:
 
 
 def _beside(incomplete: str) -> list[tuple[str, Path]]:
-    """The contents of the folder that a word is in, once the word has begun."""
+    """List the folder of a word, once the word has begun."""
     if not incomplete:
         return []
     start = incomplete.rpartition("/")[0]

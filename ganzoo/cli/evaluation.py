@@ -1,4 +1,4 @@
-"""``ganzoo evaluate`` and ``ganzoo verify``: measure models, and what recipes say of themselves."""
+"""``ganzoo evaluate`` and ``ganzoo verify``: measure models, and check recipes' claims."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ ENTRIES = Path("benchmarks/entries")
 
 
 def add_to(app: typer.Typer) -> None:
-    """Add this group's verbs."""
+    """Register this group's verbs."""
     app.command(rich_help_panel="Measure")(evaluate)
     app.command(rich_help_panel="Measure")(verify)
 
@@ -70,8 +70,8 @@ def evaluate(
 ) -> None:
     """Measure a model under a benchmark, and write its entry.
 
-    What was begun and killed goes on where it stopped; what was measured already is not measured
-    again.  `torchrun --nproc_per_node 2 -m ganzoo evaluate ...` shares the work.
+    An evaluation that was killed goes on where it stopped; one that is finished is not repeated.
+    `torchrun --nproc_per_node 2 -m ganzoo evaluate ...` shares the work.
     """
     if (model is None) == (not references):
         raise RunError("give a MODEL to measure, or --references, and not both.")
@@ -90,7 +90,7 @@ def evaluate(
     loaded = load_benchmark(benchmark, overrides, registry)
     command = f"ganzoo evaluate {model or '--references'} --benchmark {benchmark}"
     check_folders(loaded.dataset, registry, command)
-    from accelerate import PartialState  # imports torch: mistakes are told before
+    from accelerate import PartialState  # imports torch, so cheap mistakes come first
 
     from ganzoo.fakes import reference_rows
     from ganzoo.model import device
@@ -105,7 +105,7 @@ def evaluate(
         protocol = Protocol(loaded, registry, state.device, download=download)
     if state.is_main_process:
         for extractor, why in protocol.left_out.items():
-            told = why.partition(" Get it: ")[0]  # the rest: `ganzoo show extractor NAME`
+            told = why.partition(" Get it: ")[0]  # without the remedy, which `ganzoo show` has
             say(f"left out what needs '{extractor}': {told}", err=True)
         if protocol.left_out and not download:
             say("--download fetches what can be fetched", err=True)
@@ -132,7 +132,7 @@ def evaluate(
 
 
 def _which_benchmark(model: str | None, registry: Registry) -> RunError:
-    """What to say where no benchmark is named: those that fit, as commands."""
+    """Ask for a benchmark and show those that fit, as commands."""
     from ganzoo import config as configs
     from ganzoo.fitting import fitting
     from ganzoo.model_folder import CONFIG, find
@@ -162,7 +162,7 @@ def _which_benchmark(model: str | None, registry: Registry) -> RunError:
 
 
 def _holds_images(path: Path) -> bool:
-    """Whether it is a folder that is no run and no model."""
+    """Whether it is a folder, but neither a run nor a model."""
     names = ("config.json", "model/config.json", "recipe.yaml")
     return path.is_dir() and not any((path / name).exists() for name in names)
 
@@ -176,15 +176,14 @@ def verify(
 ) -> None:
     """Rerun a recipe's short form; exit code 1 if a score is off.
 
-    Each seed that the section `verify` states is trained anew, and each score has to be in the
-    range that it states.
+    Each seed in the section `verify` is trained again, and each score must be in the stated range.
     """
     from ganzoo.folder import free_folder
     from ganzoo.plugins import installed
     from ganzoo.recipe import load_recipe
 
     name = load_recipe(recipe, (), installed().registry).name
-    from ganzoo.verify import verify as rerun  # imports torch: mistakes are told before
+    from ganzoo.verify import verify as rerun  # imports torch, so cheap mistakes come first
 
     folder = out or free_folder(f"verify-{name}")
     verdicts = []

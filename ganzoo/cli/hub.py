@@ -26,7 +26,7 @@ Repo = Annotated[str, typer.Argument(metavar="ID", help="user/repo, or user/repo
 
 
 def add_to(app: typer.Typer) -> None:
-    """Add this group's verbs."""
+    """Register this group's verbs."""
     app.command(rich_help_panel="Share")(pull)
     app.command(rich_help_panel="Share")(push)
     app.command(rich_help_panel="Share")(search)
@@ -46,8 +46,8 @@ def pull(
 ) -> None:
     """Fetch a model from the Hub.
 
-    Only the files of a model folder are fetched, each is checked, and none is run.  What is in the
-    cache works offline.
+    Only the files of a model folder are fetched, each is checked, and none is run.  Cached models
+    work offline.
     """
     from ganzoo import pulling
     from ganzoo.config import WEIGHTS
@@ -60,10 +60,10 @@ def pull(
     if out:
         refuse_taken(out)
     registry = installed().registry
-    name = what.repo if id in shipped_models() else f"hf://{what}"  # and no folder of that name
+    name = what.repo if id in shipped_models() else f"hf://{what}"  # and no such folder exists
     found = pulling.locate(name, registry, token=token, kinds=tuple(WEIGHTS))
     if out:
-        pulling.load(found, registry)  # what is written works
+        pulling.load(found, registry)  # check that the printed command works
     if found.note:
         say(found.note, err=True)
     if out:
@@ -129,9 +129,9 @@ def push(
 ) -> None:
     """Publish a model, with a card and its scores.
 
-    Everything is checked before anything is sent: the model is loaded and used once, licences,
-    scores, plugins and sizes are looked at.  A second push sends what changed, and keeps what was
-    written into the card by hand.
+    Everything is checked before anything is sent: the model is loaded and run once; licences,
+    scores, plugins and sizes are checked.  A second push sends only what changed, and keeps the
+    hand-written parts of the card.
     """
     from ganzoo.config import WEIGHTS
     from ganzoo.hub import Id, parse_id
@@ -145,7 +145,7 @@ def push(
     what, registry, measured = parse_id(id), installed().registry, entries_folder(entries)
     folder = locate(model, registry, token=token, kinds=tuple(WEIGHTS)).folder
     find(folder)
-    from ganzoo import publish  # imports torch: mistakes are told before
+    from ganzoo import publish  # imports torch, so cheap mistakes come first
     from ganzoo.package import Options
 
     options = Options(

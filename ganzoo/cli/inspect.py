@@ -1,4 +1,4 @@
-"""``ganzoo list`` and ``ganzoo show``: what there is, and where it is from."""
+"""``ganzoo list`` and ``ganzoo show``: what is installed, and where it is from."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 def add_to(app: typer.Typer) -> None:
-    """Add this group's verbs."""
+    """Register this group's verbs."""
     app.command("list", rich_help_panel="Look things up")(list_components)
     app.command(rich_help_panel="Look things up")(show)
 
@@ -104,7 +104,7 @@ def _summary(entry: Entry) -> str:
 
 
 def _plain(text: str) -> str:
-    """A docstring without reStructuredText's double quotes of code."""
+    """Drop reStructuredText's double backquotes from a docstring."""
     return text.replace("``", "`")
 
 
@@ -129,10 +129,10 @@ def show(
 ) -> None:
     """Show a component, recipe, model or benchmark.
 
-    `show loss r1` explains a component and its arguments, `show dcgan` a recipe: its stages,
-    terms and weights, and what each reads; `show runs/demo` or `show user/repo` a model, of which
-    no weights are fetched; `show avatars-64` a benchmark. `show vocabulary` tells which words there
-    are to read.
+    `show loss r1` explains a component and its arguments; `show dcgan` a recipe: its stages, terms
+    and weights, and what each reads; `show runs/demo` or `show user/repo` a model, without fetching
+    its weights; `show avatars-64` a benchmark.  `show vocabulary` lists the words that components
+    can read.
     """
     from ganzoo.layers import shipped_benchmarks, shipped_recipes
     from ganzoo.plugins import installed
@@ -204,7 +204,7 @@ def _as_data(entry: Entry, signature: Signature) -> dict[str, Any]:
 
 
 def _without_arguments(doc: str) -> str:
-    """A docstring up to its ``Args:``, which are shown with their types."""
+    """Cut a docstring at its ``Args:``, which are shown with their types."""
     return doc.partition("\nArgs:")[0].strip()
 
 
@@ -278,7 +278,7 @@ def _show_recipe(name: str, as_json: bool) -> None:
 
 
 def _parts_of(recipe: Recipe) -> Iterator[tuple[str, str]]:
-    """Everything but the stages, by role."""
+    """Yield everything but the stages, by role."""
     yield "batch", f"{recipe.batch}, seed {recipe.seed}, precision {recipe.precision}"
     parts = {"dataset": recipe.dataset, **recipe.networks, "augment": recipe.augment}
     for role, component in parts.items():
@@ -298,7 +298,7 @@ def _parts_of(recipe: Recipe) -> Iterator[tuple[str, str]]:
 
 
 def _is_model(what: str) -> bool:
-    """Whether it is a folder, or a name as models have on the Hub and recipes have not."""
+    """Whether it is a folder, or a name as only models on the Hub have."""
     from ganzoo.hub import is_id
 
     with suppress(ValueError), refusals():  # a NUL
@@ -337,7 +337,7 @@ def _show_model(name: str, as_json: bool) -> None:
 
 
 def _about_model(config: Config) -> Iterator[tuple[str, str]]:
-    """The lines of a model's config, shortened for reading; ``--json`` has all of it."""
+    """Yield the lines of a model's config, shortened for reading; ``--json`` has all of it."""
     made, out = config.generator, config.output
     arguments = {k: v for k, v in made.arguments.items() if k != "label" and v is not None}
     yield "generator", f"{made.use} {flow(arguments)} of {made.distribution} {made.version}"

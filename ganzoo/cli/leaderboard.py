@@ -1,4 +1,4 @@
-"""``ganzoo leaderboard``: who stands where, in the terminal, as Markdown, as a page."""
+"""``ganzoo leaderboard``: rank models in the terminal, as Markdown or as a page."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ if TYPE_CHECKING:
 
 #: columns of text where nobody looks
 _WIDE = 200
-_NAME, _SCORE = 40, 8  # at most for a name, at least for a score
+_NAME, _SCORE = 40, 8  # widest name, narrowest score
 
 
 def add_to(app: typer.Typer) -> None:
-    """Add this group's verb."""
+    """Register this group's verb."""
     app.command(rich_help_panel="Measure")(leaderboard)
 
 
@@ -51,7 +51,7 @@ def leaderboard(
 ) -> None:
     """Rank what was measured.
 
-    Exit code 1 where an entry of yours cannot be read; the others are ranked all the same.
+    Exit code 1 if an entry of yours cannot be read; the others are ranked all the same.
     """
     from ganzoo import leaderboard as pages
 
@@ -147,7 +147,7 @@ def _grid(
     width: int,
     dim: Sequence[int] = (),
 ) -> list[str]:
-    """Print as many columns as fit; the names of those that do not."""
+    """Print as many columns as fit; return the names of the others."""
     from rich.table import Table as Grid
 
     from ganzoo.leaderboard import heading

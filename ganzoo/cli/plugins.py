@@ -1,4 +1,4 @@
-"""``ganzoo plugins``: those that are installed, a new one, and whether one keeps its promises."""
+"""``ganzoo plugins``: list the installed ones, make a new one, check one's promises."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ plugins_app = typer.Typer(invoke_without_command=True)
 
 
 def add_to(app: typer.Typer) -> None:
-    """Add this group's verbs."""
+    """Register this group's verbs."""
     app.add_typer(plugins_app, name="plugins", rich_help_panel="Extend")
 
 
@@ -80,7 +80,7 @@ def _plugin_as_data(plugin: Plugin) -> dict[str, Any]:
 
 
 def _about(plugin: Plugin, registry: Registry) -> Iterator[str]:
-    """What a plugin brings, by kind; what else it does; what is wrong with it."""
+    """Describe a plugin: its components by kind, what else it does, what is wrong with it."""
     brought = {
         plural(kind): sorted(e.name for e in plugin.entries if e.kind == kind) for kind in LISTED
     }
@@ -121,7 +121,7 @@ def new(
         str, typer.Option(metavar="TEXT", help="A name, or 'Name <email>'; default nobody.")
     ] = "",
 ) -> None:
-    """Write the package of a new plugin, which works as it is."""
+    """Write the package of a new plugin, ready to use."""
     from ganzoo.plugins import installed
     from ganzoo.scaffold import chosen_parts, create, usable_name
 
@@ -142,7 +142,7 @@ def new(
 
 
 def _activation() -> Iterator[str]:
-    """A line where ``ganzoo`` and ``pip`` would not be those of this environment."""
+    """Yield a line if ``ganzoo`` and ``pip`` would not be those of this environment."""
     script = Path(sys.executable).with_name("activate")
     found = shutil.which("ganzoo")
     if script.is_file() and (not found or Path(found).parent != script.parent):
@@ -154,7 +154,7 @@ def _activation() -> Iterator[str]:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of one promise: ``kept``, ``broken`` or ``not checked``, and why."""
+    """The result of one promise: ``kept``, ``broken`` or ``not checked``, and why."""
 
     promise: str
     result: str
@@ -193,7 +193,7 @@ def check(
 
 
 def _named(name: str, plugins: Plugins) -> list[Plugin]:
-    """The plugin of that name, or all of the distribution of that name."""
+    """Return the plugin of that name, or all plugins of the distribution of that name."""
     named = [p for p in plugins.plugins if p.origin.plugin == name] or [
         p for p in plugins.plugins if canonical(p.origin.distribution) == canonical(name)
     ]
@@ -209,7 +209,7 @@ def _named(name: str, plugins: Plugins) -> list[Plugin]:
 
 
 def _outcomes(plugin: Plugin) -> dict[str, list[Outcome]]:
-    """Each component's promises, tested."""
+    """Test each component's promises."""
     from ganzoo.progress import progress
     from ganzoo.testing import contracts
 
@@ -245,7 +245,7 @@ def _verdict(outcomes: Sequence[Outcome]) -> str:
 
 
 def _tell(component: str, outcomes: Sequence[Outcome]) -> None:
-    """The verdict on a component, and every promise that is not kept."""
+    """Print the verdict on a component, and every promise that is not kept."""
     verdict = _verdict(outcomes)
     say(f"  {component}: ", nl=False)
     say(verdict, colour={"FAILED": "red", "ok": "green"}.get(verdict), nl=False)
@@ -257,7 +257,7 @@ def _tell(component: str, outcomes: Sequence[Outcome]) -> None:
 
 
 def _counted(outcomes: Sequence[Outcome]) -> str:
-    """As ``9 promises kept, 1 broken``."""
+    """Count outcomes: ``9 promises kept, 1 broken``."""
     counts = Counter(outcome.result for outcome in outcomes)
     said = [f"{_number(counts['kept'], 'promise')} kept"]
     said += [f"{counts[result]} {result}" for result in ("broken", "not checked") if counts[result]]

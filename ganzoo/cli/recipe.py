@@ -15,7 +15,7 @@ recipe_app = typer.Typer(help="Check, resolve and describe recipes.", no_args_is
 
 
 def add_to(app: typer.Typer) -> None:
-    """Add this group's verbs."""
+    """Register this group's verbs."""
     app.add_typer(recipe_app, name="recipe", rich_help_panel="Train")
 
 
@@ -25,7 +25,7 @@ def check(
     overrides: Overrides,
     as_json: Annotated[bool, typer.Option("--json", help="Print the problems as JSON.")] = False,
 ) -> None:
-    """Tell all mistakes of a recipe at once."""
+    """Report all mistakes of a recipe at once."""
     from ganzoo.errors import RecipeError
     from ganzoo.plugins import installed
     from ganzoo.recipe import load_recipe
@@ -51,7 +51,7 @@ def resolve(
     overrides: Overrides,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Print a recipe in full, with where each value is from."""
+    """Print a recipe in full, with the source of each value."""
     from ganzoo.plugins import installed
     from ganzoo.recipe import load_recipe
 
@@ -71,7 +71,7 @@ def explain(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Say what a key of recipes means, what it allows, and its default."""
+    """Explain a key of recipes: its meaning, values and default."""
     from ganzoo.language import explain as about
     from ganzoo.language import keys
     from ganzoo.plugins import installed
@@ -125,7 +125,7 @@ def new(
 def schema() -> None:
     """Print the JSON Schema of recipes, for editors.
 
-    It knows the components that are installed here, and their arguments.
+    It covers the components installed here, and their arguments.
     """
     from ganzoo.plugins import installed
     from ganzoo.schema import schema as make

@@ -1,4 +1,4 @@
-"""What models make and runs have made: sample, translate, import, report and diagnose."""
+"""Use models and runs: sample, translate, import, report and diagnose."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _NO_GRID = {".avif", ".bmp", ".gif", ".pdf", ".svg", ".tif", ".tiff"}
 
 
 def add_to(app: typer.Typer) -> None:
-    """Add this group's verbs."""
+    """Register this group's verbs."""
     app.command(rich_help_panel="Use a model")(sample)
     app.command(rich_help_panel="Use a model")(translate)
     app.command("import", rich_help_panel="Use a model")(import_)
@@ -45,7 +45,7 @@ def add_to(app: typer.Typer) -> None:
 
 
 def open_model(name: str) -> Model:
-    """The model that MODEL names, on the CPU."""
+    """Open the model that MODEL names, on the CPU."""
     from ganzoo.model_folder import find
     from ganzoo.plugins import installed
     from ganzoo.pulling import load, locate
@@ -56,7 +56,7 @@ def open_model(name: str) -> Model:
         say(found.note, err=True)
     find(found.folder)
     with status(f"opening {name}"):
-        return load(found, registry)  # imports torch: mistakes are told before
+        return load(found, registry)  # imports torch, so cheap mistakes come first
 
 
 def sample(
@@ -129,7 +129,7 @@ def _pair(item: str) -> tuple[str, str]:
 
 
 class Precision(StrEnum):
-    """What the generator computes in."""
+    """The generator's number format."""
 
     auto = "auto"
     fp32 = "fp32"
@@ -137,7 +137,7 @@ class Precision(StrEnum):
 
 
 class Backend(StrEnum):
-    """What computes it."""
+    """The engine that runs the generator."""
 
     torch = "torch"
     openvino = "openvino"
@@ -239,7 +239,7 @@ def import_(
     registry.get("importer", format)
     refuse_taken(out)
     check_exists(path, "the weights")
-    from ganzoo.model import import_weights, load  # imports torch: mistakes are told before
+    from ganzoo.model import import_weights, load  # imports torch, so cheap mistakes come first
 
     read = import_weights(format, path, out, registry)
     licence = read.source.get("licence")
@@ -253,7 +253,7 @@ def import_(
 
 
 class Format(StrEnum):
-    """What kind of file."""
+    """The kind of file."""
 
     onnx = "onnx"
     torch_export = "torch-export"
@@ -268,11 +268,11 @@ def export(
 ) -> None:
     """Write the generator as one file for other programs.
 
-    It is tried against the original at three sizes; how far it is off at most stands in the file.
+    The file is tested against the original at three sizes, and states the largest difference.
     """
     suffix = {"onnx": "onnx", "torch-export": "pt2"}[format.value]
     out = out or Path(f"{Path(model).name.partition('@')[0]}.{suffix}")
-    if out.suffix != f".{suffix}":  # what it would replace may be something else
+    if out.suffix != f".{suffix}":  # it might replace some other file
         raise RunError(f"--out {out}: a file for {format.value} is called NAME.{suffix}.")
     loaded = open_model(model)
     from ganzoo.config import text as config_text

@@ -31,7 +31,7 @@ RunPath = Annotated[
 
 
 def set_option(what: str) -> Any:
-    """``--set KEY=VALUE``; ``what`` it overrides, with an example."""
+    """Build ``--set KEY=VALUE``; ``what`` it overrides, with an example."""
     return typer.Option(
         "--set",
         metavar="KEY=VALUE",
@@ -45,7 +45,7 @@ Overrides = Annotated[list[str], set_option("recipe, as batch=16 or stages.0.ste
 
 
 def add_to(app: typer.Typer) -> None:
-    """Add this group's verbs."""
+    """Register this group's verbs."""
     app.command(rich_help_panel="Train")(train)
     app.command(rich_help_panel="Train")(resume)
 
@@ -74,7 +74,7 @@ def train(
     folder = out or free_folder(loaded.name)
     RunFolder(folder).refuse_taken()
     check_folders(loaded.dataset, plugins.registry, f"ganzoo train {recipe}")
-    from ganzoo.pulling import with_pinned_weights  # imports torch: mistakes are told before
+    from ganzoo.pulling import with_pinned_weights  # imports torch, so cheap mistakes come first
     from ganzoo.training import start
 
     loaded = with_pinned_weights(loaded, plugins.registry)
@@ -107,7 +107,7 @@ def resume(
     run: RunPath,
     overrides: Overrides,
 ) -> None:
-    """Go on with a stopped run, exactly as if it had never stopped."""
+    """Resume a stopped run, exactly as if it had never stopped."""
     from ganzoo.folder import RunFolder, to_train_longer
     from ganzoo.plugins import installed
     from ganzoo.recipe import load_recipe
@@ -124,7 +124,7 @@ def resume(
 
 
 def _finish(train: Callable[[], Run], path: Path) -> None:
-    """Train, and write the report however it ends."""
+    """Train, and write the report however training ends."""
     from ganzoo.report import reporting
 
     run, unreported = reporting(train, path)

@@ -1,9 +1,9 @@
-"""A package for a new plugin: ``template`` is a whole one, called acme, of which a copy is made.
+"""Create a new plugin's package as a copy of ``template``, a complete plugin called acme.
 
-It is a package like any other, so that the tests lint, type-check and train it.  What is written
-for one part alone stands between lines ``# <generator>`` and ``# </generator>``, and what replaces
-a part that is left out between ``# <no generator>`` and ``# </no generator>``.  Its
-``_pyproject.toml`` has another name here, as tools take a folder with that file for a project.
+The template is a package like any other, so the tests lint, type-check and train it.  Text for one
+part stands between lines ``# <generator>`` and ``# </generator>``; text that replaces a missing
+part between ``# <no generator>`` and ``# </no generator>``.  ``_pyproject.toml`` is renamed here,
+as tools take a folder with that file for a project.
 """
 
 from __future__ import annotations
@@ -40,8 +40,8 @@ _NO_STRINGS = ("null", "true", "false")
 def create(name: str, parts: Collection[str], folder: Path, author: str = "") -> None:
     """Write the package of plugin ``name``, a ``usable_name``, with ``parts`` of ``PARTS``.
 
-    ``author`` is a name, or "name <email>".  Raises PluginError where the folder has something in
-    it already, or cannot be written.
+    ``author`` is a name, or "name <email>".  Raises PluginError if the folder is not empty, or
+    cannot be written.
     """
     try:
         if folder.is_dir() and any(folder.iterdir()):
@@ -58,7 +58,7 @@ def create(name: str, parts: Collection[str], folder: Path, author: str = "") ->
 
 
 def chosen_parts(text: str) -> list[str]:
-    """``"loss,generator"`` as parts, in the order of ``PARTS``; raises RecipeError for others."""
+    """Parse ``"loss,generator"`` into the order of ``PARTS``; raises RecipeError for others."""
     words = [word.strip() for word in text.split(",") if word.strip()]
     for word in words:
         if word not in PARTS:
@@ -74,9 +74,9 @@ def chosen_parts(text: str) -> list[str]:
 
 
 def usable_name(text: str, plugins: Plugins) -> str:
-    """The plugin's name that ``text`` gives, with or without ``ganzoo-`` before it.
+    """Return the plugin's name in ``text``, with or without ``ganzoo-`` before it.
 
-    Raises PluginError where it is no name, or is taken.
+    Raises PluginError if it is not a name, or is taken.
     """
     name = text.removeprefix("ganzoo-")
     if len(name) > _LONGEST or not _NAME.fullmatch(name):
@@ -92,7 +92,7 @@ def usable_name(text: str, plugins: Plugins) -> str:
 
 
 def files(name: str, parts: Collection[str], author: str = "") -> Iterator[tuple[Path, str]]:
-    """Every file of the package of plugin ``name``: its path inside the package, and its text."""
+    """Yield every file of the package of plugin ``name``: its path in the package, and its text."""
     left_out = {file for part, own in PARTS.items() if part not in parts for file in own}
     given = {*parts, *(["author"] if author.strip() else [])}
     for path in sorted(_TEMPLATE.rglob("*")):
@@ -104,7 +104,7 @@ def files(name: str, parts: Collection[str], author: str = "") -> Iterator[tuple
 
 
 def _chosen(text: str, parts: Collection[str]) -> str:
-    """``text`` without what is for parts that are left out, and without the marks."""
+    """Drop from ``text`` the parts that are not chosen, and the marks."""
     kept, keeping = [], True
     for line in text.splitlines(keepends=True):
         if found := _MARK.fullmatch(line.strip()):
@@ -120,7 +120,7 @@ def _renamed(text: str, name: str) -> str:
 
 
 def _toml(author: str) -> str:
-    """``"Ann <ann@example.org>"`` as an entry of ``authors``."""
+    """Turn ``"Ann <ann@example.org>"`` into an entry of ``authors``."""
     author = " ".join(author.split())
     name, address = parseaddr(author)
     if name and "@" in address:
@@ -133,7 +133,7 @@ def _string(text: str) -> str:
 
 
 def _nearest_name(text: str) -> str:
-    """The name most like ``text``; empty where nothing is left of it."""
+    """Return the valid name most like ``text``; empty if nothing is left of it."""
     plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode().lower()
     name = "-".join(word for word in re.findall("[a-z0-9]+", plain) if word != "ganzoo")
     name = f"gan-{name}" if name[:1].isdigit() else name

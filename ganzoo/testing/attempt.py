@@ -1,4 +1,4 @@
-"""Calling what a stranger wrote: whatever it raises becomes a sentence."""
+"""Call foreign code and turn whatever it raises into a sentence."""
 
 from __future__ import annotations
 
@@ -13,24 +13,24 @@ T = TypeVar("T")
 
 
 class Unavailable(Exception):
-    """Why a promise cannot be tried here (no weights, an extra that is missing), and what to do."""
+    """A promise cannot be tested here (no weights, a missing extra); says what to do."""
 
 
 class Raised(AssertionError):
-    """A call raised ``__cause__``, which it was not to."""
+    """A call raised ``__cause__``, which it should not."""
 
 
 def attempt(what: str, function: Callable[..., T], /, *args: object, **kwargs: object) -> T:
-    """``function(*args, **kwargs)``; ``what`` it is goes into the message of what it raises.
+    """Call ``function(*args, **kwargs)``; ``what`` describes it in the message of an error.
 
-    Raises ``Raised`` from any exception.  What was said already goes through as it is.
+    Raises ``Raised`` from any exception.  Our own messages pass through.
     """
     try:
         return function(*args, **kwargs)
     except (Raised, Unavailable):
         raise
     except AssertionError as error:
-        if not _place(error):  # one of ours
+        if not _place(error):  # our own
             raise
         raise Raised(_sentence(what, error)) from error
     except (Exception, SystemExit) as error:
@@ -43,7 +43,7 @@ def _sentence(what: str, error: BaseException) -> str:
 
 
 def _place(error: BaseException) -> str:
-    """The last line to run that is neither ours nor a library's; empty where there was none."""
+    """Return the last line that ran in neither our code nor a library's; empty if none did."""
     modules = (sys.modules.get(name) for name in ("torch", "numpy", "safetensors", "PIL"))
     foreign = [Path(module.__file__).parent for module in modules if module and module.__file__]
     foreign.append(Path(__file__).parent)

@@ -1,4 +1,4 @@
-"""What every component promises, of whatever kind."""
+"""The promises of every kind of component."""
 
 from __future__ import annotations
 
@@ -40,8 +40,8 @@ def is_documented(subject: Subject) -> None:
 def is_what_is_read(subject: Subject) -> None:
     """What is read from its source is what it is.
 
-    Recipes are checked without importing anything: its constructor's arguments, the words of its
-    methods and its class attributes are read from the source, and must be as plain there.
+    Recipes are checked without importing anything: the constructor's arguments, the words of the
+    methods and the class attributes are read from the source, and must be plain there.
     """
     cls, found = subject.cls, subject.read
     parameters = inspect.signature(cls).parameters
@@ -84,7 +84,7 @@ def _listed(names: object) -> str:
 
 
 def _plain(value: object) -> object:
-    """Tuples as lists: which of the two it is makes no difference."""
+    """Turn tuples into lists, as the difference does not matter."""
     if isinstance(value, dict):
         return {key: _plain(item) for key, item in value.items()}
     return [_plain(item) for item in value] if isinstance(value, (list, tuple)) else value

@@ -1,6 +1,6 @@
 """A contract: one promise of one component, to be called.
 
-Nothing heavy is imported before ``contracts`` is called, for pytest imports this package wherever
+Nothing heavy is imported before ``contracts`` is called, as pytest imports this package wherever
 ganzoo is installed.
 """
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Contract:
-    """One promise of one component; call it to see whether it is kept.
+    """One promise of one component; call it to test it.
 
     ``component`` is the kind and the registered name, ``generator acme``; ``promise`` a part of a
     sentence, ``gradients reach every parameter``.
@@ -48,9 +48,9 @@ class Contract:
     def __call__(self) -> None:
         """Try it.
 
-        Raises AssertionError, which says what was found, where the promise is broken, and
-        ``Unavailable`` where it cannot be tried here.  Random states, threads, environment
-        variables and the current folder are what they were before; nothing is downloaded.
+        Raises AssertionError with the evidence if the promise is broken, and ``Unavailable`` if it
+        cannot be tested here.  Random states, threads, environment variables and the current folder
+        are restored; nothing is downloaded.
         """
         with _undisturbed():
             attempt("it", self.check)
@@ -61,13 +61,13 @@ def contracts(
     plugins: Plugins | None = None,
     arguments: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> list[Contract]:
-    """A contract for every promise of every component that the plugin ``name`` registers.
+    """List a contract for every promise of every component of the plugin ``name``.
 
-    ``plugins`` are those that are installed where left out.  ``arguments`` are of constructors,
-    ``{"dataset acme": {"path": "..."}}``, where the contracts cannot make them up themselves.
+    ``plugins`` defaults to the installed ones.  ``arguments`` are of constructors, ``{"dataset
+    acme": {"path": "..."}}``, for those that the contracts cannot make up.
 
-    Raises PluginError where there is no such plugin, where it is broken, or where ``arguments``
-    are for a component that none of ``plugins`` has.
+    Raises PluginError if the plugin does not exist or is broken, or if ``arguments`` are for a
+    component that none of ``plugins`` has.
     """
     from ganzoo.errors import PluginError, nearest, one_of
     from ganzoo.plugins import installed
@@ -98,7 +98,7 @@ def contracts(
 
 
 def _promises(subject: Subject) -> list[Promise]:
-    """What a component of its kind has to keep."""
+    """Return the promises of a component of its kind."""
     from ganzoo.testing import (
         components,
         datasets,
@@ -130,14 +130,14 @@ def _promises(subject: Subject) -> list[Promise]:
 
 
 def _said(promise: Promise) -> str:
-    """The first line of the docstring, as a part of a sentence."""
+    """Turn the docstring's first line into a part of a sentence."""
     line = docstring(promise).partition("\n")[0].rstrip(".")
     return line[:1].lower() + line[1:]
 
 
 @contextmanager
 def _undisturbed() -> Iterator[None]:
-    """One thread, no downloads, no log; the process is as before at the end."""
+    """Use one thread, no downloads and no log; restore the process at the end."""
     import logging
     import random
 
@@ -171,7 +171,7 @@ def _undisturbed() -> Iterator[None]:
 def _here() -> Path | None:
     try:
         return Path.cwd()
-    except FileNotFoundError:  # somebody removed it
+    except FileNotFoundError:  # the folder was removed
         return None
 
 

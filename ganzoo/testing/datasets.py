@@ -1,8 +1,7 @@
-"""What datasets promise.
+"""The promises of datasets.
 
-A dataset is built small: ``size`` 32 and ``count`` 12 where it takes them, and for a folder or
-file that it must be given, a folder of six small PNG files.  One that needs anything else gets it
-by ``arguments`` of ``contracts``.
+A dataset is built small: ``size`` 32 and ``count`` 12 if it takes them, and a folder of six small
+PNG files for a required folder or file.  Anything else comes by ``arguments`` of ``contracts``.
 """
 
 from __future__ import annotations
@@ -33,7 +32,7 @@ SOME = 5
 
 
 def promises(subject: Subject) -> list[Promise]:
-    """The promises of a dataset."""
+    """Return the promises of a dataset."""
     content = [fingerprints_its_content] if _folders(subject) else []
     batches = [gathers_batches] if hasattr(subject.cls, "__getitems__") else []
     return [
@@ -49,7 +48,7 @@ def promises(subject: Subject) -> list[Promise]:
 
 
 def examples(subject: Subject, word: str, n: int) -> Tensor:
-    """``n`` values of one field, (n, ...), from the first on and round again."""
+    """Return ``n`` values of one field, (n, ...), cycling through the examples."""
     with subject.workspace.caching():
         data = _prepared(subject)
         return torch.stack([data[index % len(data)][word] for index in range(n)])
@@ -59,7 +58,7 @@ def examples(subject: Subject, word: str, n: int) -> Tensor:
 
 
 def _folders(subject: Subject) -> list[str]:
-    """The arguments for which folders are made up."""
+    """List the arguments that get made-up folders."""
     return [
         parameter.name
         for parameter in subject.read.parameters
@@ -70,7 +69,7 @@ def _folders(subject: Subject) -> list[str]:
 
 
 def _arguments(subject: Subject, place: str = "pictures", seeded: int = 0) -> dict[str, Any]:
-    """The author's arguments, small numbers, and folders of pictures under the name ``place``."""
+    """Return the author's arguments, small numbers, and folders of pictures named ``place``."""
     found: dict[str, Any] = {
         name: value
         for name, value in SMALL.items()
@@ -87,9 +86,9 @@ def _built(subject: Subject, **arguments: Any) -> Any:
 
 
 def _prepared(subject: Subject, **arguments: Any) -> Any:
-    """A dataset that is ready.
+    """Return a prepared dataset.
 
-    Raises Unavailable where something is missing, or the made-up arguments do not suit it.
+    Raises Unavailable if something is missing, or the made-up arguments do not suit it.
     """
     data = _built(subject, **arguments)
 
@@ -106,7 +105,7 @@ def _prepared(subject: Subject, **arguments: Any) -> Any:
 
 
 def _provided(subject: Subject) -> dict[str, str]:
-    """The fields that it provides as it is built here."""
+    """Return the fields that it provides as it is built here."""
     fields = subject.read.attributes.get("fields", {})
     return provided_fields(fields, subject.read.optional, _arguments(subject))
 
@@ -126,7 +125,7 @@ def _indices(data: Any) -> list[int]:
 
 
 def _difference(one: Mapping[str, Tensor], other: Mapping[str, Tensor]) -> str:
-    """The first field in which two examples differ; empty where there is none."""
+    """Return the first field that differs between two examples; empty if none does."""
     if one.keys() != other.keys():
         return ", ".join(sorted(one.keys() ^ other.keys()))
     return next((word for word in one if not torch.equal(one[word], other[word])), "")

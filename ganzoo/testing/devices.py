@@ -1,8 +1,7 @@
-"""Whether a function of tensors works wherever its tensors are.
+"""Check that a function of tensors works on any device.
 
-On a machine without an accelerator there is torch's device ``meta``, whose tensors have no values.
-It lets much pass that an accelerator would not; so whatever brings two devices together is refused
-here.
+A machine without an accelerator has torch's device ``meta``, whose tensors have no values.  It
+accepts much that an accelerator would not, so operations on two devices are refused here.
 """
 
 from __future__ import annotations
@@ -39,7 +38,7 @@ class _Together(TorchFunctionMode):
 
 
 def devices() -> Iterator[torch.device]:
-    """``meta``, and the accelerator where there is one."""
+    """Yield ``meta``, and the accelerator if there is one."""
     yield torch.device("meta")
     if torch.accelerator.is_available():
         yield torch.accelerator.current_accelerator() or torch.device("cpu")
@@ -48,7 +47,7 @@ def devices() -> Iterator[torch.device]:
 def check_device(what: str, function: Callable[[], Any], device: torch.device) -> None:
     """Check that ``function``, whose tensors are all on ``device``, gives tensors there.
 
-    Raises Unavailable where it asks for what ``meta`` does not have: values, or autocast.
+    Raises Unavailable if it asks for what ``meta`` does not have: values, or autocast.
     """
     try:
         with _Together():

@@ -1,7 +1,7 @@
-"""What evaluators promise.
+"""The promises of evaluators.
 
-They are fed as a benchmark feeds them.  One that reads features gets vectors, maps or landmarks,
-or else those of an extractor of the same plugin: whichever it takes.
+They are fed as a benchmark feeds them.  One that reads features gets vectors, maps or landmarks, or
+those of an extractor of the same plugin: whichever it accepts.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _ROWS = ("held-out", "blurred", "noise", "repeated", "photo")
 
 
 def promises(subject: Subject) -> list[Promise]:
-    """The promises of an evaluator."""
+    """Return the promises of an evaluator."""
     groups = [leaves_a_group_out] if _is_grouped(subject) else []
     return [
         reads_what_a_benchmark_gives,
@@ -66,7 +66,7 @@ def _reads(subject: Subject) -> dict[str, list[str]]:
 def measure(
     subject: Subject, streams: Streams, chunk: int = 64, without: int | None = None
 ) -> dict[str, float]:
-    """The scores of a new evaluator that saw all of ``streams``, so many images at a time."""
+    """Return the scores of a new evaluator after all of ``streams``, ``chunk`` images at a time."""
     seed(chunk)
     evaluator = subject.build()
     for stream, words in streams.items():
@@ -94,7 +94,7 @@ def _part(value: Any, start: int, stop: int) -> Any:
 
 
 def _made_up(subject: Subject, eye: Eye, seeded: int = 0) -> dict[str, dict[str, Any]]:
-    """Images that are no images, and features of them."""
+    """Make up random images, and features of them."""
     found: dict[str, dict[str, Any]] = {}
     for stream, reads in _reads(subject).items():
         n = REALS if stream == "real" else FAKES
@@ -119,7 +119,7 @@ def _word(subject: Subject, stream: str, word: str, n: int, eye: Eye, seeded: in
 
 
 def _eye(subject: Subject) -> Eye:
-    """The features that it takes; the first kind where it takes none."""
+    """Return the features that it accepts, or the first kind."""
     if "eye" not in subject.found_out:
         subject.found_out["eye"] = _find_eye(subject)
     found: Eye = subject.found_out["eye"]
@@ -250,8 +250,8 @@ def _others(value: Any, rows: Tensor) -> Any:
 def tells_real_from_spoilt(subject: Subject) -> None:
     """It ranks real images above spoilt ones, except where it says that it is `blind`.
 
-    On 300 avatars beside others, blurred ones, noise and one over and over; a score of pairs on
-    60 figurines, where the photo itself is the best that there is.
+    Tested on 300 avatars beside others, blurred ones, noise and one repeated; a score of pairs on
+    60 figurines, where the photo itself is the best possible.
     """
     streams, eye = _reads(subject), _eye(subject)
     rows = subject.workspace.rows("pair" in streams)

@@ -1,4 +1,4 @@
-"""What extractors promise."""
+"""The promises of extractors."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ _TOLERANCE = 1e-4
 
 
 def promises(subject: Subject) -> list[Promise]:
-    """The promises of an extractor."""
+    """Return the promises of an extractor."""
     return [gives_features_by_layer, is_frozen, lets_gradients_through, moves_to_another_device]
 
 
 def gives_features_by_layer(subject: Subject) -> None:
     """It gives finite features by layer, of each image by itself."""
     network, images = subject.build(), noise(3, 3, SIDE, SIDE)
-    network.train()  # as what holds it may be told
+    network.train()  # as a parent module may do
     one, all_three = (_features(network, given) for given in (images[:1], images))
     if one.keys() != all_three.keys():
         raise AssertionError("which layers it gives depends on the batch.")

@@ -1,6 +1,6 @@
-"""Stand-ins for extractors: features for losses and evaluators to be tried with.
+"""Stand-ins for extractors: features to test losses and evaluators with.
 
-Which kind of features a component is for, only it knows: they are tried in turn.
+Only a component knows which kind of features it takes, so they are tried in turn.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ TRAINED = "efficientnet-lite0"
 class Eye:
     """One kind of features: of any image at once, and those that tell real images from others.
 
-    ``open`` raises DataError where its weights are missing.
+    ``open`` raises DataError if its weights are missing.
     """
 
     name: str
@@ -36,7 +36,7 @@ class Eye:
 
 
 def eyes(subject: Subject) -> Iterator[Eye]:
-    """Vectors, maps, landmarks, and then the plugin's own extractors."""
+    """Yield vectors, maps, landmarks, and then the plugin's own extractors."""
     yield Eye("vectors (N, D)", vectors, lambda: _trained("features"))
     yield Eye("maps (N, C, H, W)", maps, lambda: _trained("stage2", "stage3"))
     yield Eye("landmarks", landmarks, lambda: centroids)
@@ -44,23 +44,23 @@ def eyes(subject: Subject) -> Iterator[Eye]:
         try:
             own = other.build()
         except (AssertionError, Unavailable):
-            continue  # its own contracts say so
+            continue  # its own contracts report it
         yield Eye(other.entry.name, own, lambda own=own: own)  # type: ignore[misc]
 
 
 def vectors(image: Tensor) -> Features:
-    """A vector for each image, as a pooled layer gives it."""
+    """Return a vector for each image, like a pooled layer."""
     return {"pooled": _convolved(image, 24, 5).tanh().mean((2, 3))}
 
 
 def maps(image: Tensor) -> Features:
-    """A map for each of two layers."""
+    """Return a map for each of two layers."""
     near = _convolved(image, 6, 3)
     return {"near": near, "far": nn.functional.avg_pool2d(near.tanh(), 4)}
 
 
 def landmarks(image: Tensor) -> Features:
-    """What a finder of landmarks gives that is sure of every face."""
+    """Return landmarks with full confidence in every face."""
     heat = _convolved(image, 68, 5)
     shares = (4 * heat).flatten(2).softmax(2)
     sure = torch.ones(len(image), device=image.device, dtype=image.dtype)
@@ -68,9 +68,9 @@ def landmarks(image: Tensor) -> Features:
 
 
 def centroids(image: Tensor) -> Features:
-    """Where the dark and the coloured parts are: landmarks that need no weights.
+    """Return the centres of the dark and the coloured parts: landmarks without weights.
 
-    Sure of an image that is sharp and has large parts, as a face has.
+    Confident in an image that is sharp and has large parts, as a face has.
     """
     low = nn.functional.avg_pool2d(image, 2)
     shares = torch.cat([(-4 * low).exp(), (4 * low).exp()], 1).flatten(2)
@@ -82,7 +82,7 @@ def centroids(image: Tensor) -> Features:
 
 
 def _trained(*layers: str) -> Extract:
-    """The network trained on photos; raises GanzooError where it or its weights are missing."""
+    """Return the network trained on photos; raises GanzooError if it or its weights are missing."""
     arguments = {"layers": list(layers), "size": 64}
     found: nn.Module = build.construct(installed().registry, "extractor", TRAINED, arguments)
     return found.eval().requires_grad_(False)
@@ -94,6 +94,6 @@ def _convolved(image: Tensor, channels: int, side: int) -> Tensor:
 
 
 def _grid(maps: Tensor) -> Tensor:
-    """X and y of every place of (N, C, H, W), (H * W, 2) in [-1, 1]."""
+    """Return x and y of every place of (N, C, H, W), (H * W, 2) in [-1, 1]."""
     down, across = (torch.linspace(-1, 1, side) for side in maps.shape[2:])
     return torch.stack(torch.meshgrid(across, down, indexing="xy"), -1).flatten(0, 1).to(maps)

@@ -1,8 +1,7 @@
-"""What losses promise.
+"""The promises of losses.
 
-A loss is fed as training feeds it, by a small generator and a small smooth discriminator; one that
-needs more of a discriminator (its ``heads``), by one of the same plugin that has them, without and
-with labels.
+A loss is fed as training feeds it, by a small generator and a small smooth discriminator.  If it
+needs ``heads``, a discriminator of the same plugin that has them is used, without and with labels.
 """
 
 from __future__ import annotations
@@ -36,7 +35,7 @@ _EXTRACTOR = "extractor"
 
 
 def promises(subject: Subject) -> list[Promise]:
-    """The promises of a loss."""
+    """Return the promises of a loss."""
     return [
         reads_words_that_there_are,
         trains_its_player,
@@ -59,7 +58,7 @@ class Judge(Discriminator):
 
 
 class Maker(Generator):
-    """Images from latents, or from anything else."""
+    """Makes images from latents, or from anything else."""
 
     def __init__(self, size: int) -> None:
         super().__init__()
@@ -75,9 +74,9 @@ class Maker(Generator):
 
 @dataclass
 class Scene:
-    """Networks and an extractor; with words made up for them, an update of one player.
+    """Networks and an extractor; with made-up words they run an update of one player.
 
-    ``known`` are the attributes and values that the labels are of.
+    ``known`` are the labels' attributes and values.
     """
 
     subject: Subject
@@ -88,11 +87,11 @@ class Scene:
 
     @property
     def kinds(self) -> dict[str, str]:
-        """Every word, and what it is."""
+        """Every word and its kind."""
         return _vocabulary(self.subject)
 
     def term(self, player: str) -> Term:
-        """The loss as a term of a player's objective, frozen as training freezes it."""
+        """Return the loss as a term of a player's objective, frozen as in training."""
         loss = self.subject.build()
         attempt("eval() (is super().__init__() called?)", loss.eval)
         extractor = _EXTRACTOR if any(w.endswith(FEATURES) for w in self._reads(player)) else None
@@ -100,7 +99,7 @@ class Scene:
         return Term("loss", loss, player, Schedule(1, 1), 1, {}, extractor)
 
     def words(self, seeded: int = 0) -> dict[str, Tensor]:
-        """What the dataset gives, the views of it, and ``latent``."""
+        """Return the dataset's fields, their views, and ``latent``."""
         found: dict[str, Tensor] = {}
         needed = {word for player in PLAYERS for word in self._reads(player)}
         for place, (word, what) in enumerate(self.kinds.items(), 100 * seeded):
@@ -117,7 +116,7 @@ class Scene:
     def ready(
         self, term: Term, words: dict[str, Tensor], device: torch.device | None = None
     ) -> tuple[Callable[[], Any], nn.Module]:
-        """What computes the term's value of the words, and the network that it trains."""
+        """Return a function for the term's value, and the network that it trains."""
         seed(0)
         networks = {"generator": Maker(self.size), "discriminator": copy.deepcopy(self.judge)}
         if device:
@@ -133,12 +132,12 @@ class Scene:
         return lambda: term(update, self.kinds), networks[term.player]
 
     def run(self, term: Term, words: dict[str, Tensor]) -> tuple[Any, nn.Module]:
-        """The term's value of the words, and the network that it trains."""
+        """Return the term's value for the words, and the network that it trains."""
         value, network = self.ready(term, words)
         return value(), network
 
     def attempt(self, player: str, words: dict[str, Tensor] | None = None) -> Any:
-        """The value of a new loss; a failure tells its words."""
+        """Return the value of a new loss; a failure names its words."""
         what = f"{player}({', '.join(self._reads(player))})"
         words = self.words() if words is None else words
         try:
@@ -153,7 +152,7 @@ class Scene:
 
 
 def _vocabulary(subject: Subject) -> dict[str, str]:
-    """Every word of a recipe with both networks, an extractor, and the views that are needed."""
+    """Return every word of a recipe with both networks, an extractor, and the needed views."""
     fields = subject.fields
     words = vocabulary(fields, {}, PLAYERS, ["latent"], [_EXTRACTOR])
     read = {word for player in PLAYERS for word in subject.needs(player)}
@@ -167,7 +166,7 @@ def _players(subject: Subject) -> list[str]:
 
 
 def _scene(subject: Subject, player: str) -> Scene:
-    """A discriminator and features that a player's part takes; those tried last where none do."""
+    """Find a discriminator and features that a player's part accepts, or return the last tried."""
     key = f"scene of {player}"
     if key not in subject.found_out:
         subject.found_out[key] = _find_scene(subject, player)
@@ -183,7 +182,7 @@ def _find_scene(subject: Subject, player: str) -> Scene:
             try:
                 tried.attempt(player)
             except Raised as error:
-                # of features, the first refusal is the best; of discriminators, the last
+                # of features, the first refusal is most useful; of discriminators, the last
                 if scene is None or judge is not scene.judge:
                     scene, refusal = tried, error
             else:
@@ -196,9 +195,9 @@ def _find_scene(subject: Subject, player: str) -> Scene:
 def _judges(
     subject: Subject, player: str
 ) -> Iterator[tuple[nn.Module, int, Mapping[str, Sequence[str]]]]:
-    """Ours, and where a loss calls it, those of the same plugin that have heads.
+    """Yield ours and, if the loss calls it, those of the same plugin that have heads.
 
-    Each with its size, and the labels that it can be given.
+    Each with its size, and the labels that it takes.
     """
     seed(0)
     yield Judge(), SIDE, LABEL
@@ -209,11 +208,11 @@ def _judges(
                     for case in cases(other):
                         yield case.build(), case.size, other.given.get("label", LABEL)
                 except (AssertionError, Unavailable):
-                    continue  # its own contracts say so
+                    continue  # its own contracts report it
 
 
 def _sights(subject: Subject, player: str) -> Iterator[Extract]:
-    """Maps first, for most losses of features are of maps."""
+    """Yield maps first, as most losses of features read maps."""
     if not any(word.endswith(FEATURES) for word in subject.needs(player)):
         yield lambda image: {}
         return
@@ -291,7 +290,7 @@ def trains_its_player(subject: Subject) -> None:
 def depends_on_its_words_alone(subject: Subject) -> None:
     """Its value is decided by the words that it declares, and by nothing it saw before.
 
-    A run that is resumed makes its losses anew, and has to give the same to the bit.
+    A resumed run builds its losses again, and must give the same to the bit.
     """
     for player in _players(subject):
         scene = _scene(subject, player)

@@ -1,7 +1,7 @@
-"""What generators and discriminators promise.
+"""The promises of generators and discriminators.
 
-Each is built with the least that it must be given, small ones first; where it takes ``label``,
-with and without.  ``arguments`` of ``contracts`` choose others.
+Each is built with the fewest arguments, small sizes first; if it takes ``label``, with and
+without.  ``arguments`` of ``contracts`` choose others.
 """
 
 from __future__ import annotations
@@ -33,20 +33,20 @@ BATCHES = ((1, False), (3, False), (3, True))
 
 
 def of_generators(subject: Subject) -> list[Promise]:
-    """The promises of a generator."""
+    """Return the promises of a generator."""
     latents = [draws_latents] if "latent" in subject.needs("forward") else []
     return [draws_images, *latents, batch_mates_do_not_matter, *_OF_BOTH]
 
 
 def of_discriminators(subject: Subject) -> list[Promise]:
-    """The promises of a discriminator."""
+    """Return the promises of a discriminator."""
     heads = [has_its_heads] if subject.read.attributes.get("heads") else []
     return [gives_raw_logits, *heads, can_be_penalised, the_order_does_not_matter, *_OF_BOTH]
 
 
 @dataclass
 class Case:
-    """One way to build a network, and what to give it."""
+    """One way to build a network, and its inputs."""
 
     subject: Subject
     size: int
@@ -56,7 +56,7 @@ class Case:
         return f"at size {self.size}{', with labels' * self.labelled}"
 
     def build(self, seeded: int = 0) -> Any:
-        """The network, its weights drawn from a seed."""
+        """Build the network, with weights drawn from a seed."""
         arguments: dict[str, Any] = {}
         if self.subject.parameter("size"):
             arguments["size"] = self.size
@@ -65,7 +65,7 @@ class Case:
         return self.subject.build(seeded, **arguments)
 
     def words(self, network: Any, n: int, seeded: int = 0) -> dict[str, Tensor]:
-        """Something for each parameter of ``forward`` that must be given; a seed decides what."""
+        """Make up every required parameter of ``forward`` from a seed."""
         found: dict[str, Tensor] = {}
         for place, (word, required) in enumerate(self.subject.needs("forward").items()):
             if word == "label":
@@ -82,11 +82,11 @@ class Case:
         return found
 
     def run(self, network: Any, words: dict[str, Tensor]) -> Any:
-        """What the network makes of the words."""
+        """Run the network on the words."""
         return self.call(network, f"forward({', '.join(words)})", words)
 
     def call(self, function: Any, what: str, words: dict[str, Tensor]) -> Any:
-        """Call something with words; a failure tells their shapes."""
+        """Call something with words; a failure reports their shapes."""
         try:
             return attempt(what, function, **words)
         except Raised as error:
@@ -94,14 +94,14 @@ class Case:
 
 
 def cases(subject: Subject, sizes: int = 1) -> Iterator[Case]:
-    """The ways to build a network, at so many sizes."""
+    """Yield the ways to build a network, at so many sizes."""
     for size in _sizes(subject)[:sizes]:
         for labelled in _forms(subject):
             yield Case(subject, size, labelled)
 
 
 def _forms(subject: Subject) -> list[bool]:
-    """Whether to build it with labels: where it need not have them, without and with."""
+    """Whether to build it with labels: if they are optional, without and with."""
     label = subject.parameter("label")
     needed = subject.needs("forward").get("label") or (label and label.default is REQUIRED)
     if "label" in subject.given or needed:
@@ -110,7 +110,7 @@ def _forms(subject: Subject) -> list[bool]:
 
 
 def _sizes(subject: Subject) -> list[int]:
-    """The sizes that a network can have, small ones first."""
+    """List the sizes that a network can have, small ones first."""
     if "sizes" not in subject.found_out:
         subject.found_out["sizes"] = _allowed(subject) or _tried(subject)
     found: list[int] = subject.found_out["sizes"]
@@ -118,7 +118,7 @@ def _sizes(subject: Subject) -> list[int]:
 
 
 def _allowed(subject: Subject) -> list[int]:
-    """The size that the author gave, or those that its annotation names."""
+    """Return the size that the author gave, or those in its annotation."""
     if "size" in subject.given:
         return [subject.given["size"]]
     parameter = subject.parameter("size")
@@ -130,7 +130,7 @@ def _allowed(subject: Subject) -> list[int]:
 
 
 def _tried(subject: Subject) -> list[int]:
-    """The first sizes that the constructor, or else ``forward``, does not refuse."""
+    """Return the first sizes that the constructor, or else ``forward``, accepts."""
     parameter, found = subject.parameter("size"), []
     candidates = _candidates(parameter)
     refusal: Exception = Unavailable(
@@ -159,7 +159,7 @@ def _tried(subject: Subject) -> list[int]:
 
 
 def _candidates(parameter: Parameter | None) -> list[int]:
-    """The constructor's default, which comes last where it is large, and ``SIZES``."""
+    """Return ``SIZES`` and the constructor's default, which comes last if it is large."""
     default = parameter.default if parameter else None
     if not isinstance(default, int):
         return list(SIZES)
@@ -288,7 +288,7 @@ def has_its_heads(subject: Subject) -> None:
 
 
 def _heads(case: Case, network: Any) -> Iterator[tuple[str, dict[str, Tensor]]]:
-    """Each head, and the image for it under the name of its parameter."""
+    """Yield each head, and its image under the name of its parameter."""
     import inspect
 
     for head in getattr(type(network), "heads", ()):
@@ -330,8 +330,8 @@ def can_be_penalised(subject: Subject) -> None:
 def gradients_reach_every_parameter(subject: Subject) -> None:
     """Gradients reach every parameter.
 
-    From what ``forward`` gives, or one of a discriminator's ``heads``.  Frozen parameters are not
-    looked at.
+    From the output of ``forward``, or of one of a discriminator's ``heads``.  Frozen parameters do
+    not count.
     """
     for case in cases(subject):
         network = _awake(case)
@@ -363,7 +363,7 @@ def depends_on_every_word(subject: Subject) -> None:
         words, others = (case.words(network, 3, seeded) for seeded in (0, 1))
         first = _drawn(case, network, words)
         for word, other in others.items():
-            # a label of one value, or a dataset's constant, cannot be another
+            # a label of one value, or a dataset's constant, cannot differ
             if torch.equal(words[word], other):
                 continue
             if torch.equal(first, _drawn(case, network, words | {word: other})):
@@ -374,7 +374,7 @@ def depends_on_every_word(subject: Subject) -> None:
 
 
 def _awake(case: Case) -> Any:
-    """A network with all weights moved: some layers begin at zero and hold back what is before."""
+    """Move all weights, as some layers begin at zero and hide those before them."""
     network = case.build()
     with torch.no_grad():
         for parameter in network.parameters():
@@ -383,7 +383,7 @@ def _awake(case: Case) -> Any:
 
 
 def _drawn(case: Case, network: Any, words: dict[str, Tensor], seeded: int = 1) -> Tensor:
-    """What the network makes of the words after a seed, without gradients."""
+    """Run the network on the words after a seed, without gradients."""
     seed(seeded)
     with torch.no_grad():
         found: Tensor = case.run(network, words)
@@ -422,18 +422,18 @@ def batch_mates_do_not_matter(subject: Subject) -> None:
 def the_order_does_not_matter(subject: Subject) -> None:
     """In eval mode the order of a batch does not matter.
 
-    Statistics over it may, as of minibatch discrimination.
+    Statistics over it may, as in minibatch discrimination.
     """
     _check_rows(subject, [0, 1, 2], [0, 2, 1], "the order of its batch")
 
 
 def _check_rows(subject: Subject, rows: list[int], others: list[int], what: str) -> None:
-    """Check that the first of some rows gives the same among others, and at every call."""
+    """Check that the first row gives the same beside other rows, and at every call."""
     for case in cases(subject):
         network = case.build()
         every = case.words(network, 5)
         words, mates = ({w: v[some] for w, v in every.items()} for some in (rows, others))
-        _drawn(case, network.train(), words)  # so that running statistics are not the first ones
+        _drawn(case, network.train(), words)  # moves the running statistics from their start
         ours, theirs = (_drawn(case, network.eval(), given) for given in (words, mates))
         if not torch.equal(ours, _drawn(case, network, words, seeded=2)):
             raise AssertionError(
@@ -452,8 +452,7 @@ def _check_rows(subject: Subject, rows: list[int], others: list[int], what: str)
 def weights_survive_a_file(subject: Subject) -> None:
     """Its weights survive a file bit for bit, and a copy of it is one of its own.
 
-    It is copied before any gradient is taken, as the average of weights is made where training
-    begins.
+    It is copied before any gradient is taken, as the weight average is made when training begins.
     """
     file = subject.workspace.folder / "weights.safetensors"
     for case in cases(subject):
@@ -496,7 +495,7 @@ def works_in_other_precisions(subject: Subject) -> None:
                 f"after to(torch.float64) forward gives {double.dtype}, {case}: make new tensors "
                 "with dtype=x.dtype."
             )
-        # one seed draws other numbers in float64; that it draws at all, another promise tells
+        # one seed draws other numbers in float64; another promise reports that it draws
         if torch.equal(single, again) and not _close(single.double(), double, 1e-3):
             raise AssertionError(
                 f"float64 gives something else than float32, by "

@@ -1,4 +1,4 @@
-"""What detectors and importers promise."""
+"""The promises of detectors and importers."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ _SIZES = ((1, 1), (40, 200), (300, 200))
 
 
 def of_detectors(subject: Subject) -> list[Promise]:
-    """The promises of a detector."""
+    """Return the promises of a detector."""
     return [finds_nothing_where_nothing_is]
 
 
 def of_importers(subject: Subject) -> list[Promise]:
-    """The promises of an importer."""
+    """Return the promises of an importer."""
     return [refuses_what_is_not_there]
 
 

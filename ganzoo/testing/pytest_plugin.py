@@ -1,8 +1,8 @@
-"""Contracts as tests of pytest, which finds this wherever ganzoo is installed.
+"""Contracts as pytest tests, registered wherever ganzoo is installed.
 
 ``pytest --ganzoo NAME`` tests the plugin NAME; so does the option ``ganzoo_plugins = ["NAME"]`` of
-``[tool.pytest.ini_options]``, unless single files or tests are asked for.  A component that needs
-other arguments than can be made up gets them in ``conftest.py``::
+``[tool.pytest.ini_options]``, unless single files or tests are requested.  A component that needs
+arguments which cannot be made up gets them in ``conftest.py``::
 
     def pytest_ganzoo_arguments():
         return {"dataset acme": {"path": "tests/examples"}}
@@ -23,11 +23,11 @@ if TYPE_CHECKING:
 
 
 class Hooks:
-    """What a ``conftest.py`` can add."""
+    """Hooks for a ``conftest.py``."""
 
     @pytest.hookspec(firstresult=True)
     def pytest_ganzoo_arguments(self) -> Any:
-        """Constructor arguments by component, as ``contracts`` takes them."""
+        """Return constructor arguments by component, as ``contracts`` takes them."""
 
 
 class Plugin(pytest.Collector):
@@ -38,7 +38,7 @@ class Plugin(pytest.Collector):
         self.contracts = contracts
 
     def collect(self) -> Iterator[Promise]:
-        """An item for each."""
+        """Yield an item for each."""
         for contract in self.contracts:
             item: Promise = Promise.from_parent(self, name=contract.id, contract=contract)
             yield item
@@ -52,7 +52,7 @@ class Promise(pytest.Item):
         self.contract = contract
 
     def runtest(self) -> None:
-        """Call it; what is not available is skipped."""
+        """Call it; skip what is not available."""
         try:
             self.contract()
         except Unavailable as reason:
@@ -61,23 +61,23 @@ class Promise(pytest.Item):
     def repr_failure(
         self, excinfo: ExceptionInfo[BaseException], style: Any = None
     ) -> str | TerminalRepr:
-        """The message alone, for it says what was found and where."""
+        """Return only the message, as it says what is wrong and where."""
         if isinstance(excinfo.value, AssertionError):
             return str(excinfo.value)
         return super().repr_failure(excinfo, style)
 
     def reportinfo(self) -> tuple[Path, None, str]:
-        """What heads a failure."""
+        """Return the heading of a failure."""
         return self.path, None, str(self.contract)
 
 
 def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
-    """Let ``conftest.py`` give arguments."""
+    """Let ``conftest.py`` provide arguments."""
     pluginmanager.add_hookspecs(Hooks)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Say which plugins to test."""
+    """Add the option for the plugins to test."""
     about = "ganzoo plugin whose components are tested against their contracts"
     parser.addini("ganzoo_plugins", f"{about}; several are a list", type="args", default=[])
     parser.getgroup("ganzoo").addoption(
@@ -89,9 +89,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_collection_modifyitems(
     session: pytest.Session, config: pytest.Config, items: list[pytest.Item]
 ) -> None:
-    """Add the contracts, before others choose among the items.
+    """Add the contracts before others select among the items.
 
-    Raises UsageError where there is no such plugin, or it is broken.
+    Raises UsageError if the plugin does not exist or is broken.
     """
     names = list(config.getoption("--ganzoo"))
     if all("::" not in argument and Path(argument).is_dir() for argument in config.args):

@@ -1,4 +1,4 @@
-"""What a registered recipe promises."""
+"""The promises of a registered recipe."""
 
 from __future__ import annotations
 

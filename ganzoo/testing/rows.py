@@ -1,7 +1,7 @@
-"""Reference rows: real images, held out and spoilt, which a score has to tell apart.
+"""Reference rows: real images, held out and spoilt, which a score must tell apart.
 
-They are of the built-in datasets ``avatars``, or ``figurines`` for scores of pairs, both made on
-the spot by what comes with ``pip install 'ganzoo[avatars]'``.
+They come from the built-in datasets ``avatars`` or, for scores of pairs, ``figurines``, both drawn
+on the spot with ``pip install 'ganzoo[avatars]'``.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ BATCH = 50
 class Rows:
     """The reference images and, by name, the rows of fakes.
 
-    Raises Unavailable where the dataset cannot be had.
+    Raises Unavailable if the dataset cannot be drawn.
     """
 
     def __init__(self, pairs: bool):
@@ -79,9 +79,9 @@ class Rows:
         return list(self.fakes)
 
     def words(self, stream: str, row: str, reads: list[str], eye: Eye) -> dict[str, Any]:
-        """What an evaluator reads of a stream, for all images of a row.
+        """Return what an evaluator reads of a stream, for all images of a row.
 
-        Raises Unavailable for a word that the dataset does not give, and where the eye's weights
+        Raises Unavailable for a word that the dataset does not provide, and if the eye's weights
         are missing.
         """
         return {word: self._word(stream, row, word, eye) for word in reads}

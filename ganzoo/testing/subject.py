@@ -1,4 +1,4 @@
-"""A component under test: building it, and making up what it is given."""
+"""Build a component under test, and make up its inputs."""
 
 from __future__ import annotations
 
@@ -37,8 +37,8 @@ _others = itertools.count(1)
 class Subject:
     """One registered component, and what its contracts share.
 
-    ``arguments`` are what the author gave for constructors, by component; ``found_out`` is what
-    one contract knows and the next need not try again.
+    ``arguments`` are the author's, for constructors, by component; ``found_out`` holds results of
+    one contract for the next.
     """
 
     entry: Entry
@@ -52,12 +52,12 @@ class Subject:
 
     @property
     def read(self) -> Signature:
-        """What is read of it without importing it; raises PluginError where that cannot be."""
+        """Its signature, read without importing it; raises PluginError if it cannot be read."""
         return read_signature(self.entry.target)
 
     @property
     def cls(self) -> Any:
-        """The class itself; raises PluginError where it cannot be imported."""
+        """The class itself; raises PluginError if it cannot be imported."""
         return self.entry.load()
 
     @property
@@ -70,21 +70,21 @@ class Subject:
 
     @property
     def given(self) -> Mapping[str, Any]:
-        """The constructor's arguments that the author gave."""
+        """The author's arguments of the constructor."""
         return self.arguments.get(str(self), {})
 
     def needs(self, method: str) -> dict[str, bool]:
-        """The words that a method reads, and whether it must have them."""
+        """Return the words that a method reads, and whether each is required."""
         return dict(self.read.methods.get(method, ()))
 
     def parameter(self, name: str) -> Parameter | None:
-        """A constructor's parameter."""
+        """Return a constructor's parameter."""
         return self.read.by_name.get(name)
 
     def build(self, seeded: int = 0, **arguments: Any) -> Any:
-        """Construct it with ``arguments``, the author's, and what must be given beside them.
+        """Construct it with ``arguments``, the author's, and made-up required ones.
 
-        Raises AssertionError where that fails, Unavailable where something is missing.
+        Raises AssertionError if that fails, Unavailable if something is missing.
         """
         arguments |= {k: v for k, v in self.given.items() if k not in arguments}
         for parameter in self.read.parameters:
@@ -104,7 +104,7 @@ class Subject:
 
     @cached_property
     def fields(self) -> dict[str, str]:
-        """Every field that some dataset provides, and what it is."""
+        """Every field of some dataset, and its kind."""
         found: dict[str, str] = {}
         for entry in _of_kind("dataset", self.plugins):
             try:
@@ -115,7 +115,7 @@ class Subject:
 
     @cached_property
     def views(self) -> dict[str, str]:
-        """Every view of a recipe that is shipped or registered, and the word it is of."""
+        """Every view of a shipped or registered recipe, and the word it reads."""
         registry = self.plugins.registry
         found: dict[str, str] = {}
         for path in shipped_recipes(registry).values():
@@ -127,7 +127,7 @@ class Subject:
         return found
 
     def siblings(self, kind: str) -> Iterator[Subject]:
-        """The components of one kind of the same plugin."""
+        """Yield the components of one kind in the same plugin."""
         for entry in self.plugins.registry.entries(kind):
             if entry.origin == self.entry.origin:
                 other = Subject(entry, self.plugins, self.workspace, self.arguments)
@@ -135,9 +135,9 @@ class Subject:
                     yield other
 
     def tensor(self, word: str, n: int) -> Tensor:
-        """``n`` values of a dataset's field that is a tensor, from a dataset that gives it.
+        """Return ``n`` values of a tensor field, from a dataset that provides it.
 
-        Raises Unavailable where no dataset that can be built here does.
+        Raises Unavailable if no dataset that can be built here does.
         """
         from ganzoo.testing.datasets import examples
 
@@ -155,13 +155,13 @@ class Subject:
 
 
 def _of_kind(kind: str, plugins: Plugins) -> Iterator[Entry]:
-    """The components of these plugins, and of those that are installed."""
+    """Yield the components of these plugins, and of the installed ones."""
     for registry in dict.fromkeys((plugins.registry, installed().registry)):
         yield from registry.entries(kind)
 
 
 def made_up(parameter: Parameter) -> Any:
-    """A value that a constructor's parameter allows; raises Unavailable where none is found."""
+    """Make up a value for a constructor's parameter; raises Unavailable if it cannot."""
     try:
         return parameter.type.convert(_example(parameter.type))
     except LookupError:
@@ -172,7 +172,7 @@ def made_up(parameter: Parameter) -> Any:
 
 
 def _example(kind: annotation.Type) -> Any:
-    """A plain value of a type; raises LookupError where none is found."""
+    """Return a plain value of a type; raises LookupError if there is none."""
     match kind:
         case annotation.Choice(values=values):
             return values[0]
@@ -194,7 +194,7 @@ def _example(kind: annotation.Type) -> Any:
 
 
 def seed(number: int) -> None:
-    """Seed torch's default generators; those that nothing may draw from get another seed."""
+    """Seed torch's default generators; those that must not be used get another seed."""
     torch.manual_seed(number)
     other = next(_others)
     random.seed(other)
@@ -202,17 +202,17 @@ def seed(number: int) -> None:
 
 
 def noise(*shape: int, seeded: int = 0) -> Tensor:
-    """Uniform in [-1, 1]."""
+    """Draw uniformly in [-1, 1]."""
     return torch.rand(shape, generator=torch.Generator().manual_seed(seeded)) * 2 - 1
 
 
 def labels(n: int, known: Mapping[str, Any] = LABEL) -> Tensor:
-    """Indices int64 (n, A) of the values of ``known``."""
+    """Draw indices int64 (n, A) of the values of ``known``."""
     return torch.tensor([[i % len(values) for values in known.values()] for i in range(n)])
 
 
 def told(words: Mapping[str, Any]) -> str:
-    """Words and the shapes of what they are, for a message."""
+    """List words with the shapes of their values, for a message."""
     return ", ".join(
         f"{word} {tuple(value.shape)}" if isinstance(value, Tensor) else word
         for word, value in words.items()
@@ -220,7 +220,7 @@ def told(words: Mapping[str, Any]) -> str:
 
 
 def tensors(value: Any) -> Iterator[Tensor]:
-    """All tensors in dicts, lists and tuples."""
+    """Yield all tensors in dicts, lists and tuples."""
     if isinstance(value, Tensor):
         yield value
     elif isinstance(value, Mapping):

@@ -1,4 +1,4 @@
-"""What transforms promise."""
+"""The promises of transforms."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _SHAPES = ((1, 3, 32, 32), (3, 3, 24, 40))
 
 
 def promises(subject: Subject) -> list[Promise]:
-    """The promises of a transform."""
+    """Return the promises of a transform."""
     return [keeps_the_shape, lets_gradients_through, is_random_by_the_seed, works_where_images_are]
 
 

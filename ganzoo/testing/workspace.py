@@ -1,4 +1,4 @@
-"""Temporary files and reference rows, which the contracts of one plugin share."""
+"""Temporary files and reference rows, shared by the contracts of one plugin."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ COUNT, SIDE = 6, 48
 
 
 class Workspace:
-    """A folder that is there as long as this is."""
+    """A folder that exists as long as this object."""
 
     def __init__(self) -> None:
         self._rows: dict[bool, Rows] = {}
@@ -37,7 +37,7 @@ class Workspace:
 
     @contextmanager
     def caching(self, name: str = "cache") -> Iterator[Path]:
-        """A cache folder of its own, so that nothing made up gets into the user's."""
+        """Use a separate cache folder, so that made-up data stays out of the user's."""
         before, cache = os.environ.get("GANZOO_CACHE"), self.folder / name
         os.environ["GANZOO_CACHE"] = str(cache)
         try:
@@ -48,7 +48,7 @@ class Workspace:
                 os.environ["GANZOO_CACHE"] = before
 
     def pictures(self, name: str, seed: int) -> Path:
-        """A folder ``name`` with a few small PNG files, which ``seed`` decides."""
+        """Create a folder ``name`` with a few small PNG files, drawn from ``seed``."""
         folder = self.folder / name
         if not folder.exists():
             folder.mkdir(parents=True)
@@ -57,7 +57,7 @@ class Workspace:
         return folder
 
     def rows(self, pairs: bool) -> Rows:
-        """The reference rows.
+        """Return the reference rows.
 
         Their images are ordinary datasets, which stay in the user's cache for the next time.
         """
@@ -69,7 +69,7 @@ class Workspace:
 
 
 def picture(seed: list[int]) -> Image.Image:
-    """Soft patches of colour under some noise."""
+    """Draw soft patches of colour under some noise."""
     rng = np.random.default_rng(seed)
     patches = Image.fromarray(rng.integers(0, 256, (6, 6, 3), dtype=np.uint8))
     soft = np.asarray(patches.resize((SIDE, SIDE), Image.Resampling.BICUBIC)).astype(float)
