@@ -91,22 +91,27 @@ def sheet_beside(folder: Path) -> Path:
     return folder.with_name(f"{folder.name}{_SHEET_ENDS}")
 
 
+def others_in(out: Path, own: Collection[Path]) -> list[str]:
+    """The images in a folder to write into, but for ``own``; none where it does not exist."""
+    if not out.is_dir():
+        return []
+    try:
+        there = scan(out).names
+    except DataError:  # it holds none, or cannot be read, which its writer will say
+        return []
+    mine = set(own)
+    return [name for name in there if out / name not in mine]
+
+
 def refuse_others(out: Path, own: Collection[Path] = ()) -> None:
     """Raise DataError if a folder to fill holds images beside ``own``, which are replaced.
 
     They would mix with the new ones.
     """
-    if not out.is_dir():
-        return
-    try:
-        there = scan(out).names
-    except DataError:  # missing or unreadable, which its writer will report
-        return
-    mine = set(own)
-    others = [name for name in there if out / name not in mine]
-    if others:
+    if others := others_in(out, own):
+        images = "image" if len(others) == 1 else "images"
         raise DataError(
-            f"--out {out} holds {len(others):,} other images, such as {others[0]}, which would "
+            f"--out {out} holds {len(others):,} other {images}, such as {others[0]}, which would "
             "stay among the new ones. Name a new folder, or empty this one."
         )
 

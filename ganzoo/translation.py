@@ -33,7 +33,7 @@ from ganzoo.files import atomic_file
 from ganzoo.images import BadImage, Picture
 from ganzoo.interfaces import Generator
 from ganzoo.samples import to_uint8
-from ganzoo.scan import Scan, refuse_others, scan, sheet_beside
+from ganzoo.scan import Scan, others_in, refuse_others, scan, sheet_beside
 
 Pixels = NDArray[np.uint8]
 Function = Callable[[Tensor], Tensor]  # photos (N, 3, H, W) to pictures
@@ -394,8 +394,9 @@ class Plan:
 def plan(photos: Iterable[Path], out: Path, sheet: bool) -> Plan:
     """Plan the translation of files and folders.
 
-    Raises DataError if something is missing, two photos would become one file, a photo would be
-    overwritten, or ``out`` holds other images, which would mix with the new ones.
+    A folder of photos becomes a set, so ``out`` may hold no other image.  Single photos may be
+    added to those of earlier calls.  Raises DataError where something is missing, two photos would
+    be one file, a photo would be overwritten, or ``out`` holds what must not be there.
     """
     scans: list[Scan] = []
     found = [job for path in photos for job in _jobs(path, out, scans)]
@@ -418,8 +419,21 @@ def plan(photos: Iterable[Path], out: Path, sheet: bool) -> Plan:
         taken[target] = str(job.source)
     if shown and shown.resolve() in sources:
         raise DataError(f"the sheet would be written over the photo {shown}: add --no-sheet.")
-    refuse_others(out, {job.target for job in jobs})
+    targets = {job.target for job in jobs}
+    if scans:
+        refuse_others(out, targets)
+    elif others_in(out, targets):  # so this is not the same call again
+        _refuse_to_replace(targets)
     return Plan(jobs, out, shown, scans)
+
+
+def _refuse_to_replace(targets: Iterable[Path]) -> None:
+    for target in sorted(targets):
+        if target.exists():
+            raise DataError(
+                f"{target} exists already and would be replaced. "
+                "Name another folder with --out, or remove that picture."
+            )
 
 
 def _jobs(path: Path, out: Path, scans: list[Scan]) -> Iterator[Job]:

@@ -640,7 +640,7 @@ def test_sample_refuses_what_it_cannot_do(run: Run, folder: Path) -> None:
     assert run("sample", folder, "-n", 0).code == 2
     assert run("sample", folder, "-n", 3, "--out", "drawn").code == 0
     assert run("sample", folder, "-n", 3, "--seed", 1, "--out", "drawn").code == 0
-    refused(run("sample", folder, "-n", 2, "--out", "drawn"), "1 other images", "00002.png")
+    refused(run("sample", folder, "-n", 2, "--out", "drawn"), "1 other image,", "00002.png")
     refused(run("sample", folder, "-n", 10**8, "--out", "x.png"), "too large for one image")
 
 

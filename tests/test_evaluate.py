@@ -457,7 +457,7 @@ def test_features_that_another_process_makes_are_waited_for(
         said.append(text)
         waiting.set()
 
-    monkeypatch.setattr(measuring, "print", hear, raising=False)
+    monkeypatch.setattr(measuring, "say", hear)
     other = threading.Thread(target=hold)
     other.start()
     held.wait(60)

@@ -265,7 +265,7 @@ def test_a_folder_to_fill_holds_no_other_images(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").touch()
     refuse_others(tmp_path / "absent")
     refuse_others(tmp_path, [tmp_path / "old.png", tmp_path / "new.png"])
-    with pytest.raises(DataError, match=r"1 other images, such as old\.png"):
+    with pytest.raises(DataError, match=r"1 other image, such as old\.png"):
         refuse_others(tmp_path, [tmp_path / "new.png"])
 
 

@@ -382,10 +382,25 @@ def test_pictures_of_another_run_do_not_stay_among_the_new(run: Run, invert: Pat
     put("q/b.png", photo())
     assert run("translate", invert, "p", "--out", "out").code == 0
     assert run("translate", invert, "p", "--out", "out").code == 0  # all are replaced
-    refused(run("translate", invert, "q", "--out", "out"), "1 other images, such as a.png")
+    refused(run("translate", invert, "q", "--out", "out"), "1 other image, such as a.png")
     assert [path.name for path in Path("out").iterdir()] == ["a.png"]
     assert scan(Path("out")).names == ["a.png"]  # the sheet is none of them, nor beside them
     assert scan(Path()).others["contact sheet"] == ["out-sheet.png"]
+
+
+def test_single_photos_join_those_of_earlier_calls_and_replace_none(
+    run: Run, invert: Path
+) -> None:
+    for name, side in (("p/a.png", 8), ("p/b.png", 9), ("q/a.png", 10)):
+        put(name, photo(side))
+    assert run("translate", invert, "p/a.png", "--out", "out").code == 0
+    assert run("translate", invert, "p/a.png", "--out", "out").code == 0  # the same call again
+    assert run("translate", invert, "p/b.png", "--out", "out").code == 0
+    assert np.array_equal(np.asarray(opened("out/a.png")), inverted(photo(8)))
+    assert np.array_equal(np.asarray(opened("out/b.png")), inverted(photo(9)))
+    refused(run("translate", invert, "q/a.png", "--out", "out"), "out/a.png exists already")
+    refused(run("translate", invert, "q/a.png", "p", "--out", "out/c"), "q/a.png", "p/a.png")
+    assert np.array_equal(np.asarray(opened("out/a.png")), inverted(photo(8)))
 
 
 def test_photos_are_never_overwritten(run: Run, invert: Path) -> None:

@@ -112,7 +112,7 @@ def sample(
             samples.write(_counted(batches, advance), n, out, columns=8 if interpolate else None)
     except OSError as error:
         raise RunError(f"--out {out} cannot be written: {error.strerror or error}.") from error
-    say(f"{n} pictures in {out}")
+    say(f"{n} {'picture' if n == 1 else 'pictures'} in {out}")
 
 
 def _counted(batches: Iterator[Tensor], advance: Callable[[int], None]) -> Iterator[Tensor]:
