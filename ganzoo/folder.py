@@ -8,14 +8,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from ganzoo import manifest as manifests
-from ganzoo.errors import RunError
+from ganzoo.errors import CheckpointError, RunError
 from ganzoo.files import atomic_folder, write_atomic
 from ganzoo.manifest import Manifest
+from ganzoo.text import say
 
 RECIPE, METRICS = "recipe.yaml", "metrics.jsonl"
 
@@ -66,12 +70,30 @@ class RunFolder:
 
     @classmethod
     def open(cls, path: Path) -> RunFolder:
-        """Open an existing run; raises RunError if there is none."""
-        if not (path / RECIPE).is_file():
+        """Open an existing run; raises RunError if there is none.
+
+        A recipe that was deleted is written again from the newest whole checkpoint.
+        """
+        folder = cls(path)
+        lost = not folder.recipe.is_file() or not folder.recipe.stat().st_size
+        if lost and not folder._recall_recipe() and not folder.recipe.exists():
             raise RunError(
                 f"{path} holds no run ({RECIPE} is missing). `ganzoo train RECIPE` makes one."
             )
-        return cls(path)
+        return folder
+
+    def _recall_recipe(self) -> bool:
+        if not self.checkpoints.is_dir():
+            return False
+        from ganzoo import checkpoint  # imports torch
+
+        for path in reversed(checkpoint.steps(self.checkpoints).values()):
+            with suppress(CheckpointError):
+                recipe = checkpoint.state(path)["recipe"]
+                write_atomic(self.recipe, yaml.safe_dump(recipe, sort_keys=False))
+                say(f"warning: {self.recipe} was lost; it is written again from {path}", err=True)
+                return True
+        return False
 
     def is_complete(self, recipe_sha256: str, steps: int) -> bool:
         """Whether this recipe was trained for all its ``steps`` and the folder is complete."""
@@ -79,7 +101,9 @@ class RunFolder:
             manifest = manifests.read(self.manifest)
         except RunError:
             return False
-        parts = (self.samples, self.checkpoints, self.metrics, self.model / "config.json")
+        parts = [self.samples, self.checkpoints, self.metrics, self.model / "config.json"]
+        if manifest.evaluation:
+            parts.append(self.best / "config.json")
         return (
             manifest.status == "finished"
             and (manifest.recipe_sha256, manifest.step) == (recipe_sha256, steps)

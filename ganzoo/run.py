@@ -371,21 +371,19 @@ class Run:
                     f"{new_run(self.folder, overrides)}"
                 )
         self._init_sha256 = state.get("init_sha256")
-        for name, net in self.networks.items():
-            net.bare.load_state_dict(tensors[name])
-        if self.ema:
-            self.ema.network.load_state_dict(tensors["ema"])
+        if self.scoring:
+            self.scoring.recall(self.folder.rows(until=state["step"]))
+            self._on_main(lambda: self._restore_best(state["step"]))
+        self._load(tensors, state)
         if self.accelerator.scaler and state["scaler"]:
             self.accelerator.scaler.load_state_dict(state["scaler"])
-        self.step, self._seconds, self.latest = state["step"], state["seconds"], state["latest"]
+        self.latest = state["latest"]
         ends = accumulate(stage.steps for stage in self.recipe.stages)
         if self.step not in ends:  # a stage that begins has new optimisers
             self._pending = tensors, state["optimizers"]
         self._saved_at = self.step
         unread = self.folder.read_rows()[1]
         self._on_main(lambda: self._rewind(self.step))
-        if self.scoring:
-            self.scoring.recall(self.folder.rows(until=self.step))
         self._on_main(self._finish_save)
         told = [f"{line}; going on from an earlier checkpoint" for line in damaged]
         told += [unread] if unread else []
@@ -393,6 +391,23 @@ class Run:
         if (before := state.get("computed_on", now)) != now:
             told.append(f"this run began on {before}, and goes on on {now}: equal up to rounding")
         return told
+
+    def _load(self, tensors: Mapping[str, Words], state: Mapping[str, Any]) -> None:
+        for name, net in self.networks.items():
+            net.bare.load_state_dict(tensors[name])
+        if self.ema:
+            self.ema.network.load_state_dict(tensors["ema"])
+        self.step, self._seconds = state["step"], state["seconds"]
+
+    def _restore_best(self, newest: int) -> None:
+        """Make ``best/`` again where it was deleted, if the checkpoint of that step is whole."""
+        best = self.scoring.best if self.scoring else None
+        path = checkpoint.steps(self.folder.checkpoints).get(best) if best is not None else None
+        if path is None or best == newest or (self.folder.best / config.FILE).is_file():
+            return
+        with suppress(CheckpointError), self._writing("the best model"):
+            self._load(*checkpoint.load(path))
+            self._save_model(self.folder.best)
 
     def _hashes(self, state: Mapping[str, Any]) -> Iterator[tuple[str, str | None, str | None]]:
         """Yield what a checkpoint depends on outside of it, with its hash then and now."""

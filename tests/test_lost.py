@@ -233,7 +233,7 @@ def test_a_damaged_state_is_passed_over(train: Train, capsys, how: str):
 # -- what is gone -----------------------------------------------------------------------------
 
 PARTS = [
-    *("samples", "checkpoints", "model", "best", "metrics.jsonl"),
+    *("samples", "checkpoints", "model", "best", "metrics.jsonl", "recipe.yaml"),
     *("manifest.json", "report.html", ".lock"),
 ]
 
@@ -254,14 +254,31 @@ def test_a_part_of_a_run_that_was_deleted_is_made_again(
     before = json.loads((run / "manifest.json").read_text())
     remove(run / part)
     reporting(lambda: resume(run, (), toy.plugins()), run)
-    assert (run / part).exists() or part == "best"
+    assert (run / part).exists()
     after = json.loads((run / "manifest.json").read_text())
     assert (after["status"], after["step"]) == ("finished", 9)
     for fact in ("seed", "recipe", "dataset_sha256", "evaluation"):
         assert after[fact] == before[fact]
     assert after["plugins"]["toy"] == before["plugins"]["toy"]
+    said = capsys.readouterr()
     lost = "there is no checkpoint, so this run starts again at step 0"
-    assert (lost in capsys.readouterr().out) == (part == "checkpoints")
+    assert (lost in said.out) == (part == "checkpoints")
+    assert ("recipe.yaml was lost; it is written again" in said.err) == (part == "recipe.yaml")
+
+
+def test_the_best_model_that_was_deleted_is_that_of_its_step_again(
+    train: Train, tmp_path: Path, monkeypatch
+):
+    monkeypatch.setenv("GANZOO_CACHE", str(tmp_path / "cache"))
+    benchmark = str(toy.benchmark(tmp_path / "benchmarks"))
+    run = train(evaluate={"every": 3, "benchmark": benchmark})
+    best = json.loads((run / "best" / "config.json").read_text())["training"]["steps"]
+    before = toy.contents(run)
+    assert best < 9, "or it is made as the last model is"
+    remove(run / "best")
+    (run / "recipe.yaml").write_bytes(b"")  # and a recipe that a full disk cut short
+    resume(run, (), toy.plugins())
+    assert differences(toy.contents(run), before) == {"recipe.yaml"}  # which has no origins now
 
 
 @pytest.mark.parametrize("part", PARTS)
