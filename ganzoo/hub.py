@@ -83,13 +83,17 @@ def parse_id(text: str, revision: str | None = None) -> Id:
 
 def client(token: str | None = None) -> HfApi:
     """Return huggingface_hub's client, with the endpoint and token of its variables."""
-    endpoint = os.environ.get("HF_ENDPOINT") or None
+    endpoint = os.environ.get("HF_ENDPOINT")
+    if endpoint == "":  # huggingface_hub would take it for an address
+        del os.environ["HF_ENDPOINT"]
     if endpoint and not _is_address(endpoint):  # huggingface_hub could not even be imported
         raise HubError(f"HF_ENDPOINT={endpoint}: expected an address, such as https://...")
     from huggingface_hub import HfApi
 
     _check_token(token)
-    return HfApi(endpoint, token or None, library_name="ganzoo", library_version=__version__)
+    return HfApi(
+        endpoint or None, token or None, library_name="ganzoo", library_version=__version__
+    )
 
 
 def _check_token(given: str | None) -> None:
@@ -105,6 +109,8 @@ def _check_token(given: str | None) -> None:
 
 
 def _is_address(text: str) -> bool:
+    if not text.isprintable() or " " in text:  # urlsplit takes some of these away
+        return False
     try:
         parts = urlsplit(text)
         return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
@@ -188,6 +194,7 @@ def telling(api: HfApi, what: Id, silence: float | None = None) -> Iterator[None
 
 def _session(what: Id) -> Client:
     """Return huggingface_hub's session; raises HubError if the environment's proxy is invalid."""
+    import httpx2
     from huggingface_hub import get_session
 
     try:
@@ -197,7 +204,7 @@ def _session(what: Id) -> Client:
             f"{what}: {_setting()} is a SOCKS proxy, for which a package is missing: pip install "
             f"socksio. Or unset {_setting().partition('=')[0]}."
         ) from error
-    except ValueError as error:
+    except (ValueError, httpx2.InvalidURL) as error:
         raise HubError(
             f"{what}: {_setting()} is no proxy that can be used: write http://HOST:PORT or "
             f"socks5://HOST:PORT, or unset {_setting().partition('=')[0]}."

@@ -388,9 +388,7 @@ def test_pictures_of_another_run_do_not_stay_among_the_new(run: Run, invert: Pat
     assert scan(Path()).others["contact sheet"] == ["out-sheet.png"]
 
 
-def test_single_photos_join_those_of_earlier_calls_and_replace_none(
-    run: Run, invert: Path
-) -> None:
+def test_single_photos_join_those_of_earlier_calls_and_replace_none(run: Run, invert: Path) -> None:
     for name, side in (("p/a.png", 8), ("p/b.png", 9), ("q/a.png", 10)):
         put(name, photo(side))
     assert run("translate", invert, "p/a.png", "--out", "out").code == 0
