@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import io
 import struct
+from collections.abc import Mapping, Sequence
 from functools import cache, lru_cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +16,13 @@ from PIL import Image, ImageCms
 _MODES = {"RGB": "RGB", "GRAY": "L", "CMYK": "CMYK"}
 #: A profile that moves no colour by more levels than this is taken for sRGB itself.
 _SAME = 1
+_D50 = np.array([0.9642, 1.0, 0.8249])
+#: From XYZ to the cones of the eye, for another white (Lindbloom, Chromatic Adaptation).
+_BRADFORD = np.array(
+    [[0.8951, 0.2664, -0.1614], [-0.7502, 1.7135, 0.0367], [0.0389, -0.0685, 1.0296]]
+)
+#: The white point and the primaries of sRGB.
+_SRGB = (0.3127, 0.3290, 0.64, 0.33, 0.30, 0.60, 0.15, 0.06)
 
 
 class BadProfile(Exception):
@@ -36,12 +45,52 @@ def adobe_rgb() -> bytes:
         "g": (0.20528, 0.62567, 0.06087),
         "b": (0.14919, 0.06322, 0.74457),
     }
-    white = _fixed(0.9642, 1.0, 0.8249)
-    name = b"desc" + struct.pack(">4xI", 6) + b"Adobe\0" + bytes(78)
+    return _profile(primaries, b"curv" + struct.pack(">4xIH", 1, 563))
+
+
+def of_png(info: Mapping[Any, Any]) -> bytes | None:
+    """The profile that a PNG's gAMA and cHRM stand for (W3C PNG 3, 11.3.2); None for sRGB.
+
+    ``info`` is Pillow's.  With the primaries of sRGB, a gamma of 1/2.2 stands for sRGB's own curve.
+    """
+    chromaticity, gamma = info.get("chromaticity"), info.get("gamma")
+    if "icc_profile" in info or "srgb" in info or not (chromaticity or gamma):
+        return None
+    is_srgb = not chromaticity or np.allclose(chromaticity, _SRGB, atol=0.001)
+    if is_srgb and gamma and abs(gamma - 1 / 2.2) < 0.001:
+        return None
+    white, *corners = np.reshape(chromaticity or _SRGB, (4, 2))
+    if min(white[1], *(y for _, y in corners)) <= 0 or not 0.1 < (gamma or 1) < 10:
+        return None  # no colours
+    columns = np.array([_xyz(*corner) for corner in corners]).T
+    adapt = np.diag(_BRADFORD @ _D50 / (_BRADFORD @ _xyz(*white)))
+    try:
+        scaled = columns * np.linalg.solve(columns, _xyz(*white))
+        matrix = np.linalg.inv(_BRADFORD) @ adapt @ _BRADFORD @ scaled
+    except np.linalg.LinAlgError:
+        return None
+    if not np.isfinite(matrix).all() or abs(matrix).max() > 100:
+        return None
+    if gamma:
+        curve = b"curv" + struct.pack(">4xIH", 1, round(256 / gamma))
+    else:
+        numbers = _fixed(2.4, 1 / 1.055, 0.055 / 1.055, 1 / 12.92, 0.04045)
+        curve = b"para" + struct.pack(">4xHH", 3, 0) + numbers
+    return _profile(dict(zip("rgb", matrix.T.tolist(), strict=True)), curve)
+
+
+def _xyz(x: float, y: float) -> NDArray[np.float64]:
+    return np.array([x / y, 1.0, (1 - x - y) / y])
+
+
+def _profile(primaries: Mapping[str, Sequence[float]], curve: bytes) -> bytes:
+    """A profile of RGB (ICC.1:2001): the XYZ of each primary under D50, and one curve."""
+    white = _fixed(*_D50)
+    name = b"desc" + struct.pack(">4xI", 4) + b"RGB\0" + bytes(78)
     tags = {b"desc": name, b"cprt": b"text\0\0\0\0CC0\0", b"wtpt": b"XYZ \0\0\0\0" + white}
     for letter, column in primaries.items():
         tags[f"{letter}XYZ".encode()] = b"XYZ \0\0\0\0" + _fixed(*column)
-        tags[f"{letter}TRC".encode()] = b"curv" + struct.pack(">4xIH", 1, 563)
+        tags[f"{letter}TRC".encode()] = curve
     table, body, start = b"", b"", 132 + 12 * len(tags)
     for tag, data in tags.items():
         table += tag + struct.pack(">II", start + len(body), len(data))

@@ -217,13 +217,18 @@ class Reference(Fakes):
         return self.protocol.examples(self.protocol.held_out[start:stop])["photo"]
 
 
+#: the fewest images that a benchmark may be for, as its grammar says
+FEWEST = 10
+
+
 def refuse_few(path: Path, count: int, benchmark: Benchmark) -> None:
     """Raise DataError if a folder holds fewer images than a benchmark needs."""
     if count < benchmark.fakes:
+        fewer = ", or measure with fewer, which is another protocol: --set fakes="
         raise DataError(
-            f"{path} holds {count} images, and benchmark {benchmark.name} is for "
-            f"{benchmark.fakes}. Make more, or measure with fewer, which is another protocol: "
-            f"--set fakes={count}"
+            f"{path} holds {count} {'image' if count == 1 else 'images'}, and benchmark "
+            f"{benchmark.name} is for {benchmark.fakes}. Make more"
+            f"{f'{fewer}{count}' if count >= FEWEST else '.'}"
         )
 
 

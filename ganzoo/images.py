@@ -99,6 +99,8 @@ def decode(data: bytes, most: int = PIXELS) -> Picture:
             frames = _frames(image)
             is_deep = _is_deep(image)
             image.load()
+            if image.format == "PNG":
+                _state_profile(image)
             if is_deep:
                 _fold(image, _low_bytes(data))
             kind = image.format or "?"
@@ -112,7 +114,10 @@ def decode(data: bytes, most: int = PIXELS) -> Picture:
 
 def picture(image: Image.Image) -> Picture:
     """Treat an opened image as ``decode`` does, leaving it unchanged; or raise BadImage."""
-    return _picture(ImageOps.exif_transpose(image), image.format or "?", 1)
+    upright = ImageOps.exif_transpose(image)
+    if image.format == "PNG":
+        _state_profile(upright)
+    return _picture(upright, image.format or "?", 1)
 
 
 def kind_of(start: bytes) -> str | None:
@@ -210,6 +215,12 @@ def _low_bytes(data: bytes) -> Image.Image:
 def _layout(tile: Any) -> tuple[Any, ...]:
     """Return the arguments of a tile's decoder; the first is the layout of pixels in the file."""
     return tile.args if isinstance(tile.args, tuple) and tile.args else (tile.args,)
+
+
+def _state_profile(image: Image.Image) -> None:
+    """Give an image of a PNG the profile that its gamma and chromaticities stand for."""
+    if profile := colour.of_png(image.info):
+        image.info["icc_profile"] = profile
 
 
 def _fold(image: ImageFile.ImageFile, low: Image.Image) -> None:

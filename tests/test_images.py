@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import struct
 import warnings
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ import numpy as np
 import profiles
 import pytest
 from numpy.typing import NDArray
-from PIL import Image, ImageCms
+from PIL import Image, ImageCms, PngImagePlugin
 from profiles import ADOBE, P3, PROPHOTO, Space
 
 from ganzoo import colour, images
@@ -54,6 +55,56 @@ def test_a_profile_says_what_the_colours_are(name: str, kind: str, options: Any)
     assert np.abs(pixels - 255 * wanted).max() > 35  # what ignoring the profile would cost
     data = stored(Image.fromarray(pixels), kind, icc_profile=space.profile(), **options)
     assert difference(decode(data).image, wanted) < 1.6
+
+
+SRGB, LINEAR = profiles.SRGB, 1.0
+
+
+def png_chunks(gamma: float | None, space: Space | None) -> Any:
+    """Pillow's options that write a PNG's gAMA and cHRM."""
+    chunks = PngImagePlugin.PngInfo()
+    if space:
+        points = (*space.white, *(value for corner in space.primaries for value in corner))
+        chunks.add(b"cHRM", struct.pack(">8I", *(round(value * 100_000) for value in points)))
+    if gamma:
+        chunks.add(b"gAMA", struct.pack(">I", round(gamma * 100_000)))
+    return {"pnginfo": chunks}
+
+
+@pytest.mark.parametrize(
+    ("gamma", "chunk", "means"),
+    [
+        (0.45455, P3, Space(P3.primaries, P3.white, 2.2)),
+        (None, P3, P3),
+        (LINEAR, None, Space(SRGB.primaries, SRGB.white, LINEAR)),
+        (256 / 563, ADOBE, ADOBE),
+        (256 / 461, PROPHOTO, PROPHOTO),  # of another white
+        (0.45455, SRGB, SRGB),
+        (0.45455, None, SRGB),
+    ],
+)
+def test_gamma_and_chromaticities_of_a_png(
+    gamma: float | None, chunk: Space | None, means: Space
+) -> None:
+    pixels = lattice()
+    data = stored(Image.fromarray(pixels), "PNG", **png_chunks(gamma, chunk))
+    wanted = pixels / 255 if means is SRGB else means.to_srgb(pixels / 255)
+    assert difference(decode(data).image, wanted) < 2
+    with Image.open(io.BytesIO(data)) as opened:
+        assert difference(images.picture(opened).image, wanted) < 2
+    gray = stored(Image.fromarray(pixels[..., 0]), "PNG", **png_chunks(gamma, chunk))
+    assert decode(gray).image.mode == "RGB"
+
+
+def test_a_profile_counts_more_than_gamma_and_nonsense_counts_for_nothing() -> None:
+    image, pixels = Image.fromarray(lattice()), lattice()
+    data = stored(image, "PNG", icc_profile=P3.profile(), **png_chunks(LINEAR, PROPHOTO))
+    assert difference(decode(data).image, P3.to_srgb(pixels / 255)) < 1.6
+    flat = Space(((0.3, 0.3),) * 3, (0.3, 0.3), None)
+    dark = Space(((0.64, 0), (0.3, 0), (0.15, 0)), (0, 0), None)
+    for options in (png_chunks(1e-5, None), png_chunks(None, flat), png_chunks(900, dark)):
+        assert difference(decode(stored(image, "PNG", **options)).image, pixels / 255) == 0
+    assert decode(stored(image, "PNG")).image.tobytes() == image.tobytes()
 
 
 @pytest.mark.parametrize("name", SPACES)
