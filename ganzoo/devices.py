@@ -42,6 +42,7 @@ def accelerator(format: str) -> Accelerator:
                 "describes. ganzoo trains on one process or, with DDP, on several: unset the "
                 "variable, or answer MULTI_GPU, MULTI_CPU or NO in `accelerate config`."
             )
+    _check_device()
     _respect_quota()
     AcceleratorState._reset_state()  # the first run's precision would bind the whole process
     try:
@@ -54,6 +55,19 @@ def accelerator(format: str) -> Accelerator:
             )
     except (ValueError, ImportError) as error:
         raise RecipeError([f"precision '{format}' cannot be had here: {error}"]) from error
+
+
+def _check_device() -> None:
+    """Raise RunError if the device that Accelerate is told to use cannot be used here."""
+    if name := os.environ.get(f"{_PREFIX}TORCH_DEVICE"):
+        try:
+            torch.zeros(1, device=name).item()
+        except (RuntimeError, NotImplementedError, AssertionError) as error:
+            here = torch.accelerator.current_accelerator()
+            raise RunError(
+                f"{_PREFIX}TORCH_DEVICE={name} cannot be used here. Unset it, or name "
+                f"{here or 'cpu'}."
+            ) from error
 
 
 def ignored_settings() -> list[str]:

@@ -72,6 +72,13 @@ def test_another_way_to_train_is_refused_by_name(
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.parametrize("device", ["xyz", "cpu:x", "meta", "cuda:99"])
+def test_a_device_that_is_not_here(device: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ACCELERATE_TORCH_DEVICE", device)
+    with pytest.raises(RunError, match=f"ACCELERATE_TORCH_DEVICE={device} cannot be used"):
+        devices.accelerator("fp32")
+
+
 def test_fused_is_left_out_where_a_device_has_no_such_kernels(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
