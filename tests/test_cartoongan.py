@@ -1,12 +1,14 @@
 """CartoonGAN's networks against the published layout, its loss, and its authors' weights."""
 
 import math
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
+from safetensors.torch import save_file
 from torch import nn
 from torch.nn.functional import conv2d, conv_transpose2d, instance_norm, pad, relu
 
@@ -367,7 +369,7 @@ def test_what_was_imported_says_what_it_is(folder):
     assert found.source["url"] == "https://github.com/mnicnc404/CartoonGan-tensorflow"
     assert found.source["licence"] == "unknown"
     ours = folder.rename(folder.with_name("ours"))
-    assert read(ours).source["title"] == "CartoonGAN, weights of the folder 'ours'"
+    assert read(ours).source["title"] == "CartoonGAN, weights of 'ours'"
 
 
 def test_biases_that_a_norm_removes_need_not_be_there(folder):
@@ -398,9 +400,68 @@ def refusal(path):
     return str(refused.value)
 
 
+def state(folder):
+    return {file.stem: torch.from_numpy(np.load(file)) for file in folder.glob("*.npy")}
+
+
+@pytest.mark.parametrize(
+    "wrap",
+    [
+        lambda state: state,
+        lambda state: {f"module.{name}": tensor for name, tensor in state.items()},
+        lambda state: {"state_dict": {f"model.G.{n}": t for n, t in state.items()}, "epoch": 3},
+        lambda state: {"D": {"conv.weight": torch.zeros(1)}, "deep": [{"G": state}]},
+        lambda state: {name: tensor.double() for name, tensor in reversed(state.items())},
+        lambda state: state | {"conv_out.weight": torch.zeros(3)},
+    ],
+    ids=["plain", "module", "lightning", "nested", "double", "more"],
+)
+@pytest.mark.parametrize("kind", ["pth", "safetensors"])
+def test_a_checkpoint_of_the_same_tensors_is_the_same_network(folder, tmp_path, wrap, kind):
+    path, content = tmp_path / f"Hayao_net_G_float.{kind}", wrap(state(folder))
+    if kind == "pth":
+        torch.save(content, path)
+    elif all(isinstance(value, torch.Tensor) for value in content.values()):
+        save_file(content, path)
+    else:
+        pytest.skip("safetensors are flat")
+    found, wanted = read(path), read(folder)
+    assert found.arguments == wanted.arguments
+    assert all(torch.equal(found.weights[key], wanted.weights[key]) for key in wanted.weights)
+    assert found.source["title"] == "CartoonGAN, Hayao style, weights of the authors"
+
+
+def test_a_checkpoint_that_is_another_thing_is_refused(folder, tmp_path):
+    path, tensors = tmp_path / "G.pth", state(folder)
+    torch.save({"A": tensors, "B": dict(tensors)}, path)
+    assert "holds 2 generators" in refusal(path)
+    torch.save({"0.weight": torch.zeros(3)}, path)
+    assert "no tensor of CartoonGAN's generator" in refusal(path)
+    torch.save({"net": nn.Linear(1, 1)}, path)
+    assert "nothing of it was run" in refusal(path)
+    torch.save(tensors | {"in05_1.scale": torch.zeros(3)}, path)
+    assert "tensor 'in05_1.scale' has the shape (3,), and should have (16,)" in refusal(path)
+    torch.save(tensors | {"conv01_1.weight": torch.zeros(1).expand(4, 3, 7, 7)}, path)
+    assert "tensor 'conv01_1.weight' is not stored as a whole" in refusal(path)
+    tensors.pop("in05_1.scale")
+    torch.save(tensors, path)
+    assert "tensor 'in05_1.scale' is missing" in refusal(path)
+    path.write_bytes(b"<html>")
+    assert "a web page" in refusal(path)
+
+
+def test_the_folder_above_the_files_will_do_and_names_may_have_a_prefix(folder, tmp_path):
+    wanted = read(folder).weights
+    for file in folder.glob("*.npy"):
+        file.rename(folder / f"module.{file.name}")
+    assert all(torch.equal(tensor, wanted[key]) for key, tensor in read(tmp_path).weights.items())
+    shutil.copytree(folder, tmp_path / "other")
+    assert "holds 2 networks" in refusal(tmp_path)
+
+
 def test_a_path_that_is_no_folder_of_weights(folder):
-    assert "there is no such folder" in refusal(folder / "nowhere")
-    assert "is a file, not a folder" in refusal(folder / "conv01_1.weight.npy")
+    assert "there is no such file or folder" in refusal(folder / "nowhere")
+    assert f"give its folder: {folder}" in refusal(folder / "conv01_1.weight.npy")
     (empty := folder / "empty").mkdir()
     assert "it has no .npy file, so no tensor of CartoonGAN" in refusal(empty)
     np.save(empty / "embedding.npy", np.zeros(3))

@@ -33,8 +33,8 @@ LAYERS = (
         "typedjson", "vocabulary", "yaml12",
     },
     {
-        "interfaces", "labels", "errors", "colour", "images", "scan", "progress", "files",
-        "startup", "text",
+        "interfaces", "labels", "errors", "foreign", "colour", "images", "scan", "progress",
+        "files", "startup", "text",
     },
 )  # fmt: skip
 RANK = {name: len(LAYERS) - i for i, layer in enumerate(LAYERS) for name in layer}
@@ -44,6 +44,7 @@ FOR_PLUGINS = {
         "interfaces",
         "labels",
         "errors",
+        "foreign",
         "images",
         "scan",
         "progress",

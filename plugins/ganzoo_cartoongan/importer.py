@@ -1,15 +1,17 @@
-"""The weights that CartoonGAN's authors released (Chen, Lai and Liu 2018), as NumPy files.
+"""The weights that CartoonGAN's authors released (Chen, Lai and Liu 2018).
 
 mnicnc404/CartoonGan-tensorflow keeps them as a folder with one ``.npy`` for each tensor, in
 PyTorch's layout (OIHW; IOHW where transposed): ``conv01_1``, ``conv02_1``, ``conv02_2``, ...
 ``deconv03_1`` with ``.weight`` and ``.bias``, norms ``in01_1`` ... with ``.scale`` and ``.shift``.
+Yijunmaverick/CartoonGAN-Test-Pytorch-Torch has them as checkpoints, ``Hayao_net_G_float.pth``, with
+tensors of the same names. Other checkpoints may hold them deeper, or after a prefix.
 That generator reads and makes BGR, and its instance norms have an epsilon of 1e-9.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -18,31 +20,35 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from ganzoo.errors import DataError
+from ganzoo.foreign import is_whole, opened, state_dicts
 from ganzoo.interfaces import Imported, Importer
 from ganzoo_cartoongan.networks import CartoonGANGenerator
 
 URL = "https://github.com/mnicnc404/CartoonGan-tensorflow"
 STYLES = ("Hayao", "Hosoda", "Paprika", "Shinkai")  # those that the authors released
+WANTED = f"give a folder of .npy files as {URL} has for each style, or Hayao_net_G_float.pth"
+_NAME = re.compile(r"(conv|deconv|in)\d\d_\d\.(weight|bias|scale|shift)$")
 FIRST, LAST = "conv01_1.weight", "deconv03_1"
 EPS = 1e-9
+Tensors = dict[str, Path | Tensor]
 
 
 class CartoonGANImporter(Importer):
-    """The generators of CartoonGAN's authors, from a folder of .npy files (Chen 2018).
+    """The generators of CartoonGAN's authors, from .npy files or a checkpoint (Chen 2018).
 
     Weights are made to read and write RGB, and biases that a norm takes away are left out.
     """
 
     def read(self, path: Path) -> Imported:
-        """Read the folder ``path`` into generator ``cartoongan``; raises DataError."""
-        names = _tensors_of(path)
-        blocks = _blocks(names)
-        channels = _channels(path, names)
+        """Read ``path`` into generator ``cartoongan``; raises DataError."""
+        found = _Weights(path)
+        blocks = _blocks(found.tensors)
+        channels = _channels(found)
         generator = CartoonGANGenerator(channels, blocks)  # for its shapes
         weights = {}
         for key, name in _correspondence(generator, blocks):
             shape = tuple(generator.get_parameter(key).shape)
-            weights[key] = _as_rgb(name, _read(path, name, names, shape))
+            weights[key] = _as_rgb(name, found.read(name, shape))
         return Imported(
             generator="cartoongan",
             arguments={"channels": channels, "blocks": blocks, "norm": "instance", "eps": EPS},
@@ -51,26 +57,100 @@ class CartoonGANImporter(Importer):
         )
 
 
-def _tensors_of(folder: Path) -> list[str]:
-    """The names of the tensors in a folder."""
-    looks_like = f"the folder of .npy files that {URL} has for each style"
-    if not folder.exists():
-        raise DataError(f"{folder}: there is no such folder; give the path of {looks_like}.")
-    if not folder.is_dir():
-        raise DataError(f"{folder} is a file, not a folder; give the path of {looks_like}.")
-    names = sorted(file.stem for file in folder.glob("*.npy"))
-    if not any(re.match(r"(conv|deconv|in)\d\d_\d\.", name) for name in names):
-        found = (
-            f"none of its {len(names)} .npy files is a" if names else "it has no .npy file, so no"
+class _Weights:
+    """The tensors of a folder of ``.npy`` files or of a checkpoint, by the names above."""
+
+    def __init__(self, path: Path):
+        if not path.exists():
+            raise DataError(f"{path}: there is no such file or folder; {WANTED}.")
+        if path.is_file() and path.suffix.lower() == ".npy":
+            raise DataError(f"{path} is one tensor of many; give its folder: {path.parent}")
+        self.path = path
+        self.tensors = _in_folder(path) if path.is_dir() else _in_checkpoint(path)
+
+    def where(self, name: str) -> str:
+        """Name the place of a tensor, for messages."""
+        if self.path.is_file():
+            return f"{self.path}, tensor '{name}'"
+        return str(self.tensors.get(name, self.path / f"{name}.npy"))
+
+    def open(self, name: str) -> NDArray[np.generic]:
+        """Open the tensor ``name``; of a ``.npy`` file only the header is read."""
+        if name not in self.tensors:
+            raise DataError(f"{self.where(name)} is missing; {WANTED}.")
+        place = self.tensors[name]
+        if not isinstance(place, Path) and not is_whole(place):
+            raise DataError(f"{self.where(name)} is not stored as a whole; {WANTED}.")
+        array = _mapped(place) if isinstance(place, Path) else _as_array(place)
+        if array.dtype.kind != "f":
+            raise DataError(
+                f"{self.where(name)} holds {array.dtype}, where weights are floats such as float32."
+            )
+        return array
+
+    def read(self, name: str, shape: tuple[int, ...]) -> NDArray[np.float32]:
+        """Read the tensor ``name``, which must have this shape."""
+        array = self.open(name)
+        if array.shape != shape:
+            raise self.wrong_shape(name, array.shape, str(shape))
+        values = np.array(array, np.float32, order="C")
+        if not np.isfinite(values).all():
+            bad = values.size - int(np.isfinite(values).sum())
+            raise DataError(
+                f"{self.where(name)}: {bad} of {values.size} values are NaN or infinite, so these "
+                "weights are damaged; get them again."
+            )
+        return values
+
+    def wrong_shape(self, name: str, shape: tuple[int, ...], right: str) -> DataError:
+        """Return the error for a tensor of another shape."""
+        return DataError(
+            f"{self.where(name)} has the shape {shape}, and should have {right}: is it of another "
+            f"network, or in TensorFlow's order of dimensions?"
         )
+
+
+def _in_folder(folder: Path) -> Tensors:
+    """Find the files in a folder, or in the only folder below it that has such files."""
+    files = sorted(folder.rglob("*.npy"))
+    places: dict[Path, Tensors] = {}
+    for file in files:
+        if found := _NAME.search(file.stem):
+            places.setdefault(file.parent, {})[found[0]] = file
+    if len(places) > 1 and folder not in places:
         raise DataError(
-            f"{folder}: {found} tensor of CartoonGAN's generator, such as {FIRST}.npy; give the "
-            f"path of {looks_like}."
+            f"{folder} holds {len(places)} networks; give the folder of one, such as "
+            f"{next(iter(places))}"
         )
-    return names
+    for place in (folder, *places):
+        if place in places:
+            return places[place]
+    what = f"none of its {len(files)} .npy files is a" if files else "it has no .npy file, so no"
+    raise DataError(
+        f"{folder}: {what} tensor of CartoonGAN's generator, such as {FIRST}.npy; {WANTED}."
+    )
 
 
-def _blocks(names: list[str]) -> int:
+def _in_checkpoint(path: Path) -> Tensors:
+    """Find the generator's tensors in a checkpoint, at any depth and after any prefix."""
+    networks: dict[tuple[int, str], Tensors] = {}
+    for number, state in enumerate(state_dicts(opened(path, WANTED))):
+        for key, value in state.items():
+            found = _NAME.search(key)
+            if found and isinstance(value, Tensor):
+                prefix = key.removesuffix(found[0])
+                networks.setdefault((number, prefix), {})[found[0]] = value
+    whole = [tensors for tensors in networks.values() if FIRST in tensors]
+    if len(whole) > 1:
+        raise DataError(
+            f"{path} holds {len(whole)} generators, and it is not clear which is meant."
+        )
+    for tensors in (*whole, *networks.values()):
+        return tensors
+    raise DataError(f"{path} has no tensor of CartoonGAN's generator, such as {FIRST}; {WANTED}.")
+
+
+def _blocks(names: Iterable[str]) -> int:
     """How many residual blocks: they are conv04 to the last, and two more norms follow them."""
     last = {"conv": 3, "in": 5}
     for name in names:
@@ -80,11 +160,11 @@ def _blocks(names: list[str]) -> int:
     return max(last["conv"] - 3, last["in"] - 5)
 
 
-def _channels(folder: Path, names: list[str]) -> int:
+def _channels(found: _Weights) -> int:
     """The channels of the first layer."""
-    shape = _open(folder, FIRST, names).shape
+    shape = found.open(FIRST).shape
     if shape[1:] != (3, 7, 7) or not shape[0]:
-        raise _wrong_shape(folder, FIRST, shape, "(channels, 3, 7, 7)")
+        raise found.wrong_shape(FIRST, shape, "(channels, 3, 7, 7)")
     return int(shape[0])
 
 
@@ -122,26 +202,7 @@ def _as_rgb(name: str, array: NDArray[np.float32]) -> Tensor:
     return tensor.flip(0) if name.startswith(LAST) else tensor
 
 
-def _read(folder: Path, name: str, names: list[str], shape: tuple[int, ...]) -> NDArray[np.float32]:
-    """The tensor ``name``, of a shape that is known."""
-    array = _open(folder, name, names)
-    if array.shape != shape:
-        raise _wrong_shape(folder, name, array.shape, str(shape))
-    values = np.array(array, np.float32, order="C")
-    if not np.isfinite(values).all():
-        bad = values.size - int(np.isfinite(values).sum())
-        raise DataError(
-            f"{_file(folder, name)}: {bad} of {values.size} values are NaN or infinite, so these "
-            f"weights are damaged; get the folder again from {URL}."
-        )
-    return values
-
-
-def _open(folder: Path, name: str, names: list[str]) -> NDArray[np.generic]:
-    """The tensor ``name`` as it is in its file, of which only the header was read so far."""
-    file = _file(folder, name)
-    if name not in names:
-        raise DataError(f"{folder}: {name}.npy is missing; get the whole folder from {URL}.")
+def _mapped(file: Path) -> NDArray[np.generic]:
     try:
         with file.open("rb") as handle:
             start = handle.read(256).removeprefix(b"\xef\xbb\xbf").lstrip()
@@ -151,26 +212,18 @@ def _open(folder: Path, name: str, names: list[str]) -> NDArray[np.generic]:
             raise DataError(
                 f"{file} is {what}; download the file itself, from {URL} ('Download raw file')."
             )
-        array = np.lib.format.open_memmap(file, mode="r")
+        return np.lib.format.open_memmap(file, mode="r")
     except (OSError, ValueError) as error:
         raise DataError(
             f"{file} cannot be read ({error}), so it is damaged or cut short; get it again from "
             f"{URL}."
         ) from error
-    if array.dtype.kind != "f":
-        raise DataError(f"{file} holds {array.dtype}, where weights are floats such as float32.")
+
+
+def _as_array(tensor: Tensor) -> NDArray[np.generic]:
+    values = tensor.detach()
+    array: NDArray[np.generic] = (values.float() if values.is_floating_point() else values).numpy()
     return array
-
-
-def _wrong_shape(folder: Path, name: str, shape: tuple[int, ...], right: str) -> DataError:
-    return DataError(
-        f"{_file(folder, name)} has the shape {shape}, and should have {right}: is it of another "
-        f"network, or in TensorFlow's order of dimensions?"
-    )
-
-
-def _file(folder: Path, name: str) -> Path:
-    return folder / f"{name}.npy"
 
 
 def _title(folder: Path) -> str:
@@ -179,4 +232,4 @@ def _title(folder: Path) -> str:
     for style in STYLES:
         if style.lower() in name.lower():
             return f"CartoonGAN, {style} style, weights of the authors"
-    return f"CartoonGAN, weights of the folder '{name}'"
+    return f"CartoonGAN, weights of '{name}'"

@@ -12,8 +12,6 @@ Tutorial: https://docs.pytorch.org/tutorials/beginner/dcgan_faces_tutorial.html
 
 from __future__ import annotations
 
-import re
-import warnings
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -21,18 +19,16 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file
 from torch import Tensor
 
 from ganzoo.errors import DataError
+from ganzoo.foreign import DEPTH, is_whole, opened, state_dicts
 from ganzoo.interfaces import Imported, Importer
 from ganzoo_dcgan.networks import SIZES
 
 URL = "https://github.com/pytorch/examples/tree/main/dcgan"
 NORM = ("weight", "bias", "running_mean", "running_var")
 COUNTER = "num_batches_tracked"  # which PyTorch before 0.4.1 did not keep
-DEPTH = 10  # of dicts in dicts
 WANTED = "give the file that `torch.save(netG.state_dict(), FILE)` wrote"
 
 
@@ -62,7 +58,7 @@ class DCGANImporter(Importer):
 
     def read(self, path: Path) -> Imported:
         """Read the file ``path`` into generator ``dcgan``; raises DataError."""
-        group = _generator_in(path, _opened(path))
+        group = _generator_in(path, opened(path, WANTED))
         latent, widths = _settings(path, group)
         weights: dict[str, Tensor] = {}
         for place, (name, tensors) in enumerate(group.layers.items()):
@@ -92,54 +88,6 @@ class DCGANImporter(Importer):
         )
 
 
-def _opened(path: Path) -> Any:
-    """What is in the file, without running any of it."""
-    try:
-        with path.open("rb") as file:
-            start = file.read(64)
-    except OSError as error:
-        raise DataError(f"{path} cannot be read ({error.strerror or error}); {WANTED}.") from error
-    _refuse_text(path, start)
-    try:
-        if start[8:9] == b"{":
-            return load_file(path)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of old formats
-            return torch.load(path, map_location="cpu", weights_only=True)
-    except SafetensorError as error:
-        raise DataError(f"{path} is damaged or cut short: {error}. Get it again.") from error
-    except Exception as error:  # a damaged pickle can raise anything
-        raise _unopened(path, str(error)) from error
-
-
-def _refuse_text(path: Path, start: bytes) -> None:
-    what = None
-    if not start:
-        what = "empty"
-    elif start.lstrip().startswith(b"<"):
-        what = "a web page (HTML) saved under that name"
-    elif start.startswith(b"version https://git-lfs"):
-        what = "a Git LFS pointer, not the file itself"
-    if what:
-        raise DataError(f"{path} is {what}: download it again, or {WANTED}.")
-
-
-def _unopened(path: Path, reason: str) -> DataError:
-    """Torch's own messages tell how to run the file's code, which nobody should be told."""
-    found = re.search(r"GLOBAL ([\w.]+)", reason)
-    if found and not found[1].startswith("torch._utils."):
-        return DataError(
-            f"{path} is a pickle with a Python object in it ({found[1]}), not only tensors; to "
-            f"open such a file can run anything, so nothing of it was run: {WANTED}."
-        )
-    if "TorchScript" in reason:
-        return DataError(f"{path} is a TorchScript archive, that is code; none was run: {WANTED}.")
-    return DataError(
-        f"{path} is no checkpoint of PyTorch and no safetensors file, or it is damaged or cut "
-        f"short; nothing of it was run: {WANTED}."
-    )
-
-
 # -- which tensors are the generator -----------------------------------------------------------
 
 
@@ -148,7 +96,7 @@ def _generator_in(path: Path, content: Any) -> Group:
 
     Raises DataError where there are several, or nothing begins like one.
     """
-    groups = [group for state in _state_dicts(content, set()) for group in _groups(state)]
+    groups = [group for state in state_dicts(content) for group in _groups(state)]
     generators = [group for group in groups if _fits(group)]
     if len(generators) > 1:
         where = " and ".join(f"'{next(iter(group.layers))}.weight'" for group in generators)
@@ -170,17 +118,6 @@ def _generator_in(path: Path, content: Any) -> Group:
             "generator begins, so it is of another network"
         )
     raise DataError(f"{path} {what}: {WANTED}.")
-
-
-def _state_dicts(content: Any, seen: set[int], depth: int = DEPTH) -> Iterator[dict[str, Any]]:
-    """The dicts with tensors in a checkpoint, each once, however deep in dicts and lists."""
-    if not depth or id(content) in seen or not isinstance(content, (Mapping, list, tuple)):
-        return
-    seen.add(id(content))
-    if isinstance(content, Mapping) and any(isinstance(one, Tensor) for one in content.values()):
-        yield {str(key): value for key, value in content.items()}
-    for value in content.values() if isinstance(content, Mapping) else content:
-        yield from _state_dicts(value, seen, depth - 1)
 
 
 def _groups(state: Mapping[str, Any]) -> Iterator[Group]:
@@ -321,7 +258,7 @@ def _tensor(
     tensor = tensors.get(name)
     if tensor is None:
         raise DataError(f"{path} has no tensor '{full}', which should be {right}; {WANTED}.")
-    if not isinstance(tensor, Tensor) or not tensor.is_floating_point() or not _is_whole(tensor):
+    if not isinstance(tensor, Tensor) or not tensor.is_floating_point() or not is_whole(tensor):
         raise DataError(f"{path}: '{full}' is no tensor of floats; it should be one of {right}.")
     if tuple(tensor.shape) != right:
         raise _wrong(path, full, tuple(tensor.shape), str(right))
@@ -329,13 +266,6 @@ def _tensor(
     if not values.isfinite().all():
         raise DataError(f"{path}: tensor '{full}' has NaN or infinity: its training broke down.")
     return values
-
-
-def _is_whole(tensor: Tensor) -> bool:
-    """Whether every value is in the file: a view may claim any shape, and memory to match."""
-    if tensor.layout != torch.strided or tensor.device.type != "cpu":
-        return False
-    return tensor.untyped_storage().nbytes() >= tensor.numel() * tensor.element_size()
 
 
 def _counted(path: Path, name: str, tensors: Mapping[str, Any]) -> Tensor:
