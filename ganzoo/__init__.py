@@ -15,16 +15,18 @@ if TYPE_CHECKING:
     from ganzoo.api import evaluate, load, pull, push, sample, search, train, translate
     from ganzoo.errors import GanzooError
     from ganzoo.hookspecs import hookimpl
-    from ganzoo.listing import list_names as list
+    from ganzoo.listing import list_names as list  # noqa: F401
     from ganzoo.model import Model
     from ganzoo.trained import TrainedRun
 
     __version__: str
 
 __all__ = [
-    "GanzooError", "Model", "TrainedRun", "__version__", "evaluate", "hookimpl", "list", "load",
-    "pull", "push", "sample", "search", "train", "translate",
+    "GanzooError", "Model", "TrainedRun", "__version__", "evaluate", "hookimpl", "load", "pull",
+    "push", "sample", "search", "train", "translate",
 ]  # fmt: skip
+#: not in ``__all__``: ``from ganzoo import *`` must not hide Python's ``list``
+_NAMES = [*__all__, "list"]
 #: where a name is that is not in ``api``; no module may have the name of a function
 _HOMES = {
     "GanzooError": ("errors", "GanzooError"),
@@ -39,7 +41,7 @@ def __getattr__(name: str) -> Any:
     """Import each name on first use: ``load`` brings torch, and Ctrl-C may come early."""
     if name == "__version__":
         return _version()
-    if name in __all__:
+    if name in _NAMES:
         from importlib import import_module
 
         module, attribute = _HOMES.get(name, ("api", name))
@@ -57,4 +59,4 @@ def _version() -> str:
 
 
 def __dir__() -> Sequence[str]:
-    return __all__
+    return _NAMES

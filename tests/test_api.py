@@ -74,6 +74,8 @@ for name in sys.argv[1:]:
     assert type(getattr(ganzoo, name)).__name__ == "function", name
 others = {"GanzooError", "Model", "TrainedRun", "hookimpl", "__version__"}
 assert set(dir(ganzoo)) == {*sys.argv[1:], *others}
+from ganzoo import *
+assert load is ganzoo.load and list((1, 2)) == [1, 2]
 """
     subprocess.run([sys.executable, "-c", code, *FUNCTIONS], check=True, timeout=120)
     with pytest.raises(AttributeError, match="has no attribute 'lode'"):

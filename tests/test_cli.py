@@ -116,6 +116,8 @@ def test_help_has_groups_and_examples_and_cuts_no_sentence(run: Run) -> None:
     assert {"train", "list", "data", "recipe"} < set(verbs)
     for verb in verbs:
         assert run(verb, "-h").out.startswith(f"Usage: ganzoo {verb} ")
+    assert run("translate", "-h").out.startswith("Usage: ganzoo translate [OPTIONS] MODEL PHOTO...")
+    assert "  RECIPE  A path, or" in run("recipe", "check", "-h").out  # without its Python type
 
 
 def test_the_examples_of_the_front_page_are_right(run: Run) -> None:
@@ -360,7 +362,7 @@ def test_plugins_check_of_a_broken_plugin_says_why(
 
 
 def test_recipe_check(run: Run) -> None:
-    assert run("recipe", "check", "dcgan").out == "dcgan is right: 1 stage, 10000 steps\n"
+    assert run("recipe", "check", "dcgan").out == "dcgan is valid: 1 stage, 10000 steps\n"
     result = run("recipe", "check", "dcgan", "--set", "bacth=8", "--set", "seed=x")
     refused(result, "error: 2 problems\n", "--set bacth=8 bacth: unknown key, did you mean 'batch'")
     refused(run("recipe", "check", "nothing.yaml"), "there is no file 'nothing.yaml'")
@@ -526,7 +528,10 @@ def test_train_refuses_a_batch_that_the_images_do_not_fill(
 def test_a_dry_run_is_told_in_numbers(run: Run, trained: Path, folder: Path) -> None:
     result = run("train", trained / "tiny.yaml", "--dry-run")
     assert result.code == 0, result.err
-    assert "tiny is right and fits its data, 16 examples\nfirst batch: tiny-batch.png" in result.out
+    assert (
+        "tiny is valid and its data can be read: 16 examples\nfirst batch: tiny-batch.png"
+        in result.out
+    )
     assert re.search(r"^stage adversarial: 30 steps of .* s$", result.out, re.MULTILINE)
     assert re.search(r"^estimate: .* GB of memory", result.out, re.MULTILINE)
     assert sorted(path.name for path in Path().iterdir()) == ["tiny", "tiny-batch.png"]
@@ -618,6 +623,7 @@ def test_sample_draws_the_same_pictures_whatever_their_number(run: Run, folder: 
     assert run("sample", folder, "-n", 5).out == "5 pictures in samples.png\n"
     for n, out in ((5, "five"), (2, "two")):
         assert run("sample", folder / "model", "-n", n, "--seed", 3, "--out", out).code == 0
+    assert run("sample", folder, "-n", 1, "--out", "one.png").out == "1 picture in one.png\n"
     assert len(list(Path("five").iterdir())) == 5
     for name in ("00000.png", "00001.png"):
         assert (Path("five") / name).read_bytes() == (Path("two") / name).read_bytes()

@@ -175,6 +175,13 @@ def test_pull(run: Run, server: HubServer) -> None:
 
 
 @pytest.mark.usefixtures("pushed")
+def test_an_exported_file_has_the_name_of_the_repository(run: Run) -> None:
+    address = f"https://huggingface.co/{REPO}/tree/main"
+    assert run("export", address, "--format", "torch-export").code == 0
+    assert Path("toy.pt2").is_file()
+
+
+@pytest.mark.usefixtures("pushed")
 def test_show_fetches_no_weights(run: Run, server: HubServer) -> None:
     start = len(server.requests)
     shown = run("show", REPO)

@@ -72,7 +72,7 @@ def _run() -> int:
 EXAMPLES = {
     "ganzoo sample ganzoo/avatars-64": "draw 64 avatars",
     "ganzoo train dcgan-avatars": "train the demo",
-    "ganzoo train dcgan --set dataset.path=FOLDER": "train on images of yours",
+    "ganzoo train dcgan --set dataset.path=FOLDER": "train on your own images",
 }
 #: the groups of ``ganzoo --help``; those of plugins come after them
 PANELS = ("Train", "Use a model", "Measure", "Share", "Look things up", "Extend")
@@ -80,6 +80,10 @@ PANELS = ("Train", "Use a model", "Measure", "Share", "Look things up", "Extend"
 
 class _Verbs(TyperGroup):
     """The front page: where to start, and all verbs by purpose."""
+
+    def __init__(self, **arguments: Any) -> None:
+        super().__init__(**arguments)
+        _show_plain_arguments(self)
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
         with formatter.section("Start here"):
@@ -101,6 +105,20 @@ class _Verbs(TyperGroup):
             formatter.write_dl([record for record in records if record])
         formatter.write_paragraph()
         formatter.write_text("`ganzoo COMMAND -h` explains a command.")
+
+
+def _show_plain_arguments(group: Any) -> None:
+    """Show an argument as RECIPE, not as {RECIPE} or RECIPE <str>: typer 0.29 has no setting."""
+    for command in group.commands.values():
+        for argument in command.params:
+            if argument.param_type_name == "argument":
+                pieces = argument.get_usage_pieces
+                argument.get_usage_pieces = lambda ctx, pieces=pieces: [
+                    piece.replace("{", "").replace("}", "") for piece in pieces(ctx)
+                ]
+                argument.display_type_rich = lambda ctx: None
+        if hasattr(command, "commands"):
+            _show_plain_arguments(command)
 
 
 def command_line(plugins: Plugins) -> typer.Typer:

@@ -60,7 +60,7 @@ def evaluate(
     download: Annotated[
         bool,
         typer.Option(
-            "--download", help="Fetch the weights that optional scores miss (some 100 MB each)."
+            "--download", help="Fetch missing weights of optional scores (about 100 MB each)."
         ),
     ] = False,
     force: Annotated[

@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 
 Token = Annotated[
     str | None,
-    typer.Option(metavar="TOKEN", help="Of the Hub; default HF_TOKEN, or that of `hf auth login`."),
+    typer.Option(
+        metavar="TOKEN", help="Hub token; default HF_TOKEN, or the one from `hf auth login`."
+    ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Repo = Annotated[str, typer.Argument(metavar="ID", help="user/repo, or user/repo@revision.")]
@@ -85,7 +87,9 @@ def push(
     id: Annotated[str, typer.Argument(metavar="ID", help="user/repo, or user/repo@branch.")],
     licence: Annotated[
         str | None,
-        typer.Option("--licence", "--license", metavar="ID", help="Of the weights, as cc-by-4.0."),
+        typer.Option(
+            "--licence", "--license", metavar="ID", help="Licence of the weights, as cc-by-4.0."
+        ),
     ] = None,
     data_licence: Annotated[
         str | None,
@@ -93,7 +97,7 @@ def push(
             "--data-licence",
             "--data-license",
             metavar="ID",
-            help="Of the training images, where the dataset does not say.",
+            help="Licence of the training images, if the dataset states none.",
         ),
     ] = None,
     private: Annotated[
@@ -101,7 +105,7 @@ def push(
     ] = False,
     tag: Annotated[str | None, typer.Option(metavar="TAG", help="Name the new commit.")] = None,
     message: Annotated[
-        str | None, typer.Option("--message", "-m", metavar="TEXT", help="Of the commit.")
+        str | None, typer.Option("--message", "-m", metavar="TEXT", help="Commit message.")
     ] = None,
     card: Annotated[
         Path | None,
@@ -112,17 +116,21 @@ def push(
         typer.Option(metavar="FOLDER", help="Where scores are.  [benchmarks/entries, or ganzoo's]"),
     ] = None,
     with_discriminator: Annotated[
-        bool, typer.Option("--with-discriminator", help="For those who train on.")
+        bool,
+        typer.Option(
+            "--with-discriminator", help="Include the discriminator, for further training."
+        ),
     ] = False,
     half: Annotated[
         bool, typer.Option("--half", help="Store the generator in 16 bits: half the size.")
     ] = False,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Check it; print what would go and all problems.")
+        bool,
+        typer.Option("--dry-run", help="Only check; print what would be sent and every problem."),
     ] = False,
     out: Annotated[
         Path | None,
-        typer.Option(metavar="FOLDER", help="With --dry-run: write what would go there."),
+        typer.Option(metavar="FOLDER", help="With --dry-run: write what would be sent here."),
     ] = None,
     token: Token = None,
     as_json: Json = False,
@@ -205,12 +213,12 @@ def _tell_changes(plan: Plan) -> None:
 
 def search(
     text: Annotated[
-        str | None, typer.Argument(metavar="TEXT", help="What the id shall hold.")
+        str | None, typer.Argument(metavar="TEXT", help="Text that the id contains.")
     ] = None,
     author: Annotated[
-        str | None, typer.Option(metavar="USER", help="Of this user or organisation.")
+        str | None, typer.Option(metavar="USER", help="Only models of this user or organisation.")
     ] = None,
-    limit: Annotated[int, typer.Option(min=1, metavar="N", help="At most so many.")] = 50,
+    limit: Annotated[int, typer.Option(min=1, metavar="N", help="How many at most.")] = 50,
     token: Token = None,
     as_json: Json = False,
 ) -> None:

@@ -45,11 +45,11 @@ def leaderboard(
         Path | None, typer.Option(metavar="FILE", help="Write a page that sorts and filters.")
     ] = None,
     from_hub: Annotated[
-        bool, typer.Option("--hub", help="Of the models on the Hub, as their cards tell.")
+        bool, typer.Option("--hub", help="Rank the models on the Hub by the scores in their cards.")
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Rank what was measured.
+    """Rank measured models.
 
     Exit code 1 if an entry of yours cannot be read; the others are ranked all the same.
     """

@@ -48,7 +48,7 @@ def plugins(ctx: typer.Context, as_json: Json = False) -> None:
 
 @plugins_app.command("list")
 def list_plugins(as_json: Json = False) -> None:
-    """List the installed plugins, and what is wrong with any."""
+    """List installed plugins and their problems."""
     from ganzoo.plugins import installed
 
     found = installed().plugins
@@ -112,10 +112,10 @@ def _brings_nothing_listed(hook: str) -> bool:
 def new(
     name: Annotated[str, typer.Argument(metavar="NAME", help="As acme, for ganzoo-acme.")],
     parts: Annotated[
-        str, typer.Option("--with", metavar="PARTS", help="Any of these.")
+        str, typer.Option("--with", metavar="PARTS", help="Which parts.")
     ] = "generator,loss,dataset,evaluator",
     out: Annotated[
-        Path | None, typer.Option(metavar="FOLDER", help="Where to; default ganzoo-NAME.")
+        Path | None, typer.Option(metavar="FOLDER", help="The new folder; default ganzoo-NAME.")
     ] = None,
     author: Annotated[
         str, typer.Option(metavar="TEXT", help="A name, or 'Name <email>'; default nobody.")

@@ -42,7 +42,7 @@ def check(
         return
     stages = "1 stage" if len(loaded.stages) == 1 else f"{len(loaded.stages)} stages"
     steps = sum(stage.steps for stage in loaded.stages)
-    say(f"{loaded.name} is right: {stages}, {steps} steps")
+    say(f"{loaded.name} is valid: {stages}, {steps} steps")
 
 
 @recipe_app.command()
@@ -101,13 +101,15 @@ def explain(
 
 @recipe_app.command()
 def new(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="What it is called; no file yet.")],
+    name: Annotated[
+        str, typer.Argument(metavar="NAME", help="The recipe's name; NAME.yaml must not exist yet.")
+    ],
     source: Annotated[
         str,
         typer.Option(
             "--from",
             metavar="RECIPE",
-            help="Begin with the values of another.",
+            help="Start from the values of this recipe.",
             autocompletion=completion.recipes,
         ),
     ] = "dcgan-avatars",

@@ -11,6 +11,7 @@ import typer
 from ganzoo.cli import completion
 from ganzoo.cli.training import RunPath
 from ganzoo.errors import RunError
+from ganzoo.hub import from_address
 from ganzoo.progress import status
 from ganzoo.text import say, say_json
 
@@ -67,7 +68,7 @@ def sample(
             metavar="NAME=VALUE",
             default_factory=list,
             show_default=False,
-            help="What a conditional model shall draw, as hair=pink; repeatable.",
+            help="What a model with labels draws, as hair=pink; repeatable.",
         ),
     ],
     n: Annotated[int, typer.Option("-n", min=1, metavar="N", help="How many pictures.")] = 64,
@@ -230,7 +231,7 @@ def import_(
     path: Annotated[Path, typer.Argument(metavar="PATH", help="The weights: a file or folder.")],
     out: Annotated[Path, typer.Option(metavar="FOLDER", help="The new model folder.")],
 ) -> None:
-    """Make a model folder of another project's weights."""
+    """Make a model folder from another project's weights."""
     from ganzoo.files import check_exists
     from ganzoo.model_folder import refuse_taken
     from ganzoo.plugins import installed
@@ -271,7 +272,8 @@ def export(
     The file is tested against the original at three sizes, and states the largest difference.
     """
     suffix = {"onnx": "onnx", "torch-export": "pt2"}[format.value]
-    out = out or Path(f"{Path(model).name.partition('@')[0]}.{suffix}")
+    name = Path(from_address(model).partition("@")[0]).resolve().name
+    out = out or Path(f"{name}.{suffix}")
     if out.suffix != f".{suffix}":  # it might replace some other file
         raise RunError(f"--out {out}: a file for {format.value} is called NAME.{suffix}.")
     loaded = open_model(model)
@@ -312,7 +314,7 @@ def diagnose(
     run: RunPath,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Say in numbers what is wrong; exit code 1 if something is."""
+    """Report training problems in numbers; exit code 1 if there are any."""
     from ganzoo.findings import find, too_early
     from ganzoo.folder import RunFolder
 

@@ -59,7 +59,8 @@ def train(
     dry_run: Annotated[
         bool,
         typer.Option(
-            "--dry-run", help="Check all, draw the first batch, estimate time and memory; no run."
+            "--dry-run",
+            help="Check everything, draw the first batch, estimate time and memory; train nothing.",
         ),
     ] = False,
 ) -> None:
@@ -93,7 +94,7 @@ def _rehearse(recipe: Recipe, plugins: Plugins) -> None:
     sizes = ", ".join(f"{role} {n:,}" for role, n in tried.parameters.items())
     memory = f", {tried.memory / 1e9:.1f} GB of memory" if tried.memory else ""
     say(
-        f"{recipe.name} is right and fits its data, {tried.examples:,} examples",
+        f"{recipe.name} is valid and its data can be read: {tried.examples:,} examples",
         f"first batch: {picture}",
         f"parameters:  {sizes}",
         f"computes in: {tried.precision} on {tried.device}",

@@ -23,7 +23,7 @@ _SHEET = 64  # images on a contact sheet
 _SHOWN = 10
 _EXAMPLES = 12  # images on a sheet of smoothed edges
 
-data = typer.Typer(help="Look at, draw, cut out and smooth images.", no_args_is_help=True)
+data = typer.Typer(help="Inspect, draw, crop and smooth images.", no_args_is_help=True)
 data.command()(faces)
 
 
@@ -34,15 +34,19 @@ def _group() -> None:
 
 @data.command()
 def render(
-    out: Annotated[Path, typer.Option(help="A new or empty folder for the images.")],
-    style: Annotated[str, typer.Option(help="Whose drawings.")] = "toon-head",
-    count: Annotated[int, typer.Option(min=1, help="How many.")] = 64,
-    size: Annotated[int, typer.Option(min=8, max=1024, help="Height and width.")] = 256,
-    seed: Annotated[int, typer.Option(min=0, help="Which ones.")] = 0,
+    out: Annotated[
+        Path, typer.Option(metavar="FOLDER", help="A new or empty folder for the images.")
+    ],
+    style: Annotated[str, typer.Option(metavar="STYLE", help="Whose drawings.")] = "toon-head",
+    count: Annotated[int, typer.Option(metavar="N", min=1, help="How many.")] = 64,
+    size: Annotated[
+        int, typer.Option(metavar="N", min=8, max=1024, help="Height and width.")
+    ] = 256,
+    seed: Annotated[int, typer.Option(metavar="N", min=0, help="Which ones.")] = 0,
 ) -> None:
     """Draw avatars as PNG files.
 
-    With their attributes and attribution, and a contact sheet beside the folder, OUT-sheet.png.
+    Writes attributes and attribution too, and a contact sheet beside the folder, OUT-sheet.png.
     """
     import csv
     import json
@@ -94,22 +98,30 @@ def render(
 
 @data.command()
 def edges(
-    path: Annotated[Path, typer.Argument(help="The cartoons; folders below it count too.")],
-    out: Annotated[Path, typer.Option(help="The folder for the copies, beside PATH.")],
+    path: Annotated[
+        Path, typer.Argument(metavar="PATH", help="The cartoons; folders below it count too.")
+    ],
+    out: Annotated[
+        Path, typer.Option(metavar="FOLDER", help="The folder for the copies, beside PATH.")
+    ],
     size: Annotated[
-        int | None, typer.Option(min=8, help="Resize the shorter side to this; else as they are.")
+        int | None,
+        typer.Option(metavar="N", min=8, help="Resize the shorter side to this; else as they are."),
     ] = None,
-    blur: Annotated[str, typer.Option(help="gaussian, or mean as CartoonGAN's author.")] = (
-        "gaussian"
-    ),
-    mask: Annotated[str, typer.Option(help="hard, or feathered, which leaves no seam.")] = "hard",
+    blur: Annotated[
+        str, typer.Option(metavar="HOW", help="gaussian, or mean as in CartoonGAN's code.")
+    ] = ("gaussian"),
+    mask: Annotated[
+        str, typer.Option(metavar="HOW", help="hard, or feathered, which leaves no seam.")
+    ] = "hard",
     sheet: Annotated[
-        Path | None, typer.Option(help="Where to show some (PNG); default OUT-sheet.png.")
+        Path | None,
+        typer.Option(metavar="FILE", help="Where to show some (PNG); default OUT-sheet.png."),
     ] = None,
 ) -> None:
     """Copy cartoons with smooth edges, as CartoonGAN needs them.
 
-    What was made before is not made again.  A sheet shows originals, copies and masks.
+    Copies of an earlier call are kept.  A sheet shows originals, copies and masks.
     """
     from ganzoo.scan import sheet_beside
     from ganzoo_data.edge_copies import Job
@@ -138,15 +150,25 @@ def edges(
 
 @data.command()
 def check(
-    path: Annotated[Path, typer.Argument(help="The folder (of the photos, with --cartoons).")],
+    path: Annotated[
+        Path, typer.Argument(metavar="PATH", help="The folder (of the photos, with --cartoons).")
+    ],
     cartoons: Annotated[
-        Path | None, typer.Option(help="The cartoons that photos in PATH are to resemble.")
+        Path | None,
+        typer.Option(
+            metavar="FOLDER", help="The cartoons that the photos in PATH should resemble."
+        ),
     ] = None,
     smooth: Annotated[
-        Path | None, typer.Option(help="The cartoons with smoothed edges; needs --cartoons.")
+        Path | None,
+        typer.Option(metavar="FOLDER", help="The cartoons with smoothed edges; needs --cartoons."),
     ] = None,
-    size: Annotated[int, typer.Option(min=8, help="The size you mean to train at.")] = 64,
-    sheet: Annotated[Path | None, typer.Option(help="Write a contact sheet (PNG) here.")] = None,
+    size: Annotated[
+        int, typer.Option(metavar="N", min=8, help="The size you mean to train at.")
+    ] = 64,
+    sheet: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write a contact sheet (PNG) here.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead.")] = False,
 ) -> None:
     """Look through images, or through photos and cartoons together.

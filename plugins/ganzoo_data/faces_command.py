@@ -33,9 +33,15 @@ _NEXT = {
 
 def faces(
     ctx: typer.Context,
-    path: Annotated[Path, typer.Argument(help="The photos; folders below it count too.")],
-    out: Annotated[Path, typer.Option(help="A new or empty folder for the faces.")],
-    detector: Annotated[str, typer.Option(help="What finds them; see `ganzoo list`.")] = "lbp",
+    path: Annotated[
+        Path, typer.Argument(metavar="PATH", help="The photos; folders below it count too.")
+    ],
+    out: Annotated[
+        Path, typer.Option(metavar="FOLDER", help="A new or empty folder for the faces.")
+    ],
+    detector: Annotated[
+        str, typer.Option(metavar="NAME", help="What finds them; see `ganzoo list`.")
+    ] = "lbp",
     set_: Annotated[
         list[str] | None,
         typer.Option(
@@ -44,32 +50,44 @@ def faces(
     ] = None,
     landmarks: Annotated[
         str | None,
-        typer.Option(help="An extractor of 68 landmarks, by which faces are put upright."),
+        typer.Option(
+            metavar="NAME", help="An extractor of 68 landmarks, by which faces are put upright."
+        ),
     ] = None,
     weights: Annotated[
-        Path | None, typer.Option(help="The trained weights of the landmarks' extractor.")
+        Path | None,
+        typer.Option(metavar="FILE", help="The trained weights of the landmarks' extractor."),
     ] = None,
-    size: Annotated[int, typer.Option(min=8, max=4096, help="Height and width.")] = 256,
+    size: Annotated[
+        int, typer.Option(metavar="N", min=8, max=4096, help="Height and width.")
+    ] = 256,
     margin: Annotated[
-        float, typer.Option(min=0, max=3, help="Added on each side, as a share of the face.")
+        float,
+        typer.Option(metavar="X", min=0, max=3, help="Added on each side, as a share of the face."),
     ] = 0.25,
     min_score: Annotated[
-        float, typer.Option(min=0, max=1, help="The least score of the detector.")
+        float, typer.Option(metavar="X", min=0, max=1, help="Lowest detector score to accept.")
     ] = 0.5,
     min_confidence: Annotated[
-        float, typer.Option(min=0, max=1, help="The least confidence of the landmarks.")
+        float,
+        typer.Option(metavar="X", min=0, max=1, help="Lowest landmark confidence to accept."),
     ] = 0.3,
     min_size: Annotated[
         int | None,
-        typer.Option(min=1, help="The smallest face in pixels; by default no crop grows twofold."),
+        typer.Option(
+            metavar="N",
+            min=1,
+            help="The smallest face in pixels; by default no crop grows twofold.",
+        ),
     ] = None,
     max_outside: Annotated[
-        float, typer.Option(min=0, max=1, help="Largest share of a crop beyond its photo.")
+        float,
+        typer.Option(metavar="X", min=0, max=1, help="Largest share of a crop beyond its photo."),
     ] = 0.3,
 ) -> None:
-    """Find, cut out and align the faces in photos.
+    """Find, crop and align the faces in photos.
 
-    With a manifest, a list of what was left out and why, and a contact sheet beside OUT.
+    Writes a manifest, a list of what was left out and why, and a contact sheet beside OUT.
     """
     from ganzoo.errors import DataError, one_of
     from ganzoo.scan import sheet_beside
