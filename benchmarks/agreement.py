@@ -2,10 +2,10 @@
 
 python benchmarks/agreement.py [--count 3000] [--dim 2048] [--seed 0]
 
-The features are synthetic: correlated, never below 0, and the fakes a little off.  Everyone gets
-the same ones.  All images make one subset, for which clean-fid's and torch-fidelity's kernel
-distance draws nothing at random; prdc's balls exclude their edge, which no image lies on here.
-Wants pip install 'ganzoo[evaluation,dev]'.
+The features are synthetic: correlated, never below 0, and the fakes a little off.  All candidates
+get the same ones.  All images make one subset, for which the kernel distances of clean-fid and
+torch-fidelity draw nothing at random; prdc's balls exclude their edge, where no image is here.
+Needs pip install 'ganzoo[evaluation,dev]'.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from ganzoo_metrics.precision_recall import PrecisionRecall
 
 
 def synthetic(count: int, dim: int, seed: int, off: float = 0.0) -> Tensor:
-    """Float32 (count, dim) like a network's pooled features: a few directions hold most of it."""
+    """Make float32 (count, dim) like a network's pooled features: a few directions hold most."""
     draw, fixed = (torch.Generator().manual_seed(s) for s in (seed, 12345))
     rank = dim // 8
     mix = torch.randn(rank, dim, generator=fixed) / torch.arange(1, rank + 1)[:, None] ** 0.5
@@ -52,7 +52,7 @@ def clean_fid(real: Tensor, fake: Tensor) -> dict[str, float]:
     x, y = real.double().numpy(), fake.double().numpy()
     scores = {"kid": fid.kernel_distance(x, y, num_subsets=1, max_subset_size=len(x))}
     gaussians = [of for rows in (x, y) for of in (rows.mean(0), np.cov(rows, rowvar=False))]
-    # scipy is about to lose, or has lost, the argument that clean-fid gives its sqrtm
+    # scipy is about to remove, or has removed, the argument that clean-fid gives its sqrtm
     with contextlib.suppress(TypeError, ValueError), warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)
         scores["fid"] = float(fid.frechet_distance(*gaussians))

@@ -1,8 +1,8 @@
 """Build the site: ``python docs/build.py build/docs`` makes ``build/docs/html/index.html``.
 
-``build/docs/pages`` is put together first: what people wrote (``docs/*.md``, the README, the
-changelog, ``benchmarks/``) beside what is written from the source, as files of one folder.  A
-warning, such as a link that leads nowhere, fails the build.
+First it collects ``build/docs/pages``: hand-written pages (``docs/*.md``, the README, the
+changelog, ``benchmarks/``) and pages generated from the source, as files of one folder.  A warning,
+such as a broken link, fails the build.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ SHOWN = ("plugins/*/*.py", "recipes/gan.yaml", "docs/pictures/**/*.png")
 
 
 def build(out: Path) -> int:
-    """Write the pages, and the site of them; Sphinx's exit code."""
+    """Write the pages and the site; return Sphinx's exit code."""
     pages, html = out / "pages", out / "html"
     for folder in (pages, html):
         shutil.rmtree(folder, ignore_errors=True)
@@ -43,7 +43,7 @@ def build(out: Path) -> int:
 
 
 def place(path: Path, pages: Path) -> None:
-    """Copy a file; those in ``docs`` come to lie beside the README, and links follow."""
+    """Copy a file; those in ``docs`` move beside the README, and links follow."""
     target = pages / path.relative_to(DOCS if path.is_relative_to(DOCS) else ROOT)
     target.parent.mkdir(parents=True, exist_ok=True)
     if path.suffix != ".md":
@@ -57,7 +57,7 @@ def place(path: Path, pages: Path) -> None:
 
 
 def built_in() -> Plugins:
-    """The plugins that come with ganzoo, whichever others are installed."""
+    """Return the plugins that come with ganzoo, without any others."""
     plugins = Plugins()
     for point in sorted(entry_points(group=GROUP), key=lambda point: point.name):
         if point.dist and point.dist.name == "ganzoo":

@@ -1,4 +1,4 @@
-"""How Sphinx reads the pages; ``build.py`` runs it."""
+"""Configure Sphinx; ``build.py`` runs it."""
 
 from __future__ import annotations
 
@@ -45,5 +45,5 @@ def _block(translator: Any, node: nodes.math_block) -> None:
 
 
 def setup(app: Sphinx) -> None:
-    """Formulas as MathML, which browsers draw without a script from elsewhere."""
+    """Render formulas as MathML, which browsers draw without a foreign script."""
     app.add_html_math_renderer("mathml", (_inline, None), (_block, None))

@@ -1,4 +1,4 @@
-"""The gallery of recipes: what each needs, says and reads."""
+"""Write the gallery of recipes: what each needs, says and reads."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ PICTURES = Path(__file__).resolve().parent / "pictures" / "recipes"
 
 
 def pages(registry: Registry) -> dict[str, str]:
-    """Every page by its path."""
+    """Return every page by its path."""
     files = shipped_recipes(registry)
     return {"recipes.md": _index(files)} | {
         f"recipes/{name}.md": _recipe(name, path, registry) for name, path in files.items()
@@ -60,14 +60,14 @@ def _recipe(name: str, path: Path, registry: Registry) -> str:
 
 
 def picture(name: str, width: int) -> str:
-    """The last grid of a training of the recipe, if one was kept; ``pictures.py`` copies it."""
+    """Show the last grid of the recipe's training, if ``pictures.py`` copied one."""
     if not (PICTURES / f"{name}.png").is_file():
         return ""
     return f'<img src="/pictures/recipes/{name}.png" alt="What {name} draws" width="{width}">'
 
 
 def _split(path: Path) -> tuple[list[str], str]:
-    """The comment at the top of a recipe, without its signs, and the rest."""
+    """Split a recipe into its top comment, without the signs, and the rest."""
     text = path.read_text(encoding="utf-8")
     head = re.match(r"(?:#.*\n)*", text)
     comment = head[0] if head else ""
@@ -77,7 +77,7 @@ def _split(path: Path) -> tuple[list[str], str]:
 
 
 def _told(comment: list[str]) -> str:
-    """``Needs   ...`` and the like as items, the rest as it is."""
+    """Show ``Needs ...`` and the like as items, the rest as it is."""
     lines = []
     for line in comment:
         item = re.fullmatch(r"([A-Z][a-z]+) {2,}(\S.*)", line)
@@ -139,5 +139,5 @@ def _given(arguments: Mapping[str, Any]) -> str:
 
 
 def _here(value: Any) -> Any:
-    """A path as the recipe has it, not where that would be on this machine."""
+    """Return a path as the recipe has it, not as this machine resolves it."""
     return value.removeprefix(f"{Path.cwd()}/") if isinstance(value, str) else value

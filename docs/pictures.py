@@ -1,9 +1,9 @@
 """Make the pictures of the README and the docs.
 
-``python docs/pictures.py readme`` draws the README's from the model in the box.
-``python docs/pictures.py recipe RUN...`` copies the newest grid of each run into the gallery, as
-``docs/pictures/recipes/RECIPE.png``.
-``python docs/pictures.py translations RUN`` draws figurines beside what a translator makes of them.
+``python docs/pictures.py readme`` draws the README's from the model in the box.  ``python
+docs/pictures.py recipe RUN...`` copies the newest grid of each run into the gallery, as
+``docs/pictures/recipes/RECIPE.png``.  ``python docs/pictures.py translations RUN`` draws figurines
+beside a translator's pictures of them.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ WIDEST = 560
 
 
 def readme() -> None:
-    """Avatars, the same faces with pink and with green hair, and a walk between two of them."""
+    """Draw avatars, the same faces with pink and with green hair, and a walk between two."""
     model = ganzoo.load("ganzoo/avatars-64", device="cpu")
     save("avatars", model.sample(2 * COLUMNS, seed=3))
     half = COLUMNS // 2
@@ -41,7 +41,7 @@ def readme() -> None:
 
 
 def translations(run: Path) -> None:
-    """Six figurines that the model has not seen, each beside its drawing."""
+    """Draw six figurines that the model has not seen, each beside its translation."""
     model = ganzoo.load(run, device="cpu")
     unseen = Figurines(count=COLUMNS // 2, size=64, seed=1)
     unseen.prepare()
@@ -50,7 +50,7 @@ def translations(run: Path) -> None:
 
 
 def recipe(run: Path) -> None:
-    """The newest grid of a run, no wider than the page."""
+    """Copy the newest grid of a run, no wider than the page."""
     newest = max((run / "samples").glob("*.png"))
     name = yaml.safe_load((run / "recipe.yaml").read_text(encoding="utf-8"))["recipe"]
     with Image.open(newest) as grid:
@@ -62,7 +62,7 @@ def recipe(run: Path) -> None:
 
 
 def save(name: str, images: Sequence[Image.Image]) -> None:
-    """Rows of COLUMNS pictures on a transparent ground."""
+    """Save rows of COLUMNS pictures on a transparent ground."""
     side = images[0].width
     rows = -(-len(images) // COLUMNS)
     step = side + GAP

@@ -1,4 +1,4 @@
-"""The reference, written from the source: hooks, kinds, words, commands, errors."""
+"""Write the reference from the source: hooks, kinds, words, commands, errors."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _BESIDE = {"detector": "Box", "importer": "Imported"}
 
 
 def pages(plugins: Plugins) -> dict[str, str]:
-    """Every page by its path."""
+    """Return every page by its path."""
     registry = plugins.registry
     return {
         "reference/hooks.md": _hooks(),
@@ -95,7 +95,7 @@ def _when(hook: str) -> str:
 
 
 def example(hook: str) -> str:
-    """The least that implements a hook."""
+    """Return the shortest implementation of a hook."""
     arguments = ", ".join(inspect.signature(_spec(hook)).parameters)
     head = f"@hookimpl\ndef {hook}({arguments}):\n    "
     if kind := _kind_of(hook):
@@ -116,7 +116,7 @@ def _spec(hook: str) -> Any:
 
 
 def _kind_of(hook: str) -> str | None:
-    """The kind of component that a hook adds."""
+    """Return the kind of component that a hook adds."""
     kind = hook.removeprefix("register_").removesuffix("es" if hook.endswith("sses") else "s")
     return kind if kind in KINDS else None
 
@@ -169,7 +169,7 @@ def _kind(kind: str, plugins: Plugins) -> str:
 
 
 def _promises(kind: str, plugins: Plugins) -> dict[str, None]:
-    """What the contracts try of the built-in components of a kind."""
+    """List the contracts of the built-in components of a kind."""
     names = [p.origin.plugin for p in plugins.plugins if kind in {e.kind for e in p.entries}]
     found = [contract for name in names for contract in contracts(name, plugins)]
     return {c.promise: None for c in found if c.component.startswith(f"{kind} ")}
@@ -198,7 +198,7 @@ def _component(entry: Entry, base: type) -> str:
 
 
 def _declared(signature: Signature, base: type) -> Iterator[str]:
-    """What the class says in attributes of its kind, where that is not the usual."""
+    """Yield the class attributes that differ from their kind's defaults."""
     for name in inspect.get_annotations(base):
         value = signature.attributes.get(name)
         if value is not None and value != getattr(base, name, None):

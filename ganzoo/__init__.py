@@ -27,7 +27,7 @@ __all__ = [
 ]  # fmt: skip
 #: not in ``__all__``: ``from ganzoo import *`` must not hide Python's ``list``
 _NAMES = [*__all__, "list"]
-#: where a name is that is not in ``api``; no module may have the name of a function
+#: names that are not in ``api``, and their modules; no module may share a function's name
 _HOMES = {
     "GanzooError": ("errors", "GanzooError"),
     "Model": ("model", "Model"),

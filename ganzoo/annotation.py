@@ -223,7 +223,7 @@ class Text(Type):
         return {"type": "string"}
 
 
-#: of components, plugins and recipes: they become parts of paths and of commands
+#: names of components, plugins and recipes, which become parts of paths and of commands
 NAME = r"[A-Za-z0-9][A-Za-z0-9_.-]{0,79}"
 
 

@@ -43,7 +43,7 @@ from ganzoo.trained import TrainedRun
 from ganzoo.yaml12 import quoted
 
 DTYPES = (torch.float32, torch.bfloat16)
-#: where a model is: a run or model folder, ``user/repo`` on the Hub, or what ``train`` returned
+#: a run or model folder, ``user/repo`` on the Hub, or the result of ``train``
 Source = str | os.PathLike[str]
 
 

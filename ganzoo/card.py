@@ -35,7 +35,7 @@ _FRONT = re.compile(r"(\s*---(?:\r\n|\r|\n))(.*?)(\r\n|\r|\n)---[ \t]*(?:\r\n|\n
 _LICENCE_KEYS = ("license", "license_name", "license_link")
 _KEYS = ("library_name", "pipeline_tag", "tags", "model-index")
 _URL = re.compile(r"https?://[A-Za-z0-9][A-Za-z0-9./?=&%#~_+:,;@!-]*")
-#: what the Hub calls licences: https://huggingface.co/docs/hub/repositories-licenses
+#: the Hub's names of licences: https://huggingface.co/docs/hub/repositories-licenses
 _LICENCES = """
 afl-3.0 agpl-3.0 apache-2.0 artistic-2.0 bigcode-openrail-m bigscience-bloom-rail-1.0
 bigscience-openrail-m bsd bsd-2-clause bsd-3-clause bsd-3-clause-clear bsl-1.0 c-uda cc

@@ -14,11 +14,11 @@ from ganzoo.hub import TIMEOUT, Id, client, is_id, telling
 from ganzoo.standings import Standings, rank
 from ganzoo.text import plain, shortened
 
-#: the tag by which models are found
+#: the tag that marks ganzoo's models
 TAG = "ganzoo"
-#: models that a leaderboard looks at, the most downloaded first
+#: models on a leaderboard from the Hub, most downloaded first
 MOST = 1000
-#: not the rest of the card: huggingface_hub's reader breaks off at the first one that is odd
+#: not the rest of the card: huggingface_hub's reader fails at the first odd one
 _FACTS = [
     "model-index",
     "sha",

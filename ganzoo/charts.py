@@ -12,7 +12,7 @@ from ganzoo import findings
 from ganzoo.page import escape
 from ganzoo.scores import SCORE
 
-#: points drawn per curve at most
+#: most points per curve
 POINTS = 400
 
 Points = list[tuple[int, float]]

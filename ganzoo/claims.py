@@ -26,7 +26,7 @@ from ganzoo.typedjson import Pattern, Wrong, typed
 
 #: ``dataset.type`` in ``model-index``
 KIND = "ganzoo-benchmark"
-#: results in one ``model-index``, and letters of a text there, at most
+#: most results in one ``model-index``, and most letters of a text there
 MAX_RESULTS, MAX_LETTERS = 100, 500
 
 RepoId = Annotated[str, Pattern(REPO, "a name such as user/repo")]

@@ -12,9 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageCms
 
-#: The colour space of a profile, as ICC writes it, and the mode that its pixels have.
+#: the colour space of a profile, as ICC writes it, and the mode of its pixels
 _MODES = {"RGB": "RGB", "GRAY": "L", "CMYK": "CMYK"}
-#: A profile that moves no colour by more levels than this is taken for sRGB itself.
+#: A profile that moves every colour by at most this many levels counts as sRGB.
 _SAME = 1
 _D50 = np.array([0.9642, 1.0, 0.8249])
 #: From XYZ to the cones of the eye, for another white (Lindbloom, Chromatic Adaptation).

@@ -27,7 +27,7 @@ FILE = "config.json"
 WEIGHTS = {"generator": "model.safetensors", "discriminator": "discriminator.safetensors"}
 MAX_BYTES = 1_000_000
 
-#: of a Python distribution; it is put into an install line
+#: a Python distribution's name, which is put into an install line
 Distribution = Annotated[
     str, Pattern(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,98}[A-Za-z0-9])?", "the name of a distribution")
 ]
@@ -35,7 +35,7 @@ Version = Annotated[str, Pattern(r"[A-Za-z0-9.!+_-]{1,60}", "a version")]
 UseName = Annotated[
     str, Pattern(r"[A-Za-z0-9_.-]{1,80}(/[A-Za-z0-9_.-]{1,80})?", "the name of a component")
 ]
-#: what a model is called on the Hub: ``user/repo``
+#: a model's id on the Hub: ``user/repo``
 _NAME = r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,94}[A-Za-z0-9])?"
 REPO = rf"{_NAME}/{_NAME}"
 Side = Annotated[int, Ge(1)]

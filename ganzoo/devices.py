@@ -16,11 +16,11 @@ from ganzoo.errors import RecipeError, RunError
 _CGROUP = Path("/sys/fs/cgroup")
 _FORMATS = {"fp32": "no", "bf16": "bf16", "fp16": "fp16"}
 _PREFIX = "ACCELERATE_"
-#: what says where to compute, and not what
+#: variables that say where to compute, not what
 _PLACES = {"USE_CPU", "TORCH_DEVICE", "CPU_AFFINITY", "DEBUG_MODE", "BYPASS_DEVICE_MAP"}
-#: what trains in another way than DDP
+#: variables for training without DDP
 _FOREIGN = ("USE_FSDP", "USE_DEEPSPEED", "USE_MEGATRON_LM", "USE_PARALLELISM_CONFIG")
-#: what is ignored, with the value at which nobody needs to know -> the recipe's key for it
+#: ignored variables, with the value that needs no message -> the recipe's key for it
 _IGNORED = {
     "GRADIENT_ACCUMULATION_STEPS": ("1", "accumulate"),
     "MIXED_PRECISION": ("no", "precision"),

@@ -26,16 +26,16 @@ from ganzoo.typedjson import Count, Pattern, Sha256, Text, Wrong, parse, typed
 FORMAT = 1
 MAX_BYTES = 4_000_000
 LIMIT = 1e100  # beyond it, intervals overflow
-#: what may be edited: all else is under the digest
+#: the fields that may be edited; the digest covers all others
 BY_HAND = ("reported", "notes")
 
 
 ProtocolId = Annotated[str, Pattern(r"[0-9a-f]{6,64}", "6 to 64 hexadecimal digits")]
-#: of one score, to be read: ``kid-efflite0/efflite0-57934424/n5000-vs-5000/avatars-64@1/1792df44``
+#: id of one score, readable: ``kid-efflite0/efflite0-57934424/n5000-vs-5000/avatars-64@1/1792df44``
 ScoreId = Annotated[
     str, Pattern(r"[A-Za-z0-9._+@=/-]{6,300}", "letters, digits and ._+@=-/, from 6 to 300")
 ]
-#: of a benchmark or model; it is part of a path
+#: a benchmark's or model's name, which is part of a path
 Name = Annotated[
     str,
     Pattern(r"[A-Za-z0-9][A-Za-z0-9._+@=-]{0,99}", "letters, digits and ._+@=-, at most 100"),

@@ -35,9 +35,9 @@ from ganzoo.openvino import stride
 from ganzoo.randomness import rng
 from ganzoo.text import gist
 
-#: Of a range of 2, an eighth of one step of an 8-bit picture, so hardly a pixel rounds otherwise.
-#: Measured: up to 2e-5 with ONNX Runtime on one core, 0 with torch.export, while cartoongan traced
-#: as it is, with the size of its example frozen in, is off by more than 1 at other sizes.
+#: In a range of 2, an eighth of one step of an 8-bit picture, so hardly a pixel rounds otherwise.
+#: Measured: up to 2e-5 with ONNX Runtime on one core, 0 with torch.export.  CartoonGAN traced with
+#: the size of its example is off by more than 1 at other sizes.
 TOLERANCE = 1e-3
 PARITY = "ganzoo.parity"
 BATCHES = (1, 3, 8)

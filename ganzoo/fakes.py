@@ -26,9 +26,9 @@ from ganzoo.protocol import Protocol, digest
 from ganzoo.randomness import rng
 from ganzoo.scan import scan
 
-#: a generator's outputs beyond this are not in [-1, 1], whatever a last layer may overshoot
+#: a generator's outputs beyond this are not in [-1, 1], even if its last layer overshoots a little
 _FAR = 4.0
-#: what the blur's standard deviation is of an image's side
+#: the blur's standard deviation as a share of an image's side
 _BLUR = 1 / 24
 
 

@@ -10,7 +10,7 @@ from ganzoo import build
 from ganzoo.randomness import batches, rng
 from ganzoo.run import Run, Words
 
-#: batches that are read ahead of an accelerator
+#: batches to read ahead of an accelerator
 _AHEAD = 3
 
 

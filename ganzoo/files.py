@@ -19,7 +19,7 @@ import platformdirs
 from ganzoo.errors import DataError, DiskFull, FileError
 from ganzoo.text import OutputError
 
-#: a path in a message is no longer than this
+#: longest path in a message
 _SHOWN = 100
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 _downloads = ContextVar("downloads", default=True)

@@ -16,9 +16,9 @@ Row = Mapping[str, Any]
 
 #: rows that must agree before a rule speaks
 PATIENCE = 5
-#: steps at the start that prove nothing: every generator begins by drawing one picture
+#: early steps prove nothing: every generator begins by drawing one picture
 WARM_UP = 300
-#: share of (real, fake) pairs that D orders rightly
+#: share of (real, fake) pairs that D ranks correctly
 D_WON_RANKING = 0.995
 #: mean distance between fakes over that between reals
 COLLAPSE_DIVERSITY = 0.35

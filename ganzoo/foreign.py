@@ -38,7 +38,7 @@ def opened(path: Path, wanted: str) -> Any:
         if start[8:9] == b"{":
             return load_file(path)
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of old formats
+            warnings.simplefilter("ignore")  # about old formats
             return torch.load(path, map_location="cpu", weights_only=True)
     except SafetensorError as error:
         raise DataError(f"{path} is damaged or cut short: {error}. Get it again.") from error
@@ -59,7 +59,7 @@ def _refuse_text(path: Path, start: bytes, wanted: str) -> None:
 
 
 def _unopened(path: Path, reason: str, wanted: str) -> DataError:
-    """Torch's own messages tell how to run the file's code, which nobody should be told."""
+    """Hide torch's message, which tells how to run the file's code."""
     found = re.search(r"GLOBAL ([\w.]+)", reason)
     if found and not found[1].startswith("torch._utils."):
         return DataError(
@@ -75,7 +75,7 @@ def _unopened(path: Path, reason: str, wanted: str) -> DataError:
 
 
 def state_dicts(content: Any) -> Iterator[dict[str, Any]]:
-    """The dicts with tensors in a checkpoint, each once, however deep in dicts and lists."""
+    """Yield the dicts with tensors in a checkpoint, each once, at any depth of dicts and lists."""
     yield from _state_dicts(content, set(), DEPTH)
 
 

@@ -10,7 +10,7 @@ from ganzoo.signature import REQUIRED, Parameter, parameter
 
 Table = dict[str, Parameter]
 PLAYERS = ("generator", "discriminator")
-#: a network's constructor arguments that a recipe may leave out -> what the dataset fills them with
+#: arguments that a recipe may leave out of a network -> what the dataset fills them with
 FROM_DATASET = {"size": "size", "label": "label_values"}
 
 
@@ -70,7 +70,7 @@ SECTIONS = {
     "evaluate": "When to measure, and under which benchmark, or null.",
     "verify": "What a short form of this recipe scores, or null; `ganzoo verify` reruns it.",
 }
-#: an example of each of them
+#: an example of each
 SECTION_EXAMPLES = {
     "extends": "dcgan-avatars",
     "dataset": "{use: folder, path: faces, size: 64}",

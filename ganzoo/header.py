@@ -20,7 +20,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-#: what has to be there before it can be trained; how long that takes; what comes out of it
+#: what must be there before training; how long it takes; what comes out
 SECTIONS = ("Needs", "Takes", "Expect")
 
 

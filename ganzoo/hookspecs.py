@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     Register = Callable[[str, Any], None]
 
-#: raised when what is promised to plugins changes; theirs is ``ganzoo_hooks``, 1 where it is absent
+#: raised when the promises to plugins change; a plugin's is ``ganzoo_hooks``, 1 if absent
 VERSION = 1
 
 hookspec = pluggy.HookspecMarker("ganzoo")

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 TIMEOUT, SILENCE = 10.0, 60.0
 _REVISION = r"[A-Za-z0-9][A-Za-z0-9._/-]{0,199}"
 _ID = re.compile(rf"(?:hf://)?({REPO})(?:@({_REVISION}))?")
-#: in the address of a page: what is before a revision, and what is not a user
+#: in a page's address: what stands before a revision, and what is not a user
 _AT_REVISION = ("tree", "blob", "resolve", "raw", "commit", "commits", "blame")
 _NO_MODELS = ("datasets", "spaces", "collections", "docs", "blog", "api")
 

@@ -17,7 +17,7 @@ from PIL import ExifTags, Image, ImageFile, ImageOps, features
 
 from ganzoo import colour
 
-#: Every kind of image that is read: the endings of its files, and how they begin where that tells.
+#: Every readable kind of image: its file endings and, if they identify it, its first bytes.
 KINDS: dict[str, tuple[tuple[str, ...], bytes | None]] = {
     "PNG": ((".png", ".apng"), rb"\x89PNG\r\n\x1a\n"),
     "JPEG": ((".jpg", ".jpeg", ".jpe", ".jfif", ".jif", ".mpo"), rb"\xff\xd8\xff"),
@@ -41,7 +41,7 @@ KINDS: dict[str, tuple[tuple[str, ...], bytes | None]] = {
 }
 #: The endings of all kinds.
 ENDINGS = frozenset(ending for endings, _ in KINDS.values() for ending in endings)
-#: What to do about a kind that cannot be read here.
+#: What to do about an unreadable kind.
 REMEDIES = {
     "HEIC": "pip install pillow-heif, or convert it to JPEG",
     "AVIF": "pip install 'pillow>=11.3', or convert it to PNG",
@@ -49,16 +49,16 @@ REMEDIES = {
 }
 #: The filter of every resize; named in the cache's key.
 FILTER = "lanczos"
-#: The most pixels that an image may have, and where one is worked through at a time.
+#: The most pixels of an image, and the number from which one is processed at a time.
 PIXELS, MOST_PIXELS = 90_000_000, 250_000_000
-#: What of a file was not used.
+#: Notes on unused parts of a file.
 FIRST_FRAME = "only the first frame or page is used"
 BAD_PROFILE = "its colour profile is damaged and ignored"
 #: Kinds that may hold several frames or pages.
 _FRAMED = {"GIF", "PNG", "WEBP", "TIFF", "AVIF", "HEIF"}
 #: Pixels of 16 bits that are turned to 8 at once, to bound the memory.
 _AT_ONCE = 1_000_000
-#: How Pillow calls colours of 16 bits in a file, and the order of their bytes.
+#: Pillow's names for 16-bit colours in a file, and their byte order.
 _BYTES = re.compile("(RGBA?;16)([BLN])$")
 #: The brands of HEIC, and of its containers.
 _HEIC = {b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"mif1", b"msf1"}
@@ -78,7 +78,7 @@ class Picture:
     image: Image.Image
     format: str
     mode: str
-    #: mode L, of the same size; None where nothing is transparent
+    #: mode L, of the same size; None if nothing is transparent
     alpha: Image.Image | None = None
     notes: tuple[str, ...] = ()
 

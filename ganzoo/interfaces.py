@@ -34,7 +34,7 @@ class Generator(nn.Module):
     """
 
     size: int | None = None
-    #: attribute -> its values, where the generator is conditional; see ``Dataset.label_values``
+    #: attribute -> its values, if the generator is conditional; see ``Dataset.label_values``
     label: Mapping[str, Sequence[str]] | None = None
 
     def sample_latent(self, n: int, rng: torch.Generator) -> Tensor:
@@ -49,8 +49,8 @@ class Discriminator(nn.Module):
     A loss that reads ``discriminator`` may also call the methods named in ``heads``.
     """
 
-    #: methods of an image beside ``forward``, for losses of the same paper; they are run in
-    #: float32, whatever the recipe's ``precision``
+    #: methods of an image beside ``forward``, for losses of the same paper; they always run in
+    #: float32
     heads: ClassVar[tuple[str, ...]] = ()
 
 
@@ -80,16 +80,16 @@ class Dataset(torch.utils.data.Dataset[dict[str, Tensor]]):
     """
 
     fields: ClassVar[Mapping[str, str]] = {"real": "image"}
-    #: whether the examples come in a random order already; where they come in the order of file
-    #: names, an evaluation that needs only some of them draws these
+    #: whether the examples are already in random order; if they are in the order of file names, an
+    #: evaluation that needs only some draws them at random
     shuffled: ClassVar[bool] = False
     size: int | None = None
     #: attribute -> its values, in the order of the indices in the field ``label``
     label_values: Mapping[str, Sequence[str]] | None = None
-    #: the licence of the images, an SPDX identifier or an address, where it is known; ``prepare``
-    #: may set this and the next
+    #: the licence of the images, an SPDX identifier or an address, if known; ``prepare`` may set
+    #: this and the next
     licence: str | None = None
-    #: who has to be named where the images, or a model trained on them, are published (Markdown)
+    #: the credit due when the images, or a model trained on them, are published (Markdown)
     attribution: str = ""
 
     def prepare(self) -> None:
@@ -127,12 +127,12 @@ class Extractor(nn.Module):
     photo); and, if it has them, ``heatmaps`` (N, K, h, w).
     """
 
-    #: what scores on these features are called by, as in ``kid-efflite0``; other weights than the
-    #: published ones want another tag.  Left empty, it is the registered name
+    #: the tag in names of scores on these features, as in ``kid-efflite0``; weights other than the
+    #: published ones need another tag.  If empty, it is the registered name
     tag: str = ""
-    #: a hash of the file that the weights are from, where they do not stay as they are in it
+    #: a hash of the weights' file, if they are changed after loading
     weights_sha256: str | None = None
-    #: whether scores on these features may be ranked; not where nobody trained them
+    #: whether scores on these features may be ranked; not if they are untrained
     rankable: ClassVar[bool] = True
     #: raised when the same weights and arguments give other features
     version: ClassVar[int] = 1
@@ -165,11 +165,11 @@ class Evaluator:
 
     #: every score by its name, and whether more is better; units are told in the docstring
     higher_is_better: ClassVar[Mapping[str, bool]] = {}
-    #: the ``tag`` of the extractor that the published score is on; on the features of any other,
-    #: a score is called after it (``kid-efflite0``)
+    #: the ``tag`` of the published score's extractor; on other features, a score is named after
+    #: them (``kid-efflite0``)
     standard: ClassVar[str | None] = None
     #: score -> the reference rows that it cannot tell from real images: ``blurred``, ``noise``,
-    #: ``repeated`` (one image over and over), ``photo`` (what the fakes are made from)
+    #: ``repeated`` (one image over and over), ``photo`` (the fakes' source)
     blind: ClassVar[Mapping[str, Sequence[str]]] = {}
     #: raised when the same images give other scores
     version: ClassVar[int] = 1

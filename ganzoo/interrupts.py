@@ -24,12 +24,12 @@ from ganzoo.text import say
 if TYPE_CHECKING:
     from ganzoo.run import Run
 
-#: seconds that the main thread has to react to a second Ctrl-C before the process ends without it
+#: seconds for the main thread to react to a second Ctrl-C before the process ends without it
 GRACE = 2.0
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
-#: what ``Run.doing`` says while a signal means something else
+#: what ``Run.doing`` says while a signal has another meaning
 SAVING, MEASURING = "saving", "measuring"
 
 
@@ -38,9 +38,9 @@ class Interrupts:
 
     def __init__(self, run: Run):
         self._run = run
-        #: the first signal, 0 before there is one
+        #: the first signal, or 0
         self.asked = 0
-        #: set when the run was told to end in the middle of what it does
+        #: set when the run must end in the middle of its work
         self.raised = threading.Event()
         self._pressed = 0
 

@@ -91,8 +91,8 @@ def arguments(path: str, kind: str, registry: Registry) -> Iterator[Key]:
 def explain(path: str, registry: Registry) -> tuple[list[Key], list[Key]]:
     """Explain a key such as ``stages.0.generator.0.weight``; also return the keys inside it.
 
-    A key that several components have, each in its own way, is several; so is a bare name, as
-    ``every``, that several sections have.  Raises RecipeError with the nearest key where there is
+    A key that components define differently is returned once for each; so is a bare name that
+    several sections have, such as ``every``.  Raises RecipeError with the nearest key if there is
     none.
     """
     wanted = _canonical(path)

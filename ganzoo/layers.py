@@ -13,7 +13,7 @@ from ganzoo.registry import Entry, Registry
 from ganzoo.yaml12 import Mark, Node, Problem, argument, join, line, parse, split
 
 MAX_BYTES = 1_000_000
-#: keys beside a component's own arguments, which outlive a change of its ``use``
+#: keys that survive a change of the component's ``use``
 _KEPT = ("weight", "every", "of")
 
 

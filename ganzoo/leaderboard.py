@@ -21,7 +21,7 @@ from ganzoo.progress import duration
 from ganzoo.standings import Column, Row, Standings, Summary, Table, flat, standings
 from ganzoo.text import plain
 
-#: bytes of each sample grid in the page at most
+#: most bytes of a sample grid in the page
 PICTURE_BYTES = 60_000
 FOLDER = Path("benchmarks/entries")
 

@@ -9,7 +9,7 @@ from ganzoo.entry import Entry, Score, find
 from ganzoo.layers import shipped_folder
 from ganzoo.leaderboard import FOLDER, reading
 
-#: reference rows, and what stands above their scores
+#: reference rows and their headings
 ROWS = {"held-out": "real", "blurred": "blurred", "noise": "noise"}
 _SPOILT = ("blurred", "noise")
 

@@ -37,13 +37,13 @@ from ganzoo.protocol import Protocol, Scorer, digest
 from ganzoo.text import say
 from ganzoo.vocabulary import FEATURES
 
-#: images in a file, and at most in memory
+#: images in a file, and the most in memory
 CHUNK = 128
-#: images that a network sees at once
+#: images in a network's batch
 BATCH = 32
-#: floats of features for each image, above which they are made anew rather than kept
+#: floats of features per image, above which they are computed again rather than kept
 KEPT = 8192
-#: images whose grid goes with the entry
+#: images in the entry's grid
 SHOWN = 64
 
 
@@ -59,7 +59,7 @@ class Measured:
     #: the first fakes, uint8 (n, 3, S, S)
     pictures: Tensor
     seconds: float
-    #: where what was computed lies, if it was kept
+    #: the folder of intermediate files, if they were kept
     work: Path
 
 

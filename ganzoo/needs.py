@@ -158,7 +158,7 @@ class _Needs:
         elif source in self.words:
             what = f"'{source}' is a {self.words[source]}, not an image"
         elif source in self.views:
-            return  # that view has a problem of its own
+            return  # that view has its own problem
         else:
             images = {word: what for word, what in self.words.items() if what == "image"}
             what = f"view '{name}' {self._explain(source, images)}"

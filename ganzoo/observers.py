@@ -84,7 +84,7 @@ class Tracker:
         self._tracker.finish()
 
 
-#: how a tracker is told that pictures are (n, height, width, 3)
+#: each tracker's option for pictures of (n, height, width, 3)
 _PICTURES: dict[str, dict[str, str]] = {"tensorboard": {"dataformats": "NHWC"}, "wandb": {}}
 
 

@@ -36,10 +36,10 @@ from ganzoo.recipe import without_paths
 from ganzoo.registry import Registry
 from ganzoo.yaml12 import parse
 
-#: what the Hub's tokens look like
+#: the form of the Hub's tokens
 _TOKEN = re.compile(rb"hf_[A-Za-z0-9]{30,}")
 _TRIED = 4  # number of pictures
-#: how temporary folders begin, their lock, and the seconds that a new one may be without it
+#: prefix of temporary folders, their lock, and the seconds that a new one may be without it
 _STAGED, _LOCK, _NEW = "ganzoo-push-", ".lock", 60
 _UNKNOWN = Licences(None, None, None)
 

@@ -28,7 +28,7 @@ _WITHOUT_BF16 = {"SSE41", "AVX", "AVX2", "AVX2_VNNI", "AVX2_VNNI_2", "AVX512_COR
 _WITHOUT_BF16 |= {"AVX512_CORE_VNNI"}
 #: how many times faster something must be than plain fp32 to be chosen; less may be noise
 _CLEARLY = 1.1
-#: seconds that one measured pass should take on a CPU at most; fewer images are measured if needed
+#: seconds of one measured pass on a CPU; fewer images are measured if needed
 _PASS = 0.1
 _ROUNDS, _LIMIT = 3, 5.0  # and seconds after which no round begins
 

@@ -18,7 +18,7 @@ LINE_EVERY = 10.0  # seconds between lines without a terminal
 WORTH_A_LINE = 2.0  # seconds; shorter jobs are silent
 
 
-#: steps at the start whose time says nothing of later ones: memory is found, values are logged
+#: early steps whose time is not typical: memory is allocated, values are logged
 WARM_UP = 3
 #: what a moving average of steps looks back on: so many seconds, or steps if these take longer
 SECONDS, STEPS = 30.0, 10

@@ -23,7 +23,7 @@ from ganzoo.randomness import derive, rng
 from ganzoo.registry import Registry
 
 #: raised when the same benchmark and model would give other values: how images are drawn, split,
-#: rounded to 8 bits and told apart in groups
+#: rounded to 8 bits and grouped
 VERSION = 1
 
 
@@ -37,9 +37,9 @@ class Scorer:
     extractor: str | None
     #: stream -> the words that it reads
     reads: Mapping[str, tuple[str, ...]]
-    #: score as the evaluator calls it -> as it is published
+    #: the evaluator's name of a score -> its published name
     names: Mapping[str, str]
-    #: score as it is published -> its protocol id
+    #: published name of a score -> its protocol id
     ids: Mapping[str, str]
 
     def start(self) -> Jackknife:
@@ -66,7 +66,7 @@ class Protocol:
     ):
         self.benchmark, self.device = benchmark, device
         self.extractors: dict[str, Extractor] = {}
-        #: optional extractors that are not here, and why
+        #: missing optional extractors, and why
         self.left_out: dict[str, str] = {}
         #: what the features of each extractor depend on
         self._told: dict[str, dict[str, Any]] = {}
@@ -79,14 +79,14 @@ class Protocol:
         fingerprint = self.dataset.fingerprint()
         self._check_dataset(fingerprint)
         wanted = benchmark.reference + benchmark.fakes
-        #: whether the images are drawn at random: the first by name may be of one class only
+        #: whether to draw images at random: the first by name may all be of one class
         self.shuffle = benchmark.shuffle or (
             len(self.dataset) > wanted and not self.dataset.shuffled
         )
         self.reference, self.held_out = self._split()
         self._common = self._told_of_images(registry, fingerprint)
         self.scorers = self._scorers(registry)
-        #: all of it, as an entry tells it
+        #: the full protocol, for entries
         self.record = self._common | {
             "extractors": self._told,
             "evaluators": [

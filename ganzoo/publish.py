@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 Action = Literal["new", "changed", "same", "removed"]
 #: what a push may remove from the Hub: in other folders, other people's files may lie beside ours
 _OURS = re.compile(r"[^/]*|entries/.*|\.eval_results/ganzoo-.*")
-#: bytes from which on an upload gets progress bars
+#: upload size in bytes from which on there are progress bars
 _LONG = 10 << 20
 
 

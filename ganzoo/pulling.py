@@ -42,16 +42,16 @@ KNOWN = {
     r"entries/[A-Za-z0-9._@+=-]+\.json": 4 << 20,
     r"\.eval_results/[A-Za-z0-9._@+=-]+\.yaml": 1 << 20,
 }
-#: at most, of a repository
+#: most files in a repository
 FILES = 200
 _PICKLES = (".bin", ".pt", ".pth", ".pkl", ".pickle", ".ckpt", ".npy", ".npz", ".h5", ".joblib")
 PNG = b"\x89PNG\r\n\x1a\n"
-#: what names a commit
+#: form of a commit's hash
 COMMIT = re.compile(r"[0-9a-f]{40}")
 _WEIGHTS = WEIGHTS["generator"]
-#: where runs are by default, which makes a mistyped one look like an id
+#: the default folder of runs; a mistyped one looks like an id
 RUNS = "runs"
-#: bytes from which on a file gets a progress bar
+#: file size in bytes from which on there is a progress bar
 _LONG = 1 << 20
 
 

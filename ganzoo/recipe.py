@@ -25,7 +25,7 @@ from ganzoo.needs import check_needs
 from ganzoo.registry import Registry
 from ganzoo.yaml12 import Node, dump, join, scalar, split
 
-#: keys without influence on the weights: changing them does not make it another training
+#: keys without influence on the weights: changing them is not another training
 HARMLESS = ("recipe", "plugins", "log", "samples", "checkpoint", "evaluate", "verify")
 
 

@@ -29,7 +29,7 @@ from ganzoo.recipe import Checkpoint, Log, Recipe, Stage
 from ganzoo.run import Run
 from ganzoo.training import train_stage
 
-#: steps that are timed in each stage, after a first one
+#: timed steps in each stage, after a first one
 STEPS = 3
 _NEVER = 10**9
 _SHOWN = 64
@@ -44,7 +44,7 @@ class Rehearsal:
     precision: str
     device: str
     stages: tuple[tuple[str, int, float], ...]
-    #: bytes that the process, or on an accelerator its tensors, took at most; 0 where unknown
+    #: peak bytes of the process or, on an accelerator, of its tensors; 0 if unknown
     memory: int
 
     @property

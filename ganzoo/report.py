@@ -28,7 +28,7 @@ from ganzoo.yaml12 import parse
 if TYPE_CHECKING:
     from ganzoo.run import Run
 
-#: grids embedded at most, and the bytes that the last one and each earlier one may take
+#: most grids embedded, and the bytes of the last one and of each earlier one
 FRAMES, LAST_BYTES, FRAME_BYTES = 12, 600_000, 125_000
 
 

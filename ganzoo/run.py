@@ -53,7 +53,7 @@ from ganzoo.step import Network, Update
 from ganzoo.vocabulary import vocabulary
 
 Words = dict[str, Tensor]
-#: updates that an accelerator may be ahead of the look at their losses
+#: updates that an accelerator may be ahead of the check of their losses
 _UNSEEN = 1000
 
 
@@ -84,9 +84,9 @@ class Run:
         self.views = build.views(recipe, registry)
         self.augment = build.augment(recipe, registry)
         examples = build.check_fit(self.dataset, bare, self.views, device)
-        #: lines that the user should read before the first step
+        #: warnings to show before the first step
         self.warnings = ignored_settings()
-        #: what this run computes in, and why
+        #: the number format of this run, and why
         self.precision = self._precision(bare)
         if is_auto:
             self.accelerator = accelerator(self.precision.format)
@@ -117,19 +117,19 @@ class Run:
         self.step = 0
         self._saved_at = self._drawn_at = -1
         self.optimizers: dict[str, torch.optim.Optimizer] = {}
-        #: the latest value of all that is logged; a lazy term is left out of most steps
+        #: the latest value of everything logged; a lazy term is missing in most steps
         self.latest: dict[str, Tensor | float] = {}
         self.findings: list[findings.Finding] = []
         self._rows: list[dict[str, Any]] = []
         self._pending: tuple[dict[str, dict[str, Tensor]], dict[str, Any]] | None = None
         #: how long a step of this stage takes
         self.pace = Pace()
-        #: what goes on between steps, for people; empty in a step
+        #: the activity between steps, for people; empty in a step
         self.doing = ""
         self._interrupts = Interrupts(self)
-        #: whether losses are looked at after each update, which an accelerator would be waited for
+        #: whether losses are checked after each update, which would make an accelerator wait
         self.looks_at_once = device.type == "cpu"
-        #: what was not looked at yet for values that are not finite: step, player, losses
+        #: values not yet checked for being finite: step, player, losses
         self._unseen: list[tuple[int, str, Evaluated]] = []
         self._clock = time.monotonic()
         self._seconds = 0.0  # of earlier parts of a resumed run
@@ -400,7 +400,7 @@ class Run:
         self.step, self._seconds = state["step"], state["seconds"]
 
     def _restore_best(self, newest: int) -> None:
-        """Make ``best/`` again where it was deleted, if the checkpoint of that step is whole."""
+        """Restore a deleted ``best/`` if the checkpoint of that step is whole."""
         best = self.scoring.best if self.scoring else None
         path = checkpoint.steps(self.folder.checkpoints).get(best) if best is not None else None
         if path is None or best == newest or (self.folder.best / config.FILE).is_file():

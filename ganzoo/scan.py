@@ -11,7 +11,7 @@ from ganzoo import images
 from ganzoo.errors import DataError
 from ganzoo.files import refusals
 
-#: Files that hold no image: their endings, and what to do to use them.
+#: Files that are not images: their endings, and what to do to use them.
 _OTHERS: dict[str, tuple[str, str]] = {
     "text": (
         ".txt .csv .tsv .json .jsonl .xml .yaml .yml .toml .md .html .htm .log .caption .py .ini",
@@ -28,7 +28,7 @@ _OTHERS: dict[str, tuple[str, str]] = {
 }
 _KIND = {ending: kind for kind, (endings, _) in _OTHERS.items() for ending in endings.split()}
 _REMEDY = {kind: remedy for kind, (_, remedy) in _OTHERS.items()} | images.REMEDIES
-#: Other reasons why a file is not looked at.
+#: Other reasons why a file is skipped.
 _HIDDEN, _SHEET, _LINK, _DEVICE = "hidden", "contact sheet", "folder seen already", "special file"
 _UNKNOWN, _LOCKED = "unknown", "unreadable"
 _SHEET_ENDS = "-sheet.png"
@@ -92,7 +92,7 @@ def sheet_beside(folder: Path) -> Path:
 
 
 def others_in(out: Path, own: Collection[Path]) -> list[str]:
-    """The images in a folder to write into, but for ``own``; none where it does not exist."""
+    """List the images in a folder to write into, except ``own``; none if it does not exist."""
     if not out.is_dir():
         return []
     try:

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-#: how the scores of a benchmark begin in metrics.jsonl
+#: prefix of a benchmark's scores in metrics.jsonl
 SCORE = "score/"
 
 

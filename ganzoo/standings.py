@@ -21,7 +21,7 @@ from typing import Any
 
 from ganzoo.entry import Entry, Found, Score, find
 
-#: differences between two protocols that are named
+#: most differences named between two protocols
 NAMED = 4
 
 
@@ -302,7 +302,7 @@ def _mean(group: Sequence[Entry], column: Column) -> Score | None:
     return Score(mean, mean - side, mean + side, higher, protocol, column.unit)
 
 
-#: of Student's t with 1, 2, 3 and 4 degrees of freedom
+#: Student's t with 1, 2, 3 and 4 degrees of freedom
 _FEW = (12.7062047, 4.3026527, 3.1824463, 2.7764451)
 
 

@@ -19,7 +19,7 @@ from typing import Any, NoReturn
 from ganzoo.progress import status
 from ganzoo.text import prepare_streams
 
-#: what takes a second or more to import
+#: modules that take a second or more to import
 SLOW = frozenset({"accelerate", "onnx", "openvino", "tensorboard", "torch", "torchvision", "wandb"})
 #: exit code of a command that Ctrl-C or SIGTERM ended
 INTERRUPTED = 130

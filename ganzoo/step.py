@@ -28,7 +28,7 @@ class Network:
     ):
         self.bare = bare
         self.channels_last = channels_last
-        #: what is trained of it: a plugin may freeze a part
+        #: the part that is trained: a plugin may freeze the rest
         self.learning = [p for p in bare.parameters() if p.requires_grad]
         self.module = module if module is not None else bare
         parameters = inspect.signature(type(bare).forward).parameters

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from rich.table import Table
     from rich.text import Text
 
-#: letters of a message from elsewhere that are shown at most
+#: most letters of a foreign message
 MOST = 300
 
 

@@ -126,7 +126,7 @@ def _refuse_changes(
         )
 
 
-#: sections whose paths may change: ``Run.restore`` compares what is there by hash
+#: sections whose paths may change, since ``Run.restore`` compares their content by hash
 _HASHED = ("dataset", "extractors", "init_from")
 
 

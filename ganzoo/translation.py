@@ -349,7 +349,7 @@ def patches(pixels: Pixels, budget: int) -> Iterator[Pixels]:
 
 # -- files -------------------------------------------------------------------------------------
 
-#: What a name's ending becomes; anything else becomes a PNG.
+#: Format by file ending; PNG for others.
 _WRITTEN: Mapping[str, tuple[str, dict[str, Any]]] = {
     ".jpg": ("JPEG", {"quality": 95, "subsampling": 0}),
     ".jpeg": ("JPEG", {"quality": 95, "subsampling": 0}),
@@ -385,9 +385,9 @@ class Plan:
 
     jobs: list[Job]
     out: Path
-    #: where pairs of a photo and its translation are shown; None for nowhere
+    #: the sheet of photos beside their translations, or None
     sheet: Path | None
-    #: the folders that were looked through
+    #: the folders that were scanned
     scans: list[Scan]
 
 
@@ -395,8 +395,8 @@ def plan(photos: Iterable[Path], out: Path, sheet: bool) -> Plan:
     """Plan the translation of files and folders.
 
     A folder of photos becomes a set, so ``out`` may hold no other image.  Single photos may be
-    added to those of earlier calls.  Raises DataError where something is missing, two photos would
-    be one file, a photo would be overwritten, or ``out`` holds what must not be there.
+    added to those of earlier calls.  Raises DataError if something is missing, two photos would
+    become one file, a photo would be overwritten, or ``out`` holds images that do not belong.
     """
     scans: list[Scan] = []
     found = [job for path in photos for job in _jobs(path, out, scans)]
@@ -422,7 +422,7 @@ def plan(photos: Iterable[Path], out: Path, sheet: bool) -> Plan:
     targets = {job.target for job in jobs}
     if scans:
         refuse_others(out, targets)
-    elif others_in(out, targets):  # so this is not the same call again
+    elif others_in(out, targets):  # so this is a different call
         _refuse_to_replace(targets)
     return Plan(jobs, out, shown, scans)
 
@@ -473,7 +473,7 @@ class Outcome:
 
     done: list[Job] = field(default_factory=list)
     failed: dict[Path, str] = field(default_factory=dict)
-    #: what of some photos was not used
+    #: notes on what was not used of some photos
     notes: dict[str, list[Path]] = field(default_factory=dict)
     sheet: Path | None = None
 

@@ -35,7 +35,7 @@ class Wrong(ValueError):
     """A fault, after its place."""
 
 
-#: levels of a value of free form, and letters of a key
+#: most levels of a free-form value, and letters of a key
 DEEPEST, LONGEST_KEY = 50, 1000
 
 Sha256 = Annotated[str, Pattern(r"[0-9a-f]{64}", "64 hexadecimal digits")]

@@ -21,7 +21,7 @@ from ganzoo.recipe import Recipe, Verify, load_recipe
 from ganzoo.registry import Registry
 from ganzoo.training import start
 
-#: more steps than any run has: it is measured at its end alone
+#: more steps than any run has, so that it is measured only at its end
 _NEVER = 10**9
 
 

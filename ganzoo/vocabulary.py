@@ -19,7 +19,7 @@ from ganzoo.errors import nearest, one_of
 
 LOGITS = "_logits"
 FEATURES = "_features"
-#: what a network makes of an image X is the word X with one of these after it
+#: suffixes of the words for a network's output on an image X
 OF_IMAGES = (LOGITS, FEATURES)
 
 

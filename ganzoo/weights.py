@@ -23,13 +23,13 @@ from ganzoo.errors import DataError, RunError
 from ganzoo.files import sha256
 from ganzoo.model_folder import refuse_pickle
 
-#: Bytes beside its weights that building a network may take, for what an initialisation needs.
+#: Bytes that building a network may take beside its weights, for initialisation.
 SPARE = 256 << 20
-#: How often the weights' own bytes, for the same.
+#: As a multiple of the weights' own bytes, for the same.
 COPIES = 16
-#: Bytes that a tensor counts for at least: a module around it takes as much, and time.
+#: Least bytes that a tensor counts for: a module around it takes as much, and time.
 EACH = 16 << 10
-#: What makes tensors of any size from numbers alone.
+#: Functions that make tensors of any size from numbers alone.
 _FACTORIES = frozenset(
     {torch.empty, torch.zeros, torch.ones, torch.full, torch.eye, torch.arange, torch.linspace}
     | {torch.rand, torch.randn, torch.randint, torch.randperm}

@@ -169,7 +169,7 @@ def split(path: str) -> tuple[str, ...]:
     return tuple(re.sub(r"\[(\d+)\]", r".\1", path).split("."))
 
 
-#: where, and the whole line that says what is wrong there
+#: the place, and the whole line for the message
 Problem = tuple[Mark, str]
 
 

@@ -3,7 +3,7 @@
     python benchmarks/cartoon/compare.py train OUT --photos DIR --cartoons DIR --face68 DIR
     python benchmarks/cartoon/compare.py measure OUT
 
-The last 100 photos in order of name are held out.  Every variant of a seed starts from the same
+The last 100 photos by name are held out.  Every variant of a seed starts from the same
 reconstruction and trains recipe `cartoongan-portrait` without the terms that it does not have.
 Without --photos both domains are the dataset `figurines`, whose landmarks are known.  `measure`
 writes scores.json, scores.md and sheet.png into OUT.
@@ -45,7 +45,7 @@ VARIANTS = {
 HELD_OUT = 100
 #: how far and how like, as benchmarks have it
 EVALUATORS = ("landmarks", "edges", "likeness", "color", "kid")
-#: where a figurine's face is, as left, top, right, bottom
+#: the place of a figurine's face: left, top, right, bottom
 FIGURINE_FACE = [0.2, 0.3, 0.8, 0.95]
 
 
@@ -53,7 +53,7 @@ FIGURINE_FACE = [0.2, 0.3, 0.8, 0.95]
 
 
 def train(arguments: argparse.Namespace) -> None:
-    """Train what is not trained yet; a run that was stopped goes on."""
+    """Train what is not trained yet, resuming stopped runs."""
     out = arguments.out
     out.mkdir(parents=True, exist_ok=True)
     if arguments.photos:
@@ -75,7 +75,7 @@ def ganzoo(*words: object) -> None:
 
 
 def split(photos: Path, out: Path) -> None:
-    """Links to the photos that are trained on, and to those that are held out."""
+    """Link the training photos and the held-out photos."""
     names = scan(photos).names
     for folder, part in (("train", names[:-HELD_OUT]), ("held-out", names[-HELD_OUT:])):
         (out / folder).mkdir(exist_ok=True)
@@ -86,7 +86,7 @@ def split(photos: Path, out: Path) -> None:
 
 
 def recipes(arguments: argparse.Namespace, seed: int) -> Iterator[tuple[str, dict[str, Any]]]:
-    """The recipe of the common reconstruction, then that of each variant."""
+    """Yield the recipe of the common reconstruction, then that of each variant."""
     reconstruct, cartoonize = load_recipe(RECIPE).resolved()["stages"]
     reconstruct["steps"], cartoonize["steps"] = arguments.reconstruct, arguments.steps
     base: dict[str, Any] = {"extends": RECIPE, "seed": seed}
@@ -171,7 +171,7 @@ def measure(arguments: argparse.Namespace) -> None:
 
 
 def table(rows: dict[str, dict[str, Any]]) -> str:
-    """Scores as Markdown."""
+    """Write scores as Markdown."""
     columns = list(next(iter(rows.values())))
     lines = [["run", *columns], ["---"] * (len(columns) + 1)]
     for name, row in rows.items():
@@ -181,24 +181,24 @@ def table(rows: dict[str, dict[str, Any]]) -> str:
 
 
 def read(path: Path, size: int) -> Tensor:
-    """The centre of a picture file as (3, size, size) in [-1, 1]."""
+    """Read the centre of a picture file as (3, size, size) in [-1, 1]."""
     pixels = images.square(images.decode(path.read_bytes()).image, size)
     return torch.from_numpy(pixels.copy()).float() / 127.5 - 1
 
 
 def batched(extractor: nn.Module, batch: Tensor) -> dict[str, Tensor]:
-    """The features of many images, some at a time."""
+    """Extract the features of many images, some at a time."""
     parts = [extractor(part) for part in batch.split(20)]
     return {layer: torch.cat([part[layer] for part in parts]) for layer in parts[0]}
 
 
 def pooled(features: dict[str, Tensor]) -> dict[str, Tensor]:
-    """The layer that sets of images are compared by."""
+    """Return the layer for comparing sets of images."""
     return {"features": features["features"]}
 
 
 def scores(reals: dict[str, Any], words: dict[str, Any]) -> dict[str, Any]:
-    """What the evaluators of ganzoo's benchmarks say of one run."""
+    """Score one run with the evaluators of ganzoo's benchmarks."""
     found: dict[str, Any] = {}
     for use in EVALUATORS:
         evaluator = build.construct(REGISTRY, "evaluator", use, {})
@@ -206,7 +206,7 @@ def scores(reals: dict[str, Any], words: dict[str, Any]) -> dict[str, Any]:
             if feed := getattr(evaluator, stream, None):
                 feed(**{word: given[word] for word in inspect.signature(feed).parameters})
         found |= evaluator.compute()
-    found["kid-efflite0"] = found.pop("kid")  # on these features, it is no other's
+    found["kid-efflite0"] = found.pop("kid")  # on these features, it is a different score
     return found
 
 
@@ -214,7 +214,7 @@ def scores(reals: dict[str, Any], words: dict[str, Any]) -> dict[str, Any]:
 
 
 def figurines(data: dict[str, Any], seed: int, count: int) -> dict[str, Tensor]:
-    """Pairs that no run was trained on, where ``seed`` is not the recipe's."""
+    """Draw pairs that no run was trained on, if ``seed`` is not the recipe's."""
     spec = {"style": data["style"], "size": data["size"], "seed": seed, "count": count}
     held = build.construct(REGISTRY, "dataset", "figurines", spec)
     held.prepare()
@@ -227,10 +227,10 @@ def held_out_figurines(data: dict[str, Any]) -> tuple[Tensor, Tensor, Tensor]:
 
 
 def train_pointer(data: dict[str, Any], steps: int = 1500) -> tuple[nn.Module, float]:
-    """A small network that finds the known landmarks of avatars, and its error on others.
+    """Train a small network on the known landmarks of avatars; also return its error on others.
 
-    No loss has seen it, so that it cannot flatter the landmark loss as that loss's own extractor
-    would.  It is trained on avatars and figurines alike, for a fake is something between.
+    No loss has seen it, so it cannot flatter the landmark loss as that loss's own extractor would.
+    It is trained on avatars and figurines alike, since a fake is something between.
     """
     torch.manual_seed(0)
     batch = figurines(data, 20_000, 1500)
@@ -258,7 +258,7 @@ def train_pointer(data: dict[str, Any], steps: int = 1500) -> tuple[nn.Module, f
 
 
 def eye_units(points: Tensor, known: Tensor) -> Tensor:
-    """Mean distance of landmarks, the first two of which are the eyes, over the eyes' distance."""
+    """Return the landmarks' mean distance, over the distance of the first two: the eyes."""
     unit = (known[:, 0] - known[:, 1]).norm(dim=-1)
     return (points - known).norm(dim=-1).mean(-1) / unit
 

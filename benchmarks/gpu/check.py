@@ -1,8 +1,8 @@
 """Check ganzoo on one device and write a report; see ``run.sh``.
 
-Each job is a process of its own with a time limit, so that nothing that hangs or crashes stops the
-rest; the checks of a job write their lines as they end.  The speed is measured last and alone.
-GANZOO_GPU_CHECK_TINY=1 makes everything small, to try this script on a CPU.
+Each job is a separate process with a time limit, so that one that hangs or crashes does not stop
+the rest.  The checks of a job write their lines as they end.  The speed is measured last and
+alone.  GANZOO_GPU_CHECK_TINY=1 makes everything small, to try this script on a CPU.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ def main() -> None:
 
 
 def launch(job: str, limit: int, options: argparse.Namespace) -> tuple[str, str]:
-    """Run a job in a process of its own; its name, and why it did not end well."""
+    """Run a job in its own process; return its name, and why it failed."""
     environment = dict(os.environ) | {"PYTHONUNBUFFERED": "1"}
     environment.setdefault("GANZOO_CACHE", str(options.out / "cache"))
     if options.device == "cpu":
@@ -65,7 +65,7 @@ def launch(job: str, limit: int, options: argparse.Namespace) -> tuple[str, str]
         try:
             code = process.wait(limit)
         except subprocess.TimeoutExpired:
-            os.killpg(process.pid, signal.SIGKILL)  # what it started too
+            os.killpg(process.pid, signal.SIGKILL)  # and its children
             process.wait()
             print(f"{job}: out of time", flush=True)
             return job, f"stopped after {limit} s"
@@ -74,7 +74,7 @@ def launch(job: str, limit: int, options: argparse.Namespace) -> tuple[str, str]
 
 
 def run_checks(checks: list[tuple[str, Callable[[], str]]], out: Path, job: str) -> None:
-    """Run one check after the other; a line of OUT/JOB.jsonl for each."""
+    """Run one check after the other, with a line of OUT/JOB.jsonl for each."""
     with (out / f"{job}.jsonl").open("w", encoding="utf-8") as file:
         for name, check in checks:
             began = time.monotonic()
@@ -93,7 +93,7 @@ def run_checks(checks: list[tuple[str, Callable[[], str]]], out: Path, job: str)
 
 
 def write_report(out: Path, device: str, ends: list[tuple[str, str]], seconds: float) -> None:
-    """OUT/report.md: what failed first, then every check by job."""
+    """Write OUT/report.md: failures first, then every check by job."""
     import torch
 
     name = torch.cuda.get_device_name() if device == "cuda" and torch.cuda.is_available() else "CPU"

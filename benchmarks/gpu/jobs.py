@@ -61,7 +61,7 @@ class Maps(Extractor):
 
 
 class Substitutes:
-    """Extractors in the place of those whose weights are not at hand, and images in memory."""
+    """Extractors in place of those whose weights are missing, and images in memory."""
 
     @hookimpl
     def register_extractors(self, register) -> None:
@@ -74,7 +74,7 @@ class Substitutes:
 
 
 class Interrupt:
-    """An observer that ends a training as Ctrl-C pressed twice does: at once, saving nothing."""
+    """An observer that ends a training like two Ctrl-C: at once, saving nothing."""
 
     def __init__(self, step: int):
         self.step = step
@@ -94,7 +94,7 @@ def plugins(*observers: object) -> Plugins:
 
 
 def pictures() -> Path:
-    """Two folders of smooth noise."""
+    """Write two folders of smooth noise."""
     folder = WORK / "pictures"
     if not folder.exists():
         rng = np.random.default_rng(0)
@@ -108,7 +108,7 @@ def pictures() -> Path:
 
 
 def small(name: str, steps: int, **keys: object) -> Path:
-    """A shipped recipe as a file, with small networks and few images."""
+    """Write a shipped recipe to a file, with small networks and few images."""
     recipe = load_recipe(name, registry=plugins().registry).resolved()
     for section in ("dataset", "generator", "discriminator"):
         part = recipe[section]
@@ -164,7 +164,7 @@ def trains(name: str, precision: str) -> str:
 
 
 def two_runs_are_equal(name: str, precision: str) -> str:
-    """Two runs, and one that is interrupted and resumed, in one training's time each."""
+    """Compare two runs, and one that is interrupted and resumed."""
     size = {"size": 32 if TINY else 64}
     keys = {"precision": precision, "batch": 8 if TINY else 32}
     file = small(name, 12, **keys)
@@ -198,7 +198,7 @@ def two_runs_are_equal(name: str, precision: str) -> str:
 
 
 def non_finite_is_named() -> str:
-    """The term and the step of a NaN, though the device is looked at only now and then."""
+    """Name the term and the step of a NaN, though the device is checked only now and then."""
     file = small("dcgan-avatars", 30, precision="fp32", log={"every": 25})
     recipe = yaml.safe_load(file.read_text())
     lr = {"lr": 1e30} | {k: v for k, v in recipe["optimizer"].items() if k != "lr"}
@@ -225,7 +225,7 @@ def ganzoo(*arguments: object, seconds: float = 100) -> str:
 
 
 def killed_run_goes_on() -> str:
-    """A process that is killed, resumed, is equal to one that was not."""
+    """Compare a process that is killed and resumed with one that is not."""
     file = small("dcgan-avatars", 20 if TINY else 150, precision="fp32")
     known = plugins()
     whole = start(load_recipe(file, registry=known.registry), WORK / "whole", known)
@@ -250,7 +250,7 @@ def samples() -> str:
 
 
 def translates() -> str:
-    """A photo of one tile, one of many, and a model that was trained here."""
+    """Translate a photo of one tile, one of many, and with a model trained here."""
     run = train(small("cartoon-avatars", 2))
     for name, size in (("one", (300, 200)), ("many", (900, 700))):
         Image.new("RGB", size, "orange").save(WORK / f"{name}.png")
@@ -281,7 +281,7 @@ def evaluates() -> str:
 
 
 def _last_words(stderr: str) -> str:
-    """What a rank said before torchrun reported on it."""
+    """Return what a rank said before torchrun reported on it."""
     own = stderr.partition("torch/distributed/elastic")[0].strip().splitlines()
     return " | ".join(own[-8:])
 
@@ -311,14 +311,14 @@ def one_process_of_ddp() -> str:
 
 
 def two_processes_on_the_cpu() -> str:
-    """Two ranks of gloo; one GPU takes no two ranks of NCCL."""
+    """Train on two ranks of gloo, since one GPU takes no two ranks of NCCL."""
     file = small("dcgan-avatars", 6, precision="fp32")
     torchrun(file, WORK / "gloo", 2, CUDA_VISIBLE_DEVICES="", OMP_NUM_THREADS="1")
     return f"{RunFolder(WORK / 'gloo').rows()[-1]['step']} steps"
 
 
 def launched_by_accelerate() -> str:
-    """The environment of ``accelerate launch`` leaves the training as it is."""
+    """Check that the environment of ``accelerate launch`` does not change the training."""
     file = small("dcgan-avatars", 6, precision="fp32")
     alone = train(file).path
     out = WORK / "launched"
@@ -340,7 +340,7 @@ def launched_by_accelerate() -> str:
 
 
 def no_waits() -> str:
-    """Between two log lines nothing waits for the device."""
+    """Check that nothing waits for the device between two log lines."""
     if DEVICE == "cpu":
         return "a CPU is not waited for"
 
@@ -365,7 +365,7 @@ def no_waits() -> str:
 
 
 def choices() -> str:
-    """What ``precision: auto`` chooses for DCGAN of 64 px and width 32, by batch."""
+    """Report what ``precision: auto`` chooses for DCGAN of 64 px and width 32, by batch."""
     lines = []
     for batch in (4, 8) if TINY else (8, 32, 256, 1024):
         values = {"size": 64, "batch": batch, "precision": "auto", "width": 32, "log": 50}
@@ -381,7 +381,7 @@ def choices() -> str:
 
 
 def profile(batch: int) -> str:
-    """Where a step's time goes, as torch sees it; in OUT/profile-BATCH.txt."""
+    """Profile a step with torch, in OUT/profile-BATCH.txt."""
     from torch.profiler import ProfilerActivity
 
     kinds = [ProfilerActivity.CPU] + [ProfilerActivity.CUDA] * (DEVICE == "cuda")
@@ -413,7 +413,7 @@ def profile(batch: int) -> str:
 
 
 def speed(batch: int, precision: str, deterministic: bool) -> str:
-    """Steps a second of ganzoo's loop and of a bare one, in turn."""
+    """Return steps per second of ganzoo's loop and of a bare one, in turn."""
     os.environ["GANZOO_DETERMINISTIC"] = "1" if deterministic else "0"
     block, blocks = (1, 4) if TINY else (25, 8)
     how = {"size": 64, "batch": batch, "precision": precision, "width": 32, "device": DEVICE}

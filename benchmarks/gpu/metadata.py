@@ -1,4 +1,4 @@
-"""Write what an installation would know of this checkout: ``python metadata.py FOLDER``."""
+"""Write the metadata of an installation of this checkout: ``python metadata.py FOLDER``."""
 
 from __future__ import annotations
 

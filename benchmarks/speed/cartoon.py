@@ -1,10 +1,10 @@
-"""What one generator forward, frozen networks and bf16 gain CartoonGAN's training.
+"""How much one generator forward, frozen networks and bf16 speed up CartoonGAN's training.
 
 The rival is the loop that ports of CartoonGAN share, written here from its description: the
-generator runs twice a step, D's loss is propagated into it, and neither D nor VGG19 is frozen
-while the generator learns.  Both train the same weights on the same images, step by step in turn
-in one process; first for some steps with their losses compared, then with the clock running.
-VGG19 has random weights, which cost what trained ones do.
+generator runs twice a step, D's loss is propagated into it, and neither D nor VGG19 is frozen while
+the generator learns.  Both train the same weights on the same images, step by step in turn in one
+process; first for some steps with their losses compared, then with the clock running.  VGG19 has
+random weights, which are as slow as trained ones.
 
     python benchmarks/speed/cartoon.py [--size 128] [--batch 1] [--steps 12]
 """
@@ -54,7 +54,7 @@ COMPARED = 4
 
 
 class Resident(Dataset):
-    """Random images that stay in memory.
+    """Random images in memory.
 
     Args:
         size: Side in pixels.
@@ -140,8 +140,8 @@ class Alternate:
 
 
 def run(folder: Path, watch: Alternate, **values) -> list[dict[str, float]]:
-    """Train with ``watch`` looking on; ganzoo's rows of metrics."""
-    os.environ["GANZOO_PLUGINS"] = "adversarial,cartoongan,features,portrait"  # not the console
+    """Train with the observer ``watch``; return ganzoo's rows of metrics."""
+    os.environ["GANZOO_PLUGINS"] = "adversarial,cartoongan,features,portrait"  # without the console
     plugins = Plugins()
     plugins.load_entry_points()
     plugins.manager.register(watch)

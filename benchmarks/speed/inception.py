@@ -1,9 +1,9 @@
-"""What folding batch norms and channels_last gain Inception's features, over clean-fid's.
+"""How much folding batch norms and channels_last speed up Inception's features, against clean-fid.
 
-clean-fid goes the way that it goes for a folder of images: it opens each, resizes it with Pillow
-and runs the TorchScript file.  ganzoo opens the same images and runs its extractor on the same
-file.  They take turns, batch by batch, in one process on one thread; processor time counts.  The
-weights are random, which costs what trained ones do.
+clean-fid runs as it does for a folder of images: it opens each, resizes it with Pillow and runs the
+TorchScript file. ganzoo opens the same images and runs its extractor on the same file.  They take
+turns, batch by batch, in one process on one thread; processor time counts.  The weights are random,
+which are as slow as trained ones.
 
     python benchmarks/speed/inception.py [--images 64] [--batch 16] [--size 128] [--folder FOLDER]
 """
@@ -32,7 +32,7 @@ from ganzoo_features.inception import FILE, Inception
 
 
 def draw(folder: Path, count: int, size: int) -> None:
-    """Images of blurred noise."""
+    """Draw images of blurred noise."""
     rng = np.random.default_rng(0)
     for i in range(count):
         coarse = Image.fromarray(rng.integers(0, 256, (9, 9, 3), dtype=np.uint8))
@@ -40,7 +40,7 @@ def draw(folder: Path, count: int, size: int) -> None:
 
 
 def parts(source: Path, batch: int, folder: Path) -> list[Path]:
-    """A folder of links for each batch of the images in ``source``."""
+    """Make a folder of links for each batch of the images in ``source``."""
     files = sorted(p.resolve() for p in source.iterdir() if p.suffix in (".png", ".jpg", ".jpeg"))
     found = []
     for start in range(0, len(files), batch):

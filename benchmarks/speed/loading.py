@@ -1,4 +1,4 @@
-"""What a batch costs from the image cache, as a share of a training step.
+"""The cost of a batch from the image cache, as a share of a training step.
 
 python benchmarks/speed/loading.py [--size 64] [--batch 64] [--precision bf16]
 """

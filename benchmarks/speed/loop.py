@@ -1,8 +1,8 @@
-"""What ganzoo's training loop costs over a bare PyTorch loop, and what bf16 gains.
+"""The overhead of ganzoo's training loop over a bare PyTorch loop, and the gain of bf16.
 
 Both loops train the same DCGAN on the same resident images in turn in one process, so that a
-machine whose speed drifts slows both alike: step by step on a CPU, blocks of steps on a GPU, which
-is not waited for within one.  Prints medians and the ratio.
+machine whose speed drifts slows both alike: step by step on a CPU, in blocks of steps on a GPU,
+with no waiting within a block.  Prints medians and the ratio.
 
     python benchmarks/speed/loop.py [--precision bf16] [--steps 30] [--size 64] [--batch 64]
 """
@@ -43,7 +43,7 @@ checkpoint: {{every: 1000000}}
 
 
 class Resident(Dataset):
-    """Random images that stay in memory.
+    """Random images in memory.
 
     Args:
         size: Side in pixels.
@@ -65,7 +65,7 @@ class Resident(Dataset):
 
 
 class Bare:
-    """The loop that everybody writes: same networks, loss, optimiser and frozen D in G's step."""
+    """The usual loop: same networks, loss, optimiser and frozen D in G's step."""
 
     def __init__(
         self,
@@ -109,7 +109,7 @@ class Bare:
 class Alternate:
     """An observer that runs a block of each rival's steps after each of ganzoo's, and times all.
 
-    ``seconds`` are those of one step.
+    ``seconds`` are per step.
     """
 
     def __init__(self, rivals: dict[str, Bare], block: int = 1):
@@ -139,7 +139,7 @@ def _now() -> float:
 
 
 def silent_plugins() -> Plugins:
-    """The installed plugins without the display of progress."""
+    """Return the installed plugins without the progress display."""
     plugins = Plugins()
     plugins.load_entry_points()
     for name, plugin in plugins.manager.list_name_plugin():
@@ -151,7 +151,7 @@ def silent_plugins() -> Plugins:
 def measure(
     rivals: dict[str, Bare], steps: int, block: int = 1, **values: object
 ) -> dict[str, list[float]]:
-    """Seconds a step of ganzoo's loop on a recipe of ``values``, and of ``rivals`` in turn."""
+    """Return seconds per step of ganzoo's loop on a recipe of ``values``, and of ``rivals``."""
     watch = Alternate(rivals, block)
     plugins = silent_plugins()
     plugins.manager.register(watch)

@@ -1,4 +1,4 @@
-"""What scores cost, side by side with the plain way to have them.
+"""The cost of scores, beside the plain way to compute them.
 
 OMP_NUM_THREADS=1 python benchmarks/speed/metrics.py [--count 10000] [--dim 2048]
 
@@ -7,9 +7,9 @@ The Frechet distance against one by scipy's sqrtm, at 2000 images (fewer than fe
 one thread.  The blocks of precision and recall are in float64, whole matrices in float32, and the
 blocks also give what is left of every score without each tenth of the fakes.
 
-Each of the latter runs in a process of its own, with its features ready (in ganzoo's file, or as
-arrays).  Extra memory is the highest RssAnon less that at the start, read every 2 ms: what is
-mapped of a file, which the system drops where it needs the room, is no part of it (Linux only).
+Each of the latter runs in its own process, with its features ready (in ganzoo's file, or as
+arrays).  Extra memory is the highest RssAnon less that at the start, read every 2 ms.  Pages mapped
+from a file, which the system drops when it needs the room, do not count (Linux only).
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ Result = TypeVar("Result")
 
 
 def sqrtm_distance(mean1: Tensor, cov1: Tensor, mean2: Tensor, cov2: Tensor) -> float:
-    """The formula as it is printed."""
+    """The textbook formula."""
     root = np.real(sqrtm((cov1 @ cov2).numpy()))
     apart = (mean1 - mean2).square().sum() + cov1.trace() + cov2.trace()
     return float(apart - 2 * np.trace(root))
@@ -119,8 +119,8 @@ def timed(work: Callable[[], Result]) -> tuple[Result, float]:
 
 
 def measured(work: Callable[[], Scores]) -> tuple[Scores, float, float]:
-    """The scores, CPU seconds, and MiB of memory beyond what was taken before."""
-    ctypes.CDLL(None).malloc_trim(0)  # so that nothing is taken from what others left
+    """Return the scores, CPU seconds, and MiB of additional memory."""
+    ctypes.CDLL(None).malloc_trim(0)  # so that freed memory is not reused
     done, before = threading.Event(), anonymous()
     highest = before
 
@@ -138,7 +138,7 @@ def measured(work: Callable[[], Scores]) -> tuple[Scores, float, float]:
 
 
 def anonymous() -> float:
-    """MiB of this process's own memory."""
+    """Return MiB of this process's own memory."""
     status = Path("/proc/self/status").read_text()
     return int(status.split("RssAnon:")[1].split()[0]) / 1024
 

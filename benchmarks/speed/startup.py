@@ -113,7 +113,7 @@ def _silences() -> None:
 
 
 def _listen(arguments: list[str], folder: str) -> tuple[list[float], list[str]]:
-    """When the command began, said something and ended; what it had said before each of these."""
+    """Time when the command began, said something and ended; return its output before each."""
     import pty
 
     master, slave = pty.openpty()
@@ -131,7 +131,7 @@ def _listen(arguments: list[str], folder: str) -> tuple[list[float], list[str]]:
 def _read(master: int) -> bytes:
     try:
         return os.read(master, 65536)
-    except OSError:  # so Linux tells the end
+    except OSError:  # Linux reports the end like this
         return b""
 
 

@@ -1,12 +1,12 @@
-"""What bf16 and OpenVINO gain when photos are translated, and how far their pictures are off.
+"""How much bf16 and OpenVINO speed up translating photos, and how far their pictures are off.
 
 All run in turn in one process, so that a machine whose speed drifts slows all alike: each round
-gives one ratio to eager fp32, which is the generator as it is, called by PyTorch.  Prints medians
-[min .. max] and the differences from fp32 in levels of 255.
+gives one ratio to eager fp32, the unchanged generator called by PyTorch.  Prints medians [min ..
+max] and the differences from fp32 in levels of 255.
 
     python benchmarks/speed/translate.py [--model FOLDER] [--photo FILE] [--size 256] [--rounds 9]
 
-Without a model it is a CartoonGAN of full size with random weights, whose differences mean little.
+Without a model it is a full-size CartoonGAN with random weights, whose differences mean little.
 With a size of more than 512 pixels, tiles are compared with the whole picture too.
 """
 
@@ -40,7 +40,7 @@ def main() -> None:
     pixels = picture(options.photo, options.size)
     runs = {"eager fp32": lambda: eager(generator, pixels)} | translators(generator, pixels)
     made, seconds = {}, {name: [] for name in runs}
-    for turn in range(options.rounds + 1):  # the first is not counted
+    for turn in range(options.rounds + 1):  # the first does not count
         for name, run in runs.items():
             wall, cpu = time.perf_counter(), time.process_time()
             made[name] = run().astype(int)

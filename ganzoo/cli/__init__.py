@@ -25,9 +25,9 @@ if TYPE_CHECKING:
     from ganzoo.plugins import Plugins
 
 
-#: lines of a message at most
+#: most lines of a message
 _SHOWN = 100
-#: what typer raises for a wrong command line; it exports only classes derived from it
+#: typer's error for a wrong command line; it exports only derived classes
 _WrongUsage: Any = typer.BadParameter.__mro__[2]
 
 

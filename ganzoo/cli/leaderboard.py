@@ -17,7 +17,7 @@ from ganzoo.text import cell, say, say_json, say_table
 if TYPE_CHECKING:
     from ganzoo.standings import Column, Standings, Table
 
-#: columns of text where nobody looks
+#: columns of text that does not go to a terminal
 _WIDE = 200
 _NAME, _SCORE = 40, 8  # widest name, narrowest score
 

@@ -22,7 +22,7 @@ from ganzoo.layers import shipped_recipes
 from ganzoo.plugins import Plugins
 from ganzoo.registry import KINDS
 
-#: the parts that an author chooses from, and the files that each brings
+#: the parts to choose from, and the files of each
 PARTS = {
     "generator": ("src/ganzoo_acme/generator.py",),
     "loss": ("src/ganzoo_acme/loss.py",),
@@ -33,7 +33,7 @@ _TEMPLATE = Path(__file__).parent / "template"
 _MARK = re.compile(r"# <(/?)(no )?(\w+)>")
 _NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 _LONGEST = 24
-#: what YAML reads as something other than a name, in a recipe's ``use``
+#: words that YAML does not read as text, in a recipe's ``use``
 _NO_STRINGS = ("null", "true", "false")
 
 

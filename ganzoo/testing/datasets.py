@@ -23,11 +23,11 @@ from ganzoo.vocabulary import OF_IMAGES, provided_fields
 
 Promise = Callable[[Subject], None]
 
-#: given where the constructor takes them and the author says nothing
+#: used if the constructor takes them and the author gives none
 SMALL = {"size": 32, "count": 12}
-#: what a field can be
+#: the kinds of a field
 WHATS = ("image", "label", "tensor")
-#: examples that are looked at
+#: examples to check
 SOME = 5
 
 
@@ -157,7 +157,7 @@ def declares_its_fields(subject: Subject) -> None:
 
 
 def reads_nothing_before_prepare(subject: Subject) -> None:
-    """Its constructor only stores: it reads and writes nothing before it is told to prepare."""
+    """Its constructor only stores: it reads and writes nothing before `prepare`."""
     paths = [p.name for p in subject.read.parameters if isinstance(p.type, Text) and p.type.path]
     nowhere = subject.workspace.folder / "nowhere"
     used = {*_folders(subject), *(name for name in paths if name in subject.given)}
@@ -263,7 +263,7 @@ def is_repeatable(subject: Subject) -> None:
 
 
 def follows_the_epoch(subject: Subject) -> None:
-    """What is random in it is decided by the seed and the epoch."""
+    """What is random in it depends only on the seed and the epoch."""
     with subject.workspace.caching():
         one, other = _prepared(subject), _prepared(subject)
         indices = _indices(one)
@@ -284,7 +284,7 @@ def follows_the_epoch(subject: Subject) -> None:
 
 
 def fingerprints_its_content(subject: Subject) -> None:
-    """Its fingerprint is of its content, wherever that lies."""
+    """Its fingerprint depends on its content, not on its place."""
     with subject.workspace.caching():
         here = _prepared(subject).fingerprint()
         there = _prepared(subject, **_arguments(subject, "elsewhere")).fingerprint()
@@ -316,7 +316,7 @@ def gathers_batches(subject: Subject) -> None:
 
 
 def reaches_worker_processes(subject: Subject) -> None:
-    """It reaches worker processes, where it gives the same."""
+    """It reaches worker processes, and gives the same there."""
     with subject.workspace.caching():
         data = _prepared(subject)
         attempt("set_epoch(3, 1)", data.set_epoch, 3, 1)

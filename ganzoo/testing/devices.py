@@ -16,7 +16,7 @@ from torch.overrides import TorchFunctionMode
 from ganzoo.testing.attempt import Raised, Unavailable, attempt
 from ganzoo.testing.subject import tensors
 
-#: what may see two devices: moving, and indices on the CPU
+#: operations that may see two devices: moving, and indices on the CPU
 _MAY = {"to", "copy_", "type_as", "__getitem__", "__setitem__", "index_put", "index_put_"}
 
 

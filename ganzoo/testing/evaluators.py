@@ -27,9 +27,9 @@ Streams = Mapping[str, Mapping[str, Any]]
 
 #: made-up reals and fakes, and their height and width
 REALS, FAKES, SIDE = 64, 50, 32
-#: images that it is given at once
+#: images at once
 CHUNKS = (7, 64, 1)
-#: how near scores are that differ by the rounding of float64 alone
+#: tolerance for scores that differ only by the rounding of float64
 ROUNDING = 1e-8
 
 _ROWS = ("held-out", "blurred", "noise", "repeated", "photo")

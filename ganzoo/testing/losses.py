@@ -224,7 +224,7 @@ def _sights(subject: Subject, player: str) -> Iterator[Extract]:
 
 
 def reads_words_that_there_are(subject: Subject) -> None:
-    """It has a part for a player, and reads only words that there are."""
+    """It has a part for a player, and reads only words that exist."""
     players = _players(subject)
     if not players:
         raise AssertionError(

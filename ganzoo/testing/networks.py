@@ -24,9 +24,9 @@ from ganzoo.testing.subject import GIVEN, LABEL, Subject, labels, noise, seed, t
 
 Promise = Callable[[Subject], None]
 
-#: heights and widths that are tried where a network does not say which it can have
+#: heights and widths to try if a network does not say which it can have
 SIZES = (32, 64, 128, 256, 16, 28, 48, 96, 112, 224, 512)
-#: sizes that are tried at most, and the largest where there are smaller ones
+#: most sizes to try, and the largest if there are smaller ones
 MOST, LARGEST = 3, 128
 #: images in a batch, and whether in training mode
 BATCHES = ((1, False), (3, False), (3, True))

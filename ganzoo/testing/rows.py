@@ -26,7 +26,7 @@ from ganzoo.vocabulary import FEATURES
 #: images of the reference, and of a row; pairs cost more and need fewer
 COUNT, PAIRS = 300, 60
 SIZE = 64
-#: images that a network sees at once
+#: images in a network's batch
 BATCH = 50
 
 

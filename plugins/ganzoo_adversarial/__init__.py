@@ -26,7 +26,7 @@ def register_losses(register: Register) -> None:
 
 @hookimpl
 def register_transforms(register: Register) -> None:
-    """Add DiffAugment, and the plain functions that views are made of."""
+    """Add DiffAugment, and plain functions for views."""
     register("diffaugment", "ganzoo_adversarial.diffaugment:DiffAugment")
     register("grayscale", "ganzoo_adversarial.views:Grayscale")
     register("blur", "ganzoo_adversarial.views:Blur")

@@ -1,4 +1,4 @@
-"""Small tensors of the CPU, where an image is."""
+"""Move small CPU tensors to an image's device."""
 
 from __future__ import annotations
 
@@ -6,5 +6,5 @@ from torch import Tensor
 
 
 def beside(image: Tensor, value: Tensor) -> Tensor:
-    """``value`` on the device and in the format of ``image``; CUDA is not waited for."""
+    """Return ``value`` on the device and in the format of ``image``, without waiting for CUDA."""
     return value.to(image.dtype).to(image.device, non_blocking=image.is_cuda)

@@ -22,7 +22,7 @@ def norm_at(image: Tensor, discriminator: Callable[[Tensor], Tensor]) -> Tensor:
     """||d D(image) / d image|| of each sample, (N,), in full precision whatever the autocast."""
     with torch.autocast(image.device.type, enabled=False):
         image = _full(image.detach()).requires_grad_()
-        # vector_norm's derivative at 0 is 0; that of a square root would be infinite
+        # vector_norm's derivative at 0 is 0; a square root's would be infinite
         return vector_norm(_gradient(discriminator(image), image), dim=1)
 
 
@@ -34,5 +34,5 @@ def _gradient(logits: Tensor, image: Tensor) -> Tensor:
 
 
 def _full(x: Tensor) -> Tensor:
-    """Half precision to float32; float32 and float64 as they are."""
+    """Convert half precision to float32; keep float32 and float64."""
     return x.float() if x.dtype in (torch.float16, torch.bfloat16) else x

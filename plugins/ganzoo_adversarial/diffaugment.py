@@ -20,7 +20,7 @@ class DiffAugment(Transform):
     means one augmentation on every device. Colors may leave [-1, 1], as they do in the paper.
 
     Args:
-        policy: what to do, in this order; all of color, translation, cutout when left out.
+        policy: what to do, in this order; by default color, translation and cutout.
     """
 
     def __init__(self, policy: list[Literal["color", "translation", "cutout"]] | None = None):
@@ -38,7 +38,7 @@ class DiffAugment(Transform):
         self.policy = chosen
 
     def __call__(self, image: Tensor) -> Tensor:
-        """Augment (N, C, H, W), each sample in its own way; the same shape comes back."""
+        """Augment (N, C, H, W), each sample in its own way, keeping the shape."""
         for word in self.policy:
             image = _POLICIES[word](image)
         return image
@@ -76,7 +76,7 @@ _POLICIES = {"color": color, "translation": translation, "cutout": cutout}
 
 
 def _uniform(image: Tensor, low: float, high: float) -> Tensor:
-    """One number for each sample, (N, 1, 1, 1), like ``image``."""
+    """Draw one number for each sample, (N, 1, 1, 1), like ``image``."""
     return beside(image, torch.empty(len(image), 1, 1, 1).uniform_(low, high))
 
 
@@ -85,7 +85,7 @@ def _away_from(mean: Tensor, image: Tensor, factor: Tensor) -> Tensor:
 
 
 def _stripe(n: int, side: int) -> Tensor:
-    """For each of ``n`` samples, ``side`` flags that are true over a random half, (n, side)."""
+    """Return ``side`` flags for each of ``n`` samples, true over a random half, (n, side)."""
     half = side // 2
     start = torch.randint(side + 1 - half % 2, (n, 1)) - half // 2
     place = torch.arange(side)

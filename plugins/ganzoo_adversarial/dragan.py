@@ -20,9 +20,9 @@ from ganzoo_adversarial._gradients import norm_at
 class Dragan(Loss):
     """Pulls the norm of D's gradient to 1 around real images (Kodali 2017).
 
-    The noise is that of the authors' code, not the Gaussian of the paper's text: uniform in
-    [0, spread x the batch's standard deviation], scaled once more by a number in [0, 1] for
-    each sample. Their weight is 10. As for ``gradient-penalty``, D wants no batch norm.
+    The noise is that of the authors' code, not the Gaussian of the paper's text: uniform in [0,
+    spread x the batch's standard deviation], scaled by a number in [0, 1] for each sample.  Their
+    weight is 10.  As with ``gradient-penalty``, D must not have batch norm.
 
     Args:
         target: the norm to pull to.

@@ -13,8 +13,8 @@ from ganzoo_adversarial._gradients import squared_norm
 class R1(Loss):
     """Zero-centred gradient penalty on real images (Mescheder 2018, equation 9).
 
-    The value is E||grad D(x)||² / 2, so that the term's ``weight`` is the paper's gamma. It
-    costs no forward pass of its own: ``real_logits`` hang on ``real``, augmentation included.
+    The value is E||grad D(x)||² / 2, so that the term's ``weight`` is the paper's gamma.  It needs
+    no extra forward pass: ``real_logits`` depend on ``real``, augmentation included.
     """
 
     differentiates: ClassVar[tuple[str, ...]] = ("real",)

@@ -10,7 +10,7 @@ from ganzoo.interfaces import Loss
 class Wasserstein(Loss):
     """The dual form of the earth mover's distance (Arjovsky 2017, equation 2).
 
-    It means something only for a Lipschitz critic: use ``gradient-penalty`` with it.
+    It is meaningful only for a Lipschitz critic: use ``gradient-penalty`` with it.
     """
 
     def discriminator(self, real_logits: Tensor, fake_logits: Tensor) -> Tensor:

@@ -11,7 +11,7 @@ from torch.nn.functional import interpolate
 from ganzoo.interfaces import Generator
 from ganzoo_cartoongan.networks import extended, normalising, reflecting
 
-EPS = 1e-6  # of instance norm in TensorFlow 1
+EPS = 1e-6  # epsilon of instance norm in TensorFlow 1
 
 
 class AnimeGANGenerator(Generator):
@@ -19,14 +19,14 @@ class AnimeGANGenerator(Generator):
 
     As in the authors' code (TachibanaYoshino/AnimeGAN): instance norm and leaky ReLU, mirrored
     borders, no biases, twice ``channels`` after the last doubling (the paper's figure has them
-    once). Halving and doubling keep pixel centres in place, where that code's resizing, as
-    TensorFlow 1 had it, moves the image by a part of a pixel.
+    once).  Halving and doubling keep pixel centres in place; that code's resizing, as in TensorFlow
+    1, moves the image by a fraction of a pixel.
 
-    Sides that are no multiple of 4 are extended at the right and the bottom, and what was added
-    is cut off the result.
+    If a side is not a multiple of 4, the image is extended at the right and the bottom, and the
+    result is cropped.
 
     Args:
-        channels: of the first layer and the last; four times as many innermost.
+        channels: of the first layer and the last; the innermost layers have four times as many.
         blocks: inverted residual blocks.
     """
 
@@ -47,7 +47,7 @@ class AnimeGANGenerator(Generator):
         self.apply(initialise)
 
     def forward(self, photo: Tensor) -> Tensor:
-        """Drawings (N, 3, H, W) in [-1, 1] of RGB photos of the same size, 1x1 or larger."""
+        """Turn RGB photos (N, 3, H, W) in [-1, 1], at least 1x1, into drawings of their size."""
         height, width = photo.shape[-2:]
         return self.layers(extended(photo))[..., :height, :width]
 
@@ -84,7 +84,7 @@ class Doubling(nn.Module):
 
 
 class InvertedResidual(nn.Module):
-    """x + what twice the channels, each convolved on its own, make of it (Sandler 2018).
+    """x + what separate convolutions make of twice the channels (Sandler 2018).
 
     https://arxiv.org/abs/1801.04381
     """
@@ -107,12 +107,12 @@ class InvertedResidual(nn.Module):
 
 
 def full(before: int, after: int) -> nn.Sequential:
-    """A 3x3 convolution with its norm and slope."""
+    """Build a 3x3 convolution with its norm and slope."""
     return nn.Sequential(reflecting(before, after, 3), *norm_and_slope(after))
 
 
 def separable(before: int, after: int) -> nn.Sequential:
-    """A 3x3 convolution of each channel, and a 1x1 convolution with its norm and slope."""
+    """Build a 3x3 convolution of each channel, and a 1x1 convolution with its norm and slope."""
     return nn.Sequential(
         reflecting(before, before, 3, groups=before),
         nn.Conv2d(before, after, 1, bias=False),
@@ -121,11 +121,11 @@ def separable(before: int, after: int) -> nn.Sequential:
 
 
 def norm_and_slope(channels: int) -> tuple[nn.Module, nn.Module]:
-    """Instance norm and a leaky ReLU."""
+    """Build instance norm and a leaky ReLU."""
     return normalising("instance", channels, EPS), nn.LeakyReLU(0.2, inplace=True)
 
 
 def initialise(module: nn.Module) -> None:
-    """Weights as Glorot and Bengio 2010 have them, TensorFlow 1's default."""
+    """Initialise weights as Glorot and Bengio 2010 do, TensorFlow 1's default."""
     if isinstance(module, nn.Conv2d):
         nn.init.xavier_uniform_(module.weight)

@@ -1,7 +1,7 @@
 """The edge-promoting loss of CartoonGAN: Chen, Lai and Liu 2018 (CVPR), section 3.2.1.
 
-The paper's adversarial loss has three terms of weight 1: log D(c) of cartoons, log(1 - D(e)) of
-the same cartoons with smoothed edges, and log(1 - D(G(p))) of photos made cartoons. The first
+The paper's adversarial loss has three terms of weight 1: log D(c) of cartoons, log(1 - D(e)) of the
+same cartoons with smoothed edges, and log(1 - D(G(p))) of photos turned into cartoons.  The first
 and third are any adversarial term (``lsgan``, ``non-saturating``); this is the second.
 """
 
@@ -18,7 +18,7 @@ from ganzoo.interfaces import Loss
 class EdgePromoting(Loss):
     """Cartoons with smoothed edges count as fake, so G must draw clear ones (Chen 2018).
 
-    To stand beside an adversarial term, with the same objective, in the discriminator's loss.
+    Use it beside an adversarial term with the same objective, in the discriminator's loss.
 
     Args:
         objective: ``lsgan``, as in the authors' code, beside the term ``lsgan``; ``log``, as in

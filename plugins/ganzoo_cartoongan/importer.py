@@ -36,7 +36,7 @@ Tensors = dict[str, Path | Tensor]
 class CartoonGANImporter(Importer):
     """The generators of CartoonGAN's authors, from .npy files or a checkpoint (Chen 2018).
 
-    Weights are made to read and write RGB, and biases that a norm takes away are left out.
+    Weights are converted to RGB, and biases that a norm cancels are left out.
     """
 
     def read(self, path: Path) -> Imported:
@@ -151,7 +151,7 @@ def _in_checkpoint(path: Path) -> Tensors:
 
 
 def _blocks(names: Iterable[str]) -> int:
-    """How many residual blocks: they are conv04 to the last, and two more norms follow them."""
+    """Count the residual blocks: they are conv04 to the last, and two more norms follow them."""
     last = {"conv": 3, "in": 5}
     for name in names:
         if found := re.match(r"(conv|in)(\d\d)_\d\.", name):
@@ -161,7 +161,7 @@ def _blocks(names: Iterable[str]) -> int:
 
 
 def _channels(found: _Weights) -> int:
-    """The channels of the first layer."""
+    """Return the channels of the first layer."""
     shape = found.open(FIRST).shape
     if shape[1:] != (3, 7, 7) or not shape[0]:
         raise found.wrong_shape(FIRST, shape, "(channels, 3, 7, 7)")
@@ -169,7 +169,7 @@ def _channels(found: _Weights) -> int:
 
 
 def _correspondence(generator: CartoonGANGenerator, blocks: int) -> Iterator[tuple[str, str]]:
-    """Each parameter of our generator and the name of theirs."""
+    """Yield each parameter of our generator and the authors' name for it."""
     layers = [
         (name, module)
         for name, module in generator.named_modules()
@@ -183,7 +183,7 @@ def _correspondence(generator: CartoonGANGenerator, blocks: int) -> Iterator[tup
 
 
 def _layers(blocks: int) -> Iterator[str]:
-    """Their names of the layers, from photo to cartoon."""
+    """Yield the authors' names of the layers, from photo to cartoon."""
     yield from ("conv01_1", "in01_1")
     yield from ("conv02_1", "conv02_2", "in02_1", "conv03_1", "conv03_2", "in03_1")
     for block in range(4, 4 + blocks):
@@ -195,7 +195,7 @@ def _layers(blocks: int) -> Iterator[str]:
 
 
 def _as_rgb(name: str, array: NDArray[np.float32]) -> Tensor:
-    """A tensor of a generator from BGR to BGR, for one from RGB to RGB."""
+    """Convert a tensor of a generator from BGR to BGR to one from RGB to RGB."""
     tensor = torch.from_numpy(array)
     if name == FIRST:
         return tensor.flip(1)
@@ -227,7 +227,7 @@ def _as_array(tensor: Tensor) -> NDArray[np.generic]:
 
 
 def _title(folder: Path) -> str:
-    """What these weights are, as far as the folder's name says it."""
+    """Title the weights, as far as the folder's name says what they are."""
     name = folder.resolve().name
     for style in STYLES:
         if style.lower() in name.lower():

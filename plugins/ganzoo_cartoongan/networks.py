@@ -1,6 +1,6 @@
 """CartoonGAN's networks: Chen, Lai and Liu 2018, doi 10.1109/CVPR.2018.00986, section 3.1.
 
-What the authors' code (FlyingGoblin/CartoonGAN) settles or does otherwise is done as there:
+Where the authors' code (FlyingGoblin/CartoonGAN) settles or changes something, it is followed:
 
 - every layer of the generator pads by reflection, and its last one ends in a tanh;
 - instance norm, where the paper says batch norm;
@@ -19,23 +19,23 @@ from torch.nn.utils.parametrizations import spectral_norm
 from ganzoo.interfaces import Discriminator, Generator
 
 STRIDE = 4  # of the generator's innermost layers
-# Their reflection needs 2 rows to mirror, and instance norm more than one value to compare.
+# Their reflection needs 2 rows to mirror, and instance norm more than one value.
 LEAST = 2 * STRIDE
 
 
 class CartoonGANGenerator(Generator):
     """Two halvings, residual blocks, two doublings; images of any size keep theirs (Chen 2018).
 
-    Sides that are no multiple of 4 are extended at the right and the bottom, and what was added
-    is cut off the result.
+    If a side is not a multiple of 4, the image is extended at the right and the bottom, and the
+    result is cropped.
 
-    A convolution before a norm has no bias, as the norm would subtract it: added to every pixel
-    of a channel, it moves the mean by as much. Where a second convolution stands between, it
-    still meets a constant (which reflection extends by itself), so sums a constant too. Weights
-    that were trained with such biases give the same images without them.
+    A convolution before a norm has no bias, as the norm would subtract it: added to every pixel of
+    a channel, it moves the mean by as much.  A second convolution in between still turns a constant
+    (which reflection extends by itself) into a constant.  Weights trained with such biases give the
+    same images without them.
 
     Args:
-        channels: of the first layer and the last; four times as many innermost.
+        channels: of the first layer and the last; the innermost layers have four times as many.
         blocks: residual blocks.
         norm: ``instance``, as in the authors' code, or ``batch``, as in the paper.
         eps: added to the variance by each norm.
@@ -65,7 +65,7 @@ class CartoonGANGenerator(Generator):
         self.apply(initialise)
 
     def forward(self, photo: Tensor) -> Tensor:
-        """Cartoons (N, 3, H, W) in [-1, 1] of RGB photos of the same size, 1x1 or larger."""
+        """Turn RGB photos (N, 3, H, W) in [-1, 1], at least 1x1, into cartoons of their size."""
         height, width = photo.shape[-2:]
         return self.layers(extended(photo))[..., :height, :width]
 
@@ -74,7 +74,7 @@ class CartoonGANDiscriminator(Discriminator):
     """Seven 3x3 convolutions, two of them strided, that judge patches (Chen 2018).
 
     Args:
-        channels: of the first layer; eight times as many in the last but one.
+        channels: of the first layer; the last but one has eight times as many.
         norm: ``instance``, as in the authors' code, ``batch``, as in the paper, or ``none``.
         spectral: whether every convolution has spectral norm, as in AnimeGAN (Miyato 2018,
             https://arxiv.org/abs/1802.05957).
@@ -114,7 +114,7 @@ class CartoonGANDiscriminator(Discriminator):
                     spectral_norm(layer)
 
     def forward(self, image: Tensor) -> Tensor:
-        """Raw logits (N, 1, H/4, W/4), rounded up, of images (N, 3, H, W)."""
+        """Return raw logits (N, 1, H/4, W/4), rounded up, of images (N, 3, H, W)."""
         return self.layers(image)
 
 
@@ -137,7 +137,7 @@ class Residual(nn.Module):
 
 
 def halving(before: int, after: int, norm: str, eps: float) -> list[nn.Module]:
-    """A strided convolution and a plain one, with nothing between; half the sides."""
+    """Build a strided convolution and a plain one, with nothing between; half the sides."""
     return [
         reflecting(before, after, 3, stride=2),
         reflecting(after, after, 3),
@@ -147,7 +147,7 @@ def halving(before: int, after: int, norm: str, eps: float) -> list[nn.Module]:
 
 
 def doubling(before: int, after: int, norm: str, eps: float) -> list[nn.Module]:
-    """A transposed convolution and a plain one, with nothing between; twice the sides."""
+    """Build a transposed convolution and a plain one, with nothing between; twice the sides."""
     return [
         nn.ConvTranspose2d(before, after, 3, 2, 1, output_padding=1, bias=False),
         reflecting(after, after, 3),
@@ -159,7 +159,7 @@ def doubling(before: int, after: int, norm: str, eps: float) -> list[nn.Module]:
 def reflecting(
     before: int, after: int, kernel: int, stride: int = 1, groups: int = 1, bias: bool = False
 ) -> nn.Conv2d:
-    """A convolution of an image that is mirrored at its borders."""
+    """Build a convolution that mirrors the image at its borders."""
     return nn.Conv2d(
         before,
         after,
@@ -173,14 +173,14 @@ def reflecting(
 
 
 def normalising(norm: str, channels: int, eps: float = 1e-5) -> nn.Module:
-    """Instance norm with gains and shifts, or batch norm."""
+    """Build instance norm with gains and shifts, or batch norm."""
     if norm == "batch":
         return nn.BatchNorm2d(channels, eps)
     return nn.InstanceNorm2d(channels, eps, affine=True)
 
 
 def initialise(module: nn.Module) -> None:
-    """Weights N(0, 0.02), biases 0; norms begin with gain 1 and shift 0 by themselves."""
+    """Draw weights from N(0, 0.02), with biases 0; norms begin with gain 1 and shift 0."""
     if isinstance(module, (nn.Conv2d, nn.ConvTranspose2d)):
         nn.init.normal_(module.weight, 0.0, 0.02)
         if module.bias is not None:
@@ -188,7 +188,7 @@ def initialise(module: nn.Module) -> None:
 
 
 def extended(image: Tensor) -> Tensor:
-    """The image, with sides of at least 8 and multiples of 4: mirrored, if it is large enough."""
+    """Extend the image to sides of at least 8 and multiples of 4: mirrored, if large enough."""
     for axis in (-1, -2):
         side = image.shape[axis]
         missing = max(LEAST - side, -side % STRIDE)

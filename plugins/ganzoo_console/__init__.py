@@ -1,7 +1,7 @@
-"""Progress of a training: two live lines on a terminal, else a line now and then.
+"""Show the progress of a training: two live lines on a terminal, else a line now and then.
 
-Without a terminal a line is written at most every ``EVERY`` seconds, when values are logged, and
-every ``SILENCE`` seconds in any case, also in the middle of a slow step.
+Without a terminal a line is written at most every ``EVERY`` seconds, when values are logged, and at
+least every ``SILENCE`` seconds, even in the middle of a slow step.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from ganzoo.text import plain
 if TYPE_CHECKING:
     from ganzoo_console.display import Display, Progress
 
-#: seconds between two lines at least, and at most
+#: least and most seconds between two lines
 EVERY, SILENCE = 10.0, 15.0
 
 
@@ -39,7 +39,7 @@ class Console:
 
     @hookimpl
     def run_started(self, run: Any) -> None:
-        """Say what is trained, and begin the display."""
+        """Say what is trained, and start the display."""
         from ganzoo_console.display import Display
 
         self._said.clear()
@@ -68,10 +68,10 @@ class Console:
                 self._print(f"finding: {finding}")
 
     def _keep_talking(self, run: Any, ended: threading.Event) -> None:
-        """Write a line whenever nothing was written for long."""
+        """Write a line after each long silence."""
         while not ended.wait(max(self._spoke + SILENCE - time.monotonic(), 0.01)):
             if time.monotonic() - self._spoke >= SILENCE:
-                with suppress(Exception):  # the main thread hears of it when it writes
+                with suppress(Exception):  # the main thread gets the error when it writes
                     self._print(_line(run, self._terms))
 
     def _print(self, line: str) -> None:
@@ -83,10 +83,10 @@ class Console:
                     self._display.print(text)
                 else:
                     print(text, flush=True)  # noqa: T201
-        except (OSError, SystemExit):  # nobody reads any more; rich exits then
+        except (OSError, SystemExit):  # the reader has gone; rich exits then
             self._close()
             with suppress(OSError, ValueError), Path(os.devnull).open("w") as nowhere:
-                os.dup2(nowhere.fileno(), sys.stdout.fileno())  # or it fails again at exit
+                os.dup2(nowhere.fileno(), sys.stdout.fileno())  # otherwise it fails again at exit
             raise
 
     def _close(self) -> None:
@@ -104,7 +104,7 @@ class Console:
 
     @hookimpl
     def evaluated(self, run: Any, step: int, scores: Mapping[str, float]) -> None:
-        """Say what a step scored, the score that ranks first."""
+        """Report a step's scores, the ranking one first."""
         primary = run.scoring.primary
         shown = sorted(scores.items(), key=lambda score: score[0] != primary)
         text = "  ".join(f"{name} {value:.4g}" for name, value in shown)
@@ -123,7 +123,7 @@ class Console:
 
 
 def _headline(run: Any) -> str:
-    """What is trained, on what, and how."""
+    """Say what is trained, on what, and how."""
     begins = f"resumed at step {run.step}" if run.step else "new run"
     stages = ", ".join(f"{stage.name} {stage.steps}" for stage in run.recipe.stages)
     steps = f"{run.steps} steps" + (f" ({stages})" if len(run.recipe.stages) > 1 else "")
@@ -140,7 +140,7 @@ def _progress(run: Any) -> Progress:
 
 
 def _left(run: Any) -> str:
-    """How long the run still takes; before that is known, how long its first step has taken."""
+    """Say how long the run still takes; before that is known, how long the first step took."""
     if run.doing:
         return f"{run.doing} ..."
     left = run.pace.left(run.steps - run.step)
@@ -150,7 +150,7 @@ def _left(run: Any) -> str:
 
 
 def _line(run: Any, terms: str) -> str:
-    """Where the run is, for a log."""
+    """Write a log line with the run's progress."""
     elapsed = run.pace.elapsed or 0.0
     parts = [f"step {run.step}/{run.steps}", run.pace.rate(), _left(run)]
     if elapsed >= EVERY and run.pace.step is not None:
@@ -159,7 +159,7 @@ def _line(run: Any, terms: str) -> str:
 
 
 def _terms(logs: Mapping[str, Any]) -> str:
-    """Every term's value, and of the generator's their shares of the gradient at the fake."""
+    """Format every term's value, and the generator's shares of the gradient at the fake."""
     shown = []
     for key, value in logs.items():
         player, _, term = key.partition("/")

@@ -1,4 +1,4 @@
-"""The live lines of a terminal, redrawn as time passes."""
+"""Draw the live lines of a terminal."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from ganzoo.text import cell
 if TYPE_CHECKING:
     from rich.text import Text  # noqa: TID251
 
-#: how often the lines are redrawn, also while a step takes long; each time costs about 1 ms
+#: redraws per second, also during a slow step; each costs about 1 ms
 PER_SECOND = 2
 _BAR, _SHORTEST_BAR = 40, 5
 
 
 @dataclass(frozen=True)
 class Progress:
-    """What the first line says: steps done and in all, how fast, and what is left."""
+    """The first line's content: steps done and in all, speed, and time left."""
 
     step: int
     steps: int
@@ -34,7 +34,7 @@ class Progress:
 
 
 def first_line(now: Progress, width: int, ascii_only: bool) -> Text:
-    """Steps, bar, rate and time left in ``width`` columns; what has no room is left out."""
+    """Fit steps, bar, rate and time left into ``width`` columns, dropping what has no room."""
     count = f"{now.step}/{now.steps}"
     for tail in ([now.rate, now.left], [now.left], [now.rate], []):
         end = "".join(f"  {part}" for part in tail if part)
@@ -51,7 +51,7 @@ def first_line(now: Progress, width: int, ascii_only: bool) -> Text:
 
 
 def second_line(terms: str, width: int, ascii_only: bool) -> Text:
-    """The terms, cut from the right."""
+    """Write the terms, cut from the right."""
     if cell_len(terms) > width:
         dots = "..." if ascii_only else "…"
         terms = set_cell_size(terms, max(width - len(dots), 0)).rstrip() + dots
@@ -60,13 +60,13 @@ def second_line(terms: str, width: int, ascii_only: bool) -> Text:
 
 
 class Display(RenderHook):
-    """Two lines at the bottom of a terminal; what is printed goes above them."""
+    """Two lines at the bottom of a terminal; printed text goes above them."""
 
     def __init__(self, progress: Callable[[], Progress], terms: Callable[[], str]):
         self._progress, self._terms = progress, terms
         self.console = Console()
         self._width = self.console.width
-        self._drawn = self._next = [0, 0]  # the length of each line on the screen, and in the next
+        self._drawn = self._next = [0, 0]  # the lines' lengths, now and in the next frame
         self._live = Live(
             console=self.console,
             get_renderable=self._lines,
@@ -80,13 +80,13 @@ class Display(RenderHook):
         return sys.stdout.isatty() and Console().is_interactive
 
     def open(self) -> None:
-        """Begin to draw."""
+        """Start drawing."""
         self._live.start(refresh=True)
         self._drawn = self._next
         self.console.push_render_hook(self)
 
     def close(self) -> None:
-        """Draw a last time, and let the lines stay."""
+        """Draw one last time and leave the lines on the screen."""
         self.console.pop_render_hook()
         self._live.stop()
 
@@ -105,7 +105,7 @@ class Display(RenderHook):
         return Group(*lines)
 
     def process_renderables(self, renderables: list[ConsoleRenderable]) -> list[ConsoleRenderable]:
-        """Remove the rows that the lines have taken more since the terminal became narrower."""
+        """Remove the extra rows that the lines take after the terminal became narrower."""
         width, before, drawn = self.console.width, self._width, self._drawn
         self._width, self._drawn = width, self._next
         if width >= before:

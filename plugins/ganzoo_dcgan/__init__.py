@@ -1,4 +1,4 @@
-"""DCGAN, as its authors wrote it and as the PyTorch tutorial has it, with its checkpoints."""
+"""DCGAN, as its authors wrote it and as in the PyTorch tutorial, with its checkpoints."""
 
 from __future__ import annotations
 

@@ -1,13 +1,13 @@
-"""Checkpoints of the PyTorch DCGAN tutorial, which are those of pytorch/examples (2015-).
+"""Import checkpoints of the PyTorch DCGAN tutorial, which are those of pytorch/examples (2015-).
 
 Its generator is transposed convolutions ``main.0.weight``, ``main.3.weight``, ..., each but the
-last with a batch norm after it (``main.1.weight``, ``.bias``, ``.running_mean``, ``.running_var``).
-Others saved the same network under other names: inside Lightning's ``state_dict``, compiled
-(``_orig_mod.``), on several GPUs (``module.``), beside its discriminator (``netG.``), or as a plain
-``nn.Sequential`` (``0.weight``). So names are not asked for: the generator is the group of tensors
-that has its layers in order. A checkpoint is a pickle, which can run anything when it is opened, so
-it is opened by ``torch.load(weights_only=True)`` alone, which runs nothing.
-Tutorial: https://docs.pytorch.org/tutorials/beginner/dcgan_faces_tutorial.html
+last with a batch norm after it (``main.1.weight``, ``.bias``, ``.running_mean``,
+``.running_var``).  The same network is also saved under other names: inside Lightning's
+``state_dict``, compiled (``_orig_mod.``), on several GPUs (``module.``), beside its discriminator
+(``netG.``), or as a plain ``nn.Sequential`` (``0.weight``).  So names do not matter: the generator
+is the group of tensors that has its layers in order.  A checkpoint is a pickle, which could run
+code when opened, so only ``torch.load(weights_only=True)`` opens it, which runs nothing.  Tutorial:
+https://docs.pytorch.org/tutorials/beginner/dcgan_faces_tutorial.html
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ from ganzoo_dcgan.networks import SIZES
 
 URL = "https://github.com/pytorch/examples/tree/main/dcgan"
 NORM = ("weight", "bias", "running_mean", "running_var")
-COUNTER = "num_batches_tracked"  # which PyTorch before 0.4.1 did not keep
+COUNTER = "num_batches_tracked"  # missing before PyTorch 0.4.1
 WANTED = "give the file that `torch.save(netG.state_dict(), FILE)` wrote"
 
 
 @dataclass(frozen=True)
 class Group:
-    """Layers whose names begin alike, in order: name -> its tensors, of the dict ``state``."""
+    """Layers with a common prefix, in order: name -> its tensors, of the dict ``state``."""
 
     prefix: str
     layers: Mapping[str, Mapping[str, Any]]
@@ -42,7 +42,7 @@ class Group:
 
     @property
     def begins(self) -> int:
-        """How many layers, from the first, are a convolution and a batch norm in turn."""
+        """Count the layers from the first that alternate convolution and batch norm."""
         is_norm = ["running_mean" in tensors for tensors in self.layers.values()]
         wrong = (i for i, norm in enumerate(is_norm) if norm != bool(i % 2))
         return next(wrong, len(is_norm))
@@ -51,9 +51,9 @@ class Group:
 class DCGANImporter(Importer):
     """The generator of the PyTorch DCGAN tutorial, from its checkpoint (Radford 2015).
 
-    A ``.pth`` file, zipped or of the older format, or safetensors: the state dict itself, or a
-    dict that has it at any depth, whatever its layers are called; of RGB images at 32, 64 or
-    128 px, without labels.
+    A ``.pth`` file, zipped or in the older format, or safetensors: the state dict itself, or a dict
+    that contains it at any depth, with any names of layers; RGB images at 32, 64 or 128 px, without
+    labels.
     """
 
     def read(self, path: Path) -> Imported:
@@ -92,9 +92,9 @@ class DCGANImporter(Importer):
 
 
 def _generator_in(path: Path, content: Any) -> Group:
-    """The only group of tensors in a checkpoint that is a tutorial's generator, or nearest to it.
+    """Find the one group of tensors that is, or is nearest to, a tutorial's generator.
 
-    Raises DataError where there are several, or nothing begins like one.
+    Raises DataError if there are several, or nothing begins like one.
     """
     groups = [group for state in state_dicts(content) for group in _groups(state)]
     generators = [group for group in groups if _fits(group)]
@@ -121,10 +121,10 @@ def _generator_in(path: Path, content: Any) -> Group:
 
 
 def _groups(state: Mapping[str, Any]) -> Iterator[Group]:
-    """The layers under each beginning of names; of equal groups only the one of longest names.
+    """Yield the layers under each prefix; of equal groups only the one with the longest names.
 
-    Layers are in order of their numbers, which safetensors loses, or where they have names, in
-    the order of the dict, in which a network saves them.
+    Layers are ordered by number, since safetensors loses the order; named layers keep the order of
+    the dict, in which a network saves them.
     """
     layers: dict[str, dict[str, Any]] = {}
     under: dict[str, list[str]] = {}
@@ -146,7 +146,7 @@ def _groups(state: Mapping[str, Any]) -> Iterator[Group]:
 
 
 def _fits(group: Group) -> bool:
-    """Whether the layers have the shapes of a generator, of whatever width."""
+    """Whether the layers have the shapes of a generator, of any width."""
     try:
         latent, widths = _settings(Path(), group)
     except DataError:
@@ -166,7 +166,7 @@ def _shape(tensors: Mapping[str, Any]) -> tuple[int, ...]:
 
 
 def _settings(path: Path, group: Group) -> tuple[int, list[int]]:
-    """The latent's length, and the channels of each map from 4x4 on."""
+    """Return the latent's length, and the channels of each map from 4x4 on."""
     names, layers = list(group.layers), list(group.layers.values())
     size = 4 * 2 ** (len(layers) // 2)
     if group.begins < len(layers) or len(layers) % 2 == 0:
@@ -198,7 +198,7 @@ def _settings(path: Path, group: Group) -> tuple[int, list[int]]:
 
 
 def _width(layers: Sequence[Mapping[str, Any]], place: int) -> int:
-    """The channels that most tensors in and beside a norm have, so that one wrong one is found."""
+    """Return the channels of most tensors in and beside a norm, so that a wrong one stands out."""
     sizes = [tuple(getattr(layers[place].get(name), "shape", ())) for name in NORM]
     sizes += [_shape(layers[place - 1])[1:2], _shape(layers[place + 1])[:1]]
     found = Counter(size[0] for size in sizes if len(size) == 1)
@@ -208,7 +208,7 @@ def _width(layers: Sequence[Mapping[str, Any]], place: int) -> int:
 def _shapes(
     place: int, latent: int, widths: Sequence[int]
 ) -> Iterator[tuple[str, tuple[int, ...]]]:
-    """The tensors of a layer, and their shapes."""
+    """Yield the tensors of a layer, and their shapes."""
     channels = [latent, *widths, 3]
     layer = place // 2
     if place % 2 == 0:
@@ -219,9 +219,9 @@ def _shapes(
 
 
 def _refuse_more(path: Path, group: Group) -> None:
-    """Raise DataError for tensors that belong to the generator and that the tutorial's has not.
+    """Raise DataError for tensors of the generator that the tutorial's does not have.
 
-    Tensors outside of the group may be another network's, which has convolutions of its own.
+    Tensors outside of the group may belong to another network with its own convolutions.
     """
     for place, (name, tensors) in enumerate(group.layers.items()):
         if more := sorted(set(tensors) - set((*NORM, COUNTER) if place % 2 else ("weight",))):
@@ -254,7 +254,7 @@ def _unknown(path: Path, name: str) -> DataError:
 def _tensor(
     path: Path, full: str, tensors: Mapping[str, Any], name: str, right: tuple[int, ...]
 ) -> Tensor:
-    """A tensor in fp32, of a shape that is known."""
+    """Return a tensor in fp32, of a known shape."""
     tensor = tensors.get(name)
     if tensor is None:
         raise DataError(f"{path} has no tensor '{full}', which should be {right}; {WANTED}.")
@@ -269,7 +269,7 @@ def _tensor(
 
 
 def _counted(path: Path, name: str, tensors: Mapping[str, Any]) -> Tensor:
-    """How many batches a norm has seen; images do not depend on it."""
+    """Count the batches that a norm has seen; images do not depend on it."""
     value = tensors.get(COUNTER, torch.tensor(0))
     if not isinstance(value, Tensor) or value.shape != () or value.dtype != torch.int64:
         raise DataError(f"{path}: '{name}.{COUNTER}' is no count, a single int64.")

@@ -1,7 +1,7 @@
 """DCGAN: Radford, Metz and Chintala 2015, https://arxiv.org/abs/1511.06434.
 
-Readers take the authors' code (Newmu/dcgan_code) and the PyTorch tutorial (pytorch/examples) for
-the same; they are not, so both are here:
+The authors' code (Newmu/dcgan_code) and the PyTorch tutorial (pytorch/examples) are often confused,
+but they differ, so both are here:
 
 =========================  ====================  =====================
 ``variant``                ``paper``             ``pytorch``
@@ -33,7 +33,7 @@ from ganzoo.labels import LabelEmbedding, embed
 KERNEL = {"paper": 5, "pytorch": 4}
 WIDTH = {"paper": 128, "pytorch": 64}
 SIZES = (32, 64, 128)
-LABEL_DIM = 16  # of each attribute's vector beside the latent
+LABEL_DIM = 16  # width of each attribute's vector beside the latent
 
 
 class DCGANGenerator(Generator):
@@ -44,16 +44,16 @@ class DCGANGenerator(Generator):
     twice as many at each halving, so 64 px has 8 x width at 4x4.
 
     Args:
-        size: side of the images in pixels; the dataset's when left out.
+        size: side of the images in pixels; by default the dataset's.
         variant: ``pytorch`` is the tutorial's network, ``paper`` that of the authors' code.
         latent: length of the latent.
-        width: channels of the largest feature map; the variant's own (64 or 128) when left out.
-            A list names the channels of every map, from the largest to 4x4: ``[8, 32, 128, 256]``
-            at 64 px costs half of ``32``, most of it saved at 32x32.
+        width: channels of the largest feature map; by default the variant's own (64 or 128).  A
+            list names the channels of every map, from the largest to 4x4: ``[8, 32, 128, 256]`` at
+            64 px costs half of ``32``, most of it saved at 32x32.
         norm: ``batch`` normalisation after all but the last layer, or ``none``.
         upsample: ``transposed`` convolutions, or ``nearest`` upsampling before 3x3 convolutions,
             which leaves fewer checkerboards (Odena 2016, doi 10.23915/distill.00003).
-        label: attribute -> its values; the dataset's when left out, null for unconditional.
+        label: attribute -> its values; by default the dataset's, null for unconditional.
     """
 
     def __init__(
@@ -95,7 +95,7 @@ class DCGANGenerator(Generator):
     def forward(self, latent: Tensor, label: Tensor | None = None) -> Tensor:
         """Images (N, 3, size, size) in [-1, 1] from latents (N, latent), labels int64 (N, A).
 
-        Raises ValueError where a label is missing, or given to an unconditional generator.
+        Raises ValueError if a label is missing, or an unconditional generator gets one.
         """
         vectors = embed(self.embedding, label)
         if vectors is not None:
@@ -106,18 +106,18 @@ class DCGANGenerator(Generator):
 class DCGANDiscriminator(Discriminator):
     """Strided convolutions down to 4x4 and a linear layer; one logit per image.
 
-    Labels judge by projection: the logit gains the inner product of the summed features with
-    the sum of the attributes' embeddings (Miyato and Koyama 2018,
+    Labels act by projection: the inner product of the summed features with the sum of the
+    attributes' embeddings is added to the logit (Miyato and Koyama 2018,
     https://arxiv.org/abs/1802.05637).
 
     Args:
-        size: side of the images in pixels; the dataset's when left out.
+        size: side of the images in pixels; by default the dataset's.
         variant: ``pytorch`` is the tutorial's network, ``paper`` that of the authors' code.
-        width: channels of the largest feature map; the variant's own (64 or 128) when left out.
-            A list names the channels of every map, from the largest to 4x4.
+        width: channels of the largest feature map; by default the variant's own (64 or 128).  A
+            list names the channels of every map, from the largest to 4x4.
         norm: ``batch`` normalisation after all but the first and last layer, or ``layer`` or
             ``none``, which keep the samples of a batch apart, as gradient penalties require.
-        label: attribute -> its values; the dataset's when left out, null for unconditional.
+        label: attribute -> its values; by default the dataset's, null for unconditional.
     """
 
     def __init__(
@@ -145,13 +145,13 @@ class DCGANDiscriminator(Discriminator):
         self.features = nn.Sequential(*layers)
         self.head = nn.Conv2d(widths[-1], 1, 4, bias=False)
         self.apply(initialise)
-        # small embeddings: at first the picture alone is judged
+        # small embeddings: at first only the picture counts
         self.embedding = LabelEmbedding(label, widths[-1], 0.002) if label is not None else None
 
     def forward(self, image: Tensor, label: Tensor | None = None) -> Tensor:
         """Raw logits (N,) of images (N, 3, size, size), with labels int64 (N, A) if conditional.
 
-        Raises ValueError where a label is missing, or given to an unconditional discriminator.
+        Raises ValueError if a label is missing, or an unconditional discriminator gets one.
         """
         vectors = embed(self.embedding, label)
         features = self.features(image)
@@ -162,7 +162,7 @@ class DCGANDiscriminator(Discriminator):
 
 
 def initialise(module: nn.Module) -> None:
-    """Section 3 of the paper: weights N(0, 0.02); in the code, gains N(1, 0.02), biases 0."""
+    """Initialise as in section 3 of the paper and the code: N(0, 0.02), gains N(1, 0.02)."""
     if isinstance(module, (nn.Conv2d, nn.ConvTranspose2d, nn.Linear)):
         nn.init.normal_(module.weight, 0.0, 0.02)
     elif isinstance(module, (nn.BatchNorm1d, nn.BatchNorm2d, nn.GroupNorm)):
@@ -172,9 +172,9 @@ def initialise(module: nn.Module) -> None:
 
 
 def _widths(size: int, width: int | list[int], kind: str) -> list[int]:
-    """Channels of the feature maps, from the largest (half of ``size``) to 4x4.
+    """Return channels of the feature maps, from the largest (half of ``size``) to 4x4.
 
-    Raises RecipeError where ``size`` is none of SIZES, or a list has another length.
+    Raises RecipeError if ``size`` is not in SIZES, or a list has another length.
     """
     if size not in SIZES:
         raise RecipeError(
@@ -199,7 +199,7 @@ def _widths(size: int, width: int | list[int], kind: str) -> list[int]:
 
 
 def _first_layer(inputs: int, channels: int, variant: str, norm: str) -> list[nn.Module]:
-    """The latent as (N, channels, 4, 4); the authors normalise each of its units on its own."""
+    """Map the latent to (N, channels, 4, 4); the authors normalise each of its units separately."""
     bias = norm == "none"
     if variant == "paper":
         units = channels * 4 * 4

@@ -2,18 +2,17 @@
 
 From the paper: one convolution for each doubling, gated linear units and batch normalisation;
 skip-layer excitation, by which the maps of 4x4 and 8x8 weigh the channels 16 times as large
-(section 3.1); a residual discriminator of strided convolutions, whose maps of 8x8 have to suffice
-for small decoders to draw the real image again (section 3.2).  It is meant for ``hinge``, with
-``reconstruction`` beside it for D, and ``diffaugment``.
+(section 3.1); a residual discriminator of strided convolutions, whose 8x8 maps must suffice for
+small decoders to draw the real image again (section 3.2).  Use it with ``hinge``, ``diffaugment``
+and, for D, ``reconstruction``.
 
-Where it departs from the paper and its code (odegeasslbc/FastGAN-pytorch):
+Departures from the paper and its code (odegeasslbc/FastGAN-pytorch):
 
 - far fewer channels, halved at every doubling, to be affordable on a CPU;
-- no noise is added to G's maps, and no second image of 128 px comes out: an image is a function
-  of the latent here;
-- no spectral normalisation in G, whose batch normalisation takes the scale away anyway;
-- reconstructions are compared by mean absolute difference, not by LPIPS, which needs weights
-  from elsewhere; of the whole image and of one of its quarters, as in the paper.
+- no noise on G's maps and no second image of 128 px, so that an image is a function of the latent;
+- no spectral normalisation in G, whose batch normalisation cancels the scale anyway;
+- reconstructions are compared by mean absolute difference, not by LPIPS, which needs downloaded
+  weights; of the whole image and of one of its quarters, as in the paper.
 """
 
 from __future__ import annotations
@@ -30,7 +29,7 @@ from torch.nn.utils.parametrizations import spectral_norm
 from ganzoo.interfaces import Discriminator, Generator, Loss
 
 SLOPE = 0.2
-#: side of the maps that D's decoders read, and of what they draw
+#: side of the maps that D's decoders read, and of their drawings
 CODE, DRAWN = 8, 64
 
 
@@ -38,7 +37,7 @@ class FastGANGenerator(Generator):
     """Upsampling, convolution, gate; channels of large maps excited by small ones; tanh.
 
     Args:
-        size: side of the images in pixels; the dataset's when left out.
+        size: side of the images in pixels; by default the dataset's.
         width: channels of the largest maps, doubled at every halving down to 4x4.
         latent: length of the latent.
     """
@@ -77,7 +76,7 @@ class FastGANGenerator(Generator):
         return torch.randn(n, self.latent, generator=rng)
 
     def forward(self, latent: Tensor) -> Tensor:
-        """Images (N, 3, size, size) in [-1, 1] from latents (N, latent)."""
+        """Return images (N, 3, size, size) in [-1, 1] from latents (N, latent)."""
         x = self.first(latent[:, :, None, None])
         small = {x.shape[2]: x}
         for double in self.doublings:
@@ -93,7 +92,7 @@ class FastGANDiscriminator(Discriminator):
     """Residual halvings with spectral and batch normalisation down to 8x8; 5x5 raw logits.
 
     Args:
-        size: side of the images in pixels; the dataset's when left out.
+        size: side of the images in pixels; by default the dataset's.
         width: channels after the first halving, doubled at every further one.
     """
 
@@ -115,11 +114,11 @@ class FastGANDiscriminator(Discriminator):
         self.whole, self.quarter = Decoder(last, width), Decoder(last, width)
 
     def forward(self, image: Tensor) -> Tensor:
-        """Raw logits (N, 25) of images (N, 3, size, size), one for each of 5x5 places."""
+        """Return raw logits (N, 25) of images (N, 3, size, size), one for each of 5x5 places."""
         return self.judge(self.halvings(self.first(image))).flatten(1)
 
     def reconstruct(self, image: Tensor) -> tuple[Tensor, Tensor]:
-        """The image (N, 3, 64, 64) as drawn from its code, and its upper left quarter likewise."""
+        """Draw the image (N, 3, 64, 64) from its code, and its upper left quarter likewise."""
         code = self.halvings(self.first(image))
         half = CODE // 2
         return self.whole(code), self.quarter(interpolate(code[:, :, :half, :half], scale_factor=2))
@@ -128,12 +127,12 @@ class FastGANDiscriminator(Discriminator):
 class Reconstruction(Loss):
     """Mean absolute difference of real images, and their quarters, to D's drawings of them.
 
-    It keeps D from judging by a few details alone (Liu 2021, section 3.2).  For discriminators
+    It keeps D from judging by a few details alone (Liu 2021, section 3.2).  Needs a discriminator
     with a head ``reconstruct``.
     """
 
     def discriminator(self, real: Tensor, discriminator: FastGANDiscriminator) -> Tensor:
-        """Of all of the image, and of its upper left quarter."""
+        """Compare the whole image, and its upper left quarter."""
         whole, quarter = discriminator.reconstruct(real)
         half = real.shape[2] // 2
         return _distance(whole, real) + _distance(quarter, real[:, :, :half, :half])

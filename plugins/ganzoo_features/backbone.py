@@ -1,4 +1,4 @@
-"""What the convolutional extractors share: frozen layers in a row, of which some are told."""
+"""Shared parts of the convolutional extractors: frozen layers in a row."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ CAFFE_MEAN = (103.939, 116.779, 123.68)  # of blue, green and red
 
 
 class Frozen(Extractor):
-    """An extractor in eval mode, whatever ``train`` is told; see ``freeze``."""
+    """An extractor that stays in eval mode; see ``freeze``."""
 
     def freeze(self) -> None:
-        """Say that the constructor is done: nothing of it is ever trained."""
+        """Freeze everything at the end of the constructor."""
         self.requires_grad_(False).eval()
 
     def say_weights(self, name: str, file: Weights, published: Source) -> None:
@@ -35,11 +35,11 @@ class Frozen(Extractor):
 
 
 class Prepare(nn.Module):
-    """From [-1, 1] to what a network was trained on: ``((image + 1) * scale - mean) / std``.
+    """From [-1, 1] to a network's training range: ``((image + 1) * scale - mean) / std``.
 
     Args:
         scale: 0.5 for [0, 1], 127.5 for 0..255.
-        mean: Per channel, after scaling, in the order in which the network takes them.
+        mean: Per channel, after scaling, in the network's order of channels.
         std: Likewise.
         bgr: The network takes blue first.
     """
@@ -67,20 +67,20 @@ class Prepare(nn.Module):
 
 
 def caffe() -> Prepare:
-    """0..255, blue first, minus the means: what networks from Caffe take."""
+    """0..255, blue first, minus the means: the input of networks from Caffe."""
     return Prepare(127.5, CAFFE_MEAN, bgr=True)
 
 
 class Backbone(Frozen):
-    """Layers in a row, some of which are told; the images keep their size.
+    """Layers in a row, some of which are returned; the images keep their size.
 
     Args:
-        prepare: From [-1, 1] to what the first layer takes.
+        prepare: From [-1, 1] to the first layer's input.
         chain: The layers by name, first to last; see ``needed``.
         layers: The wanted ones.
     """
 
-    #: pixels that the shorter side must have, or nothing would be left of it
+    #: fewest pixels of the shorter side that leave anything after the last layer
     smallest: int = 1
 
     def __init__(self, prepare: nn.Module, chain: Mapping[str, nn.Module], layers: Sequence[str]):
@@ -90,7 +90,7 @@ class Backbone(Frozen):
         self.chain = nn.ModuleDict(chain)
         for module in self.chain.modules():
             if isinstance(module, nn.ReLU):
-                module.inplace = False  # it would overwrite a convolution's output that is told
+                module.inplace = False  # it would overwrite a returned output
         self.freeze()
 
     def forward(self, image: Tensor) -> dict[str, Tensor]:
@@ -111,16 +111,16 @@ class Backbone(Frozen):
 
 
 def fill(chain: Mapping[str, nn.Module], file: Weights, prefix: str = "") -> None:
-    """Fill the layers from tensors that torchvision numbers after their places in the chain."""
+    """Fill the layers from tensors that torchvision numbers by their places in the chain."""
     for index, layer in enumerate(chain.values()):
         file.load_into(layer, f"{prefix}{index}.")
 
 
 def needed(chain: Mapping[str, nn.Module], layers: Sequence[str]) -> dict[str, nn.Module]:
-    """The chain up to the last of the wanted ``layers``.
+    """Cut the chain after the last of the wanted ``layers``.
 
     Names that begin with ``_`` cannot be wanted.  Raises RecipeError for no layer at all, and for
-    one that there is not.
+    an unknown one.
     """
     names = list(chain)
     known = [name for name in names if not name.startswith("_")]

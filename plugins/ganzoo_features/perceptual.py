@@ -16,14 +16,14 @@ from ganzoo_features import squeezenet, vgg16, vgg19
 from ganzoo_features.backbone import Backbone, Frozen, Prepare, fill, needed
 from ganzoo_features.weights import Source, Weights, verify
 
-# ImageNet's, for images in [-1, 1], rounded as LPIPS was trained with
+# ImageNet's, for images in [-1, 1], rounded as in LPIPS's training
 SHIFT = (-0.030, -0.088, -0.188)
 SCALE = (0.458, 0.448, 0.450)
 EPS = 1e-10
 
 
 def alexnet() -> dict[str, nn.Module]:
-    """AlexNet's convolutions (Krizhevsky 2014, https://arxiv.org/abs/1404.5997) in order."""
+    """Return AlexNet's convolutions (Krizhevsky 2014, https://arxiv.org/abs/1404.5997) in order."""
     return {
         "conv1": nn.Conv2d(3, 64, 11, stride=4, padding=2),
         "relu1": nn.ReLU(),
@@ -81,18 +81,18 @@ NETS = {
 
 
 class LPIPS(Frozen):
-    """Features whose squared distance is LPIPS, the distance that people's judgements taught.
+    """Features whose squared distance is LPIPS, a distance learnt from people's judgements.
 
-    Version 0.1 with the linear layers that the package lpips brings (SHA-256 df73285e... for
-    alex, a78928a0... for vgg, 4a5350f2... for squeeze), on a network trained on ImageNet, from the
-    cache or downloaded.  alex is the usual one for scores; vgg is usual for losses.  Input: RGB in
-    [-1, 1], plus 0.030, 0.088, 0.188, over 0.458, 0.448, 0.450; images keep their size, from 31
-    pixels for alex, 16 for vgg and 17 for squeeze.
+    Version 0.1 with the linear layers of the package lpips (SHA-256 df73285e... for alex,
+    a78928a0... for vgg, 4a5350f2... for squeeze), on a network trained on ImageNet, from the cache
+    or downloaded. alex is usual for scores, vgg for losses.  Input: RGB in [-1, 1], plus 0.030,
+    0.088, 0.188, over 0.458, 0.448, 0.450; images keep their size, from 31 pixels for alex, 16 for
+    vgg and 17 for squeeze.
 
-    Gives ``lpips`` (N, D): over the net's layers, features of length 1 at each place times
-    sqrt(w / places), flattened, so that LPIPS of x and y is the sum of the squares of
-    lpips(x) - lpips(y).  D grows with the image: at 64 pixels 31,872 for alex, 499,712 for vgg
-    and 118,976 for squeeze.
+    Returns ``lpips`` (N, D): over the net's layers, features of length 1 at each place times sqrt(w
+    / places), flattened, so that LPIPS of x and y is the sum of the squares of lpips(x) -
+    lpips(y).  D grows with the image: at 64 pixels 31,872 for alex, 499,712 for vgg and 118,976 for
+    squeeze.
 
     Args:
         net: The network.
@@ -136,7 +136,7 @@ class LPIPS(Frozen):
 
 
 def _linear(net: str) -> Weights:
-    """The weights of the layers, from the installed package, which need not be imported."""
+    """Read the weights of the layers from the installed package, without importing it."""
     spec = find_spec("lpips")
     if spec is None or spec.origin is None:
         raise DataError(

@@ -1,4 +1,4 @@
-"""Random features: how much a trained network adds is measured against an untrained one.
+"""Random features, to measure what a trained network adds to an untrained one.
 
 Such features carry a surprising share of a trained network's style: Ustyuzhaninov et al. 2016,
 https://arxiv.org/abs/1606.00021.
@@ -22,14 +22,14 @@ SLOPE = 0.2
 class RandomFeatures(Backbone):
     """Four convolutions with random weights, for tests and as a baseline; needs no file.
 
-    Weights: drawn uniformly with He's variance from a generator of their own, so that a seed
-    gives the same everywhere.  Input: RGB in [-1, 1] as it is, any size.
+    Weights: drawn uniformly with He's variance from a separate generator, so that a seed gives the
+    same everywhere.  Input: RGB in [-1, 1], unchanged, any size.
 
     Layers: conv1 to conv4 of stride 2, 4, 8 and 16, each before its leaky ReLU.
 
     Args:
         seed: Of the weights.
-        layers: Which to give.
+        layers: Which to return.
         channels: Of each layer.
     """
 

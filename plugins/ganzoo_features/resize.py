@@ -1,7 +1,7 @@
-"""Resizing as Pillow does it, batched and differentiable.
+"""Resize as Pillow does, batched and differentiable.
 
-Bicubic interpolation after Keys 1981, https://doi.org/10.1109/TASSP.1981.1163711, widened where
-the image shrinks.
+Bicubic interpolation after Keys 1981, https://doi.org/10.1109/TASSP.1981.1163711, widened if the
+image shrinks.
 """
 
 from __future__ import annotations
@@ -10,15 +10,15 @@ import torch
 from torch import Tensor, nn
 
 _A = -0.5  # Keys's parameter, and Pillow's
-_REACH = 2.0  # new pixels, or old ones where the image grows
-_BLOCK = 75  # new rows at a time, for most old ones have no weight in them
+_REACH = 2.0  # new pixels, or old ones if the image grows
+_BLOCK = 75  # new rows at a time, as most old ones have no weight in them
 
 
 def bicubic(image: Tensor, size: int) -> Tensor:
-    """(N, C, H, W) to (N, C, size, size), as Pillow resizes float images; may overshoot.
+    """Resize (N, C, H, W) to (N, C, size, size), as Pillow resizes float images; may overshoot.
 
-    The weights are computed in float64: torch's own antialiased bicubic takes float32, and is
-    up to 0.009 of 255 from Pillow where this is within 0.0001.
+    The weights are computed in float64: torch's own antialiased bicubic computes them in float32
+    and is up to 0.009 of 255 from Pillow; this is within 0.0001.
     """
     return _rows(_rows(image.mT, size).mT, size)
 
@@ -34,7 +34,7 @@ def _rows(image: Tensor, size: int) -> Tensor:
 
 
 def _weights(length: int, size: int) -> Tensor:
-    """(size, length): the weights of ``length`` pixels in each of the ``size`` new ones."""
+    """Return (size, length): the weights of ``length`` pixels in each of the ``size`` new ones."""
     step = length / size  # old pixels per new one
     wide = max(step, 1.0)
     center = ((torch.arange(size, dtype=torch.float64) + 0.5) * step)[:, None]
@@ -53,7 +53,7 @@ def _kernel(x: Tensor) -> Tensor:
 
 
 class Bicubic(nn.Module):
-    """To ``size`` by ``size`` pixels, in [-1, 1]."""
+    """Resizes to ``size`` by ``size`` pixels, in [-1, 1]."""
 
     def __init__(self, size: int):
         super().__init__()

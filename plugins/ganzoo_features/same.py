@@ -1,4 +1,4 @@
-"""TensorFlow's ``SAME`` padding, which networks from there were trained with."""
+"""TensorFlow's ``SAME`` padding, for networks trained with it."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ CONVERTED = Source(
 
 
 def network() -> dict[str, nn.Module]:
-    """The layers in order, in which torchvision numbers them."""
+    """Return the layers in order, as torchvision numbers them."""
     return {
         "conv1": nn.Conv2d(3, 64, 3, stride=2),
         "relu1": nn.ReLU(),
@@ -61,10 +61,10 @@ class Fire(nn.Module):
 
 
 class SqueezeNet(Backbone):
-    """SqueezeNet 1.1 trained on ImageNet-1k: 0.7 million parameters, the fastest of them.
+    """SqueezeNet 1.1 trained on ImageNet-1k: 0.7 million parameters, the fastest extractor.
 
     Weights: ``squeezenet1_1-features.safetensors`` (SHA-256 bfdc076a...), converted from
-    keras-squeezenet, with torchvision's names.  Input: any size from 21 pixels; made 0..255,
+    keras-squeezenet, with torchvision's names.  Input: any size from 21 pixels; scaled to 0..255,
     blue first, minus 103.939, 116.779, 123.68, no standard deviation.
 
     Layers, with channels and stride: conv1 64, 2 (before its ReLU); relu1; pool1 64, 4; fire2 and
@@ -72,9 +72,9 @@ class SqueezeNet(Backbone):
     fire8 and fire9 512, 16.  A fire ends in a ReLU, so its features have no negatives.
 
     Args:
-        layers: Which to give.  fire5 is the last with the stride of VGG19's conv4_4, 8.
+        layers: Which to return. fire5 is the last with the stride of VGG19's conv4_4, 8.
         weights: A .safetensors or .pth file with the names of torchvision's features, for this
-            input; ``weights/squeezenet1_1-features.safetensors`` of the cache when left out.
+            input; by default ``weights/squeezenet1_1-features.safetensors`` of the cache.
     """
 
     smallest = 21

@@ -1,7 +1,7 @@
-"""The tensors of a TorchScript archive, without running, or even reading, the code in it.
+"""Read the tensors of a TorchScript archive without running, or even reading, its code.
 
 An archive is a zip: ``data.pkl`` holds the modules as a pickle, ``data/`` the numbers of their
-tensors, ``code/`` what ``torch.jit.load`` would compile.
+tensors, ``code/`` the input of ``torch.jit.load``.
 """
 
 from __future__ import annotations
@@ -38,9 +38,9 @@ def is_torchscript(path: Path) -> bool:
 
 
 def read_torchscript(path: Path) -> dict[str, Tensor]:
-    """The tensors by their attributes' names, as ``layers.conv.weight``.
+    """Return the tensors by their attributes' names, such as ``layers.conv.weight``.
 
-    Raises all sorts of exceptions for an archive that is damaged.
+    Raises anything for a damaged archive.
     """
     with zipfile.ZipFile(path) as archive:
         module = _Reader(archive).load()
@@ -48,13 +48,13 @@ def read_torchscript(path: Path) -> dict[str, Tensor]:
 
 
 class _Object:
-    """Stands for anything in the pickle but tensors; has its attributes and does nothing."""
+    """Stands in for everything in the pickle but tensors; has attributes and does nothing."""
 
     def __init__(self, *_: object): ...
 
 
 class _Reader(pickle.Unpickler):
-    """Builds tensors, dicts and inert objects, whatever else the pickle asks for."""
+    """Builds only tensors, dicts and inert objects, whatever the pickle asks for."""
 
     def __init__(self, archive: zipfile.ZipFile):
         self.archive = archive

@@ -31,18 +31,18 @@ PUBLISHED = Source.download(
 
 
 class VGG16(Backbone):
-    """VGG16 trained on ImageNet-1k, whose fc7 is what precision and recall are measured in.
+    """VGG16 trained on ImageNet-1k, whose fc7 is used for precision and recall.
 
-    Kynkäänniemi et al. 2019 (https://arxiv.org/abs/1904.06991) take the second fully connected
+    Kynkäänniemi et al. 2019 (https://arxiv.org/abs/1904.06991) use the second fully connected
     layer.  Weights: torchvision's vgg16-397923af.pth (SHA-256 397923af...), from the cache or
-    downloaded.  Input: RGB, any size, resized to 224x224 (bilinear, antialiased), made [0, 1],
+    downloaded.  Input: RGB, any size, resized to 224x224 (bilinear, antialiased), scaled to [0, 1],
     minus 0.485, 0.456, 0.406, over 0.229, 0.224, 0.225.
 
     Layers: fc6 and fc7 (N, 4096), after their ReLUs; conv1_1 to conv5_3 before their ReLUs,
     relu1_1 to relu5_3 after them, pool1 to pool5, as in the extractor vgg19.
 
     Args:
-        layers: Which to give; nothing deeper is computed, or kept in memory.
+        layers: Which to return; nothing deeper is computed, or kept in memory.
         weights: A .pth or .safetensors file with torchvision's names.
     """
 
@@ -60,7 +60,7 @@ class VGG16(Backbone):
 
 
 def _connected(inputs: int) -> nn.Sequential:
-    linear = nn.Linear(inputs, 4096, device="meta")  # 411 MB that need not be filled twice
+    linear = nn.Linear(inputs, 4096, device="meta")  # 411 MB that should not be filled twice
     return nn.Sequential(linear, nn.ReLU())
 
 

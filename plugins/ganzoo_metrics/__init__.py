@@ -1,4 +1,4 @@
-"""Scores: how near, how various and how new a model's images are, and how like the photo."""
+"""Scores: how realistic, diverse and new a model's images are, and how like the photo."""
 
 from __future__ import annotations
 

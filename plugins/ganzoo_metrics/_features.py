@@ -1,4 +1,4 @@
-"""What a score takes of an extractor's features."""
+"""Check the extractor's features that a score reads."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from ganzoo.errors import DataError
 
 
 def vectors(features: Mapping[str, Tensor], score: str) -> Tensor:
-    """The one layer that there is, as float32 (N, D).
+    """Return the only layer as float32 (N, D).
 
-    Raises DataError where there are more, and where it is no vector for each image.
+    Raises DataError if there are several, or it is not a vector for each image.
     """
     shapes = {layer: tuple(value.shape) for layer, value in features.items()}
     if len(features) != 1 or any(len(shape) != 2 for shape in shapes.values()):

@@ -1,4 +1,4 @@
-"""Squared distances between features, block by block, and the nearest neighbours by them."""
+"""Compute squared distances between features in blocks, and nearest neighbours."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ _RESOLUTION = 1e-13  # of float32 features, squared
 def squared_distances(a: Tensor, b: Tensor) -> Tensor:
     """|x - y|^2 of rows (N, D) with rows (M, D), in float64 (N, M).
 
-    What is less than float32 features can tell apart is 0, so that equal rows are no distance
-    apart in spite of rounding.
+    Differences below the resolution of float32 features are 0, so that equal rows have distance 0
+    in spite of rounding.
     """
     a, b = a.double(), b.double()
     lengths = torch.einsum("nd,nd->n", a, a)[:, None] + torch.einsum("nd,nd->n", b, b)
@@ -26,10 +26,10 @@ def squared_distances(a: Tensor, b: Tensor) -> Tensor:
 
 
 def distance_blocks(a: Rows, b: Rows) -> Iterator[tuple[slice, slice, Tensor]]:
-    """Blocks of squared distances, and which rows of ``a`` and of ``b`` they are between.
+    """Yield blocks of squared distances, with their rows of ``a`` and of ``b``.
 
-    Where ``b`` is ``a`` itself, only the blocks on the diagonal and right of it, and every row is
-    infinitely far from itself.
+    If ``b`` is ``a``, only blocks on and right of the diagonal, with every row infinitely far from
+    itself.
     """
     for i, rows in a.blocks(_BLOCK):
         for j, columns in b.blocks(_BLOCK):
@@ -42,10 +42,10 @@ def distance_blocks(a: Rows, b: Rows) -> Iterator[tuple[slice, slice, Tensor]]:
 
 
 def neighbours(rows: Rows, k: int, group: Tensor, groups: int) -> Tensor:
-    """Squared distances from each row to its ``k`` nearest in every group, (N, groups, k).
+    """Return squared distances from each row to its ``k`` nearest in every group, (N, groups, k).
 
-    By index: a row is not its own neighbour, and its equals are.  Infinite where a group has
-    fewer.  ``group`` is int64 (N,).
+    By index: a row is not its own neighbour, but equal rows are.  Infinite if a group has fewer.
+    ``group`` is int64 (N,).
     """
     found = torch.full((len(rows), groups, k), torch.inf, dtype=torch.float64)
     for at, to, squared in distance_blocks(rows, rows):
@@ -56,12 +56,12 @@ def neighbours(rows: Rows, k: int, group: Tensor, groups: int) -> Tensor:
 
 
 def radii(found: Tensor) -> Tensor:
-    """Squared distances to the k-th nearest of all groups in ``found`` (N, groups, k)."""
+    """Return squared distances to the k-th nearest of all groups in ``found`` (N, groups, k)."""
     return found.flatten(1).kthvalue(found.shape[2]).values
 
 
 def reach(rows: Rows, k: int) -> Tensor:
-    """Squared distances from each row to its ``k``-th nearest, float64 (N,)."""
+    """Return squared distances from each row to its ``k``-th nearest, float64 (N,)."""
     return radii(neighbours(rows, k, torch.zeros(len(rows), dtype=torch.int64), 1))
 
 

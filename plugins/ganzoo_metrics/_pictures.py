@@ -1,4 +1,4 @@
-"""What is measured on pixels: brightness, colour, edges, and how often each occurs."""
+"""Measure pixels: brightness, colour, edges, and histograms."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ _YUV = (
 
 
 def yuv(image: Tensor) -> Tensor:
-    """(N, 3, H, W) in [-1, 1] to float64 Y in [0, 1], U in [-0.44, 0.44], V in [-0.62, 0.62]."""
+    """Convert (N, 3, H, W) in [-1, 1] to float64 Y in [0, 1], U in ±0.44, V in ±0.62."""
     rgb = (image.double() + 1) / 2
     return torch.einsum("ij,njhw->nihw", rgb.new_tensor(_YUV), rgb)
 
 
 def gradient(image: Tensor) -> Tensor:
-    """How much the brightness Y changes per pixel, (N, H - 2, W - 2), by Sobel's operator."""
+    """Return the change of brightness Y per pixel, (N, H - 2, W - 2), by Sobel's operator."""
     y = yuv(image)[:, 0]
     across = y[:, :, 2:] - y[:, :, :-2]
     down = y[:, 2:] - y[:, :-2]
@@ -33,30 +33,30 @@ def gradient(image: Tensor) -> Tensor:
 
 
 class Histogram:
-    """How often each of so many values occurs in images, by group of images."""
+    """Counts of each value in images, by group of images."""
 
     def __init__(self, values: int):
         self._counts = torch.zeros(GROUPS, values, dtype=torch.int64)
         self._images = torch.zeros(GROUPS, dtype=torch.int64)
 
     def add(self, values: Tensor, group: Tensor) -> None:
-        """Count the int64 values (N, P) of N images, which are in the groups (N,)."""
+        """Count the int64 values (N, P) of N images in the groups (N,)."""
         size = self._counts.shape[1]
         found = (values + group[:, None] * size).flatten()
         self._counts += torch.bincount(found, minlength=GROUPS * size).view(GROUPS, size)
         self._images += torch.bincount(group, minlength=GROUPS)
 
     def images(self, without: int | None = None) -> int:
-        """How many there are outside of a group."""
+        """Count the images outside of a group."""
         return int(_outside(self._images, without))
 
     def shares(self, without: int | None = None) -> Tensor:
-        """The share of each value outside of a group, float64."""
+        """Return the share of each value outside of a group, float64."""
         counts = _outside(self._counts, without).double()
         return counts / counts.sum()
 
 
 def _outside(of_groups: Tensor, without: int | None) -> Tensor:
-    """The sum over all groups but one."""
+    """Sum over all groups but one."""
     total = of_groups.sum(0)
     return total if without is None else total - of_groups[without]

@@ -1,4 +1,4 @@
-"""Features kept on disk, so that how many images there are takes no memory."""
+"""Features on disk, so that memory does not grow with the number of images."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from ganzoo_metrics._features import vectors
 
 
 class Rows:
-    """A growing float32 array (N, D) in an unnamed temporary file, gone when it is collected."""
+    """A growing float32 array (N, D) in an unnamed temporary file, deleted with the object."""
 
     def __init__(self) -> None:
         self.dim = 0
@@ -29,7 +29,7 @@ class Rows:
         return self._count
 
     def append(self, rows: Tensor) -> None:
-        """Add (N, D) rows at the end; raises DataError where they are not finite."""
+        """Append (N, D) rows; raises DataError if they are not finite."""
         refuse_non_finite(rows)
         self._count, self.dim = self._count + len(rows), rows.shape[1]
         self._file.seek(0, 2)
@@ -37,24 +37,24 @@ class Rows:
         self._file.flush()
 
     def all(self) -> Tensor:
-        """All of them so far, (N, D), mapped into memory; writing to it changes nothing here."""
+        """All rows so far, (N, D), mapped into memory; writing to it changes nothing here."""
         if not self._count:
             return torch.empty(0, self.dim)
-        # copy on write: torch cannot tell of an array that it is read only
+        # copy on write, as torch cannot mark an array as read-only
         shape = (self._count, self.dim)
         return torch.from_numpy(np.memmap(self._file, np.float32, mode="c", shape=shape))
 
     def blocks(self, size: int) -> Iterator[tuple[int, Tensor]]:
-        """So many rows after the other, each block with the index of its first row."""
+        """Yield ``size`` rows at a time, each block with the index of its first row."""
         rows = self.all()
         for start in range(0, len(rows), size):
             yield start, rows[start : start + size]
 
 
 class AllPairs(Evaluator):
-    """An evaluator that compares every image with every other, of which it keeps the features.
+    """An evaluator that compares every image with every other and keeps the features.
 
-    What takes long is put into tables, once; ``compute`` only adds up what it needs of them.
+    Slow results are tabulated once; ``compute`` only adds up what it needs of them.
     """
 
     def __init__(self) -> None:
@@ -75,13 +75,13 @@ class AllPairs(Evaluator):
         self._tables = None
 
     def tables(self) -> tuple[Tensor, ...]:
-        """What ``tabulate`` makes of the images seen, made once."""
+        """The tables of ``tabulate`` for the images seen, computed once."""
         if self._tables is None:
             self._tables = self.tabulate()
         return self._tables
 
     def tabulate(self) -> tuple[Tensor, ...]:
-        """Look at every pair."""
+        """Compare every pair."""
         raise NotImplementedError
 
     def group(self) -> Tensor:
@@ -89,7 +89,7 @@ class AllPairs(Evaluator):
         return torch.cat(self._groups) if self._groups else torch.empty(0, dtype=torch.int64)
 
     def members(self) -> Tensor:
-        """Float64 (N, GROUPS): 1 where a fake is in a group."""
+        """Float64 (N, GROUPS): 1 if a fake is in the group."""
         return one_hot(self.group(), GROUPS).double()
 
     def others(self, without: int | None) -> Tensor:
@@ -98,7 +98,7 @@ class AllPairs(Evaluator):
 
 
 def refuse_non_finite(features: Tensor) -> None:
-    """Raise DataError where features (N, D) hold NaN or infinity."""
+    """Raise DataError if features (N, D) hold NaN or infinity."""
     bad = (~features.isfinite()).any(1).sum().item()
     if bad:
         raise DataError(
@@ -109,7 +109,7 @@ def refuse_non_finite(features: Tensor) -> None:
 
 
 def refuse_fewer(score: str, need: tuple[int, int], seen: tuple[int, int], why: str) -> None:
-    """Raise DataError where fewer (reals, fakes) were seen than are needed."""
+    """Raise DataError if fewer (reals, fakes) were seen than needed."""
     if seen[0] < need[0] or seen[1] < need[1]:
         raise DataError(
             f"{score} needs at least {need[0]} real images and {need[1]} fakes, {why}, and there "

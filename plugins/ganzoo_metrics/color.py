@@ -22,8 +22,8 @@ class Color(Evaluator):
     """How much of the colours of all fakes and of all reals is shared (Swain 1991).
 
     ``color-overlap`` is the sum, over the 8x8x8 cells of RGB, of the smaller of the two shares of
-    pixels: 1 where every colour is as frequent, 0 where no colour is in both.  Where the colours
-    are within an image, and in which image, does not matter.
+    pixels: 1 if every colour is equally frequent, 0 if no colour is in both.  The place of colours
+    in an image, or which image they are in, does not matter.
     """
 
     higher_is_better: ClassVar = {"color-overlap": True}
@@ -48,8 +48,8 @@ class Color(Evaluator):
 
 
 def _cells(image: Tensor) -> Tensor:
-    """(N, 3, H, W) in [-1, 1] to the cell of each pixel, (N, H * W)."""
-    # rounded, since an image that has been through 8 bits is a hair off the 256 values
+    """Map (N, 3, H, W) in [-1, 1] to the cell of each pixel, (N, H * W)."""
+    # rounded, since an image after 8 bits is slightly off the 256 values
     value = ((image.clamp(-1, 1) + 1) * 127.5).round().long()
     r, g, b = (value * CELLS // 256).unbind(1)
     return ((r * CELLS + g) * CELLS + b).flatten(1)

@@ -17,12 +17,12 @@ from ganzoo_metrics._rows import AllPairs, refuse_fewer
 class DensityCoverage(AllPairs):
     """How deep among the reals the fakes lie, and how many reals have a fake (Naeem 2020).
 
-    About every real is a ball that reaches to its k-th neighbour among the reals, edge excluded.
-    Density is how many balls a fake is in, over k, and may go beyond 1, where fakes crowd where
-    reals do; coverage, in 0 to 1, is the share of balls with a fake in them.  Unlike precision
-    and recall, an outlier among the fakes changes neither by much.  Density does not see that
-    all fakes are alike; and where reals lie far apart, many of their balls may hold whatever is no
-    image at all.
+    Around every real is a ball that reaches to its k-th neighbour among the reals, edge excluded.
+    Density is the number of balls that a fake is in, over k, and may exceed 1 if fakes crowd where
+    reals do; coverage, in 0 to 1, is the share of balls with a fake in them.  Unlike precision and
+    recall, an outlier among the fakes changes neither by much.  Density does not notice that all
+    fakes are alike; and if reals are far apart, many of their balls may hold images that look like
+    nothing real.
 
     Args:
         k: Which neighbour, not counting the image itself, a ball reaches to.
@@ -37,7 +37,7 @@ class DensityCoverage(AllPairs):
         self.k = k
 
     def compute(self, without: int | None = None) -> dict[str, float]:
-        """``density`` and ``coverage``; raises DataError where there are k reals or one fake."""
+        """``density`` and ``coverage``; raises DataError with k reals or fewer, or no fake."""
         kept = self.others(without)
         reals, fakes = len(self._reals), int(self.members()[:, kept].sum())
         need = (self.k + 1, 2)
@@ -50,7 +50,7 @@ class DensityCoverage(AllPairs):
         }
 
     def tabulate(self) -> tuple[Tensor, ...]:
-        """Float64 (reals, GROUPS): how many fakes of each group every real's ball holds."""
+        """Count the fakes of each group in every real's ball, float64 (reals, GROUPS)."""
         radius = reach(self._reals, self.k)
         members = self.members()
         inside = members.new_zeros(len(self._reals), members.shape[1])

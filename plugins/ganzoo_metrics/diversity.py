@@ -1,6 +1,6 @@
 """Do all images look alike?  The spread of the fakes' features against that of the reals'.
 
-The mean distance over all pairs, as LPIPS diversity has it (Zhu et al. 2017, BicycleGAN,
+The mean distance over all pairs, like LPIPS diversity (Zhu et al. 2017, BicycleGAN,
 https://arxiv.org/abs/1711.11586, section 5), on any features and without drawing pairs.
 """
 
@@ -21,7 +21,7 @@ _RESOLUTION = 1e-13  # of float32 features, squared
 
 
 class Spread:
-    """The mean squared distance over all pairs of vectors, which need not be kept."""
+    """The mean squared distance over all pairs of vectors, without keeping them."""
 
     def __init__(self) -> None:
         self.count = 0
@@ -29,7 +29,7 @@ class Spread:
         self._squares = 0.0
 
     def add(self, rows: Tensor) -> None:
-        """Take in (N, D); raises DataError where a value is not finite."""
+        """Add (N, D); raises DataError if a value is not finite."""
         refuse_non_finite(rows)
         rows = rows.double()
         self.count += len(rows)
@@ -39,17 +39,17 @@ class Spread:
     def mean_squared_distance(self) -> float:
         """Over all n (n - 1) / 2 pairs: twice the unbiased variance, summed over dimensions."""
         within = self._squares - self._sum.square().sum().item() / self.count
-        # equal rows are no distance apart, in spite of rounding
+        # equal rows have distance 0, in spite of rounding
         return 2 * within / (self.count - 1) if within > _RESOLUTION * self._squares else 0.0
 
 
 class Diversity(Evaluator):
-    """How various the fakes are, where real images are at 1 (after Zhu 2017, BicycleGAN).
+    """How diverse the fakes are, relative to real images at 1 (after Zhu 2017, BicycleGAN).
 
-    ``diversity`` is the root mean square distance over all pairs of fakes, over that over all
-    pairs of reals: 1.0 is as various as the real images, 0 is one image over and over.  It does
-    not depend on how many images there are.  More is not always better: images that are wrong
-    in ever new ways are various too, and so may blurred ones be.
+    ``diversity`` is the root mean square distance over all pairs of fakes, over that over all pairs
+    of reals: 1.0 is as diverse as the real images, 0 is one image over and over.  It does not
+    depend on the number of images.  More is not always better: images with ever new faults are
+    diverse too, and so may blurred ones be.
     """
 
     higher_is_better: ClassVar = {"diversity": True}
@@ -59,7 +59,7 @@ class Diversity(Evaluator):
         self._real, self._fake = Spread(), Spread()
 
     def real(self, features: dict[str, Tensor]) -> None:
-        """Take in the one layer, (N, D)."""
+        """Add the only layer, (N, D)."""
         self._real.add(vectors(features, "diversity"))
 
     def fake(self, features: dict[str, Tensor]) -> None:

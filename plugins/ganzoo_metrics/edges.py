@@ -1,6 +1,6 @@
 """Are there as many and as strong edges as in real images?
 
-Edges by the operator of Sobel and Feldman (1968); the distributions are compared by the distance
+Edges by the operator of Sobel and Feldman (1968).  The distributions are compared by the distance
 of Wasserstein (Vaserstein 1969), also known as earth mover's: https://arxiv.org/abs/1803.00567,
 remark 2.30, for its form in one dimension.
 """
@@ -23,10 +23,10 @@ class Edges(Evaluator):
     """How far the strengths of edges in fakes are from those in reals (Wasserstein 1969).
 
     ``edge-gap`` is the 1-Wasserstein distance between the distributions, over the pixels of all
-    fakes and of all reals, of the gradient of the brightness (Sobel, on BT.601 luma).  Its unit
-    is black to white per pixel, so 0.01 says that a pixel's gradient must change by 2.55 of 255
-    gray values on average.  Each gradient is rounded to 1/1024.  0 is best; blurred and noisy
-    images are far from it.  Where the edges are does not matter.
+    fakes and of all reals, of the gradient of the brightness (Sobel, on BT.601 luma).  Its unit is
+    black to white per pixel, so 0.01 means that a pixel's gradient must change by 2.55 of 255 gray
+    values on average.  Each gradient is rounded to 1/1024. 0 is best; blurred and noisy images are
+    far from it.  The place of the edges does not matter.
     """
 
     higher_is_better: ClassVar = {"edge-gap": False}
@@ -53,5 +53,5 @@ class Edges(Evaluator):
 
 
 def _steps(image: Tensor) -> Tensor:
-    """(N, 3, H, W) to the gradient of each pixel in whole steps, (N, (H - 2) * (W - 2))."""
+    """Count the gradient of each pixel in whole steps: (N, 3, H, W) to (N, (H - 2) * (W - 2))."""
     return (gradient(image) * STEPS).round().long().flatten(1)

@@ -14,9 +14,9 @@ from ganzoo.interfaces import GROUPS, Evaluator
 from ganzoo_metrics._features import vectors
 from ganzoo_metrics._rows import refuse_fewer, refuse_non_finite
 
-_BLOCK = 256  # rows: enough for a fast product, few enough to wait in memory for every group
+_BLOCK = 256  # rows: enough for a fast product, few enough to buffer for every group
 _EPS = torch.finfo(torch.float64).eps
-_ROUNDING = 1e-12  # how much of a covariance's trace its root may miss
+_ROUNDING = 1e-12  # share of a covariance's trace that its root may miss
 
 
 class FrechetDistance(Evaluator):
@@ -33,25 +33,25 @@ class FrechetDistance(Evaluator):
 
     def __init__(self) -> None:
         self._real = Moments()
-        self._root: Tensor | None = None  # of the reals' covariance, for all groups left out
+        self._root: Tensor | None = None  # of the reals' covariance, shared by all groups
         self._fakes = [Moments() for _ in range(GROUPS)]
 
     def real(self, features: dict[str, Tensor]) -> None:
-        """Take in some reference images: one layer of features (N, D)."""
+        """Add some reference images: one layer of features (N, D)."""
         rows = vectors(features, "fid")
         refuse_non_finite(rows)
         self._real.add(rows)
         self._root = None
 
     def fake(self, features: dict[str, Tensor], group: Tensor) -> None:
-        """Take in some of the model's images, each into the moments of its group, (N,)."""
+        """Add some of the model's images to the moments of their groups, (N,)."""
         rows = vectors(features, "fid")
         refuse_non_finite(rows)
         for index in group.unique().tolist():
             self._fakes[index].add(rows[group == index])
 
     def compute(self, without: int | None = None) -> dict[str, float]:
-        """``fid``; raises DataError where there are fewer than two reals or fakes."""
+        """``fid``; raises DataError for fewer than two reals or fakes."""
         groups = [moments for index, moments in enumerate(self._fakes) if index != without]
         seen = (self._real.count, sum(moments.count for moments in groups))
         refuse_fewer("fid", (2, 2), seen, "as one has no covariance")
@@ -62,7 +62,7 @@ class FrechetDistance(Evaluator):
         return {"fid": frechet_distance(*between, self._root)}
 
     def unreliable(self) -> dict[str, str]:
-        """Where a covariance lacks rank, as no more images than features were seen."""
+        """Report a covariance without full rank, after too few images."""
         fakes = sum(moments.count for moments in self._fakes)
         dim = self._real.dim
         if min(self._real.count, fakes) > dim:
@@ -76,9 +76,9 @@ class FrechetDistance(Evaluator):
 class Moments:
     """The count, mean and scatter of rows seen one chunk after the other, in float64.
 
-    The scatter is the sum of (x - mean)(x - mean)^T.  Whatever the chunks, the rows are summed in
-    the same blocks, each about its own mean and then merged (Chan, Golub and LeVeque 1979), so
-    that nothing large cancels.
+    The scatter is the sum of (x - mean)(x - mean)^T.  For any chunks, the rows are summed in the
+    same blocks, each about its own mean and then merged (Chan, Golub and LeVeque 1979), so that
+    nothing large cancels.
     """
 
     def __init__(self) -> None:
@@ -88,16 +88,16 @@ class Moments:
 
     @property
     def count(self) -> int:
-        """How many rows were seen."""
+        """The number of rows seen."""
         return self._summed + len(self._waiting)
 
     @property
     def dim(self) -> int:
-        """Of how many features."""
+        """The number of features."""
         return self._waiting.shape[1]
 
     def add(self, rows: Tensor) -> None:
-        """Take in rows (N, D)."""
+        """Add rows (N, D)."""
         together = torch.cat([self._waiting, rows]) if self.count else rows
         whole = len(together) // _BLOCK * _BLOCK
         for block in together[:whole].split(_BLOCK) if whole else ():
@@ -116,7 +116,7 @@ class Moments:
             self._waiting = self._waiting[:0].clone()
 
     def merge(self, other: Moments) -> None:
-        """Take in all that ``other`` has seen."""
+        """Add everything that ``other`` has seen."""
         other.settle()
         if not other._summed:
             return
@@ -131,7 +131,7 @@ class Moments:
         self._scatter.addmm_(rows.T, rows)
 
     def _join(self, count: int, mean: Tensor) -> None:
-        """Move to the mean of these and ``count`` more; their own scatter is still to be added."""
+        """Move to the joint mean with ``count`` more rows; their own scatter is added later."""
         if not self._summed:
             self._mean = torch.zeros_like(mean)
             self._scatter = mean.new_zeros(len(mean), len(mean))
@@ -154,9 +154,9 @@ def frechet_distance(
 ) -> float:
     """The squared Frechet distance of two Gaussians, of means (D,) and covariances (D, D).
 
-    With C1 = R R^T the eigenvalues of C1 C2 are those of R^T C2 R, which is symmetric, and small
-    where C1 has few columns in R; no root of a matrix is needed.  Its eigenvalues below 0 are
-    rounding, and are taken as 0.  ``root1`` is R where it is known: see ``root_of``.
+    With C1 = R R^T the eigenvalues of C1 C2 are those of R^T C2 R, which is symmetric, and small if
+    C1 has few columns in R; no root of a matrix is needed.  Its eigenvalues below 0 are rounding
+    errors and count as 0.  ``root1`` is R if it is known: see ``root_of``.
     """
     mean1, cov1, mean2, cov2 = (value.double() for value in (mean1, cov1, mean2, cov2))
     root1 = root_of(cov1) if root1 is None else root1
@@ -167,11 +167,11 @@ def frechet_distance(
 
 
 def root_of(covariance: Tensor) -> Tensor:
-    """R (D, rank) with R R^T = C, of a positive semidefinite C (D, D).
+    """Compute R (D, rank) with R R^T = C, of a positive semidefinite C (D, D).
 
-    By Cholesky's decomposition, which goes as far as C has rank where fewer images than features
-    were seen; features of no variance come last, so as not to end it.  Where that leaves
-    anything out (features that repeat others), by the eigenvectors, which takes ten times longer.
+    By Cholesky's decomposition, which goes as far as C has rank after fewer images than features;
+    features without variance come last, so as not to end it.  If that leaves anything out (features
+    that repeat others), by the eigenvectors, which takes ten times longer.
     """
     order = covariance.diagonal().argsort(descending=True)
     part = _trapezoid(covariance[order][:, order])
@@ -186,9 +186,9 @@ def root_of(covariance: Tensor) -> Tensor:
 
 
 def _trapezoid(covariance: Tensor) -> Tensor:
-    """Cholesky's lower triangle, (D, rank): of the rows before the first that adds nothing."""
+    """Compute Cholesky's lower triangle, (D, rank), up to the first row that adds nothing."""
     lower, failed = torch.linalg.cholesky_ex(covariance)
-    while failed:  # the part before it may fail too, a little sooner: its sums round otherwise
+    while failed:  # the part before it may fail too, as its sums round otherwise
         lower, failed = torch.linalg.cholesky_ex(covariance[: failed - 1, : failed - 1])
     nothing = len(covariance) * _EPS * covariance.diagonal().max()
     none = (lower.diagonal().square() <= nothing).nonzero()

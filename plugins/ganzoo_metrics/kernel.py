@@ -18,17 +18,17 @@ _BLOCK = 1024  # a block of kernel values takes 8 MiB
 class KernelDistance(AllPairs):
     """Squared maximum mean discrepancy of two sets of features (Binkowski 2018).
 
-    With the kernel (x.y / D + 1)^3, unbiased: 0 on average for equal distributions, so it may
-    fall below 0, and it does not depend on how many images there are.  Over all pairs, which is
-    what the usual mean over 100 subsets of 1000 images is an estimate of.  As it is; papers often
-    print it times 1000, or times 100.
+    With the kernel (x.y / D + 1)^3, unbiased: 0 on average for equal distributions, so it may fall
+    below 0, and it does not depend on the number of images.  It averages over all pairs, which the
+    usual mean over 100 subsets of 1000 images estimates.  It is not scaled; papers often print it
+    times 1000, or times 100.
     """
 
     higher_is_better: ClassVar = {"kid": False}
     standard = "inception"
 
     def compute(self, without: int | None = None) -> dict[str, float]:
-        """``kid``; raises DataError where there are fewer than two reals or fakes."""
+        """``kid``; raises DataError for fewer than two reals or fakes."""
         kept, sizes = self.others(without).double(), self.members().sum(0)
         reals, fakes = len(self._reals), int(kept @ sizes)
         refuse_fewer("kid", (2, 2), (reals, fakes), "as it is of pairs")
@@ -39,7 +39,7 @@ class KernelDistance(AllPairs):
         return {"kid": (inside - 2 * (between @ kept).sum() / (reals * fakes)).item()}
 
     def tabulate(self) -> tuple[Tensor, ...]:
-        """Kernel sums of reals (1, 1), of fakes (GROUPS, GROUPS) and between (1, GROUPS)."""
+        """Sum kernels of reals (1, 1), of fakes (GROUPS, GROUPS) and between (1, GROUPS)."""
         one, groups = torch.ones(len(self._reals), 1, dtype=torch.float64), self.members()
         return (
             kernel_sums(self._reals, self._reals, one, one),
@@ -49,10 +49,10 @@ class KernelDistance(AllPairs):
 
 
 def kernel_sums(a: Rows, b: Rows, members_a: Tensor, members_b: Tensor) -> Tensor:
-    """The kernel's sum over the pairs of each group of ``a`` (N, G) with each of ``b`` (M, H).
+    """Sum the kernel over the pairs of each group of ``a`` (N, G) with each of ``b`` (M, H).
 
-    Float64 (G, H) of products in float32.  Where ``b`` is ``a`` itself, nothing is paired with
-    itself, and each block is looked at once for both of its orders.
+    Float64 (G, H) of products in float32.  If ``b`` is ``a``, nothing is paired with itself, and
+    each block is used once for both of its orders.
     """
     total = members_a.new_zeros(members_a.shape[1], members_b.shape[1])
     for i, rows in a.blocks(_BLOCK):

@@ -24,24 +24,24 @@ _SMALLEST_FACE = 0.1  # in units of [-1, 1]: below it, one face would outweigh a
 class Landmarks(Evaluator):
     """How far a face's landmarks move from the photo to the fake (Sagonas 2013, 300-W).
 
-    Needs a finder of landmarks.  Only photos count in which it finds a face.  ``landmark-drift``
-    is the mean distance between the points found in photo and fake, over the size of the photo's
-    face, mean over the photos: 0.05 is a drift of 5 %.  That size is the distance between the
-    outer corners of the eyes where the finder gives the 68 points of 300-W, otherwise the diagonal
-    of the box around all points; at least 0.1, where the image is 2 wide.  ``face-found`` is the
-    share of these photos in whose fakes a face is found, too; the drift is of all of them, for
-    leaving out faces that are lost would reward losing them.
+    Needs a finder of landmarks.  Only photos with a detected face count.  ``landmark-drift`` is the
+    mean distance between the points found in photo and fake, over the size of the photo's face,
+    mean over the photos: 0.05 is a drift of 5 %.  That size is the distance between the outer
+    corners of the eyes if the finder gives the 68 points of 300-W, otherwise the diagonal of the
+    box around all points; at least 0.1, where the image is 2 wide.  ``face-found`` is the share of
+    these photos whose fakes have a detected face, too.  The drift is over all of them, since
+    leaving out lost faces would reward losing them.
 
     A landmark loss on the same finder minimises this very number, and textures can fool a finder
-    where nothing has moved: so it cannot judge that loss.  A finder trained on photos may also
-    miss a face in a drawing that anybody would see.
+    when nothing has moved, so it cannot judge that loss.  A finder trained on photos may also miss
+    an obvious face in a drawing.
 
     Args:
-        confidence: from which on the finder has found a face, in photos and in fakes.
+        confidence: least confidence of a detected face, in photos and in fakes.
     """
 
     higher_is_better: ClassVar = {"landmark-drift": False, "face-found": True}
-    # beside a photo that it was not made from, a real drawing's face is no nearer than another's
+    # beside the wrong photo, a real drawing's face is no nearer than another's
     blind: ClassVar = {
         "landmark-drift": ("repeated", "photo"),
         "face-found": ("repeated", "photo"),
@@ -53,14 +53,14 @@ class Landmarks(Evaluator):
         self._drift = 0.0
 
     def pair(self, photo_features: dict[str, Tensor], fake_features: dict[str, Tensor]) -> None:
-        """Compare ``points`` (N, K, 2) where the photos' ``confidence`` (N,) is enough.
+        """Compare ``points`` (N, K, 2) if the photos' ``confidence`` (N,) is enough.
 
-        Raises DataError where the finder gives no points, no confidence, or points of a face that
-        are not finite.
+        Raises DataError if the finder gives no points, no confidence, or non-finite points of a
+        face.
         """
         for features in (photo_features, fake_features):
             _require(features)
-        # of what is no face, points may be anything, even NaN
+        # without a face, points may be anything, even NaN
         face = photo_features["confidence"] >= self.confidence
         photo, fake = photo_features["points"][face], fake_features["points"][face]
         for points in (photo, fake):
@@ -71,7 +71,7 @@ class Landmarks(Evaluator):
         self._drift += _drift(photo.double(), fake.double()).sum().item()
 
     def compute(self) -> dict[str, float]:
-        """Both scores; raises DataError where no photo has a face."""
+        """Both scores; raises DataError if no photo has a face."""
         if not self._faces:
             raise DataError(
                 f"landmark-drift: no face is found in {self._pairs} photos at the confidence "

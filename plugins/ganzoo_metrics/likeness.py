@@ -15,19 +15,19 @@ from ganzoo_metrics._pictures import gradient, yuv
 
 
 class Likeness(Evaluator):
-    """How much of a photo's edges and colours is left in what was made of it (BT.601, 2011).
+    """How much of a photo's edges and colours is left in its translation (BT.601, 2011).
 
     ``edges-kept`` is the correlation (Pearson's) of the two images' gradients of the brightness,
-    mean over the pairs: 1 where all edges are where they were, 0 where none is.  An image without
-    any edge counts as 0.  ``color-shift`` is the mean of |ΔU| and |ΔV| over pixels and pairs,
-    where R, G and B are in [0, 1]; brightness does not count.
+    mean over the pairs: 1 if all edges stay in place, 0 if none does.  An image without any edge
+    counts as 0.  ``color-shift`` is the mean of |ΔU| and |ΔV| over pixels and pairs, with R, G and
+    B in [0, 1]; brightness does not count.
 
-    Both are likeness, not quality: a good drawing gives some of it away for its style, and the
-    photo itself has the best scores there are.  Read them beside a score of the style.
+    Both are likeness, not quality: a good drawing sacrifices some of it for its style, and the
+    photo itself has the best possible scores.  Read them beside a score of the style.
     """
 
     higher_is_better: ClassVar = {"edges-kept": True, "color-shift": False}
-    # beside a photo that they were not made from, real drawings are not more alike than one of them
+    # beside the wrong photo, real drawings are not more alike than one of them
     blind: ClassVar = {
         "edges-kept": ("blurred", "repeated", "photo"),
         "color-shift": ("blurred", "repeated", "photo"),
@@ -38,7 +38,7 @@ class Likeness(Evaluator):
         self._kept = self._shift = 0.0
 
     def pair(self, photo: Tensor, fake: Tensor) -> None:
-        """Compare (N, 3, H, W) with (N, 3, H, W); raises DataError where the sizes differ."""
+        """Compare (N, 3, H, W) with (N, 3, H, W); raises DataError if the sizes differ."""
         if photo.shape != fake.shape:
             raise DataError(
                 f"the photos are {_size(photo)} and what was made from them is {_size(fake)}, so "
@@ -61,7 +61,7 @@ class Likeness(Evaluator):
 
 
 def _centred(maps: Tensor) -> Tensor:
-    """(N, H, W) to (N, H * W) of mean 0 each."""
+    """Convert (N, H, W) to (N, H * W) of mean 0 each."""
     flat = maps.flatten(1)
     return flat - flat.mean(1, keepdim=True)
 

@@ -20,15 +20,15 @@ class LPIPSDiversity(Evaluator):
     """The mean LPIPS over all pairs of fakes: do they all look alike? (Zhang 2018, Zhu 2017).
 
     The extractor ``lpips`` gives vectors phi whose squared distance is LPIPS, |phi(x) - phi(y)|² =
-    LPIPS(x, y).  So the mean over all n (n - 1) / 2 pairs is 2 n / (n - 1) times
-    mean |phi|² - |mean phi|²: exact, and no pairs are drawn.  It depends on the network and on
-    the size of the images, and in expectation not on their number.
+    LPIPS(x, y).  So the mean over all n (n - 1) / 2 pairs is 2 n / (n - 1) times mean |phi|² -
+    |mean phi|²: exact, and no pairs are drawn.  It depends on the network and on the size of the
+    images, but in expectation not on their number.
 
-    Published numbers are of other protocols.  StarGAN v2 makes 10 images from each source and
-    takes the mean over their 45 pairs, then over sources: diversity given the source, where this
-    one is of everything that was made.  After MUNIT one takes 19 pairs from each of 100 sources,
-    1900 in all.  Few-shot papers take the pairs among fakes that are nearest to the same of ten
-    training images, on VGG and at 256 pixels.  None can be compared with this one.
+    Published numbers use other protocols.  StarGAN v2 makes 10 images from each source and takes
+    the mean over their 45 pairs, then over sources: diversity given the source, while this one is
+    over all fakes.  After MUNIT one takes 19 pairs from each of 100 sources, 1900 in all.  Few-shot
+    papers take the pairs among fakes that are nearest to the same of ten training images, on VGG
+    and at 256 pixels.  None can be compared with this one.
     """
 
     higher_is_better: ClassVar = {"lpips-diversity": True}
@@ -39,7 +39,7 @@ class LPIPSDiversity(Evaluator):
         self._fake = Spread()
 
     def fake(self, features: dict[str, Tensor]) -> None:
-        """Take in phi, (N, D)."""
+        """Add phi, (N, D)."""
         self._fake.add(vectors(features, "lpips-diversity"))
 
     def compute(self) -> dict[str, float]:

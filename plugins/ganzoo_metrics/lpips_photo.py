@@ -17,15 +17,15 @@ from ganzoo_metrics._rows import refuse_non_finite
 
 
 class LPIPSPhoto(Evaluator):
-    """The mean LPIPS between each photo and what was made of it (Zhang 2018).
+    """The mean LPIPS between each photo and its translation (Zhang 2018).
 
     The extractor ``lpips`` gives vectors whose squared distance is LPIPS.  It is likeness, not
-    quality: a good drawing gives some of it away for its style, and the photo itself is at 0.
+    quality: a good drawing sacrifices some of it for its style, and the photo itself is at 0.
     """
 
     higher_is_better: ClassVar = {"lpips-photo": False}
     standard = "lpips-alex"
-    # beside a photo that they were not made from, real drawings are not nearer than one of them
+    # beside the wrong photo, real drawings are not nearer than one of them
     blind: ClassVar = {"lpips-photo": ("blurred", "repeated", "photo")}
 
     def __init__(self) -> None:
@@ -33,7 +33,7 @@ class LPIPSPhoto(Evaluator):
         self._sum = 0.0
 
     def pair(self, photo_features: dict[str, Tensor], fake_features: dict[str, Tensor]) -> None:
-        """Compare phi (N, D) with phi (N, D); raises DataError where a value is not finite."""
+        """Compare phi (N, D) with phi (N, D); raises DataError if a value is not finite."""
         photo, fake = (vectors(f, "lpips-photo") for f in (photo_features, fake_features))
         for rows in (photo, fake):
             refuse_non_finite(rows)

@@ -19,11 +19,11 @@ from ganzoo_metrics._rows import AllPairs, refuse_fewer
 class PrecisionRecall(AllPairs):
     """How many fakes lie among the reals, and reals among the fakes (Kynkäänniemi 2019).
 
-    Each in 0 to 1.  A set covers the balls about its images that reach, edge included, to the
-    k-th neighbour of each; precision is the share of fakes that the reals cover, recall that of
-    reals that the fakes do.  Both depend on how many images there are: published values are from
-    50,000 of each, at k = 3.  Precision does not see that all fakes are alike; and where reals lie
-    far apart, the ball of one that is far out may hold whatever is no image at all.
+    Each in 0 to 1.  A set covers the balls around its images that reach, edge included, to the k-th
+    neighbour of each.  Precision is the share of fakes that the reals cover, recall that of reals
+    that the fakes cover.  Both depend on the number of images: published values are from 50,000 of
+    each, at k = 3.  Precision does not notice that all fakes are alike; and if reals are far apart,
+    the ball of an outlier may hold images that look like nothing real.
 
     Args:
         k: Which neighbour, not counting the image itself, a ball reaches to.
@@ -38,7 +38,7 @@ class PrecisionRecall(AllPairs):
         self.k = k
 
     def compute(self, without: int | None = None) -> dict[str, float]:
-        """``precision`` and ``recall``; raises DataError where there are k reals or fakes."""
+        """``precision`` and ``recall``; raises DataError with k reals or fakes, or fewer."""
         kept = self.others(without)[self.group()]
         seen = (len(self._reals), int(kept.sum()))
         refuse_fewer(
@@ -67,7 +67,7 @@ class PrecisionRecall(AllPairs):
         return among_reals, among_fakes
 
     def _fake_radii(self) -> Tensor:
-        """(fakes, GROUPS + 1), squared: without each group, whose own are below 0, and of all."""
+        """(fakes, GROUPS + 1), squared: without each group, whose own are below 0, and with all."""
         group = self.group()
         found = neighbours(self._fakes, self.k, group, GROUPS)
         choices = [radii(found[:, self.others(index)]) for index in range(GROUPS)]

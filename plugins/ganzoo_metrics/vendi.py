@@ -1,7 +1,7 @@
 """The Vendi score: how many different images there are.
 
 Friedman and Dieng 2022, The Vendi Score: A Diversity Evaluation Metric for Machine Learning,
-https://arxiv.org/abs/2210.02410, section 3, where the eigenvalues of X Xᵀ are had from Xᵀ X, too.
+https://arxiv.org/abs/2210.02410, section 3, which also gets the eigenvalues of X Xᵀ from Xᵀ X.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ from ganzoo_metrics._rows import refuse_non_finite
 class Vendi(Evaluator):
     """The effective number of different images among the fakes (Friedman and Dieng 2022).
 
-    exp of the entropy of the eigenvalues of K / n, where K is the similarity of all pairs, here
-    the cosine between features: 1 where all images are the same, n where no two have anything in
-    common.  It needs no real images, and says nothing of whether the fakes look real.  It grows
-    with the number of images, so compare only at equal numbers.  Blurred images may score above
-    sharp ones; noise scores low, but on the features of an untrained network above real images.
+    exp of the entropy of the eigenvalues of K / n, where K is the similarity of all pairs, here the
+    cosine between features: 1 if all images are the same, n if no two have anything in common.  It
+    needs no real images, and does not say whether the fakes look real.  It grows with the number of
+    images, so compare only at equal numbers.  Blurred images may score above sharp ones; noise
+    scores low, but on the features of an untrained network above real images.
 
-    The published code takes features of torchvision's Inception; this one takes those of the
-    extractor, which for ``inception`` is the network of FID.
+    The published code uses features of torchvision's Inception; this one those of the extractor,
+    which for ``inception`` is the network of FID.
     """
 
     higher_is_better: ClassVar = {"vendi": True}
@@ -62,7 +62,7 @@ class Vendi(Evaluator):
         kept = [g for g in range(GROUPS) if g != without and self._count[g]]
         if not kept:
             raise DataError("vendi wants at least one fake image. Give more.")
-        # summed one by one, for indexing with a list would copy nearly all that is kept
+        # summed one by one, as indexing with a list would copy nearly all of them
         total = sum((self._outer[g] for g in kept[1:]), start=self._outer[kept[0]])
         shares = eigvalsh(total / self._count[kept].sum()).clamp(min=0)
         return {"vendi": math.exp(torch.special.entr(shares).sum().item())}

@@ -1,4 +1,4 @@
-"""What losses of features share: Gram matrices, and the average over an extractor's layers."""
+"""Shared parts of feature losses: Gram matrices, and the average over an extractor's layers."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ Features = Mapping[str, Tensor]
 def mean_over_layers(
     distance: Callable[[Tensor, Tensor], Tensor], one: Features, other: Features
 ) -> Tensor:
-    """The mean over layers of ``distance(one[layer], other[layer])``, a scalar."""
+    """Average ``distance(one[layer], other[layer])`` over the layers, a scalar."""
     return torch.stack([distance(one[layer], other[layer]) for layer in one]).mean()
 
 
 def grams(features: Features, loss: str) -> dict[str, Tensor]:
-    """The Gram matrix F Fᵀ / (C·H·W) of every layer, (N, C, H, W) to (N, C, C).
+    """Compute the Gram matrix F Fᵀ / (C·H·W) of every layer, (N, C, H, W) to (N, C, C).
 
-    Raises DataError for a layer that has no places to sum over, in the name of ``loss``.
+    Raises DataError, naming ``loss``, for a layer that has no places to sum over.
     """
     return {layer: _gram(x, layer, loss) for layer, x in features.items()}
 

@@ -22,7 +22,7 @@ _YUV = (
 class Color(Loss):
     """Keeps the photo's colours, brightness more strictly than hue (AnimeGAN 2019).
 
-    Images are compared in YUV, where R, G and B are in [0, 1]. AnimeGAN's weight is 10.
+    Images are compared in YUV, with R, G and B in [0, 1].  AnimeGAN's weight is 10.
     """
 
     def __init__(self) -> None:

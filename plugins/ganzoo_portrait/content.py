@@ -18,7 +18,7 @@ class Content(Loss):
     """Keeps the photo's content: features of the fake near the photo's (Chen 2018).
 
     The mean over batch, channels and places of the difference, averaged over the extractor's
-    layers; the papers' norms are sums, so their weights mean something only with their sizes.
+    layers.  The papers' norms are sums, so their weights are meaningful only with their sizes.
     CartoonGAN's layer is conv4_4 of VGG19, before its ReLU, with weight 10.
 
     Args:

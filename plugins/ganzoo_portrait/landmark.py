@@ -1,6 +1,6 @@
 """Facial landmarks stay in place: Landmark Assisted CycleGAN, Wu et al. 2019.
 
-https://arxiv.org/abs/1907.01424, equation 4, with the photo's landmarks as its finder sees them.
+https://arxiv.org/abs/1907.01424, equation 4, with the landmarks that its finder sees in the photo.
 The heatmap form is that of Super-FAN, Bulat and Tzimiropoulos 2018,
 https://arxiv.org/abs/1712.02765; the unit of the coordinate form is that of the 300-W benchmark,
 Sagonas et al. 2013.
@@ -24,8 +24,8 @@ Weight = Annotated[float, Ge(0)]
 #: the 68 points of 300-W: regions in the order of their points, and how many points each has
 _REGIONS = {"jaw": 17, "brows": 10, "bridge": 4, "nose": 5, "eyes": 12, "mouth": 20}
 _OUTER_CORNERS = (36, 45)  # of the two eyes
-_IN_VAIN = 20  # batches without a face before it is said
-_SMALLEST_FACE = 0.1  # in units of [-1, 1]: below it, 1/size would let one face rule the batch
+_IN_VAIN = 20  # batches without a face before a warning
+_SMALLEST_FACE = 0.1  # in units of [-1, 1]: below it, 1/size would let one face dominate the batch
 
 log = logging.getLogger("ganzoo.portrait")
 
@@ -33,23 +33,23 @@ log = logging.getLogger("ganzoo.portrait")
 class Landmark(Loss):
     """Keeps eyes, nose and mouth where the photo has them (Wu 2019; Bulat 2018).
 
-    The extractor is a finder of landmarks (``points``, ``confidence``, perhaps ``heatmaps``). A
-    photo whose face is found with less confidence than the floor is left out; the value is the
-    mean over the others, or 0 where there is none. ``measures["faces"]`` is the share of the last
-    batch that counted.
+    The extractor is a finder of landmarks (``points``, ``confidence``, perhaps ``heatmaps``).  A
+    photo whose face has less confidence than the floor is left out; the value is the mean over the
+    others, or 0 if there are none.  ``measures["faces"]`` is the share of the last batch that
+    counted.
 
     In ``coords`` the value is the mean distance of the points in units of the photo's distance
-    between the outer corners of the eyes (the error of 300-W), so 0.05 is a drift of 5 %. The
-    distance itself and not its square, because points that the finder loses on a drawing must not
-    outvote all others; and not a wing loss (Feng 2018), which magnifies small errors: here those
-    are the finder's own. In ``heatmap`` it is the mean squared difference of the heatmaps as they
-    are, small since they are mostly zero: set its weight by its share of the gradient.
+    between the outer corners of the eyes (the error of 300-W), so 0.05 is a drift of 5 %.  It is
+    the distance itself and not its square, so that points that the finder loses on a drawing do not
+    outvote all others; nor is it a wing loss (Feng 2018), which magnifies small errors: here those
+    are the finder's own.  In ``heatmap`` it is the mean squared difference of the unscaled
+    heatmaps, small since they are mostly zero: set its weight by its share of the gradient.
 
     Region weights are for the 68 points of 300-W. Any other number of points weigh the same, and
     the unit is then the width that the photo's points span.
 
     Args:
-        space: coords compares the points, heatmap the maps that they were found in.
+        space: coords compares the points, heatmap the maps that they come from.
         confidence_floor: the least confidence at which a photo's face counts.
         jaw: weight of the 17 points of the outline; a cartoon's chin may differ.
         brows: weight of the 10 points of the brows.
@@ -89,7 +89,7 @@ class Landmark(Loss):
     ) -> Tensor:
         """Mean over the faces found of the weighted mean distance of their landmarks.
 
-        Raises DataError where the extractor gives no landmarks, no heatmaps although they are
+        Raises DataError if the extractor gives no landmarks, no heatmaps although they are
         compared, or not the 68 points that changed region weights are for.
         """
         compare, layer = {
@@ -108,14 +108,14 @@ class Landmark(Loss):
                 _IN_VAIN,
                 self.confidence_floor,
             )
-        # chosen before anything is computed: points of no face may be anything, even NaN. An
-        # empty choice still hangs on the fake, so that its sum, 0, can be differentiated.
+        # chosen before anything is computed: points without a face may be anything, even NaN.  An
+        # empty choice still depends on the fake, so that its sum, 0, can be differentiated.
         each = compare(fake_features[layer][found], photo_features[layer][found])  # (faces, K)
         weights = self._weights(each)
         return (each @ weights).sum() / (weights.sum() * max(len(each), 1))
 
     def _weights(self, each: Tensor) -> Tensor:
-        """The points' weights (K,), for distances (faces, K)."""
+        """Return the points' weights (K,), for distances (faces, K)."""
         count = each.shape[1]
         if count == len(self.weights):
             return each.new_tensor(self.weights)
@@ -129,12 +129,12 @@ class Landmark(Loss):
 
 
 def _distances(fake: Tensor, photo: Tensor) -> Tensor:
-    """Distances (N, K) of points (N, K, 2), in units of each photo's face."""
+    """Return distances (N, K) of points (N, K, 2), in units of each photo's face."""
     return vector_norm(fake - photo, dim=2) / _size(photo)[:, None]
 
 
 def _size(points: Tensor) -> Tensor:
-    """The size of each face (N,): between the eyes, or its width where no eyes are known."""
+    """Return the size of each face (N,): between the eyes, or its width if no eyes are known."""
     if points.shape[1] == sum(_REGIONS.values()):
         left, right = _OUTER_CORNERS
         size = vector_norm(points[:, left] - points[:, right], dim=1)
@@ -144,9 +144,9 @@ def _size(points: Tensor) -> Tensor:
 
 
 def _differences(fake: Tensor, photo: Tensor) -> Tensor:
-    """Mean squared differences (N, K) of heatmaps (N, K, h, w).
+    """Return mean squared differences (N, K) of heatmaps (N, K, h, w).
 
-    Not rescaled by the batch's extremes: that would let one image's style change the others' loss.
+    Not rescaled by the batch's extremes, which would let one image's style change the others' loss.
     """
     return (fake - photo).square().mean(dim=(2, 3))
 

@@ -12,9 +12,9 @@ from ganzoo_portrait._features import grams, mean_over_layers
 class Style(Loss):
     """Gives the fake the style of the real images: Gram matrices at all layers (Gatys 2016).
 
-    The style is the mean Gram matrix of the batch of real images. Fakes and reals are no pairs,
+    The style is the mean Gram matrix of the batch of real images.  Fakes and reals are not paired,
     and the gradient of the squared distance to each real, averaged, is that to their mean: taking
-    the mean first says the same with less noise. With one style image it is the paper's loss.
+    the mean first gives the same with less noise.  With one style image it is the paper's loss.
 
     Layers count equally (the paper's w = 1/5). Gram matrices are divided by C·H·W so that size
     does not matter; a layer's value is then 4/C² of the paper's equation 4. The paper's layers

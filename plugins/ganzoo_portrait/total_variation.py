@@ -13,8 +13,8 @@ from ganzoo.interfaces import Loss
 class TotalVariation(Loss):
     """Smooths the fake: neighbouring pixels should be alike (AnimeGANv2, 2020).
 
-    Squared differences, of which ramps cost less than edges. AnimeGANv2's weight is 1 for Hayao
-    and Shinkai, 0.1 for Paprika.
+    Squared differences, so ramps cost less than edges.  AnimeGANv2's weight is 1 for Hayao and
+    Shinkai, 0.1 for Paprika.
     """
 
     def generator(self, fake: Tensor) -> Tensor:

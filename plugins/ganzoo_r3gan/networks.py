@@ -1,20 +1,20 @@
 """A light R3GAN: Huang, Gokaslan, Kuleshov and Tompkin 2024, https://arxiv.org/abs/2501.05441.
 
 From the paper (section 3): residual blocks 1x1, 3x3, 1x1 with leaky ReLU and no normalisation,
-their last layer zero and the others scaled by L^(-1/4) at the start (fix-up, for L blocks in
-all), bilinear resampling with a 1x1 layer where channels change, and at 4x4 a learnt basis in
-G and a depthwise layer in D. It is meant for ``relativistic`` with ``r1`` and ``r2``.
+their last layer zero and the others scaled by L^(-1/4) at the start (fix-up, for L blocks in all),
+bilinear resampling with a 1x1 layer where channels change, and at 4x4 a learnt basis in G and a
+depthwise layer in D.  Use it with ``relativistic``, ``r1`` and ``r2``.
 
-Where it departs from the paper, to be affordable on a CPU:
+Departures from the paper, to be affordable on a CPU:
 
-- ``expansion`` is 1 and 3x3 layers are not grouped (the paper: 2, and groups of 16 channels,
-  over which a CPU takes longer although they are less arithmetic);
+- ``expansion`` is 1 and 3x3 layers are not grouped (the paper: 2, and groups of 16 channels, which
+  take a CPU longer although they are less arithmetic);
 - one block per resolution (the paper: 2), and far fewer channels (the paper: 768 at most);
 - ``stride`` 2: the blocks stop at half the size, and one layer each leads to and from the pixels
   (the paper: 1, that is blocks at the full size and 1x1 layers to and from RGB);
 - downsampling is a plain 2x2 mean, and G ends in a tanh, to keep ganzoo's promise of [-1, 1].
 
-The first three are arguments, so the paper's blocks can be had.
+The first three are arguments, so the paper's blocks are available.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ Layer = TypeVar("Layer", nn.Linear, nn.Conv2d)
 SIZES = (32, 64, 128)
 SLOPE = 0.2
 GAIN = math.sqrt(2 / (1 + SLOPE**2))  # keeps the variance through a leaky ReLU
-LABEL_DIM = 16  # of each attribute's vector beside the latent
+LABEL_DIM = 16  # width of each attribute's vector beside the latent
 
 
 class R3GANGenerator(Generator):
@@ -46,15 +46,15 @@ class R3GANGenerator(Generator):
     Labels are embedded and concatenated to the latent.
 
     Args:
-        size: side of the images in pixels; the dataset's when left out.
+        size: side of the images in pixels; by default the dataset's.
         width: channels at the finest resolution, doubled at each halving up to four times this.
         blocks: residual blocks at each resolution.
         latent: length of the latent.
         expansion: channels inside a block, as a multiple of those outside.
-        group: channels in each group of the 3x3 layers; ungrouped when left out.
+        group: channels in each group of the 3x3 layers; by default ungrouped.
         stride: 1 for blocks at the full size, 2 to stop at half of it: the last step is then a
             bilinear upsampling and a 3x3 layer.
-        label: attribute -> its values; the dataset's when left out, null for unconditional.
+        label: attribute -> its values; by default the dataset's, null for unconditional.
     """
 
     def __init__(
@@ -96,7 +96,7 @@ class R3GANGenerator(Generator):
     def forward(self, latent: Tensor, label: Tensor | None = None) -> Tensor:
         """Images (N, 3, size, size) in [-1, 1] from latents (N, latent), labels int64 (N, A).
 
-        Raises ValueError where a label is missing, or given to an unconditional generator.
+        Raises ValueError if a label is missing, or an unconditional generator gets one.
         """
         vectors = embed(self.embedding, label)
         if vectors is not None:
@@ -107,17 +107,17 @@ class R3GANGenerator(Generator):
 class R3GANDiscriminator(Discriminator):
     """Residual blocks and 2x2 means down to 4x4, a depthwise and a linear layer; one logit.
 
-    Labels judge by projection: the logit gains the inner product of the features with the sum
-    of the attributes' embeddings (Miyato and Koyama 2018, https://arxiv.org/abs/1802.05637).
+    Labels act by projection: the inner product of the features with the sum of the attributes'
+    embeddings is added to the logit (Miyato and Koyama 2018, https://arxiv.org/abs/1802.05637).
 
     Args:
-        size: side of the images in pixels; the dataset's when left out.
+        size: side of the images in pixels; by default the dataset's.
         width: channels at the finest resolution, doubled at each halving up to four times this.
         blocks: residual blocks at each resolution.
         expansion: channels inside a block, as a multiple of those outside.
-        group: channels in each group of the 3x3 layers; ungrouped when left out.
+        group: channels in each group of the 3x3 layers; by default ungrouped.
         stride: 1 for blocks at the full size, 2 to start at half of it, with a strided 4x4 layer.
-        label: attribute -> its values; the dataset's when left out, null for unconditional.
+        label: attribute -> its values; by default the dataset's, null for unconditional.
     """
 
     def __init__(
@@ -143,13 +143,13 @@ class R3GANDiscriminator(Discriminator):
         stages += [scaled(nn.Conv2d(last, last, 4, groups=last, bias=False)), nn.Flatten()]
         self.stages = nn.Sequential(*stages)
         self.head = scaled(nn.Linear(last, 1, bias=False))
-        # small embeddings: at first the picture alone is judged
+        # small embeddings: at first only the picture counts
         self.embedding = LabelEmbedding(label, last, 0.002) if label is not None else None
 
     def forward(self, image: Tensor, label: Tensor | None = None) -> Tensor:
         """Raw logits (N,) of images (N, 3, size, size), with labels int64 (N, A) if conditional.
 
-        Raises ValueError where a label is missing, or given to an unconditional discriminator.
+        Raises ValueError if a label is missing, or an unconditional discriminator gets one.
         """
         vectors = embed(self.embedding, label)
         features = self.stages(image)
@@ -203,7 +203,7 @@ class Down(nn.Module):
 
 
 def scaled(layer: Layer, gain: float = 1.0) -> Layer:
-    """Weights N(0, gain² / fan-in), biases 0."""
+    """Draw weights from N(0, gain² / fan-in), with biases 0."""
     fan_in = layer.weight[0].numel()
     nn.init.normal_(layer.weight, 0.0, gain / math.sqrt(fan_in))
     if layer.bias is not None:
@@ -225,7 +225,7 @@ def _blocks(
 def _channels(
     size: int, width: int, expansion: int, group: int | None, stride: int, kind: str
 ) -> list[int]:
-    """Channels at each resolution from size / stride down to 4; raises RecipeError."""
+    """Return channels at each resolution from size / stride down to 4; raises RecipeError."""
     wrong = []
     if size not in SIZES:
         wrong.append(

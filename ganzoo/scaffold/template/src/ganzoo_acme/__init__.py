@@ -1,4 +1,4 @@
-"""A plugin for ganzoo: say here, in a line, what is new in it."""
+"""A plugin for ganzoo: say in one line what is new in it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ganzoo import hookimpl
 if TYPE_CHECKING:
     from ganzoo.hookspecs import Register
 
-#: the version of ganzoo's hooks that this is written for
+#: the version of ganzoo's hooks that this plugin uses
 ganzoo_hooks = 1
 
 
@@ -48,5 +48,5 @@ def register_evaluators(register: Register) -> None:
 # </evaluator>
 @hookimpl
 def register_recipes(register: Register) -> None:
-    """Add what `ganzoo train acme` trains."""
+    """Add the recipe of `ganzoo train acme`."""
     register("acme", str(Path(__file__).parent / "recipe.yaml"))

@@ -29,7 +29,7 @@ class Flowers(Dataset):
     """A flower in each image; its petals, colours, size and turn differ.
 
     Args:
-        count: how many images; more of them begin with the same ones.
+        count: number of images; a larger set begins with the same ones.
         size: height and width in pixels.
         seed: which flowers.
     """

@@ -25,8 +25,8 @@ class Spectrum(Evaluator):
     """How much of the spectrum of fakes and reals is shared (after Durall 2020).
 
     The score sums, over the frequencies, the smaller of two shares: that of the frequency in the
-    amplitude of the reals, and in that of the fakes.  1 is best; near 0 no frequency is in both.
-    Blurred and noisy images score low.  Whether the images are various it does not see.
+    amplitude of the reals, and in that of the fakes. 1 is best; near 0 no frequency is in both.
+    Blurred and noisy images score low.  It does not see whether the images are diverse.
     """
 
     higher_is_better: ClassVar[Mapping[str, bool]] = {SCORE: True}

@@ -24,7 +24,7 @@ class Upsampler(Generator):
     """A 4x4 map of the latent, doubled up to ``size`` with a convolution after each doubling.
 
     Args:
-        size: side of the images in pixels; the dataset's when left out.
+        size: side of the images in pixels; by default the dataset's.
         latent: length of the latent.
         width: channels at full size; twice as many at each halving.
     """

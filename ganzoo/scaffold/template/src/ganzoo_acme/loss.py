@@ -1,4 +1,4 @@
-"""The loss: each real image has to beat all fakes of the batch at once, and the other way round.
+"""The loss: each real image must beat all fakes of the batch at once, and the other way round.
 
 Paper    yours goes here.  As it stands it is the dual contrastive loss (Yu et al. 2021,
          Dual Contrastive Loss and Attention for GANs, section 3, https://arxiv.org/abs/2103.16748).
@@ -16,7 +16,7 @@ from torch.nn.functional import softplus
 
 
 class DualContrastive(Loss):
-    """A real image is told from all fakes of the batch, and a fake from all reals (Yu 2021)."""
+    """Tells a real image from all fakes of the batch, and a fake from all reals (Yu 2021)."""
 
     def discriminator(self, real_logits: Tensor, fake_logits: Tensor) -> Tensor:
         """Reals win over fakes, and fakes lose against reals."""
