@@ -30,7 +30,7 @@ def pages(registry: Registry) -> dict[str, str]:
 
 def _index(files: Mapping[str, Path]) -> str:
     rows = [
-        [f"{{doc}}`recipes/{name}`", prose(_split(path)[0][0]), picture(name, width=160)]
+        [f"{{doc}}`recipes/{name}`", prose(_split(path)[0][0]), picture(name, width=280)]
         for name, path in files.items()
     ]
     return page(

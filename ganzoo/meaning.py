@@ -12,6 +12,8 @@ from ganzoo.leaderboard import FOLDER, reading
 #: reference rows and their headings
 ROWS = {"held-out": "real", "blurred": "blurred", "noise": "noise"}
 _SPOILT = ("blurred", "noise")
+#: two scores this close say the same, as a share of the distance from real images to noise
+_CLOSE = 0.05
 
 
 def references(entry: Entry, roots: Iterable[Path] | None = None) -> dict[str, Entry]:
@@ -39,20 +41,24 @@ def explained(entry: Entry, rows: Mapping[str, Entry]) -> Iterator[str]:
     for name, score in entry.scores.items():
         arrow = "↑" if score.higher_is_better else "↓"
         line = f"  {name + ' ' + arrow:24} {reading(score):22}"
+        ends = [rows[row].scores.get(name) for row in ("held-out", "noise") if row in rows]
+        values = [end.value for end in ends if end]
+        close = _CLOSE * (max(values) - min(values)) if values else 0.0
         for row in names:
             other = rows[row].scores.get(name)
-            star = "*" if row in _SPOILT and other and _better(other, score) else ""
+            star = "*" if row in _SPOILT and other and _no_worse(other, score, close) else ""
             starred = starred or bool(star)
             line += f"{f'{other.value:.3g}' if other else '':>9}{star or ' '}"
         yield line.rstrip()
     yield "↓ lower is better, ↑ higher; real: images of the dataset that are held out"
     if starred:
-        yield "* spoilt images score better than the model: this score alone says little"
+        yield "* spoilt images score as well or better: this score says little about the model"
     yield from _standing(entry, rows)
 
 
-def _better(one: Score, other: Score) -> bool:
-    return one.value > other.value if other.higher_is_better else one.value < other.value
+def _no_worse(one: Score, other: Score, close: float) -> bool:
+    ahead = one.value - other.value
+    return (ahead if other.higher_is_better else -ahead) >= -close
 
 
 def _standing(entry: Entry, rows: Mapping[str, Entry]) -> Iterator[str]:
@@ -68,5 +74,8 @@ def _standing(entry: Entry, rows: Mapping[str, Entry]) -> Iterator[str]:
     def share(value: float) -> str:
         return f"{round((value - real) / (noise - real), 2) + 0.0:.0%}"  # avoids -0%
 
-    text = f"{name}, which ranks: {share(entry.scores[name].value)} of the way from real to noise"
-    yield text + (f"; blurred is at {share(values['blurred'])}" if "blurred" in values else "")
+    yield f"in short, by {name}, which ranks models:"
+    text = f"{share(entry.scores[name].value)} of the way from real images to noise"
+    yield text + (
+        f"; blurred ones are at {share(values['blurred'])}" if "blurred" in values else ""
+    )

@@ -175,7 +175,13 @@ def _facts(
         seconds = next((r["seconds"] for r in reversed(rows) if "seconds" in r), math.nan)
     where = manifest.environment
     threads = where.get("threads")
-    device = [where.get("device"), where.get("device_name"), threads and f"{threads} threads"]
+    device = [
+        where.get("device"),
+        where.get("device_name"),
+        threads and f"{threads} thread{'s' * (threads != 1)}",
+    ]
+    kept = manifest.precision
+    layout = "channels_last" if kept.get("channels_last") else ""
     size = _at(recipe, "dataset", "size")
     dataset = [_at(recipe, "dataset", key) for key in ("use", "style", "path")]
     dataset += [size and f"{size} px"]
@@ -188,6 +194,7 @@ def _facts(
         "Best": best[1] if best else "",
         "Benchmark": manifest.evaluation.benchmark if manifest.evaluation else "",
         "Device": ", ".join(str(part) for part in device if part),
+        "Precision": " ".join(filter(None, [kept.get("format"), layout])),
         "Dataset": ", ".join(str(part) for part in dataset if part),
         "Dataset hash": (manifest.dataset_sha256 or "")[:12],
         "Networks": " against ".join(str(net) for net in nets if net),

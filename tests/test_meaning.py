@@ -29,8 +29,11 @@ def test_the_scores_of_the_shipped_model_stand_beside_those_of_real_images(entry
     assert table.keys() == entry.scores.keys()
     assert table["kid-efflite0"].split()[-3:] == ["-0.00015", "1.68", "2.38"]
     assert "1.17*" in table["diversity-efflite0"]  # blurred images are further apart
+    assert table["precision-efflite0"].split()[-2:] == ["0*", "0*"]  # no worse than the model
+    assert "*" not in table["color-overlap"]
     assert max(map(len, (head, *lines))) <= 80
-    assert lines[-1].startswith("kid-efflite0, which ranks: 24% of the way from real to noise")
+    assert "by kid-efflite0, which ranks" in lines[-2]
+    assert "24% of the way from real images to noise; blurred ones are at 71%" in lines[-1]
 
 
 def test_rows_of_another_protocol_mean_nothing(entry):
@@ -52,8 +55,8 @@ def test_a_model_as_good_as_real_images_is_at_0_percent(entry):
     rows = references(entry)
     real = rows["held-out"].scores["kid-efflite0"]
     best = replace(entry, scores={"kid-efflite0": replace(real, value=real.value)})
-    *_, note, last = explained(best, rows)
-    assert " 0% of the way" in last
+    *_, note, _, last = explained(best, rows)
+    assert last.startswith("0% of the way")
     assert "*" not in note
     worse = Score(9.0, 8.0, 10.0, False, real.protocol)
     lines = list(explained(replace(entry, scores={"kid-efflite0": worse}), rows))

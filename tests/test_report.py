@@ -169,7 +169,8 @@ def test_the_report_of_what_training_wrote(train, tmp_path, monkeypatch):
     assert said["Dataset hash"] == manifest["dataset_sha256"][:12]
     around = manifest["environment"]
     assert said["Device"].startswith(around["device"])
-    assert said["Device"].endswith(f"{around['threads']} threads")
+    assert said["Device"].endswith(f"{around['threads']} thread{'s' * (around['threads'] > 1)}")
+    assert said["Precision"] == "fp32"
     assert set(manifest) == {field.name for field in fields(Manifest)}
     assert all(value is not None for name, value in manifest.items() if name != "reason")
 
