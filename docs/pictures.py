@@ -18,7 +18,7 @@ from PIL import Image
 from torchvision.transforms.functional import to_pil_image
 
 import ganzoo
-from ganzoo_data.figurines import Figurines
+from ganzoo_figurines.figurines import Figurines
 
 PICTURES = Path(__file__).resolve().parent / "pictures"
 GAP = 4

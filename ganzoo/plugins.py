@@ -12,6 +12,7 @@ import sys
 import traceback
 from collections.abc import Callable
 from contextlib import redirect_stdout
+from copy import copy
 from dataclasses import dataclass, field
 from functools import cache
 from importlib.metadata import PackageNotFoundError, entry_points, requires
@@ -26,12 +27,13 @@ from ganzoo.annotation import Name
 from ganzoo.errors import PluginError, nearest, one_of, reason
 from ganzoo.hookspecs import VERSION
 from ganzoo.layers import own_recipes
-from ganzoo.registry import KINDS, Entry, Origin, Registry
+from ganzoo.registry import DIVIDED, KINDS, Entry, Origin, Registry
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
 
     import typer
+    from typer.models import TyperInfo
 
 GROUP = "ganzoo"
 #: every hook, in the order of ``hookspecs.py``
@@ -116,8 +118,13 @@ class Plugins:
         found = sorted(entry_points(group=GROUP), key=_built_in_first)
         only = os.environ.get("GANZOO_PLUGINS")
         if only is not None:
-            wanted = [name.strip() for name in only.split(",") if name.strip()]
             names = {point.name for point in found}
+            wanted = [
+                part
+                for name in map(str.strip, only.split(","))
+                for part in ([name] if name in names else DIVIDED.get(name, [name]))
+                if part
+            ]
             for name in wanted:
                 if name not in names:
                     raise PluginError(
@@ -174,28 +181,32 @@ class Plugins:
         return taken or self.registry.shadowed(entry)
 
     def add_commands(self, cli: typer.Typer) -> None:
-        """Let every plugin add its commands; if one fails, all its commands are left out."""
-        import typer
-        from typer.main import get_group
+        """Let every plugin add its commands; if one fails, all its commands are left out.
 
-        taken = set(get_group(cli).commands)
+        A plugin may add to a group that exists: ``ganzoo data`` has commands of several.
+        """
+        import typer
+
+        taken = _commands(cli)
         for implementation in self.hook.register_commands.get_hookimpls():
             own = typer.Typer()
             try:
                 with redirect_stdout(sys.stderr):
                     implementation.function(*[own for _ in implementation.argnames])
-                names = set(get_group(own).commands)
-                if clash := sorted(names & taken):
-                    raise PluginError(f"there is a command '{clash[0]}' already")
+                commands = _commands(own)
+                if clash := _clash(commands, taken):
+                    raise PluginError(f"there is a command '{clash}' already")
             except (Exception, SystemExit) as error:
                 name = implementation.plugin_name
                 plugin = next(p for p in self.plugins if str(p.origin) == name)
                 plugin.commands_error = reason(error)
                 _remember(plugin, error)
                 continue
-            taken |= names
+            for name, inner in commands.items():
+                taken.setdefault(name, set()).update(inner)
             cli.registered_commands += own.registered_commands
-            cli.registered_groups += own.registered_groups
+            for group in own.registered_groups:
+                _add_group(cli, group)
 
     def _refuse_taken(self, origin: Origin) -> None:
         """Refuse a plugin's name that is taken; otherwise ``plugin/name`` would be ambiguous."""
@@ -272,6 +283,45 @@ def _check_functions(found: Any) -> None:
                     f"its {name} takes '{parameter.name}'{nearest(parameter.name, given)} "
                     f"It is given: {one_of(given)}"
                 )
+
+
+def _commands(cli: typer.Typer) -> dict[str, set[str]]:
+    """Each command with the commands in it, of which only a group has any."""
+    from typer.main import get_group
+
+    commands = get_group(cli).commands.items()
+    return {name: set(getattr(command, "commands", ())) for name, command in commands}
+
+
+def _clash(commands: dict[str, set[str]], taken: dict[str, set[str]]) -> str:
+    """Return the first command that is taken, or nothing; a group may be in both."""
+    for name in sorted(commands.keys() & taken.keys()):
+        if not (commands[name] and taken[name]):
+            return name
+        if both := sorted(commands[name] & taken[name]):
+            return f"{name} {both[0]}"
+    return ""
+
+
+def _add_group(cli: typer.Typer, group: TyperInfo) -> None:
+    """Add a group to the command line, or its commands to the group of the same name."""
+    from typer.main import solve_typer_info_defaults
+
+    name = solve_typer_info_defaults(group).name
+    for other in cli.registered_groups:
+        if name and solve_typer_info_defaults(other).name == name:
+            assert other.typer_instance is not None  # both have commands
+            assert group.typer_instance is not None
+            joined = copy(other.typer_instance)  # its module may use it for another command line
+            joined.registered_commands = (
+                joined.registered_commands + group.typer_instance.registered_commands
+            )
+            joined.registered_groups = (
+                joined.registered_groups + group.typer_instance.registered_groups
+            )
+            other.typer_instance = joined
+            return
+    cli.registered_groups.append(group)
 
 
 def _hooks_version(found: Any) -> Any:

@@ -31,6 +31,9 @@ KINDS = (
     "importer",
 )
 
+#: Built-in plugins that were divided: ``data/avatars`` now means ``avatars/avatars``.
+DIVIDED = {"data": ("avatars", "figurines", "folders")}
+
 
 @dataclass(frozen=True)
 class Origin:
@@ -143,7 +146,10 @@ class Registry:
         plugin, _, bare = name.rpartition("/")
         found = self._entries[kind].get(bare, [])
         if plugin:
-            found = [entry for entry in found if entry.origin.plugin == plugin]
+            parts = DIVIDED.get(plugin, ())
+            found = [entry for entry in found if entry.origin.plugin == plugin] or [
+                entry for entry in found if entry.origin.built_in and entry.origin.plugin in parts
+            ]
         if not found:
             names = self.names(kind)
             raise RecipeError(

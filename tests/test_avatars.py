@@ -1,5 +1,6 @@
 """Dataset ``avatars``: what is drawn is what the labels say, everywhere the same."""
 
+import csv
 import hashlib
 import io
 import json
@@ -11,15 +12,18 @@ import sys
 import numpy as np
 import pytest
 import torch
+import typer
 from PIL import Image
+from typer.testing import CliRunner
 
 pytest.importorskip("dicebear", reason="the extra 'avatars' is not installed")
 pytest.importorskip("resvg_py", reason="the extra 'avatars' is not installed")
 
 from ganzoo.errors import DataError
-from ganzoo_data import render
-from ganzoo_data.avatars import Avatars
-from ganzoo_data.styles import LOOKS, STYLES
+from ganzoo.scan import scan
+from ganzoo_avatars import drawing, register_commands, render
+from ganzoo_avatars.avatars import Avatars
+from ganzoo_avatars.styles import LOOKS, STYLES
 
 
 @pytest.fixture(autouse=True)
@@ -50,7 +54,7 @@ def test_a_batch_is_its_examples_in_order_exactly_pixels_over_127_and_a_half():
     for row, index in enumerate([3, 0, 3]):
         for word, value in dataset[index].items():
             assert torch.equal(batch[word][row], value)
-    pixels = torch.from_numpy(np.stack(list(render.render("toon-head", 5, 16, 0))))
+    pixels = torch.from_numpy(np.stack(list(drawing.draw(render.AVATARS, "toon-head", 5, 16, 0))))
     assert torch.equal(dataset.__getitems__(list(range(5)))["real"], pixels / 127.5 - 1)
     with pytest.raises(IndexError):
         dataset[5]
@@ -78,16 +82,16 @@ def test_fingerprint_is_the_content():
 
 
 def test_other_processes_draw_the_same_bytes_in_the_same_order(monkeypatch):
-    monkeypatch.setattr(render, "_ALONE", 1)
-    monkeypatch.setattr(render, "_cores", lambda: 3)
-    apart = np.stack(list(render.render("micah", 7, 16, 5)))
+    monkeypatch.setattr(drawing, "_ALONE", 1)
+    monkeypatch.setattr(drawing, "_cores", lambda: 3)
+    apart = np.stack(list(drawing.draw(render.AVATARS, "micah", 7, 16, 5)))
     draw = render.Renderer("micah", 16, 5)
     assert np.array_equal(apart, np.stack([draw(i) for i in range(7)]))
 
 
 def test_attributes_are_the_same_in_another_process():
     code = (
-        "import json; from ganzoo_data import render; from ganzoo_data.styles import LOOKS;"
+        "import json; from ganzoo_avatars import render; from ganzoo_avatars.styles import LOOKS;"
         "v = LOOKS['lorelei'].values(render.definition('lorelei'));"
         "print(json.dumps([render.choose(LOOKS['lorelei'], v, 3, i) for i in range(20)]))"
     )
@@ -98,8 +102,8 @@ def test_attributes_are_the_same_in_another_process():
 
 
 def test_a_dead_renderer_is_an_error_and_nothing_is_kept(tmp_path, monkeypatch):
-    monkeypatch.setattr(render, "_ALONE", 1)
-    monkeypatch.setattr(render, "_cores", lambda: 2)
+    monkeypatch.setattr(drawing, "_ALONE", 1)
+    monkeypatch.setattr(drawing, "_cores", lambda: 2)
     monkeypatch.setattr(sys, "executable", "/bin/false")
     with pytest.raises(DataError, match="ended early"):
         Avatars(count=4, size=16).prepare()
@@ -122,12 +126,12 @@ def test_every_pixel_is_what_resvg_makes_of_dicebears_drawing(style):
 
 def test_few_images_start_few_processes(monkeypatch):
     started = []
-    monkeypatch.setattr(render, "_cores", lambda: 64)
+    monkeypatch.setattr(drawing, "_cores", lambda: 64)
     monkeypatch.setattr(
-        render, "_render_in_processes", lambda *job: started.append(job[-1]) or iter(())
+        drawing, "_draw_in_processes", lambda *job: started.append(job[-1]) or iter(())
     )
     for count in (64, 65, 1000, 5000):
-        list(render.render("toon-head", count, 8, 0))
+        list(drawing.draw(render.AVATARS, "toon-head", count, 8, 0))
     assert started == [2, 16, 64]
 
 
@@ -201,3 +205,43 @@ def test_missing_packages_name_the_extra(monkeypatch):
     monkeypatch.setitem(sys.modules, "resvg_py", None)
     with pytest.raises(DataError, match=re.escape("pip install 'ganzoo[avatars]'")):
         Avatars(count=1).prepare()
+
+
+@pytest.fixture
+def run():
+    cli = typer.Typer()
+    register_commands(cli)
+
+    def call(*arguments):
+        result = CliRunner().invoke(cli, ["data", *map(str, arguments)])
+        if isinstance(result.exception, DataError):
+            raise result.exception
+        assert result.exception is None, result.output
+        return result.stdout
+
+    return call
+
+
+def test_render_writes_images_attributes_attribution_and_a_sheet(run, tmp_path):
+    out = tmp_path / "new" / "out"
+    said = run("render", "--style", "micah", "--count", 5, "--size", 24, "--seed", 3, "--out", out)
+    assert "5 micah avatars" in said
+    assert Image.open(out / "00004.png").size == (24, 24)
+    rows = list(csv.DictReader((out / "attributes.csv").open()))
+    known = json.loads((out / "attributes.json").read_text())
+    assert [row.pop("file") for row in rows] == list(known) == [f"{i:05}.png" for i in range(5)]
+    assert rows == list(known.values())
+    assert {"hair", "skin", "background", "hairstyle", "eyes", "mouth"} <= set(rows[0])
+    assert "Micah Lanier" in (out / "ATTRIBUTION.md").read_text()
+    assert Image.open(tmp_path / "new" / "out-sheet.png").size == (48, 72)
+    assert len(scan(out).names) == len(scan(tmp_path / "new").names) == 5
+    same = Avatars(style="micah", count=5, size=24, seed=3)
+    pixels = (same[4]["real"].permute(1, 2, 0) + 1).mul(127.5).round().numpy()
+    assert np.array_equal(pixels, np.asarray(Image.open(out / "00004.png")))
+    with pytest.raises(DataError, match="not empty"):
+        run("render", "--out", out)
+    with pytest.raises(DataError, match="a file of that name"):
+        run("render", "--out", out / "00004.png")
+    with pytest.raises(DataError, match="did you mean 'micah'"):
+        run("render", "--style", "mica", "--out", tmp_path / "x")
+    assert not (tmp_path / "x").exists()

@@ -16,10 +16,8 @@ from ganzoo.testing import Contract, Unavailable, contracts
 YEAR = re.compile(r"\b(19|20)\d\d\b")
 #: what makes datasets show all that they can
 ARGUMENTS: dict[str, dict[str, dict[str, Any]]] = {
-    "data": {
-        "dataset avatars": {"label": ["hair", "skin"]},
-        "dataset figurines": {"smooth": "edges", "paired": False},
-    }
+    "avatars": {"dataset avatars": {"label": ["hair", "skin"]}},
+    "figurines": {"dataset figurines": {"smooth": "edges", "paired": False}},
 }
 
 BUILT_IN = [p for p in installed().plugins if p.origin.distribution == "ganzoo" and not p.error]

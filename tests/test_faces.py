@@ -20,9 +20,8 @@ from ganzoo.interfaces import Box, Detector, Extractor
 from ganzoo.plugins import Plugins
 from ganzoo.registry import Entry, Origin
 from ganzoo.scan import scan
-from ganzoo_data import faces as algorithm
-from ganzoo_data.faces_command import _arguments, faces
-from ganzoo_faces import face_alignment_detectors, lbp
+from ganzoo_faces import face_alignment_detectors, geometry, lbp
+from ganzoo_faces.command import _arguments, faces
 
 RED, GREEN, BLUE = (255, 0, 0), (0, 255, 0), (0, 0, 255)
 EYES_AND_MOUTH = np.array([[-0.25, -0.1], [0.25, -0.1], [0.0, 0.4]])  # of a face of size 1
@@ -163,25 +162,25 @@ def manifest(folder):
 
 def test_the_places_are_those_of_the_paper():
     """Karras 2018: side 4 x between the eyes = 3.6 x eyes to mouth; centre a tenth below."""
-    left, right, mouth = algorithm.canonical(0.25)
+    left, right, mouth = geometry.canonical(0.25)
     eyes = (left + right) / 2
     assert right[0] - left[0] == pytest.approx(1 / 4)
     assert mouth[1] - eyes[1] == pytest.approx(1 / 3.6)
     assert eyes + 0.1 * (mouth - eyes) == pytest.approx([0.5, 0.5])
     # a margin of 1 makes the crop twice as large as one of 0.25, around the same centre
-    assert algorithm.canonical(1.0) - 0.5 == pytest.approx((algorithm.canonical(0.25) - 0.5) / 2)
+    assert geometry.canonical(1.0) - 0.5 == pytest.approx((geometry.canonical(0.25) - 0.5) / 2)
 
 
 @pytest.mark.parametrize(("angle", "scale"), [(0, 60), (25, 100), (-40, 140), (170, 60)])
 def test_landmarks_land_on_their_places(angle, scale):
     """Whatever similarity took the face away from them."""
-    places = algorithm.canonical(0.25)
+    places = geometry.canonical(0.25)
     turn = scale * np.exp(1j * np.radians(angle))
     moved = (places @ [1, 1j]) * turn + complex(31, -7)
     landmarks = np.zeros((68, 2))
     for part, z in zip((range(36, 42), range(42, 48), range(48, 68)), moved, strict=True):
         landmarks[list(part)] = [z.real, z.imag]
-    matrix = algorithm.align(landmarks, 0.25)
+    matrix = geometry.align(landmarks, 0.25)
     assert matrix[:, :2] == pytest.approx(
         np.array([[turn.real, -turn.imag], [turn.imag, turn.real]])
     )
@@ -195,14 +194,14 @@ def test_eyes_and_mouth_of_the_crop_are_level_and_in_place(run, photos, tmp_path
     crop = Image.open(tmp_path / "out" / "faces" / "a.png")
     assert crop.size == (128, 128)
     # The toy face is EYES_AND_MOUTH up to a similarity: that which fits the places best.
-    places = algorithm.canonical(0.25) * 128
+    places = geometry.canonical(0.25) * 128
     shape = EYES_AND_MOUTH - EYES_AND_MOUTH.mean(axis=0)
     centre = places.mean(axis=0)
     expected = centre + shape * ((places - centre) * shape).sum() / (shape**2).sum()
     assert np.abs(spots(crop) - expected).max() < 1
     # and the transform in the manifest leads back to the photo
     (entry,) = manifest(tmp_path / "out")["faces"]
-    back = algorithm.apply(np.array(entry["transform"]), spots(crop))
+    back = geometry.apply(np.array(entry["transform"]), spots(crop))
     assert np.abs(back - spots(Image.open(photos / "a.png"))).max() < 1
     marks = np.array(entry["landmarks"])
     assert marks.shape == (68, 2)
@@ -225,14 +224,14 @@ def test_without_landmarks_the_crop_is_the_box_and_its_margin(run, photos, tmp_p
 def test_shrinking_averages_and_does_not_skip_pixels():
     stripes = np.zeros((600, 600, 3), np.uint8)
     stripes[:, ::2] = 200  # finer than the crop can show
-    crop = algorithm.cut(Image.fromarray(stripes), np.array([[570.0, 0, 9], [0, 570, 11]]), 50)
+    crop = geometry.cut(Image.fromarray(stripes), np.array([[570.0, 0, 9], [0, 570, 11]]), 50)
     assert np.abs(np.asarray(crop).astype(int) - 100).max() <= 3
 
 
 def test_a_crop_at_pixel_size_is_the_picture():
     noise = np.random.default_rng(0).integers(0, 256, (8, 8, 3), dtype=np.uint8)
     image = Image.fromarray(noise).resize((80, 80), Image.Resampling.BICUBIC)
-    crop = algorithm.cut(image, np.array([[40.0, 0, 20], [0, 40, 10]]), 40)
+    crop = geometry.cut(image, np.array([[40.0, 0, 20], [0, 40, 10]]), 40)
     there = np.asarray(image.crop((20, 10, 60, 50))).astype(int)
     assert np.abs(np.asarray(crop) - there).max() <= 4
 
@@ -242,7 +241,7 @@ def test_beyond_its_border_a_picture_is_mirrored(place):
     ramp = np.broadcast_to(np.arange(100, dtype=np.uint8)[:, None] * 2, (100, 100))
     image = Image.fromarray(np.stack([ramp, ramp.T, ramp], axis=2))
     x, y = place
-    crop = np.asarray(algorithm.cut(image, np.array([[60.0, 0, x], [0, 60, y]]), 60)).astype(int)
+    crop = np.asarray(geometry.cut(image, np.array([[60.0, 0, x], [0, 60, y]]), 60)).astype(int)
     tall = np.pad(np.asarray(image), ((300, 300), (300, 300), (0, 0)), mode="symmetric")
     there = tall[300 + y : 360 + y, 300 + x : 360 + x].astype(int)
     assert np.abs(crop - there)[2:-2, 2:-2].max() <= 6
@@ -250,8 +249,8 @@ def test_beyond_its_border_a_picture_is_mirrored(place):
 
 def test_the_share_outside():
     box = Box(-50, 0, 50, 100, 1.0)
-    assert algorithm.outside(algorithm.square(box, 0), 100, 100) == pytest.approx(0.5)
-    assert algorithm.outside(algorithm.square(Box(0, 0, 10, 10, 1.0), 0), 100, 100) == 0
+    assert geometry.outside(geometry.square(box, 0), 100, 100) == pytest.approx(0.5)
+    assert geometry.outside(geometry.square(Box(0, 0, 10, 10, 1.0), 0), 100, 100) == 0
 
 
 # --- what is written, and what is left out ---

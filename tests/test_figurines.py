@@ -17,10 +17,12 @@ import dicebear
 import resvg_py
 
 from ganzoo.errors import DataError
-from ganzoo_data import edges, figurine_parts, render, sculpt
-from ganzoo_data.figurine_parts import LANDMARKS, STYLES
-from ganzoo_data.figurines import Figurines
-from ganzoo_data.styles import LOOKS
+from ganzoo_avatars import drawing, render
+from ganzoo_avatars.styles import LOOKS
+from ganzoo_figurines import parts, sculpt
+from ganzoo_figurines.figurines import Figurines
+from ganzoo_figurines.parts import LANDMARKS, STYLES
+from ganzoo_folders import edges
 
 COUNT, SIZE = 6, 48
 ALL = list(range(COUNT))
@@ -85,7 +87,7 @@ def test_landmarks_are_where_the_parts_are_when_drawn_alone(style):
     names = tuple(raw["components"])
     LOOKS[style].edit(raw)
     drawn = dicebear.Style(raw)
-    posed = figurine_parts.PosedRenderer(style, SIZE, seed=0)
+    posed = parts.PosedRenderer(style, SIZE, seed=0)
 
     def pixels(index, component):
         options = posed.options(index) | {
@@ -123,7 +125,7 @@ def test_landmarks_are_where_the_parts_are_when_drawn_alone(style):
 
 @pytest.mark.parametrize("style", STYLES)
 def test_landmarks_lie_in_the_head_and_vary_with_the_pose(style):
-    coded = figurine_parts.Coded(style, seed=0)
+    coded = parts.Coded(style, seed=0)
     head = {"head", "hair", "eyes", "eyebrows", "mouth", "glasses"}
     angles = []
     for index in range(5):
@@ -140,8 +142,8 @@ def test_landmarks_lie_in_the_head_and_vary_with_the_pose(style):
 
 def test_the_avatars_are_those_of_the_dataset_avatars_but_for_their_pose():
     plain = render.Renderer("toon-head", 32, 0)
-    posed = figurine_parts.PosedRenderer("toon-head", 32, 0)
-    pose = set(figurine_parts.pose(plain.look, 0, 0).options())
+    posed = parts.PosedRenderer("toon-head", 32, 0)
+    pose = set(parts.pose(plain.look, 0, 0).options())
     for index in ALL:
         one, other = plain.options(index), posed.options(index)
         assert {k: v for k, v in one.items() if k not in pose} == {
@@ -151,10 +153,10 @@ def test_the_avatars_are_those_of_the_dataset_avatars_but_for_their_pose():
 
 
 def test_other_processes_make_the_same_bytes_in_the_same_order(monkeypatch):
-    monkeypatch.setattr(render, "_ALONE", 1)
-    monkeypatch.setattr(render, "_cores", lambda: 2)
-    artist = "ganzoo_data.sculpt:Sculptor"
-    apart = np.stack(list(render.render("toon-head", 3, 16, 5, artist)))
+    monkeypatch.setattr(drawing, "_ALONE", 1)
+    monkeypatch.setattr(drawing, "_cores", lambda: 2)
+    artist = "ganzoo_figurines.sculpt:Sculptor"
+    apart = np.stack(list(drawing.draw(artist, "toon-head", 3, 16, 5)))
     make = sculpt.Sculptor("toon-head", 16, 5)
     assert np.array_equal(apart, np.stack([make(i) for i in range(3)]))
 

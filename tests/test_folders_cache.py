@@ -10,7 +10,7 @@ import pytest
 from filelock import FileLock
 
 from ganzoo.errors import DataError
-from ganzoo_data import cache
+from ganzoo_folders import cache
 
 KEY = {"what": "test"}
 SPAWN = multiprocessing.get_context("spawn")

@@ -1,6 +1,5 @@
-"""``ganzoo data render`` and ``ganzoo data check``."""
+"""``ganzoo data check``."""
 
-import csv
 import json
 import subprocess
 import sys
@@ -10,12 +9,15 @@ import pytest
 import typer
 from pictures import cartoon_like, photo_like
 from PIL import Image
+from typer.main import get_group
 from typer.testing import CliRunner
 
 from ganzoo import progress
+from ganzoo.cli import command_line
 from ganzoo.errors import DataError
+from ganzoo.plugins import installed
 from ganzoo.scan import scan
-from ganzoo_data import register_commands
+from ganzoo_folders import register_commands
 
 
 @pytest.fixture(autouse=True)
@@ -54,41 +56,20 @@ def test_without_a_terminal_progress_is_a_line_now_and_then(capsys, monkeypatch)
     assert capsys.readouterr().err == ""
 
 
-def test_registering_imports_nothing_heavy():
+@pytest.mark.parametrize("package", ["ganzoo_folders", "ganzoo_avatars", "ganzoo_faces"])
+def test_registering_imports_nothing_heavy(package):
     code = (
-        "import sys, typer, ganzoo_data; ganzoo_data.register_commands(typer.Typer());"
+        f"import sys, typer, {package}; {package}.register_commands(typer.Typer());"
         "print([m for m in ('torch', 'numpy', 'PIL', 'dicebear') if m in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, text=True)
     assert done.stdout.strip() == "[]"
 
 
-def test_render_writes_images_attributes_attribution_and_a_sheet(run, tmp_path):
-    pytest.importorskip("dicebear")
-    out = tmp_path / "new" / "out"
-    said = run("render", "--style", "micah", "--count", 5, "--size", 24, "--seed", 3, "--out", out)
-    assert "5 micah avatars" in said
-    assert Image.open(out / "00004.png").size == (24, 24)
-    rows = list(csv.DictReader((out / "attributes.csv").open()))
-    known = json.loads((out / "attributes.json").read_text())
-    assert [row.pop("file") for row in rows] == list(known) == [f"{i:05}.png" for i in range(5)]
-    assert rows == list(known.values())
-    assert {"hair", "skin", "background", "hairstyle", "eyes", "mouth"} <= set(rows[0])
-    assert "Micah Lanier" in (out / "ATTRIBUTION.md").read_text()
-    assert Image.open(tmp_path / "new" / "out-sheet.png").size == (48, 72)
-    assert len(scan(out).names) == len(scan(tmp_path / "new").names) == 5
-    from ganzoo_data.avatars import Avatars
-
-    same = Avatars(style="micah", count=5, size=24, seed=3)
-    pixels = (same[4]["real"].permute(1, 2, 0) + 1).mul(127.5).round().numpy()
-    assert np.array_equal(pixels, np.asarray(Image.open(out / "00004.png")))
-    with pytest.raises(DataError, match="not empty"):
-        run("render", "--out", out)
-    with pytest.raises(DataError, match="a file of that name"):
-        run("render", "--out", out / "00004.png")
-    with pytest.raises(DataError, match="did you mean 'micah'"):
-        run("render", "--style", "mica", "--out", tmp_path / "x")
-    assert not (tmp_path / "x").exists()
+def test_three_plugins_share_the_group():
+    data = get_group(command_line(installed())).commands["data"]
+    assert set(data.commands) == {"check", "edges", "faces", "render"}
+    assert data.help.startswith("Inspect")
 
 
 def test_a_sheet_does_not_come_among_the_images(run, tmp_path):

@@ -8,8 +8,8 @@ import pytest
 from pictures import cartoon_like, photo_like
 from PIL import Image, ImageFilter
 
-from ganzoo_data import domains
-from ganzoo_data.domains import Domain
+from ganzoo_folders import domains
+from ganzoo_folders.domains import Domain
 
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
 
@@ -70,9 +70,11 @@ def test_real_images(folder, verdict, size):
 
 def test_avatars_are_drawings():
     pytest.importorskip("dicebear")
-    from ganzoo_data import render
+    from ganzoo_avatars import drawing, render
 
     for style in ("toon-head", "notionists"):
-        images = [image.transpose(1, 2, 0) for image in render.render(style, 12, 64, 0)]
+        images = [
+            image.transpose(1, 2, 0) for image in drawing.draw(render.AVATARS, style, 12, 64, 0)
+        ]
         found = domains.judge(np.ascontiguousarray(image) for image in images)
         assert found.verdict == "drawings"

@@ -12,11 +12,11 @@ from profiles import ADOBE
 from typer.testing import CliRunner
 
 from ganzoo.errors import DataError
-from ganzoo_data import register_commands
+from ganzoo_folders import register_commands
 
 cv2 = pytest.importorskip("cv2")
 
-from ganzoo_data import edges  # noqa: E402
+from ganzoo_folders import edges  # noqa: E402
 
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
 
@@ -238,7 +238,7 @@ def test_only_what_is_new_or_changed_is_made_and_what_is_gone_is_named(run, cart
 
 
 def test_a_run_that_was_interrupted_goes_on_where_it_was(run, cartoons, tmp_path, monkeypatch):
-    from ganzoo_data import edge_copies
+    from ganzoo_folders import edge_copies
 
     out = tmp_path / "smooth"
     real, done = edge_copies.smooth, []
@@ -256,8 +256,8 @@ def test_a_run_that_was_interrupted_goes_on_where_it_was(run, cartoons, tmp_path
     monkeypatch.undo()
     monkeypatch.setenv("GANZOO_CACHE", str(tmp_path / "cache"))
     kept = len(json.loads((out / "edges.json").read_text())["files"])
-    assert job.run().made == 4 - kept
-    assert job.run().made == 0
+    assert job.run().fresh == 4 - kept
+    assert job.run().fresh == 0
     assert not list(out.rglob("*.writing"))
 
 

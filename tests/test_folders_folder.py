@@ -16,8 +16,8 @@ from profiles import ADOBE
 from ganzoo.errors import DataError
 from ganzoo.images import BadImage, decode, square
 from ganzoo.scan import scan
-from ganzoo_data import files
-from ganzoo_data.folder import Folder
+from ganzoo_folders import files
+from ganzoo_folders.folder import Folder
 
 
 @pytest.fixture(autouse=True)

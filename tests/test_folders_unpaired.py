@@ -10,8 +10,8 @@ from pictures import cartoon_like, photo_like
 from PIL import Image
 
 from ganzoo.errors import DataError
-from ganzoo_data import cache, edges
-from ganzoo_data.unpaired import Unpaired
+from ganzoo_folders import cache, edges
+from ganzoo_folders.unpaired import Unpaired
 
 SIZE = 32
 
@@ -198,9 +198,9 @@ def test_pairs_without_a_partner_are_named(tmp_path, photos, cartoons):
         assert words in str(error.value)
     assert len(Unpaired(photos, cartoons, str(smooth), size=SIZE)) == 12  # unpaired is fine
     Image.fromarray(cartoon_like(50, SIZE)).save(cartoons / "02.png")
-    with pytest.raises(DataError, match="same name but for its ending"):
+    with pytest.raises(DataError, match="same name"):
         Unpaired(photos, cartoons, "edges", size=SIZE, paired=["photo"]).prepare()
-    with pytest.raises(DataError, match="smooth is not given"):
+    with pytest.raises(DataError, match="argument smooth"):
         Unpaired(photos, cartoons, size=SIZE, paired=["smooth"])
 
 

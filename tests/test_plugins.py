@@ -357,6 +357,14 @@ def test_ganzoo_plugins_restricts(install: Install, monkeypatch: pytest.MonkeyPa
     assert plugins.registry.names("loss") == ["nice"]
 
 
+def test_ganzoo_plugins_takes_the_name_of_a_plugin_that_was_divided(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("GANZOO_PLUGINS", "data")
+    loaded = {plugin.origin.plugin for plugin in load().plugins}
+    assert loaded == {"avatars", "figurines", "folders"}
+
+
 def test_ganzoo_plugins_refuses_what_is_not_installed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GANZOO_PLUGINS", "dcgna")
     with pytest.raises(PluginError, match=r"names 'dcgna'.*did you mean 'dcgan'\?.*Installed: adv"):
@@ -403,6 +411,10 @@ def unbuildable_commands(cli: typer.Typer) -> None:
         (lambda cli: cli.command("train")(lambda: None), "there is a command 'train' already"),
         (lambda cli: cli.add_typer(command_line(), name="train"), "there is a command 'train'"),
         (lambda cli: cli.command("group")(lambda: None), "there is a command 'group' already"),
+        (
+            lambda cli: cli.add_typer(command_line(), name="group"),
+            "a command 'group other' already",
+        ),
     ],
 )
 def test_commands_that_fail_are_left_out_as_a_whole(
@@ -434,6 +446,23 @@ def test_commands_that_fail_are_left_out_as_a_whole(
         loaded().add_commands(command_line())
 
 
+def test_a_plugin_adds_to_the_group_of_another() -> None:
+    def more(cli: typer.Typer) -> None:
+        group = typer.Typer()
+        group.command("more")(lambda: typer.echo("more"))
+        cli.add_typer(group, name="group")
+
+    plugins = Plugins()
+    added(plugins, "good", register_commands=good_commands)
+    added(plugins, "other", register_commands=more)
+    for _ in range(2):  # a process may make its command line more than once
+        app = command_line()
+        plugins.add_commands(app)
+        assert not plugins.broken
+        assert CliRunner().invoke(app, ["group", "more"]).output == "more\n"
+        assert CliRunner().invoke(app, ["group", "train"]).output == "trained\n"
+
+
 # -- real entry points, a real process --------------------------------------------------------
 
 
@@ -455,7 +484,7 @@ def test_the_command_line_works_beside_a_broken_plugin(install: Install, site: P
     assert rows["nice"]["components"] == ["loss nice"]
     assert rows["nice"]["distribution"] == "dist-nice"
     assert rows["bad"]["error"] == "ModuleNotFoundError: No module named 'no_such_package'"
-    assert rows["data"]["hooks"] == ["register_datasets", "register_commands"]
+    assert rows["folders"]["hooks"] == ["register_datasets", "register_commands"]
 
     strict = ganzoo("list", site=site, GANZOO_STRICT_PLUGINS="1")
     assert strict.returncode == 2

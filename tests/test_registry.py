@@ -123,3 +123,13 @@ def test_what_cannot_be_loaded_names_its_plugin_and_the_reason(target: object, w
 def test_what_is_missing_is_told_with_how_to_install_it(wanted: dict[str, str], said: str) -> None:
     assert registry(loss("zebra")).missing(wanted).startswith(said)
     assert bool(registry(loss("zebra")).missing(wanted)) is bool(said)
+
+
+def test_a_plugin_that_was_divided_still_names_its_components() -> None:
+    avatars = Entry("dataset", "avatars", "m:D", Origin("avatars", "ganzoo", "0.1"))
+    stranger = Entry("dataset", "avatars", "m:D", Origin("figurines", "strange", "0.1"))
+    assert registry(avatars, stranger).get("dataset", "data/avatars") is avatars
+    own = Entry("dataset", "avatars", "m:D", Origin("data", "strange", "0.1"))
+    assert registry(avatars, own).get("dataset", "data/avatars") is own
+    with pytest.raises(RecipeError, match="unknown dataset 'data/pictures'"):
+        registry(avatars).get("dataset", "data/pictures")

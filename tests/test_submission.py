@@ -36,7 +36,7 @@ def here(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("GANZOO_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr(measuring, "CHUNK", 7)
     made = toy.plugins()
-    made.add(lambda: importlib.import_module("ganzoo_data"), Origin("data", "data-dist", "1.0"))
+    made.add(lambda: importlib.import_module("ganzoo_folders"), Origin("folders", "dist", "1.0"))
     made.registry.add(entry_of("bare", Bare))
     monkeypatch.setattr("ganzoo.plugins.installed", lambda: made)
     toy.benchmark(tmp_path)

@@ -16,7 +16,7 @@ from ganzoo.randomness import batches
 
 
 def main() -> None:
-    from ganzoo_data.avatars import Avatars
+    from ganzoo_avatars.avatars import Avatars
 
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--size", type=int, default=64)

@@ -61,7 +61,7 @@ class Rows:
         except GanzooError as error:
             raise Unavailable(
                 f"there are no reference rows: {error} They are of ganzoo's own plugins: let "
-                "GANZOO_PLUGINS name `data` and `features` too, or unset it."
+                "GANZOO_PLUGINS name `avatars`, `figurines` and `features` too, or unset it."
             ) from error
         self.fields = protocol.fields
         self.real = protocol.examples(protocol.reference)

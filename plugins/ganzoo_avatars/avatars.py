@@ -1,4 +1,4 @@
-"""Dataset ``avatars``: cartoon people whose every attribute is known, drawn on the spot."""
+"""Dataset ``avatars``: cartoon people with known attributes, drawn when first used."""
 
 from __future__ import annotations
 
@@ -12,9 +12,11 @@ from annotated_types import Ge, Interval
 
 from ganzoo.errors import DataError, nearest, one_of
 from ganzoo.progress import progress
-from ganzoo_data import cache, render
-from ganzoo_data.cached import CachedDataset
-from ganzoo_data.styles import LOOKS, STYLES, StyleName
+from ganzoo_avatars import render
+from ganzoo_avatars.drawing import draw
+from ganzoo_avatars.styles import LOOKS, STYLES, StyleName
+from ganzoo_folders import cache
+from ganzoo_folders.cached import CachedDataset
 
 _BLOCK = 50  # images between two steps of the progress bar
 
@@ -22,15 +24,15 @@ _BLOCK = 50  # images between two steps of the progress bar
 class Avatars(CachedDataset):
     """Cartoon avatars in one of nine DiceBear styles, drawn offline and cached.
 
-    Needs ``pip install 'ganzoo[avatars]'``.  The artists' licences are written beside the cache.
+    Needs ``pip install 'ganzoo[avatars]'``.  The artist's licence is kept beside the images.
 
     Args:
         style: Whose drawings; toon-head is frontal and reads best at small sizes.
         count: How many different avatars.
         size: Height and width in pixels.
         seed: Which avatars; a larger count with the same seed begins with the same ones.
-        label: Attributes to give as ``label``, e.g. [hair, skin]; `ganzoo data render` writes
-            them all.
+        label: The attributes that make up ``label``, such as [hair, skin]; `ganzoo data render`
+            writes them all.
     """
 
     fields: ClassVar[Mapping[str, str]] = {"real": "image", "label": "label"}
@@ -56,12 +58,12 @@ class Avatars(CachedDataset):
         self.seed = seed
         self.label = label
         if label is not None:
-            _columns(style, label)  # refuses what is no attribute
+            _columns(style, label)  # refuses unknown attributes
             values = LOOKS[style].values(render.definition(style))
             self.label_values = {name: values[name] for name in label}
 
     def prepare(self) -> None:
-        """Draw the avatars, or open them where they were drawn before."""
+        """Draw the avatars, or open them if they are in the cache."""
         if self._cached is None:
             key = render.key(self.style, self.count, self.size, self.seed)
             self._cached = cache.get("avatars", key, self.size, self._draw)
@@ -73,28 +75,28 @@ class Avatars(CachedDataset):
             self.attribution = render.attribution(self.style)
 
     def attributes(self) -> dict[str, list[str]]:
-        """Every attribute of every avatar, by attribute, in the order of the images."""
-        entry = self._entry()
+        """Return the values of each attribute, in the order of the images."""
+        entry = self.entry()
         assert entry.labels is not None  # ``_draw`` writes them
-        known = entry.index["attributes"]
+        names = entry.index["attributes"]
         return {
             name: [values[i] for i in entry.labels[:, column]]
-            for column, (name, values) in enumerate(known.items())
+            for column, (name, values) in enumerate(names.items())
         }
 
     def _draw(self, writer: cache.Writer) -> None:
         look = LOOKS[self.style]
         values = look.values(render.definition(self.style))
         with (
-            closing(render.render(self.style, self.count, self.size, self.seed)) as images,
+            closing(draw(render.AVATARS, self.style, self.count, self.size, self.seed)) as images,
             progress(f"Drawing {self.style} avatars", self.count) as advance,
         ):
             while block := list(islice(images, _BLOCK)):
                 writer.add(np.stack(block))
                 advance(len(block))
-        chosen = [render.choose(look, values, self.seed, i) for i in range(self.count)]
+        avatars = [render.choose(look, values, self.seed, i) for i in range(self.count)]
         writer.set_labels(
-            np.array([[values[name].index(one[name]) for name in values] for one in chosen])
+            np.array([[values[name].index(one[name]) for name in values] for one in avatars])
         )
         writer.index["attributes"] = values
         writer.text("ATTRIBUTION.md", render.attribution(self.style))

@@ -1,8 +1,8 @@
-"""What each avatar style looks like here: colours with names, parts, and framing.
+"""The look of each avatar style: named colours, parts and framing.
 
 DiceBear's own palettes are muted, and some styles are black and white.  These tables give every
-style the same named colours, keep what hides a face (masks, sunglasses, hands) out, and frame
-the head so that it fills a small picture.  An avatar's attributes are the keys of these tables.
+style the same named colours, leave out what hides a face (masks, sunglasses, hands), and frame the
+head so that it fills a small picture.  An avatar's attributes are the keys of these tables.
 """
 
 from __future__ import annotations
@@ -65,10 +65,10 @@ INK = "#2d2736"
 
 @dataclass(frozen=True)
 class Part:
-    """An attribute that is a shape: a DiceBear component and how often each variant is drawn.
+    """An attribute that is a shape: a DiceBear component and the odds of its variants.
 
-    ``weights`` None means every variant of the component, equally often; the value ``none``
-    leaves the component out.
+    Without ``weights`` every variant is equally likely.  The variant ``none`` leaves the component
+    out.
     """
 
     component: str
@@ -79,9 +79,9 @@ class Part:
 class Look:
     """One style: ``colors`` and ``parts`` by attribute; the rest is the same for every avatar.
 
-    ``roles`` maps further colour names of DiceBear to the attribute that sets them, besides the
-    attribute's own name; ``fixed`` holds DiceBear options; ``hidden`` are components never drawn;
-    ``recolor`` gives the ink or paper of some components a colour of its own.
+    ``roles`` maps further colour names of DiceBear to the attribute that sets them.  ``fixed``
+    holds DiceBear options, ``hidden`` the components that are never drawn.  ``recolor`` gives the
+    ink or paper of a component a colour of its own.
     """
 
     parts: Mapping[str, Part]
@@ -95,21 +95,21 @@ class Look:
 
     @property
     def attributes(self) -> tuple[str, ...]:
-        """Every attribute's name, colours first."""
+        """The names of all attributes, colours first."""
         return (*self.colors, *self.parts)
 
     def values(self, definition: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
-        """Every attribute's values, given DiceBear's definition of the style."""
-        found = {name: tuple(palette) for name, palette in self.colors.items()}
+        """Return the values of each attribute, from DiceBear's definition of the style."""
+        values = {name: tuple(palette) for name, palette in self.colors.items()}
         for name, part in self.parts.items():
             variants = definition["components"][part.component]["variants"]
-            found[name] = tuple(variants if part.weights is None else part.weights)
-        return found
+            values[name] = tuple(variants if part.weights is None else part.weights)
+        return values
 
     def edit(self, definition: dict[str, Any]) -> None:
-        """Give the definition the colours that ``recolor`` names, in place.
+        """Apply ``recolor`` to DiceBear's definition, in place, and mend its overlays.
 
-        resvg draws a masked ``overlay`` as plain paint, which turns skin gray: it is made faint.
+        resvg draws a masked ``overlay`` as plain paint, which turns skin gray; it is made faint.
         """
         for (component, old), new in self.recolor.items():
             _repaint(definition["components"][component], old, new)

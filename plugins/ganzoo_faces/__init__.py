@@ -1,4 +1,4 @@
-"""Finders of faces: one that works offline, and those of the package face-alignment."""
+"""Face detectors, and the command that cuts aligned faces out of photos."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 from ganzoo import hookimpl
 
 if TYPE_CHECKING:
+    import typer
+
     from ganzoo.hookspecs import Register
 
 
@@ -15,3 +17,12 @@ def register_detectors(register: Register) -> None:
     """A small cascade, and convolutional networks whose weights are downloaded."""
     register("lbp", "ganzoo_faces.lbp:Lbp")
     register("face-alignment", "ganzoo_faces.face_alignment_detectors:FaceAlignment")
+
+
+@hookimpl
+def register_commands(cli: typer.Typer) -> None:
+    """``ganzoo data faces``."""
+    from ganzoo_faces.command import faces
+    from ganzoo_folders.commands import add_to_data
+
+    add_to_data(cli, faces)

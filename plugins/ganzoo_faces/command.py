@@ -14,9 +14,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from ganzoo.registry import Entry
-    from ganzoo_data.faces import Component
+    from ganzoo_faces.finding import Tool
 
-#: What to do about the commonest reason why no face is usable.
+#: The remedy for the most frequent reason why no face is usable.
 _NEXT = {
     "no face found": "Detectors of photos rarely find profiles, masks, drawings or faces that the "
     "border cuts: choose another --detector ({detectors}), or use the images as they are.",
@@ -91,46 +91,47 @@ def faces(
     """
     from ganzoo.errors import DataError, one_of
     from ganzoo.scan import sheet_beside
-    from ganzoo_data.faces import FOLDER, NoFaces, Settings, extract
-    from ganzoo_data.files import noted
+    from ganzoo_faces.extraction import FOLDER, NoFaces, extract
+    from ganzoo_faces.finding import Settings
+    from ganzoo_folders.files import noted
 
     registry = ctx.obj.registry
     if weights is not None and landmarks is None:
         raise DataError("--weights are those of the landmarks' extractor; name it: --landmarks.")
     entry = registry.get("detector", detector)
-    finder = _component(entry, _arguments(set_ or (), entry))
+    finder = _tool(entry, _arguments(set_ or (), entry))
     marker = None
     if landmarks is not None:
-        given = {} if weights is None else {"weights": expand(weights)}
-        marker = _component(registry.get("extractor", landmarks), given)
+        arguments = {} if weights is None else {"weights": expand(weights)}
+        marker = _tool(registry.get("extractor", landmarks), arguments)
     if min_size is None:
         min_size = round(size / 2 / (1 + 2 * margin))
     settings = Settings(size, margin, min_score, min_confidence, min_size, max_outside)
     try:
-        found = extract(expand(path), expand(out), finder, marker, settings)
+        result = extract(expand(path), expand(out), finder, marker, settings)
     except NoFaces as error:
-        (reason, _), *_ = error.found.reasons().most_common()
+        (reason, _), *_ = error.result.reasons().most_common()
         there_is = {
             "detectors": one_of(registry.names("detector")),
             "landmarks": one_of(registry.names("extractor")),
         }
         raise DataError(f"{error} {_NEXT[reason].format(**there_is)}") from error
-    say(f"{found.summary()}.")
-    say(*(f"{noted(note, names)}." for note, names in found.notes.items()))
-    if left_out := found.scan.not_looked_at():
+    say(f"{result.summary()}.")
+    say(*(f"{noted(note, names)}." for note, names in result.notes.items()))
+    if left_out := result.scan.not_looked_at():
         say(f"not looked at: {left_out}.")
-    rest = "; rejects.csv names the others" if found.rejects else ""
+    rest = "; rejects.csv names the others" if result.rejects else ""
     say(f"{out / FOLDER} holds the faces; look at {sheet_beside(out)}{rest}.")
 
 
-def _component(entry: Entry, arguments: dict[str, Any]) -> Component:
-    """A registered component with checked names of arguments."""
+def _tool(entry: Entry, arguments: dict[str, Any]) -> Tool:
+    """Give a component its arguments; raises DataError if it has none of that name."""
     import inspect
 
     from ganzoo.errors import DataError, nearest, one_of
-    from ganzoo_data.faces import Component
+    from ganzoo_faces.finding import Tool
 
-    # a component without arguments need not be imported before it is used
+    # without arguments, import the component only when it is used
     known = list(inspect.signature(entry.load()).parameters) if arguments else []
     for name in arguments:
         if name not in known:
@@ -139,36 +140,36 @@ def _component(entry: Entry, arguments: dict[str, Any]) -> Component:
                 f"Available: {one_of(known)}."
             )
     paths = [Path(value) for value in arguments.values() if isinstance(value, (str, Path))]
-    return Component(entry.name, str(entry.origin), arguments, entry.load, _content(paths))
+    return Tool(entry.name, str(entry.origin), arguments, entry.load, _content(paths))
 
 
 def _arguments(texts: Iterable[str], entry: Entry) -> dict[str, Any]:
-    """``NAME=VALUE`` each; a value is a number, true, false or null, else text.
+    """Parse each ``NAME=VALUE``; a value is a number, true, false or null, otherwise text.
 
-    Where a path or text is wanted, ``2023`` is one.
+    If the argument is a path or text, ``2023`` is text too.
     """
     import json
 
     from ganzoo.errors import DataError
 
-    found: dict[str, Any] = {}
+    arguments: dict[str, Any] = {}
     for text in texts:
         name, equals, value = text.partition("=")
         if not (equals and name.strip()):
             raise DataError(f"--set {text}: expected NAME=VALUE, such as scale_factor=1.05.")
         name, value = name.strip(), value.strip()
-        wanted = entry.signature.by_name.get(name)
+        parameter = entry.signature.by_name.get(name)
         try:
             plain = json.loads(value)
         except ValueError:
             plain = value
-        is_text = wanted and not value.startswith('"') and wanted.type.wants_text(plain, True)
-        found[name] = value if is_text else plain
-    return found
+        is_text = parameter and not value.startswith('"') and parameter.type.wants_text(plain, True)
+        arguments[name] = value if is_text else plain
+    return arguments
 
 
 def _content(paths: list[Path]) -> str:
-    """A hash of the files, and those in the folders, among ``paths``, which may be no paths."""
+    """Hash the files, and the files in the folders, among ``paths``, which may be other texts."""
     import hashlib
     import os
     from contextlib import suppress
@@ -176,7 +177,7 @@ def _content(paths: list[Path]) -> str:
     lines = []
     for path in paths:
         for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
-            with suppress(OSError), file.open("rb") as opened:  # its reader will say why
+            with suppress(OSError), file.open("rb") as opened:  # whoever reads it says why
                 digest = hashlib.file_digest(opened, "sha256").hexdigest()
                 lines.append(f"{file.name} {digest}\n")
     return hashlib.sha256(os.fsencode("".join(lines))).hexdigest() if lines else ""

@@ -1,4 +1,4 @@
-"""Dataset ``figurines``: avatars and their photo-like twins in clay, made on the spot."""
+"""Dataset ``figurines``: avatars and their photo-like twins in clay, made when first used."""
 
 from __future__ import annotations
 
@@ -18,9 +18,12 @@ from torch import Tensor
 from ganzoo.errors import DataError, nearest, one_of
 from ganzoo.interfaces import Dataset
 from ganzoo.progress import progress
-from ganzoo_data import cache, edges, figurine_parts, render, sculpt
-from ganzoo_data.cached import as_tensor
-from ganzoo_data.figurine_parts import LANDMARKS, STYLES, StyleName
+from ganzoo_avatars import render
+from ganzoo_avatars.drawing import draw
+from ganzoo_figurines import clay, parts, sculpt
+from ganzoo_figurines.parts import LANDMARKS, STYLES, StyleName
+from ganzoo_folders import cache, edges
+from ganzoo_folders.cached import as_tensor
 
 _BLOCK = 20  # images between two steps of the progress bar
 _FIXED = 1_000_000  # landmarks are kept as whole millionths
@@ -30,10 +33,10 @@ class Figurines(Dataset):
     """Avatars as ``real`` and the same in clay, lit by a lamp, as ``photo``; offline and cached.
 
     The ``photo`` is synthetic: it looks like a photographed figurine, never like a person.  Every
-    pair has a pose of its own, and ``landmarks`` are known: (K, 2) in the order of ``LANDMARKS``,
-    x and y in [-1, 1] from the outer edge of the first pixel to that of the last.  They are where
-    the parts are, also where hair hides them.  Needs ``pip install 'ganzoo[avatars]'``; the
-    artists' licences are written beside the cache.
+    pair has a pose of its own.  ``landmarks`` (K, 2) are in the order of ``LANDMARKS``, x and y in
+    [-1, 1] from the outer edge of the first pixel to that of the last.  They are exact even where
+    hair hides the part.  Needs ``pip install 'ganzoo[avatars]'``.  The artist's licence is kept
+    beside the images.
 
     Args:
         style: Whose drawings; toon-head is frontal, adventurer has larger eyes and no body.
@@ -42,8 +45,8 @@ class Figurines(Dataset):
         seed: Which figurines; a larger count with the same seed begins with the same ones.
         smooth: ``edges`` adds ``smooth``, the avatars with blurred edges as in CartoonGAN; needs
             OpenCV, ``pip install 'ganzoo[cartoons]'``.
-        paired: Whether ``real`` is the avatar of ``photo``; otherwise another one every epoch,
-            drawn independently.  Landmarks are always those of ``photo``.
+        paired: Whether ``real`` is the avatar of ``photo``; if not, another one is drawn in every
+            epoch.  Landmarks are always those of ``photo``.
     """
 
     fields: ClassVar[Mapping[str, str]] = {
@@ -67,7 +70,7 @@ class Figurines(Dataset):
     ):
         if style not in STYLES:
             raise DataError(
-                f"figurines: style '{style}' cannot be had in clay{nearest(style, STYLES)} "
+                f"figurines: style '{style}' cannot be made in clay{nearest(style, STYLES)} "
                 f"Available: {one_of(STYLES)}."
             )
         if smooth not in (None, "edges"):
@@ -83,23 +86,23 @@ class Figurines(Dataset):
         self.set_epoch(0, 0)
 
     def prepare(self) -> None:
-        """Make the figurines, or open them where they were made before."""
+        """Make the figurines, or open them if they are in the cache."""
         if self._entries:
             return
         if self.smooth is not None:
-            edges.opencv()  # missing, it is missed before an hour of work and not after
-        found = {
+            edges.opencv()  # if it is missing, say so before an hour of work
+        entries = {
             "photo": cache.get("figurines-photo", self._key("photo"), self.size, self._sculpt),
             "real": cache.get("figurines-real", self._key("real"), self.size, self._draw),
         }
         if self.smooth is not None:
 
             def blur(writer: cache.Writer) -> None:
-                edges.fill(writer, found["real"].images)
+                edges.fill(writer, entries["real"].images)
                 writer.text("ATTRIBUTION.md", render.attribution(self.style) + _BLURRED)
 
-            found["smooth"] = cache.get("figurines-smooth", self._key("smooth"), self.size, blur)
-        self._entries = found
+            entries["smooth"] = cache.get("figurines-smooth", self._key("smooth"), self.size, blur)
+        self._entries = entries
         self.licence = render.licence(self.style)
         self.attribution = render.attribution(self.style) + _SYNTHETIC
 
@@ -107,11 +110,11 @@ class Figurines(Dataset):
         return self.count
 
     def __getitem__(self, index: int) -> dict[str, Tensor]:
-        """Example ``index``: images (3, size, size) in [-1, 1], ``landmarks`` (K, 2)."""
+        """Return example ``index``: images (3, size, size) in [-1, 1], ``landmarks`` (K, 2)."""
         return {word: batch[0] for word, batch in self.__getitems__([index]).items()}
 
     def __getitems__(self, indices: list[int]) -> dict[str, Tensor]:
-        """A batch: images (N, 3, size, size) in [-1, 1], ``landmarks`` (N, K, 2)."""
+        """Return a batch: images (N, 3, size, size) in [-1, 1], ``landmarks`` (N, K, 2)."""
         self.prepare()
         rows = np.asarray(indices, dtype=np.int64)
         partners = self._partner[rows]
@@ -124,17 +127,17 @@ class Figurines(Dataset):
         return batch | {"landmarks": torch.from_numpy(points)}
 
     def set_epoch(self, seed: int, epoch: int) -> None:
-        """Draw this epoch's partners, unless they are the true ones."""
+        """Draw this epoch's partners, unless the dataset is paired."""
         if not self.paired:
             self._partner = np.random.default_rng([seed, epoch]).permutation(self.count)
 
     def fingerprint(self) -> str:
-        """A sha256 of the pixels and landmarks, and of whether they are paired."""
+        """Return a sha256 of the pixels, the landmarks, and whether they are paired."""
         self.prepare()
         sha = hashlib.sha256(f"paired {self.paired}".encode())
         for word, entry in self._entries.items():
-            known = entry.index["arrays"]["images.npy"]
-            sha.update(f" {word} {known['shape']} {known['sha256']}".encode())
+            images = entry.index["arrays"]["images.npy"]
+            sha.update(f" {word} {images['shape']} {images['sha256']}".encode())
         sha.update(np.ascontiguousarray(self._landmarks()).data)
         return sha.hexdigest()
 
@@ -145,9 +148,9 @@ class Figurines(Dataset):
 
     def _key(self, word: str) -> dict[str, Any]:
         key = render.key(self.style, self.count, self.size, self.seed)
-        key["parts"] = figurine_parts.VERSION
+        key["parts"] = parts.VERSION
         if word == "photo":
-            tables = repr([figurine_parts.MATERIALS, sculpt.CLAYS, sculpt.PALETTE, LANDMARKS])
+            tables = repr([parts.MATERIALS, clay.CLAYS, clay.PALETTE, LANDMARKS])
             key["clay"] = hashlib.sha256(tables.encode()).hexdigest()
             key["sculptor"] = [sculpt.VERSION, sculpt.OVERSAMPLE]
             key["packages"] |= {name: version(name) for name in ("numpy", "pillow")}
@@ -156,21 +159,21 @@ class Figurines(Dataset):
         return key
 
     def _sculpt(self, writer: cache.Writer) -> None:
-        self._fill(writer, "Making figurines", "ganzoo_data.sculpt:Sculptor")
-        coded = figurine_parts.Coded(self.style, self.seed)
+        self._fill(writer, "Making figurines", "ganzoo_figurines.sculpt:Sculptor")
+        coded = parts.Coded(self.style, self.seed)
         points = np.stack([coded.landmarks(i).ravel() for i in range(self.count)])
         writer.set_labels(np.rint(points * _FIXED).astype(np.int64))
         writer.index["landmarks"] = list(LANDMARKS)
         writer.text("ATTRIBUTION.md", render.attribution(self.style) + _SYNTHETIC)
 
     def _draw(self, writer: cache.Writer) -> None:
-        artist = "ganzoo_data.figurine_parts:PosedRenderer"
+        artist = "ganzoo_figurines.parts:PosedRenderer"
         self._fill(writer, f"Drawing {self.style} avatars", artist)
         writer.text("ATTRIBUTION.md", render.attribution(self.style))
 
     def _fill(self, writer: cache.Writer, what: str, artist: str) -> None:
         with (
-            closing(render.render(self.style, self.count, self.size, self.seed, artist)) as images,
+            closing(draw(artist, self.style, self.count, self.size, self.seed)) as images,
             progress(what, self.count) as advance,
         ):
             while block := list(islice(images, _BLOCK)):

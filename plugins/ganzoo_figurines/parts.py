@@ -1,9 +1,9 @@
-"""What every pixel of an avatar shows, where its eyes and mouth are, and how its head is held.
+"""Find the parts of an avatar to the pixel, its landmarks, and its pose.
 
-An avatar is drawn a second time with a code for a colour: each paint of each component of its
-style has a code of its own, shadows and highlights are left out, and edges are hard.  So the
-components can be told apart to the pixel, whatever hides what.  Landmarks come from components
-drawn alone, with the head upright, once per variant; the pose takes them where they belong.
+An avatar is drawn a second time with codes for colours: each paint of each component of its style
+has its own code, without shadows or highlights and with hard edges.  The codes tell the components
+apart to the pixel, even where one hides another.  Landmarks come from each component drawn alone,
+with the head upright, once per variant; the pose then moves them into place.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from ganzoo_data.render import Renderer, choose, definition, options, rasterise
-from ganzoo_data.styles import LOOKS, Look
+from ganzoo_avatars.render import Renderer, choose, definition, options, rasterise
+from ganzoo_avatars.styles import LOOKS, Look
 
 StyleName = Literal["toon-head", "adventurer"]
 STYLES: tuple[str, ...] = get_args(StyleName)
 
-#: In this order in the field ``landmarks``; left and right as seen in the picture.
+#: The order of the field ``landmarks``; left and right are those of the picture.
 LANDMARKS = (
     "left eye",
     "right eye",
@@ -35,8 +35,8 @@ LANDMARKS = (
     "left brow",
     "right brow",
 )
-#: What a thing is made of, by its paint, where need be in one component alone.  Paints that are
-#: not listed are plain plastic of their colour.
+#: The material of a paint, of a paint in one component, or of a paint in one shape of it.  All
+#: other paints are plastic of their colour.
 MATERIALS = {
     "skin": "skin",
     "hair": "hair",
@@ -65,9 +65,9 @@ MATERIALS = {
     "mouth/#E0564B": "tongue",
     "mouth/#F6F1E4": "teeth",
 }
-#: Raise when the same drawing would give another pose, or other landmarks.
+#: Increase when the same drawing would give another pose or other landmarks.
 VERSION = 1
-_STEP = 4  # between two codes: a code and its neighbours cannot be mixed up
+_STEP = 4  # between two codes, so that a rounded code is not taken for its neighbour
 _ALONE = 384  # the side of a drawing of one component alone
 
 
@@ -81,7 +81,7 @@ class Paint(NamedTuple):
 
 @dataclass(frozen=True)
 class Pose:
-    """How a figure is held: turned by degrees, grown, then moved by shares of the picture."""
+    """The pose of a figure: turned by degrees, scaled, then moved by shares of the picture."""
 
     rotate: float
     scale: float
@@ -89,7 +89,7 @@ class Pose:
     y: float
 
     def options(self) -> dict[str, float]:
-        """The pose in DiceBear's options."""
+        """Return the pose as DiceBear's options."""
         return {
             "rotate": self.rotate,
             "scale": self.scale,
@@ -98,14 +98,14 @@ class Pose:
         }
 
     def __call__(self, points: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Points (K, 2) of the upright figure in [-1, 1], where the pose takes them."""
+        """Move points (K, 2) of the upright figure, in [-1, 1], as the pose does."""
         angle = math.radians(self.rotate)
         turn = np.array([[math.cos(angle), -math.sin(angle)], [math.sin(angle), math.cos(angle)]])
         return self.scale * points @ turn.T + 2 * np.array([self.x, self.y])
 
 
 def pose(look: Look, seed: int, index: int) -> Pose:
-    """The pose of figure ``index``, about the framing that its style has."""
+    """Draw the pose of figure ``index``, around the framing of its style."""
     rng = random.Random(f"{seed}/{index}/pose")
     return Pose(
         rotate=round(rng.uniform(-10, 10), 2),
@@ -116,7 +116,7 @@ def pose(look: Look, seed: int, index: int) -> Pose:
 
 
 class PosedRenderer(Renderer):
-    """Draws avatars as ``Renderer`` does, but each in its pose."""
+    """Draws avatars as ``Renderer`` does, each in its pose."""
 
     def options(self, index: int) -> dict[str, Any]:
         """DiceBear's options for avatar ``index``."""
@@ -124,7 +124,7 @@ class PosedRenderer(Renderer):
 
 
 class Coded:
-    """Draws which paint covers each pixel of an avatar, and finds its landmarks."""
+    """Finds the paint of each pixel of an avatar, and its landmarks."""
 
     def __init__(self, style: str, seed: int):
         self.look = LOOKS[style]
@@ -134,14 +134,14 @@ class Coded:
         self._spots = cache(self._find_spots)
 
     def paint_map(self, index: int, side: int) -> NDArray[np.uint8]:
-        """(side, side): for each pixel the index of its paint in ``paints``, or their number."""
+        """Return (side, side) indices into ``paints``; the background has their number."""
         chosen = choose(self.look, self.values, self.seed, index)
-        found = options(self.look, chosen, self.seed, index)
-        found.pop("backgroundColor")
-        return self._draw(found | pose(self.look, self.seed, index).options(), side)
+        settings = options(self.look, chosen, self.seed, index)
+        settings.pop("backgroundColor")
+        return self._draw(settings | pose(self.look, self.seed, index).options(), side)
 
     def landmarks(self, index: int) -> NDArray[np.float64]:
-        """``LANDMARKS`` of figure ``index`` as (K, 2), x and y in [-1, 1] inside the picture."""
+        """Return ``LANDMARKS`` of figure ``index`` as (K, 2), x and y in [-1, 1]."""
         chosen = choose(self.look, self.values, self.seed, index)
         eyes, mouth, brows = (
             self._spots(self.look.parts[name].component, chosen[name])
@@ -151,14 +151,14 @@ class Coded:
         return pose(self.look, self.seed, index)(np.array(upright))
 
     def _find_spots(self, component: str, variant: str) -> NDArray[np.float64]:
-        """Of a component alone: the centres of its left half, right half and whole, and its ends.
+        """Find the centres of a component's left half, right half and whole, and its two ends.
 
-        Halves of the component's own width: each half of ``eyes`` holds one eye.
+        Each half of the component ``eyes`` holds one eye.
         """
         hidden = {f"{name}Probability": 0 for name in self._components if name != component}
         alone = {f"{component}Variant": variant, f"{component}Probability": 100}
-        shown = self._draw({"seed": "0", **hidden, **alone}, _ALONE) < len(self.paints)
-        y, x = np.nonzero(shown)
+        mask = self._draw({"seed": "0", **hidden, **alone}, _ALONE) < len(self.paints)
+        y, x = np.nonzero(mask)
         middle = (x.min() + x.max()) / 2
         reach = 0.04 * (x.max() - x.min())
         groups = (x < middle, x >= middle, x >= 0, x <= x.min() + reach, x >= x.max() - reach)
@@ -175,7 +175,7 @@ class Coded:
 
 @cache
 def _coded_style(style: str) -> tuple[list[Paint], tuple[str, ...], Any]:
-    """The paints, the components and the coded style, which takes tenths of a second to read."""
+    """Read the paints, the components and the coded style; it takes tenths of a second."""
     import dicebear
 
     raw = definition(style)
@@ -184,7 +184,7 @@ def _coded_style(style: str) -> tuple[list[Paint], tuple[str, ...], Any]:
 
 
 def encode(definition: dict[str, Any]) -> list[Paint]:
-    """Give every paint of a style a code for a colour, in place; the paints in order of code."""
+    """Replace every paint of a style by a code, in place; return the paints in order of code."""
     paints: dict[Paint, int] = {}
 
     def visit(element: Any, component: str) -> None:
@@ -210,9 +210,9 @@ def encode(definition: dict[str, Any]) -> list[Paint]:
 
 
 def decode(image: Image.Image, count: int) -> NDArray[np.uint8]:
-    """The codes in an RGBA drawing; ``count`` where it is empty.
+    """Read the codes of an RGBA drawing; empty pixels get ``count``.
 
-    A pixel that mixes codes takes the next whole code before it in the row.
+    A pixel that mixes codes takes the last whole code before it in its row.
     """
     pixels = np.asarray(image)
     red, green, blue, alpha = np.moveaxis(pixels, 2, 0)
@@ -224,7 +224,7 @@ def decode(image: Image.Image, count: int) -> NDArray[np.uint8]:
 
 
 def _is_light(attributes: dict[str, Any], component: str) -> bool:
-    """Whether this is a shadow or highlight; a faint line that is the mouth is made whole."""
+    """Tell whether this is a shadow or highlight; a faint line of the mouth is made solid."""
     faint = {"opacity", "fill-opacity"} & set(attributes)
     if component == "mouth" and attributes.get("fill") != "black":
         for key in faint:

@@ -1,4 +1,4 @@
-"""Training images: drawn on the spot, from a folder, from two; and the cache they go through."""
+"""Images from folders, and the image cache that every source of images shares."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ if TYPE_CHECKING:
 
 @hookimpl
 def register_datasets(register: Register) -> None:
-    """Avatars and their twins in clay, made on the spot, and folders of images."""
-    register("avatars", "ganzoo_data.avatars:Avatars")
-    register("figurines", "ganzoo_data.figurines:Figurines")
-    register("folder", "ganzoo_data.folder:Folder")
-    register("unpaired", "ganzoo_data.unpaired:Unpaired")
+    """Images from one folder, or photos and cartoons from two."""
+    register("folder", "ganzoo_folders.folder:Folder")
+    register("unpaired", "ganzoo_folders.unpaired:Unpaired")
 
 
 @hookimpl
 def register_commands(cli: typer.Typer) -> None:
-    """``ganzoo data``: draw avatars, cut out faces, smooth edges, look at folders of images."""
-    from ganzoo_data.commands import data
+    """``ganzoo data check`` and ``ganzoo data edges``."""
+    from ganzoo_folders.check_command import check
+    from ganzoo_folders.commands import add_to_data
+    from ganzoo_folders.edges_command import edges
 
-    cli.add_typer(data, name="data", rich_help_panel="Train")
+    add_to_data(cli, check, edges)

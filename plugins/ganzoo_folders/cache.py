@@ -1,10 +1,10 @@
-"""One cache for all images: content-keyed, uint8, memory-mapped, checked when opened.
+"""The image cache: uint8 arrays under a key of their content, memory-mapped, checked when opened.
 
 An entry is a folder ``<kind>-<16 hex digits of its key>`` with ``images.npy`` (N, 3, S, S),
-``labels.npy`` (N, A) where there are labels, and ``index.json``, which holds the whole key and
-the hash of each array.  It is built beside its place under a lock and moved there in one step,
-so that it is either whole or absent, and of two processes that want it one builds and the other
-waits.  The lock dies with its process; what a killed builder left is removed by the next.
+optionally ``labels.npy`` (N, A), and ``index.json``, which holds the whole key and the hash of each
+array.  It is built aside under a lock and moved into place in one step, so it is either whole or
+absent.  If two processes want it, one builds and the other waits.  The lock dies with its process,
+and the next builder removes what a killed one left.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ log = logging.getLogger("ganzoo.data")
 
 
 class _Spoilt(Exception):
-    """A cache entry that is not what its index says."""
+    """A cache entry differs from its index."""
 
 
 @dataclass(frozen=True)
@@ -50,12 +50,12 @@ class Cached:
     index: dict[str, Any]
 
     def __reduce__(self) -> tuple[Any, ...]:
-        # A memory map pickles as all its bytes; worker processes open the files again instead.
+        # A memory map pickles as all its bytes; worker processes reopen the files instead.
         return _open, (self.path, None, False)
 
 
 class Writer:
-    """Takes the images of a new entry, block by block, in order."""
+    """Writes the images of a new entry, block by block, in order."""
 
     def __init__(self, folder: Path, size: int):
         self.folder = folder
@@ -77,18 +77,19 @@ class Writer:
         self._count += len(block)
 
     def set_labels(self, labels: NDArray[np.int64]) -> None:
-        """The labels (N, A) of all images."""
+        """Store the labels (N, A) of all images."""
         self._labels = np.ascontiguousarray(labels, dtype=np.int64)
 
     def text(self, name: str, text: str) -> None:
-        """A text file beside the images."""
+        """Write a text file beside the images."""
         (self.folder / name).write_text(text, encoding="utf-8")
 
     def finish(self, kind: str, key: Mapping[str, Any]) -> None:
-        """Complete the arrays, write the index, and see that all of it is on the disk."""
+        """Complete the arrays, write the index, and flush all of it to the disk."""
         self._file.seek(0)
         self._write_header()  # of the same length: numpy leaves room for the count to grow
-        arrays = {"images.npy": self._array_entry(self._count, self._sha.hexdigest())}
+        shape = [self._count, 3, self._size, self._size]
+        arrays = {"images.npy": {"shape": shape, "sha256": self._sha.hexdigest()}}
         _sync_and_close(self._file)
         if self._labels is not None:
             with (self.folder / "labels.npy").open("wb") as file:
@@ -102,12 +103,9 @@ class Writer:
             _sync_and_close(file)
 
     def close(self) -> None:
-        """Let go of the file; safe to call twice."""
+        """Close the file; safe to call twice."""
         with suppress(OSError):
             self._file.close()
-
-    def _array_entry(self, count: int, sha: str) -> dict[str, Any]:
-        return {"shape": [count, 3, self._size, self._size], "sha256": sha}
 
     def _write_header(self) -> None:
         shape = (self._count, 3, self._size, self._size)
@@ -116,17 +114,17 @@ class Writer:
 
 
 def get(kind: str, key: Mapping[str, Any], size: int, build: Callable[[Writer], None]) -> Cached:
-    """Open the entry for ``key``, or have ``build`` fill a new one.
+    """Open the entry for ``key``, or let ``build`` fill a new one.
 
-    ``key`` is JSON; everything that changes a byte of the images must be in it.  Raises DataError
-    where the cache folder cannot be used; what ``build`` raises leaves the cache untouched.
+    ``key`` is JSON and must hold everything that changes a byte of the images.  Raises DataError if
+    the cache folder cannot be used.  An exception in ``build`` leaves the cache untouched.
     """
     key = json.loads(json.dumps(key))
     digest = hashlib.sha256(json.dumps([FORMAT, kind, key], sort_keys=True).encode()).hexdigest()
     place = cache_folder() / f"{kind}-{digest[:16]}"
-    found = _open_if_good(place, key)
-    if found is not None:
-        return found
+    entry = _open_if_good(place, key)
+    if entry is not None:
+        return entry
     try:
         place.parent.mkdir(parents=True, exist_ok=True)
         lock = FileLock(str(place.parent / f".{place.name}.lock"))
@@ -180,15 +178,17 @@ def _open_if_good(place: Path, key: Mapping[str, Any], say: bool = False) -> Cac
     try:
         return _open(place, key)
     except (_Spoilt, OSError, EOFError, ValueError, KeyError, TypeError) as error:
-        if say:  # said once, by the process that is going to build it again
-            log.warning("The cached images at %s are damaged (%s); making them anew.", place, error)
+        if say:  # only the process that builds it again says so
+            log.warning(
+                "The cached images at %s are damaged (%s); making them again.", place, error
+            )
         return None
 
 
 def _open(path: Path, key: Mapping[str, Any] | None, verify: bool = True) -> Cached:
     index = json.loads((path / "index.json").read_text(encoding="utf-8"))
     if key is not None and (index["format"] != FORMAT or index["key"] != key):
-        raise _Spoilt("its index belongs to something else")
+        raise _Spoilt("its index is of another key")
     arrays = {}
     for name, entry in index["arrays"].items():
         array = np.load(path / name, mmap_mode="r", allow_pickle=False)

@@ -1,4 +1,4 @@
-"""What the datasets share: examples from an open cache entry."""
+"""Datasets whose examples come from one cache entry."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ganzoo.interfaces import Dataset
-from ganzoo_data.cache import Cached
+from ganzoo_folders.cache import Cached
 
 
 def as_tensor(pixels: NDArray[np.uint8]) -> Tensor:
-    """Images of 0..255 as float32 in [-1, 1].
+    """Convert images of 0..255 to float32 in [-1, 1].
 
-    In numpy, since torch would share so little work among threads: on a busy machine they wait for
-    each other a hundred times longer than the work takes.
+    numpy does it, because torch would share the little work among threads.  On a busy machine they
+    wait for each other a hundred times longer than the work takes.
     """
     values = pixels.astype(np.float32)
     values /= 127.5
@@ -26,9 +26,10 @@ def as_tensor(pixels: NDArray[np.uint8]) -> Tensor:
 
 
 class CachedDataset(Dataset):
-    """Examples from a cache entry that ``prepare`` opens; it sets ``_labels`` (N, A) where asked.
+    """Examples from a cache entry.
 
-    ``mirror`` adds a left-right flipped copy of every image, after all the others.
+    ``prepare`` sets ``_cached``, and ``_labels`` (N, A) if the recipe asks for labels.  ``mirror``
+    adds a left-right flipped copy of every image, after all the others.
     """
 
     size: int
@@ -38,22 +39,23 @@ class CachedDataset(Dataset):
         self._cached: Cached | None = None
         self._labels: NDArray[np.int64] | None = None
 
-    def _entry(self) -> Cached:
+    def entry(self) -> Cached:
+        """Return the open cache entry; prepare the dataset first if needed."""
         if self._cached is None:
             self.prepare()
-        assert self._cached is not None  # every ``prepare`` below sets it or raises
+        assert self._cached is not None  # every ``prepare`` sets it or raises
         return self._cached
 
     def __len__(self) -> int:
-        return len(self._entry().images) * (2 if self.mirror else 1)
+        return len(self.entry().images) * (2 if self.mirror else 1)
 
     def __getitem__(self, index: int) -> dict[str, Tensor]:
-        """Example ``index``: ``real`` (3, size, size) in [-1, 1], ``label`` (A,) if asked for."""
+        """Return example ``index``: ``real`` (3, size, size) in [-1, 1], perhaps ``label`` (A,)."""
         return {word: batch[0] for word, batch in self.__getitems__([index]).items()}
 
     def __getitems__(self, indices: list[int]) -> dict[str, Tensor]:
-        """A batch: ``real`` (N, 3, size, size) in [-1, 1], ``label`` int64 (N, A) if asked for."""
-        entry = self._entry()
+        """Return a batch: ``real`` (N, 3, size, size) in [-1, 1], perhaps ``label`` (N, A)."""
+        entry = self.entry()
         rows = np.asarray(indices, dtype=np.int64)
         flipped = None
         if self.mirror:
@@ -70,10 +72,10 @@ class CachedDataset(Dataset):
         return batch
 
     def fingerprint(self) -> str:
-        """A sha256 of the pixels, and of the labels where they are asked for."""
-        entry = self._entry()
-        known = entry.index["arrays"]["images.npy"]
-        sha = hashlib.sha256(f"{known['shape']} {known['sha256']} {self.mirror}".encode())
+        """Return a sha256 of the pixels, and of the labels if there are any."""
+        entry = self.entry()
+        images = entry.index["arrays"]["images.npy"]
+        sha = hashlib.sha256(f"{images['shape']} {images['sha256']} {self.mirror}".encode())
         if self._labels is not None:
             sha.update(self._labels.data)
         return sha.hexdigest()

@@ -1,10 +1,10 @@
-"""Photos or drawings?  A rough look at a folder, enough to notice that two were swapped.
+"""Photos or drawings?  A rough look at a folder, good enough to notice that two were swapped.
 
-Drawings are painted light (pale skin, white paper) and consist of even areas with hard lines
-between them; photos are darker and have some texture everywhere.  Each image is judged at 64
-pixels, so that neither its size nor JPEG's blocks matter, and a folder by the mean of its images.
+Drawings are light (pale skin, white paper) and consist of even areas with hard lines between them.
+Photos are darker and have some texture everywhere.  Each image is judged at 64 pixels, so neither
+its size nor JPEG's blocks matter; a folder is judged by the mean of its images.
 
-The weights are those of a logistic regression on 200 photo portraits and 40 landscapes against 300
+The weights come from a logistic regression of 200 photo portraits and 40 landscapes against 300
 anime faces and 300 avatars in five styles, at 64 to 256 pixels and as JPEG of quality 60.
 """
 
@@ -20,52 +20,52 @@ from PIL import Image, ImageFilter
 
 Verdict: TypeAlias = Literal["photos", "drawings", "unclear"]
 
-#: So many images say what a folder holds.
+#: The number of images by which a folder is judged.
 SAMPLE = 64
 _SIDE = 64
 _LIGHT, _CONTRAST, _BIAS = 24.6, 1.0, -22.3
-_LIMIT = 3.0  # of one image's score: no image outweighs the others
-_MARGIN = 0.5  # mean scores nearer to zero are unclear
+_LIMIT = 3.0  # of one image's score, so that no image outweighs the others
+_MARGIN = 0.5  # a mean score closer to zero is unclear
 
 
 @dataclass(frozen=True)
 class Domain:
-    """What ``count`` images look like: their mean score, above zero for drawings."""
+    """The mean score of ``count`` images, above zero for drawings."""
 
     score: float
     count: int
 
     @property
     def verdict(self) -> Verdict:
-        """Photos, drawings, or unclear; of few images the mean has to be farther from zero."""
+        """Photos, drawings or unclear; the fewer images, the farther from zero the mean must be."""
         if abs(self.score) <= max(_MARGIN, _LIMIT / max(1, self.count) ** 0.5):
             return "unclear"
         return "drawings" if self.score > 0 else "photos"
 
 
 def judge(images: Iterable[NDArray[np.uint8]]) -> Domain:
-    """What the images (H, W, 3) look like together."""
+    """Judge images (H, W, 3) together."""
     return of_scores([score(image) for image in images])
 
 
 def of_planes(images: NDArray[np.uint8]) -> Domain:
-    """What images (N, 3, S, S) look like, by ``SAMPLE`` of them, spread evenly."""
+    """Judge images (N, 3, S, S) by ``SAMPLE`` of them, spread evenly."""
     chosen = np.linspace(0, len(images) - 1, min(SAMPLE, len(images))).astype(int)
     return judge(np.ascontiguousarray(images[i].transpose(1, 2, 0)) for i in chosen)
 
 
 def swapped(photos: Domain, cartoons: Domain) -> bool:
-    """Whether what should be photos looks like drawings, and the other way about."""
+    """Tell whether the photos look like drawings and the cartoons like photos."""
     return photos.verdict == "drawings" and cartoons.verdict == "photos"
 
 
 def of_scores(scores: list[float]) -> Domain:
-    """What images with these scores look like together."""
+    """Judge images by their scores."""
     return Domain(sum(scores) / max(1, len(scores)), len(scores))
 
 
 def score(image: NDArray[np.uint8]) -> float:
-    """How much an RGB image (H, W, 3) looks like a drawing: below zero like a photo; -3 to 3."""
+    """Score an RGB image (H, W, 3) from -3 (a photo) to 3 (a drawing)."""
     small = Image.fromarray(image).resize((_SIDE, _SIDE), Image.Resampling.BOX).convert("L")
     brightest = float(np.percentile(np.asarray(small), 90)) / 255
     light = min(max(brightest, 0.47), 0.94)
@@ -74,7 +74,7 @@ def score(image: NDArray[np.uint8]) -> float:
 
 
 def _contrast(gray: Image.Image) -> float:
-    """Lines against areas: log of the ratio of great to small differences within 3x3 pixels."""
+    """Compare lines with areas: the log ratio of large to small differences in 3x3 pixels."""
     highest = np.asarray(gray.filter(ImageFilter.MaxFilter(3))).astype(np.float32)
     lowest = np.asarray(gray.filter(ImageFilter.MinFilter(3))).astype(np.float32)
     area, line = np.percentile(highest - lowest, (30, 90))

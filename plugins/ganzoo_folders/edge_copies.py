@@ -1,4 +1,4 @@
-"""Folders of cartoons with smoothed edges: what ``ganzoo data edges`` makes."""
+"""Folders of smoothed cartoons, as ``ganzoo data edges`` makes them."""
 
 from __future__ import annotations
 
@@ -17,43 +17,43 @@ from ganzoo.files import atomic_file, write_atomic
 from ganzoo.images import BadImage, decode, shortest, stem
 from ganzoo.progress import progress
 from ganzoo.scan import scan
-from ganzoo_data import files
-from ganzoo_data.edges import VERSION, Blur, Mask, Pixels, changed, opencv, smooth
+from ganzoo_folders import files
+from ganzoo_folders.edges import VERSION, Blur, Mask, Pixels, changed, opencv, smooth
 
-#: What a folder of smoothed copies remembers of their making.
+#: The file in a folder of smoothed copies that records how they were made.
 MANIFEST = "edges.json"
-#: Of how many pixels a changed share is worth a warning: edges not found, or everywhere.
+#: A share of changed pixels outside of this is worth a warning: edges not found, or everywhere.
 USUAL = (0.005, 0.60)
 
 
 @dataclass(frozen=True)
 class Smoothed:
-    """A folder of smoothed copies: which file has which copy, and what changed in it."""
+    """A folder of smoothed copies: the copy of each file, and how much of it changed."""
 
     #: source -> {"copy": its copy's name, "changed": share of pixels, "sha256": of the source}
     copies: dict[str, dict[str, Any]]
     rejected: dict[str, str]
-    #: how many copies were made now; the others were there
-    made: int
+    #: the number of copies made by this run; the others are from earlier ones
+    fresh: int
     #: copies whose source is gone or has become unusable
     stale: list[str]
-    #: what lies in the folder and is no image
+    #: the files that are no images, in words
     not_looked_at: str = ""
 
     def changed(self) -> list[float]:
-        """The share of changed pixels of each image, in the order of ``copies``."""
+        """Return the share of changed pixels of each image, in the order of ``copies``."""
         return [row["changed"] for row in self.copies.values()]
 
     def notes(self) -> list[str]:
-        """What of some images was not used."""
-        found: dict[str, list[str]] = {}
+        """Say what was left out of some images, such as further frames."""
+        names: dict[str, list[str]] = {}
         for name, row in self.copies.items():
             for note in row.get("notes", ()):
-                found.setdefault(note, []).append(name)
-        return [files.noted(note, names) for note, names in found.items()]
+                names.setdefault(note, []).append(name)
+        return [files.noted(*item) for item in names.items()]
 
     def unusual(self) -> tuple[list[str], list[str]]:
-        """The files with hardly a changed pixel, and those with hardly an unchanged one."""
+        """Return the files that hardly changed, and those that changed almost everywhere."""
         low = [name for name, row in self.copies.items() if row["changed"] < USUAL[0]]
         high = [name for name, row in self.copies.items() if row["changed"] > USUAL[1]]
         return low, high
@@ -63,8 +63,8 @@ class Smoothed:
 class Job:
     """Smoothed copies of all images below ``path``, in ``out``, as PNG under the same names.
 
-    ``size`` resizes the shorter side, keeping the aspect ratio.  A copy is made again only where
-    its source's content or the settings are others.
+    ``size`` resizes the shorter side and keeps the aspect ratio.  A copy is made again only if the
+    content of its source changed.
     """
 
     path: Path
@@ -74,18 +74,20 @@ class Job:
     mask: Mask = "hard"
 
     def run(self) -> Smoothed:
-        """Make what is missing.
+        """Make the missing copies.
 
-        Raises DataError where the folders cannot be used, ``out`` holds other things, or not one
-        image is usable.
+        Raises DataError if a folder cannot be used, if ``out`` holds anything else, or if no image
+        is usable.
         """
-        found = scan(self.path)
-        names = found.names
+        scanned = scan(self.path)
+        names = scanned.names
         copies = _copy_names(self.path, names)
         settings = self._settings()
-        known = self._open_out(settings)
+        before = self._open_out(settings)
         digests = dict(zip(names, files.digests(self.path, names), strict=True))
-        rows = {name: known[name] for name in names if self._is_there(known, name, digests[name])}
+        rows = {
+            name: row for name, row in before.items() if self._is_current(row, digests.get(name))
+        }
         missing = [name for name in names if name not in rows]
         rejected: dict[str, str] = {}
         try:
@@ -97,8 +99,8 @@ class Job:
                     else:
                         rows[name] = {"copy": copies[name], "sha256": digests[name], **result}
                     advance(1)
-        finally:  # what was made before Ctrl-C need not be made again
-            stale = {name: row for name, row in known.items() if name not in rows}
+        finally:  # keep the copies that were made before Ctrl-C
+            stale = {name: row for name, row in before.items() if name not in rows}
             if len(missing) > len(rejected):
                 self._write_manifest(settings, stale | rows)
         if not rows:
@@ -109,12 +111,12 @@ class Job:
             )
         ordered = {name: rows[name] for name in names if name in rows}
         old = {row["copy"] for row in stale.values()} - {row["copy"] for row in rows.values()}
-        there = sorted(copy for copy in old if (self.out / copy).exists())
-        made = len(missing) - len(rejected)
-        return Smoothed(ordered, rejected, made, there, found.not_looked_at())
+        leftover = sorted(copy for copy in old if (self.out / copy).exists())
+        fresh = len(missing) - len(rejected)
+        return Smoothed(ordered, rejected, fresh, leftover, scanned.not_looked_at())
 
     def look(self, name: str) -> tuple[Pixels, Pixels, NDArray[np.bool_]]:
-        """Image ``name`` as it is, smoothed, and where it was smoothed."""
+        """Return image ``name``, its smoothed copy, and the mask of where it was smoothed."""
         image, _ = self._read(name)
         return image, *smooth(image, self.blur, self.mask)
 
@@ -129,7 +131,7 @@ class Job:
         }
 
     def _open_out(self, settings: Mapping[str, Any]) -> dict[str, Any]:
-        """What ``out`` holds by its manifest; make it where it is not there."""
+        """Read the rows of the manifest in ``out``; make the folder if it is missing."""
         inside, outside = self.out.resolve(), self.path.resolve()
         if inside == outside or outside in inside.parents:
             raise DataError(
@@ -139,9 +141,9 @@ class Job:
         try:
             self.out.mkdir(parents=True, exist_ok=True)
             if (self.out / MANIFEST).exists():
-                found = json.loads((self.out / MANIFEST).read_text(encoding="utf-8"))
-                self._refuse_other_settings(found["settings"], settings)
-                return dict(found["files"])
+                manifest = json.loads((self.out / MANIFEST).read_text(encoding="utf-8"))
+                self._refuse_other_settings(manifest["settings"], settings)
+                return dict(manifest["files"])
             full = any(self.out.iterdir())
         except (FileExistsError, NotADirectoryError) as error:
             raise DataError(
@@ -151,8 +153,8 @@ class Job:
             raise DataError(f"--out {self.out} cannot be used: {error.strerror}.") from error
         except (ValueError, KeyError, TypeError) as error:
             raise DataError(
-                f"{self.out / MANIFEST} is damaged, so that it is not known how the images beside "
-                f"it were made. Choose a new folder, or empty this one."
+                f"{self.out / MANIFEST} is damaged, so nothing says how the images beside it were "
+                f"made. Choose a new folder, or empty this one."
             ) from error
         if full:
             raise DataError(
@@ -173,13 +175,11 @@ class Job:
             )
 
     def _write_manifest(self, settings: Mapping[str, Any], rows: Mapping[str, Any]) -> None:
-        found = {"settings": dict(settings), "files": dict(sorted(rows.items()))}
-        write_atomic(self.out / MANIFEST, json.dumps(found, indent=1) + "\n")
+        manifest = {"settings": dict(settings), "files": dict(sorted(rows.items()))}
+        write_atomic(self.out / MANIFEST, json.dumps(manifest, indent=1) + "\n")
 
-    def _is_there(self, known: Mapping[str, Any], name: str, digest: str) -> bool:
-        if name not in known or known[name]["sha256"] != digest:
-            return False
-        return (self.out / known[name]["copy"]).is_file()
+    def _is_current(self, row: Mapping[str, Any], digest: str | None) -> bool:
+        return row["sha256"] == digest and (self.out / row["copy"]).is_file()
 
     def _read(self, name: str) -> tuple[Pixels, Sequence[str]]:
         picture = decode((self.path / name).read_bytes())
@@ -187,7 +187,7 @@ class Job:
         return np.asarray(image), picture.notes
 
     def _make(self, name: str, copy: str) -> dict[str, Any] | str:
-        """Write the copy of an image; its share of changed pixels, or why there is no copy."""
+        """Write the copy of an image; return its row, or why there is no copy."""
         try:
             image, notes = self._read(name)
         except OSError as error:
@@ -207,9 +207,9 @@ class Job:
 
 
 def shorter_side(image: Image.Image, size: int) -> Image.Image:
-    """``image`` with its shorter side ``size`` long and its aspect ratio kept, to a pixel.
+    """Resize the shorter side of ``image`` to ``size``, keeping the aspect ratio to a pixel.
 
-    One that would have to grow more than twofold is refused with BadImage.
+    Raises BadImage if it would grow more than twofold.
     """
     short = shortest(image, size)
     width, height = (round(side * size / short) for side in image.size)
@@ -217,13 +217,13 @@ def shorter_side(image: Image.Image, size: int) -> Image.Image:
 
 
 def _copy_names(path: Path, names: list[str]) -> dict[str, str]:
-    """Each image's name with the ending of PNG; raises DataError where two become the same."""
-    found: dict[str, str] = {}
+    """Give each image's copy the ending .png; raises DataError if two get the same name."""
+    sources: dict[str, str] = {}
     for name in names:
         copy = f"{stem(name)}.png"
-        if copy in found:
+        if copy in sources:
             raise DataError(
-                f"'{found[copy]}' and '{name}' in {path} would both become '{copy}'. Rename one."
+                f"'{sources[copy]}' and '{name}' in {path} would both become '{copy}'. Rename one."
             )
-        found[copy] = name
-    return {name: copy for copy, name in found.items()}
+        sources[copy] = name
+    return {name: copy for copy, name in sources.items()}

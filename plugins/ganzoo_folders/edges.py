@@ -1,9 +1,9 @@
-"""CartoonGAN's smoothed edges: cartoons as they are, but for their lines, which are blurred.
+"""CartoonGAN's smoothed edges: cartoons whose lines are blurred and nothing else.
 
 Chen, Lai and Liu, "CartoonGAN: Generative Adversarial Networks for Photo Cartoonization", CVPR
 2018, section 3.2: find the edges with Canny's detector, dilate them, and smooth the dilated
-regions with a Gaussian.  A discriminator that has to tell such images from cartoons learns that
-cartoons have clear edges.  Thresholds and sizes, which the paper leaves open, are those of the
+regions with a Gaussian.  A discriminator that must tell such images from cartoons learns that
+cartoons have clear edges.  The paper leaves thresholds and sizes open; these are the ones of the
 scripts in use: Canny(100, 200), a dilation of 5x5, a kernel of 5x5, truncation to whole numbers.
 """
 
@@ -18,20 +18,20 @@ from numpy.typing import NDArray
 
 from ganzoo.errors import DataError
 from ganzoo.progress import progress
-from ganzoo_data import files
-from ganzoo_data.cache import Writer
+from ganzoo_folders import files
+from ganzoo_folders.cache import Writer
 
 Pixels: TypeAlias = NDArray[np.uint8]
 Blur: TypeAlias = Literal["gaussian", "mean"]
 Mask: TypeAlias = Literal["hard", "feathered"]
 
-#: Raise when the same image would give other pixels.
+#: Increase when the same image would give other pixels.
 VERSION = 1
-#: A share of images that are both smoothed and original, of whichever are fewer, above which they
-#: cannot have been smoothed; some drawings have no edge.
+#: The largest share of smoothed images that may equal an original, because they have no edges.
+#: Above it they cannot have been smoothed.  It is a share of the smaller of the two sets.
 SAME = 0.1
-# OpenCV's getGaussianKernel(5, 0) is this table (over 16), and not the Gaussian of sigma 1.1 of
-# which its documentation speaks.  Mean blur is what CartoonGAN's author says he used.
+# OpenCV's getGaussianKernel(5, 0) is this table (over 16), not the Gaussian of sigma 1.1 that its
+# documentation describes.  CartoonGAN's author says that he used the mean.
 _TAPS = {"gaussian": (1, 4, 6, 4, 1), "mean": (1, 1, 1, 1, 1)}
 _CANNY = (100, 200)
 _BLOCK = 64  # images written at once
@@ -40,10 +40,10 @@ _BLOCK = 64  # images written at once
 def smooth(
     image: Pixels, blur: Blur = "gaussian", mask: Mask = "hard"
 ) -> tuple[Pixels, NDArray[np.bool_]]:
-    """Blur the edges of an RGB ``image`` (H, W, 3); also where it was blurred (H, W).
+    """Blur the edges of an RGB ``image`` (H, W, 3); also return where it was blurred (H, W).
 
     ``mask`` "hard" replaces the pixels of the dilated edges and leaves all others untouched;
-    "feathered" fades the blur out over two pixels, so that no seam shows.  Raises DataError where
+    "feathered" fades the blur out over two pixels, so that no seam shows.  Raises DataError if
     OpenCV is missing.
     """
     cv2 = opencv()
@@ -58,12 +58,12 @@ def smooth(
 
 
 def changed(before: Pixels, after: Pixels) -> float:
-    """The share of pixels that differ between two images (H, W, 3)."""
+    """Return the share of pixels that differ between two images (H, W, 3)."""
     return float((before != after).any(axis=2).mean())
 
 
 def fill(writer: Writer, images: NDArray[np.uint8]) -> None:
-    """Add ``images`` (N, 3, S, S) of one cache entry, smoothed, to another that is being made."""
+    """Smooth ``images`` (N, 3, S, S) and add them to a new cache entry."""
     with progress("Smoothing edges", len(images)) as advance:
         results = files.in_threads(_smooth_planes, images)
         while block := list(islice(results, _BLOCK)):
@@ -76,7 +76,7 @@ def _smooth_planes(image: Pixels) -> Pixels:
 
 
 def opencv() -> ModuleType:
-    """The module ``cv2``; raises DataError where it is missing."""
+    """Import the module ``cv2``; raises DataError if it is missing."""
     try:
         import cv2
     except ImportError as error:
@@ -84,15 +84,15 @@ def opencv() -> ModuleType:
             f"smoothing edges needs OpenCV, which is not installed ({error}). "
             f"Install it: pip install 'ganzoo[cartoons]'"
         ) from error
-    found: ModuleType = cv2
-    return found
+    module: ModuleType = cv2
+    return module
 
 
 def _filter(image: Pixels, taps: tuple[int, ...]) -> Pixels:
-    """Weighted means of 5x5 pixels, rounded down; borders are mirrored at the outermost pixel.
+    """Take weighted means of 5x5 pixels, rounded down; the outermost pixel mirrors the border.
 
-    The sums are whole numbers below 2^16, exact even in float32, so that the result is that of
-    the definition in float64 to the last bit.
+    The sums are whole numbers below 2^16, which float32 holds exactly, so the result equals the
+    definition in float64 to the last bit.
     """
     cv2 = opencv()
     if image.ndim == 3:  # one by one: the sums take many times the memory of the pixels
@@ -100,5 +100,5 @@ def _filter(image: Pixels, taps: tuple[int, ...]) -> Pixels:
     column = np.array(taps, np.float32)
     sums = cv2.sepFilter2D(image, cv2.CV_32F, column, column, borderType=cv2.BORDER_REFLECT_101)
     whole = sums.astype(np.uint16) // np.uint16(sum(taps) ** 2)
-    found: Pixels = whole.astype(np.uint8)
-    return found
+    means: Pixels = whole.astype(np.uint8)
+    return means

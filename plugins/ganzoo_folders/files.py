@@ -1,4 +1,4 @@
-"""The content of files, known without reading all of them every time."""
+"""The digests of files, without reading all of them every time."""
 
 from __future__ import annotations
 
@@ -20,22 +20,22 @@ from ganzoo.text import plain
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
-#: How the digest of a file that cannot be read begins.
+#: The digest of a file that cannot be read begins with this.
 UNREADABLE = "unreadable"
-#: A file that changed so shortly before it was hashed may change again unseen within the same
-#: tick of the file system's clock: it is hashed again next time.
+#: A file that changed this shortly before it was hashed is hashed again next time: it may change
+#: once more within the same tick of the file system's clock.
 _SETTLED = 2_000_000_000  # nanoseconds
 _SHOWN = 5  # files named in a message
 
 
 def digests(path: Path, names: list[str]) -> list[str]:
-    """The sha256 of each file's bytes, or ``unreadable: why``.
+    """Return the sha256 of each file's bytes, or ``unreadable: why``.
 
-    Files whose size and times of change are those of last time are not read again.
+    Files with the same size and times of change as last time are not read again.
     """
     table = cache_folder() / f"files-{hashlib.sha256(os.fsencode(path.resolve())).hexdigest()[:16]}"
-    known = _read_table(table)
-    now = time.time_ns()
+    before = _read_table(table)
+    settled = time.time_ns() - _SETTLED
     rows: dict[str, list[Any]] = {}
     fresh = []
     for name in names:
@@ -45,7 +45,7 @@ def digests(path: Path, names: list[str]) -> list[str]:
             rows[name] = [[], f"{UNREADABLE}: {error.strerror}"]
             continue
         stamp = [status.st_size, status.st_mtime_ns, status.st_ctime_ns]
-        row = known.get(name)
+        row = before.get(name)
         if row and row[0] == stamp:
             rows[name] = row
         else:
@@ -56,13 +56,15 @@ def digests(path: Path, names: list[str]) -> list[str]:
             rows[name][1] = digest
             advance(1)
     if fresh:
-        _write_table(table, {name: row for name, row in rows.items() if _settled(row, now)})
+        _write_table(
+            table,
+            {
+                name: (stamp, digest)
+                for name, (stamp, digest) in rows.items()
+                if not digest.startswith(UNREADABLE) and stamp[1] < settled
+            },
+        )
     return [rows[name][1] for name in names]
-
-
-def _settled(row: list[Any], now: int) -> bool:
-    stamp, digest = row
-    return not digest.startswith(UNREADABLE) and stamp[1] < now - _SETTLED
 
 
 def _digest(path: Path) -> str:
@@ -74,7 +76,7 @@ def _digest(path: Path) -> str:
 
 
 def read(path: Path, digest: str) -> bytes:
-    """The bytes of a file; DataError where they are no longer those of its ``digest``."""
+    """Read a file; raises DataError if its bytes no longer match ``digest``."""
     try:
         data = path.read_bytes()
     except OSError:
@@ -88,23 +90,23 @@ def read(path: Path, digest: str) -> bytes:
 
 
 def listed(lines: Sequence[object]) -> list[str]:
-    """The first lines, indented, and how many more there are: for messages that name files."""
+    """Indent the first lines and count the rest, for messages that name files."""
     more = len(lines) - _SHOWN
     shown = [f"  {plain(line)}" for line in lines[:_SHOWN]]
     return shown + [f"  and {more} more"] * (more > 0)
 
 
 def noted(note: str, names: Sequence[str]) -> str:
-    """A note on some images: what it says, of how many, and which is one."""
+    """Format a note on some images: the note, their number, and the first name."""
     return f"{note}: {len(names):,} ({names[0]}{' ...' * (len(names) > 1)})"
 
 
 def in_threads(
     work: Callable[[Item], Result], items: Iterable[Item], ahead: int = 256
 ) -> Iterator[Result]:
-    """``map(work, items)`` in some threads, in order, at most ``ahead`` results before their use.
+    """Yield ``map(work, items)`` in order, computed in threads, at most ``ahead`` results early.
 
-    Reading, hashing, decoding and resizing all let go of Python's global lock.
+    Reading, hashing, decoding and resizing all release Python's global lock.
     """
     with ThreadPoolExecutor(min(8, max(2, os.cpu_count() or 2))) as pool:
         waiting = []
@@ -118,10 +120,10 @@ def in_threads(
 
 def _read_table(table: Path) -> dict[str, Any]:
     try:
-        found = json.loads(table.read_text(encoding="utf-8"))
-        return found if isinstance(found, dict) else {}
+        rows = json.loads(table.read_text(encoding="utf-8"))
+        return rows if isinstance(rows, dict) else {}
     except (OSError, ValueError):
-        return {}  # it only saves time
+        return {}  # the table only saves time
 
 
 def _write_table(table: Path, rows: dict[str, Any]) -> None:
@@ -132,4 +134,4 @@ def _write_table(table: Path, rows: dict[str, Any]) -> None:
             json.dump(rows, file)
         Path(aside).replace(table)
     except OSError:
-        pass  # it only saves time; where the cache cannot be written, the images will say so
+        pass  # the table only saves time; an unusable cache is reported with the images

@@ -1,4 +1,4 @@
-"""Dataset ``folder``: your own images, whatever they are, as squares of one size."""
+"""Dataset ``folder``: your own images, as squares of one size."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from ganzoo.images import FILTER, BadImage, decode, square
 from ganzoo.progress import progress
 from ganzoo.scan import scan
 from ganzoo.text import plain
-from ganzoo_data import cache, files
-from ganzoo_data.cached import CachedDataset
+from ganzoo_folders import cache, files
+from ganzoo_folders.cached import CachedDataset
 
-#: Raise when the same files would give other pixels.
+#: Increase when the same files would give other pixels.
 VERSION = 2
 _BLOCK = 64  # images written at once
 
@@ -29,19 +29,20 @@ _BLOCK = 64  # images written at once
 class Folder(CachedDataset):
     """Every image below a folder, its shorter side resized to ``size`` and its centre cut out.
 
-    Whatever Pillow reads, by its content: PNG, JPEG, WebP, AVIF, BMP, GIF, TIFF and others, of
-    which the first frame or page counts; upright as EXIF says, transparency on white, gray,
-    palette, CMYK and 16-bit images turned to RGB, colours to sRGB by the file's profile; Lanczos
-    resize with antialiasing.  Hidden files and those that are no images are counted and skipped.
-    Damaged files, and those that would grow more than twofold, are left out and named.
+    Reads every format that Pillow knows, by content: PNG, JPEG, WebP, AVIF, BMP, GIF, TIFF and
+    others.  Only the first frame or page is used.  Images are turned upright by EXIF, put on white
+    if they are transparent, converted from gray, palette, CMYK and 16 bits to RGB and by their
+    profile to sRGB, and resized by Lanczos with antialiasing.  Hidden files and files that are no
+    images are counted and skipped.  Damaged images, and those that would grow more than twofold,
+    are left out and named.
 
     Args:
         path: The folder; images may lie in folders below it.
         size: Height and width in pixels.
-        mirror: Also give every image flipped left to right, which doubles the dataset.
-        max_bad: Largest share of the files that may be unusable; above it is an error.
-        label: ``[class]`` gives each image the name of the folder that it lies in, directly below
-            ``path``, as its label; `ganzoo sample --label class=NAME` then draws that class.
+        mirror: Add every image flipped left to right, which doubles the dataset.
+        max_bad: The largest share of unusable files; more are an error.
+        label: ``[class]`` labels each image with its folder directly below ``path``;
+            `ganzoo sample --label class=NAME` then draws that class.
     """
 
     fields: ClassVar[Mapping[str, str]] = {"real": "image", "label": "label"}
@@ -65,16 +66,16 @@ class Folder(CachedDataset):
             raise DataError(f"folder: label {label} must be [class], or be left out.")
 
     def prepare(self) -> None:
-        """Read and resize the images, or open them where that was done before.
+        """Read and resize the images, or open them if they are in the cache.
 
-        Raises DataError where the folder is missing, unreadable or without images, where more
-        than ``max_bad`` of them cannot be used, and where its folders make no classes that are
-        asked for.
+        Raises DataError if the folder is missing, unreadable or without images, if more than
+        ``max_bad`` of them cannot be used, or if labels are asked for and its folders make no
+        classes.
         """
         if self._cached is not None:
             return
-        found = scan(self.path)
-        names = found.names
+        scanned = scan(self.path)
+        names = scanned.names
         classes = _classes(self.path, names) if self.label else []
         digests = files.digests(self.path, names)
         content = hashlib.sha256()
@@ -90,16 +91,16 @@ class Folder(CachedDataset):
             "folder", key, self.size, lambda writer: self._fill(writer, names, digests)
         )
         self._refuse_too_many(entry.index["rejected"], len(names))
-        if found.others:
-            cache.log.warning("Not looked at in %s: %s.", self.path, found.not_looked_at())
-        for note, noted in entry.index["notes"].items():
-            cache.log.warning("%s: %s", self.path, files.noted(note, noted))
+        if scanned.others:
+            cache.log.warning("Not looked at in %s: %s.", self.path, scanned.not_looked_at())
+        for item in entry.index["notes"].items():
+            cache.log.warning("%s: %s", self.path, files.noted(*item))
         if self.label:
             self._label(entry.index["files"], classes)
         self._cached = entry
 
     def _label(self, accepted: Sequence[str], classes: list[str]) -> None:
-        """Label every image by its class; a class needs one that can be used."""
+        """Label every image by its class; raises DataError if a class has no usable image."""
         indices = [classes.index(_class(name)) for name in accepted]
         if empty := [name for i, name in enumerate(classes) if i not in set(indices)]:
             raise DataError(
@@ -110,8 +111,8 @@ class Folder(CachedDataset):
         self._labels = np.array(indices, dtype=np.int64)[:, None]
 
     def rejected(self) -> dict[str, str]:
-        """The files that were left out, and why."""
-        return dict(self._entry().index["rejected"])
+        """Return the files that were left out, and why."""
+        return dict(self.entry().index["rejected"])
 
     def _fill(self, writer: cache.Writer, names: list[str], digests: list[str]) -> None:
         accepted: list[str] = []
@@ -123,8 +124,8 @@ class Folder(CachedDataset):
             while block := list(islice(pairs, _BLOCK)):
                 good = {n: r for n, r in block if not isinstance(r, str)}
                 rejected |= {n: r for n, r in block if isinstance(r, str)}
-                for name, (_, said) in good.items():
-                    for note in said:
+                for name, (_, remarks) in good.items():
+                    for note in remarks:
                         notes.setdefault(note, []).append(name)
                 if good:
                     writer.add(np.stack([pixels for pixels, _ in good.values()]))
@@ -135,7 +136,7 @@ class Folder(CachedDataset):
         writer.index |= {"files": accepted, "rejected": rejected, "notes": notes}
 
     def _load(self, item: tuple[str, str]) -> tuple[NDArray[np.uint8], Sequence[str]] | str:
-        """The pixels of a file and what to note of it, or why it has none."""
+        """Return the pixels of a file and notes on it, or why it cannot be used."""
         name, digest = item
         if digest.startswith(files.UNREADABLE):
             return digest
@@ -161,7 +162,7 @@ class Folder(CachedDataset):
     def _refuse(self, rejected: dict[str, str], total: int) -> None:
         raise DataError(
             f"{len(rejected)} of {total} images in '{self.path}' cannot be used; "
-            f"max_bad permits a share of {self.max_bad:g}:",
+            f"max_bad allows a share of {self.max_bad:g}:",
             *_listed(rejected),
             f"Mend or remove them (`ganzoo data check '{self.path}'` names them all), "
             f"or choose a smaller size or a larger max_bad.",
@@ -169,17 +170,17 @@ class Folder(CachedDataset):
 
 
 def _class(name: str) -> str:
-    """The folder directly below the dataset's that an image lies in, if any."""
+    """Return an image's folder directly below the dataset's, or nothing."""
     return name.partition("/")[0] if "/" in name else ""
 
 
 def _classes(path: Path, names: Sequence[str]) -> list[str]:
-    """The classes, sorted.  Raises DataError where there are fewer than two, or more than folders.
+    """Return the classes of images ``names`` below ``path``, sorted.
 
-    ``names`` are of images relative to ``path``.
+    Raises DataError if there are fewer than two, or if images lie beside the folders.
     """
     classes = sorted({_class(name) for name in names})
-    how = "label: [class] wants a folder for each class, as cat/1.png and dog/1.png"
+    how = "label: [class] needs a folder for each class, as cat/1.png and dog/1.png"
     if classes == [""]:
         raise DataError(f"'{path}' has no folders with images in it: {how}.")
     if "" in classes:

@@ -1,4 +1,4 @@
-"""Many images on one sheet."""
+"""Contact sheets: many images on one."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from PIL import Image
 
 
 def contact_sheet(images: list[Image.Image], columns: int | None = None) -> Image.Image:
-    """Images of one size in a grid, about as high as wide unless ``columns`` are given."""
+    """Arrange images of one size in a grid, by default about as high as it is wide."""
     columns = min(columns or max(1, round(len(images) ** 0.5)), len(images))
     rows = -(-len(images) // columns)
     width, height = images[0].size

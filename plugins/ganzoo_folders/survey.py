@@ -1,4 +1,4 @@
-"""What a folder of images holds: the numbers behind ``ganzoo data check``."""
+"""Survey a folder of images: the numbers behind ``ganzoo data check``."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from PIL import Image
 from ganzoo.images import BadImage, decode, square
 from ganzoo.progress import progress
 from ganzoo.scan import Scan, scan
-from ganzoo_data import domains, files
-from ganzoo_data.domains import Domain
+from ganzoo_folders import domains, files
+from ganzoo_folders.domains import Domain
 
-#: Fewer images than this and a GAN tends to learn them by heart unless it is augmented.
+#: A GAN tends to learn fewer images than this by heart, unless they are augmented.
 FEW = 1000
-#: An image counts as gray where no pixel's channels differ by more (JPEG blurs a little).
+#: An image counts as gray if no pixel's channels differ by more (JPEG blurs a little).
 GRAY_TOLERANCE = 8
-#: Images look alike where their 64-bit hashes differ in no more bits.
+#: Images look alike if their 64-bit hashes differ in no more bits.
 NEAR_BITS = 3
 
 
@@ -39,17 +39,17 @@ class Seen:
     gray: bool
     pixels: str
     look: int
-    #: of the square of the size to train at
+    #: the hash of its square at the size to train at
     square: str
-    #: how much it looks like a drawing; see ``domains.score``
+    #: ``domains.score``: the higher, the more it looks like a drawing
     drawn: float
-    #: what of the file was not used
+    #: what the decoder left out, such as further frames
     notes: tuple[str, ...]
 
 
 @dataclass(frozen=True)
 class Survey:
-    """All images of a folder: what was ``seen``, what was ``rejected`` and why."""
+    """All images of a folder: the usable ones (``seen``), and the reasons of the ``rejected``."""
 
     scan: Scan
     seen: list[Seen]
@@ -58,20 +58,20 @@ class Survey:
 
     @property
     def path(self) -> Path:
-        """The folder."""
+        """The surveyed folder."""
         return self.scan.path
 
     def domain(self) -> Domain:
-        """Whether the images are photos or drawings."""
+        """Judge whether the images are photos or drawings."""
         return domains.of_scores([one.drawn for one in self.seen])
 
     def same_as(self, other: Survey) -> int:
-        """How many images are, at the size to train at, images of ``other``, to the last bit."""
+        """Count the images that equal one of ``other`` to the last bit, at the size to train at."""
         theirs = {one.square for one in other.seen}
         return sum(one.square in theirs for one in self.seen)
 
     def report(self) -> dict[str, Any]:
-        """Counts and spreads, ready for JSON."""
+        """Return counts and spreads, ready for JSON."""
         distinct = {one.pixels: one for one in self.seen}
         domain = self.domain()
         return {
@@ -96,11 +96,11 @@ class Survey:
 def survey(path: Path, size: int, keep: int = 0) -> Survey:
     """Read every image below ``path`` as dataset ``folder`` would at ``size``.
 
-    ``keep`` images, spread evenly over the folder, come along as ``tiles`` (size, size, 3).
-    Raises DataError where there is no image to look at.
+    ``keep`` images, spread evenly over the folder, are kept as ``tiles`` (size, size, 3).
+    Raises DataError if the folder has no images.
     """
-    found = scan(path)
-    names = found.names
+    scanned = scan(path)
+    names = scanned.names
     wanted = {int(i) for i in np.linspace(0, len(names) - 1, min(keep, len(names)))}
     seen: list[Seen] = []
     rejected: dict[str, str] = {}
@@ -116,13 +116,14 @@ def survey(path: Path, size: int, keep: int = 0) -> Survey:
                 if index in wanted:
                     tiles.append(tile)
             advance(1)
-    return Survey(found, seen, rejected, tiles)
+    return Survey(scanned, seen, rejected, tiles)
 
 
 def difference_hash(image: Image.Image) -> int:
-    """64 bits of an image's looks: is each cell of an 8x9 gray grid darker than the next?
+    """Hash the look of an image: is each cell of an 8x9 gray grid darker than the next?
 
-    Krawetz, "Kind of Like That", 2013.  Copies in another size or quality mostly agree.
+    Krawetz, "Kind of Like That", 2013.  Copies in another size or quality mostly have the same 64
+    bits.
     """
     grid = np.asarray(image.convert("L").resize((9, 8), Image.Resampling.BOX)).astype(np.int16)
     bits = np.packbits(grid[:, 1:] > grid[:, :-1])
@@ -159,18 +160,18 @@ def _look(path: Path, size: int) -> tuple[Seen, NDArray[np.uint8]] | str:
 
 
 def _lookalikes(looks: list[int]) -> int:
-    """How many hashes are within ``NEAR_BITS`` of an earlier one."""
+    """Count the hashes that are within ``NEAR_BITS`` of an earlier one."""
     hashes = np.array(looks, dtype=np.uint64)
-    found = 0
+    count = 0
     for start in range(0, len(hashes), 512):
         block = hashes[start : start + 512, None]
         near = np.bitwise_count(block ^ hashes[: start + 512]) <= NEAR_BITS
-        found += int(np.tril(near, start - 1).any(axis=1).sum())
-    return found
+        count += int(np.tril(near, start - 1).any(axis=1).sum())
+    return count
 
 
 def _spread(values: Iterable[int]) -> dict[str, float] | None:
-    found = list(values)
-    if not found:
+    numbers = list(values)
+    if not numbers:
         return None
-    return {"min": min(found), "median": median(found), "max": max(found)}
+    return {"min": min(numbers), "median": median(numbers), "max": max(numbers)}

@@ -1,4 +1,4 @@
-"""Dataset ``unpaired``: photos and cartoons that have nothing to do with each other."""
+"""Dataset ``unpaired``: photos and cartoons that are not pictures of the same thing."""
 
 from __future__ import annotations
 
@@ -15,35 +15,35 @@ from torch import Tensor
 from ganzoo.errors import DataError
 from ganzoo.images import stem
 from ganzoo.interfaces import Dataset
-from ganzoo_data import cache, domains, edges, files
-from ganzoo_data.cache import Cached
-from ganzoo_data.cached import as_tensor
-from ganzoo_data.folder import Folder
-from ganzoo_data.survey import FEW
+from ganzoo_folders import cache, domains, edges, files
+from ganzoo_folders.cache import Cached
+from ganzoo_folders.cached import as_tensor
+from ganzoo_folders.folder import Folder
+from ganzoo_folders.survey import FEW
 
-#: What ``smooth`` says where the smoothed cartoons are to be made here.
+#: The value of ``smooth`` that makes the smoothed cartoons from ``real``.
 EDGES = "edges"
 
 
 class Unpaired(Dataset):
-    """Photos and cartoons from two folders, each drawn on its own, and cartoons with smooth edges.
+    """Photos and cartoons from two folders, drawn independently, and cartoons with smooth edges.
 
     Both are read as dataset ``folder`` reads them.  An epoch has as many examples as the larger
-    folder has images; what there is less of comes round again.  ``photo``, ``real`` and ``smooth``
-    are drawn independently, as in CartoonGAN's code (Chen, Lai and Liu, 2018), in an order of
-    their own that the seed and the epoch decide.
+    folder has images; the images of the smaller one are repeated.  ``photo``, ``real`` and
+    ``smooth`` are drawn independently, as in CartoonGAN's code (Chen, Lai and Liu, 2018).  The seed
+    and the epoch decide the order of each.
 
     Args:
         photo: Folder of the photos to start from.
         real: Folder of the cartoons to resemble.
         smooth: The cartoons with smoothed edges: ``edges`` makes them from ``real`` (and needs
-            OpenCV); else the folder that holds them, from `ganzoo data edges`.
+            OpenCV); otherwise a folder of them, made by `ganzoo data edges`.
         size: Height and width in pixels.
-        mirror: Flip each image left to right with a chance of one half, drawn every epoch.
-        paired: What is taken in step with ``real``: ``smooth``, of the same picture, and
-            ``photo``, of the same file name but for its ending; flipped alike.
-        max_bad: Largest share of a folder's files that may be unusable; above it is an error.
-        check: Look at both folders first, and stop where ``photo`` seems to hold drawings and
+        mirror: Flip each image left to right with a chance of one half, drawn in every epoch.
+        paired: The fields that go with ``real`` and are flipped alike: ``smooth`` is then of the
+            same picture, ``photo`` of the same file name apart from its ending.
+        max_bad: The largest share of unusable files in a folder; more are an error.
+        check: Look at both folders first, and stop if ``photo`` seems to hold drawings and
             ``real`` photos.
     """
 
@@ -75,61 +75,61 @@ class Unpaired(Dataset):
         )
         self._makes_edges = smooth == EDGES
         self._open: dict[str, Cached] = {}
-        #: field -> the row in its own cache entry of each row of ``real``, where it is paired
+        #: for each paired field, the row of its own cache entry that goes with each row of ``real``
         self._partners: dict[str, NDArray[np.int64]] = {}
         self._epoch = (0, 0)
         self._drawn: dict[str, tuple[NDArray[np.int64], NDArray[np.bool_]]] = {}
         if "smooth" in self.paired and smooth is None:
             raise DataError(
-                "unpaired: paired names 'smooth', but the argument smooth is not given. "
+                "unpaired: paired names 'smooth', but the argument smooth is missing. "
                 f"Say smooth: {EDGES}, or take it out of paired."
             )
 
     def prepare(self) -> None:
-        """Read and resize the images and smooth the edges, or open what was made before.
+        """Read and resize the images and smooth the edges, or open them if they are in the cache.
 
-        Raises DataError where a folder is missing, empty or damaged beyond ``max_bad``, where two
-        are the same or seem to be swapped, where a pair has no partner, and where the smoothed
-        cartoons are the cartoons.
+        Raises DataError if a folder is missing, empty or damaged beyond ``max_bad``, if two are
+        the same or seem to be swapped, if an image of a pair has no partner, or if the smoothed
+        cartoons equal the cartoons.
         """
         if self._open:
             return
         self._refuse_the_same_folder()
-        found = {"photo": _opened(self._photo), "real": _opened(self._real)}
-        if found["photo"].path == found["real"].path:  # the entries of the cache
+        entries = {"photo": self._photo.entry(), "real": self._real.entry()}
+        if entries["photo"].path == entries["real"].path:
             raise DataError(
                 f"unpaired: photo, '{self._photo.path}', and real, '{self._real.path}', hold the "
                 f"same images. photo is a folder of photos, real one of cartoons."
             )
         if self.check:
-            self._look(found["photo"], found["real"])
+            self._check_domains(entries["photo"], entries["real"])
         if self._makes_edges:
-            found["smooth"] = _smoothed(found["real"], self.size)
+            entries["smooth"] = _smoothed(entries["real"], self.size)
         elif self._smooth is not None:
-            found["smooth"] = _opened(self._smooth)
-        if "smooth" in found:
-            self._compare(found["smooth"], found["real"])
-        if len(found["real"].images) < FEW:
+            entries["smooth"] = self._smooth.entry()
+        if "smooth" in entries:
+            self._check_smooth(entries["smooth"], entries["real"])
+        if len(entries["real"].images) < FEW:
             cache.log.warning(
                 "Only %d cartoons in %s: below %d a GAN tends to learn them by heart; the authors "
                 "of CartoonGAN used thousands. Collect more, set mirror: true, use augment.",
-                len(found["real"].images),
+                len(entries["real"].images),
                 self._real.path,
                 FEW,
             )
-        self._partners = {field: self._match(field, found) for field in self.paired}
-        self._open = found
+        self._partners = {field: self._match(field, entries) for field in self.paired}
+        self._open = entries
 
     def __len__(self) -> int:
         self.prepare()
         return max(len(self._open[field].images) for field in ("photo", "real"))
 
     def __getitem__(self, index: int) -> dict[str, Tensor]:
-        """Example ``index``: ``photo``, ``real``, ``smooth`` (3, size, size) in [-1, 1]."""
+        """Return example ``index``: ``photo``, ``real``, ``smooth`` (3, size, size) in [-1, 1]."""
         return {word: batch[0] for word, batch in self.__getitems__([index]).items()}
 
     def __getitems__(self, indices: list[int]) -> dict[str, Tensor]:
-        """A batch: ``photo``, ``real`` and maybe ``smooth``, each (N, 3, size, size)."""
+        """Return a batch: ``photo``, ``real`` and perhaps ``smooth``, each (N, 3, size, size)."""
         self.prepare()
         wanted = np.asarray(indices, dtype=np.int64)
         batch = {}
@@ -142,23 +142,23 @@ class Unpaired(Dataset):
         return batch
 
     def set_epoch(self, seed: int, epoch: int) -> None:
-        """Draw the order of each field, and which images are flipped, from these two numbers."""
+        """Draw the order of each field, and the images to flip, from these two numbers."""
         self._epoch = (seed, epoch)
         self._drawn = {}
 
     def fingerprint(self) -> str:
-        """A sha256 of the pixels of all fields, and of how they are drawn."""
+        """Return a sha256 of the pixels of all fields, and of how they are drawn."""
         self.prepare()
         sha = hashlib.sha256(f"{self.mirror} {sorted(self.paired)}".encode())
         for field, entry in self._open.items():
-            known = entry.index["arrays"]["images.npy"]
-            sha.update(f"\n{field} {known['shape']} {known['sha256']}".encode())
+            images = entry.index["arrays"]["images.npy"]
+            sha.update(f"\n{field} {images['shape']} {images['sha256']}".encode())
         for field, rows in sorted(self._partners.items()):
             sha.update(f"\n{field} ".encode() + rows.tobytes())
         return sha.hexdigest()
 
     def rejected(self) -> dict[str, str]:
-        """The files that were left out, by their paths, and why."""
+        """Return the paths of the files that were left out, and why."""
         folders = [folder for folder in (self._photo, self._real, self._smooth) if folder]
         return {
             str(folder.path / name): why
@@ -167,29 +167,26 @@ class Unpaired(Dataset):
         }
 
     def _draw(self, field: str) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
-        """For each example of this epoch, the row of ``field`` and whether it is flipped."""
+        """Return the row of ``field`` for each example of this epoch, and whether to flip it."""
         if field not in self._drawn:
             if field in self.paired:
                 rows, flips = self._draw("real")
                 self._drawn[field] = self._partners[field][rows], flips
             else:
-                self._drawn[field] = self._draw_alone(field)
+                rng = np.random.default_rng([*self._epoch, list(self.fields).index(field)])
+                n, count = len(self), len(self._open[field].images)
+                rounds = [rng.permutation(count) for _ in range(-(-n // count))]
+                flips = rng.random(n) < (0.5 if self.mirror else 0)
+                self._drawn[field] = np.concatenate(rounds)[:n], flips
         return self._drawn[field]
 
-    def _draw_alone(self, field: str) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
-        rng = np.random.default_rng([*self._epoch, list(self.fields).index(field)])
-        n, count = len(self), len(self._open[field].images)
-        rounds = [rng.permutation(count) for _ in range(-(-n // count))]
-        flips = rng.random(n) < (0.5 if self.mirror else 0)
-        return np.concatenate(rounds)[:n], flips
-
-    def _match(self, field: str, found: Mapping[str, Cached]) -> NDArray[np.int64]:
-        """The row of ``field`` that goes with each row of ``real``."""
+    def _match(self, field: str, entries: Mapping[str, Cached]) -> NDArray[np.int64]:
+        """Return the row of ``field`` that goes with each row of ``real``."""
         if field == "smooth" and self._smooth is None:
-            return np.arange(len(found["real"].images))
+            return np.arange(len(entries["real"].images))
         other = self._photo if field == "photo" else self._smooth
-        assert other is not None  # ``smooth`` that is not made here is a folder
-        theirs, ours = _stems(other.path, found[field]), _stems(self._real.path, found["real"])
+        assert other is not None  # a field is a folder or made from ``real``
+        theirs, ours = _stems(other.path, entries[field]), _stems(self._real.path, entries["real"])
         alone = [self._real.path / ours[s] for s in ours if s not in theirs]
         alone += [other.path / theirs[s] for s in theirs if s not in ours]
         if alone:
@@ -197,14 +194,14 @@ class Unpaired(Dataset):
                 f"unpaired: paired names '{field}', but {len(alone)} usable images in "
                 f"'{self._real.path}' and '{other.path}' have no partner of the same name:",
                 *files.listed(list(map(str, alone))),
-                f"Name the two images of a pair alike (the ending may differ), remove those that "
-                f"have no partner, or take '{field}' out of paired.",
+                f"Give the two images of a pair the same name (the ending may differ), remove the "
+                f"images without a partner, or take '{field}' out of paired.",
             )
-        place = {name: row for row, name in enumerate(found[field].index["files"])}
+        place = {name: row for row, name in enumerate(entries[field].index["files"])}
         return np.array([place[theirs[stem]] for stem in ours], dtype=np.int64)
 
-    def _look(self, photo: Cached, real: Cached) -> None:
-        """Refuse folders that seem to be swapped; say where only one is not what it should be."""
+    def _check_domains(self, photo: Cached, real: Cached) -> None:
+        """Refuse folders that seem to be swapped; warn if only one is of the wrong kind."""
         source, target = domains.of_planes(photo.images), domains.of_planes(real.images)
         if domains.swapped(source, target):
             raise DataError(
@@ -213,21 +210,21 @@ class Unpaired(Dataset):
                 f"'{self._real.path}', like photos ({target.score:+.1f}). Exchange them, or say "
                 f"check: false if they are right."
             )
-        for field, folder, found, wrong in (
+        for field, folder, domain, wrong in (
             ("photo", self._photo, source, "drawings"),
             ("real", self._real, target, "photos"),
         ):
-            if found.verdict == wrong:
+            if domain.verdict == wrong:
                 cache.log.warning(
-                    "%s, %s, looks like %s (%+.1f). If it is right, all is well.",
+                    "%s, %s, looks like %s (%+.1f). If that is right, ignore this.",
                     field,
                     folder.path,
                     wrong,
-                    found.score,
+                    domain.score,
                 )
 
-    def _compare(self, smooth: Cached, real: Cached) -> None:
-        """Refuse smoothed cartoons that are the cartoons; where a few are, say so."""
+    def _check_smooth(self, smooth: Cached, real: Cached) -> None:
+        """Refuse smoothed cartoons that equal the cartoons; warn if a few do."""
         same, count = equal(smooth.images, real.images), len(smooth.images)
         if self._smooth is not None and same > edges.SAME * min(count, len(real.images)):
             raise DataError(
@@ -262,7 +259,7 @@ class Unpaired(Dataset):
 
 
 def _smoothed(real: Cached, size: int) -> Cached:
-    """The cache entry with smoothed edges for the entry ``real``, made where there is none yet."""
+    """Open the cache entry of the smoothed cartoons, or make it from ``real``."""
     key = {
         "real": real.index["arrays"]["images.npy"]["sha256"],
         "edges": edges.VERSION,
@@ -272,7 +269,7 @@ def _smoothed(real: Cached, size: int) -> Cached:
 
 
 def equal(smooth: NDArray[np.uint8], real: NDArray[np.uint8]) -> int:
-    """How many images of ``smooth`` (N, 3, S, S) are images of ``real``, to the last bit."""
+    """Count the images of ``smooth`` (N, 3, S, S) that equal one of ``real`` to the last bit."""
     originals = {_hash(image) for image in real}
     return sum(_hash(image) in originals for image in smooth)
 
@@ -281,20 +278,15 @@ def _hash(image: NDArray[np.uint8]) -> bytes:
     return hashlib.blake2b(image.data, digest_size=16).digest()
 
 
-def _opened(folder: Folder) -> Cached:
-    folder.prepare()
-    return folder._entry()
-
-
 def _stems(path: Path, entry: Cached) -> dict[str, str]:
-    """The names of an entry's files by what they are called without their ending."""
-    found: dict[str, str] = {}
+    """Return the names of an entry's files by their names without the ending."""
+    names: dict[str, str] = {}
     for name in entry.index["files"]:
-        own = stem(name)
-        if own in found:
+        bare = stem(name)
+        if bare in names:
             raise DataError(
-                f"unpaired: '{found[own]}' and '{name}' in '{path}' have the same name but for "
-                f"its ending, so that it is not clear which belongs to a pair. Rename one."
+                f"unpaired: '{names[bare]}' and '{name}' in '{path}' have the same name apart from "
+                f"its ending, so it is unclear which one belongs to the pair. Rename one."
             )
-        found[own] = name
-    return found
+        names[bare] = name
+    return names
