@@ -22,7 +22,7 @@ from ganzoo.plugins import GROUP, Plugins
 DOCS = Path(__file__).resolve().parent
 ROOT = DOCS.parent
 WRITTEN = ("README.md", "CHANGELOG.md", "benchmarks/**/*.md", "docs/*.md")
-#: what pages show parts of
+#: modules that pages quote from
 SHOWN = ("plugins/*/*.py", "recipes/gan.yaml", "docs/pictures/**/*.png")
 
 

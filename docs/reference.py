@@ -21,7 +21,7 @@ from ganzoo.run import Run
 from ganzoo.signature import COMPUTED, REQUIRED, Parameter, Signature, read_signature
 from ganzoo.testing import contracts
 
-#: dataclasses that a kind's methods give back
+#: dataclasses that a kind's methods return
 _BESIDE = {"detector": "Box", "importer": "Imported"}
 
 

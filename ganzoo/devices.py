@@ -58,7 +58,7 @@ def accelerator(format: str) -> Accelerator:
 
 
 def _check_device() -> None:
-    """Raise RunError if the device that Accelerate is told to use cannot be used here."""
+    """Raise RunError if Accelerate's chosen device cannot be used here."""
     if name := os.environ.get(f"{_PREFIX}TORCH_DEVICE"):
         try:
             torch.zeros(1, device=name).item()

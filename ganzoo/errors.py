@@ -49,7 +49,7 @@ class DataError(GanzooError):
 
 
 class RunError(GanzooError):
-    """A run or model folder that is not what the command needs."""
+    """A run or model folder that the command cannot use."""
 
 
 class FileError(GanzooError):
@@ -77,7 +77,7 @@ class CheckpointError(RunError):
 
 
 class TrainingStopped(GanzooError):
-    """Training could not go on (a non-finite value, a full disk); what was saved is kept."""
+    """Training could not go on (a non-finite value, a full disk); saved state is kept."""
 
     exit_code = 1
 

@@ -24,7 +24,7 @@ DEPTH = 10
 
 
 def opened(path: Path, wanted: str) -> Any:
-    """Return what is in a file of ``torch.save``, zipped or older, or of safetensors.
+    """Read a file of ``torch.save``, zipped or older, or of safetensors.
 
     Raises DataError, whose advice is ``wanted``, such as "give the file that ... wrote".
     """

@@ -83,8 +83,8 @@ def register_recipes(register: Register) -> None:
 def register_commands(cli: typer.Typer) -> None:
     """Add commands to the ``ganzoo`` command line, under names that are not taken.
 
-    To add to a group that exists, such as ``data``, add a group of that name.  A command that
-    takes a ``typer.Context`` finds the registry in ``ctx.obj.registry``.
+    To extend a group that exists, such as ``data``, add a group of that name.  A command that takes
+    a ``typer.Context`` finds the registry in ``ctx.obj.registry``.
     """
 
 

@@ -22,7 +22,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-#: an evaluation tells every fake which of so many groups it is in; see ``Evaluator``
+#: the number of groups into which an evaluation divides the fakes; see ``Evaluator``
 GROUPS = 10
 
 
@@ -55,7 +55,7 @@ class Discriminator(nn.Module):
 
 
 class Loss(nn.Module):
-    """A term of an objective: a method per player, whose parameters are what it needs.
+    """A term of an objective: a method per player, whose parameters are its inputs.
 
     Define ``generator``, ``discriminator`` or both; each returns a scalar to minimise.
     ``differentiates`` names the image words whose gradients a penalty takes: they arrive as leaves
@@ -143,7 +143,7 @@ class Extractor(nn.Module):
 
 
 class Evaluator:
-    """A score: a method per stream, whose parameters are what it needs, and ``compute``.
+    """A score: a method per stream, whose parameters are its inputs, and ``compute``.
 
     Define some of these streams.  Each is called with one chunk of images after the other, on the
     CPU, all reals before the fakes.  Every image has been through 8 bits.
@@ -163,7 +163,7 @@ class Evaluator:
     fakes outside that group.
     """
 
-    #: every score by its name, and whether more is better; units are told in the docstring
+    #: every score by its name, and whether more is better; the docstring gives units
     higher_is_better: ClassVar[Mapping[str, bool]] = {}
     #: the ``tag`` of the published score's extractor; on other features, a score is named after
     #: them (``kid-efflite0``)

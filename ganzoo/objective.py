@@ -60,7 +60,7 @@ class Term:
 class Evaluated:
     """One evaluation of an objective: the total to minimise, each term raw and weighted.
 
-    ``measures`` holds what else a loss measured, as ``term.name``.
+    ``measures`` holds whatever a loss measured besides, as ``term.name``.
     """
 
     total: Tensor

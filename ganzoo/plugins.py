@@ -286,7 +286,7 @@ def _check_functions(found: Any) -> None:
 
 
 def _commands(cli: typer.Typer) -> dict[str, set[str]]:
-    """Each command with the commands in it, of which only a group has any."""
+    """List each command with its subcommands; only groups have any."""
     from typer.main import get_group
 
     commands = get_group(cli).commands.items()

@@ -20,7 +20,7 @@ WORTH_A_LINE = 2.0  # seconds; shorter jobs are silent
 
 #: early steps whose time is not typical: memory is allocated, values are logged
 WARM_UP = 3
-#: what a moving average of steps looks back on: so many seconds, or steps if these take longer
+#: span of the moving average of steps: seconds, or steps if these take longer
 SECONDS, STEPS = 30.0, 10
 
 

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from huggingface_hub import HfApi
 
 Action = Literal["new", "changed", "same", "removed"]
-#: what a push may remove from the Hub: in other folders, other people's files may lie beside ours
+#: files that a push may remove from the Hub: other folders may hold other people's files
 _OURS = re.compile(r"[^/]*|entries/.*|\.eval_results/ganzoo-.*")
 #: upload size in bytes from which on there are progress bars
 _LONG = 10 << 20

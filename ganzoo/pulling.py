@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from ganzoo.model import Model
 
-#: every file that is ever fetched, and how many bytes it may have; none can lead out of a folder
+#: every file that may be fetched, and its size limit in bytes; none can lead out of a folder
 KNOWN = {
     r"config\.json": configs.MAX_BYTES,
     r"model\.safetensors": 4 << 30,

@@ -75,7 +75,7 @@ def draw(generator: Generator, inputs: Mapping[str, Tensor]) -> Tensor:
 
 @torch.no_grad()  # tensors made in inference mode could not be used in training
 def generate(generator: Generator, inputs: Mapping[str, Tensor], batch: int = CHUNK) -> Tensor:
-    """Run the generator in eval mode on CPU tensors ``inputs``; float ``(n, 3, H, W)``, as made.
+    """Run the generator in eval mode on CPU tensors ``inputs``; float ``(n, 3, H, W)``.
 
     Every batch is padded to ``batch`` images.
     """

@@ -97,7 +97,7 @@ def others_in(out: Path, own: Collection[Path]) -> list[str]:
         return []
     try:
         there = scan(out).names
-    except DataError:  # it holds none, or cannot be read, which its writer will say
+    except DataError:  # empty or unreadable, which its writer will report
         return []
     mine = set(own)
     return [name for name in there if out / name not in mine]

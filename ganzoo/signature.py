@@ -35,9 +35,9 @@ class _Mark:
         return self.name
 
 
-#: the default of a parameter that has none
+#: marks a parameter without a default
 REQUIRED = _Mark("REQUIRED")
-#: a default that only running the code would tell, such as ``len(os.sep)``
+#: marks a default that only running the code would show, such as ``len(os.sep)``
 COMPUTED = _Mark("COMPUTED")
 
 

@@ -182,7 +182,7 @@ def train(run: Run) -> None:
 
 
 def _is_due(run: Run) -> bool:
-    """Whether the recipe wants this step to be measured."""
+    """Whether the recipe asks for a measurement at this step."""
     return run.recipe.evaluate is not None and run.step % run.recipe.evaluate.every == 0
 
 

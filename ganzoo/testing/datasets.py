@@ -177,7 +177,7 @@ def reads_nothing_before_prepare(subject: Subject) -> None:
 
 
 def gives_what_it_declares(subject: Subject) -> None:
-    """Every example has the fields that it declares, as what they are said to be."""
+    """Every example has the fields that it declares, of the declared kinds."""
     with subject.workspace.caching():
         data, fields = _prepared(subject), _provided(subject)
         for index in _indices(data):

@@ -24,7 +24,7 @@ def promises(subject: Subject) -> list[Promise]:
 
 
 def gives_features_by_layer(subject: Subject) -> None:
-    """It gives finite features by layer, of each image by itself."""
+    """It gives finite features by layer, each image independently."""
     network, images = subject.build(), noise(3, 3, SIDE, SIDE)
     network.train()  # as a parent module may do
     one, all_three = (_features(network, given) for given in (images[:1], images))

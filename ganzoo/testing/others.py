@@ -39,7 +39,7 @@ def finds_nothing_where_nothing_is(subject: Subject) -> None:
 
 
 def refuses_what_is_not_there(subject: Subject) -> None:
-    """It refuses a path where nothing is, and an empty folder, with a DataError that names it."""
+    """It refuses a missing path, and an empty folder, with a DataError that names it."""
     empty = subject.workspace.folder / "empty"
     empty.mkdir(exist_ok=True)
     for path in (empty / "nowhere", empty):

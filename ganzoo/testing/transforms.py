@@ -22,7 +22,7 @@ def promises(subject: Subject) -> list[Promise]:
 
 
 def keeps_the_shape(subject: Subject) -> None:
-    """It gives finite images of the shape and type that it is given, and leaves those alone."""
+    """It gives finite images of the same shape and type, and leaves its inputs unchanged."""
     transform = subject.build()
     for shape in _SHAPES:
         image = noise(*shape)

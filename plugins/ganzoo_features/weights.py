@@ -78,7 +78,7 @@ class Source:
         return self._download(self.url)
 
     def missing(self, why: str) -> NoReturn:
-        """Raise the DataError that says how to get the file; ``why`` is what was tried."""
+        """Raise the DataError that says how to get the file; ``why`` says what failed."""
         raise DataError(
             f"{self.what}: {why}. Get it: {self.get}. Put it at '{self.default}', or name its "
             f"path as weights: PATH. {self.offline}"

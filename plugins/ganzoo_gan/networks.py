@@ -61,7 +61,7 @@ class GANDiscriminator(Discriminator):
     Args:
         size: side of the images in pixels; by default the dataset's.
         hidden: maxout units of each hidden layer.
-        pieces: linear pieces that each maxout unit takes the largest of.
+        pieces: linear functions whose largest is the unit's output.
         dropout: share of every layer's inputs that is dropped; of the pixels, a fifth.
     """
 
