@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager, redirect_stdout
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +26,7 @@ from ganzoo.randomness import rng, seed_default
 from ganzoo.recipe import Recipe, Schedule, Stage
 from ganzoo.registry import Registry
 from ganzoo.step import Network, Update
+from ganzoo.text import aside
 from ganzoo.vocabulary import provided_fields
 
 #: the players, in the order of their updates
@@ -39,7 +39,7 @@ def construct(registry: Registry, kind: str, use: str, arguments: Mapping[str, A
     """Import and construct one component.  If its constructor refuses, the error names it."""
     component = registry.get(kind, use).load()
     try:
-        with redirect_stdout(sys.stderr):  # whatever its constructor prints must not mix with data
+        with aside():  # whatever its constructor prints must not mix with data
             return component(**arguments)
     except GanzooError:
         raise

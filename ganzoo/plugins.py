@@ -8,10 +8,8 @@ those named; ``GANZOO_STRICT_PLUGINS=1`` raises instead of reporting.
 from __future__ import annotations
 
 import os
-import sys
 import traceback
 from collections.abc import Callable
-from contextlib import redirect_stdout
 from copy import copy
 from dataclasses import dataclass, field
 from functools import cache
@@ -28,6 +26,7 @@ from ganzoo.errors import PluginError, nearest, one_of, reason
 from ganzoo.hookspecs import VERSION
 from ganzoo.layers import own_recipes
 from ganzoo.registry import DIVIDED, KINDS, Entry, Origin, Registry
+from ganzoo.text import aside
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
@@ -150,7 +149,7 @@ class Plugins:
             if complaint := Name().check(origin.plugin):
                 raise PluginError(f"its entry point: {complaint}")
             self._refuse_taken(origin)
-            with redirect_stdout(sys.stderr):  # keep a plugin's banner out of the output
+            with aside():  # keep a plugin's banner out of the output
                 found = load()
                 if isinstance(found, type):
                     raise PluginError("its entry point names a class; name a module or an instance")
@@ -191,7 +190,7 @@ class Plugins:
         for implementation in self.hook.register_commands.get_hookimpls():
             own = typer.Typer()
             try:
-                with redirect_stdout(sys.stderr):
+                with aside():
                     implementation.function(*[own for _ in implementation.argnames])
                 commands = _commands(own)
                 if clash := _clash(commands, taken):

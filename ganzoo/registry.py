@@ -9,15 +9,14 @@ from __future__ import annotations
 
 import importlib
 import re
-import sys
 from collections.abc import Iterator, Mapping
-from contextlib import redirect_stdout
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from ganzoo.errors import PluginError, RecipeError, nearest, one_of
 from ganzoo.signature import Signature, read_signature
+from ganzoo.text import aside
 
 KINDS = (
     "generator",
@@ -92,7 +91,7 @@ class Entry:
         if isinstance(found, str):
             module, _, attribute = found.partition(":")
             try:
-                with redirect_stdout(sys.stderr):  # keep a plugin's banner out of the output
+                with aside():  # keep a plugin's banner out of the output
                     found = getattr(importlib.import_module(module), attribute)
             except Exception as error:
                 raise PluginError(

@@ -20,7 +20,7 @@ import textwrap
 import unicodedata
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, redirect_stdout, suppress
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -93,6 +93,27 @@ def output() -> Iterator[None]:
         with suppress(OSError, ValueError), open(os.devnull, "w") as nowhere:  # noqa: PTH123
             os.dup2(nowhere.fileno(), sys.stdout.fileno())
         raise OutputError(error.errno, error.strerror) from error
+
+
+@contextmanager
+def aside() -> Iterator[None]:
+    """Send what plugins print in this block to standard error, that of their children too."""
+    with ExitStack() as after:
+        with suppress(OSError):  # one of them is closed
+            kept = os.dup(1)
+            after.callback(os.close, kept)
+            _flush_output()
+            os.dup2(2, 1)
+            after.callback(os.dup2, kept, 1)
+            after.callback(_flush_output)
+        after.enter_context(redirect_stdout(sys.stderr))
+        yield
+
+
+def _flush_output() -> None:
+    for stream in (sys.stdout, sys.__stdout__):
+        with suppress(AttributeError, OSError, ValueError):
+            stream.flush()  # type: ignore[union-attr]
 
 
 def wrapped(start: str, text: str) -> list[str]:

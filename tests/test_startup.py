@@ -161,3 +161,19 @@ def test_what_a_plugin_prints_is_no_output(
     assert said.out == ""
     for source in ("plugin", "hook", "component", "commands"):
         assert f"from the {source}\n" in said.err
+
+
+def test_what_a_plugin_prints_past_python_is_no_output(capfd: pytest.CaptureFixture[str]) -> None:
+    def load() -> object:
+        os.write(1, b"from C\n")
+        subprocess.run([sys.executable, "-c", "print('from a child')"], check=True)
+        print("from the first stream", file=sys.__stdout__)
+        return object()
+
+    print("before")
+    Plugins().add(load, Origin("banner", "banner-dist", "1.0"))
+    print("after")
+    said = capfd.readouterr()
+    assert said.out == "before\nafter\n"
+    assert "from C\n" in said.err
+    assert "from a child\n" in said.err
