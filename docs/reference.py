@@ -217,8 +217,14 @@ def _default(kind: str, parameter: Parameter) -> str:
 
 
 def _keys() -> str:
+    words = ("", "required")  # a narrow column breaks code anywhere, and a word nowhere
     rows = [
-        [code(key.path), key.type, code(key.default) if key.default else "", _meaning(key)]
+        [
+            code(key.path),
+            key.type,
+            key.default if key.default in words else code(key.default),
+            _meaning(key),
+        ]
         for key in recipe_keys()
     ]
     return page(

@@ -92,7 +92,11 @@ class Folder(CachedDataset):
         )
         self._refuse_too_many(entry.index["rejected"], len(names))
         if scanned.others:
-            cache.log.warning("Not looked at in %s: %s.", self.path, scanned.not_looked_at())
+            cache.log.warning(
+                "Files that are no images in %s are skipped: %s.",
+                self.path,
+                scanned.not_looked_at(),
+            )
         for item in entry.index["notes"].items():
             cache.log.warning("%s: %s", self.path, files.noted(*item))
         if self.label:
