@@ -352,7 +352,7 @@ def test_images_of_other_sizes(measured: Callable[..., Result]) -> None:
 
 def test_five_images(measured: Callable[..., Result]) -> None:
     pictures("few", 5)
-    refused(measured("few"), "few holds 5 images", "is for 20", "--set fakes=5")
+    refused(measured("few"), "few holds 5 images", "is for 20")
     refused(measured("few", "--set", "fakes=5"), "an integer of at least 10, not 5")
 
 
@@ -465,7 +465,7 @@ def test_too_few_images_are_told_before_the_dataset_is_opened(
 ) -> None:
     monkeypatch.setattr("ganzoo.protocol.Protocol.__init__", raising(AssertionError("too late")))
     folder = pictures("few", 3)
-    refused(measured(str(folder)), "few holds 3 images", "--set fakes=3")
+    refused(measured(str(folder)), "few holds 3 images", "is for 20")
     Path("nothing").mkdir()
     refused(measured("nothing"), "no image in 'nothing'")
     refused(measured("none"), "none does not exist")
