@@ -17,7 +17,7 @@ import gallery
 import reference
 from sphinx.cmd.build import main as sphinx
 
-from ganzoo.plugins import GROUP, Plugins
+from ganzoo.plugins.manager import GROUP, Plugins
 
 DOCS = Path(__file__).resolve().parent
 ROOT = DOCS.parent

@@ -9,13 +9,13 @@ from typing import Any
 
 from myst import code, fence, link, needs, page, prose, table, toctree, written
 
-from ganzoo.component import Component
-from ganzoo.grammar import PLAYERS
-from ganzoo.layers import shipped_recipes
-from ganzoo.recipe import Recipe, Schedule, Stage, Term, load_recipe
-from ganzoo.registry import Registry
-from ganzoo.signature import read_signature
-from ganzoo.vocabulary import aim
+from ganzoo.plugins.registry import Registry
+from ganzoo.plugins.signature import read_signature
+from ganzoo.recipe.component import Component
+from ganzoo.recipe.grammar import PLAYERS
+from ganzoo.recipe.inheritance import shipped_recipes
+from ganzoo.recipe.recipe import Recipe, Schedule, Stage, Term, load_recipe
+from ganzoo.recipe.vocabulary import aim
 
 PICTURES = Path(__file__).resolve().parent / "pictures" / "recipes"
 

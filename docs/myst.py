@@ -6,9 +6,9 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from ganzoo.annotation import finite
-from ganzoo.registry import Entry
-from ganzoo.yaml12 import scalar
+from ganzoo.formats.types import finite
+from ganzoo.formats.yaml import scalar
+from ganzoo.plugins.registry import Entry
 
 
 def page(title: str, *parts: str) -> str:

@@ -10,16 +10,17 @@ from typing import Any
 from myst import code, fence, label, link, needs, page, prose, table, toctree, written
 from typer.main import get_command
 
-from ganzoo import errors, hookspecs, interfaces, vocabulary
+from ganzoo import errors, hookspecs, interfaces
 from ganzoo.cli import command_line
-from ganzoo.grammar import FROM_DATASET, PLAYERS
-from ganzoo.language import Key
-from ganzoo.language import keys as recipe_keys
-from ganzoo.plugins import HOOKS, Plugins
-from ganzoo.registry import KINDS, Entry, Registry
-from ganzoo.run import Run
-from ganzoo.signature import COMPUTED, REQUIRED, Parameter, Signature, read_signature
+from ganzoo.plugins.manager import HOOKS, Plugins
+from ganzoo.plugins.registry import KINDS, Entry, Registry
+from ganzoo.plugins.signature import COMPUTED, REQUIRED, Parameter, Signature, read_signature
+from ganzoo.recipe import vocabulary
+from ganzoo.recipe.grammar import FROM_DATASET, PLAYERS
+from ganzoo.recipe.language import Key
+from ganzoo.recipe.language import keys as recipe_keys
 from ganzoo.testing import contracts
+from ganzoo.training.run import Run
 
 #: dataclasses that a kind's methods return
 _BESIDE = {"detector": "Box", "importer": "Imported"}

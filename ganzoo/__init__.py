@@ -15,9 +15,9 @@ if TYPE_CHECKING:
     from ganzoo.api import evaluate, load, pull, push, sample, search, train, translate
     from ganzoo.errors import GanzooError
     from ganzoo.hookspecs import hookimpl
-    from ganzoo.listing import list_names as list  # noqa: F401
-    from ganzoo.model import Model
-    from ganzoo.trained import TrainedRun
+    from ganzoo.models.model import Model
+    from ganzoo.recipe.listing import list_names as list  # noqa: F401
+    from ganzoo.training.trained import TrainedRun
 
     __version__: str
 

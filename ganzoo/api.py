@@ -20,27 +20,30 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from ganzoo import catalogue, publish, pulling, samples
-from ganzoo import model as models
-from ganzoo.catalogue import Listed
-from ganzoo.config import WEIGHTS
-from ganzoo.entry import Entry
 from ganzoo.errors import RecipeError, RunError
+from ganzoo.evaluation.leaderboard import entries_folder
+from ganzoo.evaluation.result import Entry
 from ganzoo.files import refusals
-from ganzoo.folder import free_folder
-from ganzoo.hub import parse_id
-from ganzoo.layers import shipped_models
-from ganzoo.leaderboard import entries_folder
-from ganzoo.model import Model
-from ganzoo.model_folder import refuse_taken
-from ganzoo.package import Options
-from ganzoo.plugins import installed
-from ganzoo.publish import Plan, Pushed
-from ganzoo.recipe import load_recipe
-from ganzoo.registry import Registry
-from ganzoo.report import reporting
-from ganzoo.trained import TrainedRun
-from ganzoo.yaml12 import quoted
+from ganzoo.formats.yaml import quoted
+from ganzoo.hub import pull as pulling
+from ganzoo.hub import push as publish
+from ganzoo.hub import search as catalogue
+from ganzoo.hub.client import parse_id
+from ganzoo.hub.push import Plan, Pushed
+from ganzoo.hub.search import Listed
+from ganzoo.hub.staging import Options
+from ganzoo.models import model as models
+from ganzoo.models import samples
+from ganzoo.models.config import WEIGHTS
+from ganzoo.models.folder import refuse_taken
+from ganzoo.models.model import Model
+from ganzoo.plugins.manager import installed
+from ganzoo.plugins.registry import Registry
+from ganzoo.recipe.inheritance import shipped_models
+from ganzoo.recipe.recipe import load_recipe
+from ganzoo.training.report import reporting
+from ganzoo.training.run_folder import free_folder
+from ganzoo.training.trained import TrainedRun
 
 DTYPES = (torch.float32, torch.bfloat16)
 #: a run or model folder, ``user/repo`` on the Hub, or the result of ``train``
@@ -115,7 +118,7 @@ def train(
     train --set``.  Raises RecipeError with every mistake in the recipe, and TrainingStopped if
     training cannot go on; the run is kept.
     """
-    from ganzoo.training import start
+    from ganzoo.training.loop import start
 
     plugins = installed()
     pairs = _pairs(overrides)
@@ -258,9 +261,9 @@ def evaluate(
     """
     from accelerate import PartialState
 
-    from ganzoo.benchmark import load_benchmark
-    from ganzoo.protocol import Protocol
-    from ganzoo.submission import refuse_unsuited, subject_of, submit
+    from ganzoo.evaluation.protocol import Protocol
+    from ganzoo.evaluation.submission import refuse_unsuited, subject_of, submit
+    from ganzoo.recipe.benchmark import load_benchmark
 
     registry = installed().registry
     pairs = _pairs(overrides)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     import typer
 
-    from ganzoo.run import Run
+    from ganzoo.training.run import Run
 
     Register = Callable[[str, Any], None]
 

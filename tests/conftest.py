@@ -40,7 +40,7 @@ def train(tmp_path: Path, one_thread: None) -> Callable[..., Path]:
     """``train(name, **recipe_keys, observers=[...])`` trains the toy recipe; its run folder."""
     import toy
 
-    from ganzoo.training import start
+    from ganzoo.training.loop import start
 
     def run(name: str = "run", *, observers: Any = (), **changes: Any) -> Path:
         recipe = toy.recipe(tmp_path / "recipes", **changes)

@@ -24,12 +24,12 @@ from PIL import Image
 from test_dcgan_import import trained
 from typer.main import get_command
 
-import ganzoo.plugins
+import ganzoo.plugins.manager
 from ganzoo import cli
-from ganzoo.plugins import Plugins
-from ganzoo.recipe import load_recipe
-from ganzoo.registry import Origin
-from ganzoo.training import start
+from ganzoo.plugins.manager import Plugins
+from ganzoo.plugins.registry import Origin
+from ganzoo.recipe.recipe import load_recipe
+from ganzoo.training.loop import start
 
 LONG = "x" * 300
 

@@ -15,12 +15,13 @@ from typing import Any
 import toy
 import yaml
 
-from ganzoo import hookimpl, interrupts, startup
+from ganzoo import hookimpl, startup
 from ganzoo.errors import Interrupted
 from ganzoo.interfaces import Loss
-from ganzoo.recipe import load_recipe
-from ganzoo.registry import Origin
-from ganzoo.training import start
+from ganzoo.plugins.registry import Origin
+from ganzoo.recipe.recipe import load_recipe
+from ganzoo.training import interrupts
+from ganzoo.training.loop import start
 
 
 class Hang(Loss):

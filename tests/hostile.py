@@ -24,8 +24,8 @@ from typer.main import get_command
 
 from ganzoo import cli
 from ganzoo.cli import main
-from ganzoo.plugins import installed
-from ganzoo.recipe import shipped_recipes
+from ganzoo.plugins.manager import installed
+from ganzoo.recipe.recipe import shipped_recipes
 
 #: what a terminal obeys, what turns text around, what is not seen, and what poses as more
 HOSTILE = (

@@ -24,8 +24,8 @@ from typing import Any
 import torch
 import toy
 
-from ganzoo.recipe import Recipe
-from ganzoo.training import resume, start
+from ganzoo.recipe.recipe import Recipe
+from ganzoo.training.loop import resume, start
 
 RECIPE: dict[str, Any] = {
     "stages": [

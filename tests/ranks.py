@@ -22,14 +22,14 @@ from accelerate.state import AcceleratorState, PartialState
 from killing import forked
 from torch import Tensor
 
-from ganzoo import measuring
-from ganzoo.entry import Subject
 from ganzoo.errors import RunError, TrainingStopped
-from ganzoo.fakes import Generated
-from ganzoo.randomness import derive
-from ganzoo.run import Run
-from ganzoo.submission import submit
-from ganzoo.training import resume, start
+from ganzoo.evaluation import measure as measuring
+from ganzoo.evaluation.image_sources import Generated
+from ganzoo.evaluation.result import Subject
+from ganzoo.evaluation.submission import submit
+from ganzoo.models.randomness import derive
+from ganzoo.training.loop import resume, start
+from ganzoo.training.run import Run
 
 
 def work(root: Path, job: str, rank: int, port: str, begun: bool) -> None:

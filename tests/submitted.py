@@ -6,7 +6,7 @@ import hashlib
 from pathlib import Path
 from typing import Any
 
-from ganzoo.entry import Counts, Entry, Score, Subject, place, write
+from ganzoo.evaluation.result import Counts, Entry, Score, Subject, place, write
 
 PROTOCOL = "0123456789abcdef"
 

@@ -10,8 +10,8 @@ from torch.nn.functional import softplus
 
 import ganzoo_adversarial
 from ganzoo.errors import RecipeError
-from ganzoo.plugins import Plugins
-from ganzoo.registry import Origin
+from ganzoo.plugins.manager import Plugins
+from ganzoo.plugins.registry import Origin
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 OBJECTIVES = ["non-saturating", "lsgan", "hinge", "wasserstein", "relativistic"]

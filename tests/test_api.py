@@ -19,10 +19,14 @@ from hub_server import HubServer, hermetic
 from PIL import Image
 
 import ganzoo
-from ganzoo import api, config, entry, model, pulling, training
+from ganzoo import api
 from ganzoo.errors import DataError, GanzooError, HubError, RecipeError, RunError, TrainingStopped
-from ganzoo.layers import shipped_models
-from ganzoo.samples import from_uint8, to_uint8
+from ganzoo.evaluation import result
+from ganzoo.hub import pull
+from ganzoo.models import config, model
+from ganzoo.models.samples import from_uint8, to_uint8
+from ganzoo.recipe.inheritance import shipped_models
+from ganzoo.training import loop
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 FUNCTIONS = (
@@ -128,11 +132,11 @@ def test_a_model_loads_from_wherever_it_is(
 def test_models_that_come_with_ganzoo() -> None:
     if not shipped_models():
         pytest.skip("no model comes with ganzoo")
-    from ganzoo.plugins import installed
+    from ganzoo.plugins.manager import installed
 
     registry = installed().registry
     for name in shipped_models():
-        found = pulling.locate(name, registry)
+        found = pull.locate(name, registry)
         assert model.load(found.folder, registry).sample(1)[0].mode == "RGB"
 
 
@@ -416,7 +420,7 @@ def test_evaluating(train: Callable[..., Path], tmp_path: Path) -> None:
     measured = ganzoo.evaluate(ganzoo.load(run), benchmark, name="one", out="entries")
     assert measured.model.name == "one"
     assert measured == ganzoo.evaluate(run, benchmark, name="one", out="entries")
-    assert entry.read(Path(f"entries/{measured.benchmark}/one.json")) == measured
+    assert result.read(Path(f"entries/{measured.benchmark}/one.json")) == measured
     fewer = ganzoo.evaluate(run, benchmark, overrides={"fakes": 11}, name="few", out="entries")
     assert fewer.counts.fakes == 11
     changed = ganzoo.load(run)
@@ -476,9 +480,9 @@ def test_training_from_a_model_of_the_hub(
     server.stop()
     again = ganzoo.train({**toy.GAN, "init_from": pinned}, out="third")
     assert torch.equal(again.model.sample(2, as_tensor=True), wanted)
-    training.resume(run.path, ["stages.0.steps=10"], toy.plugins())
+    loop.resume(run.path, ["stages.0.steps=10"], toy.plugins())
     shutil.rmtree(tmp_path / "hf")
-    training.resume(run.path, ["stages.0.steps=11"], toy.plugins())
+    loop.resume(run.path, ["stages.0.steps=11"], toy.plugins())
     with pytest.raises(HubError, match="not whole in the cache"):
         ganzoo.train({**toy.GAN, "init_from": pinned}, out="fourth")
     assert not Path("fourth").exists()

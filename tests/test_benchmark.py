@@ -11,13 +11,13 @@ from typing import Any
 import pytest
 import toy
 
-from ganzoo.benchmark import load_benchmark
-from ganzoo.entry import find
 from ganzoo.errors import RecipeError
+from ganzoo.evaluation.result import find
 from ganzoo.interfaces import Evaluator
-from ganzoo.layers import shipped_benchmarks
-from ganzoo.plugins import installed
-from ganzoo.registry import Entry, Origin, Registry
+from ganzoo.plugins.manager import installed
+from ganzoo.plugins.registry import Entry, Origin, Registry
+from ganzoo.recipe.benchmark import load_benchmark
+from ganzoo.recipe.inheritance import shipped_benchmarks
 
 ROOT = Path(__file__).parent.parent
 HEAD = """\
@@ -215,8 +215,8 @@ def test_shipped_benchmarks_load(name: str) -> None:
 
 def test_they_load_without_torch() -> None:
     script = (
-        "import sys\nfrom ganzoo.benchmark import load_benchmark\n"
-        "from ganzoo.plugins import installed\n"
+        "import sys\nfrom ganzoo.recipe.benchmark import load_benchmark\n"
+        "from ganzoo.plugins.manager import installed\n"
         "print(load_benchmark('avatars-64', (), installed().registry).fakes)\n"
         "assert 'torch' not in sys.modules"
     )

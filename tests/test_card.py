@@ -16,12 +16,12 @@ from huggingface_hub import ModelCard, parse_eval_result_entries
 from markdown_it import MarkdownIt
 from submitted import PROTOCOL, entry, score, sha
 
-from ganzoo import card, claims
-from ganzoo.card import END, START
-from ganzoo.config import Config, File, Input, Licences, Output, Part
-from ganzoo.entry import Found
 from ganzoo.errors import RunError
-from ganzoo.standings import flat, rank
+from ganzoo.evaluation.result import Found
+from ganzoo.evaluation.standings import flat, rank
+from ganzoo.hub import card, claims
+from ganzoo.hub.card import END, START
+from ganzoo.models.config import Config, File, Input, Licences, Output, Part
 
 REPO = "ann/hair_64"
 HTML = MarkdownIt("commonmark").enable(["table"])

@@ -14,8 +14,8 @@ from torch.nn.functional import conv2d, conv_transpose2d, instance_norm, pad, re
 
 import ganzoo_cartoongan
 from ganzoo.errors import DataError
-from ganzoo.plugins import Plugins
-from ganzoo.registry import Origin
+from ganzoo.plugins.manager import Plugins
+from ganzoo.plugins.registry import Origin
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 SHARED = Path(__file__).resolve().parents[2] / "shared"

@@ -14,12 +14,13 @@ from hub_server import HubServer, hermetic
 from submitted import entry, score
 from typed import Result, Run, typist
 
-from ganzoo import catalogue, claims
-from ganzoo.catalogue import search, standings
-from ganzoo.entry import Entry, Found
 from ganzoo.errors import HubError, HubFailure, RunError
-from ganzoo.leaderboard import reading
-from ganzoo.standings import rank
+from ganzoo.evaluation.leaderboard import reading
+from ganzoo.evaluation.result import Entry, Found
+from ganzoo.evaluation.standings import rank
+from ganzoo.hub import claims
+from ganzoo.hub import search as catalogue
+from ganzoo.hub.search import search, standings
 
 
 @pytest.fixture

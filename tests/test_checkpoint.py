@@ -19,12 +19,14 @@ import torch
 import toy
 from safetensors.torch import load_file, save_file
 
-from ganzoo import checkpoint, files, hookimpl, model
+from ganzoo import files, hookimpl
 from ganzoo.errors import CheckpointError, RecipeError, RunError, TrainingStopped
-from ganzoo.folder import RunFolder, free_folder
-from ganzoo.plugins import Plugins
-from ganzoo.registry import Origin
-from ganzoo.training import resume, start
+from ganzoo.models import model
+from ganzoo.plugins.manager import Plugins
+from ganzoo.plugins.registry import Origin
+from ganzoo.training import checkpoint
+from ganzoo.training.loop import resume, start
+from ganzoo.training.run_folder import RunFolder, free_folder
 
 Train = Callable[..., Path]
 TENSORS = {
@@ -430,7 +432,7 @@ def test_what_holds_no_model_is_told_apart(tmp_path: Path):
 
 def first_weights(tmp_path: Path, source: Path) -> dict[str, dict[str, torch.Tensor]]:
     """The networks as they are before the first step of a run with ``init_from: source``."""
-    from ganzoo.run import Run
+    from ganzoo.training.run import Run
 
     recipe = toy.recipe(tmp_path / "recipes", init_from=str(source))
     run = Run(recipe, RunFolder(tmp_path / "next"), toy.plugins())

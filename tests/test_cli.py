@@ -16,13 +16,13 @@ from PIL import Image
 from typed import Result, Run, typist
 
 import ganzoo
-from ganzoo import layers
 from ganzoo.cli import EXAMPLES, PANELS, main
 from ganzoo.errors import GanzooError, TrainingStopped
-from ganzoo.header import read_header
-from ganzoo.plugins import Plugins
-from ganzoo.recipe import load_recipe, shipped_recipes
-from ganzoo.registry import Origin
+from ganzoo.plugins.manager import Plugins
+from ganzoo.plugins.registry import Origin
+from ganzoo.recipe import inheritance
+from ganzoo.recipe.header import read_header
+from ganzoo.recipe.recipe import load_recipe, shipped_recipes
 from ganzoo.testing import Contract, Unavailable
 from ganzoo.testing.attempt import Raised
 
@@ -350,7 +350,7 @@ def test_plugins_check_of_a_broken_plugin_says_why(
 ) -> None:
     plugins = Plugins()
     plugins.add(lambda: 1 / 0, Origin("bad", "ganzoo-bad", "1.0"), "ganzoo_bad")
-    monkeypatch.setattr("ganzoo.plugins.installed", lambda: plugins)
+    monkeypatch.setattr("ganzoo.plugins.manager.installed", lambda: plugins)
     for name in ("bad", "Ganzoo_Bad"):
         result = run("plugins", "check", name)
         assert result.code == 2
@@ -434,7 +434,7 @@ def test_a_ganzoo_error_is_its_message(
     def fail(*arguments: object) -> None:
         raise error
 
-    monkeypatch.setattr("ganzoo.layers.shipped_recipes", fail)
+    monkeypatch.setattr("ganzoo.recipe.inheritance.shipped_recipes", fail)
     result = run("list", "recipes")
     assert (result.code, result.out, result.err) == (code, "", "error: what to do\n")
 
@@ -443,7 +443,7 @@ def test_a_bug_keeps_its_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*arguments: object) -> None:
         raise ZeroDivisionError
 
-    monkeypatch.setattr("ganzoo.layers.shipped_recipes", fail)
+    monkeypatch.setattr("ganzoo.recipe.inheritance.shipped_recipes", fail)
     monkeypatch.setattr(sys, "argv", ["ganzoo", "list"])
     with pytest.raises(ZeroDivisionError):
         main()
@@ -691,8 +691,8 @@ def test_diagnose_exits_with_1_where_something_is_wrong(run: Run, folder: Path) 
 def test_labels_choose_what_a_conditional_model_draws(
     run: Run, tmp_path: Path, one_thread: None
 ) -> None:
-    from ganzoo import model
-    from ganzoo.config import Part
+    from ganzoo.models import model
+    from ganzoo.models.config import Part
     from ganzoo_dcgan.networks import DCGANGenerator
 
     arguments = {"size": 32, "width": 4, "label": {"hair": ["pink", "blue"]}}
@@ -709,7 +709,7 @@ def test_labels_choose_what_a_conditional_model_draws(
 
 
 def test_what_a_model_says_of_itself_is_checked(run: Run, tmp_path: Path) -> None:
-    shutil.copytree(layers.shipped_models()["ganzoo/avatars-64"], "avatars")
+    shutil.copytree(inheritance.shipped_models()["ganzoo/avatars-64"], "avatars")
     config = json.loads(Path("avatars/config.json").read_text(encoding="utf-8"))
     for change, told in (
         ({"output": config["output"] | {"size": 512}}, "output.size is 512"),

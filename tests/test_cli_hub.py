@@ -16,10 +16,10 @@ from PIL import Image
 from submitted import entry
 from typed import Result, Run, typist
 
-from ganzoo import config, model
-from ganzoo.build import weights_hash
-from ganzoo.entry import write
-from ganzoo.training import start
+from ganzoo.evaluation.result import write
+from ganzoo.models import config, model
+from ganzoo.training.build import weights_hash
+from ganzoo.training.loop import start
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 REPO = "ann/toy"
@@ -46,7 +46,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def server(trained: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[HubServer]:
     """The Hub, for ann; ``drawer`` and ``painter`` are in the current folder."""
-    monkeypatch.setattr("ganzoo.plugins.installed", toy.plugins)
+    monkeypatch.setattr("ganzoo.plugins.manager.installed", toy.plugins)
     monkeypatch.setattr(config, "code_licence", lambda _: "MIT")
     monkeypatch.setenv("GANZOO_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("COLUMNS", "120")

@@ -13,9 +13,9 @@ import jsonschema
 import pytest
 from test_card import noise, painter
 
-from ganzoo import config
-from ganzoo.config import Config, json_schema, read, text
 from ganzoo.errors import RunError
+from ganzoo.models import config
+from ganzoo.models.config import Config, json_schema, read, text
 
 ROOT = Path(__file__).parent.parent
 

@@ -14,9 +14,9 @@ import pytest
 
 import ganzoo_console
 from ganzoo import hookimpl
-from ganzoo.folder import RunFolder
 from ganzoo.progress import Pace, duration, status
-from ganzoo.run import Run
+from ganzoo.training.run import Run
+from ganzoo.training.run_folder import RunFolder
 from ganzoo_console import Console
 from ganzoo_console.display import Display, Progress, first_line, second_line
 

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from ganzoo.plugins import installed
-from ganzoo.registry import Entry
-from ganzoo.signature import read_signature
+from ganzoo.plugins.manager import installed
+from ganzoo.plugins.registry import Entry
+from ganzoo.plugins.signature import read_signature
 from ganzoo.testing import Contract, Unavailable, contracts
 
 YEAR = re.compile(r"\b(19|20)\d\d\b")

@@ -16,11 +16,11 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 import ganzoo_dcgan
-from ganzoo import samples
 from ganzoo.errors import DataError
-from ganzoo.model import import_weights, load
-from ganzoo.plugins import Plugins
-from ganzoo.registry import Origin, Registry
+from ganzoo.models import samples
+from ganzoo.models.model import import_weights, load
+from ganzoo.plugins.manager import Plugins
+from ganzoo.plugins.registry import Origin, Registry
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 State = dict[str, Any]

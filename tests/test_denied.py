@@ -19,12 +19,12 @@ from huggingface_hub import constants
 from typer.main import get_group
 
 import ganzoo
-from ganzoo import pulling
 from ganzoo.cli import command_line
 from ganzoo.errors import DiskFull, FileError
 from ganzoo.files import atomic_file, atomic_folder, cache_folder, expand, refusal, refusals
-from ganzoo.hub import Id
-from ganzoo.plugins import installed
+from ganzoo.hub import pull
+from ganzoo.hub.client import Id
+from ganzoo.plugins.manager import installed
 
 Done = dict[str, Any]
 #: a process that permissions bind, also where it is root's
@@ -206,4 +206,4 @@ def test_a_cache_has_no_place_without_a_home(homeless: None, monkeypatch: Any):
         cache_folder()
     monkeypatch.setattr(constants, "HF_HUB_CACHE", "~/.cache/huggingface/hub")
     with pytest.raises(FileError, match="HF_HOME"):
-        pulling.pull(Id("me/it"), installed().registry)
+        pull.pull(Id("me/it"), installed().registry)

@@ -13,12 +13,12 @@ from accelerate.commands.launch import launch_command_parser
 from accelerate.utils.launch import prepare_simple_launcher_cmd_env
 from torch import Tensor, nn
 
-from ganzoo import devices, feed, optimizers
 from ganzoo.errors import RunError, TrainingStopped
-from ganzoo.folder import RunFolder
-from ganzoo.recipe import Schedule
-from ganzoo.run import Run
-from ganzoo.training import resume, start
+from ganzoo.recipe.recipe import Schedule
+from ganzoo.training import devices, feed, optimizers
+from ganzoo.training.loop import resume, start
+from ganzoo.training.run import Run
+from ganzoo.training.run_folder import RunFolder
 
 CONFIG = """
 compute_environment: LOCAL_MACHINE

@@ -25,13 +25,13 @@ from typer.testing import CliRunner
 
 from ganzoo import errors, hookspecs
 from ganzoo.cli import command_line
-from ganzoo.layers import registered_recipes
-from ganzoo.plugins import HOOKS, Plugins, installed
-from ganzoo.recipe import load_recipe, shipped_recipes
-from ganzoo.registry import KINDS, Entry, Origin
-from ganzoo.signature import read_signature
+from ganzoo.plugins.manager import HOOKS, Plugins, installed
+from ganzoo.plugins.registry import KINDS, Entry, Origin
+from ganzoo.plugins.signature import read_signature
+from ganzoo.recipe.inheritance import registered_recipes
+from ganzoo.recipe.recipe import load_recipe, shipped_recipes
+from ganzoo.recipe.vocabulary import aim
 from ganzoo.testing import contracts
-from ganzoo.vocabulary import aim
 
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
@@ -314,7 +314,7 @@ def test_the_examples_of_the_recipe_language_are_right(example: str, tmp_path: P
 def test_the_complete_recipe_of_the_language_trains(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, one_thread: None
 ) -> None:
-    from ganzoo.training import start
+    from ganzoo.training.loop import start
 
     monkeypatch.setenv("GANZOO_CACHE", str(tmp_path / "cache"))
     file = tmp_path / "my-gan.yaml"

@@ -14,15 +14,17 @@ from PIL import Image
 from submitted import submit
 from typed import Run, typist
 
-from ganzoo import pictures, typedjson, yaml12
-from ganzoo.card import other_licence
-from ganzoo.entry import check_name
 from ganzoo.errors import PluginError, RecipeError, RunError
-from ganzoo.folder import RunFolder
-from ganzoo.plugins import Plugins, installed
-from ganzoo.recipe import load_recipe
-from ganzoo.registry import Origin
-from ganzoo.schema import schema
+from ganzoo.evaluation.result import check_name
+from ganzoo.formats import json as typedjson
+from ganzoo.formats import yaml as yaml12
+from ganzoo.hub.card import other_licence
+from ganzoo.models import pictures
+from ganzoo.plugins.manager import Plugins, installed
+from ganzoo.plugins.registry import Origin
+from ganzoo.recipe.recipe import load_recipe
+from ganzoo.recipe.schema import schema
+from ganzoo.training.run_folder import RunFolder
 
 #: what is no name, and would be a path, an option, another line or nothing
 NO_NAMES = (
@@ -221,7 +223,7 @@ def test_a_line_that_cannot_be_read_is_left_out_and_counted(
 def test_resume_goes_on_beside_lines_that_cannot_be_read(
     train: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from ganzoo.training import resume
+    from ganzoo.training.loop import resume
 
     path = train("run")
     metrics = path / "metrics.jsonl"

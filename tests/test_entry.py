@@ -14,7 +14,8 @@ import jsonschema
 import pytest
 from submitted import entry, score, sha, submit
 
-from ganzoo.entry import (
+from ganzoo.errors import RunError
+from ganzoo.evaluation.result import (
     Reported,
     benchmarks,
     check_name,
@@ -25,7 +26,6 @@ from ganzoo.entry import (
     read,
     write,
 )
-from ganzoo.errors import RunError
 
 FULL: dict[str, Any] = {
     "weights_sha256": sha("weights"),

@@ -17,19 +17,22 @@ from filelock import FileLock
 from test_train import ranks
 from torch import Tensor, nn
 
-from ganzoo import build, entry, hookimpl, measuring
-from ganzoo.benchmark import load_benchmark
+from ganzoo import hookimpl
 from ganzoo.errors import DataError, RecipeError, RunError
-from ganzoo.fakes import Fakes, Generated, Reference, blur, reference_rows
+from ganzoo.evaluation import measure as measuring
+from ganzoo.evaluation import result
+from ganzoo.evaluation.image_sources import Fakes, Generated, Reference, blur, reference_rows
+from ganzoo.evaluation.jackknife import Jackknife, interval
+from ganzoo.evaluation.measure import Measured, key
+from ganzoo.evaluation.protocol import Protocol
+from ganzoo.evaluation.submission import scores, submit
 from ganzoo.files import cache_folder, may_download
 from ganzoo.interfaces import Dataset, Evaluator, Extractor, Generator
-from ganzoo.jackknife import Jackknife, interval
-from ganzoo.measuring import Measured, key
-from ganzoo.plugins import Plugins
-from ganzoo.protocol import Protocol
-from ganzoo.registry import Origin
-from ganzoo.samples import from_uint8, to_uint8
-from ganzoo.submission import scores, submit
+from ganzoo.models.samples import from_uint8, to_uint8
+from ganzoo.plugins.manager import Plugins
+from ganzoo.plugins.registry import Origin
+from ganzoo.recipe.benchmark import load_benchmark
+from ganzoo.training import build
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -868,10 +871,10 @@ def test_two_processes_give_the_same_to_the_bit(tmp_path: Path) -> None:
     if not hasattr(os, "fork"):
         pytest.skip("needs fork")
     protocol = toy.protocol(tmp_path, fakes=40)
-    subject = entry.Subject(name="toy", kind="model")
+    subject = result.Subject(name="toy", kind="model")
     _, alone, _ = submit(protocol, Generated(generator(), protocol), subject, tmp_path / "alone")
     ranks(tmp_path, "entry", "ill")
-    two = entry.read(tmp_path / "entry" / "toys" / "toy.json")
+    two = result.read(tmp_path / "entry" / "toys" / "toy.json")
     assert two.scores == alone.scores
     assert two.key == alone.key
     pictures = [tmp_path / name / "toys" / "toy.jpg" for name in ("entry", "alone")]

@@ -14,8 +14,8 @@ import torch
 from torch import Tensor, nn
 
 from ganzoo.errors import RunError
-from ganzoo.export import PARITY, TOLERANCE, Parity, export
 from ganzoo.interfaces import Generator
+from ganzoo.models.export import PARITY, TOLERANCE, Parity, export
 from ganzoo_cartoongan.animegan import AnimeGANGenerator
 from ganzoo_cartoongan.networks import CartoonGANGenerator
 from ganzoo_dcgan.networks import DCGANGenerator

@@ -17,8 +17,8 @@ from typer.testing import CliRunner
 from ganzoo import hookimpl
 from ganzoo.errors import DataError, GanzooError
 from ganzoo.interfaces import Box, Detector, Extractor
-from ganzoo.plugins import Plugins
-from ganzoo.registry import Entry, Origin
+from ganzoo.plugins.manager import Plugins
+from ganzoo.plugins.registry import Entry, Origin
 from ganzoo.scan import scan
 from ganzoo_faces import face_alignment_detectors, geometry, lbp
 from ganzoo_faces.command import _arguments, faces

@@ -8,11 +8,11 @@ import pytest
 import torch
 from torch import Tensor
 
-from ganzoo import build as core
-from ganzoo.objective import Objective, Term
-from ganzoo.plugins import installed
-from ganzoo.recipe import Schedule
-from ganzoo.step import Network, Update
+from ganzoo.plugins.manager import installed
+from ganzoo.recipe.recipe import Schedule
+from ganzoo.training import build as core
+from ganzoo.training.objective import Objective, Term
+from ganzoo.training.words import Network, Update
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

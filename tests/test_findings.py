@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 import torch
 
-from ganzoo.batch_statistics import image_statistics, ranking, spread
-from ganzoo.findings import PATIENCE, WARM_UP, find
+from ganzoo.training.batch_statistics import image_statistics, ranking, spread
+from ganzoo.training.diagnosis import PATIENCE, WARM_UP, find
 
 HEALTHY = {
     "D/ranking": 0.8,

@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 from ganzoo import progress
 from ganzoo.cli import command_line
 from ganzoo.errors import DataError
-from ganzoo.plugins import installed
+from ganzoo.plugins.manager import installed
 from ganzoo.scan import scan
 from ganzoo_folders import register_commands
 

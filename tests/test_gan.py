@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import torch
 
-from ganzoo.plugins import installed
+from ganzoo.plugins.manager import installed
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

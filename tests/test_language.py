@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 from typed import Run, typist
 
-from ganzoo.language import arguments, explain, keys
-from ganzoo.plugins import installed
-from ganzoo.recipe import load_recipe, shipped_recipes
-from ganzoo.schema import schema
-from ganzoo.yaml12 import parse
+from ganzoo.formats.yaml import parse
+from ganzoo.plugins.manager import installed
+from ganzoo.recipe.language import arguments, explain, keys
+from ganzoo.recipe.recipe import load_recipe, shipped_recipes
+from ganzoo.recipe.schema import schema
 
 #: a recipe in which every example of a key makes sense
 SHOWN = """\

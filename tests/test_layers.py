@@ -91,7 +91,7 @@ def imports(path: Path) -> Iterator[str]:
 
 
 def part(name: str) -> str:
-    """``training`` of ``ganzoo.training.start``."""
+    """``training`` of ``ganzoo.training.loop.start``."""
     return name.partition(".")[2].partition(".")[0]
 
 
@@ -136,4 +136,9 @@ def test_the_rule_sees_every_way_to_import(tmp_path: Path, monkeypatch: pytest.M
     )
     monkeypatch.setattr(f"{__name__}.ROOT", tmp_path)
     found = set(imports(path))
-    assert found == {"typing.TYPE_CHECKING", "ganzoo.training", "ganzoo.cli", "ganzoo.run.Run"}
+    assert found == {
+        "typing.TYPE_CHECKING",
+        "ganzoo.training.loop",
+        "ganzoo.cli",
+        "ganzoo.training.run.Run",
+    }

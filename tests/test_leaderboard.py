@@ -15,11 +15,18 @@ from PIL import Image
 from submitted import PROTOCOL, score, submit
 from typed import Run, typist
 
-from ganzoo.entry import Reported
 from ganzoo.errors import RunError
-from ganzoo.leaderboard import PICTURE_BYTES, as_data, entries_folder, markdown, page, read_all
-from ganzoo.leaderboard import reading as shown
-from ganzoo.standings import Row, Standings, Table, standings, student
+from ganzoo.evaluation.leaderboard import (
+    PICTURE_BYTES,
+    as_data,
+    entries_folder,
+    markdown,
+    page,
+    read_all,
+)
+from ganzoo.evaluation.leaderboard import reading as shown
+from ganzoo.evaluation.result import Reported
+from ganzoo.evaluation.standings import Row, Standings, Table, standings, student
 
 OTHER = "fedcba9876543210"
 HOSTILE = "\"><script>alert('1')</script>|`*$name [x](y) \\"

@@ -20,14 +20,15 @@ import toy
 from PIL import Image
 from test_train import differences, stage, stop_at
 
-from ganzoo import checkpoint, cli, hookimpl, report
+from ganzoo import cli, hookimpl
 from ganzoo.errors import CheckpointError, DataError, RunError, TrainingStopped
-from ganzoo.folder import RunFolder
 from ganzoo.interfaces import Extractor
-from ganzoo.recipe import load_recipe
-from ganzoo.registry import Origin
-from ganzoo.report import reporting
-from ganzoo.training import resume, start
+from ganzoo.plugins.registry import Origin
+from ganzoo.recipe.recipe import load_recipe
+from ganzoo.training import checkpoint, report
+from ganzoo.training.loop import resume, start
+from ganzoo.training.report import reporting
+from ganzoo.training.run_folder import RunFolder
 
 Train = Callable[..., Path]
 
@@ -163,7 +164,7 @@ def test_what_moved_and_is_another_is_refused_with_the_command_that_works(
 
 
 def test_the_folders_of_unpaired_may_move(tmp_path: Path, one_thread: None, monkeypatch):
-    from ganzoo.plugins import installed
+    from ganzoo.plugins.manager import installed
 
     monkeypatch.setenv("GANZOO_CACHE", str(tmp_path / "cache"))
     for folder in ("photo", "real", "smooth"):
@@ -297,7 +298,7 @@ def test_a_part_of_a_run_that_is_deleted_while_it_trains_is_made_again(
 
 def command(monkeypatch: pytest.MonkeyPatch, *words: str) -> int:
     """The exit code of ``ganzoo WORDS`` with the toy plugins."""
-    monkeypatch.setattr("ganzoo.plugins.installed", toy.plugins)
+    monkeypatch.setattr("ganzoo.plugins.manager.installed", toy.plugins)
     monkeypatch.setattr(sys, "argv", ["ganzoo", *words])
     with pytest.raises(SystemExit) as ended:
         cli.main()

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from ganzoo.entry import Score, read
-from ganzoo.layers import shipped_folder, shipped_models
-from ganzoo.meaning import ROWS, explained, references
+from ganzoo.evaluation.meaning import ROWS, explained, references
+from ganzoo.evaluation.result import Score, read
+from ganzoo.recipe.inheritance import shipped_folder, shipped_models
 
 SHIPPED = shipped_folder("benchmarks") / "entries"
 

@@ -21,14 +21,15 @@ import toy
 import yaml
 from accelerate.tracking import LOGGER_TYPE_TO_CLASS, GeneralTracker
 
-from ganzoo import hookimpl, model
+from ganzoo import hookimpl
 from ganzoo.errors import RecipeError
-from ganzoo.folder import RunFolder
-from ganzoo.recipe import load_recipe
-from ganzoo.registry import Origin
-from ganzoo.run import Run
-from ganzoo.scores import is_score
-from ganzoo.training import resume, start
+from ganzoo.models import model
+from ganzoo.plugins.registry import Origin
+from ganzoo.recipe.recipe import load_recipe
+from ganzoo.training.loop import resume, start
+from ganzoo.training.run import Run
+from ganzoo.training.run_folder import RunFolder
+from ganzoo.training.scores import is_score
 from ganzoo_console import Console
 
 Train = Callable[..., Path]
@@ -300,7 +301,7 @@ class Csv(GeneralTracker):  # type: ignore[misc]
 def tracker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str, str], None]:
     """``tracker(name, failing="")``: the name, which Accelerate knows, stands for ``Csv``."""
     installed: list[SimpleNamespace] = []
-    monkeypatch.setattr("ganzoo.observers.get_available_trackers", lambda: installed)
+    monkeypatch.setattr("ganzoo.training.observers.get_available_trackers", lambda: installed)
     monkeypatch.chdir(tmp_path)
 
     def made(name: str, failing: str = "") -> None:

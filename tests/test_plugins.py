@@ -19,10 +19,10 @@ from typer.testing import CliRunner
 
 from ganzoo import hookimpl, hookspecs
 from ganzoo.errors import PluginError, RecipeError
-from ganzoo.layers import registered_recipes
-from ganzoo.plugins import HOOKS, Plugin, Plugins
-from ganzoo.recipe import find_recipe
-from ganzoo.registry import KINDS, Origin
+from ganzoo.plugins.manager import HOOKS, Plugin, Plugins
+from ganzoo.plugins.registry import KINDS, Origin
+from ganzoo.recipe.inheritance import registered_recipes
+from ganzoo.recipe.recipe import find_recipe
 
 Install = Callable[..., str]
 _numbers = itertools.count()

@@ -7,9 +7,9 @@ import torch
 
 import ganzoo_portrait
 from ganzoo.errors import DataError
-from ganzoo.plugins import Plugins
-from ganzoo.registry import Origin
-from ganzoo.signature import read_signature
+from ganzoo.plugins.manager import Plugins
+from ganzoo.plugins.registry import Origin
+from ganzoo.plugins.signature import read_signature
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

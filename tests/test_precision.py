@@ -14,15 +14,15 @@ import yaml
 from torch import Tensor, nn
 
 import ganzoo_dcgan
-from ganzoo import precision
-from ganzoo.folder import RunFolder
-from ganzoo.plugins import Plugins
-from ganzoo.precision import CPU, Precision, Trial, fastest, inference_format, native_bf16
-from ganzoo.recipe import Recipe, load_recipe
-from ganzoo.registry import Origin
-from ganzoo.run import Run
-from ganzoo.step import Network, Update
-from ganzoo.training import resume, start
+from ganzoo.plugins.manager import Plugins
+from ganzoo.plugins.registry import Origin
+from ganzoo.recipe.recipe import Recipe, load_recipe
+from ganzoo.training import precision
+from ganzoo.training.loop import resume, start
+from ganzoo.training.precision import CPU, Precision, Trial, fastest, inference_format, native_bf16
+from ganzoo.training.run import Run
+from ganzoo.training.run_folder import RunFolder
+from ganzoo.training.words import Network, Update
 
 #: networks with convolutions, whose weights channels_last lays out in another way
 CONVOLUTIONS: dict[str, Any] = {
@@ -91,7 +91,7 @@ def test_the_choice_is_recorded_and_kept_by_resume(
 ) -> None:
     """The memory layout too, so that a stopped run ends as one that was never stopped."""
     monkeypatch.setattr(Trial, "choose", lambda trial: CHOSEN)
-    monkeypatch.setattr("ganzoo.run.native_bf16", lambda device: True)
+    monkeypatch.setattr("ganzoo.training.run.native_bf16", lambda device: True)
     whole = start(recipe(tmp_path), tmp_path / "whole", plugins())
     assert next(whole.networks["generator"].bare.parameters()).stride()[1] == 1
     with pytest.raises(KeyboardInterrupt):
@@ -132,7 +132,7 @@ class Interrupt:
 def test_measuring_leaves_no_trace_in_the_training(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, one_thread: None
 ) -> None:
-    monkeypatch.setattr("ganzoo.precision.fastest", lambda seconds: Precision("fp32"))
+    monkeypatch.setattr("ganzoo.training.precision.fastest", lambda seconds: Precision("fp32"))
     runs = [
         start(recipe(tmp_path, precision=how), tmp_path / how, plugins())
         for how in ("fp32", "auto")
@@ -144,7 +144,7 @@ def test_measuring_leaves_no_trace_in_the_training(
 def test_bf16_that_is_emulated_is_said_before_the_first_step(
     monkeypatch: pytest.MonkeyPatch, train: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("ganzoo.run.native_bf16", lambda device: False)
+    monkeypatch.setattr("ganzoo.training.run.native_bf16", lambda device: False)
     said: list[str] = []
 
     class Listen:

@@ -14,7 +14,7 @@ from huggingface_hub import close_session
 
 import ganzoo
 from ganzoo.errors import HubError, HubFailure
-from ganzoo.hub import Id, client, telling
+from ganzoo.hub.client import Id, client, telling
 
 MODEL = Path(__file__).parent.parent / "pretrained" / "avatars-64"
 #: every way to the Hub

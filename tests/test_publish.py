@@ -22,15 +22,18 @@ from hub_server import Failure, HubServer, hermetic
 from safetensors.torch import load_file, save_file
 from submitted import entry, submit
 
-from ganzoo import catalogue, checkpoint, hub, model, publish, pulling
-from ganzoo import config as configs
-from ganzoo.build import weights_hash
-from ganzoo.entry import read, write
 from ganzoo.errors import HubError, HubFailure, RunError
-from ganzoo.hub import parse_id
-from ganzoo.package import Options
-from ganzoo.publish import Plan, Pushed
-from ganzoo.training import resume, start
+from ganzoo.evaluation.result import read, write
+from ganzoo.hub import client, pull, search
+from ganzoo.hub import push as publish
+from ganzoo.hub.client import parse_id
+from ganzoo.hub.push import Plan, Pushed
+from ganzoo.hub.staging import Options
+from ganzoo.models import config as configs
+from ganzoo.models import model
+from ganzoo.training import checkpoint
+from ganzoo.training.build import weights_hash
+from ganzoo.training.loop import resume, start
 
 REPO = "ann/toy"
 ASKED = Options(licence="cc-by-4.0", data_licence="cc0-1.0")
@@ -101,7 +104,7 @@ def weights(folder: Path) -> str:
 def test_a_pushed_run_comes_back_to_the_bit(run: Path, server: HubServer) -> None:
     done = push(run)
     assert (done.url, done.commit) == (f"{server.url}/{REPO}", server.repos[REPO].log()[0].sha)
-    pulled = pulling.pull(parse_id(REPO), REGISTRY).folder
+    pulled = pull.pull(parse_id(REPO), REGISTRY).folder
     for name in ("model.safetensors", "recipe.yaml", "samples.png"):
         assert (pulled / name).read_bytes() == (run / "model" / name).read_bytes()
     before, after = model.load(run, REGISTRY), model.load(pulled, REGISTRY)
@@ -166,9 +169,7 @@ def test_a_card_that_the_cache_altered_is_fetched_anew(run: Path, server: HubSer
     card = server.files(REPO)["README.md"] + b"\nMine.\n"
     server.put(REPO, {"README.md": card})
     plan(run)  # now it is in the cache
-    cached = next(
-        path for path in Path(pulling.pull(parse_id(REPO), REGISTRY).folder).glob("README*")
-    )
+    cached = next(path for path in Path(pull.pull(parse_id(REPO), REGISTRY).folder).glob("README*"))
     cached.write_bytes(b"# Nothing\n")
     push(run)
     assert server.files(REPO)["README.md"] == card
@@ -178,7 +179,7 @@ def test_a_pulled_folder_can_be_pushed_on(run: Path, server: HubServer) -> None:
     """From huggingface_hub's cache, whose files are links, and with its card."""
     push(run)
     server.put(REPO, {"README.md": server.files(REPO)["README.md"] + b"\nMine.\n"})
-    pulled = pulling.pull(parse_id(REPO), REGISTRY).folder
+    pulled = pull.pull(parse_id(REPO), REGISTRY).folder
     push(pulled, "ann/copy")
     assert server.files("ann/copy")["README.md"].endswith(b"\nMine.\n")
     assert server.files("ann/copy")["config.json"] == server.files(REPO)["config.json"]
@@ -189,8 +190,8 @@ def test_a_discriminator_goes_where_it_is_asked_for(
     run: Path, server: HubServer, tmp_path: Path
 ) -> None:
     push(run, with_discriminator=True)
-    pulled = pulling.pull(parse_id(REPO), REGISTRY)
-    pulling.copy(pulled.folder, tmp_path / "pulled")
+    pulled = pull.pull(parse_id(REPO), REGISTRY)
+    pull.copy(pulled.folder, tmp_path / "pulled")
     kept = load_file(run / "checkpoints" / "step-00000009" / "discriminator.safetensors")
     found = load_file(tmp_path / "pulled" / "discriminator.safetensors")
     assert all(torch.equal(found[name], kept[name]) for name in kept)
@@ -262,7 +263,7 @@ def test_a_branch_leaves_main_as_it_is(run: Path, server: HubServer, new: bool) 
         assert set(sent(done)) == changed
         assert dev["notes.txt"] == b"mine"
     assert sent(push(run, f"{REPO}@dev", licence="mit")) == {}
-    assert pulling.pull(parse_id(f"{REPO}@dev"), REGISTRY).commit == done.commit
+    assert pull.pull(parse_id(f"{REPO}@dev"), REGISTRY).commit == done.commit
 
 
 def test_a_new_branch_begins_at_the_commit_that_was_looked_at(
@@ -280,7 +281,7 @@ def test_a_new_branch_begins_at_the_commit_that_was_looked_at(
 def test_a_card_written_here_and_there(run: Path, server: HubServer, tmp_path: Path) -> None:
     """What somebody wrote is never dropped without a word."""
     push(run)
-    pulling.copy(pulling.pull(parse_id(REPO), REGISTRY).folder, tmp_path / "mine")
+    pull.copy(pull.pull(parse_id(REPO), REGISTRY).folder, tmp_path / "mine")
     with (tmp_path / "mine" / "README.md").open("a") as file:
         file.write("## My limits\n")
     with pytest.raises(RunError, match=r"lines that the card on the Hub has not. --card"):
@@ -317,7 +318,7 @@ def test_half_the_size(run: Path, server: HubServer, tmp_path: Path) -> None:
     push(run, half=True, entries=tmp_path / "entries")
     files, whole = server.files(REPO), load_file(run / "model" / "model.safetensors")
     assert not any(name.startswith("entries/") for name in files)
-    found = model.load(pulling.pull(parse_id(REPO), REGISTRY).folder, REGISTRY)
+    found = model.load(pull.pull(parse_id(REPO), REGISTRY).folder, REGISTRY)
     kept = {k: v.half().float() if v.is_floating_point() else v for k, v in whole.items()}
     state = found.generator.state_dict()
     assert all(torch.equal(state[name], kept[name]) for name in kept)
@@ -347,12 +348,12 @@ def test_scores_of_these_weights_go_and_come_back(
         "entries/avatars-32.json", "entries/avatars-64.json",
     ]  # fmt: skip
     kept = read(root / "avatars-32" / "new.json")
-    pulled = pulling.pull(parse_id(REPO), REGISTRY).folder
+    pulled = pull.pull(parse_id(REPO), REGISTRY).folder
     assert read(pulled / "entries" / "avatars-32.json") == kept
     assert yaml.safe_load(files[".eval_results/ganzoo-avatars-32.yaml"])[0]["value"] == 3.0
-    (found,) = catalogue.search()
+    (found,) = search.search()
     assert found.entries[0].scores == kept.scores
-    boards = catalogue.standings()[0]
+    boards = search.standings()[0]
     assert [board.benchmark for board in boards] == ["avatars-32", "avatars-64"]
     assert boards[0].tables[0].rows[0].entry.model.name == REPO
     assert sent(push(run, entries=root)) == {}
@@ -656,8 +657,8 @@ def impatient(patch: pytest.MonkeyPatch, tmp_path: Path, server: HubServer, xet:
     hermetic(patch, tmp_path, server.url, xet=xet, patience=0.1)
     patch.setenv("HF_TOKEN", server.token("ann"))
     patch.setenv("HF_XET_CLIENT_READ_TIMEOUT", "100ms")
-    patch.setattr(hub, "SILENCE", 0.1)
-    patch.setattr(pulling, "TIMEOUT", 0.1)
+    patch.setattr(client, "SILENCE", 0.1)
+    patch.setattr(pull, "TIMEOUT", 0.1)
 
 
 def refusal(run: Path, **asked: Any) -> HubError | None:
@@ -749,7 +750,7 @@ def test_what_a_killed_push_left_is_removed_by_the_next(
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     code = f"""
 import os, tempfile
-from ganzoo.package import staging
+from ganzoo.hub.staging import staging
 tempfile.tempdir = {str(tmp_path)!r}
 with staging() as folder:
     (folder / "model.safetensors").write_bytes(b"0" * 100)

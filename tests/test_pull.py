@@ -20,9 +20,11 @@ import toy
 from hub_server import Failure, HubServer, hermetic
 from typed import typist
 
-from ganzoo import catalogue, config, layers, model, pulling
 from ganzoo.errors import FileError, GanzooError, HubError, HubFailure, RunError
-from ganzoo.hub import client, is_id, parse_id
+from ganzoo.hub import pull, search
+from ganzoo.hub.client import client, is_id, parse_id
+from ganzoo.models import config, model
+from ganzoo.recipe import inheritance
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 REGISTRY = toy.plugins().registry
@@ -65,10 +67,10 @@ only_http = pytest.mark.parametrize("xet", [False], ids=["http"])
 @pytest.fixture
 def hub(xet: bool, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[HubServer]:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("ganzoo.plugins.installed", toy.plugins)
+    monkeypatch.setattr("ganzoo.plugins.manager.installed", toy.plugins)
     with HubServer(xet=xet) as server:
         hermetic(monkeypatch, tmp_path, server.url, xet=xet, patience=0.1)
-        monkeypatch.setattr(pulling, "TIMEOUT", 0.5)
+        monkeypatch.setattr(pull, "TIMEOUT", 0.5)
         yield server
 
 
@@ -89,8 +91,8 @@ def put(hub: HubServer, files: dict[str, bytes], repo: str = ID) -> str:
     return api.create_commit(repo, adds, commit_message="Put").oid
 
 
-def get(name: str = ID, **given: Any) -> pulling.Pulled:
-    return pulling.locate(name, REGISTRY, **given)
+def get(name: str = ID, **given: Any) -> pull.Pulled:
+    return pull.locate(name, REGISTRY, **given)
 
 
 def files_of(path: Path) -> dict[str, bytes]:
@@ -185,7 +187,7 @@ def test_where_a_model_is_looked_for(hub: HubServer, tmp_path: Path) -> None:
 def test_a_model_that_comes_with_ganzoo(
     hub: HubServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(layers, "shipped_folder", lambda name: tmp_path / name)
+    monkeypatch.setattr(inheritance, "shipped_folder", lambda name: tmp_path / name)
     own = tmp_path / "pretrained" / "small"
     own.mkdir(parents=True)
     (own / "config.json").write_text("{}")
@@ -199,12 +201,12 @@ def test_a_folder_of_ones_own(hub: HubServer, tmp_path: Path) -> None:
     put(hub, folder())
     found = get()
     (found.folder / "evil.py").write_text("x")
-    pulling.copy(found.folder, tmp_path / "mine")
+    pull.copy(found.folder, tmp_path / "mine")
     assert files_of(tmp_path / "mine") == folder()
     assert not any(path.is_symlink() for path in (tmp_path / "mine").rglob("*"))
     for taken in (tmp_path / "mine", found.folder / "README.md"):
         with pytest.raises(RunError, match="exists and is not empty"):
-            pulling.copy(found.folder, taken)
+            pull.copy(found.folder, taken)
 
 
 @only_http
@@ -376,8 +378,8 @@ def test_sizes_beyond_all_sense(hub: HubServer, name: str, size: int) -> None:
 
 @only_http
 def test_more_files_than_a_model_has(hub: HubServer) -> None:
-    hub.put(ID, folder() | {f"entries/{n}.json": b"" for n in range(pulling.FILES)})
-    refused(f"at most {pulling.FILES}")
+    hub.put(ID, folder() | {f"entries/{n}.json": b"" for n in range(pull.FILES)})
+    refused(f"at most {pull.FILES}")
 
 
 @only_http
@@ -448,7 +450,7 @@ def test_broken_off_at_every_request(
         second = put(hub, folder(2), repo)
         fault = hub.fail(how, at=at, times=2 if how == "hang" else None)
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(pulling, "TIMEOUT", 0.1)
+            patch.setattr(pull, "TIMEOUT", 0.1)
             try:
                 found = get(repo).commit
                 said = None
@@ -508,7 +510,7 @@ def test_a_full_disk(
     for place, fails in (
         ("huggingface_hub.file_download.http_get", full),
         ("huggingface_hub.file_download.xet_get", full_xet if hub.cas else full),
-        ("ganzoo.pulling.write_atomic", full),
+        ("ganzoo.hub.pull.write_atomic", full),
     ):
         with monkeypatch.context() as patch:
             patch.setattr(place, fails)
@@ -520,7 +522,7 @@ def test_a_full_disk(
     found = get()
     monkeypatch.setattr("shutil.copyfile", full)
     with pytest.raises(RunError, match="cannot be written: No space left"):
-        pulling.copy(found.folder, tmp_path / "mine")
+        pull.copy(found.folder, tmp_path / "mine")
     assert list(tmp_path.glob("*mine*")) == []
 
 
@@ -543,7 +545,7 @@ def test_what_is_no_hub(hub: HubServer, monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setattr("httpx2.Response.json", lambda self: json.loads("<html>"))
     monkeypatch.setenv("HF_ENDPOINT", hub.url)
     put(hub, folder())
-    for call in (get, catalogue.search):
+    for call in (get, search.search):
         refused("not as a Hub does", "HF_ENDPOINT", kind=HubFailure, call=call)
 
 

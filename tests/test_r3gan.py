@@ -7,8 +7,8 @@ from torch.nn.functional import softplus
 
 import ganzoo_r3gan
 from ganzoo.errors import RecipeError
-from ganzoo.plugins import Plugins
-from ganzoo.registry import Origin
+from ganzoo.plugins.manager import Plugins
+from ganzoo.plugins.registry import Origin
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 LABEL = {"hair": ["pink", "black", "brown"], "eyes": ["open", "closed"]}

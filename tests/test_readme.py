@@ -16,9 +16,9 @@ from typer.main import get_command
 
 from ganzoo.cli import command_line
 from ganzoo.errors import RecipeError
-from ganzoo.plugins import Plugins, installed
-from ganzoo.recipe import load_recipe, shipped_recipes
-from ganzoo.registry import Origin
+from ganzoo.plugins.manager import Plugins, installed
+from ganzoo.plugins.registry import Origin
+from ganzoo.recipe.recipe import load_recipe, shipped_recipes
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")

@@ -15,8 +15,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ganzoo.errors import RecipeError
-from ganzoo.grammar import EMA, MEASURING, SCHEDULE, SECTIONS, STAGE, TERM, TOP
-from ganzoo.recipe import (
+from ganzoo.plugins.registry import Entry, Origin, Registry
+from ganzoo.recipe.grammar import EMA, MEASURING, SCHEDULE, SECTIONS, STAGE, TERM, TOP
+from ganzoo.recipe.recipe import (
     Evaluate,
     Schedule,
     Verify,
@@ -25,8 +26,7 @@ from ganzoo.recipe import (
     load_recipe,
     shipped_recipes,
 )
-from ganzoo.registry import Entry, Origin, Registry
-from ganzoo.schema import schema
+from ganzoo.recipe.schema import schema
 
 
 class Noise:
@@ -687,7 +687,7 @@ def test_schema_accepts_what_loads_and_refuses_typos():
 @pytest.mark.parametrize("name", sorted(shipped_recipes()))
 def test_shipped_recipes(name):
     jsonschema = pytest.importorskip("jsonschema")
-    from ganzoo.plugins import installed
+    from ganzoo.plugins.manager import installed
 
     registry = installed().registry
     # the one thing that a recipe may leave to its user
@@ -798,16 +798,16 @@ def test_the_schema_knows_what_is_measured():
 
 def test_no_torch():
     code = (
-        "import sys, ganzoo.recipe, ganzoo.schema, ganzoo.plugins as p\n"
+        "import sys, ganzoo.recipe.recipe, ganzoo.recipe.schema, ganzoo.plugins.manager as p\n"
         "from ganzoo.errors import RecipeError\n"
         "r = p.installed().registry\n"
-        "ganzoo.schema.schema(r)\n"
-        "for name in ganzoo.recipe.shipped_recipes(r):\n"
-        "    try: ganzoo.recipe.load_recipe(name, registry=r)\n"
+        "ganzoo.recipe.schema.schema(r)\n"
+        "for name in ganzoo.recipe.recipe.shipped_recipes(r):\n"
+        "    try: ganzoo.recipe.recipe.load_recipe(name, registry=r)\n"
         "    except RecipeError: pass\n"
         "evaluate = 'evaluate={every: 5, benchmark: avatars-64, set: [fakes=%s]}'\n"
-        "ganzoo.recipe.load_recipe('dcgan', [evaluate % 99], r)\n"
-        "try: ganzoo.recipe.load_recipe('dcgan', [evaluate % 'x'], r)\n"
+        "ganzoo.recipe.recipe.load_recipe('dcgan', [evaluate % 99], r)\n"
+        "try: ganzoo.recipe.recipe.load_recipe('dcgan', [evaluate % 'x'], r)\n"
         "except RecipeError: pass\n"
         "else: raise AssertionError\n"
         "assert 'torch' not in sys.modules"

@@ -12,13 +12,15 @@ import torch
 import toy
 import yaml
 
-from ganzoo import checkpoint, hookimpl, model
+from ganzoo import hookimpl
 from ganzoo.errors import CheckpointError, RecipeError, RunError
-from ganzoo.folder import RunFolder
-from ganzoo.manifest import Manifest
-from ganzoo.recipe import load_recipe
-from ganzoo.registry import Origin
-from ganzoo.training import resume, start
+from ganzoo.models import model
+from ganzoo.plugins.registry import Origin
+from ganzoo.recipe.recipe import load_recipe
+from ganzoo.training import checkpoint
+from ganzoo.training.loop import resume, start
+from ganzoo.training.manifest import Manifest
+from ganzoo.training.run_folder import RunFolder
 
 Train = Callable[..., Path]
 

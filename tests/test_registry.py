@@ -6,7 +6,7 @@ import pytest
 
 from ganzoo.errors import PluginError, RecipeError
 from ganzoo.interfaces import Loss
-from ganzoo.registry import KINDS, Entry, Origin, Registry
+from ganzoo.plugins.registry import KINDS, Entry, Origin, Registry
 
 MINE = Origin("mine", "my-gans", "0.3")
 YOURS = Origin("yours", "your-gans", "2.0")

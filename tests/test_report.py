@@ -11,12 +11,12 @@ import pytest
 import toy
 from PIL import Image
 
-from ganzoo import report
-from ganzoo.charts import POINTS
 from ganzoo.errors import RunError
-from ganzoo.folder import RunFolder
-from ganzoo.manifest import Evaluation, Manifest
-from ganzoo.report import FRAMES, write_report
+from ganzoo.training import report
+from ganzoo.training.charts import POINTS
+from ganzoo.training.manifest import Evaluation, Manifest
+from ganzoo.training.report import FRAMES, write_report
+from ganzoo.training.run_folder import RunFolder
 
 RECIPE = """recipe: demo
 batch: 64

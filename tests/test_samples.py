@@ -11,8 +11,8 @@ import torch
 import toy
 from PIL import Image
 
-from ganzoo import model, samples
 from ganzoo.errors import RunError
+from ganzoo.models import model, samples
 
 
 @pytest.fixture

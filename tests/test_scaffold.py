@@ -16,11 +16,11 @@ import pytest
 from environment import Environment, build_wheel
 from typed import Result, Run, typist
 
-from ganzoo.benchmark import load_benchmark
-from ganzoo.plugins import Plugins
-from ganzoo.recipe import load_recipe
-from ganzoo.registry import Origin
-from ganzoo.scaffold import PARTS, create
+from ganzoo.plugins.manager import Plugins
+from ganzoo.plugins.registry import Origin
+from ganzoo.plugins.scaffold import PARTS, create
+from ganzoo.recipe.benchmark import load_benchmark
+from ganzoo.recipe.recipe import load_recipe
 
 SUBSETS = [chosen for n in range(1, 5) for chosen in combinations(PARTS, n)]
 TINY = {"stages.0.steps": 2, "dataset.count": 64, "samples.every": 2, "checkpoint.every": 2}
@@ -166,7 +166,7 @@ def test_what_is_left_out_is_ganzoos_own(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     pytest.importorskip("dicebear", reason="pip install 'ganzoo[avatars]'")
-    from ganzoo.training import start
+    from ganzoo.training.loop import start
 
     monkeypatch.setenv("GANZOO_CACHE", str(tmp_path / "cache"))
     plugins, name = loaded(packages[chosen])
@@ -245,7 +245,7 @@ def test_a_name_of_an_installed_plugin_or_module(
     plugins = Plugins()
     dcgan = importlib.import_module("ganzoo_dcgan")
     plugins.add(lambda: dcgan, Origin("zebra", "zoo-of-zebras", "2.0"), "zebras")
-    monkeypatch.setattr("ganzoo.plugins.installed", lambda: plugins)
+    monkeypatch.setattr("ganzoo.plugins.manager.installed", lambda: plugins)
     whose = "plugin 'zebra' is installed: plugin 'zebra' (zebras) of zoo-of-zebras 2.0"
     refused(run("plugins", "new", "zebra"), whose)
     (tmp_path / "ganzoo_okapi.py").touch()

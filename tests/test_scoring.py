@@ -15,12 +15,14 @@ import torch
 import toy
 from test_train import differences, equal, stage, stop_at, weights
 
-from ganzoo import checkpoint, hookimpl, model, samples
+from ganzoo import hookimpl
 from ganzoo.errors import DataError, GanzooError, RunError, TrainingStopped
-from ganzoo.folder import RunFolder
-from ganzoo.run import Run
-from ganzoo.scores import best_step, is_score
-from ganzoo.training import resume
+from ganzoo.models import model, samples
+from ganzoo.training import checkpoint
+from ganzoo.training.loop import resume
+from ganzoo.training.run import Run
+from ganzoo.training.run_folder import RunFolder
+from ganzoo.training.scores import best_step, is_score
 from ganzoo_console import Console
 
 Train = Callable[..., Path]
@@ -102,7 +104,7 @@ def test_evaluation_is_not_part_of_the_seconds_of_training(
     train: Train, watch: Watch, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     clock = [0.0]
-    monkeypatch.setattr("ganzoo.run.time", SimpleNamespace(monotonic=lambda: clock[0]))
+    monkeypatch.setattr("ganzoo.training.run.time", SimpleNamespace(monotonic=lambda: clock[0]))
     compute = toy.Brightness.compute
 
     def slow(evaluator: Any) -> dict[str, float]:
@@ -142,9 +144,9 @@ def test_steps_are_measured_when_due_and_at_the_end(
 
 
 def test_a_score_is_that_of_the_model_that_is_saved(train: Train, watch: Watch) -> None:
-    from ganzoo.fakes import Generated
-    from ganzoo.measuring import evaluate
-    from ganzoo.plugins import Plugins
+    from ganzoo.evaluation.image_sources import Generated
+    from ganzoo.evaluation.measure import evaluate
+    from ganzoo.plugins.manager import Plugins
 
     run = train(evaluate=watch(100))
     plugins: Plugins = toy.plugins()
@@ -383,7 +385,7 @@ def test_a_relative_benchmark_is_found_from_another_folder(
 def test_a_model_tells_no_path_of_a_benchmarks_set(
     train: Train, watch: Watch, tmp_path: Path
 ) -> None:
-    from ganzoo.recipe import without_paths
+    from ganzoo.recipe.recipe import without_paths
 
     given = {"set": [f"dataset.path={tmp_path}/photos", "fakes=3"], "path": f"{tmp_path}/a=b/c"}
     assert without_paths(given) == {"set": ["dataset.path=photos", "fakes=3"], "path": "c"}

@@ -19,11 +19,11 @@ from torch.nn.functional import avg_pool2d
 from ganzoo import hookimpl
 from ganzoo.errors import DataError
 from ganzoo.interfaces import Extractor
-from ganzoo.plugins import Plugins
-from ganzoo.recipe import load_recipe, shipped_recipes
-from ganzoo.registry import Origin
-from ganzoo.rehearsal import rehearse
-from ganzoo.training import start
+from ganzoo.plugins.manager import Plugins
+from ganzoo.plugins.registry import Origin
+from ganzoo.recipe.recipe import load_recipe, shipped_recipes
+from ganzoo.training.loop import start
+from ganzoo.training.rehearsal import rehearse
 
 #: what is made small, wherever a component has it
 SMALL = {"size": 32, "count": 6, "channels": 4, "width": 4, "blocks": 1, "max_bad": 1.0}

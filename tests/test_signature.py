@@ -14,7 +14,7 @@ import pytest
 from annotated_types import Ge, Interval
 
 from ganzoo.errors import PluginError
-from ganzoo.signature import COMPUTED, REQUIRED, parameter, read_signature
+from ganzoo.plugins.signature import COMPUTED, REQUIRED, parameter, read_signature
 
 Positive = Annotated[int, Ge(1)]
 WIDTH = 64
@@ -255,7 +255,7 @@ def test_a_default_is_always_allowed():
 
 def test_no_torch():
     code = (
-        "import sys; from ganzoo.signature import read_signature;"
+        "import sys; from ganzoo.plugins.signature import read_signature;"
         "s = read_signature('ganzoo.interfaces:Dataset');"
         "assert 'torch' not in sys.modules"
     )

@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 
 from ganzoo import hookimpl
-from ganzoo.plugins import Plugins
-from ganzoo.registry import Origin
+from ganzoo.plugins.manager import Plugins
+from ganzoo.plugins.registry import Origin
 
 ROOT = Path(__file__).parent.parent
 #: commands that need no torch, each with its exit code

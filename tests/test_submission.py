@@ -19,11 +19,13 @@ from profiles import ADOBE
 from torch import nn
 from typed import Result, Run, typist
 
-from ganzoo import config, entry, measuring, model, submission
 from ganzoo.errors import DataError
-from ganzoo.fakes import Files, Generated
+from ganzoo.evaluation import measure, submission
+from ganzoo.evaluation import result as entry
+from ganzoo.evaluation.image_sources import Files, Generated
 from ganzoo.interfaces import Generator
-from ganzoo.registry import Entry, Origin
+from ganzoo.models import config, model
+from ganzoo.plugins.registry import Entry, Origin
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 ENTRIES = Path("benchmarks/entries/toys")
@@ -34,11 +36,11 @@ def here(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """An empty folder, a cache of one's own, and the toy plugin with the folder dataset."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("GANZOO_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr(measuring, "CHUNK", 7)
+    monkeypatch.setattr(measure, "CHUNK", 7)
     made = toy.plugins()
     made.add(lambda: importlib.import_module("ganzoo_folders"), Origin("folders", "dist", "1.0"))
     made.registry.add(entry_of("bare", Bare))
-    monkeypatch.setattr("ganzoo.plugins.installed", lambda: made)
+    monkeypatch.setattr("ganzoo.plugins.manager.installed", lambda: made)
     toy.benchmark(tmp_path)
 
 
@@ -107,7 +109,7 @@ def evaluations(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
     def count(protocol: Any, fakes: Any, **how: Any) -> Any:
         done.append(fakes.key)
-        return measuring.evaluate(protocol, fakes, **how)
+        return measure.evaluate(protocol, fakes, **how)
 
     monkeypatch.setattr(submission, "evaluate", count)
     return done
@@ -441,7 +443,7 @@ def test_a_full_disk_at_the_end_loses_nothing(
         return draw(self, start, stop)
 
     monkeypatch.setattr(Generated, "draw", count)
-    for full in ("ganzoo.entry.write_atomic", "PIL.Image.Image.save"):
+    for full in ("ganzoo.evaluation.result.write_atomic", "PIL.Image.Image.save"):
         with monkeypatch.context() as patch:
             patch.setattr(full, raising(OSError(errno.ENOSPC, "No space left on device")))
             refused(measured(run), "No space left", "What was computed is kept", "--out")
@@ -463,7 +465,9 @@ def raising(error: Exception) -> Callable[..., None]:
 def test_too_few_images_are_told_before_the_dataset_is_opened(
     measured: Callable[..., Result], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ganzoo.protocol.Protocol.__init__", raising(AssertionError("too late")))
+    monkeypatch.setattr(
+        "ganzoo.evaluation.protocol.Protocol.__init__", raising(AssertionError("too late"))
+    )
     folder = pictures("few", 3)
     refused(measured(str(folder)), "few holds 3 images", "is for 20")
     Path("nothing").mkdir()

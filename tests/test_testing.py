@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor, nn
 
-import ganzoo.plugins
+import ganzoo.plugins.manager
 from ganzoo import hookimpl
 from ganzoo.errors import DataError, PluginError
 from ganzoo.files import cache_folder, may_download
@@ -42,8 +42,8 @@ from ganzoo.interfaces import (
     Loss,
     Transform,
 )
-from ganzoo.plugins import Plugins
-from ganzoo.registry import Origin
+from ganzoo.plugins.manager import Plugins
+from ganzoo.plugins.registry import Origin
 from ganzoo.testing import Unavailable, contracts
 
 pytest_plugins = "pytester"
@@ -1189,7 +1189,7 @@ def acme(monkeypatch: pytest.MonkeyPatch, pytester: pytest.Pytester) -> pytest.P
             "dataset": {"good": GoodMadeUp},
         }
     )
-    monkeypatch.setattr("ganzoo.plugins.installed", lambda: made)
+    monkeypatch.setattr("ganzoo.plugins.manager.installed", lambda: made)
     pytester.makepyfile(test_own="def test_own(): pass")
     return pytester
 

@@ -19,8 +19,7 @@ import torch
 import toy
 from filelock import FileLock
 
-from ganzoo import checkpoint, hookimpl
-from ganzoo.ema import EMA
+from ganzoo import hookimpl
 from ganzoo.errors import (
     CheckpointError,
     DataError,
@@ -29,11 +28,13 @@ from ganzoo.errors import (
     RunError,
     TrainingStopped,
 )
-from ganzoo.folder import RunFolder
 from ganzoo.interfaces import Extractor
-from ganzoo.randomness import batches
-from ganzoo.run import Run
-from ganzoo.training import resume, start
+from ganzoo.models.randomness import batches
+from ganzoo.training import checkpoint
+from ganzoo.training.ema import EMA
+from ganzoo.training.loop import resume, start
+from ganzoo.training.run import Run
+from ganzoo.training.run_folder import RunFolder
 
 Train = Callable[..., Path]
 D_AND_G = {
@@ -247,7 +248,7 @@ def test_ctrl_c_ends_a_measurement_at_once_for_everything_is_saved(
         pytest.fail("it went on")
 
     with monkeypatch.context() as patch:
-        patch.setattr("ganzoo.scoring.evaluate", interrupt)
+        patch.setattr("ganzoo.training.scoring.evaluate", interrupt)
         with pytest.raises(Interrupted, match="stopped at step 3 of 9 by Ctrl-C; everything is"):
             train(evaluate=evaluate)
     resume(tmp_path / "run", [], toy.plugins())
@@ -338,7 +339,7 @@ def test_looking_whether_all_fits_leaves_no_trace(tmp_path: Path):
 
 
 def test_a_batch_must_split_over_processes_and_parts(tmp_path: Path):
-    from ganzoo.build import check_split
+    from ganzoo.training.build import check_split
 
     recipe = toy.recipe(tmp_path, batch=12, accumulate=2)
     check_split(recipe, 3)

@@ -20,16 +20,17 @@ from profiles import P3
 from torch import Tensor, nn
 from typed import Result, Run, typist
 
-import ganzoo.plugins
-from ganzoo import hookimpl, images, model
-from ganzoo import translation as module
-from ganzoo.config import Part
+import ganzoo.plugins.manager
+from ganzoo import hookimpl, images
 from ganzoo.errors import DataError
 from ganzoo.interfaces import Generator, Imported, Importer
-from ganzoo.plugins import Plugins
-from ganzoo.registry import Origin
+from ganzoo.models import model
+from ganzoo.models import translate as module
+from ganzoo.models.config import Part
+from ganzoo.models.translate import MARGIN, Pixels, Translator, spans
+from ganzoo.plugins.manager import Plugins
+from ganzoo.plugins.registry import Origin
 from ganzoo.scan import scan
-from ganzoo.translation import MARGIN, Pixels, Translator, spans
 
 CPU = torch.device("cpu")
 
@@ -582,7 +583,7 @@ def test_bf16_is_close(one_thread: None) -> None:
 def test_openvino_makes_the_same_pictures(one_thread: None) -> None:
     if find_spec("openvino") is None:  # to import it would report that to Google
         pytest.skip("the extra `openvino` is not installed")
-    from ganzoo.openvino import compiler
+    from ganzoo.models.openvino import compiler
 
     generator = Blur(norm=True).eval()
     right = Translator(generator, CPU, tile=256)

@@ -13,10 +13,10 @@ import yaml
 from typed import Run, typist
 
 from ganzoo.errors import RecipeError, RunError
-from ganzoo.folder import RunFolder
-from ganzoo.recipe import load_recipe
-from ganzoo.scores import is_score
-from ganzoo.verify import Verdict, verify
+from ganzoo.recipe.recipe import load_recipe
+from ganzoo.training.run_folder import RunFolder
+from ganzoo.training.scores import is_score
+from ganzoo.training.verify import Verdict, verify
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 REGISTRY = toy.plugins().registry
@@ -27,7 +27,7 @@ def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp
     """Type a command in an empty folder, with nothing but the toy plugin installed."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("GANZOO_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr("ganzoo.plugins.installed", toy.plugins)
+    monkeypatch.setattr("ganzoo.plugins.manager.installed", toy.plugins)
     return typist(monkeypatch, capsys)
 
 

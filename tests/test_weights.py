@@ -16,12 +16,12 @@ import toy
 from safetensors.torch import save_file
 from torch import nn
 
-from ganzoo import weights
-from ganzoo.build import construct
-from ganzoo.config import File
 from ganzoo.errors import GanzooError, RunError
-from ganzoo.model_folder import refuse_pickle
-from ganzoo.plugins import installed
+from ganzoo.models import weights
+from ganzoo.models.config import File
+from ganzoo.models.folder import refuse_pickle
+from ganzoo.plugins.manager import installed
+from ganzoo.training.build import construct
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -138,9 +138,9 @@ def test_a_header_whose_length_looks_like_a_pickle_is_none(path: Path, length: i
 ABSURD = """
 import sys, resource, json
 from ganzoo import weights
-from ganzoo.build import construct
+from ganzoo.training.build import construct
 from ganzoo.errors import GanzooError
-from ganzoo.plugins import installed
+from ganzoo.plugins.manager import installed
 registry = installed().registry
 asked = json.load(sys.stdin)
 for use, arguments in asked:

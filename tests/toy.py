@@ -13,7 +13,7 @@ import yaml
 from torch import Tensor, nn
 
 from ganzoo import hookimpl
-from ganzoo.benchmark import load_benchmark
+from ganzoo.evaluation.protocol import Protocol
 from ganzoo.interfaces import (
     GROUPS,
     Dataset,
@@ -23,10 +23,10 @@ from ganzoo.interfaces import (
     Generator,
     Loss,
 )
-from ganzoo.plugins import Plugins
-from ganzoo.protocol import Protocol
-from ganzoo.recipe import Recipe, load_recipe
-from ganzoo.registry import Origin
+from ganzoo.plugins.manager import Plugins
+from ganzoo.plugins.registry import Origin
+from ganzoo.recipe.benchmark import load_benchmark
+from ganzoo.recipe.recipe import Recipe, load_recipe
 
 HUES = ["red", "green", "blue"]
 

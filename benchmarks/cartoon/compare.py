@@ -25,11 +25,13 @@ import torch
 import yaml
 from torch import Tensor, nn
 
-from ganzoo import build, findings, images, model, samples
-from ganzoo.folder import RunFolder
-from ganzoo.plugins import installed
-from ganzoo.recipe import load_recipe
+from ganzoo import images
+from ganzoo.models import model, samples
+from ganzoo.plugins.manager import installed
+from ganzoo.recipe.recipe import load_recipe
 from ganzoo.scan import scan
+from ganzoo.training import build, diagnosis
+from ganzoo.training.run_folder import RunFolder
 
 REGISTRY = installed().registry
 RECIPE = "cartoongan-portrait"
@@ -161,7 +163,7 @@ def measure(arguments: argparse.Namespace) -> None:
         if known is not None:
             row["known drift"] = float(eye_units(pointer(fake), known).mean())
         row["minutes"] = json.loads((run / "manifest.json").read_text())["seconds"] / 60
-        found_wrong = findings.find(RunFolder.open(run).rows())
+        found_wrong = diagnosis.find(RunFolder.open(run).rows())
         rows[run.name] = row | {"findings": ", ".join(f.name for f in found_wrong) or "none"}
         print(run.name, rows[run.name], flush=True)
     (out / "scores.json").write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")

@@ -26,13 +26,13 @@ from torch.nn.functional import avg_pool2d
 
 from ganzoo import hookimpl
 from ganzoo.errors import TrainingStopped
-from ganzoo.folder import RunFolder
 from ganzoo.interfaces import Extractor
-from ganzoo.plugins import Plugins
-from ganzoo.recipe import load_recipe, shipped_recipes
-from ganzoo.registry import Origin
-from ganzoo.run import Run
-from ganzoo.training import resume, start
+from ganzoo.plugins.manager import Plugins
+from ganzoo.plugins.registry import Origin
+from ganzoo.recipe.recipe import load_recipe, shipped_recipes
+from ganzoo.training.loop import resume, start
+from ganzoo.training.run import Run
+from ganzoo.training.run_folder import RunFolder
 
 TINY = bool(os.environ.get("GANZOO_GPU_CHECK_TINY"))
 DEVICE = "cuda" if torch.cuda.is_available() else "cpu"

@@ -28,10 +28,10 @@ from torchvision.models import vgg19
 
 from ganzoo import hookimpl
 from ganzoo.interfaces import Dataset
-from ganzoo.plugins import Plugins
-from ganzoo.recipe import load_recipe
-from ganzoo.registry import Origin
-from ganzoo.training import start
+from ganzoo.plugins.manager import Plugins
+from ganzoo.plugins.registry import Origin
+from ganzoo.recipe.recipe import load_recipe
+from ganzoo.training.loop import start
 
 RECIPE = """
 recipe: speed

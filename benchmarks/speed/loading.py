@@ -11,8 +11,8 @@ import time
 
 from loop import Bare
 
-from ganzoo.build import collate
-from ganzoo.randomness import batches
+from ganzoo.models.randomness import batches
+from ganzoo.training.build import collate
 
 
 def main() -> None:

@@ -20,10 +20,10 @@ from torch.nn.functional import softplus
 
 from ganzoo import hookimpl
 from ganzoo.interfaces import Dataset
-from ganzoo.plugins import Plugins
-from ganzoo.recipe import load_recipe
-from ganzoo.registry import Origin
-from ganzoo.training import start
+from ganzoo.plugins.manager import Plugins
+from ganzoo.plugins.registry import Origin
+from ganzoo.recipe.recipe import load_recipe
+from ganzoo.training.loop import start
 
 RECIPE = """
 recipe: speed

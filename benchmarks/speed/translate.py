@@ -22,11 +22,11 @@ import numpy as np
 import torch
 from PIL import Image
 
-from ganzoo import model
-from ganzoo.build import construct
-from ganzoo.plugins import installed
-from ganzoo.samples import to_uint8
-from ganzoo.translation import TILE, Translator
+from ganzoo.models import model
+from ganzoo.models.samples import to_uint8
+from ganzoo.models.translate import TILE, Translator
+from ganzoo.plugins.manager import installed
+from ganzoo.training.build import construct
 
 
 def main() -> None:
@@ -91,7 +91,7 @@ def translators(generator: torch.nn.Module, pixels: np.ndarray) -> dict:
         for precision in ("fp32", "bf16")
     }
     if find_spec("openvino"):
-        from ganzoo.openvino import compiler
+        from ganzoo.models.openvino import compiler
 
         for precision in ("fp32", "bf16"):
             compile = compiler(precision)

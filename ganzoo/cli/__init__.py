@@ -22,7 +22,7 @@ from ganzoo.files import NO_WORKING_FOLDER, refusals, working_folder
 from ganzoo.text import OutputError, output, plain, prepare_streams, say
 
 if TYPE_CHECKING:
-    from ganzoo.plugins import Plugins
+    from ganzoo.plugins.manager import Plugins
 
 
 #: most lines of a message
@@ -46,7 +46,7 @@ def main() -> None:
 
 
 def _run() -> int:
-    from ganzoo.plugins import installed
+    from ganzoo.plugins.manager import installed
 
     try:
         with refusals():
@@ -150,7 +150,7 @@ def command_line(plugins: Plugins) -> typer.Typer:
 
 
 def _restore_help(app: typer.Typer) -> None:
-    from ganzoo.signature import docstring
+    from ganzoo.plugins.signature import docstring
 
     callbacks = [command.callback for command in app.registered_commands]
     if app.registered_callback:

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import typer
 
-from ganzoo.listing import LISTED, list_names
-from ganzoo.registry import KINDS
+from ganzoo.plugins.registry import KINDS
+from ganzoo.recipe.listing import LISTED, list_names
 
 
 def recipes(incomplete: str) -> list[str]:
@@ -43,7 +43,7 @@ def kinds(incomplete: str) -> list[str]:
 
 def recipe_keys(incomplete: str) -> list[str]:
     """Offer the keys of ``ganzoo recipe explain``, without components' arguments."""
-    from ganzoo.language import keys
+    from ganzoo.recipe.language import keys
 
     return _starting(incomplete, (key.path.replace("[]", ".0") for key in keys()))
 

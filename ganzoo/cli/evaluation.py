@@ -14,8 +14,8 @@ from ganzoo.errors import RunError
 from ganzoo.text import say, say_json
 
 if TYPE_CHECKING:
-    from ganzoo.entry import Entry, Score
-    from ganzoo.registry import Registry
+    from ganzoo.evaluation.result import Entry, Score
+    from ganzoo.plugins.registry import Registry
 
 ENTRIES = Path("benchmarks/entries")
 
@@ -77,10 +77,10 @@ def evaluate(
         raise RunError("give a MODEL to measure, or --references, and not both.")
     if references and name:
         raise RunError("--name is for a model; the reference rows have names of their own.")
-    from ganzoo.benchmark import load_benchmark
-    from ganzoo.hub import is_id
-    from ganzoo.inputs import check_folders
-    from ganzoo.plugins import installed
+    from ganzoo.hub.client import is_id
+    from ganzoo.plugins.manager import installed
+    from ganzoo.recipe.benchmark import load_benchmark
+    from ganzoo.recipe.inputs import check_folders
 
     registry = installed().registry
     if model is not None and not is_id(model) and not Path(model).exists():
@@ -92,11 +92,11 @@ def evaluate(
     check_folders(loaded.dataset, registry, command)
     from accelerate import PartialState  # imports torch, so cheap mistakes come first
 
-    from ganzoo.fakes import reference_rows
-    from ganzoo.model import device
+    from ganzoo.evaluation.image_sources import reference_rows
+    from ganzoo.evaluation.protocol import Protocol
+    from ganzoo.evaluation.submission import reference_row, refuse_unsuited, subject_of, submit
+    from ganzoo.models.model import device
     from ganzoo.progress import status
-    from ganzoo.protocol import Protocol
-    from ganzoo.submission import reference_row, refuse_unsuited, subject_of, submit
 
     if model is not None and Path(model).exists():
         refuse_unsuited(Path(model), loaded)
@@ -133,10 +133,10 @@ def evaluate(
 
 def _which_benchmark(model: str | None, registry: Registry) -> RunError:
     """Ask for a benchmark and show those that fit, as commands."""
-    from ganzoo import config as configs
-    from ganzoo.fitting import fitting
-    from ganzoo.model_folder import CONFIG, find
-    from ganzoo.pulling import locate
+    from ganzoo.evaluation.fitting import fitting
+    from ganzoo.hub.pull import locate
+    from ganzoo.models import config as configs
+    from ganzoo.models.folder import CONFIG, find
 
     config = None
     what = "any model"
@@ -178,12 +178,14 @@ def verify(
 
     Each seed in the section `verify` is trained again, and each score must be in the stated range.
     """
-    from ganzoo.folder import free_folder
-    from ganzoo.plugins import installed
-    from ganzoo.recipe import load_recipe
+    from ganzoo.plugins.manager import installed
+    from ganzoo.recipe.recipe import load_recipe
+    from ganzoo.training.run_folder import free_folder
 
     name = load_recipe(recipe, (), installed().registry).name
-    from ganzoo.verify import verify as rerun  # imports torch, so cheap mistakes come first
+    from ganzoo.training.verify import (
+        verify as rerun,  # imports torch, so cheap mistakes come first
+    )
 
     folder = out or free_folder(f"verify-{name}")
     verdicts = []

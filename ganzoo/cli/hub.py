@@ -14,8 +14,8 @@ from ganzoo.progress import status
 from ganzoo.text import cell, say, say_json, say_table
 
 if TYPE_CHECKING:
-    from ganzoo.catalogue import Listed
-    from ganzoo.publish import Plan
+    from ganzoo.hub.push import Plan
+    from ganzoo.hub.search import Listed
 
 Token = Annotated[
     str | None,
@@ -51,12 +51,12 @@ def pull(
     Only the files of a model folder are fetched, each is checked, and none is run.  Cached models
     work offline.
     """
-    from ganzoo import pulling
-    from ganzoo.config import WEIGHTS
-    from ganzoo.hub import parse_id
-    from ganzoo.layers import shipped_models
-    from ganzoo.model_folder import refuse_taken
-    from ganzoo.plugins import installed
+    from ganzoo.hub import pull as pulling
+    from ganzoo.hub.client import parse_id
+    from ganzoo.models.config import WEIGHTS
+    from ganzoo.models.folder import refuse_taken
+    from ganzoo.plugins.manager import installed
+    from ganzoo.recipe.inheritance import shipped_models
 
     what = parse_id(id, revision)
     if out:
@@ -141,20 +141,20 @@ def push(
     scores, plugins and sizes are checked.  A second push sends only what changed, and keeps the
     hand-written parts of the card.
     """
-    from ganzoo.config import WEIGHTS
-    from ganzoo.hub import Id, parse_id
-    from ganzoo.leaderboard import entries_folder
-    from ganzoo.model_folder import find
-    from ganzoo.plugins import installed
-    from ganzoo.pulling import locate
+    from ganzoo.evaluation.leaderboard import entries_folder
+    from ganzoo.hub.client import Id, parse_id
+    from ganzoo.hub.pull import locate
+    from ganzoo.models.config import WEIGHTS
+    from ganzoo.models.folder import find
+    from ganzoo.plugins.manager import installed
 
     if out and not dry_run:
         raise RunError("--out is for --dry-run, which writes there what would go.")
     what, registry, measured = parse_id(id), installed().registry, entries_folder(entries)
     folder = locate(model, registry, token=token, kinds=tuple(WEIGHTS)).folder
     find(folder)
-    from ganzoo import publish  # imports torch, so cheap mistakes come first
-    from ganzoo.package import Options
+    from ganzoo.hub import push as publish
+    from ganzoo.hub.staging import Options
 
     options = Options(
         licence, data_licence, card, measured, with_discriminator, half, private, tag, message
@@ -223,7 +223,7 @@ def search(
     as_json: Json = False,
 ) -> None:
     """List models on the Hub, with their scores."""
-    from ganzoo.catalogue import search as look
+    from ganzoo.hub.search import search as look
 
     found = look(text, author, limit, token)
     if as_json:
@@ -238,7 +238,7 @@ def search(
 def _table(found: list[Listed]) -> None:
     from rich.table import Table
 
-    from ganzoo.leaderboard import reading
+    from ganzoo.evaluation.leaderboard import reading
 
     grid = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
     for head in ("model", "makes images from", "licence", "downloads", "updated", "scores"):

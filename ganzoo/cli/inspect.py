@@ -15,18 +15,18 @@ import typer
 from ganzoo.cli import completion
 from ganzoo.errors import PluginError
 from ganzoo.files import refusals
-from ganzoo.header import read_header
-from ganzoo.listing import LISTED, kind_of, plural
+from ganzoo.formats.yaml import flow
+from ganzoo.plugins.registry import KINDS, Entry, Registry
 from ganzoo.progress import duration
-from ganzoo.registry import KINDS, Entry, Registry
+from ganzoo.recipe.header import read_header
+from ganzoo.recipe.listing import LISTED, kind_of, plural
 from ganzoo.text import say, say_json, wrapped
-from ganzoo.yaml12 import flow
 
 if TYPE_CHECKING:
-    from ganzoo.component import Component
-    from ganzoo.config import Config
-    from ganzoo.recipe import Evaluate, Recipe, Schedule, Verify
-    from ganzoo.signature import Parameter, Signature
+    from ganzoo.models.config import Config
+    from ganzoo.plugins.signature import Parameter, Signature
+    from ganzoo.recipe.component import Component
+    from ganzoo.recipe.recipe import Evaluate, Recipe, Schedule, Verify
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
@@ -49,7 +49,7 @@ def list_components(
     as_json: Json = False,
 ) -> None:
     """List components, recipes, benchmarks and models."""
-    from ganzoo.plugins import installed
+    from ganzoo.plugins.manager import installed
 
     registry = installed().registry
     kinds = LISTED if kind is None else [kind_of(kind, LISTED)]
@@ -71,7 +71,7 @@ def _rows(kind: str, registry: Registry) -> Iterator[dict[str, str]]:
         for name, entry in zip(registry.names(kind), registry.entries(kind), strict=True):
             yield {"name": name, "plugin": entry.origin.plugin, "summary": _summary(entry)}
         return
-    from ganzoo.layers import (
+    from ganzoo.recipe.inheritance import (
         registered_recipes,
         shipped_benchmarks,
         shipped_models,
@@ -95,7 +95,7 @@ def _rows(kind: str, registry: Registry) -> Iterator[dict[str, str]]:
 
 
 def _summary(entry: Entry) -> str:
-    from ganzoo.signature import read_signature
+    from ganzoo.plugins.signature import read_signature
 
     try:
         return _plain(read_signature(entry.target).summary)
@@ -134,14 +134,14 @@ def show(
     its weights; `show avatars-64` a benchmark.  `show vocabulary` lists the words that components
     can read.
     """
-    from ganzoo.layers import shipped_benchmarks, shipped_recipes
-    from ganzoo.plugins import installed
+    from ganzoo.plugins.manager import installed
+    from ganzoo.recipe.inheritance import shipped_benchmarks, shipped_recipes
 
     if name is not None:
         _show_component(kind_of(what, KINDS), name, as_json)
     elif what == "vocabulary":
-        from ganzoo import vocabulary
-        from ganzoo.signature import docstring
+        from ganzoo.plugins.signature import docstring
+        from ganzoo.recipe import vocabulary
 
         text = _plain(docstring(vocabulary))
         say_json({"vocabulary": text}) if as_json else say(*text.splitlines())
@@ -156,8 +156,8 @@ def show(
 
 
 def _show_component(kind: str, name: str, as_json: bool) -> None:
-    from ganzoo.plugins import installed
-    from ganzoo.signature import read_signature
+    from ganzoo.plugins.manager import installed
+    from ganzoo.plugins.signature import read_signature
 
     entry = installed().registry.get(kind, name)
     signature = read_signature(entry.target)
@@ -181,7 +181,7 @@ def _show_component(kind: str, name: str, as_json: bool) -> None:
 
 
 def _as_data(entry: Entry, signature: Signature) -> dict[str, Any]:
-    from ganzoo.signature import COMPUTED, REQUIRED
+    from ganzoo.plugins.signature import COMPUTED, REQUIRED
 
     arguments = [
         {
@@ -209,8 +209,8 @@ def _without_arguments(doc: str) -> str:
 
 
 def _default(kind: str, parameter: Parameter) -> str:
-    from ganzoo.grammar import FROM_DATASET, PLAYERS
-    from ganzoo.signature import COMPUTED, REQUIRED
+    from ganzoo.plugins.signature import COMPUTED, REQUIRED
+    from ganzoo.recipe.grammar import FROM_DATASET, PLAYERS
 
     if kind in PLAYERS and parameter.name in FROM_DATASET:
         return "the dataset's when left out"
@@ -227,8 +227,8 @@ def _words(words: Iterable[tuple[str, bool]]) -> str:
 
 
 def _show_benchmark(name: str, as_json: bool) -> None:
-    from ganzoo.benchmark import load_benchmark
-    from ganzoo.plugins import installed
+    from ganzoo.plugins.manager import installed
+    from ganzoo.recipe.benchmark import load_benchmark
 
     found = load_benchmark(name, (), installed().registry)
     if as_json:
@@ -247,8 +247,8 @@ def _show_benchmark(name: str, as_json: bool) -> None:
 
 
 def _show_recipe(name: str, as_json: bool) -> None:
-    from ganzoo.plugins import installed
-    from ganzoo.recipe import find_recipe, load_recipe
+    from ganzoo.plugins.manager import installed
+    from ganzoo.recipe.recipe import find_recipe, load_recipe
 
     registry = installed().registry
     recipe = load_recipe(name, (), registry)
@@ -299,7 +299,7 @@ def _parts_of(recipe: Recipe) -> Iterator[tuple[str, str]]:
 
 def _is_model(what: str) -> bool:
     """Whether it is a folder, or a name as only models on the Hub have."""
-    from ganzoo.hub import is_id
+    from ganzoo.hub.client import is_id
 
     with suppress(ValueError), refusals():  # a NUL
         if Path(what).exists():
@@ -308,12 +308,12 @@ def _is_model(what: str) -> bool:
 
 
 def _show_model(name: str, as_json: bool) -> None:
-    from ganzoo import config as configs
-    from ganzoo.entry import read
-    from ganzoo.meaning import explained, references
-    from ganzoo.model_folder import CONFIG, find
-    from ganzoo.plugins import installed
-    from ganzoo.pulling import locate
+    from ganzoo.evaluation.meaning import explained, references
+    from ganzoo.evaluation.result import read
+    from ganzoo.hub.pull import locate
+    from ganzoo.models import config as configs
+    from ganzoo.models.folder import CONFIG, find
+    from ganzoo.plugins.manager import installed
 
     found = locate(name, installed().registry, kinds=())
     if found.note:
@@ -365,8 +365,8 @@ def _benchmark(spec: Evaluate | Verify) -> str:
 
 
 def _term(term: Any, player: str, registry: Registry) -> str:
-    from ganzoo.signature import read_signature
-    from ganzoo.vocabulary import aim
+    from ganzoo.plugins.signature import read_signature
+    from ganzoo.recipe.vocabulary import aim
 
     words = dict(read_signature(registry.get("loss", term.use).target).methods[player])
     reads = _words((aim(word, term.inputs), required) for word, required in words.items())

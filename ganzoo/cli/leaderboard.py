@@ -15,7 +15,7 @@ from ganzoo.errors import RunError
 from ganzoo.text import cell, say, say_json, say_table
 
 if TYPE_CHECKING:
-    from ganzoo.standings import Column, Standings, Table
+    from ganzoo.evaluation.standings import Column, Standings, Table
 
 #: columns of text that does not go to a terminal
 _WIDE = 200
@@ -53,13 +53,13 @@ def leaderboard(
 
     Exit code 1 if an entry of yours cannot be read; the others are ranked all the same.
     """
-    from ganzoo import leaderboard as pages
+    from ganzoo.evaluation import leaderboard as pages
 
     name = benchmark or "BENCHMARK"
     if from_hub:
         if entries:
             raise RunError("--hub and --entries are two sources: give one.")
-        from ganzoo.catalogue import standings
+        from ganzoo.hub.search import standings
 
         boards, unread = standings(benchmark)
         for one in unread:
@@ -103,7 +103,7 @@ def _write(path: Path, text: str, option: str, as_json: bool) -> None:
 
 
 def _print(boards: list[Standings], from_hub: bool) -> None:
-    from ganzoo.leaderboard import CLAIMED, HOW
+    from ganzoo.evaluation.leaderboard import CLAIMED, HOW
 
     width = shutil.get_terminal_size((_WIDE, 24)).columns
     for board in boards:
@@ -118,7 +118,7 @@ def _print(boards: list[Standings], from_hub: bool) -> None:
 
 
 def _print_table(table: Table, width: int) -> None:
-    from ganzoo.leaderboard import OVER_SEEDS, cell_text, group_name, means, raised
+    from ganzoo.evaluation.leaderboard import OVER_SEEDS, cell_text, group_name, means, raised
 
     _say(table.apart, width)
     heads = ["rank", "model"]
@@ -150,7 +150,7 @@ def _grid(
     """Print as many columns as fit; return the names of the others."""
     from rich.table import Table as Grid
 
-    from ganzoo.leaderboard import heading
+    from ganzoo.evaluation.leaderboard import heading
 
     grid = Grid(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
     for i, head in enumerate(heads):

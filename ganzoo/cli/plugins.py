@@ -18,12 +18,12 @@ import typer
 
 from ganzoo.cli.inspect import Json
 from ganzoo.errors import PluginError, nearest
-from ganzoo.listing import LISTED, plural
-from ganzoo.registry import KINDS, Registry, canonical
+from ganzoo.plugins.registry import KINDS, Registry, canonical
+from ganzoo.recipe.listing import LISTED, plural
 from ganzoo.text import say, say_json
 
 if TYPE_CHECKING:
-    from ganzoo.plugins import Plugin, Plugins
+    from ganzoo.plugins.manager import Plugin, Plugins
     from ganzoo.testing import Contract
 
 plugins_app = typer.Typer(invoke_without_command=True)
@@ -49,7 +49,7 @@ def plugins(ctx: typer.Context, as_json: Json = False) -> None:
 @plugins_app.command("list")
 def list_plugins(as_json: Json = False) -> None:
     """List installed plugins and their problems."""
-    from ganzoo.plugins import installed
+    from ganzoo.plugins.manager import installed
 
     found = installed().plugins
     if as_json:
@@ -122,8 +122,8 @@ def new(
     ] = "",
 ) -> None:
     """Write the package of a new plugin, ready to use."""
-    from ganzoo.plugins import installed
-    from ganzoo.scaffold import chosen_parts, create, usable_name
+    from ganzoo.plugins.manager import installed
+    from ganzoo.plugins.scaffold import chosen_parts, create, usable_name
 
     chosen = chosen_parts(parts)
     name = usable_name(name, installed())
@@ -167,7 +167,7 @@ def check(
     as_json: Json = False,
 ) -> None:
     """Test what a plugin's components promise; exit code 1 if one fails."""
-    from ganzoo.plugins import installed
+    from ganzoo.plugins.manager import installed
 
     tested = [(plugin, _outcomes(plugin)) for plugin in _named(name, installed())]
     if as_json:

@@ -27,8 +27,8 @@ def check(
 ) -> None:
     """Report all mistakes of a recipe at once."""
     from ganzoo.errors import RecipeError
-    from ganzoo.plugins import installed
-    from ganzoo.recipe import load_recipe
+    from ganzoo.plugins.manager import installed
+    from ganzoo.recipe.recipe import load_recipe
 
     try:
         loaded = load_recipe(recipe, overrides, installed().registry)
@@ -52,8 +52,8 @@ def resolve(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Print a recipe in full, with the source of each value."""
-    from ganzoo.plugins import installed
-    from ganzoo.recipe import load_recipe
+    from ganzoo.plugins.manager import installed
+    from ganzoo.recipe.recipe import load_recipe
 
     loaded = load_recipe(recipe, overrides, installed().registry)
     say_json(loaded.resolved()) if as_json else say(*loaded.to_yaml().splitlines())
@@ -72,9 +72,9 @@ def explain(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Explain a key of recipes: its meaning, values and default."""
-    from ganzoo.language import explain as about
-    from ganzoo.language import keys
-    from ganzoo.plugins import installed
+    from ganzoo.plugins.manager import installed
+    from ganzoo.recipe.language import explain as about
+    from ganzoo.recipe.language import keys
 
     if key:
         found, inside = about(key, installed().registry)
@@ -115,8 +115,8 @@ def new(
     ] = "dcgan-avatars",
 ) -> None:
     """Write NAME.yaml, a recipe with a comment on every key."""
-    from ganzoo.plugins import installed
-    from ganzoo.template import new_recipe
+    from ganzoo.plugins.manager import installed
+    from ganzoo.recipe.template import new_recipe
 
     path = new_recipe(name, source, installed().registry)
     say(f"{path}, with the values of {source}")
@@ -129,7 +129,7 @@ def schema() -> None:
 
     It covers the components installed here, and their arguments.
     """
-    from ganzoo.plugins import installed
-    from ganzoo.schema import schema as make
+    from ganzoo.plugins.manager import installed
+    from ganzoo.recipe.schema import schema as make
 
     say_json(make(installed().registry))

@@ -11,7 +11,7 @@ import typer
 from ganzoo.cli import completion
 from ganzoo.cli.training import RunPath
 from ganzoo.errors import RunError
-from ganzoo.hub import from_address
+from ganzoo.hub.client import from_address
 from ganzoo.progress import status
 from ganzoo.text import say, say_json
 
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-    from ganzoo.model import Model
-    from ganzoo.translation import Outcome, Plan
+    from ganzoo.models.model import Model
+    from ganzoo.models.translate import Outcome, Plan
 
 ModelName = Annotated[
     str,
@@ -47,9 +47,9 @@ def add_to(app: typer.Typer) -> None:
 
 def open_model(name: str) -> Model:
     """Open the model that MODEL names, on the CPU."""
-    from ganzoo.model_folder import find
-    from ganzoo.plugins import installed
-    from ganzoo.pulling import load, locate
+    from ganzoo.hub.pull import load, locate
+    from ganzoo.models.folder import find
+    from ganzoo.plugins.manager import installed
 
     registry = installed().registry
     found = locate(name, registry)
@@ -93,8 +93,8 @@ def sample(
             raise RunError(f"--out {out} is a run or model folder: name another for the pictures.")
     chosen = dict(_pair(item) for item in label)
     loaded = open_model(model)
-    from ganzoo import samples
-    from ganzoo.model import device
+    from ganzoo.models import samples
+    from ganzoo.models.model import device
     from ganzoo.progress import progress
 
     if loaded.config.input.kind != "noise":
@@ -174,10 +174,10 @@ def translate(
     for photo in photos:
         check_exists(photo, "photos, or folders")
     loaded = open_model(model)
-    from ganzoo.model import device
-    from ganzoo.precision import CPU, inference_format, native_bf16
+    from ganzoo.models.model import device
+    from ganzoo.models.translate import Translator, plan, translate
     from ganzoo.progress import progress
-    from ganzoo.translation import Translator, plan, translate
+    from ganzoo.training.precision import CPU, inference_format, native_bf16
 
     where = CPU if backend is Backend.openvino else device()
     if precision is Precision.auto:
@@ -186,7 +186,7 @@ def translate(
         say("warning: this CPU emulates bf16: --precision fp32 is faster.", err=True)
     compiler = None
     if backend is Backend.openvino:
-        from ganzoo.openvino import compiler as make
+        from ganzoo.models.openvino import compiler as make
 
         compiler = make(precision.value)
     translator = Translator(loaded.generator, where, precision.value, tile, compiler)
@@ -233,14 +233,17 @@ def import_(
 ) -> None:
     """Make a model folder from another project's weights."""
     from ganzoo.files import check_exists
-    from ganzoo.model_folder import refuse_taken
-    from ganzoo.plugins import installed
+    from ganzoo.models.folder import refuse_taken
+    from ganzoo.plugins.manager import installed
 
     registry = installed().registry
     registry.get("importer", format)
     refuse_taken(out)
     check_exists(path, "the weights")
-    from ganzoo.model import import_weights, load  # imports torch, so cheap mistakes come first
+    from ganzoo.models.model import (  # imports torch, so cheap mistakes come first
+        import_weights,
+        load,
+    )
 
     read = import_weights(format, path, out, registry)
     licence = read.source.get("licence")
@@ -277,8 +280,8 @@ def export(
     if out.suffix != f".{suffix}":  # it might replace some other file
         raise RunError(f"--out {out}: a file for {format.value} is called NAME.{suffix}.")
     loaded = open_model(model)
-    from ganzoo.config import text as config_text
-    from ganzoo.export import export
+    from ganzoo.models.config import text as config_text
+    from ganzoo.models.export import export
 
     about = {"model": model, "config": config_text(loaded.config)}
     with status(f"exporting, and comparing with {model}"):
@@ -304,8 +307,8 @@ def report(
     ] = None,
 ) -> None:
     """Write report.html: curves, grids, findings and recipe."""
-    from ganzoo.folder import RunFolder
-    from ganzoo.report import write_report
+    from ganzoo.training.report import write_report
+    from ganzoo.training.run_folder import RunFolder
 
     say(write_report(RunFolder.open(run), out))
 
@@ -315,8 +318,8 @@ def diagnose(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Report training problems in numbers; exit code 1 if there are any."""
-    from ganzoo.findings import find, too_early
-    from ganzoo.folder import RunFolder
+    from ganzoo.training.diagnosis import find, too_early
+    from ganzoo.training.run_folder import RunFolder
 
     rows, lost = RunFolder.open(run).read_rows()
     if lost:

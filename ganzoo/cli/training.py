@@ -13,9 +13,9 @@ from ganzoo.text import say
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from ganzoo.plugins import Plugins
-    from ganzoo.recipe import Recipe
-    from ganzoo.run import Run
+    from ganzoo.plugins.manager import Plugins
+    from ganzoo.recipe.recipe import Recipe
+    from ganzoo.training.run import Run
 
 RecipeName = Annotated[
     str,
@@ -65,18 +65,18 @@ def train(
     ] = False,
 ) -> None:
     """Train a recipe into a new run folder."""
-    from ganzoo.folder import RunFolder, free_folder
-    from ganzoo.inputs import check_folders
-    from ganzoo.plugins import installed
-    from ganzoo.recipe import load_recipe
+    from ganzoo.plugins.manager import installed
+    from ganzoo.recipe.inputs import check_folders
+    from ganzoo.recipe.recipe import load_recipe
+    from ganzoo.training.run_folder import RunFolder, free_folder
 
     plugins = installed()
     loaded = load_recipe(recipe, overrides, plugins.registry)
     folder = out or free_folder(loaded.name)
     RunFolder(folder).refuse_taken()
     check_folders(loaded.dataset, plugins.registry, f"ganzoo train {recipe}")
-    from ganzoo.pulling import with_pinned_weights  # imports torch, so cheap mistakes come first
-    from ganzoo.training import start
+    from ganzoo.hub.pull import with_pinned_weights  # imports torch, so cheap mistakes come first
+    from ganzoo.training.loop import start
 
     loaded = with_pinned_weights(loaded, plugins.registry)
     if dry_run:
@@ -87,7 +87,7 @@ def train(
 
 def _rehearse(recipe: Recipe, plugins: Plugins) -> None:
     from ganzoo.progress import duration
-    from ganzoo.rehearsal import rehearse
+    from ganzoo.training.rehearsal import rehearse
 
     picture = Path(f"{recipe.name}-batch.png")
     tried = rehearse(recipe, plugins, picture)
@@ -109,9 +109,9 @@ def resume(
     overrides: Overrides,
 ) -> None:
     """Resume a stopped run, exactly as if it had never stopped."""
-    from ganzoo.folder import RunFolder, to_train_longer
-    from ganzoo.plugins import installed
-    from ganzoo.recipe import load_recipe
+    from ganzoo.plugins.manager import installed
+    from ganzoo.recipe.recipe import load_recipe
+    from ganzoo.training.run_folder import RunFolder, to_train_longer
 
     folder, plugins = RunFolder.open(run), installed()
     before, now = (load_recipe(folder.recipe, o, plugins.registry) for o in ((), overrides))
@@ -119,14 +119,14 @@ def resume(
     if folder.is_complete(now.hash, sum(stages)) and now.evaluate == before.evaluate:
         say(to_train_longer(run, stages))
         return
-    from ganzoo.training import resume as go_on  # imports torch
+    from ganzoo.training.loop import resume as go_on  # imports torch
 
     _finish(lambda: go_on(run, overrides, plugins), run)
 
 
 def _finish(train: Callable[[], Run], path: Path) -> None:
     """Train, and write the report however training ends."""
-    from ganzoo.report import reporting
+    from ganzoo.training.report import reporting
 
     run, unreported = reporting(train, path)
     if run.accelerator.is_main_process:

@@ -6,7 +6,7 @@ import inspect
 import re
 
 from ganzoo.errors import PluginError
-from ganzoo.signature import REQUIRED, read_signature
+from ganzoo.plugins.signature import REQUIRED, read_signature
 from ganzoo.testing.subject import Subject
 
 _SUMMARY = re.compile(r"[^\n]{10,110}[.)]")

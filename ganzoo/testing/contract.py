@@ -15,11 +15,11 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ganzoo.signature import docstring
+from ganzoo.plugins.signature import docstring
 from ganzoo.testing.attempt import Unavailable, attempt
 
 if TYPE_CHECKING:
-    from ganzoo.plugins import Plugins
+    from ganzoo.plugins.manager import Plugins
     from ganzoo.testing.subject import Subject
 
     Promise = Callable[[Subject], None]
@@ -70,7 +70,7 @@ def contracts(
     component that none of ``plugins`` has.
     """
     from ganzoo.errors import PluginError, nearest, one_of
-    from ganzoo.plugins import installed
+    from ganzoo.plugins.manager import installed
     from ganzoo.testing.subject import Subject
     from ganzoo.testing.workspace import Workspace
 

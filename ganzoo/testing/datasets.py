@@ -14,12 +14,12 @@ import torch
 from torch import Tensor
 from torch.utils.data import default_collate
 
-from ganzoo.annotation import Text
 from ganzoo.errors import DataError, nearest
-from ganzoo.signature import REQUIRED
+from ganzoo.formats.types import Text
+from ganzoo.plugins.signature import REQUIRED
+from ganzoo.recipe.vocabulary import OF_IMAGES, provided_fields
 from ganzoo.testing.attempt import Unavailable, attempt
 from ganzoo.testing.subject import GIVEN, Subject, seed, told
-from ganzoo.vocabulary import OF_IMAGES, provided_fields
 
 Promise = Callable[[Subject], None]
 

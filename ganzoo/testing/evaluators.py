@@ -13,13 +13,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ganzoo.benchmark import STREAMS, is_features, words_of
 from ganzoo.errors import DataError, nearest, one_of
 from ganzoo.interfaces import GROUPS
+from ganzoo.recipe.benchmark import STREAMS, is_features, words_of
+from ganzoo.recipe.vocabulary import FEATURES
 from ganzoo.testing.attempt import Raised, attempt
 from ganzoo.testing.eyes import Eye, eyes
 from ganzoo.testing.subject import Subject, labels, noise, seed
-from ganzoo.vocabulary import FEATURES
 
 Promise = Callable[[Subject], None]
 #: stream -> word -> its values for all images

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from ganzoo import build
-from ganzoo.plugins import installed
+from ganzoo.plugins.manager import installed
 from ganzoo.testing.attempt import Unavailable
 from ganzoo.testing.subject import Subject, noise
+from ganzoo.training import build
 
 Features = dict[str, Tensor]
 Extract = Callable[[Tensor], Features]

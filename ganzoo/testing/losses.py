@@ -15,17 +15,17 @@ import torch
 from torch import Tensor, nn
 
 from ganzoo.errors import nearest, one_of
-from ganzoo.grammar import PLAYERS
 from ganzoo.interfaces import Discriminator, Generator
-from ganzoo.objective import Term
-from ganzoo.recipe import Schedule
-from ganzoo.step import Network, Update
+from ganzoo.recipe.grammar import PLAYERS
+from ganzoo.recipe.recipe import Schedule
+from ganzoo.recipe.vocabulary import FEATURES, vocabulary
 from ganzoo.testing.attempt import Raised, Unavailable, attempt
 from ganzoo.testing.devices import check_device, devices
 from ganzoo.testing.eyes import Extract, eyes
 from ganzoo.testing.networks import cases
 from ganzoo.testing.subject import LABEL, Subject, labels, noise, seed, told
-from ganzoo.vocabulary import FEATURES, vocabulary
+from ganzoo.training.objective import Term
+from ganzoo.training.words import Network, Update
 
 Promise = Callable[[Subject], None]
 

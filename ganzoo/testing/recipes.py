@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from ganzoo.errors import RecipeError
-from ganzoo.recipe import load_recipe
+from ganzoo.recipe.recipe import load_recipe
 from ganzoo.testing.subject import Subject
 
 

@@ -11,17 +11,17 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ganzoo.benchmark import Benchmark
-from ganzoo.component import Component
 from ganzoo.errors import DataError, GanzooError
-from ganzoo.fakes import Reference, reference_rows
+from ganzoo.evaluation.image_sources import Reference, reference_rows
+from ganzoo.evaluation.protocol import Protocol
 from ganzoo.interfaces import GROUPS
-from ganzoo.plugins import installed
-from ganzoo.protocol import Protocol
-from ganzoo.samples import from_uint8
+from ganzoo.models.samples import from_uint8
+from ganzoo.plugins.manager import installed
+from ganzoo.recipe.benchmark import Benchmark
+from ganzoo.recipe.component import Component
+from ganzoo.recipe.vocabulary import FEATURES
 from ganzoo.testing.attempt import Unavailable
 from ganzoo.testing.eyes import Extract, Eye
-from ganzoo.vocabulary import FEATURES
 
 #: images of the reference, and of a row; pairs cost more and need fewer
 COUNT, PAIRS = 300, 60

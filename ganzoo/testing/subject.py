@@ -13,13 +13,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ganzoo import annotation
 from ganzoo.errors import DataError, PluginError, RecipeError
-from ganzoo.layers import shipped_recipes
-from ganzoo.plugins import Plugins, installed
-from ganzoo.recipe import load_recipe
-from ganzoo.registry import Entry
-from ganzoo.signature import REQUIRED, Parameter, Signature, read_signature
+from ganzoo.formats import types
+from ganzoo.plugins.manager import Plugins, installed
+from ganzoo.plugins.registry import Entry
+from ganzoo.plugins.signature import REQUIRED, Parameter, Signature, read_signature
+from ganzoo.recipe.inheritance import shipped_recipes
+from ganzoo.recipe.recipe import load_recipe
 from ganzoo.testing.attempt import Unavailable, attempt
 from ganzoo.testing.workspace import Workspace
 
@@ -171,20 +171,20 @@ def made_up(parameter: Parameter) -> Any:
         ) from None
 
 
-def _example(kind: annotation.Type) -> Any:
+def _example(kind: types.Type) -> Any:
     """Return a plain value of a type; raises LookupError if there is none."""
     match kind:
-        case annotation.Choice(values=values):
+        case types.Choice(values=values):
             return values[0]
-        case annotation.Union(options=options):
+        case types.Union(options=options):
             return _example(options[0])
-        case annotation.Sequence(item=item, places=None):
+        case types.Sequence(item=item, places=None):
             return [_example(item)]
-        case annotation.Sequence(places=tuple(places)):
+        case types.Sequence(places=tuple(places)):
             return [_example(place) for place in places]
-        case annotation.Mapping(item=item):
+        case types.Mapping(item=item):
             return {"a": _example(item)}
-        case annotation.Number(ge=ge, le=le):
+        case types.Number(ge=ge, le=le):
             numbers = [n for n in (*_NUMBERS, ge, le) if n is not None]
             for number in numbers:
                 if not kind.check(number):

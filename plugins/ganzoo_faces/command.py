@@ -13,7 +13,7 @@ from ganzoo.text import say
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from ganzoo.registry import Entry
+    from ganzoo.plugins.registry import Entry
     from ganzoo_faces.finding import Tool
 
 #: The remedy for the most frequent reason why no face is usable.

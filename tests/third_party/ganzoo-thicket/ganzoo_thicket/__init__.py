@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import typer
 
     from ganzoo.hookspecs import Register
-    from ganzoo.run import Run
+    from ganzoo.training.run import Run
 
 ganzoo_hooks = 1
 

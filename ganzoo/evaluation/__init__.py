@@ -1,0 +1,1 @@
+"""Measuring images under a benchmark, and ranking the results."""

@@ -1,0 +1,250 @@
+"""The images that a benchmark measures: a model's, a folder's, or real ones, spoilt or not.
+
+Reference rows show what a benchmark's scores are worth: held-out real images are the best that a
+model could reach; each of the others is the worst in one way.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn.functional import conv2d, pad
+
+from ganzoo import images
+from ganzoo.errors import DataError, RunError
+from ganzoo.evaluation.protocol import Protocol, digest
+from ganzoo.interfaces import Generator
+from ganzoo.models import samples
+from ganzoo.models.randomness import rng
+from ganzoo.recipe.benchmark import Benchmark
+from ganzoo.scan import scan
+from ganzoo.training.build import weights_hash
+
+#: a generator's outputs beyond this are not in [-1, 1], even if its last layer overshoots a little
+_FAR = 4.0
+#: the blur's standard deviation as a share of an image's side
+_BLUR = 1 / 24
+
+
+class Fakes:
+    """Images to measure.  ``key`` hashes everything that decides them beside the protocol.
+
+    ``drawn`` is the number of images they were drawn from.  ``notes()`` says, after measuring, what
+    was not used.
+    """
+
+    kind = "model"
+    key: str
+    drawn = ""
+
+    def notes(self) -> list[str]:
+        """Say what of the files was not used, and which were not read."""
+        return []
+
+    def draw(self, start: int, stop: int) -> Tensor:
+        """Draw images ``start`` to ``stop``, uint8 (n, 3, S, S).
+
+        Raises RunError or DataError for unusable images.
+        """
+        raise NotImplementedError
+
+
+class Generated(Fakes):
+    """A generator's images, from noise or from the benchmark's held-out images.
+
+    ``origin`` is plain data that tells models with the same weights apart.
+    """
+
+    def __init__(self, generator: Generator, protocol: Protocol, origin: Any = None):
+        self.generator, self.protocol = generator, protocol
+        self.key = digest([weights_hash(generator), origin])
+        parameters = inspect.signature(type(generator).forward).parameters
+        drawn, given = ("self", "latent", "label"), protocol.fields
+        needed = [w for w, p in parameters.items() if w not in drawn and p.default is p.empty]
+        self._draws_latents = "latent" in parameters
+        self._reads = [word for word in parameters if word in given and word not in drawn]
+        benchmark = protocol.benchmark.name
+        if missing := [word for word in needed if word not in given]:
+            raise RunError(
+                f"the model makes its images from '{missing[0]}', and benchmark {benchmark} has "
+                f"none. Measure it on one that has: `ganzoo list benchmarks`."
+            )
+        if protocol.has_pairs and not self._reads:
+            raise RunError(
+                f"the model draws from noise, and benchmark {benchmark} gives it photos to "
+                "translate. Measure it on one of avatars or faces: `ganzoo list benchmarks`."
+            )
+
+    def draw(self, start: int, stop: int) -> Tensor:
+        """Generate images from the protocol's own seed; each depends only on its number."""
+        generator, protocol, n = self.generator, self.protocol, stop - start
+        inputs: dict[str, Tensor] = {}
+        if self._draws_latents:
+            inputs["latent"] = samples.latents(generator, protocol.seed, n, start)
+        if (label := samples.labels(generator, protocol.seed, n, {}, start)) is not None:
+            inputs["label"] = label  # not the dataset's, which may have other attributes
+        if self._reads:
+            examples = protocol.examples(protocol.held_out[start:stop])
+            inputs |= {word: examples[word] for word in self._reads}
+        try:
+            made = samples.generate(generator, inputs)
+        except (RuntimeError, ValueError) as error:
+            raise RunError(
+                f"the model cannot make images of what benchmark {protocol.benchmark.name} gives "
+                f"it: {str(error).splitlines()[0]}. Was it trained for another size?"
+            ) from error
+        return samples.to_uint8(self._checked(made, start))
+
+    def _checked(self, made: Tensor, start: int) -> Tensor:
+        size = self.protocol.size
+        if size and made.shape[1:] != (3, size, size):
+            raise RunError(
+                f"the model makes images of {'x'.join(map(str, made.shape[1:]))}, and benchmark "
+                f"{self.protocol.benchmark.name} is for 3x{size}x{size}. Choose one of its size: "
+                "`ganzoo list benchmarks`."
+            )
+        bad = ~made.isfinite().flatten(1).all(1)
+        if bad.any():
+            raise RunError(
+                f"image {start + int(bad.nonzero()[0])} of the model holds NaN or infinity: its "
+                "weights are damaged, or its training went wrong. `ganzoo diagnose RUN` tells."
+            )
+        if (largest := float(made.abs().max())) > _FAR:
+            raise RunError(
+                f"the model's images have values up to {largest:.3g}, and [-1, 1] is wanted: they "
+                "look like 0..255. Its generator should end with tanh, or rescale."
+            )
+        return made
+
+
+class Files(Fakes):
+    """The images of a folder.
+
+    If there are more than needed, the protocol's seed draws some: the first by name may all be of
+    one class.
+    """
+
+    kind = "images"
+
+    def __init__(self, path: Path, protocol: Protocol):
+        self.path, self.protocol = path, protocol
+        wanted, size = protocol.benchmark.fakes, protocol.size
+        if protocol.has_pairs:
+            raise RunError(
+                f"benchmark {protocol.benchmark.name} looks at each image beside its photo, which "
+                "a folder cannot tell: measure the model."
+            )
+        self._scan = scan(path)
+        self._noted: dict[str, set[str]] = {}
+        self.names = self._scan.names
+        count = len(self.names)
+        refuse_few(path, count, protocol.benchmark)
+        if count > wanted:
+            order = torch.randperm(count, generator=rng(protocol.benchmark.seed, "images"))
+            self.names = [self.names[i] for i in sorted(order[:wanted].tolist())]
+            self.drawn = f"{wanted:,} of {path}'s {count:,} images, drawn by the benchmark's seed"
+        sha = hashlib.sha256(f"{size}".encode())
+        for name in self.names:
+            sha.update(hashlib.sha256((path / name).read_bytes()).digest())
+        self.key = sha.hexdigest()
+
+    def notes(self) -> list[str]:
+        """Say what of the files was not used, as far as this process read them."""
+        found = [f"{note}: {len(names):,} ({min(names)})" for note, names in self._noted.items()]
+        left_out = self._scan.not_looked_at()
+        return found + [f"not looked at: {left_out}"] * bool(left_out)
+
+    def draw(self, start: int, stop: int) -> Tensor:
+        """Read the files' pixels, which must have the right size: resizing changes scores."""
+        return torch.stack([self._read(name) for name in self.names[start:stop]])
+
+    def _read(self, name: str) -> Tensor:
+        path, size = self.path / name, self.protocol.size
+        try:
+            decoded = images.decode(path.read_bytes())
+        except (OSError, images.BadImage) as error:
+            raise DataError(f"{path} cannot be used: {error}. Remove it, or mend it.") from error
+        for note in decoded.notes:
+            self._noted.setdefault(note, set()).add(name)
+        picture = decoded.image
+        if picture.size != (size, size):
+            raise DataError(
+                f"{path} has {picture.width}x{picture.height} pixels, and benchmark "
+                f"{self.protocol.benchmark.name} is for {size}x{size}. Resize the images all in "
+                "one way, which belongs to what is measured; or choose a benchmark of their size."
+            )
+        return torch.from_numpy(np.asarray(picture).copy()).permute(2, 0, 1)
+
+
+class Reference(Fakes):
+    """Real images, whole or spoilt: a row that shows what scores mean."""
+
+    kind = "reference"
+
+    def __init__(self, name: str, protocol: Protocol):
+        self.name, self.protocol = name, protocol
+        self.key = name
+        self._make: Callable[[int, int], Tensor] = getattr(self, f"_{name.replace('-', '_')}")
+
+    def draw(self, start: int, stop: int) -> Tensor:
+        """Draw images of this row."""
+        return samples.to_uint8(self._make(start, stop))
+
+    def _held_out(self, start: int, stop: int) -> Tensor:
+        return self.protocol.examples(self.protocol.held_out[start:stop])["real"]
+
+    def _blurred(self, start: int, stop: int) -> Tensor:
+        return blur(self._held_out(start, stop))
+
+    def _noise(self, start: int, stop: int) -> Tensor:
+        shape = self._repeated(0, 1).shape[1:]
+        seed = self.protocol.seed
+        return torch.stack(
+            [torch.rand(shape, generator=rng(seed, "noise", i)) * 2 - 1 for i in range(start, stop)]
+        )
+
+    def _repeated(self, start: int, stop: int) -> Tensor:
+        one = self.protocol.examples(self.protocol.reference[:1])["real"]
+        return one.expand(stop - start, *one.shape[1:])
+
+    def _photo(self, start: int, stop: int) -> Tensor:
+        return self.protocol.examples(self.protocol.held_out[start:stop])["photo"]
+
+
+#: the fewest images that a benchmark may be for, as its grammar says
+FEWEST = 10
+
+
+def refuse_few(path: Path, count: int, benchmark: Benchmark) -> None:
+    """Raise DataError if a folder holds fewer images than a benchmark needs."""
+    if count < benchmark.fakes:
+        fewer = ", or measure with fewer, which is another protocol: --set fakes="
+        raise DataError(
+            f"{path} holds {count} {'image' if count == 1 else 'images'}, and benchmark "
+            f"{benchmark.name} is for {benchmark.fakes}. Make more"
+            f"{f'{fewer}{count}' if count >= FEWEST else '.'}"
+        )
+
+
+def reference_rows(protocol: Protocol) -> list[str]:
+    """List the reference rows of a benchmark; ``photo`` if it has photos."""
+    rows = ["held-out", "blurred", "noise", "repeated"]
+    return rows + ["photo"] * ("photo" in protocol.fields)
+
+
+def blur(pictures: Tensor) -> Tensor:
+    """Blur (N, 3, H, W) with a Gaussian of a 24th of their side, so that outlines melt."""
+    sigma = pictures.shape[-1] * _BLUR
+    reach = int(3 * sigma) + 1
+    steps = torch.arange(-reach, reach + 1, dtype=torch.float32)
+    kernel = torch.exp(-(steps**2) / (2 * sigma**2))
+    kernel = (kernel / kernel.sum()).expand(3, 1, 1, -1)
+    padded = pad(pictures, [reach] * 4, mode="reflect")
+    return conv2d(conv2d(padded, kernel, groups=3), kernel.mT, groups=3)

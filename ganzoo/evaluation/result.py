@@ -1,0 +1,281 @@
+"""Entries: what one model scored under one benchmark, in a sealed JSON file.
+
+``write`` seals an entry with a digest.  ``read`` refuses any later change, except to ``reported``
+and ``notes``, which are written by hand.  The dataclasses are the format: the checks and the JSON
+Schema come from their annotations.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from dataclasses import asdict, dataclass, field, replace
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from annotated_types import Ge
+
+from ganzoo.errors import RunError
+from ganzoo.files import write_atomic
+from ganzoo.formats import json as typedjson
+from ganzoo.formats.json import Count, Pattern, Sha256, Text, Wrong, parse, typed
+from ganzoo.formats.types import written
+
+FORMAT = 1
+MAX_BYTES = 4_000_000
+LIMIT = 1e100  # beyond it, intervals overflow
+#: the fields that may be edited; the digest covers all others
+BY_HAND = ("reported", "notes")
+
+
+ProtocolId = Annotated[str, Pattern(r"[0-9a-f]{6,64}", "6 to 64 hexadecimal digits")]
+#: id of one score, readable: ``kid-efflite0/efflite0-57934424/n5000-vs-5000/avatars-64@1/1792df44``
+ScoreId = Annotated[
+    str, Pattern(r"[A-Za-z0-9._+@=/-]{6,300}", "letters, digits and ._+@=-/, from 6 to 300")
+]
+#: a benchmark's or model's name, which is part of a path
+Name = Annotated[
+    str,
+    Pattern(r"[A-Za-z0-9][A-Za-z0-9._+@=-]{0,99}", "letters, digits and ._+@=-, at most 100"),
+]
+ScoreName = Annotated[
+    str, Pattern(r"[a-z0-9][a-z0-9._-]{0,59}", "lower-case letters, digits and ._-, at most 60")
+]
+Seconds = Annotated[float, Ge(0)]
+
+
+@dataclass(frozen=True)
+class Score:
+    """A number with its 95 % interval, and how it was computed.
+
+    ``protocol`` is the id of what this score alone depends on.  ``unreliable`` says why not to rely
+    on it.  A score that is not ``rankable`` uses features of an untrained network.
+    """
+
+    value: float
+    low: float
+    high: float
+    higher_is_better: bool
+    protocol: ScoreId
+    unit: Text | None = None
+    unreliable: Text | None = None
+    rankable: bool = True
+
+
+@dataclass(frozen=True)
+class Reported:
+    """A paper's or an author's claim, and its source."""
+
+    value: float
+    source: Text
+
+
+@dataclass(frozen=True)
+class Subject:
+    """The subject measured: a model, a reference row, or a folder of images; None if unknown."""
+
+    name: Name
+    kind: Literal["model", "reference", "images"]
+    weights_sha256: Sha256 | None = None
+    recipe: Text | None = None
+    recipe_sha256: Sha256 | None = None
+    seed: Count | None = None
+    generator: Text | None = None
+    distribution: Text | None = None
+    version: Text | None = None
+    steps: Count | None = None
+    images: Count | None = None
+    training_seconds: Seconds | None = None
+
+
+@dataclass(frozen=True)
+class Counts:
+    """Numbers of images, real and fake."""
+
+    reference: Count
+    fakes: Count
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One model's result under one benchmark; ``write`` fills in ``sha256``.
+
+    ``protocol`` is the id of the benchmark's whole protocol, which ``record`` holds in full;
+    ``primary`` the score that ranks; ``key`` a hash of everything that decides the result; ``date``
+    is in ISO 8601.
+    """
+
+    benchmark: Name
+    version: Annotated[int, Ge(1)]
+    protocol: ProtocolId
+    primary: ScoreName
+    model: Subject
+    scores: dict[ScoreName, Score]
+    counts: Counts
+    record: dict[str, Any]
+    environment: dict[str, str]
+    seconds: Seconds
+    date: str
+    key: Sha256
+    reported: dict[ScoreName, Reported] = field(default_factory=dict)
+    notes: str = ""
+    format: int = FORMAT
+    sha256: str = ""
+
+
+def read(path: Path) -> Entry:
+    """Read the entry in the file ``path``.
+
+    Raises RunError with the file, the key, what is wrong and what is allowed.
+    """
+    try:
+        entry = _parse(path)
+    except Wrong as wrong:
+        raise RunError(f"{path}: {wrong}") from None
+    except OSError as error:
+        raise RunError(f"{path} cannot be read: {error.strerror or error}") from error
+    if entry.sha256 != digest(entry):
+        raise RunError(
+            f"{path}: sha256: it was edited by hand (or damaged): only {' and '.join(BY_HAND)} "
+            f"may be edited. `ganzoo evaluate MODEL --benchmark {entry.benchmark}` measures anew."
+        )
+    return entry
+
+
+def write(path: Path, entry: Entry) -> Entry:
+    """Write ``entry`` atomically and return it with its digest.
+
+    Raises RunError if it breaks the format or cannot be written.
+    """
+    try:
+        checked = _checked(asdict(entry) | {"sha256": "0" * 64})
+    except Wrong as wrong:
+        raise RunError(f"{path} cannot be written: {wrong}") from None
+    sealed = replace(checked, sha256=digest(checked))
+    data = {"format": FORMAT} | asdict(sealed)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_atomic(path, json.dumps(data, indent=1, ensure_ascii=False) + "\n")
+    except OSError as error:
+        raise RunError(f"{path} cannot be written: {error.strerror or error}") from error
+    return sealed
+
+
+def check_name(name: str) -> None:
+    """Raise RunError if ``name`` cannot name an entry."""
+    try:
+        typed(Name, name, "name")
+    except Wrong as wrong:
+        raise RunError(str(wrong)) from None
+
+
+def digest(entry: Entry) -> str:
+    """SHA-256 of the entry as canonical JSON, without the digest and the hand-written fields."""
+    data = {k: v for k, v in asdict(entry).items() if k not in (*BY_HAND, "sha256")}
+    text = json.dumps(
+        _canonical(data), sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
+    )
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _canonical(value: Any) -> Any:
+    """Write ``1.0`` as ``1``, as tools that tidy JSON do."""
+    if isinstance(value, dict):
+        return {key: _canonical(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_canonical(inner) for inner in value]
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+# -- the entries of a folder ------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Found:
+    """A file of the entries folder: an entry, or why it cannot be used; and its samples."""
+
+    path: Path
+    entry: Entry | None
+    problem: str = ""
+
+    @property
+    def picture(self) -> Path:
+        """The path of its sample grid, if it has one."""
+        return self.path.with_suffix(".jpg")
+
+
+def place(root: Path, benchmark: str, name: str) -> Path:
+    """Return the path of a model's entry in the entries folder ``root``."""
+    return root / benchmark / f"{name}.json"
+
+
+def benchmarks(root: Path) -> list[str]:
+    """List the benchmarks with entries under ``root``, good or bad, sorted."""
+    return sorted({path.parent.name for path in _files(root)})
+
+
+def find(root: Path, benchmark: str | None = None) -> list[Found]:
+    """Find every entry under ``root``, sorted by path; unusable ones carry the reason."""
+    files = _files(root)
+    return [_found(root, path) for path in files if benchmark in (None, path.parent.name)]
+
+
+def _files(root: Path) -> list[Path]:
+    return sorted(path for path in root.glob("*/*.json") if not path.name.startswith("."))
+
+
+def _found(root: Path, path: Path) -> Found:
+    try:
+        entry = read(path)
+    except RunError as error:
+        return Found(path, None, str(error).removeprefix(str(path)).lstrip(": "))
+    own = place(root, entry.benchmark, entry.model.name)
+    if own != path:
+        where = f"it is the entry of {entry.model.name} under {entry.benchmark}"
+        return Found(path, None, f"{where}, whose place is {own}")
+    return Found(path, entry)
+
+
+# -- the format -------------------------------------------------------------------------------
+
+
+def _parse(path: Path) -> Entry:
+    with path.open("rb") as file:
+        data = parse(file.read(MAX_BYTES + 1), "entry", MAX_BYTES)
+    version = data.get("format")
+    if isinstance(version, int) and version > FORMAT:
+        raise Wrong(f"format: {written(version)} is newer than {FORMAT}; update ganzoo.")
+    return _checked(data)
+
+
+def _checked(data: Any) -> Entry:
+    """Build the entry from ``data``; raises Wrong at the first fault."""
+    entry: Entry = typed(Entry, data)
+    if entry.format != FORMAT:
+        raise Wrong(f"format: expected {FORMAT}, not {entry.format}")
+    if not re.fullmatch(r"[0-9a-f]{64}", entry.sha256):
+        raise Wrong("sha256: expected 64 hexadecimal digits")
+    try:
+        datetime.fromisoformat(entry.date)
+    except ValueError:
+        example = "2026-01-31T12:00:00+00:00"
+        raise Wrong(
+            f"date: expected ISO 8601, such as {example}, not {written(entry.date)}"
+        ) from None
+    for name, score in entry.scores.items():
+        if not score.low <= score.value <= score.high:
+            what = f"{score.value:g} is not from low {score.low:g} to high {score.high:g}"
+            raise Wrong(f"scores.{name}.value: {what}")
+        if not -LIMIT <= score.low <= score.high <= LIMIT:
+            raise Wrong(f"scores.{name}: no score goes beyond {LIMIT:g}")
+    return entry
+
+
+def json_schema() -> dict[str, Any]:
+    """Return the JSON Schema (draft 2020-12) of entries, for editors and other tools."""
+    found = typedjson.json_schema(Entry, "ganzoo entry")
+    found["properties"]["format"] = {"const": FORMAT}
+    found["properties"]["sha256"] = typedjson.schema(Sha256)
+    return found

@@ -1,0 +1,1 @@
+"""Text into values: typed JSON, YAML with places, digests and durations."""

@@ -1,0 +1,335 @@
+"""The model card: ``README.md`` of a model folder, for people and for the Hub.
+
+Every push replaces ganzoo's keys of the metadata and the text between two marker lines; everything
+else is its author's and stays.  Scores are in ``model-index`` and in ``.eval_results``, which
+``claims.py`` writes and reads.  The formats are the Hub's:
+https://huggingface.co/docs/hub/model-cards, https://huggingface.co/docs/hub/eval-results,
+https://github.com/huggingface/hub-docs/blob/main/modelcard.md.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict
+from html import escape
+from itertools import pairwise
+from typing import Any
+
+from ganzoo.errors import RecipeError, RunError
+from ganzoo.evaluation.result import Entry, Score
+from ganzoo.formats import yaml
+from ganzoo.formats.json import Wrong, typed
+from ganzoo.formats.types import written
+from ganzoo.hub.claims import RepoId, better, dump, foreign, result
+from ganzoo.models.config import Config
+from ganzoo.progress import duration
+from ganzoo.text import plain
+
+START = "<!-- ganzoo: generated, do not edit between these lines -->"
+END = "<!-- ganzoo: end -->"
+
+_FRONT = re.compile(r"(\s*---(?:\r\n|\r|\n))(.*?)(\r\n|\r|\n)---[ \t]*(?:\r\n|\n|\Z)", re.DOTALL)
+_LICENCE_KEYS = ("license", "license_name", "license_link")
+_KEYS = ("library_name", "pipeline_tag", "tags", "model-index")
+_URL = re.compile(r"https?://[A-Za-z0-9][A-Za-z0-9./?=&%#~_+:,;@!-]*")
+#: the Hub's names of licences: https://huggingface.co/docs/hub/repositories-licenses
+_LICENCES = """
+afl-3.0 agpl-3.0 apache-2.0 artistic-2.0 bigcode-openrail-m bigscience-bloom-rail-1.0
+bigscience-openrail-m bsd bsd-2-clause bsd-3-clause bsd-3-clause-clear bsl-1.0 c-uda cc
+cc-by-2.0 cc-by-2.5 cc-by-3.0 cc-by-4.0 cc-by-nc-2.0 cc-by-nc-3.0 cc-by-nc-4.0
+cc-by-nc-nd-3.0 cc-by-nc-nd-4.0 cc-by-nc-sa-2.0 cc-by-nc-sa-3.0 cc-by-nc-sa-4.0 cc-by-nd-4.0
+cc-by-sa-3.0 cc-by-sa-4.0 cc0-1.0 cdla-permissive-1.0 cdla-permissive-2.0 cdla-sharing-1.0
+creativeml-openrail-m ecl-2.0 epl-1.0 epl-2.0 etalab-2.0 eupl-1.1 gfdl gpl gpl-2.0 gpl-3.0
+isc lgpl lgpl-2.1 lgpl-3.0 lgpl-lr lppl-1.3c mit mpl-2.0 ms-pl ncsa odbl odc-by ofl-1.1
+openrail openrail++ osl-3.0 pddl postgresql unknown unlicense wtfpl zlib
+"""
+
+
+def make(
+    config: Config,
+    entries: Sequence[Entry],
+    repo_id: str,
+    *,
+    samples: bool,
+    base: str | None = None,
+) -> str:
+    """Write the card of a model published as ``repo_id``, with its ``entries`` as scores.
+
+    ``samples`` says whether there is a ``samples.png``; ``base`` is the previous card, or a
+    hand-written one.  Raises RunError if that, or the config, cannot be used; nothing is lost.
+    """
+    text = (base or "").removeprefix("\ufeff")
+    line_end = "\r\n" if re.match(r"[^\n]*\r\n", text) else "\n"
+    try:
+        typed(RepoId, repo_id, "repo_id")
+        typed(Config, asdict(config))
+        head, known, body = _split(text)
+        own = _metadata(config, entries, repo_id, known)
+        front = _front(own, head, known, line_end)
+    except Wrong as wrong:
+        raise RunError(f"the model card cannot be made: {wrong}") from None
+    lines = [START, "", *_part(config, entries, repo_id, samples), "", END]
+    return front + _placed(line_end.join(lines), body, line_end)
+
+
+def _placed(part: str, body: str, line_end: str) -> str:
+    """Put the generated part in its place, or after the author's text."""
+    starts, ends = body.count(START), body.count(END)
+    if not starts and not ends:
+        own = body if body.strip() else ""
+        gap = "" if own.endswith("\n") or not own else line_end
+        return own + gap + line_end + part + line_end
+    first, last = body.find(START), body.find(END)
+    if (starts, ends) != (1, 1) or last < first:
+        raise RunError(
+            f"the model card has {starts} x '{START}' and {ends} x '{END}', or not in this order, "
+            "so it is not clear which text is yours. Keep one of each, the first before the "
+            "second, or remove all of them; then push again."
+        )
+    return body[:first] + part + body[last + len(END) :]
+
+
+# -- metadata ----------------------------------------------------------------------------------
+
+
+def _split(text: str) -> tuple[str, dict[str, yaml.Node], str]:
+    """Split a card into its lines of metadata, their keys, and the rest."""
+    found = _FRONT.match(text)
+    if found is None:
+        if re.match(r"\s*---[ \t]*[\r\n]", text):
+            raise Wrong("its metadata begins with a line ---, and no such line ends it: add one")
+        return "", {}, text
+    before = "\n" * (len(_lines(found[1])) - 1)  # keeps the file's line numbers
+    head = before + found[2] + found[3]
+    try:
+        node = yaml.parse(head, "README.md")
+    except RecipeError as error:
+        raise Wrong(f"its metadata cannot be read. Mend it: {error}") from None
+    if node.value is not None and not isinstance(node.value, dict):
+        raise Wrong(f"its metadata is {written(node.plain())}, not keys with values. Mend it")
+    return head, node.value or {}, text[found.end() :]
+
+
+def _lines(text: str) -> list[str]:
+    """Split into lines as YAML 1.1 and PyYAML do; the last one has no end."""
+    return re.split(r"(?<=[\n\x85\u2028\u2029])|(?<=\r)(?!\n)", text)
+
+
+def _front(own: Mapping[str, Any], head: str, known: Mapping[str, yaml.Node], line_end: str) -> str:
+    """Write our ``own`` metadata, then the lines of all other keys unchanged, comments included."""
+    lines = _lines(head)
+    starts = [(node.name_at.line - 1, key) for key, node in known.items()]
+    ours = (*_KEYS, *_LICENCE_KEYS) if "license" in own else _KEYS
+    kept = lines[: starts[0][0]] if starts else lines
+    for (first, key), (last, _) in pairwise([*starts, (len(lines), "")]):
+        block = lines[first:last]
+        if key in ours:  # but keep the comments after it
+            told = [i for i, line in enumerate(block, 1) if not re.match(r"\s*(#|\Z)", line)]
+            block = block[max(told, default=0) :]
+        kept += block
+    text = dump(own).replace("\n", line_end) + "".join(kept).lstrip("\r\n")
+    wanted = dict(own) | {k: node.plain() for k, node in known.items() if k not in ours}
+    try:
+        right = yaml.parse(text, "README.md").plain() == wanted
+    except RecipeError:
+        right = False
+    if not right:
+        raise Wrong(
+            "its metadata is written so that no key can be replaced alone. Write every key at the "
+            "beginning of a line of its own, without anchors"
+        )
+    return f"---{line_end}{text}---{line_end}"
+
+
+def _metadata(
+    config: Config, entries: Sequence[Entry], repo_id: str, known: Mapping[str, yaml.Node]
+) -> dict[str, Any]:
+    before = {key: node.plain() for key, node in known.items()}
+    names = [config.generator.use.rpartition("/")[2], str(config.training.get("recipe", ""))]
+    tags = ["ganzoo", "gan", *(n for n in names if re.fullmatch(r"[A-Za-z0-9._-]{1,60}", n))]
+    theirs = before.get("tags") or []
+    tags += typed(list[str], [theirs] if isinstance(theirs, str) else theirs, "tags")
+    task = _task(config)
+    own = {"library_name": "ganzoo", "pipeline_tag": task, "tags": [*dict.fromkeys(tags)]}
+    if config.licences.weights:
+        own |= _hub_licence(config.licences.weights)
+    results = [result(entry, task) for entry in entries] + foreign(before.get("model-index"))
+    return own | ({"model-index": [{"name": repo_id, "results": results}]} if results else {})
+
+
+def _task(config: Config) -> str:
+    noise = config.input.kind == "noise"
+    return "unconditional-image-generation" if noise else "image-to-image"
+
+
+def other_licence(text: str, weights: str) -> str | None:
+    """Return the licence in a card's metadata if it differs from ``weights``."""
+    try:
+        known = _split(text.removeprefix("\ufeff"))[1]
+    except Wrong:
+        return None
+    told = {key: known[key].plain() for key in _LICENCE_KEYS if key in known}
+    return str(told.get("license")) if told and told != _hub_licence(weights) else None
+
+
+def by_hand(text: str) -> set[str]:
+    """Return the lines of a card's body that ganzoo did not generate."""
+    try:
+        body = _split(text.removeprefix("\ufeff"))[2]
+    except Wrong:
+        body = text
+    first, last = body.find(START), body.find(END)
+    if 0 <= first < last:
+        body = body[:first] + body[last + len(END) :]
+    return {line.strip() for line in body.splitlines() if line.strip()}
+
+
+def licence_problem(stated: str) -> str | None:
+    """Check a licence: an SPDX identifier, its name, or an address.  Return the problem or None."""
+    if stated.strip().lower() in ("unknown", "none", "other"):
+        return f"'{stated}' is none: nobody may use what has no licence. Ask whose it is"
+    if _URL.fullmatch(stated) or re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9 .,+()/_-]{0,99}", stated):
+        return None
+    example = "an SPDX identifier, such as CC-BY-4.0, a name, or an address, such as https://..."
+    return f"expected {example}, not {written(stated)}"
+
+
+def _hub_licence(stated: str) -> dict[str, str]:
+    """Name a licence as the Hub does, else ``other`` with its name."""
+    plain = stated.lower()
+    base = re.sub(r"-(only|or-later)$", "", plain)
+    for name in (plain, base, re.sub(r"-[\d.]+$", "", base)):
+        if name in _LICENCES.split():
+            return {"license": name}
+    slug = re.sub(r"[^a-z0-9.]+", "-", re.sub(r"^https?://", "", plain))[:60].strip("-.")
+    link = {"license_link": stated} if _URL.fullmatch(stated) else {}
+    return {"license": "other", "license_name": slug or "other"} | link
+
+
+# -- the part for people -----------------------------------------------------------------------
+
+
+def _part(config: Config, entries: Sequence[Entry], repo_id: str, samples: bool) -> Iterator[str]:
+    size = config.output.size or config.input.size
+    pictures = f"images of {size} × {size} pixels" if size else "images of any size"
+    does = "draws {} from noise" if config.input.kind == "noise" else "turns {} into pictures"
+    labels = f", by the labels {_list(config.labels)}" if config.labels else ""
+    yield f"# {_md(repo_id.partition('/')[2])}"
+    yield ""
+    yield f"This {_md(config.generator.use)} generator {does.format(pictures)}{labels}."
+    if samples:
+        yield from ("", "![samples](samples.png)")
+    yield from ("", "## Use", "", *_use(config, repo_id))
+    yield from ("", "## Training", "", *_training(config.training))
+    yield from ("", "## Licences", "", "| | licence |", "|:--|:--|")
+    for of, licence in asdict(config.licences).items():
+        yield f"| {of} | {_address(licence) if licence else 'not stated'} |"
+    if entries:
+        yield from ("", "## Scores", "", "In bold is the score that ranks.")
+    for entry in entries:
+        yield from ("", *_scores(entry))
+
+
+def _use(config: Config, repo_id: str) -> Iterator[str]:
+    noise = config.input.kind == "noise"
+    label = next(({name: v[0]} for name, v in (config.labels or {}).items() if v), None)
+    asked = json.dumps(label, ensure_ascii=False).replace("<", "\\u003c") if label else ""
+    yield from ("```python", "import ganzoo", *([] if noise else ["from PIL import Image"]), "")
+    if noise:
+        yield f'model = ganzoo.load("{repo_id}")'
+        yield f"model.sample(4, seed=0{', label=' * bool(label)}{asked})[0].show()"
+    else:
+        yield f'ganzoo.load("{repo_id}").translate(Image.open("photo.jpg")).show()'
+    words = "sample {} -n 64 --out samples.png" if noise else "translate {} photo.jpg --out drawn"
+    others = [f"'{n}=={v}'" for n, v in sorted(config.plugins.items()) if n != "ganzoo"]
+    installed = " ".join(["pip install ganzoo", *others])
+    yield from ("```", "", "```sh", installed, f"ganzoo {words.format(repo_id)}", "```", "")
+    if config.labels:
+        yield from ("| label | values |", "|:--|:--|")
+        for name, values in config.labels.items():
+            yield f"| {_md(name)} | {_list(values)} |"
+        yield ""
+    made = [f"{_md(name)} {_md(version)}" for name, version in sorted(config.plugins.items())]
+    if made:
+        yield (
+            f"It was made with {', '.join(made)}."
+            + " Plugins are code: trust them first." * bool(others)
+        )
+
+
+def _training(training: Mapping[str, Any]) -> Iterator[str]:
+    data, imported, around = (
+        value if isinstance(value := training.get(key), dict) else {}
+        for key in ("dataset", "imported", "environment")
+    )
+    amounts = [(training.get(unit), unit) for unit in ("steps", "images")]
+    length = [f"{n:,} {unit}" for n, unit in amounts if isinstance(n, int)]
+    if isinstance(seconds := training.get("seconds"), int | float):
+        length.append(duration(seconds))
+    facts = {
+        "recipe": _md(training.get("recipe") or ""),
+        "trained for": ", ".join(length),
+        "dataset": _md(data.get("use") or ""),
+        "fingerprint of the dataset": _md(data.get("sha256") or ""),
+        "environment": ", ".join(f"{_md(name)} {_md(value)}" for name, value in around.items()),
+    }
+    if imported:
+        yield from ("It was not trained with ganzoo; its weights were imported.", "")
+        facts |= {_md(key): _address(value) for key, value in imported.items()}
+    rows = [f"- {name}: {fact}" for name, fact in facts.items() if fact]
+    yield from rows or ["Nothing is known of it."]
+    if words := data.get("attribution"):
+        text = str(words).strip().removeprefix("# Attribution").strip().replace("<", "&lt;")
+        yield from ("", "### Training data", "")
+        yield from (f"> {line}".rstrip() for line in text.splitlines())  # so that it stays quoted
+
+
+def _scores(entry: Entry) -> Iterator[str]:
+    yield f"### {_md(entry.benchmark)}, version {entry.version}"
+    yield ""
+    yield (
+        f"{entry.counts.fakes:,} pictures of the model against {entry.counts.reference:,} real "
+        f"ones, protocol `{entry.protocol}`. `ganzoo leaderboard --hub` compares."
+    )
+    yield from ("", "| score | value | 95 % interval | better | protocol |")
+    yield "|:--|--:|:-:|:--|:--|"
+    notes = []
+    for name, score in entry.scores.items():
+        shown = f"**{_md(name)}**" if name == entry.primary else _md(name)
+        value, low, high = _numbers(score)
+        unit = f" {_md(score.unit)}" if score.unit else ""
+        cells = (f"{value}{unit}", f"{low} to {high}", better(score), f"`{score.protocol}`")
+        yield f"| {shown} | {' | '.join(cells)} |"
+        if score.unreliable:
+            notes.append(f"{_md(name)} is unreliable: {_md(score.unreliable)}")
+        elif not score.rankable:
+            notes.append(f"{_md(name)} does not rank: it is on features that nobody trained.")
+    if notes:
+        yield from ("", *(f"- {note}" for note in notes))
+
+
+def _numbers(score: Score) -> list[str]:
+    """Format value, low and high with as many digits as the interval allows."""
+    half = (score.high - score.low) / 2
+    digits = 1 - math.floor(math.log10(half)) if half > 1e-100 else 99
+    form = f".{max(digits, 0)}f" if -3 < digits < 8 else ".4g"
+    return [f"{number:{form}}" for number in (score.value, score.low, score.high)]
+
+
+def _address(value: Any) -> str:
+    """Link an address; return other text as it is."""
+    return f"<{value}>" if isinstance(value, str) and _URL.fullmatch(value) else _md(value)
+
+
+def _list(values: Iterable[str]) -> str:
+    return ", ".join(map(_md, values))
+
+
+def _md(value: Any) -> str:
+    """Escape a value for Markdown: one line, no links."""
+    text = escape(" ".join(plain(value).split()), quote=False)
+    text = re.sub(r"([\\`*_\[\]|~$])", r"\\\1", text)
+    return re.sub(r"(?<=:)(?=//)|(?<=www)(?=\.)|(?<=@)", "\u2060", text, flags=re.IGNORECASE)

@@ -1,0 +1,291 @@
+"""Push a model to the Hub: everything is checked and assembled before the first byte leaves.
+
+A push is one commit on top of the revision that was read, with only the files that differ.  So an
+interrupted push leaves the revision unchanged, and can be repeated.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from ganzoo import __version__
+from ganzoo.errors import HubError, RunError
+from ganzoo.evaluation import result as entries
+from ganzoo.hub.client import Id, client, is_bad_token, parse_id, telling
+from ganzoo.hub.pull import COMMIT, Listing, copy, download, limit, list_files, same
+from ganzoo.hub.staging import Before, Options, package
+from ganzoo.models import config as configs
+from ganzoo.models.folder import CARD, CONFIG, refuse_taken
+from ganzoo.plugins.registry import Registry
+
+if TYPE_CHECKING:
+    from huggingface_hub import HfApi
+
+Action = Literal["new", "changed", "same", "removed"]
+#: files that a push may remove from the Hub: other folders may hold other people's files
+_OURS = re.compile(r"[^/]*|entries/.*|\.eval_results/ganzoo-.*")
+#: upload size in bytes from which on there are progress bars
+_LONG = 10 << 20
+
+
+@dataclass(frozen=True)
+class Change:
+    """The effect of a push on a file."""
+
+    name: str
+    size: int
+    action: Action
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a push would do, the card that it would write, and why it would be refused."""
+
+    what: Id
+    changes: tuple[Change, ...]
+    card: str
+    notes: tuple[str, ...] = ()
+    problems: tuple[str, ...] = ()
+
+    @property
+    def sent(self) -> tuple[Change, ...]:
+        """The files to send; none if the Hub has them all."""
+        return tuple(change for change in self.changes if change.action != "same")
+
+
+@dataclass(frozen=True)
+class Pushed:
+    """Where a model is now; ``commit`` is None if nothing had changed."""
+
+    url: str
+    commit: str | None
+    plan: Plan
+
+
+def plan(
+    source: Path,
+    what: Id,
+    registry: Registry,
+    options: Options,
+    token: str | None = None,
+    out: Path | None = None,
+) -> Plan:
+    """Plan a push without sending anything.  The model's faults are in ``problems``.
+
+    If the Hub cannot be asked what it has, a note says so.  If there are no problems, the folder to
+    send is written to ``out``.  Raises RunError if there is no model, HubError if the Hub would
+    refuse.
+    """
+    if out:
+        refuse_taken(out)
+    try:
+        before = _look(client(token), what)
+    except HubError as error:
+        before = Before(note=f"what the Hub has is not known: {error}")
+    with package(source, what, registry, options, before) as (staged, problems):
+        if out and not problems:
+            copy(staged, out)
+        return replace(_plan(staged, what, before, options), problems=tuple(problems))
+
+
+def push(
+    source: Path, what: Id, registry: Registry, options: Options, token: str | None = None
+) -> Pushed:
+    """Publish a run or model folder as the repository ``what``; its revision is a branch.
+
+    Raises RunError with all the model's problems, HubError if the Hub refuses.
+    """
+    api = client(token)
+    with telling(api, what):
+        api.whoami()
+    before = _look(api, what)
+    with package(source, what, registry, options, before) as (staged, problems):
+        problems.raise_any(what)
+        plan = _plan(staged, what, before, options)
+        parent = commit = _place(api, what, before, options)
+        if plan.sent:
+            message = options.message or f"Push with ganzoo {__version__}"
+            commit = _commit(api, plan, staged, message, parent)
+    if options.tag and options.tag not in before.tags:
+        _tag(api, what, options.tag, commit)
+    branch = f"/tree/{what.revision}" if what.revision else ""
+    return Pushed(f"{api.endpoint}/{what.repo}{branch}", commit if plan.sent else None, plan)
+
+
+# -- what the Hub has --------------------------------------------------------------------------
+
+
+def _look(api: HfApi, what: Id) -> Before:
+    from huggingface_hub.errors import RepositoryNotFoundError
+
+    with telling(api, what):
+        try:
+            refs = api.list_repo_refs(what.repo)
+        except RepositoryNotFoundError as error:
+            if is_bad_token(error):
+                raise
+            return Before(is_new_branch=what.revision not in (None, "main"))
+        branches = [ref.name for ref in refs.branches]
+        is_new = what.revision is not None and what.revision not in branches
+        what = Id(what.repo) if is_new else what
+        listing = list_files(api, what)
+        tags = {ref.name: ref.target_commit for ref in refs.tags}
+        before = Before(listing, is_new, tags, tuple(branches))
+        if CARD in listing.files:
+            try:
+                text = (
+                    download(api, what, listing, listing.files[CARD]).read_bytes().decode("utf-8")
+                )
+            except ValueError as error:
+                raise HubError(f"{what}: its {CARD} is no text in UTF-8; mend it there.") from error
+            before = replace(before, card=text)
+        if CONFIG in listing.files:
+            with suppress(RunError):  # it will be replaced
+                found = configs.read(download(api, what, listing, listing.files[CONFIG]))
+                before = replace(before, licences=found.licences)
+        for name, file in listing.files.items():
+            if name.startswith("entries/") and limit(name):
+                with suppress(RunError):
+                    found_entry = entries.read(download(api, what, listing, file))
+                    before = replace(before, entries=(*before.entries, found_entry))
+    return before
+
+
+def _plan(staged: Path, what: Id, before: Before, options: Options) -> Plan:
+    """Decide what to send; raises HubError, before sending, if it cannot be sent."""
+    changes = _changes(staged, before.listing)
+    there = before.listing.commit if before.listing else None
+    if what.revision in before.tags or COMMIT.fullmatch(what.revision or ""):
+        raise HubError(
+            f"{what}: {what.revision} is a tag or a commit, and those do not change. Name a "
+            f"branch, or none: {what.repo}"
+        )
+    if options.tag is not None:
+        parse_id(what.repo, options.tag)  # a tag must be pullable
+        if options.tag in (*before.branches, "main"):
+            raise HubError(f"{what.repo} has a branch '{options.tag}': name the tag otherwise.")
+    if options.private and before.listing and not before.listing.private:
+        raise HubError(
+            f"{what.repo} exists and is public; --private makes new ones private. Make it private "
+            f"first: hf repos settings {what.repo} --private"
+        )
+    is_done = before.tags.get(options.tag or "") == there and _all_same(changes)
+    if options.tag in before.tags and not is_done:  # otherwise only its answer was lost
+        raise HubError(
+            f"{what.repo} has a tag '{options.tag}' already, and tags do not move. Name another."
+        )
+    card = staged / CARD
+    text = card.read_bytes().decode("utf-8") if card.is_file() else ""
+    return Plan(what, changes, text, (before.note,) if before.note else ())
+
+
+def _changes(staged: Path, listing: Listing | None) -> tuple[Change, ...]:
+    there = listing.files if listing else {}
+    changes = []
+    for path in sorted(filter(Path.is_file, staged.rglob("*"))):
+        name = path.relative_to(staged).as_posix()
+        action: Action = "new"
+        if name in there:
+            action = "same" if same(path, there[name].sha) else "changed"
+        changes.append(Change(name, path.stat().st_size, action))
+    ours = {change.name for change in changes}
+    for name, file in sorted(there.items()):
+        if name not in ours and limit(name) and _OURS.fullmatch(name):
+            changes.append(Change(name, file.size, "removed"))
+    return tuple(changes)
+
+
+def _all_same(changes: Sequence[Change]) -> bool:
+    return all(change.action == "same" for change in changes)
+
+
+# -- sending -----------------------------------------------------------------------------------
+
+
+def _place(api: HfApi, what: Id, before: Before, options: Options) -> str:
+    """Return the commit to build on, creating a new repository or branch."""
+    with telling(api, what):
+        if before.listing:
+            start = before.listing.commit
+        else:
+            api.create_repo(what.repo, private=options.private, exist_ok=True)
+            made = list_files(api, Id(what.repo))
+            if set(made.files) - {".gitattributes"}:
+                raise HubError(f"{what.repo} was made by somebody else just now. Push again.")
+            start = made.commit
+        if before.is_new_branch:
+            api.create_branch(what.repo, branch=str(what.revision), revision=start, exist_ok=True)
+    return start
+
+
+def _commit(api: HfApi, plan: Plan, staged: Path, message: str, parent: str) -> str:
+    """Commit, and return the hash; if the answer was lost, look for the commit."""
+    from huggingface_hub import CommitOperationAdd, CommitOperationDelete
+
+    operations = [
+        CommitOperationDelete(change.name)
+        if change.action == "removed"
+        else CommitOperationAdd(change.name, str(staged / change.name))
+        for change in plan.sent
+    ]
+    what = plan.what
+    bars = _quiet() if sum(change.size for change in plan.sent) < _LONG else ExitStack()
+    try:
+        with telling(api, what), bars:
+            made = api.create_commit(
+                what.repo,
+                operations,
+                commit_message=message,
+                revision=what.revision,
+                parent_commit=parent,
+            )
+        return str(made.oid)
+    except HubError as error:
+        with suppress(Exception):
+            now = list_files(api, what)
+            if _all_same(_changes(staged, now)):
+                return now.commit
+        if "Invalid metadata" in str(error.__cause__):
+            raise HubError(
+                f"{what}: the Hub refuses the card's metadata. Mend the lines at its top that you "
+                f"wrote: {' '.join(str(error.__cause__).split())}"
+            ) from error
+        raise
+
+
+def _tag(api: HfApi, what: Id, tag: str, commit: str) -> None:
+    """Tag a commit; a tag whose answer was lost, now or in the last push, is looked for."""
+    try:
+        with telling(api, what):
+            api.create_tag(what.repo, tag=tag, revision=commit)
+    except HubError:
+        with suppress(Exception):
+            tags = api.list_repo_refs(what.repo).tags
+            if (tag, commit) in [(known.name, known.target_commit) for known in tags]:
+                return
+        raise
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Hide progress bars, for short operations."""
+    from huggingface_hub import constants
+    from huggingface_hub.utils.tqdm import (
+        are_progress_bars_disabled,
+        disable_progress_bars,
+        enable_progress_bars,
+    )
+
+    if are_progress_bars_disabled() or constants.HF_HUB_DISABLE_PROGRESS_BARS is not None:
+        yield
+        return
+    disable_progress_bars()
+    try:
+        yield
+    finally:
+        enable_progress_bars()

@@ -1,0 +1,381 @@
+"""Assemble the folder that a push sends, and report all its problems at once."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import stat
+import tempfile
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from filelock import FileLock, Timeout
+from PIL import Image
+
+from ganzoo.errors import GanzooError, RunError
+from ganzoo.evaluation import result as entries
+from ganzoo.evaluation.result import Entry
+from ganzoo.formats.types import written
+from ganzoo.formats.yaml import parse
+from ganzoo.hub import card, claims
+from ganzoo.hub.client import Id
+from ganzoo.hub.pull import PNG, Listing, limit
+from ganzoo.models import config as configs
+from ganzoo.models import model, samples, weights
+from ganzoo.models.config import WEIGHTS, Config, Licences
+from ganzoo.models.folder import CARD, CONFIG, RECIPE, SAMPLES, find
+from ganzoo.models.model import Model
+from ganzoo.plugins.registry import Registry
+from ganzoo.recipe.recipe import without_paths
+from ganzoo.training import checkpoint
+from ganzoo.training.build import weights_hash
+from ganzoo.training.checkpoint import write_tensors
+from ganzoo.training.run_folder import RunFolder
+
+#: the form of the Hub's tokens
+_TOKEN = re.compile(rb"hf_[A-Za-z0-9]{30,}")
+_TRIED = 4  # number of pictures
+#: prefix of temporary folders, their lock, and the seconds that a new one may be without it
+_STAGED, _LOCK, _NEW = "ganzoo-push-", ".lock", 60
+_UNKNOWN = Licences(None, None, None)
+
+
+@dataclass(frozen=True)
+class Options:
+    """The options of a push; ``licence`` is that of the weights.
+
+    ``card`` is a file whose hand-written parts replace those on the Hub, ``entries`` the folder
+    with scores, ``tag`` a name for the new commit.  ``half`` stores the generator in 16 bits, which
+    makes it another model, with scores of its own.
+    """
+
+    licence: str | None = None
+    data_licence: str | None = None
+    card: Path | None = None
+    entries: Path | None = None
+    with_discriminator: bool = False
+    half: bool = False
+    private: bool = False
+    tag: str | None = None
+    message: str | None = None
+
+
+@dataclass(frozen=True)
+class Before:
+    """The Hub's state before a push; empty if the repository is new, or cannot be asked.
+
+    ``listing`` is of the branch, or of main if the branch is new and begins there; ``tags`` are the
+    commits of the repository's tags.
+    """
+
+    listing: Listing | None = None
+    is_new_branch: bool = False
+    tags: Mapping[str, str] = field(default_factory=dict)
+    branches: tuple[str, ...] = ()
+    card: str | None = None
+    licences: Licences = _UNKNOWN
+    entries: tuple[Entry, ...] = ()
+    note: str = ""
+
+
+class Problems(list[str]):
+    """All problems of a model."""
+
+    @contextmanager
+    def noted(self) -> Iterator[None]:
+        """Turn an error in this block into a problem."""
+        try:
+            yield
+        except GanzooError as error:
+            self.append(str(error))
+
+    def raise_any(self, what: Id) -> None:
+        """Raise RunError, with a line for each problem, if there are any."""
+        if self:
+            count = f"{len(self)} problems" if len(self) > 1 else "a problem"
+            lines = [f"  {line}" for problem in self for line in problem.splitlines()]
+            raise RunError(f"not pushed to {what}, for {count}:", *lines)
+
+
+@contextmanager
+def package(
+    source: Path, what: Id, registry: Registry, options: Options, before: Before
+) -> Iterator[tuple[Path, Problems]]:
+    """Yield the complete folder, in a temporary place, and all its problems."""
+    with ExitStack() as stack:
+        try:
+            staged = stack.enter_context(staging())
+            problems = _fill(staged, find(source), what, registry, options, before)
+        except OSError as error:
+            raise RunError(
+                f"{source} cannot be put together for the Hub: {error}. Nothing was sent. Where "
+                "there is no room, make some, or set TMPDIR to a folder on another disk."
+            ) from error
+        yield staged, problems
+
+
+@contextmanager
+def staging() -> Iterator[Path]:
+    """Yield a temporary folder, after removing those of killed processes.
+
+    Each is locked while its process lives; the system frees the lock of a dead one.
+    """
+    root = Path(tempfile.gettempdir())
+    for left in root.glob(f"{_STAGED}*"):
+        with suppress(OSError, Timeout):
+            about = left.lstat()
+            is_ours = not hasattr(os, "getuid") or about.st_uid == os.getuid()
+            # a new one may not be locked yet
+            if is_ours and stat.S_ISDIR(about.st_mode) and time.time() - about.st_mtime > _NEW:
+                with FileLock(left / _LOCK, timeout=0):
+                    shutil.rmtree(left)
+    with (
+        tempfile.TemporaryDirectory(prefix=_STAGED) as folder,
+        FileLock(Path(folder, _LOCK), timeout=0),
+    ):
+        staged = Path(folder, "model")
+        staged.mkdir()
+        yield staged
+
+
+def _fill(
+    staged: Path, folder: Path, what: Id, registry: Registry, options: Options, before: Before
+) -> Problems:
+    config = configs.read(folder / CONFIG)
+    problems = Problems()
+    _refuse_links(folder, problems)
+    _refuse_paths(folder, config, problems)
+    config = replace(config, licences=_licences(config, options, before, problems))
+    scores = _own_entries(folder, problems)
+    for name in (RECIPE, SAMPLES):
+        if (folder / name).is_file():
+            shutil.copyfile(folder / name, staged / name)
+    with problems.noted():
+        loaded = model.load(folder, registry)
+        if options.half:
+            loaded.generator.half().float()  # round as the reader will
+            (staged / SAMPLES).unlink(missing_ok=True)
+        _try(loaded, problems)
+        scores = _newest(loaded, [*before.entries, *scores, *_kept_entries(options)])
+        config = _copy_weights(staged, loaded, config)
+        if options.half:
+            config = _halve(staged, loaded, config)
+        if not (staged / SAMPLES).exists() and not problems:
+            _add_samples(staged / SAMPLES, loaded)
+        if WEIGHTS["discriminator"] in config.files:
+            model.network("discriminator", config, folder, registry)
+        elif options.with_discriminator:
+            config = _add_discriminator(staged, folder, config, registry)
+    for one in scores:
+        entries.write(staged / "entries" / f"{one.benchmark}.json", one)
+    for name, text in claims.eval_results(scores).items():
+        (staged / name).parent.mkdir(exist_ok=True)
+        (staged / name).write_text(text, encoding="utf-8")
+    (staged / CONFIG).write_text(configs.text(config), encoding="utf-8")
+    with problems.noted():
+        base = _base(folder, options, before)
+        shown = (staged / SAMPLES).is_file()
+        text = card.make(config, scores, what.repo, samples=shown, base=base)
+        (staged / CARD).write_bytes(text.encode())  # keeps its line ends
+    _check_files(staged, problems)
+    if not problems:
+        model.load(staged, registry)  # check what is sent
+    return problems
+
+
+def _refuse_links(folder: Path, problems: Problems) -> None:
+    """Refuse links outside huggingface_hub's cache: one could publish a file from elsewhere."""
+    blobs = folder.resolve().parent.parent / "blobs"
+    for path in folder.rglob("*"):
+        if path.is_symlink() and not path.resolve().is_relative_to(blobs):
+            problems.append(
+                f"{path} is a link to {path.resolve()}: put the file there, or remove it"
+            )
+
+
+def _refuse_paths(folder: Path, config: Config, problems: Problems) -> None:
+    """Refuse paths of this machine."""
+    told: dict[str, Any] = {CONFIG: asdict(config)}
+    if (path := folder / RECIPE).is_file():
+        try:
+            told[RECIPE] = parse(path.read_text(encoding="utf-8"), RECIPE).plain()
+            problems += _untrue(told[RECIPE], config, path)
+        except (GanzooError, UnicodeDecodeError) as error:
+            problems.append(f"{path} cannot be read: {error}")
+    for name, plain in told.items():
+        if without_paths(plain) != plain:
+            problems.append(f"{folder / name} names a place on this machine: take its path out")
+
+
+def _untrue(recipe: Any, config: Config, path: Path) -> list[str]:
+    """Return what in a recipe contradicts this model."""
+    if not isinstance(recipe, dict):
+        return [f"{path} is no recipe, but {written(recipe)}: put the right one there, or none"]
+    section = recipe.get("generator")
+    use = section.get("use") if isinstance(section, dict) else None
+    made = config.generator.use.rpartition("/")[2]
+    if str(use).rpartition("/")[2] == made:
+        return []
+    return [f"{path} is of another model: its generator is {written(use)}, and this one {made!r}"]
+
+
+def _try(loaded: Model, problems: Problems) -> None:
+    """Use the model once, as whoever pulls it will."""
+    try:
+        if loaded.config.input.kind == "noise":
+            made = loaded.sample(_TRIED, as_tensor=True)
+        else:
+            size = loaded.config.input.size or 64
+            loaded.translate(Image.new("RGB", (size, size), "gray"))
+            made = loaded.translate(torch.zeros(1, 3, size, size))
+    except Exception as error:  # a plugin's code
+        problems.append(f"the model cannot be used: {error}")
+    else:
+        if not made.isfinite().all():
+            problems.append("the model makes pictures with NaN or infinity: `ganzoo diagnose RUN`")
+
+
+def _licences(config: Config, options: Options, before: Before, problems: Problems) -> Licences:
+    """Choose the three licences from the options, the folder or the last push."""
+    own, last = config.licences, before.licences
+    found = Licences(
+        code=own.code or configs.code_licence(config.generator.distribution) or last.code,
+        weights=options.licence or own.weights or last.weights,
+        data=options.data_licence or own.data or last.data,
+    )
+    told = {
+        "code": f"plugin {config.generator.distribution} states none; its author must, as "
+        '`license = "Apache-2.0"` in its pyproject.toml',
+        "weights": "you choose it: --licence cc-by-4.0, for example",
+        "data": "what the training images are under: --data-licence, for example cc-by-4.0 or "
+        "an address with their terms",
+    }
+    for what, how in told.items():
+        stated = getattr(found, what)
+        if not stated:
+            problems.append(f"the licence of the {what} is not known: {how}")
+        elif wrong := card.licence_problem(stated):
+            problems.append(f"the licence of the {what}: {wrong}")
+    known = before.card if found.weights and not options.licence else None
+    if known and (other := card.other_licence(known, str(found.weights))):
+        problems.append(
+            f"the card on the Hub says {other}, and the model {found.weights}: say which with "
+            "--licence"
+        )
+    return found
+
+
+def _own_entries(folder: Path, problems: Problems) -> list[Entry]:
+    found = []
+    for path in sorted((folder / "entries").glob("*.json")):
+        with problems.noted():
+            found.append(entries.read(path))
+    return found
+
+
+def _kept_entries(options: Options) -> list[Entry]:
+    kept = entries.find(options.entries) if options.entries else []
+    return [found.entry for found in kept if found.entry]
+
+
+def _newest(loaded: Model, scores: Sequence[Entry]) -> list[Entry]:
+    """Return the newest entry of exactly these weights under each benchmark."""
+    sha = weights_hash(loaded.generator)
+    ours = [one for one in scores if (one.model.kind, one.model.weights_sha256) == ("model", sha)]
+    newest = {one.benchmark: one for one in sorted(ours, key=lambda one: one.date)}
+    return [newest[name] for name in sorted(newest)]
+
+
+def _copy_weights(staged: Path, loaded: Model, config: Config) -> Config:
+    """Copy the weights that the config states; format 1 states none."""
+    folder, first = loaded.path, WEIGHTS["generator"]
+    stated = config.files or {first: weights.describe(folder / first, loaded.generator)}
+    files = {name: file for name, file in stated.items() if name in WEIGHTS.values()}
+    for name in files:
+        if (folder / name).is_file():
+            shutil.copyfile(folder / name, staged / name)
+    return replace(config, files=files)
+
+
+def _halve(staged: Path, loaded: Model, config: Config) -> Config:
+    file = staged / WEIGHTS["generator"]
+    state = loaded.generator.state_dict()
+    write_tensors(file, {k: v.half() if v.is_floating_point() else v for k, v in state.items()})
+    stated = weights.describe(file, loaded.generator)
+    return replace(config, files=config.files | {file.name: stated})
+
+
+def _add_samples(out: Path, loaded: Model) -> None:
+    """For photos, add the run's newest grid if its dataset allows showing them."""
+    if loaded.config.input.kind == "noise":
+        made = samples.stream(loaded.generator, model.SHOWN, seed=0)
+        samples.write(made, model.SHOWN, out)
+        return
+    if not loaded.config.licences.data:
+        return
+    grids = [path for path in _run(loaded.path).samples.glob("*.png") if not path.is_symlink()]
+    if grids:
+        shutil.copyfile(max(grids), out)
+
+
+def _run(folder: Path) -> RunFolder:
+    """Return the run around a model folder; without one, a run with no files."""
+    return RunFolder(folder.resolve().parent)
+
+
+def _add_discriminator(staged: Path, folder: Path, config: Config, registry: Registry) -> Config:
+    """Add the discriminator of the same step, from the run's checkpoints."""
+    file = staged / WEIGHTS["discriminator"]
+    step, kept = config.training.get("steps"), checkpoint.steps(_run(folder).checkpoints)
+    if config.discriminator is None:
+        raise RunError(
+            f"--with-discriminator: {folder} does not say what the discriminator was; runs of "
+            "earlier versions of ganzoo do not."
+        )
+    if not isinstance(step, int) or step not in kept:
+        raise RunError(
+            f"--with-discriminator: {folder} has none, and is no part of a run that has a "
+            "checkpoint of its step. Give the run."
+        )
+    write_tensors(file, checkpoint.load(kept[step])[0]["discriminator"])
+    network = model.network("discriminator", config, staged, registry)
+    return replace(config, files=config.files | {file.name: weights.describe(file, network)})
+
+
+def _base(folder: Path, options: Options, before: Before) -> str | None:
+    """Return the card whose hand-written parts stay: as named, on the Hub, or in the folder."""
+    own = folder / CARD
+    path = options.card or (own if own.is_file() else None)
+    if path is None:
+        return before.card
+    try:
+        text = path.read_bytes().decode("utf-8")
+    except (OSError, ValueError) as error:
+        why = getattr(error, "strerror", None) or error
+        raise RunError(f"the card {path} cannot be read as text in UTF-8: {why}") from error
+    if before.card is None or options.card:
+        return text
+    if card.by_hand(text) - card.by_hand(before.card):
+        raise RunError(
+            f"{path} has lines that the card on the Hub has not. --card {path} takes this one, "
+            "whatever was written on the Hub; or remove it here, and the Hub's stays."
+        )
+    return before.card
+
+
+def _check_files(staged: Path, problems: Problems) -> None:
+    """Refuse files that ``pull`` would refuse, and private ones."""
+    for path in filter(Path.is_file, staged.rglob("*")):
+        name, size = path.relative_to(staged).as_posix(), path.stat().st_size
+        if size > limit(name):
+            problems.append(f"{name} has {size:,} bytes; {limit(name):,} is the most")
+        elif name == SAMPLES and not path.read_bytes().startswith(PNG):
+            problems.append(f"{name} is no PNG")
+        elif not name.endswith((".safetensors", ".png")) and _TOKEN.search(path.read_bytes()):
+            problems.append(f"{name} holds what looks like a token of the Hub: take it out")

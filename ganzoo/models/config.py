@@ -1,0 +1,213 @@
+"""``config.json`` of a model folder: how to build the generator, and where it comes from.
+
+The dataclasses are the format, version 2; version 1 can be read too.  ``docs/model-folder.md``
+describes the other files.  Nothing here, or anywhere in a model folder, can run code: names are
+looked up in the registry, and arguments are plain data.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from importlib.metadata import PackageNotFoundError, metadata
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from annotated_types import Ge
+
+from ganzoo.errors import RunError
+from ganzoo.formats import json as typedjson
+from ganzoo.formats.json import Count, Pattern, Sha256, Text, Wrong, parse, typed
+from ganzoo.formats.types import written
+from ganzoo.plugins.registry import Entry
+
+FORMAT = 2
+FILE = "config.json"
+WEIGHTS = {"generator": "model.safetensors", "discriminator": "discriminator.safetensors"}
+MAX_BYTES = 1_000_000
+
+#: a Python distribution's name, which is put into an install line
+Distribution = Annotated[
+    str, Pattern(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,98}[A-Za-z0-9])?", "the name of a distribution")
+]
+Version = Annotated[str, Pattern(r"[A-Za-z0-9.!+_-]{1,60}", "a version")]
+UseName = Annotated[
+    str, Pattern(r"[A-Za-z0-9_.-]{1,80}(/[A-Za-z0-9_.-]{1,80})?", "the name of a component")
+]
+#: a model's id on the Hub: ``user/repo``
+_NAME = r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,94}[A-Za-z0-9])?"
+REPO = rf"{_NAME}/{_NAME}"
+Side = Annotated[int, Ge(1)]
+
+
+@dataclass(frozen=True)
+class Part:
+    """A network: its registered name, its constructor's arguments, and its plugin."""
+
+    use: UseName
+    arguments: dict[str, Any]
+    plugin: Text
+    distribution: Distribution
+    version: Version
+
+
+@dataclass(frozen=True)
+class Input:
+    """The generator's input: its ``words``, and for images the size, or None for any."""
+
+    kind: Literal["noise", "image"]
+    words: list[Text]
+    size: Side | None
+
+
+@dataclass(frozen=True)
+class Output:
+    """Images (N, ``channels``, H, W) in ``range``; ``size`` None if it is that of the input."""
+
+    size: Side | None
+    channels: int
+    range: list[float]
+    order: Text
+
+
+@dataclass(frozen=True)
+class File:
+    """A file of weights."""
+
+    sha256: Sha256
+    bytes: Count
+    parameters: Count
+
+
+@dataclass(frozen=True)
+class Licences:
+    """SPDX identifiers or addresses; unknown is None."""
+
+    code: Text | None
+    weights: Text | None
+    data: Text | None
+
+
+@dataclass(frozen=True)
+class Config:
+    """Format 2 of ``config.json``.
+
+    ``discriminator`` is what the generator was trained against, None if unknown; its weights need
+    not be there.  ``plugins`` are the distributions that the networks need, with the versions that
+    made them.  ``files`` are those of weights, empty in folders of format 1.  ``training`` holds
+    the recipe, steps, images, seconds, data and environment, or the import's source.
+    """
+
+    generator: Part
+    discriminator: Part | None
+    input: Input
+    output: Output
+    labels: dict[str, list[str]] | None
+    plugins: dict[Distribution, Version]
+    files: dict[str, File]
+    licences: Licences
+    training: dict[str, Any]
+    ganzoo_format: int = FORMAT
+
+
+def text(config: Config) -> str:
+    """Write ``config.json``."""
+    data = {"ganzoo_format": config.ganzoo_format} | asdict(config)
+    return json.dumps(data, indent=1, ensure_ascii=False) + "\n"
+
+
+def read(path: Path) -> Config:
+    """Read the config in the file ``path``.
+
+    Raises RunError, with the key and what is allowed, if the config is invalid or of a newer
+    format.
+    """
+    try:
+        with path.open("rb") as file:
+            content = file.read(MAX_BYTES + 1)
+        return _checked(parse(content, "a model's config", MAX_BYTES), path)
+    except OSError as error:
+        raise RunError(f"{path} cannot be read: {error.strerror or error}") from error
+    except Wrong as wrong:
+        raise RunError(f"{path} is no model's config: {wrong}") from None
+
+
+def _checked(data: dict[str, Any], path: Path) -> Config:
+    version = data.get("ganzoo_format")
+    if not isinstance(version, int) or isinstance(version, bool) or version < 1:
+        raise Wrong(
+            "ganzoo_format: missing, so it is not from ganzoo: `ganzoo search` lists models"
+            if version is None
+            else f"ganzoo_format: expected 1 to {FORMAT}, not {written(version)}"
+        )
+    if version > FORMAT:
+        raise RunError(
+            f"{path.parent} has model format {version}; this ganzoo reads up to {FORMAT}. "
+            "Update ganzoo: pip install --upgrade ganzoo"
+        )
+    if version == 1:
+        data = _from_1(data)
+    found: Config = typed(Config, data)
+    if (found.output.channels, found.output.range) != (3, [-1, 1]):
+        raise Wrong("output: expected 3 channels in the range [-1, 1]")
+    return found
+
+
+def _from_1(data: dict[str, Any]) -> dict[str, Any]:
+    """Convert format 1, which had no plugins, files and licences, and only the input's kind."""
+    old = dict(data)
+    kind, labels = old.get("input"), old.get("labels")
+    words = {"noise": ["latent"] + ["label"] * bool(labels), "image": ["photo"]}
+    output = old.get("output")
+    generator = old.get("generator")
+    known = isinstance(kind, str) and kind in words
+    if not (known and isinstance(generator, dict) and isinstance(output, dict)):
+        raise Wrong("generator, input or output: missing, or not what format 1 has there")
+    size = output.get("size") if kind == "image" else None
+    return {
+        "discriminator": None,
+        "plugins": {str(generator.get("distribution")): generator.get("version")},
+        "files": {},
+        "licences": {"code": None, "weights": None, "data": None},
+        **old,
+        "input": {"kind": kind, "words": words[str(kind)], "size": size},
+        "ganzoo_format": FORMAT,
+    }
+
+
+def part(entry: Entry, use: str, arguments: Mapping[str, Any]) -> Part:
+    """Describe a network for a config."""
+    origin = entry.origin
+    return Part(use, dict(arguments), origin.plugin, origin.distribution, origin.version)
+
+
+def contradictions(config: Config) -> list[str]:
+    """Find where a config contradicts its generator's own arguments.
+
+    This needs no generator; ``model.load`` asks the generator itself.
+    """
+    arguments, found = config.generator.arguments, []
+    size, out = arguments.get("size"), config.output.size
+    if out is not None and isinstance(size, int) and size != out:
+        found.append(f"output.size is {out}, and the generator's is {size}")
+    if "label" in arguments and (arguments["label"] or None) != (config.labels or None):
+        found.append("labels are not those of the generator's arguments")
+    return found
+
+
+def code_licence(distribution: str) -> str | None:
+    """Return the licence that an installed distribution states, if it is one line."""
+    try:
+        stated = metadata(distribution)
+    except PackageNotFoundError:
+        return None
+    lines = (stated[key] for key in ("License-Expression", "License") if key in stated)
+    return next((line for line in lines if line and "\n" not in line), None)
+
+
+def json_schema() -> dict[str, Any]:
+    """Return the JSON Schema (draft 2020-12) of ``config.json``: ``model.schema.json``."""
+    found = typedjson.json_schema(Config, "config.json of a ganzoo model folder")
+    found["properties"]["ganzoo_format"] = {"const": FORMAT}
+    return found

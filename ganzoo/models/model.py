@@ -1,0 +1,419 @@
+"""The model folder: the same in a run, on disk and on the Hub.
+
+``config.json`` says how to build the generator through the registry (``config.py``),
+``model.safetensors`` holds its weights (``weights.py``).  Neither can run code.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal, overload
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor, nn
+
+from ganzoo import images
+from ganzoo.errors import DataError, RecipeError, RunError
+from ganzoo.files import atomic_folder
+from ganzoo.formats.types import written
+from ganzoo.formats.yaml import parse
+from ganzoo.interfaces import Generator, Imported, Importer
+from ganzoo.models import config as configs
+from ganzoo.models import samples, weights
+from ganzoo.models.config import WEIGHTS, Config, Input, Licences, Output, Part
+from ganzoo.models.folder import (
+    CARD,
+    CONFIG,
+    RECIPE,
+    SAMPLES,
+    check_plugin,
+    find,
+    refuse_taken,
+)
+from ganzoo.models.pictures import figure
+from ganzoo.models.translate import Translator, image_word
+from ganzoo.plugins.registry import Registry
+from ganzoo.training.build import construct
+from ganzoo.training.checkpoint import write_tensors
+from ganzoo.training.precision import inference_format
+from ganzoo.training.words import Network
+
+_PRECISIONS = {None: "auto", torch.float32: "fp32", torch.bfloat16: "bf16"}
+#: pictures in ``samples.png``
+SHOWN = 16
+
+
+@dataclass(repr=False)
+class Model:
+    """A generator, ready to use, and where it came from.
+
+    ``generator`` is in eval mode without gradients; ``config`` is read from its folder ``path``.
+    ``precision`` is the number format of ``translate``: fp32, bf16, or auto, which is bf16 on a CPU
+    that computes it natively.  In a notebook a model shows its samples.
+    """
+
+    generator: Generator
+    config: Config
+    path: Path
+    precision: str = "auto"
+
+    def __repr__(self) -> str:
+        """Say what it makes from what, its size and place; never fails."""
+        try:
+            config, weight = self.config, next(self.generator.parameters())
+            size = config.output.size
+            count = sum(parameter.numel() for parameter in self.generator.parameters())
+            facts = [
+                config.generator.use,
+                f"{config.input.kind} to {f'{size}x{size}' if size else 'the same size'}",
+                f"{count:,} parameters",
+                f"{weight.dtype} on {weight.device}".removeprefix("torch."),
+            ]
+            if config.labels:
+                facts.append(f"labels {', '.join(config.labels)}")
+            return f"Model({str(self.path)!r}: {'; '.join(facts)})"
+        except Exception:  # a damaged model must still have a repr
+            return f"Model({str(getattr(self, 'path', None))!r})"
+
+    def _repr_html_(self) -> str:
+        return figure(getattr(self, "path", Path()) / SAMPLES, repr(self))
+
+    def latents(self, n: int = 1, *, seed: int = 0) -> Tensor:
+        """Draw the latents of ``sample(n, seed=seed)``: float (n, ...) on the CPU.
+
+        The first dimension counts pictures; the others are the generator's own.  Raises RunError if
+        the model needs photos.
+        """
+        self._refuse_photos()
+        if not (_is_whole(n, 1) and _is_whole(seed, 0)):
+            raise RunError(f"latents({n!r}, seed={seed!r}): n is 1 or more, and seed 0 or more.")
+        return samples.latents(self.generator, seed, n)
+
+    @overload
+    def sample(
+        self,
+        n: int | None = None,
+        *,
+        seed: int = 0,
+        label: Mapping[str, str] | None = None,
+        latents: Tensor | None = None,
+        batch_size: int = samples.CHUNK,
+        as_tensor: Literal[False] = False,
+    ) -> list[Image.Image]: ...
+    @overload
+    def sample(
+        self,
+        n: int | None = None,
+        *,
+        seed: int = 0,
+        label: Mapping[str, str] | None = None,
+        latents: Tensor | None = None,
+        batch_size: int = samples.CHUNK,
+        as_tensor: Literal[True],
+    ) -> Tensor: ...
+    @overload
+    def sample(
+        self,
+        n: int | None = None,
+        *,
+        seed: int = 0,
+        label: Mapping[str, str] | None = None,
+        latents: Tensor | None = None,
+        batch_size: int = samples.CHUNK,
+        as_tensor: bool,
+    ) -> list[Image.Image] | Tensor: ...
+    def sample(
+        self,
+        n: int | None = None,
+        *,
+        seed: int = 0,
+        label: Mapping[str, str] | None = None,
+        latents: Tensor | None = None,
+        batch_size: int = samples.CHUNK,
+        as_tensor: bool = False,
+    ) -> list[Image.Image] | Tensor:
+        """Draw ``n`` pictures from noise: PIL images, or float (n, 3, H, W) in [-1, 1] on the CPU.
+
+        The same ``seed`` draws the same pictures; ``n`` defaults to one.  ``label`` sets
+        attributes, as in ``{"hair": "pink"}``.  ``latents`` (see ``latents()``) replace ``n`` and
+        the latents of the seed; the seed still draws the labels that are not set.  ``batch_size``
+        pictures go through the generator together: more are faster on a GPU, fewer take less
+        memory.  The batch size does not change the pictures, except perhaps the last bits of a
+        value, since other kernels compute it.
+
+        Raises RunError if an argument does not fit the model, or the model needs photos.
+        """
+        self._refuse_photos()
+        if latents is not None:
+            latents = self._checked(latents, n)
+            n = len(latents)
+        n = 1 if n is None else n
+        if not (_is_whole(n, 1) and _is_whole(seed, 0) and _is_whole(batch_size, 1)):
+            raise RunError(
+                f"sample({n!r}, seed={seed!r}, batch_size={batch_size!r}): n is 1 or more, so is "
+                "batch_size, and seed 0 or more."
+            )
+        if label is not None and not isinstance(label, Mapping):
+            raise RunError(f'sample(label={label!r}): write it as label={{"hair": "pink"}}.')
+        inputs = samples.inputs(self.generator, n, seed, label or {}, latents)
+        made = samples.generate(self.generator, inputs, batch_size)
+        return made if as_tensor else _pictures(samples.to_uint8(made))
+
+    def _refuse_photos(self) -> None:
+        if self.config.input.kind != "noise":
+            raise RunError(
+                f"{self.path} turns images into images; it does not draw from noise. "
+                "Give it some: model.translate(photo)"
+            )
+
+    def _checked(self, latents: Tensor, n: int | None) -> Tensor:
+        """Move ``latents`` to the CPU; raises RunError if they do not fit the generator."""
+        one = samples.latents(self.generator, 0, 1)[0]
+        wanted = ", ".join(["n", *map(str, one.shape)])
+        if not isinstance(latents, Tensor) or not latents.is_floating_point():
+            raise RunError(f"sample(latents=...): expected a float tensor ({wanted}).")
+        if latents.shape[1:] != one.shape or not len(latents):
+            raise RunError(
+                f"sample(latents=...): expected ({wanted}), as model.latents(n) returns, not "
+                f"{tuple(latents.shape)}."
+            )
+        if n not in (None, len(latents)):
+            raise RunError(f"sample({n!r}, latents=...): there are {len(latents)}. Leave out n.")
+        return latents.detach().cpu().to(one)
+
+    @overload
+    def translate(self, photo: Image.Image) -> Image.Image: ...
+    @overload
+    def translate(self, photo: Tensor) -> Tensor: ...
+    @overload
+    def translate(self, photo: Sequence[Image.Image]) -> list[Image.Image]: ...
+    def translate(self, photo: Any) -> Any:
+        """Turn photos into pictures: PIL to PIL, a list to a list, a tensor to a tensor.
+
+        PIL images keep their size and transparency.  Tensors, (3, H, W) or (N, 3, H, W) in [-1, 1],
+        go through unchanged and come back on the CPU.  Raises RunError if the model draws from
+        noise, and DataError if it cannot take the photo.
+        """
+        if isinstance(photo, Tensor):
+            return self._translate_tensor(photo)
+        if isinstance(photo, Image.Image):
+            return self._translate_picture(photo)
+        is_list = isinstance(photo, Sequence) and not isinstance(photo, str)
+        for one in photo if is_list else [photo]:
+            if not isinstance(one, Image.Image):
+                raise DataError(
+                    "translate: expected a PIL image, a list of them or a tensor, not "
+                    f"{repr(one)[:100]}. Open a file with PIL.Image.open(path)."
+                )
+        return [self._translate_picture(one) for one in photo]
+
+    @cached_property
+    def recipe(self) -> dict[str, Any] | None:
+        """The resolved recipe of its training; None if it was not trained here."""
+        if (text := self._text(RECIPE)) is None:
+            return None
+        found = parse(text, RECIPE).plain()
+        if not isinstance(found, dict):
+            raise RunError(f"{self.path / RECIPE} is no recipe, but {written(found)}.")
+        return found
+
+    @cached_property
+    def card(self) -> str | None:
+        """The model card, in Markdown; None until ``push`` writes it."""
+        return self._text(CARD)
+
+    def _text(self, name: str) -> str | None:
+        path = self.path / name
+        try:
+            return path.read_text(encoding="utf-8") if path.is_file() else None
+        except (OSError, UnicodeDecodeError) as error:
+            raise RunError(f"{path} cannot be read: {error}") from error
+
+    @cached_property
+    def _translator(self) -> Translator:
+        device = next(self.generator.parameters()).device
+        precision = self.precision
+        if precision == "auto":
+            precision = inference_format(self.generator, device)
+        network = copy.deepcopy(self.generator).float()
+        return Translator(network, device, precision)
+
+    def _translate_picture(self, photo: Image.Image) -> Image.Image:
+        try:
+            picture = images.picture(photo)
+            made = Image.fromarray(self._translator(np.asarray(picture.image)))
+        except images.BadImage as error:
+            raise DataError(f"translate: {error}") from error
+        if picture.alpha:
+            made.putalpha(picture.alpha)
+        return made
+
+    def _translate_tensor(self, photo: Tensor) -> Tensor:
+        word, shape = image_word(self.generator), tuple(photo.shape)
+        if len(shape) not in (3, 4) or shape[-3] != 3 or not photo.is_floating_point():
+            raise DataError(
+                f"translate: expected float (3, H, W) or (N, 3, H, W) in [-1, 1], not "
+                f"{photo.dtype} {shape}."
+            )
+        weight = next(self.generator.parameters())
+        try:
+            with torch.no_grad():  # one by one, as they may be large
+                batch = photo.reshape(-1, 1, *shape[-3:]).to(weight)
+                made = torch.cat([self.generator(**{word: one}).float().cpu() for one in batch])
+        except (RuntimeError, ValueError) as error:
+            raise DataError(f"translate: the generator refuses {shape}: {error}") from error
+        return made if len(shape) == 4 else made[0]
+
+
+def _is_whole(value: object, least: int) -> bool:
+    return isinstance(value, int) and value >= least
+
+
+def _pictures(made: Tensor) -> list[Image.Image]:
+    return [Image.fromarray(picture) for picture in made.permute(0, 2, 3, 1).numpy()]
+
+
+# -- writing -----------------------------------------------------------------------------------
+
+
+def save(
+    path: Path,
+    generator: Generator,
+    parts: Mapping[str, Part],
+    training: Mapping[str, Any],
+    recipe_yaml: str | None = None,
+    data_licence: str | None = None,
+) -> None:
+    """Write a model folder as a whole: config, weights, recipe, and 16 samples if possible.
+
+    A model that was not trained here has no recipe.  ``parts`` holds ``config.part`` of the
+    ``generator`` and perhaps the ``discriminator``; ``data_licence`` is that of the images.
+    """
+    takes, makes, labels = _described(generator)
+    with atomic_folder(path) as folder:
+        file = folder / WEIGHTS["generator"]
+        write_tensors(file, generator.state_dict())
+        found = Config(
+            generator=parts["generator"],
+            discriminator=parts.get("discriminator"),
+            input=takes,
+            output=makes,
+            labels=labels,
+            plugins={part.distribution: part.version for part in parts.values()},
+            files={file.name: weights.describe(file, generator)},
+            licences=Licences(
+                configs.code_licence(parts["generator"].distribution), None, data_licence
+            ),
+            training=dict(training),
+        )
+        (folder / CONFIG).write_text(configs.text(found), encoding="utf-8")
+        if recipe_yaml is not None:
+            (folder / RECIPE).write_text(recipe_yaml, encoding="utf-8")
+        if takes.kind == "noise":
+            samples.write(samples.stream(generator, SHOWN, seed=0), SHOWN, folder / SAMPLES)
+
+
+def _described(generator: Generator) -> tuple[Input, Output, dict[str, list[str]] | None]:
+    """Describe a generator for a config: its input, output and labels."""
+    words = Network(generator).reads
+    from_noise = set(words) <= {"latent", "label"}
+    takes = Input("noise" if from_noise else "image", words, None if from_noise else generator.size)
+    labels = {name: list(values) for name, values in (generator.label or {}).items()}
+    return takes, Output(generator.size, 3, [-1.0, 1.0], "RGB"), labels or None
+
+
+def _refuse_untrue(config: Config, generator: Generator, folder: Path) -> None:
+    """Raise RunError if a config contradicts its generator."""
+    takes, makes, labels = _described(generator)
+    for key, said, found in (
+        ("input.kind", config.input.kind, takes.kind),
+        ("input.size", config.input.size, takes.size),
+        ("output.size", config.output.size, makes.size),
+        ("labels", config.labels or None, labels),
+    ):
+        if said != found:
+            raise RunError(
+                f"{folder / CONFIG} is not true: {key} is {written(said)} in it, and the "
+                f"generator's is {written(found)}. Get the folder again, or correct it."
+            )
+
+
+def import_weights(format: str, source: Path, out: Path, registry: Registry) -> Imported:
+    """Read another project's weights with the importer ``format`` into the model folder ``out``.
+
+    Raises RecipeError for an unknown importer, RunError if ``out`` is taken, and DataError if the
+    weights are invalid or do not fit their generator.
+    """
+    importer: Importer = construct(registry, "importer", format, {})
+    refuse_taken(out)
+    read = importer.read(source)
+    generator: Generator = construct(registry, "generator", read.generator, read.arguments)
+    what = f"{source}, read as {format},"
+    shapes = {name: tuple(tensor.shape) for name, tensor in read.weights.items()}
+    weights.check(shapes, generator.state_dict(), what, read.generator)
+    weights.refuse_nonfinite(read.weights, what)
+    generator.load_state_dict(read.weights)
+    generator.eval().requires_grad_(False)
+    entry = registry.get("generator", read.generator)
+    parts = {"generator": configs.part(entry, entry.name, read.arguments)}
+    try:
+        save(out, generator, parts, {"imported": {"format": format, **read.source}})
+    except OSError as error:
+        raise RunError(f"--out {out} cannot be written: {error.strerror or error}.") from error
+    return read
+
+
+# -- reading -----------------------------------------------------------------------------------
+
+
+def load(
+    path: Path,
+    registry: Registry,
+    device: torch.device | None = None,
+    dtype: torch.dtype | None = None,
+) -> Model:
+    """Build the generator of a run or model folder in eval mode, by default on the CPU.
+
+    Without ``dtype`` its weights are float32.  Raises RunError if the folder is incomplete,
+    altered, of a newer format, or needs a plugin.
+    """
+    folder = find(path)
+    found = configs.read(folder / CONFIG)
+    generator = network("generator", found, folder, registry)
+    assert isinstance(generator, Generator)  # ``Entry.load`` checks this
+    _refuse_untrue(found, generator, folder)
+    generator.to(device, dtype or torch.float32).eval().requires_grad_(False)
+    return Model(generator, found, folder, _PRECISIONS.get(dtype, "fp32"))
+
+
+def network(kind: str, config: Config, folder: Path, registry: Registry) -> nn.Module:
+    """Build a model folder's ``generator`` or ``discriminator`` with its weights, on the CPU.
+
+    Raises RunError as ``load`` does.
+    """
+    part: Part | None = getattr(config, kind)
+    if part is None:
+        raise RunError(f"{folder} has no {kind}.")
+    use = check_plugin(kind, part, registry, folder)
+    file = folder / WEIGHTS[kind]
+    if not file.is_file():
+        raise RunError(f"{folder} is incomplete: {file.name} is missing. Get the folder again.")
+    try:
+        with weights.budget(file.stat().st_size):
+            made: nn.Module = construct(registry, kind, use, part.arguments)
+    except (RecipeError, RunError) as error:
+        raise RunError(f"{folder / CONFIG} cannot be built here: {error}") from error
+    weights.load(file, made, config.files.get(file.name), f"{kind} '{part.use}'")
+    return made
+
+
+def device() -> torch.device:
+    """Return the accelerator if there is one, else the CPU."""
+    found = torch.accelerator.current_accelerator() if torch.accelerator.is_available() else None
+    return found or torch.device("cpu")

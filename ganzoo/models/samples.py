@@ -1,0 +1,224 @@
+"""Draw pictures from a generator: a seed gives the same pictures, in any number.
+
+Every image has a latent of its own, a function of (seed, index).  All batches are padded to one
+size, so that not even rounding differs between ``-n 5`` and ``-n 64``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+from torch import Tensor
+
+from ganzoo.errors import RunError, nearest, one_of
+from ganzoo.images import MOST_PIXELS
+from ganzoo.interfaces import Generator
+from ganzoo.models.randomness import rng
+from ganzoo.scan import refuse_others
+
+CHUNK = 16
+
+
+def latents(generator: Generator, seed: int, n: int, start: int = 0) -> Tensor:
+    """Draw the latents of ``n`` images from number ``start`` on, ``(n, ...)``."""
+    places = range(start, start + n)
+    return torch.cat([generator.sample_latent(1, rng(seed, "latent", i)) for i in places])
+
+
+def labels(
+    generator: Generator, seed: int, n: int, chosen: Mapping[str, str], start: int = 0
+) -> Tensor | None:
+    """Return label indices (n, A): as chosen, the rest drawn evenly; None if unconditional.
+
+    Raises RunError for an unknown attribute or value.
+    """
+    known = generator.label
+    if not known:
+        if chosen:
+            raise RunError(
+                "this model has no labels: it was trained without `dataset.label`. "
+                "Ask for none, or train one with e.g. `--set dataset.label=[hair]`."
+            )
+        return None
+    for attribute, value in chosen.items():
+        if attribute not in known:
+            raise RunError(
+                f"label {attribute}={value}: there is no '{attribute}'"
+                f"{nearest(attribute, known)} Available: {one_of(known)}."
+            )
+        if value not in known[attribute]:
+            raise RunError(
+                f"label {attribute}={value}: '{value}' is no {attribute}"
+                f"{nearest(value, known[attribute])} Available: {one_of(known[attribute])}."
+            )
+    rows = []
+    for index in range(start, start + n):
+        draw = rng(seed, "label", index)
+        row = [int(torch.randint(len(values), (), generator=draw)) for values in known.values()]
+        rows.append(row)
+    table = torch.tensor(rows, dtype=torch.int64).reshape(n, len(known))
+    for column, (attribute, values) in enumerate(known.items()):
+        if attribute in chosen:
+            table[:, column] = list(values).index(chosen[attribute])
+    return table
+
+
+def draw(generator: Generator, inputs: Mapping[str, Tensor]) -> Tensor:
+    """Run the generator in eval mode on CPU tensors ``inputs``; uint8 ``(n, 3, H, W)``."""
+    return to_uint8(generate(generator, inputs))
+
+
+@torch.no_grad()  # tensors made in inference mode could not be used in training
+def generate(generator: Generator, inputs: Mapping[str, Tensor], batch: int = CHUNK) -> Tensor:
+    """Run the generator in eval mode on CPU tensors ``inputs``; float ``(n, 3, H, W)``.
+
+    Every batch is padded to ``batch`` images.
+    """
+    weight = next(generator.parameters())
+    n = len(next(iter(inputs.values())))
+    was_training = generator.training
+    generator.eval()
+    pictures = []
+    for start in range(0, n, batch):
+        chunk = {}
+        for name, value in inputs.items():
+            part = value[start : start + batch]
+            padding = part[-1:].expand(batch - len(part), *part.shape[1:])
+            chunk[name] = torch.cat([part, padding]).to(
+                weight if part.is_floating_point() else weight.device
+            )
+        pictures.append(generator(**chunk)[: n - start].float().cpu())
+    generator.train(was_training)
+    return torch.cat(pictures)
+
+
+def to_uint8(images: Tensor) -> Tensor:
+    """Convert [-1, 1] float to 0..255, rounded to nearest."""
+    return ((images.float().clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8)
+
+
+def from_uint8(pictures: Tensor) -> Tensor:
+    """Convert 0..255 to float in [-1, 1]."""
+    return pictures.float() / 127.5 - 1
+
+
+def sample(
+    generator: Generator, n: int, seed: int, label: Mapping[str, str] | None = None
+) -> Tensor:
+    """Draw ``n`` pictures from noise, uint8 ``(n, 3, H, W)``."""
+    return torch.cat(list(stream(generator, n, seed, label)))
+
+
+def stream(
+    generator: Generator, n: int, seed: int, label: Mapping[str, str] | None = None
+) -> Iterator[Tensor]:
+    """Yield the pictures of ``sample``, a batch at a time."""
+    for start in range(0, n, CHUNK):
+        count = min(CHUNK, n - start)
+        yield draw(generator, inputs(generator, count, seed, label or {}, start=start))
+
+
+def inputs(
+    generator: Generator,
+    n: int,
+    seed: int,
+    label: Mapping[str, str],
+    latent: Tensor | None = None,
+    start: int = 0,
+) -> dict[str, Tensor]:
+    """Return the inputs of ``n`` pictures from number ``start`` on; raises as ``labels`` does."""
+    found = {"latent": latents(generator, seed, n, start) if latent is None else latent}
+    if (indices := labels(generator, seed, n, label, start)) is not None:
+        found["label"] = indices
+    return found
+
+
+def interpolate(generator: Generator, n: int, seed: int, frames: int = 8) -> Iterator[Tensor]:
+    """Yield ``n`` rows, each a walk of ``frames`` pictures between two latents, some at a time.
+
+    Walks along the great circle (White 2016, Sampling Generative Networks, section 2.1), since
+    straight lines leave the shell where Gaussian latents live.
+    """
+    rows = max(1, CHUNK // frames)
+    steps = torch.linspace(0, 1, frames)
+    for start in range(0, n, rows):
+        count = min(rows, n - start)
+        ends = latents(generator, seed, 2 * count, 2 * start).unflatten(0, (count, 2))
+        inputs = {"latent": torch.stack([_slerp(a, b, t) for a, b in ends for t in steps])}
+        if (indices := labels(generator, seed, count, {}, start)) is not None:
+            inputs["label"] = indices.repeat_interleave(frames, 0)
+        yield draw(generator, inputs)
+
+
+def _slerp(a: Tensor, b: Tensor, t: Tensor) -> Tensor:
+    cosine = (a * b).sum() / (a.norm() * b.norm())
+    angle = torch.arccos(cosine.clamp(-1, 1))
+    if angle.sin().abs() < 1e-6:
+        return torch.lerp(a, b, t)
+    return (torch.sin((1 - t) * angle) * a + torch.sin(t * angle) * b) / torch.sin(angle)
+
+
+def grid(pictures: Tensor, columns: int | None = None, gap: int = 2) -> Image.Image:
+    """Place pictures uint8 (n, 3, H, W) on a white sheet, as square as possible."""
+    return _grid([pictures], len(pictures), columns, gap)
+
+
+def _grid(batches: Iterable[Tensor], n: int, columns: int | None, gap: int = 2) -> Image.Image:
+    columns = columns or max(1, round(n**0.5))
+    rows = -(-n // columns)
+    sheet = None
+    for index, picture in enumerate(_pixels(batches)):
+        height, width, _ = picture.shape
+        if sheet is None:
+            shape = (rows * (height + gap) + gap, columns * (width + gap) + gap, 3)
+            if shape[0] * shape[1] > MOST_PIXELS:
+                raise RunError(
+                    f"a grid of {n:,} pictures has {shape[1]:,} x {shape[0]:,} pixels, which is "
+                    "too large for one image. Name a folder with --out, or ask for fewer."
+                )
+            sheet = np.full(shape, 255, dtype=np.uint8)
+        row, column = divmod(index, columns)
+        top, left = gap + row * (height + gap), gap + column * (width + gap)
+        sheet[top : top + height, left : left + width] = picture
+    assert sheet is not None  # there is at least one picture
+    return Image.fromarray(sheet)
+
+
+def _pixels(batches: Iterable[Tensor]) -> Iterator[NDArray[np.uint8]]:
+    for batch in batches:
+        yield from batch.permute(0, 2, 3, 1).numpy()
+
+
+def pairs(before: Tensor, after: Tensor) -> Image.Image:
+    """Put two batches of pictures uint8 (n, 3, H, W) side by side, pair after pair."""
+    both = torch.stack([before, after], dim=1).flatten(0, 1)
+    return grid(both, 2 * max(1, round((len(before) / 2) ** 0.5)))
+
+
+def is_grid(out: Path) -> bool:
+    """Whether ``write`` makes one image of ``out`` rather than a folder."""
+    return out.suffix.lower() in {".png", ".jpg", ".jpeg", ".webp"}
+
+
+def write(batches: Iterable[Tensor], n: int, out: Path, columns: int | None = None) -> None:
+    """Write ``n`` pictures, uint8 (m, 3, H, W) at a time: one grid if ``out`` is an image file.
+
+    A grid of one is that picture, without a border.  Otherwise each becomes a PNG in that folder,
+    with one batch in memory at a time.  Raises DataError if the folder holds other images, RunError
+    if a grid would be too large.
+    """
+    if is_grid(out):
+        sheet = _grid(batches, n, columns, gap=2 if n > 1 else 0)
+        out.parent.mkdir(parents=True, exist_ok=True)
+        sheet.save(out)
+        return
+    paths = [out / f"{index:05d}.png" for index in range(n)]
+    refuse_others(out, paths)
+    for path, picture in zip(paths, _pixels(batches), strict=True):
+        out.mkdir(parents=True, exist_ok=True)  # only once there is a picture
+        Image.fromarray(picture).save(path)

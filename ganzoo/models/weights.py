@@ -1,0 +1,149 @@
+"""Weights in safetensors, checked against their network before they take memory.
+
+Nothing here opens a pickle.  A file is hashed if its config states how; its header must name the
+network's tensors in their shapes, and a network may not be far larger than its file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import load_file
+from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
+
+from ganzoo.errors import DataError, RunError
+from ganzoo.files import sha256
+from ganzoo.formats.types import written
+from ganzoo.models.config import File
+from ganzoo.models.folder import refuse_pickle
+
+#: Bytes that building a network may take beside its weights, for initialisation.
+SPARE = 256 << 20
+#: As a multiple of the weights' own bytes, for the same.
+COPIES = 16
+#: Least bytes that a tensor counts for: a module around it takes as much, and time.
+EACH = 16 << 10
+#: Functions that make tensors of any size from numbers alone.
+_FACTORIES = frozenset(
+    {torch.empty, torch.zeros, torch.ones, torch.full, torch.eye, torch.arange, torch.linspace}
+    | {torch.rand, torch.randn, torch.randint, torch.randperm}
+)
+
+
+def describe(path: Path, network: nn.Module) -> File:
+    """Describe a file of weights for a config."""
+    parameters = sum(parameter.numel() for parameter in network.parameters())
+    return File(sha256(path), path.stat().st_size, parameters)
+
+
+def load(path: Path, network: nn.Module, stated: File | None, what: str) -> None:
+    """Load the weights in ``path`` into ``network``; ``stated`` is the config's record of the file.
+
+    Raises RunError if the file is missing, a pickle, altered, or does not fit; ``what`` is the
+    network's name.
+    """
+    try:
+        refuse_pickle(path)
+        if stated and (size := path.stat().st_size) != stated.bytes:
+            raise RunError(
+                f"{path} has {size:,} bytes, and its config says {stated.bytes:,}: it was cut "
+                "short or replaced. Get the folder again."
+            )
+        if stated and sha256(path) != stated.sha256:
+            raise RunError(
+                f"{path} is damaged or was altered: its hash is not the one in its config. "
+                "Get the folder again."
+            )
+        check(shapes(path), network.state_dict(), str(path), what)
+        tensors = load_file(path)
+        _check_kinds(tensors, network.state_dict(), str(path))
+        network.load_state_dict(tensors)
+        refuse_nonfinite(network.state_dict(), str(path))  # a float64 value may overflow
+    except DataError as error:
+        raise RunError(str(error)) from error
+    except PermissionError:  # it may be whole
+        raise
+    except (OSError, SafetensorError) as error:
+        raise RunError(f"{path} is missing or damaged: {error}") from error
+
+
+def shapes(path: Path) -> dict[str, tuple[int, ...]]:
+    """Return the shape of every tensor in a safetensors file, from its header alone."""
+    with safe_open(path, framework="pt") as file:
+        return {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118
+
+
+def check(
+    found: Mapping[str, Sequence[int]], wanted: Mapping[str, Tensor], source: str, what: str
+) -> None:
+    """Raise DataError, naming the tensor, if names or shapes are not the network's."""
+    for name, tensor in wanted.items():
+        if name not in found:
+            raise DataError(f"{source} has no tensor '{name}', which {what} needs.")
+        if tuple(found[name]) != tuple(tensor.shape):
+            raise DataError(
+                f"{source} has tensor '{name}' of shape {tuple(found[name])}, where {what} has "
+                f"{tuple(tensor.shape)}."
+            )
+    if extra := sorted(set(found) - set(wanted)):
+        raise DataError(
+            f"{source} has {len(extra)} tensors that {what} does not know, the first "
+            f"{written(extra[0])}."
+        )
+
+
+def _check_kinds(found: Mapping[str, Tensor], wanted: Mapping[str, Tensor], source: str) -> None:
+    """Raise DataError if numbers are not of the network's kind; their precision is free."""
+    for name, tensor in found.items():
+        kind, own = tensor.dtype, wanted[name].dtype
+        if kind != own and not (kind.is_floating_point and own.is_floating_point):
+            raise DataError(f"{source} has {kind} in tensor '{name}', where {own} belongs.")
+
+
+def refuse_nonfinite(tensors: Mapping[str, Tensor], source: str) -> None:
+    """Raise DataError, naming the tensor, if one holds NaN or infinity."""
+    for name, tensor in tensors.items():
+        if tensor.is_floating_point() and not tensor.isfinite().all():
+            raise DataError(f"{source} has NaN or infinity in tensor '{name}': it is damaged.")
+
+
+@contextmanager
+def budget(size: int) -> Iterator[None]:
+    """Refuse a network far larger than its weights, a file of ``size`` bytes.
+
+    So ``width: 1000000`` in a foreign config takes no memory; raises RunError.
+    """
+    with _Budget(size * COPIES + SPARE):
+        yield
+
+
+class _Budget(TorchFunctionMode):
+    """Counts the bytes of new tensors; for a factory, before it allocates."""
+
+    def __init__(self, size: int):
+        super().__init__()
+        self.left = size
+
+    def __torch_function__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
+    ) -> Any:
+        kwargs = kwargs or {}
+        if func in _FACTORIES:
+            plain = {k: v for k, v in kwargs.items() if k not in ("generator", "pin_memory")}
+            self._spend(func(*args, **plain | {"device": "meta"}))
+            return func(*args, **kwargs)
+        made = func(*args, **kwargs)
+        if isinstance(made, Tensor) and not any(made is given for given in args):
+            self._spend(made)
+        return made
+
+    def _spend(self, made: Tensor) -> None:
+        self.left -= max(EACH, made.numel() * made.element_size())
+        if self.left < 0:
+            raise RunError("its arguments ask for a network far larger than its file of weights")

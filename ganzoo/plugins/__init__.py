@@ -1,0 +1,1 @@
+"""Finding plugins, and registering and building their components."""

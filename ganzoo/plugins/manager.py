@@ -1,0 +1,373 @@
+"""Find, isolate, check and report plugins.
+
+Each entry point of the group ``ganzoo`` is loaded on its own.  A broken one is rolled back as a
+whole, remembered with its reason, and never takes the tool down.  ``GANZOO_PLUGINS=a,b`` loads only
+those named; ``GANZOO_STRICT_PLUGINS=1`` raises instead of reporting.
+"""
+
+from __future__ import annotations
+
+import os
+import traceback
+from collections.abc import Callable
+from copy import copy
+from dataclasses import dataclass, field
+from functools import cache
+from importlib.metadata import PackageNotFoundError, entry_points, requires
+from inspect import signature
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pluggy
+
+from ganzoo import __version__, hookspecs
+from ganzoo.errors import PluginError, nearest, one_of, reason
+from ganzoo.formats.types import Name
+from ganzoo.hookspecs import VERSION
+from ganzoo.plugins.registry import DIVIDED, KINDS, Entry, Origin, Registry
+from ganzoo.recipe.inheritance import own_recipes
+from ganzoo.text import aside
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
+
+    import typer
+    from typer.models import TyperInfo
+
+GROUP = "ganzoo"
+#: every hook, in the order of ``hookspecs.py``
+HOOKS = tuple(n for n, found in vars(hookspecs).items() if hasattr(found, "ganzoo_spec"))
+_HOOK_OF_KIND = {
+    "generator": "register_generators",
+    "discriminator": "register_discriminators",
+    "loss": "register_losses",
+    "dataset": "register_datasets",
+    "extractor": "register_extractors",
+    "evaluator": "register_evaluators",
+    "transform": "register_transforms",
+    "detector": "register_detectors",
+    "importer": "register_importers",
+    "recipe": "register_recipes",
+}
+assert set(_HOOK_OF_KIND) == {*KINDS, "recipe"}
+
+
+@dataclass
+class Plugin:
+    """One entry point: its origin, its components, or why it cannot be used.
+
+    ``error`` leaves the whole plugin out, ``commands_error`` only its commands; ``warnings`` are
+    sentences on parts that work, but not as their author meant.
+    """
+
+    origin: Origin
+    entry_point: str
+    entries: list[Entry] = field(default_factory=list)
+    hooks: list[str] = field(default_factory=list)
+    error: str | None = None
+    commands_error: str | None = None
+    warnings: list[str] = field(default_factory=list)
+    remedy: str = ""
+    traceback: str = ""
+
+    def __str__(self) -> str:
+        origin = self.origin
+        return (
+            f"plugin '{origin.plugin}' ({self.entry_point}) of {origin.distribution} "
+            f"{origin.version}"
+        )
+
+    def report(self) -> str:
+        """One line: what broke, whose it is, and the remedy; empty if all is well."""
+        if not (self.error or self.commands_error):
+            return f"{self}: {'; '.join(self.warnings)}." if self.warnings else ""
+        what = self if self.error else f"the commands of {self}"
+        why = self.error or self.commands_error or ""
+        stop = "" if why.endswith("?") else "."
+        name = self.origin.distribution
+        remedy = self.remedy or f"Update or uninstall '{name}', or tell its author"
+        return f"{what} cannot be used: {why}{stop} {remedy}; `ganzoo plugins` tells more."
+
+
+class Plugins:
+    """The loaded plugins, their registry, and the hooks for observers."""
+
+    def __init__(self) -> None:
+        self.manager = pluggy.PluginManager("ganzoo")
+        self.manager.add_hookspecs(hookspecs)
+        self.hook = self.manager.hook
+        self.registry = Registry()
+        self.plugins: list[Plugin] = []
+
+    @property
+    def broken(self) -> list[Plugin]:
+        """Plugins that cannot be used, or whose commands cannot."""
+        return [plugin for plugin in self.plugins if plugin.error or plugin.commands_error]
+
+    @property
+    def reports(self) -> list[str]:
+        """A line for each plugin with a problem."""
+        return list(filter(None, (plugin.report() for plugin in self.plugins)))
+
+    def load_entry_points(self) -> None:
+        """Load every installed plugin, or those that ``GANZOO_PLUGINS`` names.
+
+        Raises PluginError if one of them is not installed.
+        """
+        found = sorted(entry_points(group=GROUP), key=_built_in_first)
+        only = os.environ.get("GANZOO_PLUGINS")
+        if only is not None:
+            names = {point.name for point in found}
+            wanted = [
+                part
+                for name in map(str.strip, only.split(","))
+                for part in ([name] if name in names else DIVIDED.get(name, [name]))
+                if part
+            ]
+            for name in wanted:
+                if name not in names:
+                    raise PluginError(
+                        f"GANZOO_PLUGINS names '{name}', which is not installed"
+                        f"{nearest(name, names)} Installed: {one_of(names)}."
+                    )
+            found = [point for point in found if point.name in wanted]
+        for point in found:
+            self.load(point)
+
+    def load(self, point: EntryPoint) -> Plugin:
+        """Load one entry point; a broken one leaves only its report."""
+        # after a broken uninstall, either may be missing
+        distribution = (point.dist and point.dist.name) or point.value.partition(":")[0]
+        version = (point.dist and point.dist.version) or "unknown"
+        return self.add(point.load, Origin(point.name, distribution, version), point.value)
+
+    def add(self, load: Callable[[], Any], origin: Origin, entry_point: str = "") -> Plugin:
+        """Load a plugin object by calling ``load()``, check its hooks and take its components."""
+        plugin, found = Plugin(origin, entry_point), None
+        name = str(origin)
+        try:
+            if complaint := Name().check(origin.plugin):
+                raise PluginError(f"its entry point: {complaint}")
+            self._refuse_taken(origin)
+            with aside():  # keep a plugin's banner out of the output
+                found = load()
+                if isinstance(found, type):
+                    raise PluginError("its entry point names a class; name a module or an instance")
+                _check_version(found)
+                _check_functions(found)
+                self.manager.register(found, name)
+                plugin.hooks = self._hooks(found)
+                plugin.entries = self._collect(found, origin)
+        except (Exception, SystemExit) as error:
+            if self.manager.has_plugin(name):
+                self.manager.unregister(name=name)
+            plugin.hooks, plugin.error = [], reason(error)
+            plugin.remedy = _remedy(origin, found)
+            _remember(plugin, error)
+        for entry in plugin.entries:
+            self.registry.add(entry)
+            if not origin.built_in and self._shadowed(entry):
+                plugin.warnings.append(
+                    f"its {entry.kind} '{entry.name}' has the name of one of ganzoo's own: write "
+                    f"'{entry.full_name}' to use it, and tell its author"
+                )
+        self.plugins.append(plugin)
+        return plugin
+
+    def _shadowed(self, entry: Entry) -> bool:
+        """Whether the bare name belongs to ganzoo itself."""
+        taken = entry.kind == "recipe" and entry.name in own_recipes()
+        return taken or self.registry.shadowed(entry)
+
+    def add_commands(self, cli: typer.Typer) -> None:
+        """Let every plugin add its commands; if one fails, all its commands are left out.
+
+        A plugin may add to a group that exists: ``ganzoo data`` has commands of several.
+        """
+        import typer
+
+        taken = _commands(cli)
+        for implementation in self.hook.register_commands.get_hookimpls():
+            own = typer.Typer()
+            try:
+                with aside():
+                    implementation.function(*[own for _ in implementation.argnames])
+                commands = _commands(own)
+                if clash := _clash(commands, taken):
+                    raise PluginError(f"there is a command '{clash}' already")
+            except (Exception, SystemExit) as error:
+                name = implementation.plugin_name
+                plugin = next(p for p in self.plugins if str(p.origin) == name)
+                plugin.commands_error = reason(error)
+                _remember(plugin, error)
+                continue
+            for name, inner in commands.items():
+                taken.setdefault(name, set()).update(inner)
+            cli.registered_commands += own.registered_commands
+            for group in own.registered_groups:
+                _add_group(cli, group)
+
+    def _refuse_taken(self, origin: Origin) -> None:
+        """Refuse a plugin's name that is taken; otherwise ``plugin/name`` would be ambiguous."""
+        for other in self.plugins:
+            if other.origin.plugin == origin.plugin and not other.error:
+                raise PluginError(f"its name is taken by {other.origin}")
+
+    def _hooks(self, found: Any) -> list[str]:
+        hooks = [caller.name for caller in self.manager.get_hookcallers(found) or ()]
+        for name in hooks:
+            if name not in HOOKS:
+                raise PluginError(f"there is no hook '{name}'{nearest(name, HOOKS)}")
+        if not hooks:
+            raise PluginError("it has no function with the decorator @ganzoo.hookimpl")
+        return sorted(hooks, key=HOOKS.index)
+
+    def _collect(self, found: Any, origin: Origin) -> list[Entry]:
+        entries: dict[tuple[str, str], Entry] = {}
+        others = [other for other in self.manager.get_plugins() if other is not found]
+        for kind, hook in _HOOK_OF_KIND.items():
+
+            def register(name: str, target: Any, kind: str = kind) -> None:
+                self._check_registration(kind, name, target)
+                if (kind, name) in entries:
+                    raise PluginError(f"it registers {kind} '{name}' twice")
+                entries[kind, name] = Entry(kind, name, target, origin)
+
+            self.manager.subset_hook_caller(hook, remove_plugins=others)(register=register)
+        return list(entries.values())
+
+    def _check_registration(self, kind: str, name: Any, target: Any) -> None:
+        if complaint := Name().check(name):
+            raise PluginError(f"it registers a {kind}: {complaint}")
+        if kind == "recipe":
+            good = isinstance(target, (str, Path)) and Path(target).is_file()
+        elif isinstance(target, str):
+            module, _, attribute = target.partition(":")
+            good = all(part.isidentifier() for part in (*module.split("."), attribute))
+        else:
+            good = isinstance(target, type)
+        if not good:
+            allowed = "the path of a file" if kind == "recipe" else "'module:Class' or a class"
+            raise PluginError(f"it registers {kind} '{name}' as {target!r}; give {allowed}")
+
+
+def _built_in_first(point: EntryPoint) -> tuple[bool, str, str]:
+    distribution = (point.dist and point.dist.name) or ""
+    return distribution != GROUP, point.name, distribution
+
+
+def _check_version(found: Any) -> None:
+    wanted = _hooks_version(found)
+    if not isinstance(wanted, int):
+        raise PluginError(f"its ganzoo_hooks is {wanted!r}; give the number {VERSION}")
+    if wanted > VERSION:
+        raise PluginError(
+            f"it is written for version {wanted} of ganzoo's hooks, and ganzoo {__version__} has "
+            f"version {VERSION}"
+        )
+
+
+def _check_functions(found: Any) -> None:
+    """Check that every attribute named like a hook is a function with some of its arguments."""
+    for name in HOOKS:
+        function = getattr(found, name, None)
+        if not callable(function):
+            continue
+        if not hasattr(function, "ganzoo_impl"):
+            raise PluginError(f"its function {name} lacks the decorator @ganzoo.hookimpl")
+        given = list(signature(getattr(hookspecs, name)).parameters)
+        for parameter in signature(function).parameters.values():
+            if parameter.default is parameter.empty and parameter.name not in given:
+                raise PluginError(
+                    f"its {name} takes '{parameter.name}'{nearest(parameter.name, given)} "
+                    f"It is given: {one_of(given)}"
+                )
+
+
+def _commands(cli: typer.Typer) -> dict[str, set[str]]:
+    """List each command with its subcommands; only groups have any."""
+    from typer.main import get_group
+
+    commands = get_group(cli).commands.items()
+    return {name: set(getattr(command, "commands", ())) for name, command in commands}
+
+
+def _clash(commands: dict[str, set[str]], taken: dict[str, set[str]]) -> str:
+    """Return the first command that is taken, or nothing; a group may be in both."""
+    for name in sorted(commands.keys() & taken.keys()):
+        if not (commands[name] and taken[name]):
+            return name
+        if both := sorted(commands[name] & taken[name]):
+            return f"{name} {both[0]}"
+    return ""
+
+
+def _add_group(cli: typer.Typer, group: TyperInfo) -> None:
+    """Add a group to the command line, or its commands to the group of the same name."""
+    from typer.main import solve_typer_info_defaults
+
+    name = solve_typer_info_defaults(group).name
+    for other in cli.registered_groups:
+        if name and solve_typer_info_defaults(other).name == name:
+            assert other.typer_instance is not None  # both have commands
+            assert group.typer_instance is not None
+            joined = copy(other.typer_instance)  # its module may use it for another command line
+            joined.registered_commands = (
+                joined.registered_commands + group.typer_instance.registered_commands
+            )
+            joined.registered_groups = (
+                joined.registered_groups + group.typer_instance.registered_groups
+            )
+            other.typer_instance = joined
+            return
+    cli.registered_groups.append(group)
+
+
+def _hooks_version(found: Any) -> Any:
+    return getattr(found, "ganzoo_hooks", 1)
+
+
+def _remedy(origin: Origin, found: Any) -> str:
+    """Say what to do about a plugin that is too new for this ganzoo; empty for others."""
+    try:
+        unmet, wanted = _unmet(origin.distribution), _hooks_version(found)
+    except Exception:  # a broken plugin may fail here again
+        return ""
+    if not unmet and not (isinstance(wanted, int) and wanted > VERSION):
+        return ""
+    needs = f"It needs {unmet}, and this is {__version__}. " if unmet else ""
+    return (
+        f"{needs}Update ganzoo (pip install -U ganzoo), or install an older "
+        f"'{origin.distribution}' or none"
+    )
+
+
+def _unmet(distribution: str) -> str:
+    """Return a distribution's requirement of ganzoo, if this ganzoo does not meet it."""
+    from packaging.requirements import InvalidRequirement, Requirement
+
+    try:
+        stated = [Requirement(text) for text in requires(distribution) or ()]
+    except (PackageNotFoundError, InvalidRequirement, ValueError):
+        return ""
+    unmet = [
+        need
+        for need in stated
+        if need.name == GROUP and not need.specifier.contains(__version__, prereleases=True)
+    ]
+    return str(unmet[0]) if unmet else ""
+
+
+def _remember(plugin: Plugin, error: BaseException) -> None:
+    """Keep the full error for ``ganzoo plugins``, or raise it in strict mode."""
+    plugin.traceback = "".join(traceback.format_exception(error))
+    if os.environ.get("GANZOO_STRICT_PLUGINS") == "1":
+        raise PluginError(plugin.report()) from error
+
+
+@cache
+def installed() -> Plugins:
+    """Return the installed plugins, loaded once per process."""
+    plugins = Plugins()
+    plugins.load_entry_points()
+    return plugins

@@ -1,0 +1,199 @@
+"""Register components by kind and name, each with its plugin.
+
+A component is registered as ``"module:Class"`` and imported when it is first built, so that listing
+a hundred of them imports none.  A bare name means ganzoo's own component if there is one.  If two
+other plugins claim one name, the bare name is refused.  In both cases ``plugin/name`` chooses.
+"""
+
+from __future__ import annotations
+
+import importlib
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+from ganzoo.errors import PluginError, RecipeError, nearest, one_of
+from ganzoo.plugins.signature import Signature, read_signature
+from ganzoo.text import aside
+
+KINDS = (
+    "generator",
+    "discriminator",
+    "loss",
+    "dataset",
+    "extractor",
+    "evaluator",
+    "transform",
+    "detector",
+    "importer",
+)
+
+#: Built-in plugins that were divided: ``data/avatars`` now means ``avatars/avatars``.
+DIVIDED = {"data": ("avatars", "figurines", "folders")}
+
+
+@dataclass(frozen=True)
+class Origin:
+    """The source of a component: the plugin (entry point name), its distribution and version."""
+
+    plugin: str
+    distribution: str
+    version: str
+
+    @property
+    def built_in(self) -> bool:
+        """Whether it comes with ganzoo."""
+        return self.distribution == "ganzoo"
+
+    def __str__(self) -> str:
+        return f"{self.distribution} {self.version} (plugin '{self.plugin}')"
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One registered component; ``target`` is ``"module:Class"`` or the class itself."""
+
+    kind: str
+    name: str
+    target: Any
+    origin: Origin
+
+    @property
+    def full_name(self) -> str:
+        """``plugin/name``, which no other plugin can claim."""
+        return f"{self.origin.plugin}/{self.name}"
+
+    @property
+    def signature(self) -> Signature:
+        """Its constructor's parameters and its methods' needs, read from source.
+
+        Raises PluginError if the source is missing.
+        """
+        try:
+            return read_signature(self.target)
+        except PluginError as error:
+            raise PluginError(
+                f"{self.kind} '{self.name}' of {self.origin} cannot be read: {error} Tell the "
+                f"plugin's author."
+            ) from error
+
+    def load(self) -> Any:
+        """Import the component and check that it keeps its kind's promise.
+
+        Raises PluginError if the module does not import, lacks the class, or the class does not
+        derive from the interface of its kind.
+        """
+        from ganzoo import interfaces  # imports torch; listing never does
+
+        found = self.target
+        if isinstance(found, str):
+            module, _, attribute = found.partition(":")
+            try:
+                with aside():  # keep a plugin's banner out of the output
+                    found = getattr(importlib.import_module(module), attribute)
+            except Exception as error:
+                raise PluginError(
+                    f"{self.kind} '{self.name}' of {self.origin} cannot be loaded from "
+                    f"'{self.target}': {type(error).__name__}: {error}. "
+                    f"Its plugin is broken or misses a package; `ganzoo plugins` tells more."
+                ) from error
+        base = getattr(interfaces, self.kind.capitalize())
+        if not (isinstance(found, type) and issubclass(found, base)):
+            raise PluginError(
+                f"{self.kind} '{self.name}' of {self.origin} is {found!r}, which does not derive "
+                f"from ganzoo.interfaces.{base.__name__}. Tell the plugin's author."
+            )
+        return found
+
+
+class Registry:
+    """All entries of all plugins."""
+
+    def __init__(self) -> None:
+        self._entries: dict[str, dict[str, list[Entry]]] = {k: {} for k in (*KINDS, "recipe")}
+
+    def add(self, entry: Entry) -> None:
+        """Add one entry.  Two plugins may add the same name; it is refused when it is used."""
+        self._entries[entry.kind].setdefault(entry.name, []).append(entry)
+
+    def entries(self, kind: str) -> Iterator[Entry]:
+        """Yield all entries of one kind, sorted by name, clashing ones included."""
+        for name in sorted(self._entries[kind]):
+            yield from self._entries[kind][name]
+
+    def names(self, kind: str) -> list[str]:
+        """List the names that a recipe can use, clashing ones as ``plugin/name``."""
+        return [e.full_name if self.clashes(e) else e.name for e in self.entries(kind)]
+
+    def clashes(self, entry: Entry) -> bool:
+        """Whether other plugins register the same bare name, so that it does not mean ``entry``."""
+        return _meant(self._entries[entry.kind][entry.name]) is not entry
+
+    def shadowed(self, entry: Entry) -> bool:
+        """Whether the bare name means another component, one of ganzoo's own."""
+        meant = _meant(self._entries[entry.kind][entry.name])
+        return meant not in (None, entry)
+
+    def get(self, kind: str, name: str) -> Entry:
+        """Find the entry for ``name`` or ``plugin/name``.
+
+        Raises RecipeError if there is none, or if two plugins claim the name and neither is
+        ganzoo's own.
+        """
+        plugin, _, bare = name.rpartition("/")
+        found = self._entries[kind].get(bare, [])
+        if plugin:
+            parts = DIVIDED.get(plugin, ())
+            found = [entry for entry in found if entry.origin.plugin == plugin] or [
+                entry for entry in found if entry.origin.built_in and entry.origin.plugin in parts
+            ]
+        if not found:
+            names = self.names(kind)
+            raise RecipeError(
+                [f"unknown {kind} '{name}'{nearest(name, names)} Available: {one_of(names)}."]
+            )
+        meant = _meant(found)
+        if meant is None:
+            who = " and ".join(str(entry.origin) for entry in found)
+            choices = " or ".join(f"'{entry.full_name}'" for entry in found)
+            raise RecipeError(
+                [f"{kind} '{name}' is registered by both {who}: write {choices} to choose one."]
+            )
+        return meant
+
+    def missing(self, wanted: Mapping[str, str]) -> str:
+        """Say how to install what is missing of ``wanted``, distribution -> version.
+
+        Empty, or sentences with a space before them.
+        """
+        kinds = self._entries.values()
+        origins = [e.origin for kind in kinds for found in kind.values() for e in found]
+        here = {canonical(origin.distribution): origin.version for origin in origins}
+        return "".join(
+            f" It needs {name} {stated}{_remedy(name, stated, here.get(canonical(name)))}"
+            for name, stated in wanted.items()
+            if here.get(canonical(name)) != stated
+        )
+
+
+def canonical(distribution: str) -> str:
+    """Normalise a distribution's name (PEP 503)."""
+    return re.sub("[-_.]+", "-", distribution).lower()
+
+
+def _remedy(distribution: str, stated: str, used: str | None) -> str:
+    try:
+        found = used or version(distribution)
+    except PackageNotFoundError:
+        return f", which is not installed. If you trust it: pip install '{distribution}=={stated}'"
+    if used is None:
+        return f"; {found} is installed and not in use: `ganzoo plugins` tells why."
+    return f"; {found} is installed. If you trust it: pip install '{distribution}=={stated}'"
+
+
+def _meant(found: list[Entry]) -> Entry | None:
+    """Resolve a bare name: the only entry, or ganzoo's own."""
+    own = [entry for entry in found if entry.origin.built_in] if len(found) > 1 else found
+    return own[0] if own else None

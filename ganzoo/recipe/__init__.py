@@ -1,0 +1,1 @@
+"""The recipe language: from a YAML file to a checked, complete recipe."""

@@ -1,0 +1,215 @@
+"""Benchmarks: YAML that fixes how models are measured, checked like recipes, without torch.
+
+``load_benchmark`` reads a file and ``--set``; ``protocol.py`` opens what they name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from ganzoo.errors import RunError, nearest, one_of
+from ganzoo.evaluation.result import check_name
+from ganzoo.formats.yaml import Node, join
+from ganzoo.plugins.registry import Registry
+from ganzoo.plugins.signature import Signature
+from ganzoo.recipe import grammar, inheritance
+from ganzoo.recipe.checker import Checker, Entries, Problems, default_node, signature_of
+from ganzoo.recipe.component import Component, split_component
+from ganzoo.recipe.vocabulary import FEATURES, provided_fields
+
+STREAMS = ("real", "fake", "pair")
+
+
+@dataclass(frozen=True)
+class Extract(Component):
+    """An extractor.  An ``optional`` one is left out if its weights are unavailable."""
+
+    optional: bool
+
+
+@dataclass(frozen=True)
+class Measure(Component):
+    """An evaluator, and the benchmark's extractor whose features it reads."""
+
+    extractor: str | None
+
+
+@dataclass(frozen=True)
+class Benchmark:
+    """One evaluation protocol, complete.
+
+    The first ``reference`` examples of the dataset are the reals, the rest is held out.  The
+    ``fakes`` are made from noise, or from the first images of the rest.
+    """
+
+    name: str
+    version: int
+    seed: int
+    dataset: Component
+    dataset_sha256: str | None
+    shuffle: bool
+    held_out: str
+    reference: int
+    fakes: int
+    extractors: Mapping[str, Extract]
+    evaluators: tuple[Measure, ...]
+    primary: str
+
+
+def load_benchmark(
+    path_or_name: str | Path, overrides: Iterable[str], registry: Registry, folder: str = ""
+) -> Benchmark:
+    """Read, check and complete a benchmark, given by path or by the name of a shipped one.
+
+    ``overrides`` look like ``"dataset.path=FOLDER"`` and are checked like the file; their paths are
+    relative to ``folder``, by default the working directory.  Raises RecipeError with every problem
+    at once.
+    """
+    shipped = inheritance.shipped_benchmarks()
+    read = inheritance.load(path_or_name, overrides, shipped, "benchmark", set_in=folder)
+    problems = Problems(read.problems)
+    done = _Reader(registry, problems, read.whole).benchmark(read.root)
+    problems.raise_any()
+    return _benchmark(done)
+
+
+class _Reader(Checker):
+    """Reads a benchmark's sections into completed nodes."""
+
+    def benchmark(self, root: Node) -> Entries:
+        given = self.mapping(root, "", "{benchmark: NAME, version: 1, dataset: ...}")
+        if given is None:
+            return {}
+        sections = grammar.BENCHMARK_SECTIONS
+        self.refuse_unknown(given, [*grammar.BENCHMARK, *sections], "")
+        done = self.table(given, grammar.BENCHMARK, root, "", "the benchmark")
+        self._check_name(done.get("benchmark"))
+        for name, what in sections.items():
+            if name not in given and name != "extractors":
+                self.missing(root.at, "", f"missing '{name}': {what}")
+        if "dataset" in given:
+            done["dataset"] = self.component("dataset", given["dataset"], "dataset")
+        own = given.get("extractors", default_node({}))
+        done["extractors"] = self.named("extractors", own, "extractor", grammar.EXTRACT)
+        evaluators = self.listed(
+            given.get("evaluators", default_node([])), "evaluators", "evaluator"
+        )
+        found = [
+            self.component("evaluator", node, join("evaluators", i), grammar.MEASURE)
+            for i, node in enumerate(evaluators.value)
+        ]
+        done["evaluators"] = replace(evaluators, value=found)
+        if not self.whole:  # evaluators may read what an unreadable base provides
+            return done
+        signatures = [signature_of(self.registry, "evaluator", node) for node in found]
+        for i, (node, signature) in enumerate(zip(found, signatures, strict=True)):
+            if signature:
+                self._check_reads(node, signature, done, join("evaluators", i))
+        if found and all(signatures):  # an unknown one might provide it
+            self._check_primary(done, [s for s in signatures if s])
+        elif not found and "evaluators" in given and not given["evaluators"].plain():
+            self.problems.add(evaluators.at, "evaluators", "a benchmark needs an evaluator")
+        return done
+
+    def _check_name(self, name: Node | None) -> None:
+        try:
+            check_name(name.value if name else "unknown")
+        except RunError as error:
+            assert name
+            self.problems.add(name.at, "benchmark", str(error).removeprefix("name: "))
+
+    def _check_primary(self, done: Entries, signatures: Iterable[Signature]) -> None:
+        """Note a primary score that some who run the benchmark will not get."""
+        optional = {
+            name
+            for name, spec in done["extractors"].value.items()
+            if "optional" in spec.value and spec.value["optional"].value
+        }
+        always = [
+            score
+            for node, signature in zip(done["evaluators"].value, signatures, strict=True)
+            for score in signature.attributes.get("higher_is_better") or ()
+            if "extractor" in node.value and node.value["extractor"].value not in optional
+        ]
+        primary = done.get("primary")
+        if primary and primary.value not in always:
+            what = f"no evaluator gives '{primary.value}'"
+            what += " without an optional extractor" if optional else ""
+            what += f"{nearest(primary.value, always)} Available: {one_of(set(always))}."
+            self.problems.add(primary.at, "primary", what)
+
+    def _check_reads(self, node: Node, signature: Signature, done: Entries, path: str) -> None:
+        """Note every word that the benchmark cannot give an evaluator."""
+        streams = {s: dict(signature.methods[s]) for s in STREAMS if s in signature.methods}
+        features = [
+            required
+            for words in streams.values()
+            for word, required in words.items()
+            if is_features(word)
+        ]
+        extractor = node.value.get("extractor")
+        named = extractor.value if extractor else None
+        known = done["extractors"].value
+        if named is not None and named not in known:
+            what = f"there is no extractor '{named}'{nearest(named, known)}"
+            self.problems.add(
+                extractor.at, join(path, "extractor"), f"{what} Available: {one_of(known)}."
+            )
+        elif named is not None and not features:
+            self.problems.add(
+                extractor.at, join(path, "extractor"), "it reads no features: leave it out"
+            )
+        elif named is None and any(features):
+            what = f"missing 'extractor': whose features? Available: {one_of(known)}."
+            self.problems.add(node.name_at, path, what)
+        if (fields := self._fields(done)) is None:
+            return
+        for stream, words in streams.items():
+            given = words_of(stream, fields)
+            for word, required in words.items():
+                if required and word not in given:
+                    what = f"its stream '{stream}' needs '{word}', which nothing provides"
+                    self.problems.add(
+                        node.name_at,
+                        path,
+                        f"{what}{nearest(word, given)} Available: {one_of(given)}.",
+                    )
+
+    def _fields(self, done: Entries) -> dict[str, str] | None:
+        signature = signature_of(self.registry, "dataset", done.get("dataset"))
+        fields = signature.attributes.get("fields") if signature else None
+        if signature is None or not isinstance(fields, dict):
+            return None
+        return provided_fields(fields, signature.optional, done["dataset"].plain())
+
+
+def words_of(stream: str, fields: Mapping[str, str]) -> list[str]:
+    """List what an evaluator's ``stream`` may read, if the dataset provides ``fields``."""
+    if stream == "pair":
+        pictures = [word for word, what in fields.items() if what == "image"] + ["fake"]
+        return [*fields, "fake", "group", *(word + FEATURES for word in pictures)]
+    further = [word for word in fields if word != "real"] if stream == "real" else ["group"]
+    return ["image", "features", *further]
+
+
+def is_features(word: str) -> bool:
+    """Whether an evaluator that reads ``word`` needs an extractor."""
+    return word == "features" or word.endswith(FEATURES)
+
+
+def _benchmark(done: Entries) -> Benchmark:
+    plain = {name: done[name].plain() for name in grammar.BENCHMARK}
+    return Benchmark(
+        name=plain.pop("benchmark"),
+        dataset=Component(**split_component(done["dataset"], ())),
+        extractors={
+            name: Extract(**split_component(node, grammar.EXTRACT))
+            for name, node in done["extractors"].value.items()
+        },
+        evaluators=tuple(
+            Measure(**split_component(node, grammar.MEASURE)) for node in done["evaluators"].value
+        ),
+        **plain,
+    )

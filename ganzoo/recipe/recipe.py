@@ -1,0 +1,433 @@
+"""Recipes: YAML that composes components into one training run.
+
+``load_recipe`` reads a file, the files it extends and ``--set``, checks everything without torch or
+any component's code, and returns a ``Recipe`` with all defaults filled in.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from ganzoo.errors import GanzooError, RecipeError
+from ganzoo.files import refusals
+from ganzoo.formats.yaml import Node, dump, join, scalar, split
+from ganzoo.plugins.registry import Registry
+from ganzoo.recipe import grammar, inheritance
+from ganzoo.recipe.benchmark import Benchmark, load_benchmark
+from ganzoo.recipe.checker import Checker, Entries, Problems, located, overlay
+from ganzoo.recipe.component import Component, split_component
+from ganzoo.recipe.grammar import PLAYERS
+from ganzoo.recipe.needs import check_needs
+
+#: keys without influence on the weights: changing them is not another training
+HARMLESS = ("recipe", "plugins", "log", "samples", "checkpoint", "evaluate", "verify")
+
+
+@dataclass(frozen=True)
+class View(Component):
+    """A transform of the word ``of``, itself a word."""
+
+    of: str
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """A number that moves linearly from ``start`` to ``end``.
+
+    It stays at ``start`` for ``after`` steps, takes ``over`` steps to move, and stays there.
+    """
+
+    start: float
+    end: float
+    over: int = 1
+    after: int = 0
+
+    def at(self, step: int) -> float:
+        """The value at a stage's ``step``, counted from 0."""
+        done = min(max((step - self.after) / self.over, 0.0), 1.0)
+        return self.start * (1 - done) + self.end * done
+
+
+@dataclass(frozen=True)
+class Term(Component):
+    """A loss in a player's objective."""
+
+    weight: Schedule
+    every: int
+    inputs: Mapping[str, str]
+    extractor: str | None
+
+
+@dataclass(frozen=True)
+class Stage:
+    """``steps`` generator updates, each with ``discriminator_steps`` of the discriminator."""
+
+    name: str
+    steps: int
+    generator: tuple[Term, ...]
+    discriminator: tuple[Term, ...]
+    discriminator_steps: int
+    #: player -> (use, arguments): the recipe's, overridden by the stage's, overridden by the
+    #: player's section of both; ``lr`` is a Schedule over the stage's steps
+    optimizers: Mapping[str, tuple[str, Mapping[str, Any]]]
+
+
+@dataclass(frozen=True)
+class Ema:
+    """Exponential moving average of the generator."""
+
+    decay: float
+    ramp: bool
+
+
+@dataclass(frozen=True)
+class Log:
+    """Steps between log lines, and Accelerate's trackers."""
+
+    every: int
+    trackers: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Samples:
+    """Steps between grids, and pictures in one."""
+
+    every: int
+    count: int
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """Steps between checkpoints, and how many to keep."""
+
+    every: int
+    keep: int
+
+
+@dataclass(frozen=True)
+class Evaluate:
+    """Steps between measurements under ``benchmark``, with overrides ``set``."""
+
+    every: int
+    benchmark: str
+    set: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Verify:
+    """The scores of a ``short`` form of the recipe under a benchmark: see ``verify.py``."""
+
+    benchmark: str
+    set: tuple[str, ...]
+    short: tuple[str, ...]
+    seeds: tuple[int, ...]
+    expected: Mapping[str, tuple[float, float]]
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """One complete training run.  ``networks`` has ``generator`` and usually ``discriminator``."""
+
+    name: str
+    seed: int
+    batch: int
+    accumulate: int
+    precision: str
+    dataset: Component
+    networks: Mapping[str, Component]
+    ema: Ema | None
+    augment: Component | None
+    views: Mapping[str, View]
+    extractors: Mapping[str, Component]
+    stages: tuple[Stage, ...]
+    log: Log
+    samples: Samples
+    checkpoint: Checkpoint
+    evaluate: Evaluate | None
+    verify: Verify | None
+    init_from: str | None
+    #: distribution -> version, of every plugin that it needs beside ganzoo
+    plugins: Mapping[str, str]
+    tree: Node = field(compare=False, repr=False)
+
+    def resolved(self) -> dict[str, Any]:
+        """Return plain data in the recipe grammar; loading it gives an equal recipe."""
+        data: dict[str, Any] = _lists(self.tree.plain())
+        return data
+
+    def to_yaml(self) -> str:
+        """Write the resolved recipe, each value with its source: a file, ``--set`` or default."""
+        return "\n".join(dump(self.tree)) + "\n"
+
+    def starting_from(self, source: str) -> Recipe:
+        """Return this recipe with another ``init_from``."""
+        return _recipe(self.tree.with_value(("init_from",), source))
+
+    def origin(self, path: str) -> str:
+        """Say where ``stages[0].steps`` was set: ``recipes/x.yaml:14``, ``--set`` or ``default``.
+
+        Raises KeyError if the recipe has no such value.
+        """
+        steps = [int(step) if step.isdecimal() else step for step in split(path)]
+        try:
+            return self.tree.at_path(tuple(steps)).at.origin
+        except LookupError:
+            raise KeyError(path) from None
+
+    @property
+    def hash(self) -> str:
+        """SHA-256 of everything that affects the training: not of names, logs and intervals."""
+        data = {k: v for k, v in self.resolved().items() if k not in HARMLESS}
+        canonical = json.dumps(data, sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(canonical.encode()).hexdigest()
+
+
+def load_recipe(
+    path_or_name: str | Path,
+    overrides: Iterable[str] = (),
+    registry: Registry | None = None,
+    folder: Path | None = None,
+) -> Recipe:
+    """Read, check and complete a recipe, given by path or by the name of a shipped one.
+
+    ``overrides`` look like ``"stages.0.steps=100"`` and are checked like the file.  Relative paths
+    in a file are relative to ``folder``, or else to the folder of the file; those of shipped
+    recipes and of ``overrides`` to the working directory.  Raises RecipeError with every problem at
+    once.
+    """
+    registry = registry or _installed()
+    read = inheritance.load(
+        path_or_name, overrides, inheritance.shipped_recipes(registry), "recipe", folder
+    )
+    root, problems = read.root, Problems(read.problems)
+    done = Checker(registry, problems, read.whole).recipe(root)
+    check_needs(root, done, registry, problems, read.whole)
+    _check_benchmarks(done, registry, problems)
+    _locate_weights(done, problems)
+    _check_verify(done, problems)
+    problems.raise_any()
+    return _recipe(Node(done, root.at))
+
+
+def _check_benchmarks(done: Entries, registry: Registry, problems: Problems) -> None:
+    """Note benchmarks of the recipe that cannot be read; make paths absolute."""
+    for section in grammar.MEASURING:
+        given = done[section].value if section in done else None
+        if not given or not {"benchmark", "set"} <= given.keys():
+            continue
+        name, overrides = given["benchmark"], given["set"]
+        path: str | Path = name.value
+        with suppress(OSError, ValueError):  # too long, or a NUL
+            if (file := Path(located(name)).absolute()).is_file():
+                path, name = inheritance.display(file), replace(name, value=str(file))
+        try:
+            benchmark = load_benchmark(path, overrides.plain(), registry, overrides.at.folder)
+        except RecipeError as error:
+            for text in error.problems:
+                key = "set" if text.startswith("--set ") else "benchmark"
+                problems.add(given[key].at, join(section, key), text)
+        else:
+            given["benchmark"] = name
+            texts = [_with_whole_path(text, benchmark) for text in overrides.plain()]
+            given["set"] = overrides.like(texts)
+
+
+def _with_whole_path(text: str, benchmark: Benchmark) -> str:
+    """Put the path that ``benchmark`` was read with into ``dataset.path=FOLDER`` of a ``set``."""
+    key, _, value = text.partition("=")
+    section, *steps = split(key.strip())
+    inner: Any = benchmark.dataset if section == "dataset" else None
+    if section == "extractors" and steps:
+        inner = benchmark.extractors.get(steps.pop(0))
+    whole = inner.arguments.get(steps[0]) if inner and len(steps) == 1 else None
+    is_path = isinstance(whole, str) and Path(whole).is_absolute()
+    return f"{key}={whole}" if is_path and not Path(value.strip()).is_absolute() else text
+
+
+def _locate_weights(done: Entries, problems: Problems) -> None:
+    """Make ``init_from`` an absolute path or ``hf://user/repo``; note it if it is neither."""
+    node = done.get("init_from")
+    if not node or node.value is None:
+        return
+    from ganzoo.hub.client import is_id, parse_id
+
+    text = node.value
+    try:
+        if not text or "\0" in text:
+            raise ValueError(f"expected a path or user/repo, not {scalar(text)}")
+        with refusals():  # a name that is too long, or an unreadable folder
+            path = Path(located(node)).absolute()
+            is_here = path.exists() or path.parent.is_dir() or Path(text).parts[:1] == ("runs",)
+        is_on_hub = "://" in text or (is_id(text) and not is_here)
+        text = f"hf://{parse_id(text)}" if is_on_hub else str(path)
+    except (GanzooError, ValueError) as error:
+        problems.add(node.at, "init_from", str(error))
+    done["init_from"] = replace(node, value=text)
+
+
+def _check_verify(done: Entries, problems: Problems) -> None:
+    """Note ranges that could never fail or never hold."""
+    given = (done["verify"].value or {}) if "verify" in done else {}
+    if seeds := given.get("seeds"):
+        values = seeds.plain()
+        if not values or len(set(values)) < len(values):
+            what = f"expected one seed or several, all different, not {_text(values)}"
+            problems.add(seeds.at, "verify.seeds", what)
+    if expected := given.get("expected"):
+        if not expected.value:
+            what = "expected at least one score, as {kid-efflite0: [10, 14]}"
+            problems.add(expected.at, "verify.expected", what)
+        for score, span in expected.value.items():
+            low, high = span.plain()
+            if low > high:
+                what = f"no value is from {low:g} to {high:g}: the lowest comes first"
+                problems.add(span.at, join("verify.expected", score), what)
+
+
+def find_recipe(name_or_path: str | Path, registry: Registry | None = None) -> Path:
+    """Find a recipe's file: an existing path, or the name of a shipped or registered recipe.
+
+    Raises RecipeError with the known names and the nearest.
+    """
+    return inheritance.find(
+        str(name_or_path), inheritance.shipped_recipes(registry or _installed()), "recipe"
+    )
+
+
+def shipped_recipes(registry: Registry | None = None) -> dict[str, Path]:
+    """Return the recipes of ganzoo and its plugins, by name."""
+    return inheritance.shipped_recipes(registry or _installed())
+
+
+def diff(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
+    """List what changed between two resolved recipes, a line for each value.
+
+    For example ``stages[0].generator[1].weight: 10.0 -> 5.0``.
+    """
+    a, b = dict(leaves(old)), dict(leaves(new))
+    nothing = object()
+
+    def show(value: Any) -> str:
+        return "(nothing)" if value is nothing else _text(value)
+
+    return [
+        f"{path}: {show(a.get(path, nothing))} -> {show(b.get(path, nothing))}"
+        for path in dict.fromkeys([*a, *b])
+        if a.get(path, nothing) != b.get(path, nothing)
+    ]
+
+
+def _installed() -> Registry:
+    from ganzoo.plugins.manager import installed
+
+    return installed().registry
+
+
+def _lists(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _lists(item) for key, item in value.items()}
+    return [_lists(item) for item in value] if isinstance(value, (list, tuple)) else value
+
+
+def _tuples(section: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: tuple(v) if isinstance(v, list) else v for key, v in section.items()}
+
+
+def leaves(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield scalars, and lists of only scalars, by path, such as ``stages[0].steps``."""
+    inside: Iterable[tuple[Any, Any]] = ()
+    if isinstance(value, dict):
+        inside = value.items()
+    elif isinstance(value, list) and any(isinstance(item, (dict, list)) for item in value):
+        inside = enumerate(value)
+    elif value != {}:
+        yield path, value
+    for step, item in inside:
+        yield from leaves(item, join(path, step))
+
+
+def _text(value: Any) -> str:
+    return f"[{', '.join(map(scalar, value))}]" if isinstance(value, list) else scalar(value)
+
+
+def _recipe(tree: Node) -> Recipe:
+    """Turn a checked and completed tree into a Recipe."""
+    top: Entries = tree.value
+    plain = tree.plain()
+    return Recipe(
+        name=plain["recipe"],
+        dataset=_component(top["dataset"]),
+        networks={name: _component(top[name]) for name in PLAYERS if name in top},
+        ema=Ema(**plain["ema"]) if plain["ema"] else None,
+        augment=_component(top["augment"]) if plain["augment"] else None,
+        views={
+            n: View(**split_component(node, grammar.VIEW)) for n, node in top["views"].value.items()
+        },
+        extractors={name: _component(node) for name, node in top["extractors"].value.items()},
+        stages=tuple(_stage(node, top["optimizer"]) for node in top["stages"].value),
+        log=Log(plain["log"]["every"], tuple(plain["log"]["trackers"])),
+        samples=Samples(**plain["samples"]),
+        checkpoint=Checkpoint(**plain["checkpoint"]),
+        evaluate=Evaluate(**_tuples(plain["evaluate"])) if plain["evaluate"] else None,
+        verify=Verify(**_tuples(plain["verify"])) if plain["verify"] else None,
+        tree=tree,
+        **{
+            key: plain[key]
+            for key in ("seed", "batch", "accumulate", "precision", "init_from", "plugins")
+        },
+    )
+
+
+def _component(node: Node) -> Component:
+    return Component(**split_component(node, ()))
+
+
+def _term(node: Node) -> Term:
+    parts = split_component(node, (*grammar.TERM, "weight"))
+    return Term(**parts | {"weight": _schedule(parts["weight"])})
+
+
+def _stage(node: Node, optimizer: Node) -> Stage:
+    plain = node.plain()
+    if "optimizer" in node.value:
+        optimizer = overlay(optimizer, node.value["optimizer"])
+    return Stage(
+        generator=tuple(map(_term, node.value["generator"].value)),
+        discriminator=tuple(map(_term, node.value["discriminator"].value)),
+        optimizers={player: _optimizer(optimizer, player) for player in PLAYERS},
+        **{key: plain[key] for key in grammar.STAGE},
+    )
+
+
+def _optimizer(section: Node, player: str) -> tuple[str, Mapping[str, Any]]:
+    merged = overlay(section, section.value[player]) if player in section.value else section
+    arguments = {k: v for k, v in merged.plain().items() if k not in PLAYERS}
+    arguments["lr"] = _schedule(arguments["lr"])
+    return arguments.pop("use"), arguments
+
+
+def _schedule(value: Any) -> Schedule:
+    if isinstance(value, dict):
+        return Schedule(value["from"], value["to"], value["over"], value["after"])
+    return Schedule(value, value)
+
+
+def without_paths(value: Any) -> Any:
+    """Cut every path of this machine to its last part, for other readers.
+
+    That includes paths in a ``set``, such as ``dataset.path=/...``.
+    """
+    if isinstance(value, dict):
+        return {key: without_paths(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [without_paths(item) for item in value]
+    if not isinstance(value, str):
+        return value
+    key, equals, path = ("", "", value) if Path(value).is_absolute() else value.partition("=")
+    return f"{key}{equals}{Path(path).name}" if Path(path).is_absolute() else value

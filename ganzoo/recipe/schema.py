@@ -1,0 +1,181 @@
+"""Write the JSON Schema of recipes for editors, with every installed component.
+
+It is the part of the grammar that a schema can express.  Keys that a recipe may inherit by
+``extends`` are not required, and needs between components are left to ``ganzoo recipe check``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from ganzoo.errors import GanzooError
+from ganzoo.formats.yaml import parse
+from ganzoo.plugins.registry import Registry
+from ganzoo.plugins.signature import COMPUTED, REQUIRED, Parameter, Signature
+from ganzoo.recipe import grammar
+from ganzoo.recipe.grammar import OPTIMIZERS, PLAYERS, Table
+
+Schema = dict[str, Any]
+_KINDS = ("dataset", *PLAYERS, "transform", "extractor")
+
+
+def schema(registry: Registry) -> Schema:
+    """Return a JSON Schema (draft 2020-12) of recipes built from the components in ``registry``."""
+    sections: Schema = {
+        "extends": {"type": "string"},
+        "dataset": _ref("dataset"),
+        "generator": _ref("generator"),
+        "discriminator": _or_null(_ref("discriminator")),
+        "optimizer": _ref("optimizer"),
+        "ema": _or_null(_section(grammar.EMA), grammar.EMA["decay"].type.json_schema()),
+        "augment": _or_null(_ref("transform")),
+        "views": {"type": "object", "additionalProperties": _ref("view")},
+        "extractors": {"type": "object", "additionalProperties": _ref("extractor")},
+        "stages": {"type": "array", "minItems": 1, "items": _ref("stage")},
+    } | {name: _section(table) for name, table in grammar.PLAIN_SECTIONS.items()}
+    sections |= {name: _or_null(_section(t)) for name, t in grammar.MEASURING.items()}
+    required = [name for name, p in grammar.TOP.items() if p.default is REQUIRED]
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "ganzoo recipe",
+        "type": "object",
+        "properties": _properties(grammar.TOP)
+        | {
+            name: sections[name]
+            | {"description": text, "examples": [_example(grammar.SECTION_EXAMPLES[name])]}
+            for name, text in grammar.SECTIONS.items()
+        },
+        "additionalProperties": False,
+        "if": {"not": {"required": ["extends"]}},
+        "then": {
+            "required": [*required, *grammar.REQUIRED_SECTIONS],
+            "properties": {
+                name: {"required": ["use"]} for name in ("dataset", "generator", "optimizer")
+            },
+        },
+        "$defs": {kind: _component(kind, registry) for kind in _KINDS}
+        | {
+            "view": _component("transform", registry, _properties(grammar.VIEW)),
+            "term": _component("loss", registry, _term()) | {"required": ["use"]},
+            "stage": _stage(),
+            "optimizer": _optimizer(),
+        },
+    }
+
+
+def _ref(name: str) -> Schema:
+    return {"$ref": f"#/$defs/{name}"}
+
+
+def _or_null(*options: Schema) -> Schema:
+    return {"anyOf": [*options, {"type": "null"}]}
+
+
+def _property(parameter: Parameter) -> Schema:
+    found = parameter.type.json_schema()
+    if parameter.help:
+        found["description"] = parameter.help
+    if parameter.example:
+        found["examples"] = [_example(parameter.example)]
+    if parameter.default is not REQUIRED and parameter.default is not COMPUTED:
+        default = parameter.default
+        found["default"] = list(default) if isinstance(default, tuple) else default
+    return found
+
+
+def _example(text: str) -> Any:
+    return parse(text, "an example").plain()
+
+
+def _properties(table: Mapping[str, Parameter]) -> Schema:
+    return {name: _property(parameter) for name, parameter in table.items()}
+
+
+def _section(table: Table) -> Schema:
+    required = [name for name, p in table.items() if p.default is REQUIRED]
+    return {
+        "type": "object",
+        "properties": _properties(table),
+        "additionalProperties": False,
+        "required": required,
+    }
+
+
+def _by_use(choices: Mapping[str, Schema], common: Schema) -> Schema:
+    """Build an object whose other keys depend on ``use``; ``common`` keys always fit.
+
+    Without ``use``, when it may be inherited, the keys of any choice are offered.
+    """
+    use = {"enum": list(choices), "description": "Which one."}
+    every: Schema = {}
+    for properties in choices.values():
+        every |= dict.fromkeys(properties, True)
+    cases = [
+        {
+            "if": {"properties": {"use": {"const": name}}, "required": ["use"]},
+            "then": {
+                "properties": {"use": True} | properties | dict.fromkeys(common, True),
+                "additionalProperties": False,
+            },
+        }
+        for name, properties in choices.items()
+    ]
+    found: Schema = {
+        "type": "object",
+        "properties": every | common | {"use": use},
+        "additionalProperties": False,
+    }
+    return found | ({"allOf": cases} if cases else {})  # a schema allows no empty list
+
+
+def _component(kind: str, registry: Registry, common: Schema | None = None) -> Schema:
+    signatures = dict(_signatures(kind, registry))
+    choices = {name: _properties(s.by_name) for name, s in signatures.items()}
+    found = _by_use(choices, common or {})
+    for case, signature in zip(found.get("allOf", ()), signatures.values(), strict=True):
+        case["then"]["description"] = signature.summary
+    return found
+
+
+def _signatures(kind: str, registry: Registry) -> Iterable[tuple[str, Signature]]:
+    for name in registry.names(kind):
+        try:
+            yield name, registry.get(kind, name).signature
+        except GanzooError:
+            continue  # `ganzoo plugins` reports it
+
+
+def _schedule(parameter: Parameter, ends: Table) -> Schema:
+    either = {"anyOf": [parameter.type.json_schema(), _section(ends)]}
+    return {
+        **either,
+        "description": parameter.help,
+        "examples": [_example(parameter.example)],
+    }
+
+
+def _term() -> Schema:
+    weight = _schedule(grammar.WEIGHT, grammar.SCHEDULE)
+    return {"weight": weight} | _properties(grammar.TERM)
+
+
+def _stage() -> Schema:
+    stage = _section(grammar.STAGE)
+    terms = {"type": "array", "items": _ref("term")}
+    sections = dict.fromkeys(PLAYERS, terms) | {"optimizer": _ref("optimizer")}
+    for name, description in grammar.STAGE_SECTIONS.items():
+        example = _example(grammar.STAGE_EXAMPLES[name])
+        stage["properties"][name] = sections[name] | {
+            "description": description,
+            "examples": [example],
+        }
+    stage["required"].append("generator")
+    return stage
+
+
+def _optimizer() -> Schema:
+    choices = {use: _properties(table) for use, table in OPTIMIZERS.items()}
+    rate = {"lr": _schedule(grammar.LR, grammar.RATE_SCHEDULE)}
+    player = _by_use(choices, rate)
+    return _by_use(choices, rate | dict.fromkeys(PLAYERS, player))

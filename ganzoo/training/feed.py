@@ -1,0 +1,73 @@
+"""The batches of a run, in the order that its seed fixes."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Generator, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+
+from ganzoo.models.randomness import batches, rng
+from ganzoo.training import build
+from ganzoo.training.run import Run, Words
+
+#: batches to read ahead of an accelerator
+_AHEAD = 3
+
+
+def feed(run: Run) -> Generator[list[Words]]:
+    """Yield this process's part of every batch from ``run.step`` on.
+
+    Micro-batches come on the device.  ``batch`` counts the images of all processes together, and
+    latents are drawn for all of them, so a recipe means the same on any number of processes.  For
+    an accelerator, a thread reads ahead into pinned memory; close the iterator to end it.
+    """
+    device, parts = run.accelerator.device, run.recipe.accumulate
+    pinned = device.type == "cuda"
+    source = _read(run) if device.type == "cpu" else ahead(_read(run), pinned)
+    try:
+        for words in source:
+            yield [
+                {
+                    name: part.to(device, non_blocking=pinned)
+                    for name, part in zip(words, micro, strict=True)
+                }
+                for micro in zip(*(word.chunk(parts) for word in words.values()), strict=True)
+            ]
+    finally:
+        source.close()
+
+
+def _read(run: Run) -> Generator[Words]:
+    recipe = run.recipe
+    mine = slice(run.accelerator.process_index, None, run.accelerator.num_processes)
+    draws = "latent" in run.networks["generator"].reads
+    first, latest = run.batches, None
+    order = batches(len(run.dataset), recipe.batch, recipe.seed, first)
+    for number, (epoch, indices) in enumerate(order, first):
+        if epoch != latest:
+            run.dataset.set_epoch(recipe.seed, epoch)
+            latest = epoch
+        words = build.collate(run.dataset, indices[mine])
+        if draws:
+            draw = rng(recipe.seed, "latents", number)
+            words["latent"] = run.generator.sample_latent(recipe.batch, draw)[mine]
+        yield words
+
+
+def ahead(source: Iterator[Words], pin: bool) -> Generator[Words]:
+    """Read ``source`` in a thread that stays some batches ahead."""
+
+    def read() -> Words:
+        words = next(source)
+        return {name: word.pin_memory() for name, word in words.items()} if pin else words
+
+    with ThreadPoolExecutor(1, "ganzoo-feed") as thread:
+        waiting: deque[Future[Words]] = deque(thread.submit(read) for _ in range(_AHEAD))
+        try:
+            while True:
+                words = waiting.popleft().result()
+                waiting.append(thread.submit(read))
+                yield words
+        finally:
+            for future in waiting:
+                future.cancel()

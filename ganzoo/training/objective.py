@@ -1,0 +1,133 @@
+"""A player's objective: a weighted sum of terms, each fed the words it names."""
+
+from __future__ import annotations
+
+import inspect
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import reduce
+from operator import add
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ganzoo.interfaces import Loss
+from ganzoo.recipe.recipe import Schedule
+from ganzoo.recipe.vocabulary import FEATURES, aim
+from ganzoo.training.words import Update
+
+
+@dataclass
+class Term:
+    """A loss in one player's objective; ``weight`` is a schedule over the stage's steps."""
+
+    name: str
+    loss: Loss
+    player: str
+    weight: Schedule
+    every: int
+    inputs: Mapping[str, str]
+    extractor: str | None = None
+
+    def __post_init__(self) -> None:
+        parameters = inspect.signature(getattr(self.loss, self.player)).parameters
+        self.words = {name: self._word(name) for name in parameters}
+        self.required = {n for n, p in parameters.items() if p.default is inspect.Parameter.empty}
+        self.leaves = [aim(word, self.inputs) for word in self.loss.differentiates]
+
+    def _word(self, parameter: str) -> str:
+        word = aim(parameter, self.inputs)
+        return f"{word}@{self.extractor}" if word.endswith(FEATURES) else word
+
+    def weight_at(self, step: int) -> float:
+        """The weight at a stage's ``step``; 0 on the steps that ``every`` skips."""
+        return self.weight.at(step) * self.every if step % self.every == 0 else 0.0
+
+    def __call__(self, update: Update, available: Iterable[str]) -> Tensor:
+        """Compute the loss's scalar; optional words are passed if the recipe has them."""
+        given = {
+            parameter: update[word]
+            for parameter, word in self.words.items()
+            if parameter in self.required or word.partition("@")[0] in available
+        }
+        value: Tensor = getattr(self.loss, self.player)(**given)
+        return value
+
+
+@dataclass
+class Evaluated:
+    """One evaluation of an objective: the total to minimise, each term raw and weighted.
+
+    ``measures`` holds whatever a loss measured besides, as ``term.name``.
+    """
+
+    total: Tensor
+    raw: dict[str, Tensor]
+    weighted: dict[str, Tensor]
+    measures: dict[str, Tensor]
+
+    def detached(self) -> Evaluated:
+        """Return the total and the raw terms without their graph."""
+        raw = {name: value.detach() for name, value in self.raw.items()}
+        return Evaluated(self.total.detach(), raw, {}, {})
+
+    def first_nonfinite(self) -> str | None:
+        """Return the first term in the recipe's order that is NaN or infinite, if any."""
+        if torch.isfinite(self.total):
+            return None
+        bad = [name for name, value in self.raw.items() if not torch.isfinite(value)]
+        return bad[0] if bad else "the weighted sum"
+
+    def gradient_shares(self, image: Tensor) -> dict[str, float]:
+        """Compute each term's share of the gradient norms at ``image``; needs the graph alive."""
+        if len(self.weighted) == 1:
+            return dict.fromkeys(self.weighted, 1.0)
+        norms = {}
+        for name, value in self.weighted.items():
+            gradient = None
+            if value.requires_grad:
+                (gradient,) = torch.autograd.grad(
+                    value, image, retain_graph=True, allow_unused=True
+                )
+            norms[name] = 0.0 if gradient is None else float(gradient.float().norm())
+        whole = sum(norms.values())
+        return {name: norm / whole if whole > 0 else 0.0 for name, norm in norms.items()}
+
+
+class Objective:
+    """All terms of one player in one stage."""
+
+    def __init__(self, terms: list[Term], available: Iterable[str]):
+        self.terms = terms
+        self.available = frozenset(available)
+
+    def leaves(self, step: int) -> set[str]:
+        """The image words that an active penalty differentiates."""
+        return {word for term in self.terms if term.weight_at(step) for word in term.leaves}
+
+    def __call__(self, update: Update, step: int) -> Evaluated:
+        """Evaluate the terms that are active at a stage's ``step``."""
+        raw: dict[str, Any] = {}
+        weighted: dict[str, Any] = {}
+        measures: dict[str, Tensor] = {}
+        for term in self.terms:
+            if weight := term.weight_at(step):
+                raw[term.name] = term(update, self.available)
+                value = raw[term.name]
+                weighted[term.name] = value if weight == 1 else weight * value
+                for name, measure in term.loss.measures.items():
+                    measures[f"{term.name}.{name}"] = measure
+        total = reduce(add, weighted.values()) if weighted else torch.zeros(())
+        return Evaluated(total, raw, weighted, measures)
+
+
+def unique_names(names: Iterable[str]) -> list[str]:
+    """Number repeated names, since a log needs one per term: ``lsgan, lsgan#2``."""
+    seen: Counter[str] = Counter()
+    unique = []
+    for name in names:
+        seen[name] += 1
+        unique.append(name if seen[name] == 1 else f"{name}#{seen[name]}")
+    return unique

@@ -1,0 +1,300 @@
+"""``report.html``: one self-contained page about a run, readable with or without JavaScript.
+
+The page's frame is ``report.html`` in this package, its charts come from ``charts.py``.  All text
+from the run is escaped.  A run in any state has a report: half-way, stopped, empty.
+"""
+
+from __future__ import annotations
+
+import math
+import shlex
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ganzoo.errors import RecipeError, RunError, TrainingStopped
+from ganzoo.files import write_atomic
+from ganzoo.formats.page import escape, fill
+from ganzoo.formats.yaml import parse
+from ganzoo.models import config as configs
+from ganzoo.models import pictures
+from ganzoo.progress import duration
+from ganzoo.training import diagnosis, scores
+from ganzoo.training import manifest as manifests
+from ganzoo.training.charts import draw_all, number
+from ganzoo.training.manifest import Evaluation, Manifest
+from ganzoo.training.run_folder import RunFolder
+
+if TYPE_CHECKING:
+    from ganzoo.training.run import Run
+
+#: most grids embedded, and the bytes of the last one and of each earlier one
+FRAMES, LAST_BYTES, FRAME_BYTES = 12, 600_000, 125_000
+
+
+def write_report(folder: RunFolder, out: Path | None = None) -> Path:
+    """Write the report of a run in any state, as a whole or not at all; return its path.
+
+    It goes to ``out``, by default into the run.  Raises RunError if it cannot be written.
+    """
+    path, page = out or folder.report, _page(folder)
+    try:
+        write_atomic(path, page.encode("utf-8", "replace").decode("utf-8"))
+    except OSError as error:
+        raise RunError(
+            f"the report cannot be written to {path}: {error.strerror or error}. "
+            "`ganzoo report RUN --out FILE` writes it elsewhere."
+        ) from error
+    return path
+
+
+def reporting(train: Callable[[], Run], path: Path) -> tuple[Run, str]:
+    """Train into the run ``path`` and write its report, even if the training stops.
+
+    Also returns why there is no report, if so.  Only the main process writes it.  A report that
+    cannot be written does not hide why a training stopped: it becomes a note of that error.
+    """
+    try:
+        run = train()
+    except TrainingStopped as stopped:
+        from accelerate import PartialState
+
+        if PartialState().is_main_process and (problem := _unwritten(path)):
+            stopped.add_note(f"warning: {problem}")
+        raise
+    return run, _unwritten(path) if run.accelerator.is_main_process else ""
+
+
+def _unwritten(path: Path) -> str:
+    """Write the report of the run ``path``; return why it failed, if it did."""
+    try:
+        write_report(RunFolder.open(path))
+    except RunError as error:
+        return str(error)
+    except Exception as error:  # even a bug in the page must not hide the training's result
+        return f"the report of {path} could not be written: {type(error).__name__}: {error}"
+    return ""
+
+
+def _page(folder: RunFolder) -> str:
+    try:
+        manifest, damage = manifests.read(folder.manifest), ""
+    except RunError as error:
+        manifest, damage = Manifest(), str(error)
+    evaluation = manifest.evaluation
+    logged, lost = folder.read_rows()
+    found = scores.under(logged, evaluation.protocol) if evaluation else logged
+    rows = [_numbers(row) for row in found if 0 <= row["step"] < 1e15]
+    text = folder.recipe.read_text(encoding="utf-8", errors="replace")
+    try:
+        recipe = parse(text, folder.recipe.name).plain()
+    except RecipeError:  # edited by hand; the page shows it as it is
+        recipe = None
+    frames = list(_frames(folder))
+    step = manifest.step if manifest.status in ("finished", "stopped") else None
+    if step is None:
+        step = max([row["step"] for row in rows] + [frame.step for frame in frames], default=0)
+    stages = _stages(recipe)
+    best = _best(evaluation, rows) if evaluation else None
+    higher = evaluation.higher_is_better if evaluation else {}
+    name = manifest.recipe or _at(recipe, "recipe") or folder.path.name
+    return fill(
+        "report.html",
+        name=escape(str(name)),
+        status=_status(manifest, damage),
+        samples=_samples(frames),
+        facts=_facts(manifest, recipe, rows, step, sum(steps for _, steps in stages), best),
+        findings=_findings(rows) + (f"<p class=note>{escape(lost)}.</p>" if lost else ""),
+        curves=draw_all(rows, stages, higher, best[0] if best else None)
+        or "<p class=note>Nothing has been logged yet.</p>",
+        commands=_commands(folder, manifest, stages),
+        recipe="\n".join(map(escape, text.split("\n"))),
+        manifest="".join(_table(asdict(manifest))),
+    )
+
+
+# -- what the run folder says ---------------------------------------------------------------
+
+
+def _numbers(row: Mapping[str, Any]) -> dict[str, Any]:
+    """Drop everything but numbers from the row; non-finite ones become NaN."""
+    numbers = {
+        key: float(value) if abs(value) < 1e100 else math.nan
+        for key, value in row.items()
+        if isinstance(value, int | float) and not isinstance(value, bool)
+    }
+    return numbers | {"step": int(row["step"])}
+
+
+def _at(data: Any, *path: str) -> Any:
+    for key in path:
+        data = data.get(key) if isinstance(data, dict) else None
+    return data
+
+
+def _stages(recipe: Any) -> list[tuple[str, int]]:
+    stages = _at(recipe, "stages")
+    stages = stages if isinstance(stages, list | tuple) else ()
+    found = [(_at(stage, "name"), _at(stage, "steps")) for stage in stages]
+    return [(str(name), steps) for name, steps in found if isinstance(steps, int)]
+
+
+def _best(evaluation: Evaluation, rows: Sequence[diagnosis.Row]) -> tuple[int, str] | None:
+    """Return the best step and its score; None if nothing was measured."""
+    name = evaluation.primary
+    if name not in evaluation.higher_is_better:
+        return None
+    found = scores.scored(rows)
+    step = scores.best_step(found, name, evaluation.higher_is_better[name])
+    return None if step is None else (step, f"{name} {number(found[step][name])} at step {step:,}")
+
+
+def _status(manifest: Manifest, damage: str) -> str:
+    status, reason = str(manifest.status), ""
+    if damage:
+        status, reason = "unknown", damage
+    elif status == "stopped":
+        reason = manifest.reason or ""
+    elif status == "running":
+        reason = "Still training, or ended without a word."
+    kind = status if status in ("finished", "stopped") else "open"
+    return f'<p class="status {kind}"><b>{escape(status)}</b> {escape(reason)}</p>'
+
+
+def _facts(
+    manifest: Manifest,
+    recipe: Any,
+    rows: Sequence[diagnosis.Row],
+    step: int,
+    total: int,
+    best: tuple[int, str] | None,
+) -> str:
+    over = manifest.status != "running"
+    seconds = manifest.seconds if over else None
+    if seconds is None:
+        seconds = next((r["seconds"] for r in reversed(rows) if "seconds" in r), math.nan)
+    where = manifest.environment
+    threads = where.get("threads")
+    device = [
+        where.get("device"),
+        where.get("device_name"),
+        threads and f"{threads} thread{'s' * (threads != 1)}",
+    ]
+    kept = manifest.precision
+    layout = "channels_last" if kept.get("channels_last") else ""
+    size = _at(recipe, "dataset", "size")
+    dataset = [_at(recipe, "dataset", key) for key in ("use", "style", "path")]
+    dataset += [size and f"{size} px"]
+    nets = [_at(recipe, player, "use") for player in ("generator", "discriminator")]
+    facts = {
+        "Steps": f"{step:,} of {total:,}" if total else f"{step:,}",
+        "Images seen": f"{manifest.images:,}" if over and manifest.images is not None else "",
+        "Time": duration(seconds),
+        "Speed": f"{step / seconds:.3g} steps/s" if seconds > 0 and step else "",
+        "Best": best[1] if best else "",
+        "Benchmark": manifest.evaluation.benchmark if manifest.evaluation else "",
+        "Device": ", ".join(str(part) for part in device if part),
+        "Precision": " ".join(filter(None, [kept.get("format"), layout])),
+        "Dataset": ", ".join(str(part) for part in dataset if part),
+        "Dataset hash": (manifest.dataset_sha256 or "")[:12],
+        "Networks": " against ".join(str(net) for net in nets if net),
+        "Seed": "" if manifest.seed is None else str(manifest.seed),
+    }
+    return "".join(
+        f"<div><dt>{name}</dt><dd>{escape(fact)}</dd></div>" for name, fact in facts.items() if fact
+    )
+
+
+def _findings(rows: Sequence[diagnosis.Row]) -> str:
+    if why := diagnosis.too_early(rows):
+        return f"<p>Too early to say: {escape(why)}.</p>"
+    cards = [
+        f'<article class="finding"><h3>{escape(f.name)} <small>{escape(f.subject)}</small></h3>'
+        f"<p>{escape(f.remedy)}</p><p class=note>since step {f.step:,} · value {number(f.value)}"
+        f" · threshold {number(f.threshold)}</p></article>"
+        for f in diagnosis.find(rows)
+    ]
+    fine = "<p>Nothing wrong that these numbers show; the pictures have the last word.</p>"
+    return "".join(cards) or fine
+
+
+def _commands(folder: RunFolder, manifest: Manifest, stages: Sequence[Any]) -> str:
+    run = shlex.quote(str(folder.path))
+    resume, longer = f"ganzoo resume {run}", ""
+    if manifest.status == "finished" and stages:
+        longer = f" --set 'stages[{len(stages) - 1}].steps={2 * stages[-1][1]}'"
+    commands = {}
+    best = shlex.quote(str(folder.best))
+    for what, model, path in (
+        ("Draw new pictures", folder.model, run),
+        ("Draw with the best step's model", folder.best, best),
+    ):
+        if not (model / configs.FILE).is_file():
+            continue
+        try:
+            noise = configs.read(model / configs.FILE).input.kind == "noise"
+        except RunError as error:
+            commands[f"{what}: not now"] = str(error)
+            continue
+        how = f"sample {path} -n 64" if noise else f"translate {path} PHOTO --out drawn"
+        commands[what] = f"ganzoo {how}"
+    commands["Go on training" + (" for longer" if longer else "")] = resume + longer
+    commands["Look for trouble in numbers"] = f"ganzoo diagnose {run}"
+    return "".join(
+        f"<div><dt>{title}</dt><dd><code>{escape(command)}</code></dd></div>"
+        for title, command in commands.items()
+    )
+
+
+def _table(data: dict[str, Any], prefix: str = "") -> Iterator[str]:
+    for key, value in data.items():
+        if isinstance(value, dict):
+            yield from _table(value, f"{prefix}{key} · ")
+        elif value is not None:
+            yield f"<tr><th>{escape(prefix + key)}</th><td>{escape(str(value))}</td></tr>"
+
+
+# -- pictures ---------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _Frame:
+    step: int
+    uri: str
+    width: int
+
+
+def _frames(folder: RunFolder) -> Iterator[_Frame]:
+    """Return at most FRAMES grids, evenly chosen, with the first and the last."""
+    paths = sorted((p for p in folder.samples.glob("*.png") if p.stem.isdecimal()), key=_step)
+    count = min(FRAMES, len(paths))
+    for place in range(count):
+        path = paths[place * (len(paths) - 1) // max(1, count - 1)]
+        if picture := pictures.opened(path):
+            last = place == count - 1
+            budget = LAST_BYTES if last else FRAME_BYTES
+            yield _Frame(_step(path), *pictures.embed(picture, budget))
+
+
+def _step(path: Path) -> int:
+    return int(path.stem)
+
+
+def _samples(frames: Sequence[_Frame]) -> str:
+    if not frames:
+        return "<p class=note>No samples have been drawn yet, or none that can be shown.</p>"
+    *earlier, last = frames
+    zoom = max(1, 640 // last.width)  # whole pixels, so that small pictures stay crisp
+    sharp = ' class="sharp"' if zoom > 1 else ""
+    strip = "".join(
+        f'<figure data-step="{frame.step:,}"><img src="{frame.uri}" '
+        f'alt="Samples at step {frame.step:,}"><figcaption>{frame.step:,}</figcaption></figure>'
+        for frame in earlier
+    )
+    return (
+        f'<div style="max-width:{last.width * zoom}px"><figure class="final" '
+        f'data-step="{last.step:,}"><img{sharp} src="{last.uri}" '
+        f'alt="Samples at step {last.step:,}"><figcaption><b>Step {last.step:,}</b></figcaption>'
+        "</figure>" + (f'<div class="strip">{strip}</div>' if strip else "") + "</div>"
+    )

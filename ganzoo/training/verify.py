@@ -1,0 +1,90 @@
+"""``ganzoo verify``: does a recipe still reach its stated scores?
+
+A recipe's section ``verify`` states a short form, seeds, and the range for each score of every
+seed.  Rerun it after changing code, or when in doubt about a number.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from ganzoo.errors import RecipeError, nearest, one_of
+from ganzoo.evaluation.protocol import Protocol
+from ganzoo.hub.pull import with_pinned_weights
+from ganzoo.models.model import device
+from ganzoo.plugins.manager import Plugins
+from ganzoo.plugins.registry import Registry
+from ganzoo.recipe.benchmark import load_benchmark
+from ganzoo.recipe.recipe import Recipe, Verify, load_recipe
+from ganzoo.training.loop import start
+
+#: more steps than any run has, so that it is measured only at its end
+_NEVER = 10**9
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """One seed's score, and the recipe's stated range."""
+
+    seed: int
+    score: str
+    value: float
+    low: float
+    high: float
+    run: Path
+
+    @property
+    def holds(self) -> bool:
+        """Whether the value is in the range."""
+        return self.low <= self.value <= self.high
+
+
+def verify(name: str, out: Path, plugins: Plugins) -> Iterator[Verdict]:
+    """Train the short form of recipe ``name`` with each stated seed into ``out``, and measure it.
+
+    Raises RecipeError if the recipe states nothing, or a score that its benchmark does not give.
+    """
+    registry = plugins.registry
+    recipe = load_recipe(name, (), registry)
+    if recipe.verify is None:
+        raise RecipeError(
+            [
+                f"recipe '{recipe.name}' states no scores, so nothing can be verified. A section "
+                "`verify:` with benchmark, seeds and expected states some."
+            ]
+        )
+    shorts = [_short(name, recipe.verify, seed, registry) for seed in recipe.verify.seeds]
+    shorts = [with_pinned_weights(short, registry) for short in shorts]
+    _refuse_unknown(recipe, recipe.verify, registry)
+    for short in shorts:
+        run = start(
+            with_pinned_weights(short, plugins.registry), out / f"seed-{short.seed}", plugins
+        )
+        for score, (low, high) in recipe.verify.expected.items():
+            value = run.scores[score]
+            yield Verdict(short.seed, score, value, low, high, run.path)
+
+
+def _short(name: str, stated: Verify, seed: int, registry: Registry) -> Recipe:
+    """Build the short form with one seed, measured at its end under the stated benchmark."""
+    evaluate = {"every": _NEVER, "benchmark": stated.benchmark, "set": stated.set}
+    own = (f"seed={seed}", f"evaluate={json.dumps(evaluate)}", "verify=null")
+    return load_recipe(name, (*stated.short, *own), registry)
+
+
+def _refuse_unknown(recipe: Recipe, stated: Verify, registry: Registry) -> None:
+    """Raise RecipeError if a stated score is not in the benchmark, before any training."""
+    benchmark = load_benchmark(stated.benchmark, stated.set, registry)
+    protocol = Protocol(benchmark, registry, device(), with_optional=False)
+    known = [name for scorer in protocol.scorers for name in scorer.names.values()]
+    unknown = [
+        f"{recipe.origin('verify.expected')} verify.expected: benchmark {benchmark.name} gives no "
+        f"'{score}'{nearest(score, known)} Available: {one_of(known)}."
+        for score in stated.expected
+        if score not in known
+    ]
+    if unknown:
+        raise RecipeError(unknown)
