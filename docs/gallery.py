@@ -10,10 +10,10 @@ from typing import Any
 from myst import code, fence, link, needs, page, prose, table, toctree, written
 
 from ganzoo.plugins.registry import Registry
+from ganzoo.plugins.shipped import shipped_recipes
 from ganzoo.plugins.signature import read_signature
 from ganzoo.recipe.component import Component
 from ganzoo.recipe.grammar import PLAYERS
-from ganzoo.recipe.inheritance import shipped_recipes
 from ganzoo.recipe.recipe import Recipe, Schedule, Stage, Term, load_recipe
 from ganzoo.recipe.vocabulary import aim
 

@@ -12,6 +12,7 @@ from typer.main import get_command
 
 from ganzoo import errors, hookspecs, interfaces
 from ganzoo.cli import command_line
+from ganzoo.interfaces import ObservedRun
 from ganzoo.plugins.manager import HOOKS, Plugins
 from ganzoo.plugins.registry import KINDS, Entry, Registry
 from ganzoo.plugins.signature import COMPUTED, REQUIRED, Parameter, Signature, read_signature
@@ -20,7 +21,6 @@ from ganzoo.recipe.grammar import FROM_DATASET, PLAYERS
 from ganzoo.recipe.language import Key
 from ganzoo.recipe.language import keys as recipe_keys
 from ganzoo.testing import contracts
-from ganzoo.training.run import Run
 
 #: dataclasses that a kind's methods return
 _BESIDE = {"detector": "Box", "importer": "Imported"}
@@ -55,7 +55,7 @@ def _hooks() -> str:
         table(["hook", "what for"], rows),
         "## What a run tells",
         "Observers are given the run: `run.recipe` is what is trained, `run.step` how far it is.",
-        table(["property", "what it is"], _properties(Run)),
+        table(["property", "what it is"], _properties(ObservedRun)),
         toctree(f"hooks/{hook}" for hook in HOOKS),
     )
 

@@ -28,7 +28,6 @@ from ganzoo.formats.yaml import quoted
 from ganzoo.hub import pull as pulling
 from ganzoo.hub import push as publish
 from ganzoo.hub import search as catalogue
-from ganzoo.hub.client import parse_id
 from ganzoo.hub.push import Plan, Pushed
 from ganzoo.hub.search import Listed
 from ganzoo.hub.staging import Options
@@ -36,10 +35,11 @@ from ganzoo.models import model as models
 from ganzoo.models import samples
 from ganzoo.models.config import WEIGHTS
 from ganzoo.models.folder import refuse_taken
+from ganzoo.models.hub_id import parse_id
 from ganzoo.models.model import Model
 from ganzoo.plugins.manager import installed
 from ganzoo.plugins.registry import Registry
-from ganzoo.recipe.inheritance import shipped_models
+from ganzoo.plugins.shipped import shipped_models
 from ganzoo.recipe.recipe import load_recipe
 from ganzoo.training.report import reporting
 from ganzoo.training.run_folder import free_folder
@@ -262,7 +262,8 @@ def evaluate(
     from accelerate import PartialState
 
     from ganzoo.evaluation.protocol import Protocol
-    from ganzoo.evaluation.submission import refuse_unsuited, subject_of, submit
+    from ganzoo.evaluation.submission import refuse_unsuited, submit
+    from ganzoo.hub.subject import subject_of
     from ganzoo.recipe.benchmark import load_benchmark
 
     registry = installed().registry

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     import typer
 
-    from ganzoo.training.run import Run
+    from ganzoo.interfaces import ObservedRun
 
     Register = Callable[[str, Any], None]
 
@@ -89,12 +89,12 @@ def register_commands(cli: typer.Typer) -> None:
 
 
 @hookspec
-def run_started(run: Run) -> None:
+def run_started(run: ObservedRun) -> None:
     """Training begins or resumes at ``run.step``."""
 
 
 @hookspec
-def step_ended(run: Run, step: int, logs: Mapping[str, Any]) -> None:
+def step_ended(run: ObservedRun, step: int, logs: Mapping[str, Any]) -> None:
     """All players have taken an optimiser step.
 
     ``logs`` is the row of metrics.jsonl, ``step`` and ``stage`` included; it is empty between log
@@ -103,20 +103,20 @@ def step_ended(run: Run, step: int, logs: Mapping[str, Any]) -> None:
 
 
 @hookspec
-def samples_drawn(run: Run, step: int, path: Path) -> None:
+def samples_drawn(run: ObservedRun, step: int, path: Path) -> None:
     """A grid of samples was written to ``path``."""
 
 
 @hookspec
-def evaluated(run: Run, step: int, scores: Mapping[str, float]) -> None:
+def evaluated(run: ObservedRun, step: int, scores: Mapping[str, float]) -> None:
     """A benchmark was measured during training."""
 
 
 @hookspec
-def checkpoint_saved(run: Run, step: int, path: Path) -> None:
+def checkpoint_saved(run: ObservedRun, step: int, path: Path) -> None:
     """A checkpoint is safely on disk at ``path``."""
 
 
 @hookspec
-def run_ended(run: Run, error: BaseException | None) -> None:
+def run_ended(run: ObservedRun, error: BaseException | None) -> None:
     """Training is over; ``error`` says why if it was cut short."""

@@ -15,12 +15,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
+
+from ganzoo.progress import Pace
 
 #: the number of groups into which an evaluation divides the fakes; see ``Evaluator``
 GROUPS = 10
@@ -233,3 +235,91 @@ class Transform:
     def __call__(self, image: Tensor) -> Tensor:
         """The transformed image, (N, 3, H, W)."""
         raise NotImplementedError
+
+
+class ObservedStage(Protocol):
+    """A stage of a recipe, as observers see it."""
+
+    name: str
+    steps: int
+
+
+class ObservedRecipe(Protocol):
+    """The recipe of a run, as observers see it."""
+
+    name: str
+    batch: int
+    stages: Sequence[ObservedStage]
+
+    def resolved(self) -> dict[str, Any]:
+        """Plain data in the recipe grammar."""
+
+
+class ObservedFinding(Protocol):
+    """A finding of ``ganzoo diagnose``; its text says what to do."""
+
+    name: str
+    subject: str
+
+
+class ObservedScores(Protocol):
+    """What a run measures while it trains."""
+
+    primary: str
+    best: int | None
+
+
+class ObservedRun(Protocol):
+    """What an observer may read of a run; it must change nothing."""
+
+    @property
+    def recipe(self) -> ObservedRecipe:
+        """What is trained."""
+
+    @property
+    def path(self) -> Path:
+        """The run folder."""
+
+    @property
+    def step(self) -> int:
+        """Steps done so far."""
+
+    @property
+    def steps(self) -> int:
+        """The steps of all stages together."""
+
+    @property
+    def images(self) -> int:
+        """Examples seen so far."""
+
+    @property
+    def seconds(self) -> float:
+        """Seconds of training so far, over all resumed parts."""
+
+    @property
+    def dataset(self) -> Dataset:
+        """Where the examples come from."""
+
+    @property
+    def device(self) -> torch.device:
+        """Where the networks are."""
+
+    @property
+    def precision(self) -> object:
+        """The number format that the networks compute in; its text says why."""
+
+    @property
+    def pace(self) -> Pace:
+        """Rate and time left."""
+
+    @property
+    def doing(self) -> str:
+        """What takes long just now, as "measuring ..."; empty while it trains."""
+
+    @property
+    def findings(self) -> Sequence[ObservedFinding]:
+        """What ``ganzoo diagnose`` would say now."""
+
+    @property
+    def scoring(self) -> ObservedScores | None:
+        """What is measured while it trains, if the recipe asks for it."""

@@ -25,7 +25,7 @@ from ganzoo.evaluation import result
 from ganzoo.hub import pull
 from ganzoo.models import config, model
 from ganzoo.models.samples import from_uint8, to_uint8
-from ganzoo.recipe.inheritance import shipped_models
+from ganzoo.plugins.shipped import shipped_models
 from ganzoo.training import loop
 
 pytestmark = pytest.mark.usefixtures("one_thread")

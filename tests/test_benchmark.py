@@ -16,8 +16,8 @@ from ganzoo.evaluation.result import find
 from ganzoo.interfaces import Evaluator
 from ganzoo.plugins.manager import installed
 from ganzoo.plugins.registry import Entry, Origin, Registry
+from ganzoo.plugins.shipped import shipped_benchmarks
 from ganzoo.recipe.benchmark import load_benchmark
-from ganzoo.recipe.inheritance import shipped_benchmarks
 
 ROOT = Path(__file__).parent.parent
 HEAD = """\

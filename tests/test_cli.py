@@ -20,7 +20,7 @@ from ganzoo.cli import EXAMPLES, PANELS, main
 from ganzoo.errors import GanzooError, TrainingStopped
 from ganzoo.plugins.manager import Plugins
 from ganzoo.plugins.registry import Origin
-from ganzoo.recipe import inheritance
+from ganzoo.plugins.shipped import shipped_models
 from ganzoo.recipe.header import read_header
 from ganzoo.recipe.recipe import load_recipe, shipped_recipes
 from ganzoo.testing import Contract, Unavailable
@@ -434,7 +434,7 @@ def test_a_ganzoo_error_is_its_message(
     def fail(*arguments: object) -> None:
         raise error
 
-    monkeypatch.setattr("ganzoo.recipe.inheritance.shipped_recipes", fail)
+    monkeypatch.setattr("ganzoo.plugins.shipped.shipped_recipes", fail)
     result = run("list", "recipes")
     assert (result.code, result.out, result.err) == (code, "", "error: what to do\n")
 
@@ -443,7 +443,7 @@ def test_a_bug_keeps_its_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*arguments: object) -> None:
         raise ZeroDivisionError
 
-    monkeypatch.setattr("ganzoo.recipe.inheritance.shipped_recipes", fail)
+    monkeypatch.setattr("ganzoo.plugins.shipped.shipped_recipes", fail)
     monkeypatch.setattr(sys, "argv", ["ganzoo", "list"])
     with pytest.raises(ZeroDivisionError):
         main()
@@ -709,7 +709,7 @@ def test_labels_choose_what_a_conditional_model_draws(
 
 
 def test_what_a_model_says_of_itself_is_checked(run: Run, tmp_path: Path) -> None:
-    shutil.copytree(inheritance.shipped_models()["ganzoo/avatars-64"], "avatars")
+    shutil.copytree(shipped_models()["ganzoo/avatars-64"], "avatars")
     config = json.loads(Path("avatars/config.json").read_text(encoding="utf-8"))
     for change, told in (
         ({"output": config["output"] | {"size": 512}}, "output.size is 512"),

@@ -18,7 +18,7 @@ from typed import Result, Run, typist
 
 from ganzoo.evaluation.result import write
 from ganzoo.models import config, model
-from ganzoo.training.build import weights_hash
+from ganzoo.models.weights import weights_hash
 from ganzoo.training.loop import start
 
 pytestmark = pytest.mark.usefixtures("one_thread")

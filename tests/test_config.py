@@ -48,7 +48,7 @@ def test_what_is_written_is_read(tmp_path: Path, made: Config) -> None:
 
 
 def test_the_schema_that_is_shipped_is_that_of_the_code() -> None:
-    shipped = json.loads((ROOT / "ganzoo/model.schema.json").read_text(encoding="utf-8"))
+    shipped = json.loads((ROOT / "ganzoo/models/model.schema.json").read_text(encoding="utf-8"))
     assert shipped == json_schema()
     jsonschema.Draft202012Validator.check_schema(shipped)
 
@@ -220,4 +220,4 @@ def test_the_page_tells_of_every_key_and_file() -> None:
     for name in (*config.WEIGHTS.values(), config.FILE, "recipe.yaml", "samples.png", "README.md"):
         assert f"| `{name}` |" in page
     assert f"| `ganzoo_format` | `{config.FORMAT}` |" in page
-    assert "ganzoo/model.schema.json" in page
+    assert "ganzoo/models/model.schema.json" in page

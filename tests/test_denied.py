@@ -23,7 +23,7 @@ from ganzoo.cli import command_line
 from ganzoo.errors import DiskFull, FileError
 from ganzoo.files import atomic_file, atomic_folder, cache_folder, expand, refusal, refusals
 from ganzoo.hub import pull
-from ganzoo.hub.client import Id
+from ganzoo.models.hub_id import Id
 from ganzoo.plugins.manager import installed
 
 Done = dict[str, Any]

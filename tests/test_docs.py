@@ -27,8 +27,8 @@ from ganzoo import errors, hookspecs
 from ganzoo.cli import command_line
 from ganzoo.plugins.manager import HOOKS, Plugins, installed
 from ganzoo.plugins.registry import KINDS, Entry, Origin
+from ganzoo.plugins.shipped import registered_recipes
 from ganzoo.plugins.signature import read_signature
-from ganzoo.recipe.inheritance import registered_recipes
 from ganzoo.recipe.recipe import load_recipe, shipped_recipes
 from ganzoo.recipe.vocabulary import aim
 from ganzoo.testing import contracts

@@ -15,9 +15,9 @@ from submitted import submit
 from typed import Run, typist
 
 from ganzoo.errors import PluginError, RecipeError, RunError
-from ganzoo.evaluation.result import check_name
 from ganzoo.formats import json as typedjson
 from ganzoo.formats import yaml as yaml12
+from ganzoo.formats.names import check_name
 from ganzoo.hub.card import other_licence
 from ganzoo.models import pictures
 from ganzoo.plugins.manager import Plugins, installed

@@ -18,7 +18,6 @@ from ganzoo.errors import RunError
 from ganzoo.evaluation.result import (
     Reported,
     benchmarks,
-    check_name,
     digest,
     find,
     json_schema,
@@ -26,6 +25,7 @@ from ganzoo.evaluation.result import (
     read,
     write,
 )
+from ganzoo.formats.names import check_name
 
 FULL: dict[str, Any] = {
     "weights_sha256": sha("weights"),

@@ -21,6 +21,7 @@ from ganzoo import hookimpl
 from ganzoo.errors import DataError, RecipeError, RunError
 from ganzoo.evaluation import measure as measuring
 from ganzoo.evaluation import result
+from ganzoo.evaluation.examples import collate
 from ganzoo.evaluation.image_sources import Fakes, Generated, Reference, blur, reference_rows
 from ganzoo.evaluation.jackknife import Jackknife, interval
 from ganzoo.evaluation.measure import Measured, key
@@ -29,10 +30,10 @@ from ganzoo.evaluation.submission import scores, submit
 from ganzoo.files import cache_folder, may_download
 from ganzoo.interfaces import Dataset, Evaluator, Extractor, Generator
 from ganzoo.models.samples import from_uint8, to_uint8
+from ganzoo.models.weights import weights_hash
 from ganzoo.plugins.manager import Plugins
 from ganzoo.plugins.registry import Origin
 from ganzoo.recipe.benchmark import load_benchmark
-from ganzoo.training import build
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -184,7 +185,7 @@ def test_every_stream_gets_what_it_names(recorded: Protocol) -> None:
     measure(recorded, Generated(Inverse(), recorded))
     data, net = Faces(60, label=["hue"], photo=True), toy.ToyExtractor()
     data.set_epoch(0, 0)
-    real, rest = build.collate(data, list(range(30))), build.collate(data, list(range(30, 50)))
+    real, rest = collate(data, list(range(30))), collate(data, list(range(30, 50)))
     eight = {word: from_uint8(to_uint8(rest[word])) for word in ("real", "photo")}
     made = from_uint8(to_uint8(eight["photo"].flip(2)))
     groups = torch.arange(20) % 10
@@ -637,7 +638,7 @@ def test_scores_are_called_after_their_extractor(tmp_path: Path) -> None:
     )
     assert list(ids(protocol)) == ["distance-toy", "distance-fine", "distance", "brightness"]
     assert (protocol.primary, protocol.higher_is_better) == ("distance-toy", False)
-    weights = build.weights_hash(protocol.extractors["tagged"])[:8]
+    weights = weights_hash(protocol.extractors["tagged"])[:8]
     start = f"distance-fine/fine-{weights}/n20-vs-30/toys@1/"
     assert ids(protocol)["distance-fine"].startswith(start)
     assert ids(protocol)["brightness"].startswith("brightness/n20-vs-30/toys@1/")

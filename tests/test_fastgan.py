@@ -8,18 +8,19 @@ import pytest
 import torch
 from torch import Tensor
 
+from ganzoo.models.network import Network
 from ganzoo.plugins.manager import installed
+from ganzoo.plugins.registry import construct
 from ganzoo.recipe.recipe import Schedule
-from ganzoo.training import build as core
 from ganzoo.training.objective import Objective, Term
-from ganzoo.training.words import Network, Update
+from ganzoo.training.words import Update
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def build(kind: str, name: str = "fastgan", **arguments: Any) -> Any:
     torch.manual_seed(0)
-    return core.construct(installed().registry, kind, name, arguments)
+    return construct(installed().registry, kind, name, arguments)
 
 
 def images(n: int = 3, size: int = 64) -> Tensor:

@@ -19,7 +19,7 @@ from typer.main import get_command
 from ganzoo.cli import command_line
 from ganzoo.evaluation.result import Reported
 from ganzoo.plugins.manager import installed
-from ganzoo.recipe.inheritance import shipped_models
+from ganzoo.plugins.shipped import shipped_models
 
 #: in one name: commands to a terminal, turned and unseen letters, a second line, markup
 NAME = "\x1b[2J\x9b31m\u202e\u200b\n[bold red]\x07" + os.fsdecode(b"\xff")

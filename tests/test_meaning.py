@@ -9,7 +9,7 @@ import pytest
 
 from ganzoo.evaluation.meaning import ROWS, explained, references
 from ganzoo.evaluation.result import Score, read
-from ganzoo.recipe.inheritance import shipped_folder, shipped_models
+from ganzoo.plugins.shipped import shipped_folder, shipped_models
 
 SHIPPED = shipped_folder("benchmarks") / "entries"
 

@@ -10,10 +10,11 @@ import torch
 from torch import Tensor, nn
 
 from ganzoo.interfaces import Loss
+from ganzoo.models.network import Network
 from ganzoo.recipe.recipe import Schedule
 from ganzoo.recipe.vocabulary import explain, provided_fields, vocabulary
 from ganzoo.training.objective import Objective, Term, unique_names
-from ganzoo.training.words import Network, Update
+from ganzoo.training.words import Update
 from ganzoo_adversarial.non_saturating import NonSaturating
 from ganzoo_adversarial.r1 import R1, R2
 

@@ -21,7 +21,7 @@ from ganzoo import hookimpl, hookspecs
 from ganzoo.errors import PluginError, RecipeError
 from ganzoo.plugins.manager import HOOKS, Plugin, Plugins
 from ganzoo.plugins.registry import KINDS, Origin
-from ganzoo.recipe.inheritance import registered_recipes
+from ganzoo.plugins.shipped import registered_recipes
 from ganzoo.recipe.recipe import find_recipe
 
 Install = Callable[..., str]

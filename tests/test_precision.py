@@ -14,15 +14,17 @@ import yaml
 from torch import Tensor, nn
 
 import ganzoo_dcgan
+from ganzoo.models.network import Network
+from ganzoo.models.precision import CPU, inference_format, native_bf16
 from ganzoo.plugins.manager import Plugins
 from ganzoo.plugins.registry import Origin
 from ganzoo.recipe.recipe import Recipe, load_recipe
 from ganzoo.training import precision
 from ganzoo.training.loop import resume, start
-from ganzoo.training.precision import CPU, Precision, Trial, fastest, inference_format, native_bf16
+from ganzoo.training.precision import Precision, Trial, fastest
 from ganzoo.training.run import Run
 from ganzoo.training.run_folder import RunFolder
-from ganzoo.training.words import Network, Update
+from ganzoo.training.words import Update
 
 #: networks with convolutions, whose weights channels_last lays out in another way
 CONVOLUTIONS: dict[str, Any] = {

@@ -14,7 +14,8 @@ from huggingface_hub import close_session
 
 import ganzoo
 from ganzoo.errors import HubError, HubFailure
-from ganzoo.hub.client import Id, client, telling
+from ganzoo.hub.client import client, telling
+from ganzoo.models.hub_id import Id
 
 MODEL = Path(__file__).parent.parent / "pretrained" / "avatars-64"
 #: every way to the Hub

@@ -26,13 +26,13 @@ from ganzoo.errors import HubError, HubFailure, RunError
 from ganzoo.evaluation.result import read, write
 from ganzoo.hub import client, pull, search
 from ganzoo.hub import push as publish
-from ganzoo.hub.client import parse_id
 from ganzoo.hub.push import Plan, Pushed
 from ganzoo.hub.staging import Options
 from ganzoo.models import config as configs
 from ganzoo.models import model
+from ganzoo.models.hub_id import parse_id
+from ganzoo.models.weights import weights_hash
 from ganzoo.training import checkpoint
-from ganzoo.training.build import weights_hash
 from ganzoo.training.loop import resume, start
 
 REPO = "ann/toy"

@@ -22,8 +22,9 @@ from typed import typist
 
 from ganzoo.errors import FileError, GanzooError, HubError, HubFailure, RunError
 from ganzoo.hub import pull, search
-from ganzoo.hub.client import client, is_id, parse_id
+from ganzoo.hub.client import client
 from ganzoo.models import config, model
+from ganzoo.models.hub_id import is_id, parse_id
 from ganzoo.recipe import inheritance
 
 pytestmark = pytest.mark.usefixtures("one_thread")

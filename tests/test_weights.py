@@ -21,7 +21,7 @@ from ganzoo.models import weights
 from ganzoo.models.config import File
 from ganzoo.models.folder import refuse_pickle
 from ganzoo.plugins.manager import installed
-from ganzoo.training.build import construct
+from ganzoo.plugins.registry import construct
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

@@ -26,11 +26,13 @@ import yaml
 from torch import Tensor, nn
 
 from ganzoo import images
+from ganzoo.evaluation.examples import collate
 from ganzoo.models import model, samples
 from ganzoo.plugins.manager import installed
+from ganzoo.plugins.registry import construct
 from ganzoo.recipe.recipe import load_recipe
 from ganzoo.scan import scan
-from ganzoo.training import build, diagnosis
+from ganzoo.training import diagnosis
 from ganzoo.training.run_folder import RunFolder
 
 REGISTRY = installed().registry
@@ -136,9 +138,9 @@ def measure(arguments: argparse.Namespace) -> None:
         chosen = names[:: max(1, len(names) // 1000)]
         cartoons = torch.stack([read(Path(data["real"]) / name, data["size"]) for name in chosen])
     face_arguments = {k: v for k, v in recipe["extractors"]["face"].items() if k != "use"}
-    face = build.construct(REGISTRY, "extractor", "face68", face_arguments)
+    face = construct(REGISTRY, "extractor", "face68", face_arguments)
     layers = {"layers": ["stage3", "features"]}
-    content = build.construct(REGISTRY, "extractor", "efficientnet-lite0", layers)
+    content = construct(REGISTRY, "extractor", "efficientnet-lite0", layers)
     target, wanted = batched(face, photos), batched(content, photos)
     reals = {"image": cartoons, "features": pooled(batched(content, cartoons))}
 
@@ -203,7 +205,7 @@ def scores(reals: dict[str, Any], words: dict[str, Any]) -> dict[str, Any]:
     """Score one run with the evaluators of ganzoo's benchmarks."""
     found: dict[str, Any] = {}
     for use in EVALUATORS:
-        evaluator = build.construct(REGISTRY, "evaluator", use, {})
+        evaluator = construct(REGISTRY, "evaluator", use, {})
         for stream, given in (("real", reals), ("fake", words), ("pair", words)):
             if feed := getattr(evaluator, stream, None):
                 feed(**{word: given[word] for word in inspect.signature(feed).parameters})
@@ -218,9 +220,9 @@ def scores(reals: dict[str, Any], words: dict[str, Any]) -> dict[str, Any]:
 def figurines(data: dict[str, Any], seed: int, count: int) -> dict[str, Tensor]:
     """Draw pairs that no run was trained on, if ``seed`` is not the recipe's."""
     spec = {"style": data["style"], "size": data["size"], "seed": seed, "count": count}
-    held = build.construct(REGISTRY, "dataset", "figurines", spec)
+    held = construct(REGISTRY, "dataset", "figurines", spec)
     held.prepare()
-    return build.collate(held, list(range(count)))
+    return collate(held, list(range(count)))
 
 
 def held_out_figurines(data: dict[str, Any]) -> tuple[Tensor, Tensor, Tensor]:

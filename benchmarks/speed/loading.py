@@ -11,8 +11,8 @@ import time
 
 from loop import Bare
 
+from ganzoo.evaluation.examples import collate
 from ganzoo.models.randomness import batches
-from ganzoo.training.build import collate
 
 
 def main() -> None:

@@ -26,7 +26,7 @@ from ganzoo.models import model
 from ganzoo.models.samples import to_uint8
 from ganzoo.models.translate import TILE, Translator
 from ganzoo.plugins.manager import installed
-from ganzoo.training.build import construct
+from ganzoo.plugins.registry import construct
 
 
 def main() -> None:

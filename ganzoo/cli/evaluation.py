@@ -77,7 +77,7 @@ def evaluate(
         raise RunError("give a MODEL to measure, or --references, and not both.")
     if references and name:
         raise RunError("--name is for a model; the reference rows have names of their own.")
-    from ganzoo.hub.client import is_id
+    from ganzoo.models.hub_id import is_id
     from ganzoo.plugins.manager import installed
     from ganzoo.recipe.benchmark import load_benchmark
     from ganzoo.recipe.inputs import check_folders
@@ -94,7 +94,8 @@ def evaluate(
 
     from ganzoo.evaluation.image_sources import reference_rows
     from ganzoo.evaluation.protocol import Protocol
-    from ganzoo.evaluation.submission import reference_row, refuse_unsuited, subject_of, submit
+    from ganzoo.evaluation.submission import reference_row, refuse_unsuited, submit
+    from ganzoo.hub.subject import subject_of
     from ganzoo.models.model import device
     from ganzoo.progress import status
 
@@ -183,13 +184,14 @@ def verify(
     from ganzoo.training.run_folder import free_folder
 
     name = load_recipe(recipe, (), installed().registry).name
+    from ganzoo.hub.pull import with_pinned_weights
     from ganzoo.training.verify import (
         verify as rerun,  # imports torch, so cheap mistakes come first
     )
 
     folder = out or free_folder(f"verify-{name}")
     verdicts = []
-    for verdict in rerun(recipe, folder, installed()):
+    for verdict in rerun(recipe, folder, installed(), with_pinned_weights):
         verdicts.append(verdict)
         say("holds" if verdict.holds else "FAILS", bold=True, nl=False)
         say(

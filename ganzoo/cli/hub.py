@@ -52,11 +52,11 @@ def pull(
     work offline.
     """
     from ganzoo.hub import pull as pulling
-    from ganzoo.hub.client import parse_id
     from ganzoo.models.config import WEIGHTS
     from ganzoo.models.folder import refuse_taken
+    from ganzoo.models.hub_id import parse_id
     from ganzoo.plugins.manager import installed
-    from ganzoo.recipe.inheritance import shipped_models
+    from ganzoo.plugins.shipped import shipped_models
 
     what = parse_id(id, revision)
     if out:
@@ -142,10 +142,10 @@ def push(
     hand-written parts of the card.
     """
     from ganzoo.evaluation.leaderboard import entries_folder
-    from ganzoo.hub.client import Id, parse_id
     from ganzoo.hub.pull import locate
     from ganzoo.models.config import WEIGHTS
     from ganzoo.models.folder import find
+    from ganzoo.models.hub_id import Id, parse_id
     from ganzoo.plugins.manager import installed
 
     if out and not dry_run:

@@ -71,7 +71,7 @@ def _rows(kind: str, registry: Registry) -> Iterator[dict[str, str]]:
         for name, entry in zip(registry.names(kind), registry.entries(kind), strict=True):
             yield {"name": name, "plugin": entry.origin.plugin, "summary": _summary(entry)}
         return
-    from ganzoo.recipe.inheritance import (
+    from ganzoo.plugins.shipped import (
         registered_recipes,
         shipped_benchmarks,
         shipped_models,
@@ -135,7 +135,7 @@ def show(
     can read.
     """
     from ganzoo.plugins.manager import installed
-    from ganzoo.recipe.inheritance import shipped_benchmarks, shipped_recipes
+    from ganzoo.plugins.shipped import shipped_benchmarks, shipped_recipes
 
     if name is not None:
         _show_component(kind_of(what, KINDS), name, as_json)
@@ -299,7 +299,7 @@ def _parts_of(recipe: Recipe) -> Iterator[tuple[str, str]]:
 
 def _is_model(what: str) -> bool:
     """Whether it is a folder, or a name as only models on the Hub have."""
-    from ganzoo.hub.client import is_id
+    from ganzoo.models.hub_id import is_id
 
     with suppress(ValueError), refusals():  # a NUL
         if Path(what).exists():

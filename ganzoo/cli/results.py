@@ -11,7 +11,7 @@ import typer
 from ganzoo.cli import completion
 from ganzoo.cli.training import RunPath
 from ganzoo.errors import RunError
-from ganzoo.hub.client import from_address
+from ganzoo.models.hub_id import from_address
 from ganzoo.progress import status
 from ganzoo.text import say, say_json
 
@@ -175,9 +175,9 @@ def translate(
         check_exists(photo, "photos, or folders")
     loaded = open_model(model)
     from ganzoo.models.model import device
+    from ganzoo.models.precision import CPU, inference_format, native_bf16
     from ganzoo.models.translate import Translator, plan, translate
     from ganzoo.progress import progress
-    from ganzoo.training.precision import CPU, inference_format, native_bf16
 
     where = CPU if backend is Backend.openvino else device()
     if precision is Precision.auto:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from ganzoo.errors import RecipeError
 from ganzoo.models.config import Config
 from ganzoo.plugins.registry import Registry
-from ganzoo.recipe import inheritance
+from ganzoo.plugins.shipped import shipped_benchmarks
 from ganzoo.recipe.benchmark import Benchmark, load_benchmark
 from ganzoo.recipe.inputs import absent_folders
 from ganzoo.recipe.vocabulary import provided_fields
@@ -26,7 +26,7 @@ def fitting(config: Config | None, registry: Registry) -> list[Fit]:
 
     Without a ``config``, as for a folder of images, return all.
     """
-    loaded = [_read(name, registry) for name in inheritance.shipped_benchmarks()]
+    loaded = [_read(name, registry) for name in shipped_benchmarks()]
     fit = [one for one in loaded if one and (config is None or _fits(one, config, registry))]
     trained = (config.training.get("dataset") or {}) if config else {}
     fit.sort(key=lambda one: one.dataset.use != trained.get("use"))

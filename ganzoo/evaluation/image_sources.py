@@ -23,9 +23,9 @@ from ganzoo.evaluation.protocol import Protocol, digest
 from ganzoo.interfaces import Generator
 from ganzoo.models import samples
 from ganzoo.models.randomness import rng
+from ganzoo.models.weights import weights_hash
 from ganzoo.recipe.benchmark import Benchmark
 from ganzoo.scan import scan
-from ganzoo.training.build import weights_hash
 
 #: a generator's outputs beyond this are not in [-1, 1], even if its last layer overshoots a little
 _FAR = 4.0

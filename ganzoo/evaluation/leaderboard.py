@@ -17,8 +17,8 @@ from ganzoo.evaluation import result as entries
 from ganzoo.evaluation.result import Entry, Score
 from ganzoo.evaluation.standings import Column, Row, Standings, Summary, Table, flat, standings
 from ganzoo.formats.page import escape, fill
+from ganzoo.plugins.shipped import shipped_folder
 from ganzoo.progress import duration
-from ganzoo.recipe.inheritance import shipped_folder
 from ganzoo.text import plain
 
 #: most bytes of a sample grid in the page
@@ -230,7 +230,7 @@ def page(boards: Sequence[Standings]) -> str:
         f'<a href="#{escape(board.benchmark)}">{escape(board.benchmark)}</a>' for board in boards
     )
     return fill(
-        "leaderboard.html",
+        "evaluation/leaderboard.html",
         how=escape(HOW),
         links=f"<nav aria-label=Benchmarks>{links}</nav>" if len(boards) > 1 else "",
         boards="".join(_board(board) for board in boards),

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from ganzoo.evaluation.leaderboard import FOLDER, reading
 from ganzoo.evaluation.result import Entry, Score, find
-from ganzoo.recipe.inheritance import shipped_folder
+from ganzoo.plugins.shipped import shipped_folder
 
 #: reference rows and their headings
 ROWS = {"held-out": "real", "blurred": "blurred", "noise": "noise"}

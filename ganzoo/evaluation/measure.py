@@ -32,11 +32,11 @@ from ganzoo.evaluation.protocol import Protocol, Scorer, digest
 from ganzoo.files import atomic_file, cache_folder
 from ganzoo.interfaces import GROUPS
 from ganzoo.models import samples
+from ganzoo.models.weights import write_tensors
 from ganzoo.progress import progress
 from ganzoo.recipe.benchmark import STREAMS, is_features
 from ganzoo.recipe.vocabulary import FEATURES
 from ganzoo.text import say
-from ganzoo.training.checkpoint import write_tensors
 
 #: images in a file, and the most in memory
 CHUNK = 128

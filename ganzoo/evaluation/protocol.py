@@ -14,15 +14,16 @@ from torch import Tensor
 
 from ganzoo import __version__
 from ganzoo.errors import DataError, RecipeError
+from ganzoo.evaluation.examples import collate, fields
 from ganzoo.evaluation.jackknife import Jackknife
 from ganzoo.files import without_downloads
 from ganzoo.interfaces import Dataset, Evaluator, Extractor
 from ganzoo.models import samples
 from ganzoo.models.randomness import derive, rng
-from ganzoo.plugins.registry import Registry
+from ganzoo.models.weights import weights_hash
+from ganzoo.plugins.registry import Registry, construct
 from ganzoo.recipe.benchmark import STREAMS, Benchmark, Measure, is_features, words_of
 from ganzoo.recipe.component import Component
-from ganzoo.training import build
 
 #: raised when the same benchmark and model would give other values: how images are drawn, split,
 #: rounded to 8 bits and grouped
@@ -74,10 +75,10 @@ class Protocol:
         self._told: dict[str, dict[str, Any]] = {}
         self._open_extractors(registry, with_optional, download)
         spec = benchmark.dataset
-        self.dataset: Dataset = build.construct(registry, "dataset", spec.use, spec.arguments)
+        self.dataset: Dataset = construct(registry, "dataset", spec.use, spec.arguments)
         self.dataset.prepare()
         self.dataset.set_epoch(benchmark.seed, 0)
-        self.fields = build.fields(spec, registry, self.dataset)
+        self.fields = fields(spec, registry, self.dataset)
         fingerprint = self.dataset.fingerprint()
         self._check_dataset(fingerprint)
         wanted = benchmark.reference + benchmark.fakes
@@ -161,7 +162,7 @@ class Protocol:
 
     def examples(self, indices: Tensor) -> dict[str, Tensor]:
         """Return examples of the dataset, with every image rounded to 8 bits."""
-        found = build.collate(self.dataset, indices.tolist())
+        found = collate(self.dataset, indices.tolist())
         return {
             word: samples.from_uint8(samples.to_uint8(value))
             if self.fields.get(word) == "image"
@@ -224,7 +225,7 @@ class Protocol:
             quiet = spec.optional and not download
             try:
                 with without_downloads() if quiet else nullcontext():
-                    network = build.construct(registry, "extractor", spec.use, spec.arguments)
+                    network = construct(registry, "extractor", spec.use, spec.arguments)
             except DataError as error:
                 if not spec.optional:
                     raise
@@ -234,7 +235,7 @@ class Protocol:
             self._told[name] = {
                 **_pathless(spec, "extractor", registry),
                 "version": network.version,
-                "weights_sha256": build.weights_hash(network),
+                "weights_sha256": weights_hash(network),
             }
 
     def _told_of_images(self, registry: Registry, fingerprint: str) -> dict[str, Any]:
@@ -277,7 +278,7 @@ class Protocol:
 
     def _scorer(self, measure: Measure, registry: Registry) -> Scorer:
         kind: type[Evaluator] = registry.get("evaluator", measure.use).load()
-        build.construct(registry, "evaluator", measure.use, measure.arguments)  # fails early
+        construct(registry, "evaluator", measure.use, measure.arguments)  # fails early
         told = self._common | {
             "evaluator": measure.use,
             "arguments": dict(measure.arguments),

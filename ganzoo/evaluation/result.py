@@ -21,6 +21,7 @@ from ganzoo.errors import RunError
 from ganzoo.files import write_atomic
 from ganzoo.formats import json as typedjson
 from ganzoo.formats.json import Count, Pattern, Sha256, Text, Wrong, parse, typed
+from ganzoo.formats.names import Name
 from ganzoo.formats.types import written
 
 FORMAT = 1
@@ -34,11 +35,6 @@ ProtocolId = Annotated[str, Pattern(r"[0-9a-f]{6,64}", "6 to 64 hexadecimal digi
 #: id of one score, readable: ``kid-efflite0/efflite0-57934424/n5000-vs-5000/avatars-64@1/1792df44``
 ScoreId = Annotated[
     str, Pattern(r"[A-Za-z0-9._+@=/-]{6,300}", "letters, digits and ._+@=-/, from 6 to 300")
-]
-#: a benchmark's or model's name, which is part of a path
-Name = Annotated[
-    str,
-    Pattern(r"[A-Za-z0-9][A-Za-z0-9._+@=-]{0,99}", "letters, digits and ._+@=-, at most 100"),
 ]
 ScoreName = Annotated[
     str, Pattern(r"[a-z0-9][a-z0-9._-]{0,59}", "lower-case letters, digits and ._-, at most 60")
@@ -161,14 +157,6 @@ def write(path: Path, entry: Entry) -> Entry:
     except OSError as error:
         raise RunError(f"{path} cannot be written: {error.strerror or error}") from error
     return sealed
-
-
-def check_name(name: str) -> None:
-    """Raise RunError if ``name`` cannot name an entry."""
-    try:
-        typed(Name, name, "name")
-    except Wrong as wrong:
-        raise RunError(str(wrong)) from None
 
 
 def digest(entry: Entry) -> str:

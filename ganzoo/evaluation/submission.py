@@ -13,22 +13,20 @@ from PIL import Image
 
 from ganzoo.errors import RecipeError, RunError
 from ganzoo.evaluation import result
+from ganzoo.evaluation.environment import environment
 from ganzoo.evaluation.image_sources import Fakes, Files, Generated, Reference, refuse_few
 from ganzoo.evaluation.measure import Measured, evaluate, key
 from ganzoo.evaluation.protocol import Protocol
 from ganzoo.evaluation.result import Counts, Entry, Score, Subject
 from ganzoo.files import atomic_file
+from ganzoo.formats.names import check_name
 from ganzoo.formats.yaml import parse
-from ganzoo.hub.client import is_id, parse_id
-from ganzoo.hub.pull import locate
 from ganzoo.models import model, samples
-from ganzoo.models.folder import CONFIG, find
+from ganzoo.models.folder import CONFIG, RECIPE, find
+from ganzoo.models.weights import weights_hash
 from ganzoo.plugins.registry import Registry
 from ganzoo.recipe.benchmark import Benchmark
 from ganzoo.scan import scan
-from ganzoo.training.build import weights_hash
-from ganzoo.training.run import environment
-from ganzoo.training.run_folder import RECIPE
 
 #: pairs of a photo and its picture in an entry's grid
 PAIRS = 24
@@ -57,22 +55,6 @@ def open_subject(
     subject = _subject(loaded, name or _name(path))
     origin = [asdict(loaded.config.generator), subject.recipe_sha256]
     return Generated(loaded.generator, protocol, origin), subject
-
-
-def subject_of(
-    source: str | Path, protocol: Protocol, registry: Registry, name: str | None = None
-) -> tuple[Fakes, Subject]:
-    """Open MODEL or a folder of images like ``open_subject``, fetching it from the Hub first.
-
-    Raises RunError or HubError if there is none.
-    """
-    folder = locate(source, registry).folder
-    if not folder.exists():
-        raise RunError(f"{source} does not exist. Give a run or model folder, or images.")
-    text = str(source)
-    if is_id(text) and not Path(text).exists():  # otherwise its name would be a commit
-        name = name or str(parse_id(text)).rpartition("/")[2].replace("@", "-")
-    return open_subject(folder, protocol, registry, name)
 
 
 def reference_row(name: str, protocol: Protocol) -> tuple[Fakes, Subject]:
@@ -166,7 +148,7 @@ def _before(path: Path, force: bool) -> Entry | None:
 
 def _check_name(name: str) -> None:
     try:
-        result.check_name(name)
+        check_name(name)
     except RunError as error:
         raise RunError(f"{error}. Give the entry another name with --name.") from error
 

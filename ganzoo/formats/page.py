@@ -15,7 +15,7 @@ def escape(text: object) -> str:
 
 
 def fill(template: str, /, **parts: str) -> str:
-    """Fill the file ``template`` with its ``parts``, which are HTML."""
+    """Fill ``template``, such as ``training/report.html``, with its ``parts``, which are HTML."""
     package = resources.files("ganzoo")
-    style = package.joinpath("page.css").read_text("utf-8")
+    style = package.joinpath("formats/page.css").read_text("utf-8")
     return Template(package.joinpath(template).read_text("utf-8")).substitute(parts, style=style)

@@ -12,13 +12,12 @@ import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import urlsplit
 
 from ganzoo import __version__
 from ganzoo.errors import HubError, HubFailure, nearest, one_of
-from ganzoo.models.config import REPO
+from ganzoo.models.hub_id import Id
 from ganzoo.text import gist
 
 if TYPE_CHECKING:
@@ -27,58 +26,6 @@ if TYPE_CHECKING:
 
 #: seconds until a server that does not answer is given up, and one that falls silent
 TIMEOUT, SILENCE = 10.0, 60.0
-_REVISION = r"[A-Za-z0-9][A-Za-z0-9._/-]{0,199}"
-_ID = re.compile(rf"(?:hf://)?({REPO})(?:@({_REVISION}))?")
-#: in a page's address: what stands before a revision, and what is not a user
-_AT_REVISION = ("tree", "blob", "resolve", "raw", "commit", "commits", "blame")
-_NO_MODELS = ("datasets", "spaces", "collections", "docs", "blog", "api")
-
-
-@dataclass(frozen=True)
-class Id:
-    """A repository on the Hub and its revision: a branch, a tag or a commit."""
-
-    repo: str
-    revision: str | None = None
-
-    def __str__(self) -> str:
-        return f"{self.repo}@{self.revision}" if self.revision else self.repo
-
-
-def is_id(text: str) -> bool:
-    """Whether ``text`` is ``user/repo``, ``user/repo@revision``, or a repository page's address."""
-    return _ID.fullmatch(from_address(text)) is not None
-
-
-def from_address(text: str) -> str:
-    """Turn the address of a Hub page into ``hf://user/repo@revision``; keep other texts."""
-    hosts = {"huggingface.co", "www.huggingface.co", "hf.co"}
-    try:
-        hosts.add(urlsplit(os.environ.get("HF_ENDPOINT", "")).netloc)
-        address = urlsplit(text if "://" in text else f"https://{text}")
-    except ValueError:  # a bracket that is not closed
-        return text
-    parts = [unquote(part) for part in address.path.split("/") if part]
-    is_page = address.scheme in ("http", "https") and address.netloc.lower() in hosts - {""}
-    if not is_page or len(parts) < 2 or parts[0] in _NO_MODELS:
-        return text
-    repo = f"hf://{parts[0]}/{parts[1]}"
-    return f"{repo}@{parts[3]}" if len(parts) > 3 and parts[2] in _AT_REVISION else repo
-
-
-def parse_id(text: str, revision: str | None = None) -> Id:
-    """Parse a repository's id; raises HubError if ``text`` is not one."""
-    found = _ID.fullmatch(from_address(text))
-    if not found or ".." in found[0] or "--" in found[1]:
-        raise HubError(
-            f"'{text}' is no name of a model on the Hub: write user/repo or user/repo@revision, "
-            "in letters, digits and single ._- between them."
-        )
-    if found[2] and revision and found[2] != revision:
-        raise HubError(f"'{text}' names revision {found[2]}, and revision {revision} is asked for.")
-    if revision and (not re.fullmatch(_REVISION, revision) or ".." in revision):
-        raise HubError(f"'{revision}' cannot be a revision: give a branch, a tag or a commit.")
-    return Id(found[1], revision or found[2])
 
 
 def client(token: str | None = None) -> HfApi:

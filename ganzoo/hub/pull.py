@@ -17,21 +17,13 @@ from typing import TYPE_CHECKING, Any
 
 from ganzoo.errors import FileError, HubError, HubFailure, RunError, nearest, one_of
 from ganzoo.files import atomic_folder, refusals, sha256, write_atomic
-from ganzoo.hub.client import (
-    TIMEOUT,
-    Id,
-    client,
-    disk_error,
-    from_address,
-    is_id,
-    parse_id,
-    telling,
-)
+from ganzoo.hub.client import TIMEOUT, client, disk_error, telling
 from ganzoo.models import config as configs
 from ganzoo.models.config import WEIGHTS, Config
 from ganzoo.models.folder import CONFIG, check_plugin, refuse_pickle, refuse_taken
+from ganzoo.models.hub_id import Id, from_address, is_id, parse_id
 from ganzoo.plugins.registry import Registry
-from ganzoo.recipe.inheritance import shipped_models
+from ganzoo.plugins.shipped import shipped_models
 from ganzoo.recipe.recipe import Recipe
 from ganzoo.text import say
 

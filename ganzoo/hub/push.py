@@ -16,11 +16,12 @@ from typing import TYPE_CHECKING, Literal
 from ganzoo import __version__
 from ganzoo.errors import HubError, RunError
 from ganzoo.evaluation import result as entries
-from ganzoo.hub.client import Id, client, is_bad_token, parse_id, telling
+from ganzoo.hub.client import client, is_bad_token, telling
 from ganzoo.hub.pull import COMMIT, Listing, copy, download, limit, list_files, same
 from ganzoo.hub.staging import Before, Options, package
 from ganzoo.models import config as configs
 from ganzoo.models.folder import CARD, CONFIG, refuse_taken
+from ganzoo.models.hub_id import Id, parse_id
 from ganzoo.plugins.registry import Registry
 
 if TYPE_CHECKING:

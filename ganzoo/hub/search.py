@@ -11,7 +11,8 @@ from ganzoo.errors import HubError, RunError
 from ganzoo.evaluation.result import Entry, Found
 from ganzoo.evaluation.standings import Standings, rank
 from ganzoo.hub import claims
-from ganzoo.hub.client import TIMEOUT, Id, client, is_id, telling
+from ganzoo.hub.client import TIMEOUT, client, telling
+from ganzoo.models.hub_id import Id, is_id
 from ganzoo.text import plain, shortened
 
 #: the tag that marks ganzoo's models

@@ -24,18 +24,17 @@ from ganzoo.evaluation.result import Entry
 from ganzoo.formats.types import written
 from ganzoo.formats.yaml import parse
 from ganzoo.hub import card, claims
-from ganzoo.hub.client import Id
 from ganzoo.hub.pull import PNG, Listing, limit
 from ganzoo.models import config as configs
 from ganzoo.models import model, samples, weights
 from ganzoo.models.config import WEIGHTS, Config, Licences
 from ganzoo.models.folder import CARD, CONFIG, RECIPE, SAMPLES, find
+from ganzoo.models.hub_id import Id
 from ganzoo.models.model import Model
+from ganzoo.models.weights import weights_hash, write_tensors
 from ganzoo.plugins.registry import Registry
 from ganzoo.recipe.recipe import without_paths
 from ganzoo.training import checkpoint
-from ganzoo.training.build import weights_hash
-from ganzoo.training.checkpoint import write_tensors
 from ganzoo.training.run_folder import RunFolder
 
 #: the form of the Hub's tokens

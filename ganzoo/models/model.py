@@ -36,13 +36,12 @@ from ganzoo.models.folder import (
     find,
     refuse_taken,
 )
+from ganzoo.models.network import Network
 from ganzoo.models.pictures import figure
+from ganzoo.models.precision import inference_format
 from ganzoo.models.translate import Translator, image_word
-from ganzoo.plugins.registry import Registry
-from ganzoo.training.build import construct
-from ganzoo.training.checkpoint import write_tensors
-from ganzoo.training.precision import inference_format
-from ganzoo.training.words import Network
+from ganzoo.models.weights import write_tensors
+from ganzoo.plugins.registry import Registry, construct
 
 _PRECISIONS = {None: "auto", torch.float32: "fp32", torch.bfloat16: "bf16"}
 #: pictures in ``samples.png``

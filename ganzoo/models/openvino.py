@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from ganzoo.errors import DataError
-from ganzoo.training.precision import CPU, native_bf16
+from ganzoo.models.precision import CPU, native_bf16
 
 _HINTS = {"fp32": "f32", "bf16": "bf16"}
 _EXAMPLE, _PROOF = (64, 64), (128, 96)  # height and width for tracing and for testing

@@ -162,7 +162,7 @@ def image_word(generator: Generator) -> str:
 class Translator:
     """Translates pictures of any size, uint8 (H, W, 3), and keeps their size.
 
-    ``compile`` turns a network into a faster function of the same images, as ``ganzoo.models.openvino``
+    ``compile`` turns a network into a faster function of the same images, as ``openvino.py``
     does.  It is called for the generator and, with fixed statistics, for every tiled picture.
     """
 

@@ -6,6 +6,7 @@ network's tensors in their shapes, and a network may not be far larger than its 
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,6 +14,7 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
+from safetensors import torch as safetensors
 from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
@@ -20,6 +22,7 @@ from torch.overrides import TorchFunctionMode
 from ganzoo.errors import DataError, RunError
 from ganzoo.files import sha256
 from ganzoo.formats.types import written
+from ganzoo.interfaces import Extractor
 from ganzoo.models.config import File
 from ganzoo.models.folder import refuse_pickle
 
@@ -147,3 +150,30 @@ class _Budget(TorchFunctionMode):
         self.left -= max(EACH, made.numel() * made.element_size())
         if self.left < 0:
             raise RunError("its arguments ask for a network far larger than its file of weights")
+
+
+def weights_hash(network: nn.Module) -> str:
+    """Hash (sha256) the names and values of a network's weights, or its weight file."""
+    if isinstance(network, Extractor) and network.weights_sha256:
+        return network.weights_sha256
+    sha = hashlib.sha256()
+    for name, value in sorted(network.state_dict().items()):
+        sha.update(f"{name} {value.dtype} {tuple(value.shape)}".encode())
+        sha.update(_bytes(value))
+    return sha.hexdigest()
+
+
+def _bytes(value: Tensor) -> memoryview:
+    return value.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy().data
+
+
+def write_tensors(path: Path, tensors: Mapping[str, Tensor]) -> None:
+    """Write a safetensors file; raises OSError if the disk refuses.
+
+    Tensors are copied, since safetensors refuses those that share memory, such as tied weights.
+    """
+    copies = {
+        name: value.detach().to("cpu", copy=True, memory_format=torch.contiguous_format)
+        for name, value in tensors.items()
+    }
+    path.write_bytes(safetensors.save(copies, metadata={"format": "pt"}))

@@ -25,7 +25,7 @@ from ganzoo.errors import PluginError, nearest, one_of, reason
 from ganzoo.formats.types import Name
 from ganzoo.hookspecs import VERSION
 from ganzoo.plugins.registry import DIVIDED, KINDS, Entry, Origin, Registry
-from ganzoo.recipe.inheritance import own_recipes
+from ganzoo.plugins.shipped import own_recipes
 from ganzoo.text import aside
 
 if TYPE_CHECKING:

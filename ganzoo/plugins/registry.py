@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
-from ganzoo.errors import PluginError, RecipeError, nearest, one_of
+from ganzoo.errors import GanzooError, PluginError, RecipeError, nearest, one_of
 from ganzoo.plugins.signature import Signature, read_signature
 from ganzoo.text import aside
 
@@ -197,3 +197,16 @@ def _meant(found: list[Entry]) -> Entry | None:
     """Resolve a bare name: the only entry, or ganzoo's own."""
     own = [entry for entry in found if entry.origin.built_in] if len(found) > 1 else found
     return own[0] if own else None
+
+
+def construct(registry: Registry, kind: str, use: str, arguments: Mapping[str, Any]) -> Any:
+    """Import and construct one component.  If its constructor refuses, the error names it."""
+    component = registry.get(kind, use).load()
+    try:
+        with aside():  # whatever its constructor prints must not mix with data
+            return component(**arguments)
+    except GanzooError:
+        raise
+    except Exception as error:
+        what = "" if isinstance(error, (TypeError, ValueError)) else f"{type(error).__name__}: "
+        raise RecipeError([f"{kind} '{use}': {what}{error}"]) from error

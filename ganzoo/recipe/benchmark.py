@@ -10,9 +10,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ganzoo.errors import RunError, nearest, one_of
-from ganzoo.evaluation.result import check_name
+from ganzoo.formats.names import check_name
 from ganzoo.formats.yaml import Node, join
 from ganzoo.plugins.registry import Registry
+from ganzoo.plugins.shipped import shipped_benchmarks
 from ganzoo.plugins.signature import Signature
 from ganzoo.recipe import grammar, inheritance
 from ganzoo.recipe.checker import Checker, Entries, Problems, default_node, signature_of
@@ -67,7 +68,7 @@ def load_benchmark(
     relative to ``folder``, by default the working directory.  Raises RecipeError with every problem
     at once.
     """
-    shipped = inheritance.shipped_benchmarks()
+    shipped = shipped_benchmarks()
     read = inheritance.load(path_or_name, overrides, shipped, "benchmark", set_in=folder)
     problems = Problems(read.problems)
     done = _Reader(registry, problems, read.whole).benchmark(read.root)

@@ -8,7 +8,7 @@ from typing import overload
 from ganzoo.errors import RecipeError, nearest, one_of
 from ganzoo.plugins.manager import installed
 from ganzoo.plugins.registry import KINDS, Registry
-from ganzoo.recipe import inheritance
+from ganzoo.plugins.shipped import shipped_benchmarks, shipped_models, shipped_recipes
 
 LISTED = (*KINDS, "recipe", "benchmark", "model")
 
@@ -33,11 +33,11 @@ def list_names(kind: str | None = None) -> list[str] | dict[str, list[str]]:
 
 def _names(kind: str, registry: Registry) -> list[str]:
     if kind == "model":
-        return list(inheritance.shipped_models())
+        return list(shipped_models())
     if kind == "benchmark":
-        return list(inheritance.shipped_benchmarks())
+        return list(shipped_benchmarks())
     if kind == "recipe":
-        return list(inheritance.shipped_recipes(registry))
+        return list(shipped_recipes(registry))
     return list(registry.names(kind))
 
 

@@ -17,6 +17,7 @@ from typing import Any
 from ganzoo.errors import GanzooError, RecipeError
 from ganzoo.files import refusals
 from ganzoo.formats.yaml import Node, dump, join, scalar, split
+from ganzoo.plugins import shipped
 from ganzoo.plugins.registry import Registry
 from ganzoo.recipe import grammar, inheritance
 from ganzoo.recipe.benchmark import Benchmark, load_benchmark
@@ -203,7 +204,7 @@ def load_recipe(
     """
     registry = registry or _installed()
     read = inheritance.load(
-        path_or_name, overrides, inheritance.shipped_recipes(registry), "recipe", folder
+        path_or_name, overrides, shipped.shipped_recipes(registry), "recipe", folder
     )
     root, problems = read.root, Problems(read.problems)
     done = Checker(registry, problems, read.whole).recipe(root)
@@ -255,7 +256,7 @@ def _locate_weights(done: Entries, problems: Problems) -> None:
     node = done.get("init_from")
     if not node or node.value is None:
         return
-    from ganzoo.hub.client import is_id, parse_id
+    from ganzoo.models.hub_id import is_id, parse_id
 
     text = node.value
     try:
@@ -296,13 +297,13 @@ def find_recipe(name_or_path: str | Path, registry: Registry | None = None) -> P
     Raises RecipeError with the known names and the nearest.
     """
     return inheritance.find(
-        str(name_or_path), inheritance.shipped_recipes(registry or _installed()), "recipe"
+        str(name_or_path), shipped.shipped_recipes(registry or _installed()), "recipe"
     )
 
 
 def shipped_recipes(registry: Registry | None = None) -> dict[str, Path]:
     """Return the recipes of ganzoo and its plugins, by name."""
-    return inheritance.shipped_recipes(registry or _installed())
+    return shipped.shipped_recipes(registry or _installed())
 
 
 def diff(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:

@@ -14,6 +14,7 @@ from pathlib import Path
 from ganzoo.errors import RunError
 from ganzoo.formats.yaml import Node, flow, scalar
 from ganzoo.plugins.registry import Registry
+from ganzoo.plugins.shipped import shipped_recipes
 from ganzoo.plugins.signature import COMPUTED, REQUIRED, Parameter
 from ganzoo.recipe import grammar, inheritance
 from ganzoo.recipe.checker import located
@@ -54,7 +55,7 @@ def template(name: str, source: str, registry: Registry) -> str:
     Raises RecipeError if the source is invalid.
     """
     load_recipe(source, (), registry)
-    read = inheritance.load(source, (), inheritance.shipped_recipes(registry), "recipe")
+    read = inheritance.load(source, (), shipped_recipes(registry), "recipe")
     lines = [*_head(name, source, registry), *_Writer(registry).recipe(name, read.root)]
     return "\n".join(lines) + "\n"
 
@@ -62,7 +63,7 @@ def template(name: str, source: str, registry: Registry) -> str:
 def _head(name: str, source: str, registry: Registry) -> Iterator[str]:
     yield from _comment(f"{name}: say here what it is.", "")
     yield "#"
-    header = read_header(inheritance.find(source, inheritance.shipped_recipes(registry), "recipe"))
+    header = read_header(inheritance.find(source, shipped_recipes(registry), "recipe"))
     for section, text in header.sections.items():
         first, *rest = textwrap.wrap(text, _WIDTH - 10, break_on_hyphens=False)
         yield f"# {section:8}{first}"

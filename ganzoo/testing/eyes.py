@@ -12,9 +12,9 @@ import torch
 from torch import Tensor, nn
 
 from ganzoo.plugins.manager import installed
+from ganzoo.plugins.registry import construct
 from ganzoo.testing.attempt import Unavailable
 from ganzoo.testing.subject import Subject, noise
-from ganzoo.training import build
 
 Features = dict[str, Tensor]
 Extract = Callable[[Tensor], Features]
@@ -84,7 +84,7 @@ def centroids(image: Tensor) -> Features:
 def _trained(*layers: str) -> Extract:
     """Return the network trained on photos; raises GanzooError if it or its weights are missing."""
     arguments = {"layers": list(layers), "size": 64}
-    found: nn.Module = build.construct(installed().registry, "extractor", TRAINED, arguments)
+    found: nn.Module = construct(installed().registry, "extractor", TRAINED, arguments)
     return found.eval().requires_grad_(False)
 
 

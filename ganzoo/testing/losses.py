@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from ganzoo.errors import nearest, one_of
 from ganzoo.interfaces import Discriminator, Generator
+from ganzoo.models.network import Network
 from ganzoo.recipe.grammar import PLAYERS
 from ganzoo.recipe.recipe import Schedule
 from ganzoo.recipe.vocabulary import FEATURES, vocabulary
@@ -25,7 +26,7 @@ from ganzoo.testing.eyes import Extract, eyes
 from ganzoo.testing.networks import cases
 from ganzoo.testing.subject import LABEL, Subject, labels, noise, seed, told
 from ganzoo.training.objective import Term
-from ganzoo.training.words import Network, Update
+from ganzoo.training.words import Update
 
 Promise = Callable[[Subject], None]
 

@@ -17,8 +17,8 @@ from ganzoo.errors import DataError, PluginError, RecipeError
 from ganzoo.formats import types
 from ganzoo.plugins.manager import Plugins, installed
 from ganzoo.plugins.registry import Entry
+from ganzoo.plugins.shipped import shipped_recipes
 from ganzoo.plugins.signature import REQUIRED, Parameter, Signature, read_signature
-from ganzoo.recipe.inheritance import shipped_recipes
 from ganzoo.recipe.recipe import load_recipe
 from ganzoo.testing.attempt import Unavailable, attempt
 from ganzoo.testing.workspace import Workspace

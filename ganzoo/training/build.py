@@ -12,40 +12,27 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn, optim
-from torch.utils.data import default_collate
 
-from ganzoo.errors import DataError, GanzooError, RecipeError, RunError, reason
+from ganzoo.errors import DataError, RecipeError, RunError, reason
+from ganzoo.evaluation.examples import collate
 from ganzoo.interfaces import Dataset, Extractor, Generator
 from ganzoo.models.config import WEIGHTS
+from ganzoo.models.network import Network
 from ganzoo.models.randomness import rng, seed_default
-from ganzoo.plugins.registry import Registry
+from ganzoo.models.weights import _bytes
+from ganzoo.plugins.registry import Registry, construct
 from ganzoo.recipe.component import Component
 from ganzoo.recipe.grammar import FROM_DATASET
 from ganzoo.recipe.recipe import Recipe, Schedule, Stage
-from ganzoo.recipe.vocabulary import provided_fields
-from ganzoo.text import aside
 from ganzoo.training import checkpoint
 from ganzoo.training.objective import Objective, Term, unique_names
 from ganzoo.training.optimizers import make_optimizer
-from ganzoo.training.words import Network, Update
+from ganzoo.training.words import Update
 
 #: the players, in the order of their updates
 UPDATE_ORDER = ("discriminator", "generator")
 
 View = tuple[Callable[[Tensor], Tensor], str]
-
-
-def construct(registry: Registry, kind: str, use: str, arguments: Mapping[str, Any]) -> Any:
-    """Import and construct one component.  If its constructor refuses, the error names it."""
-    component = registry.get(kind, use).load()
-    try:
-        with aside():  # whatever its constructor prints must not mix with data
-            return component(**arguments)
-    except GanzooError:
-        raise
-    except Exception as error:
-        what = "" if isinstance(error, (TypeError, ValueError)) else f"{type(error).__name__}: "
-        raise RecipeError([f"{kind} '{use}': {what}{error}"]) from error
 
 
 def dataset(recipe: Recipe, registry: Registry) -> Dataset:
@@ -113,23 +100,6 @@ def extractors(recipe: Recipe, registry: Registry) -> dict[str, Extractor]:
     for network in made.values():
         network.eval().requires_grad_(False)
     return made
-
-
-def weights_hash(network: nn.Module) -> str:
-    """Hash (sha256) the names and values of a network's weights, or its weight file."""
-    if isinstance(network, Extractor) and network.weights_sha256:
-        return network.weights_sha256
-    sha = hashlib.sha256()
-    for name, value in sorted(network.state_dict().items()):
-        sha.update(f"{name} {value.dtype} {tuple(value.shape)}".encode())
-        sha.update(_bytes(value))
-    return sha.hexdigest()
-
-
-def fields(spec: Component, registry: Registry, data: Dataset) -> dict[str, str]:
-    """Return the fields that the dataset ``data``, built from ``spec``, provides."""
-    signature = registry.get("dataset", spec.use).signature
-    return provided_fields(data.fields, signature.optional, spec.arguments)
 
 
 def objectives(
@@ -261,14 +231,6 @@ def _shapes(words: Mapping[str, Tensor]) -> str:
     return ", ".join(f"{name} {tuple(value.shape[1:])}" for name, value in words.items())
 
 
-def collate(data: Dataset, indices: list[int]) -> dict[str, Tensor]:
-    """Gather one batch; a dataset with ``__getitems__`` does it at once."""
-    if hasattr(data, "__getitems__"):
-        gathered: dict[str, Tensor] = data.__getitems__(indices)
-        return gathered
-    return default_collate([data[index] for index in indices])
-
-
 def initialise(recipe: Recipe, made: Mapping[str, nn.Module]) -> str | None:
     """Load the weights of the recipe's ``init_from``, if any, and return their hash.
 
@@ -304,10 +266,6 @@ def _sha256(weights: Mapping[str, Mapping[str, Tensor]]) -> str:
             sha.update(f"{network} {name} {value.dtype} {tuple(value.shape)}".encode())
             sha.update(_bytes(value))
     return sha.hexdigest()
-
-
-def _bytes(value: Tensor) -> memoryview:
-    return value.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy().data
 
 
 def _cached(repo: str) -> Path:

@@ -20,21 +20,10 @@ from torch import Tensor
 
 from ganzoo.errors import CheckpointError
 from ganzoo.files import atomic_folder
+from ganzoo.models.weights import write_tensors
 
 STATE, SUMS = "state.json", "SHA256SUMS"
 _PREFIX = "step-"
-
-
-def write_tensors(path: Path, tensors: Mapping[str, Tensor]) -> None:
-    """Write a safetensors file; raises OSError if the disk refuses.
-
-    Tensors are copied, since safetensors refuses those that share memory, such as tied weights.
-    """
-    copies = {
-        name: value.detach().to("cpu", copy=True, memory_format=torch.contiguous_format)
-        for name, value in tensors.items()
-    }
-    path.write_bytes(safetensors.save(copies, metadata={"format": "pt"}))
 
 
 def save(

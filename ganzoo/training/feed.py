@@ -6,8 +6,8 @@ from collections import deque
 from collections.abc import Generator, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 
+from ganzoo.evaluation.examples import collate
 from ganzoo.models.randomness import batches, rng
-from ganzoo.training import build
 from ganzoo.training.run import Run, Words
 
 #: batches to read ahead of an accelerator
@@ -47,7 +47,7 @@ def _read(run: Run) -> Generator[Words]:
         if epoch != latest:
             run.dataset.set_epoch(recipe.seed, epoch)
             latest = epoch
-        words = build.collate(run.dataset, indices[mine])
+        words = collate(run.dataset, indices[mine])
         if draws:
             draw = rng(recipe.seed, "latents", number)
             words["latent"] = run.generator.sample_latent(recipe.batch, draw)[mine]

@@ -19,6 +19,7 @@ import torch
 from torch import Tensor, nn
 
 from ganzoo.errors import CheckpointError, DataError, RunError
+from ganzoo.models.network import Network
 from ganzoo.models.randomness import seed_default
 from ganzoo.plugins.manager import Plugins
 from ganzoo.progress import Pace, status
@@ -32,7 +33,7 @@ from ganzoo.training.objective import Objective
 from ganzoo.training.optimizers import set_lr
 from ganzoo.training.run import Run, Words, new_run, saved_state
 from ganzoo.training.run_folder import RunFolder, to_train_longer
-from ganzoo.training.words import Network, Update
+from ganzoo.training.words import Update
 
 
 def start(recipe: Recipe, out: Path, plugins: Plugins) -> Run:

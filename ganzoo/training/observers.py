@@ -27,7 +27,7 @@ from ganzoo.text import say
 from ganzoo.training.scores import SCORE
 
 if TYPE_CHECKING:
-    from ganzoo.training.run import Run
+    from ganzoo.interfaces import ObservedRun
 
 
 class Tracker:
@@ -40,7 +40,7 @@ class Tracker:
         self.name = name
 
     @hookimpl
-    def run_started(self, run: Run) -> None:
+    def run_started(self, run: ObservedRun) -> None:
         """Open it, and send the recipe without this machine's paths."""
         kind = LOGGER_TYPE_TO_CLASS[self.name]
         project, options = "ganzoo", dict[str, Any]()

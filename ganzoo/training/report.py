@@ -100,7 +100,7 @@ def _page(folder: RunFolder) -> str:
     higher = evaluation.higher_is_better if evaluation else {}
     name = manifest.recipe or _at(recipe, "recipe") or folder.path.name
     return fill(
-        "report.html",
+        "training/report.html",
         name=escape(str(name)),
         status=_status(manifest, damage),
         samples=_samples(frames),

@@ -6,7 +6,6 @@ The loop is in ``training.py``.
 from __future__ import annotations
 
 import errno
-import platform
 import shlex
 import shutil
 import time
@@ -17,14 +16,12 @@ from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
-import accelerate
 import torch
 import yaml
 from accelerate.utils import broadcast_object_list
 from filelock import FileLock, Timeout
 from torch import Tensor, nn
 
-from ganzoo import __version__
 from ganzoo.errors import (
     CheckpointError,
     GanzooError,
@@ -33,10 +30,15 @@ from ganzoo.errors import (
     TrainingStopped,
     reason,
 )
+from ganzoo.evaluation.environment import environment
+from ganzoo.evaluation.examples import collate, fields
 from ganzoo.files import write_atomic
 from ganzoo.interfaces import Generator
 from ganzoo.models import config, model, samples
+from ganzoo.models.network import Network
+from ganzoo.models.precision import native_bf16
 from ganzoo.models.randomness import rng
+from ganzoo.models.weights import weights_hash
 from ganzoo.plugins.manager import Plugins
 from ganzoo.progress import Pace
 from ganzoo.recipe.recipe import Recipe, without_paths
@@ -49,10 +51,10 @@ from ganzoo.training.interrupts import MEASURING, SAVING, Interrupts
 from ganzoo.training.manifest import Manifest
 from ganzoo.training.objective import Evaluated
 from ganzoo.training.observers import notify, observing, trackers
-from ganzoo.training.precision import Precision, Trial, native_bf16
+from ganzoo.training.precision import Precision, Trial
 from ganzoo.training.run_folder import RunFolder
 from ganzoo.training.scoring import Scoring
-from ganzoo.training.words import Network, Update
+from ganzoo.training.words import Update
 
 Words = dict[str, Tensor]
 #: updates that an accelerator may be ahead of the check of their losses
@@ -70,7 +72,7 @@ class Run:
         self.accelerator = accelerator("fp32" if is_auto else recipe.precision)
         build.check_split(recipe, self.accelerator.num_processes)
         extractors = build.extractors(recipe, registry)
-        self.extractor_hashes = {n: build.weights_hash(net) for n, net in extractors.items()}
+        self.extractor_hashes = {n: weights_hash(net) for n, net in extractors.items()}
         self.dataset = build.dataset(recipe, registry)
         with self.accelerator.main_process_first():
             self.dataset.prepare()
@@ -99,7 +101,7 @@ class Run:
         self.networks = {name: self._prepared(network) for name, network in bare.items()}
         sources = {name: source for name, (_, source) in self.views.items()}
         self.words = vocabulary(
-            build.fields(recipe.dataset, registry, self.dataset),
+            fields(recipe.dataset, registry, self.dataset),
             sources,
             self.networks,
             self.networks["generator"].reads,
@@ -142,7 +144,7 @@ class Run:
         generator = bare["generator"]
 
         def example(count: int) -> Words:
-            words = build.collate(self.dataset, [i % len(self.dataset) for i in range(count)])
+            words = collate(self.dataset, [i % len(self.dataset) for i in range(count)])
             if isinstance(generator, Generator) and "latent" in Network(generator).reads:
                 words["latent"] = generator.sample_latent(count, rng(0, "trial"))
             return words
@@ -527,7 +529,7 @@ class Run:
     def _fixed_examples(self) -> dict[str, Tensor]:
         """Return the examples of every grid; read before any ``set_epoch``, to stay the same."""
         order = torch.randperm(len(self.dataset), generator=rng(self.recipe.seed, "fixed"))
-        return build.collate(self.dataset, order[: self.recipe.samples.count].tolist())
+        return collate(self.dataset, order[: self.recipe.samples.count].tolist())
 
     def _draw(self) -> None:
         count, seed = self.recipe.samples.count, self.recipe.seed
@@ -729,19 +731,3 @@ def _recorded_precision(folder: RunFolder) -> Precision | None:
         with suppress(RunError):
             data = manifests.read(folder.manifest).precision
     return Precision(**data) if data else None
-
-
-def environment() -> dict[str, Any]:
-    """Return what a number depends on besides the recipe: versions, device, threads."""
-    where = model.device()
-    name = torch.cuda.get_device_name() if where.type == "cuda" else platform.processor()
-    return {
-        "ganzoo": __version__,
-        "torch": torch.__version__,
-        "accelerate": accelerate.__version__,
-        "python": platform.python_version(),
-        "platform": platform.platform(),
-        "device": where.type,
-        "device_name": name or platform.machine(),
-        "threads": torch.get_num_threads(),
-    }

@@ -7,13 +7,12 @@ seed.  Rerun it after changing code, or when in doubt about a number.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from ganzoo.errors import RecipeError, nearest, one_of
 from ganzoo.evaluation.protocol import Protocol
-from ganzoo.hub.pull import with_pinned_weights
 from ganzoo.models.model import device
 from ganzoo.plugins.manager import Plugins
 from ganzoo.plugins.registry import Registry
@@ -42,7 +41,9 @@ class Verdict:
         return self.low <= self.value <= self.high
 
 
-def verify(name: str, out: Path, plugins: Plugins) -> Iterator[Verdict]:
+def verify(
+    name: str, out: Path, plugins: Plugins, pin: Callable[[Recipe, Registry], Recipe]
+) -> Iterator[Verdict]:
     """Train the short form of recipe ``name`` with each stated seed into ``out``, and measure it.
 
     Raises RecipeError if the recipe states nothing, or a score that its benchmark does not give.
@@ -57,12 +58,10 @@ def verify(name: str, out: Path, plugins: Plugins) -> Iterator[Verdict]:
             ]
         )
     shorts = [_short(name, recipe.verify, seed, registry) for seed in recipe.verify.seeds]
-    shorts = [with_pinned_weights(short, registry) for short in shorts]
+    shorts = [pin(short, registry) for short in shorts]
     _refuse_unknown(recipe, recipe.verify, registry)
     for short in shorts:
-        run = start(
-            with_pinned_weights(short, plugins.registry), out / f"seed-{short.seed}", plugins
-        )
+        run = start(short, out / f"seed-{short.seed}", plugins)
         for score, (low, high) in recipe.verify.expected.items():
             value = run.scores[score]
             yield Verdict(short.seed, score, value, low, high, run.path)

@@ -5,45 +5,13 @@ See ``vocabulary.py`` for what the words mean, and ``ganzoo show vocabulary``.
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-import torch
-from torch import Tensor, nn
+from torch import Tensor
 
+from ganzoo.models.network import Network
 from ganzoo.recipe.vocabulary import FEATURES, LOGITS
-
-
-class Network:
-    """A network as training calls it: ``forward``'s parameters are words, filled by name.
-
-    ``module`` may be wrapped (DDP, autocast); ``bare`` is the network itself.  With
-    ``channels_last`` it computes in that memory layout, but returns contiguous tensors, as losses
-    and transforms may rely on that.
-    """
-
-    def __init__(
-        self, bare: nn.Module, module: nn.Module | None = None, channels_last: bool = False
-    ):
-        self.bare = bare
-        self.channels_last = channels_last
-        #: the part that is trained: a plugin may freeze the rest
-        self.learning = [p for p in bare.parameters() if p.requires_grad]
-        self.module = module if module is not None else bare
-        parameters = inspect.signature(type(bare).forward).parameters
-        self.reads = [name for name in parameters if name != "self"]
-
-    def __call__(self, words: Update, image: Tensor | None = None) -> Tensor:
-        """Run on ``words``; an ``image`` replaces the first parameter."""
-        given = {} if image is None else {self.reads[0]: image}
-        given |= {name: words[name] for name in self.reads if name not in given and name in words}
-        if self.channels_last:
-            layout = torch.channels_last
-            for name, value in given.items():
-                given[name] = value.contiguous(memory_format=layout) if value.ndim == 4 else value
-        output: Tensor = self.module(**given)
-        return output.contiguous() if self.channels_last else output
 
 
 class Bound:

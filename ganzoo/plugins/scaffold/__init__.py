@@ -20,7 +20,7 @@ from pathlib import Path
 from ganzoo.errors import PluginError, RecipeError, nearest
 from ganzoo.plugins.manager import Plugins
 from ganzoo.plugins.registry import KINDS
-from ganzoo.recipe.inheritance import shipped_recipes
+from ganzoo.plugins.shipped import shipped_recipes
 
 #: the parts to choose from, and the files of each
 PARTS = {
