@@ -30,10 +30,10 @@ _NAMES = [*__all__, "list"]
 #: names that are not in ``api``, and their modules; no module may share a function's name
 _HOMES = {
     "GanzooError": ("errors", "GanzooError"),
-    "Model": ("model", "Model"),
-    "TrainedRun": ("trained", "TrainedRun"),
+    "Model": ("models.model", "Model"),
+    "TrainedRun": ("training.trained", "TrainedRun"),
     "hookimpl": ("hookspecs", "hookimpl"),
-    "list": ("listing", "list_names"),
+    "list": ("recipe.listing", "list_names"),
 }
 
 

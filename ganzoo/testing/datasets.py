@@ -19,7 +19,7 @@ from ganzoo.formats.types import Text
 from ganzoo.plugins.signature import REQUIRED
 from ganzoo.recipe.vocabulary import OF_IMAGES, provided_fields
 from ganzoo.testing.attempt import Unavailable, attempt
-from ganzoo.testing.subject import GIVEN, Subject, seed, told
+from ganzoo.testing.subject import GIVEN, Subject, of_kind, seed, told
 
 Promise = Callable[[Subject], None]
 
@@ -52,6 +52,25 @@ def examples(subject: Subject, word: str, n: int) -> Tensor:
     with subject.workspace.caching():
         data = _prepared(subject)
         return torch.stack([data[index % len(data)][word] for index in range(n)])
+
+
+def tensor(subject: Subject, word: str, n: int) -> Tensor:
+    """Return ``n`` values of a tensor field that ``subject`` reads.
+
+    They come from a dataset that can be built here, best one of the same plugin.  Raises
+    Unavailable if no dataset gives the field.
+    """
+    reasons = []
+    for entry in sorted(
+        of_kind("dataset", subject.plugins), key=lambda entry: entry.origin != subject.entry.origin
+    ):
+        other = Subject(entry, subject.plugins, subject.workspace, subject.arguments)
+        if other.is_sound and word in other.read.attributes.get("fields", {}):
+            try:
+                return examples(other, word, n)
+            except (AssertionError, Unavailable) as error:
+                reasons.append(f"{other}: {error}")
+    raise Unavailable(f"no dataset gives '{word}' here. {' '.join(reasons)}")
 
 
 # -- building it ------------------------------------------------------------------------------

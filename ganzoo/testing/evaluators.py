@@ -18,7 +18,9 @@ from ganzoo.interfaces import GROUPS
 from ganzoo.recipe.benchmark import STREAMS, is_features, words_of
 from ganzoo.recipe.vocabulary import FEATURES
 from ganzoo.testing.attempt import Raised, attempt
+from ganzoo.testing.datasets import tensor
 from ganzoo.testing.eyes import Eye, eyes
+from ganzoo.testing.rows import Rows
 from ganzoo.testing.subject import Subject, labels, noise, seed
 
 Promise = Callable[[Subject], None]
@@ -113,7 +115,7 @@ def _word(subject: Subject, stream: str, word: str, n: int, eye: Eye, seeded: in
     if what == "label":
         return labels(n)
     if what == "tensor":
-        return subject.tensor(word, n)
+        return tensor(subject, word, n)
     place = 1 + STREAMS.index(stream) + 10 * len(word) + 1000 * seeded
     return noise(n, 3, SIDE, SIDE, seeded=place) * 0.8 + 0.2 * noise(n, 3, 1, 1, seeded=place)
 
@@ -254,7 +256,7 @@ def tells_real_from_spoilt(subject: Subject) -> None:
     60 figurines, where the photo itself is the best possible.
     """
     streams, eye = _reads(subject), _eye(subject)
-    rows = subject.workspace.rows("pair" in streams)
+    rows = _rows(subject, "pair" in streams)
     cls, found = subject.cls, {}
     for row in rows.names:
         fed = {stream: rows.words(stream, row, reads, eye) for stream, reads in streams.items()}
@@ -275,3 +277,12 @@ def tells_real_from_spoilt(subject: Subject) -> None:
                     f"higher_is_better the other way round? If it cannot tell them apart, say so: "
                     f"blind = {{'{name}': ('{row}',)}}."
                 )
+
+
+def _rows(subject: Subject, pairs: bool) -> Rows:
+    """Return the reference rows, drawn once for all evaluators.
+
+    Their images are ordinary datasets, which stay in the user's cache for the next time.
+    """
+    rows: Rows = subject.workspace.once(("rows", pairs), lambda: Rows(pairs))
+    return rows

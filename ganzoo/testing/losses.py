@@ -21,6 +21,7 @@ from ganzoo.recipe.grammar import PLAYERS
 from ganzoo.recipe.recipe import Schedule
 from ganzoo.recipe.vocabulary import FEATURES, vocabulary
 from ganzoo.testing.attempt import Raised, Unavailable, attempt
+from ganzoo.testing.datasets import tensor
 from ganzoo.testing.devices import check_device, devices
 from ganzoo.testing.eyes import Extract, eyes
 from ganzoo.testing.networks import cases
@@ -111,7 +112,7 @@ class Scene:
             elif word == "latent":
                 found[word] = noise(BATCH, LATENT, seeded=place)
             elif what == "tensor" and word in needed:
-                found[word] = self.subject.tensor(word, BATCH).roll(seeded, 0)
+                found[word] = tensor(self.subject, word, BATCH).roll(seeded, 0)
         return found
 
     def ready(

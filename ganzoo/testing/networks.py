@@ -19,6 +19,7 @@ from ganzoo.errors import GanzooError
 from ganzoo.formats import types
 from ganzoo.plugins.signature import REQUIRED, Parameter
 from ganzoo.testing.attempt import Raised, Unavailable, attempt
+from ganzoo.testing.datasets import tensor
 from ganzoo.testing.devices import check_device, devices
 from ganzoo.testing.subject import GIVEN, LABEL, Subject, labels, noise, seed, tensors, told
 
@@ -76,7 +77,7 @@ class Case:
                 rng = torch.Generator().manual_seed(5 + seeded)
                 found[word] = attempt("sample_latent(n, rng)", network.sample_latent, n, rng)
             elif self.subject.fields.get(word) == "tensor" and required:
-                found[word] = self.subject.tensor(word, n).roll(seeded, 0)
+                found[word] = tensor(self.subject, word, n).roll(seeded, 0)
             elif required or not place:
                 found[word] = noise(n, 3, self.size, self.size, seeded=place + 100 * seeded)
         return found

@@ -106,7 +106,7 @@ class Subject:
     def fields(self) -> dict[str, str]:
         """Every field of some dataset, and its kind."""
         found: dict[str, str] = {}
-        for entry in _of_kind("dataset", self.plugins):
+        for entry in of_kind("dataset", self.plugins):
             try:
                 found |= read_signature(entry.target).attributes.get("fields", {})
             except PluginError:
@@ -134,27 +134,8 @@ class Subject:
                 if other.is_sound:
                     yield other
 
-    def tensor(self, word: str, n: int) -> Tensor:
-        """Return ``n`` values of a tensor field, from a dataset that provides it.
 
-        Raises Unavailable if no dataset that can be built here does.
-        """
-        from ganzoo.testing.datasets import examples
-
-        reasons = []
-        for entry in sorted(
-            _of_kind("dataset", self.plugins), key=lambda entry: entry.origin != self.entry.origin
-        ):
-            other = Subject(entry, self.plugins, self.workspace, self.arguments)
-            if other.is_sound and word in other.read.attributes.get("fields", {}):
-                try:
-                    return examples(other, word, n)
-                except (AssertionError, Unavailable) as error:
-                    reasons.append(f"{other}: {error}")
-        raise Unavailable(f"no dataset gives '{word}' here. {' '.join(reasons)}")
-
-
-def _of_kind(kind: str, plugins: Plugins) -> Iterator[Entry]:
+def of_kind(kind: str, plugins: Plugins) -> Iterator[Entry]:
     """Yield the components of these plugins, and of the installed ones."""
     for registry in dict.fromkeys((plugins.registry, installed().registry)):
         yield from registry.entries(kind)

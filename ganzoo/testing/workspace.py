@@ -1,4 +1,4 @@
-"""Temporary files and reference rows, shared by the contracts of one plugin."""
+"""Temporary files and computed values, shared by the contracts of one plugin."""
 
 from __future__ import annotations
 
@@ -6,17 +6,14 @@ import os
 import shutil
 import tempfile
 import weakref
-from collections.abc import Iterator
+from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
 import numpy as np
 from PIL import Image
-
-if TYPE_CHECKING:
-    from ganzoo.testing.rows import Rows
 
 #: images in a made-up folder, and their height and width
 COUNT, SIDE = 6, 48
@@ -26,7 +23,7 @@ class Workspace:
     """A folder that exists as long as this object."""
 
     def __init__(self) -> None:
-        self._rows: dict[bool, Rows] = {}
+        self._kept: dict[Hashable, Any] = {}
 
     @cached_property
     def folder(self) -> Path:
@@ -56,16 +53,11 @@ class Workspace:
                 picture([seed, index]).save(folder / f"{index}.png")
         return folder
 
-    def rows(self, pairs: bool) -> Rows:
-        """Return the reference rows.
-
-        Their images are ordinary datasets, which stay in the user's cache for the next time.
-        """
-        from ganzoo.testing.rows import Rows
-
-        if pairs not in self._rows:
-            self._rows[pairs] = Rows(pairs)
-        return self._rows[pairs]
+    def once(self, key: Hashable, make: Callable[[], Any]) -> Any:
+        """Return what ``make`` returned the first time for this ``key``."""
+        if key not in self._kept:
+            self._kept[key] = make()
+        return self._kept[key]
 
 
 def picture(seed: list[int]) -> Image.Image:
