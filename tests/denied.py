@@ -256,7 +256,7 @@ def main() -> None:
     os.chdir(root)
     plugins = everything()
     prepare(root, plugins)
-    ganzoo.plugins.installed = lambda: plugins
+    ganzoo.plugins.manager.installed = lambda: plugins
     once = get_command(cli.command_line(plugins))  # building it takes longer than most commands
     cli.command_line = lambda _: once  # type: ignore[assignment, return-value]
     run(["evaluate", "run", "--benchmark", "toys.yaml", "--out", "entries"])

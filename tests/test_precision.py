@@ -19,7 +19,6 @@ from ganzoo.models.precision import CPU, inference_format, native_bf16
 from ganzoo.plugins.manager import Plugins
 from ganzoo.plugins.registry import Origin
 from ganzoo.recipe.recipe import Recipe, load_recipe
-from ganzoo.training import precision
 from ganzoo.training.loop import resume, start
 from ganzoo.training.precision import Precision, Trial, fastest
 from ganzoo.training.run import Run
@@ -197,9 +196,9 @@ def test_pictures_are_made_in_bf16_only_by_convolutions_on_a_cpu_that_has_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     network = nn.Sequential(nn.Conv2d(3, 3, 1))
-    monkeypatch.setattr(precision, "native_bf16", lambda device: True)
+    monkeypatch.setattr("ganzoo.models.precision.native_bf16", lambda device: True)
     assert inference_format(network, CPU) == "bf16"
     assert inference_format(network, torch.device("cuda")) == "fp32"
     assert inference_format(nn.Linear(1, 1), CPU) == "fp32"
-    monkeypatch.setattr(precision, "native_bf16", lambda device: False)
+    monkeypatch.setattr("ganzoo.models.precision.native_bf16", lambda device: False)
     assert inference_format(network, CPU) == "fp32"

@@ -25,7 +25,7 @@ from ganzoo.hub import pull, search
 from ganzoo.hub.client import client
 from ganzoo.models import config, model
 from ganzoo.models.hub_id import is_id, parse_id
-from ganzoo.recipe import inheritance
+from ganzoo.plugins import shipped
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 REGISTRY = toy.plugins().registry
@@ -188,7 +188,7 @@ def test_where_a_model_is_looked_for(hub: HubServer, tmp_path: Path) -> None:
 def test_a_model_that_comes_with_ganzoo(
     hub: HubServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(inheritance, "shipped_folder", lambda name: tmp_path / name)
+    monkeypatch.setattr(shipped, "shipped_folder", lambda name: tmp_path / name)
     own = tmp_path / "pretrained" / "small"
     own.mkdir(parents=True)
     (own / "config.json").write_text("{}")

@@ -1227,7 +1227,7 @@ def test_conftest_gives_arguments(acme: pytest.Pytester) -> None:
 def test_arguments_are_for_any_of_the_plugins_that_are_tested(acme: pytest.Pytester) -> None:
     other = ModuleType("other")
     vars(other)["register_detectors"] = hookimpl(_hook(lambda add: add("fine", GoodDetector)))
-    made = ganzoo.plugins.installed()
+    made = ganzoo.plugins.manager.installed()
     assert made.add(lambda: other, Origin("other", "ganzoo-other", "1.0")).error is None
     acme.makeconftest("def pytest_ganzoo_arguments(): return {'dataset good': {'count': 'many'}}")
     chosen = "every-example or detector-fine"

@@ -152,7 +152,7 @@ def run(
     """Type a command in an empty folder, with the toy plugin installed."""
     plugins = Plugins()
     assert plugins.add(Plugin, Origin("toys", "toys-dist", "1.0")).error is None
-    monkeypatch.setattr(ganzoo.plugins, "installed", lambda: plugins)
+    monkeypatch.setattr(ganzoo.plugins.manager, "installed", lambda: plugins)
     monkeypatch.chdir(tmp_path)
     return typist(monkeypatch, capsys)
 

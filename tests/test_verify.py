@@ -13,6 +13,7 @@ import yaml
 from typed import Run, typist
 
 from ganzoo.errors import RecipeError, RunError
+from ganzoo.hub.pull import with_pinned_weights
 from ganzoo.recipe.recipe import load_recipe
 from ganzoo.training.run_folder import RunFolder
 from ganzoo.training.scores import is_score
@@ -55,7 +56,7 @@ def state(tmp_path: Path, run: Run) -> State:
 
 
 def verified(name: str, out: str = "out") -> list[Verdict]:
-    return list(verify(name, Path(out), toy.plugins()))
+    return list(verify(name, Path(out), toy.plugins(), with_pinned_weights))
 
 
 def test_every_seed_is_trained_in_its_short_form_and_measured(state: State) -> None:

@@ -137,8 +137,8 @@ def test_a_header_whose_length_looks_like_a_pickle_is_none(path: Path, length: i
 
 ABSURD = """
 import sys, resource, json
-from ganzoo import weights
-from ganzoo.training.build import construct
+from ganzoo.models import weights
+from ganzoo.plugins.registry import construct
 from ganzoo.errors import GanzooError
 from ganzoo.plugins.manager import installed
 registry = installed().registry

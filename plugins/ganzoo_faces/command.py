@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Protocol
 
 import typer
 
@@ -13,8 +13,23 @@ from ganzoo.text import say
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from ganzoo.plugins.registry import Entry
     from ganzoo_faces.finding import Tool
+
+
+class Registered(Protocol):
+    """A component, as ``ctx.obj.registry.get`` returns it."""
+
+    kind: str
+    name: str
+    origin: object
+
+    @property
+    def signature(self) -> Any:
+        """The constructor's parameters, read without importing it."""
+
+    def load(self) -> Any:
+        """Import it."""
+
 
 #: The remedy for the most frequent reason why no face is usable.
 _NEXT = {
@@ -124,7 +139,7 @@ def faces(
     say(f"{out / FOLDER} holds the faces; look at {sheet_beside(out)}{rest}.")
 
 
-def _tool(entry: Entry, arguments: dict[str, Any]) -> Tool:
+def _tool(entry: Registered, arguments: dict[str, Any]) -> Tool:
     """Give a component its arguments; raises DataError if it has none of that name."""
     import inspect
 
@@ -143,7 +158,7 @@ def _tool(entry: Entry, arguments: dict[str, Any]) -> Tool:
     return Tool(entry.name, str(entry.origin), arguments, entry.load, _content(paths))
 
 
-def _arguments(texts: Iterable[str], entry: Entry) -> dict[str, Any]:
+def _arguments(texts: Iterable[str], entry: Registered) -> dict[str, Any]:
     """Parse each ``NAME=VALUE``; a value is a number, true, false or null, otherwise text.
 
     If the argument is a path or text, ``2023`` is text too.

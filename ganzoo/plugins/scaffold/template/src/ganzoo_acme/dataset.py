@@ -17,9 +17,8 @@ from typing import Annotated, ClassVar
 
 import torch
 from annotated_types import Ge
-from torch import Tensor
-
 from ganzoo.interfaces import Dataset
+from torch import Tensor
 
 PETALS = ((0.93, 0.30, 0.38), (0.98, 0.60, 0.25), (0.60, 0.36, 0.85), (0.25, 0.50, 0.92))
 GROUNDS = ((0.84, 0.93, 0.80), (0.82, 0.91, 0.97), (0.99, 0.93, 0.82))

@@ -14,10 +14,9 @@ from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
 import torch
-from torch import Tensor
-
 from ganzoo.errors import DataError
 from ganzoo.interfaces import Evaluator
+from torch import Tensor
 
 SCORE = "acme-spectrum"
 

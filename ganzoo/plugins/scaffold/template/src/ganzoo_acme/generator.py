@@ -16,9 +16,8 @@ from typing import Annotated, Literal
 
 import torch
 from annotated_types import Ge
-from torch import Tensor, nn
-
 from ganzoo.interfaces import Generator
+from torch import Tensor, nn
 
 
 class Upsampler(Generator):

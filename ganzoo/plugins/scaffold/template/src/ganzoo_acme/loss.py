@@ -10,10 +10,9 @@ Change   the bodies, and the names of the parameters: a loss is given what it na
 
 from __future__ import annotations
 
+from ganzoo.interfaces import Loss
 from torch import Tensor
 from torch.nn.functional import softplus
-
-from ganzoo.interfaces import Loss
 
 
 class DualContrastive(Loss):
