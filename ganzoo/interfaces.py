@@ -240,33 +240,56 @@ class Transform:
 class ObservedStage(Protocol):
     """A stage of a recipe, as observers see it."""
 
-    name: str
-    steps: int
+    @property
+    def name(self) -> str:
+        """What the recipe calls it."""
+
+    @property
+    def steps(self) -> int:
+        """How long it is."""
 
 
 class ObservedRecipe(Protocol):
     """The recipe of a run, as observers see it."""
 
-    name: str
-    batch: int
-    stages: Sequence[ObservedStage]
+    @property
+    def name(self) -> str:
+        """What the recipe calls itself."""
+
+    @property
+    def batch(self) -> int:
+        """Examples of one step, over all processes."""
+
+    @property
+    def stages(self) -> Sequence[ObservedStage]:
+        """The stages in their order."""
 
     def resolved(self) -> dict[str, Any]:
-        """Plain data in the recipe grammar."""
+        """Return plain data in the recipe grammar."""
 
 
 class ObservedFinding(Protocol):
     """A finding of ``ganzoo diagnose``; its text says what to do."""
 
-    name: str
-    subject: str
+    @property
+    def name(self) -> str:
+        """Its code, as ``D_WON``."""
+
+    @property
+    def subject(self) -> str:
+        """The term or network concerned."""
 
 
 class ObservedScores(Protocol):
     """What a run measures while it trains."""
 
-    primary: str
-    best: int | None
+    @property
+    def primary(self) -> str:
+        """The score that decides which model is best."""
+
+    @property
+    def best(self) -> int | None:
+        """The step of the best model so far."""
 
 
 class ObservedRun(Protocol):

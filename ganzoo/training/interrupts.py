@@ -15,15 +15,13 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from types import FrameType
-from typing import TYPE_CHECKING
 
 from ganzoo import startup
+from ganzoo.interfaces import ObservedRun
 from ganzoo.progress import duration
 from ganzoo.text import say
 from ganzoo.training import checkpoint
-
-if TYPE_CHECKING:
-    from ganzoo.training.run import Run
+from ganzoo.training.run_folder import RunFolder
 
 #: seconds for the main thread to react to a second Ctrl-C before the process ends without it
 GRACE = 2.0
@@ -37,8 +35,10 @@ SAVING, MEASURING = "saving", "measuring"
 class Interrupts:
     """The signals that a run has received."""
 
-    def __init__(self, run: Run):
-        self._run = run
+    def __init__(self, run: ObservedRun, is_alone: bool):
+        self._run, self._folder = run, RunFolder(run.path)
+        #: whether no other process trains with this one
+        self._is_alone = is_alone
         #: the first signal, or 0
         self.asked = 0
         #: set when the run must end in the middle of its work
@@ -104,7 +104,7 @@ class Interrupts:
 
     def _may_end(self) -> bool:
         """Whether a first signal ends the run at once: while measuring, all is saved."""
-        return self._run.doing == MEASURING and self._run.accelerator.num_processes == 1
+        return self._run.doing == MEASURING and self._is_alone
 
     def answer(self) -> str:
         """Answer the first signal; empty if it is obeyed within a second."""
@@ -128,14 +128,14 @@ class Interrupts:
     def farewell(self) -> str:
         """The last words of a run that ends in the middle of an operation."""
         run = self._run
-        saved = max(checkpoint.steps(run.folder.checkpoints), default=None)
+        saved = max(checkpoint.steps(self._folder.checkpoints), default=None)
         if saved == run.step:
             return self.when_saved(self.asked)
         verb = "Begin again" if saved is None else "Go on"
         return (
             f"stopped at once by a second Ctrl-C, in step {run.step + 1} of {run.steps}; what came "
-            f"after the last checkpoint is not saved. {run.last_checkpoint()} {verb} with: "
-            f"ganzoo resume {run.path}"
+            f"after the last checkpoint is not saved. {self._folder.last_checkpoint()} {verb} "
+            f"with: ganzoo resume {run.path}"
         )
 
 

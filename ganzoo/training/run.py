@@ -130,7 +130,7 @@ class Run:
         self.pace = Pace()
         #: the activity between steps, for people; empty in a step
         self.doing = ""
-        self._interrupts = Interrupts(self)
+        self._interrupts = Interrupts(self, self.accelerator.num_processes == 1)
         #: whether losses are checked after each update, which would make an accelerator wait
         self.looks_at_once = device.type == "cpu"
         #: values not yet checked for being finite: step, player, losses
@@ -180,6 +180,11 @@ class Run:
             warnings.simplefilter("ignore", FutureWarning)
             module = self.accelerator.prepare_model(network.train())
         return Network(network, module, self.precision.channels_last)
+
+    @property
+    def device(self) -> torch.device:
+        """Where the networks are."""
+        return self.accelerator.device
 
     @property
     def path(self) -> Path:
@@ -287,7 +292,7 @@ class Run:
             if bad := checkpoint.first_nonfinite(values):
                 raise TrainingStopped(
                     f"NON_FINITE at step {self.step}: '{bad}' of {name} is NaN or infinite, and "
-                    f"is not saved. {self.last_checkpoint()} {self.with_lower_rate()}"
+                    f"is not saved. {self.folder.last_checkpoint()} {self.with_lower_rate()}"
                 )
         scaler = self.accelerator.scaler
         state = {
@@ -306,11 +311,6 @@ class Run:
             path = checkpoint.save(self.folder.checkpoints, self.step, tensors, state)
         self._finish_save()
         self.notify("checkpoint_saved", step=self.step, path=path)
-
-    def last_checkpoint(self) -> str:
-        """Name the newest checkpoint in a sentence."""
-        *_, kept = [None, *checkpoint.steps(self.folder.checkpoints).values()]
-        return f"The last checkpoint is {kept}." if kept else "There is no checkpoint yet."
 
     def with_lower_rate(self) -> str:
         """Say how to go on after a non-finite value."""
@@ -471,8 +471,8 @@ class Run:
         except GanzooError as error:
             raise TrainingStopped(
                 f"step {self.step} cannot be measured: {error}",
-                f"{self.last_checkpoint()} To try again: ganzoo resume {self.path}; to train on "
-                f"without scores: ganzoo resume {self.path} --set evaluate=null",
+                f"{self.folder.last_checkpoint()} To try again: ganzoo resume {self.path}; to "
+                f"train on without scores: ganzoo resume {self.path} --set evaluate=null",
             ) from error
         self._clock += time.monotonic() - began
         row = {"step": self.step, "seconds": round(self.seconds, 3), **self.scoring.row(self.step)}
@@ -510,7 +510,7 @@ class Run:
             term = "a term on another process"  # that process names it
         raise TrainingStopped(
             f"NON_FINITE at step {self.step}: {term} is NaN or infinite. "
-            f"{self.last_checkpoint()} {self.with_lower_rate()}"
+            f"{self.folder.last_checkpoint()} {self.with_lower_rate()}"
         )
 
     # -- what others see --------------------------------------------------------------------
@@ -643,7 +643,7 @@ class Run:
             full = error.errno in (errno.ENOSPC, errno.EDQUOT)
             raise TrainingStopped(
                 f"step {self.step}: {what} could not be written to {self.path}: "
-                f"{'the disk is full' if full else error}. {self.last_checkpoint()} "
+                f"{'the disk is full' if full else error}. {self.folder.last_checkpoint()} "
                 f"{'Make room' if full else 'Mend that'}, then: ganzoo resume {self.path}"
             ) from error
 

@@ -95,6 +95,13 @@ class RunFolder:
                 return True
         return False
 
+    def last_checkpoint(self) -> str:
+        """Name the newest checkpoint in a sentence."""
+        from ganzoo.training import checkpoint
+
+        *_, kept = [None, *checkpoint.steps(self.checkpoints).values()]
+        return f"The last checkpoint is {kept}." if kept else "There is no checkpoint yet."
+
     def is_complete(self, recipe_sha256: str, steps: int) -> bool:
         """Whether this recipe was trained for all its ``steps`` and the folder is complete."""
         try:

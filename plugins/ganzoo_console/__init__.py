@@ -20,6 +20,7 @@ from ganzoo.progress import duration
 from ganzoo.text import plain
 
 if TYPE_CHECKING:
+    from ganzoo.interfaces import ObservedRun
     from ganzoo_console.display import Display, Progress
 
 #: least and most seconds between two lines
@@ -38,7 +39,7 @@ class Console:
         self._ended = threading.Event()
 
     @hookimpl
-    def run_started(self, run: Any) -> None:
+    def run_started(self, run: ObservedRun) -> None:
         """Say what is trained, and start the display."""
         from ganzoo_console.display import Display
 
@@ -54,7 +55,7 @@ class Console:
             threading.Thread(target=self._keep_talking, args=talking, daemon=True).start()
 
     @hookimpl
-    def step_ended(self, run: Any, step: int, logs: Mapping[str, Any]) -> None:
+    def step_ended(self, run: ObservedRun, step: int, logs: Mapping[str, Any]) -> None:
         """Show every term; print new findings once."""
         if not logs:
             return
@@ -67,7 +68,7 @@ class Console:
                 self._said.add(key)
                 self._print(f"finding: {finding}")
 
-    def _keep_talking(self, run: Any, ended: threading.Event) -> None:
+    def _keep_talking(self, run: ObservedRun, ended: threading.Event) -> None:
         """Write a line after each long silence."""
         while not ended.wait(max(self._spoke + SILENCE - time.monotonic(), 0.01)):
             if time.monotonic() - self._spoke >= SILENCE:
@@ -103,17 +104,16 @@ class Console:
             self._print(f"samples: {path}")
 
     @hookimpl
-    def evaluated(self, run: Any, step: int, scores: Mapping[str, float]) -> None:
+    def evaluated(self, run: ObservedRun, step: int, scores: Mapping[str, float]) -> None:
         """Report a step's scores, the ranking one first."""
-        primary = run.scoring.primary
-        shown = sorted(scores.items(), key=lambda score: score[0] != primary)
+        scoring = run.scoring
+        assert scoring is not None
+        shown = sorted(scores.items(), key=lambda score: score[0] != scoring.primary)
         text = "  ".join(f"{name} {value:.4g}" for name, value in shown)
-        self._print(
-            f"scores at step {step}: {text}{'  (the best yet)' * (run.scoring.best == step)}"
-        )
+        self._print(f"scores at step {step}: {text}{'  (the best yet)' * (scoring.best == step)}")
 
     @hookimpl
-    def run_ended(self, run: Any, error: BaseException | None) -> None:
+    def run_ended(self, run: ObservedRun, error: BaseException | None) -> None:
         """Close the display."""
         self._close()
         if error is None:
@@ -122,24 +122,24 @@ class Console:
             )
 
 
-def _headline(run: Any) -> str:
+def _headline(run: ObservedRun) -> str:
     """Say what is trained, on what, and how."""
     begins = f"resumed at step {run.step}" if run.step else "new run"
     stages = ", ".join(f"{stage.name} {stage.steps}" for stage in run.recipe.stages)
     steps = f"{run.steps} steps" + (f" ({stages})" if len(run.recipe.stages) > 1 else "")
     return (
         f"{run.recipe.name}: {begins}, {len(run.dataset)} images, {steps}, batch "
-        f"{run.recipe.batch}, {run.precision} on {run.accelerator.device} -> {run.path}"
+        f"{run.recipe.batch}, {run.precision} on {run.device} -> {run.path}"
     )
 
 
-def _progress(run: Any) -> Progress:
+def _progress(run: ObservedRun) -> Progress:
     from ganzoo_console.display import Progress
 
     return Progress(run.step, run.steps, run.pace.rate(), _left(run))
 
 
-def _left(run: Any) -> str:
+def _left(run: ObservedRun) -> str:
     """Say how long the run still takes; before that is known, how long the first step took."""
     if run.doing:
         return f"{run.doing} ..."
@@ -149,7 +149,7 @@ def _left(run: Any) -> str:
     return f"{duration(round(left))} left"
 
 
-def _line(run: Any, terms: str) -> str:
+def _line(run: ObservedRun, terms: str) -> str:
     """Write a log line with the run's progress."""
     elapsed = run.pace.elapsed or 0.0
     parts = [f"step {run.step}/{run.steps}", run.pace.rate(), _left(run)]
