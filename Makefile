@@ -31,7 +31,7 @@ lint: install
 	$(BIN)/mypy
 
 # Every core runs files of tests, each with one thread: more threads than cores wait for each other.
-# For one file, or with a debugger, call pytest on its own: .venv/bin/python -m pytest tests/test_x.py
+# For one file, or with a debugger, call pytest on its own: .venv/bin/python -m pytest tests/cli/test_cli.py
 test: lint
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder
 

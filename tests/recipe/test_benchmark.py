@@ -19,7 +19,7 @@ from ganzoo.plugins.registry import Entry, Origin, Registry
 from ganzoo.plugins.shipped import shipped_benchmarks
 from ganzoo.recipe.benchmark import load_benchmark
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 HEAD = """\
 benchmark: toys
 version: 1

@@ -18,7 +18,7 @@ from ganzoo.plugins.manager import Plugins
 from ganzoo.plugins.registry import Origin
 
 pytestmark = pytest.mark.usefixtures("one_thread")
-SHARED = Path(__file__).resolve().parents[2] / "shared"
+SHARED = Path(__file__).resolve().parents[3] / "shared"
 
 
 def component(kind, name):

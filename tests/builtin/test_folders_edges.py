@@ -18,7 +18,7 @@ cv2 = pytest.importorskip("cv2")
 
 from ganzoo_folders import edges  # noqa: E402
 
-SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
+SHARED = Path(__file__).resolve().parents[3] / "shared" / "data"
 
 
 @pytest.fixture(autouse=True)

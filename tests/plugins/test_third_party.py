@@ -16,7 +16,7 @@ from environment import Environment, build_wheel
 from hub_server import HubServer
 from PIL import Image
 
-THICKET = Path(__file__).parent / "third_party" / "ganzoo-thicket"
+THICKET = Path(__file__).parents[1] / "third_party" / "ganzoo-thicket"
 BENCHMARK = THICKET / "benchmarks" / "thicket-8.yaml"
 #: everything that ganzoo-thicket registers, by kind
 PARTS = {

@@ -11,7 +11,7 @@ from PIL import Image, ImageFilter
 from ganzoo_folders import domains
 from ganzoo_folders.domains import Domain
 
-SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
+SHARED = Path(__file__).resolve().parents[3] / "shared" / "data"
 
 
 def _as_jpeg(image, quality=50):

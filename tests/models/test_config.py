@@ -17,7 +17,7 @@ from ganzoo.errors import RunError
 from ganzoo.models import config
 from ganzoo.models.config import Config, json_schema, read, text
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 
 
 def plain(**changes: Any) -> dict[str, Any]:

@@ -178,7 +178,7 @@ def test_a_killed_run_ends_as_one_never_killed(
     lines = [f"run{i} {line}" for i, line in enumerate(points)]
     done = subprocess.run(
         [sys.executable, "killing.py", str(tmp_path)],
-        cwd=Path(__file__).parent,
+        cwd=Path(__file__).parents[1],
         env={**os.environ, "OMP_NUM_THREADS": "1"},
         input="\n".join(lines),
         stdout=subprocess.PIPE,
@@ -260,7 +260,7 @@ def test_a_step_that_does_not_come_back_answers_ctrl_c_and_ends_at_the_second(tm
         pytest.skip("needs POSIX signals")
     script = [sys.executable, "hanging.py", str(tmp_path)]
     pipe = subprocess.PIPE
-    here = Path(__file__).parent
+    here = Path(__file__).parents[1]
     with subprocess.Popen(script, cwd=here, stdout=pipe, stderr=pipe, text=True) as process:
         assert process.stdout is not None
         assert process.stderr is not None
@@ -561,7 +561,7 @@ def ranks(folder: Path, *jobs: str) -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    here = Path(__file__).parent
+    here = Path(__file__).parents[1]
     subprocess.run(
         [sys.executable, "ranks.py", str(folder), str(port), *jobs],
         cwd=here,

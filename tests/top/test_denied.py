@@ -48,7 +48,7 @@ def walks(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[Done]]:
     names = ["places", "only-read", "parts", "working-folder", "home"]
     done = subprocess.run(
         [*obey, sys.executable, "denied.py", str(root), *names],
-        cwd=Path(__file__).parent,
+        cwd=Path(__file__).parents[1],
         env={
             **os.environ,
             **{"OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1", "PYTHONIOENCODING": "utf-8"},

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 
 #: top to bottom; a package imports only from those below it, and from the top of ganzoo
 FLOORS = (

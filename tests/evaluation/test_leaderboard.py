@@ -561,7 +561,7 @@ def test_where_entries_are_looked_for(monkeypatch: pytest.MonkeyPatch, tmp_path:
 
 
 def test_the_committed_leaderboard_is_that_of_the_committed_entries() -> None:
-    folder = Path(__file__).parent.parent / "benchmarks"
+    folder = Path(__file__).parents[2] / "benchmarks"
     made = markdown(read_all(folder / "entries")) + "\n"
     text = (folder / "LEADERBOARD.md").read_text(encoding="utf-8")
     assert text.rstrip() == made.rstrip(), "ganzoo leaderboard --markdown benchmarks/LEADERBOARD.md"

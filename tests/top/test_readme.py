@@ -20,7 +20,7 @@ from ganzoo.plugins.manager import Plugins, installed
 from ganzoo.plugins.registry import Origin
 from ganzoo.recipe.recipe import load_recipe, shipped_recipes
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 

@@ -17,7 +17,7 @@ from ganzoo.errors import HubError, HubFailure
 from ganzoo.hub.client import client, telling
 from ganzoo.models.hub_id import Id
 
-MODEL = Path(__file__).parent.parent / "pretrained" / "avatars-64"
+MODEL = Path(__file__).parents[2] / "pretrained" / "avatars-64"
 #: every way to the Hub
 CALLS: dict[str, Callable[[], object]] = {
     "search": ganzoo.search,

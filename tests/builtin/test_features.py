@@ -33,7 +33,7 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore:.torch.jit"),
 ]
 
-SHARED = Path(__file__).resolve().parents[2] / "shared"
+SHARED = Path(__file__).resolve().parents[3] / "shared"
 ALL = ("vgg19", "vgg19-caffe", "squeezenet", "efficientnet-lite0", "random", "face68", "fan")
 
 

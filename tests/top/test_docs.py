@@ -33,7 +33,7 @@ from ganzoo.recipe.recipe import load_recipe, shipped_recipes
 from ganzoo.recipe.vocabulary import aim
 from ganzoo.testing import contracts
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
 WRITTEN = [
     *(ROOT / name for name in ("README.md", "CHANGELOG.md")),

@@ -326,7 +326,7 @@ def test_prepare_twice_and_pickle(folder):
 
 
 def test_real_photographs():
-    faces = Path(__file__).parents[2] / "shared" / "data" / "landscapes"
+    faces = Path(__file__).parents[3] / "shared" / "data" / "landscapes"
     if not faces.is_dir():
         pytest.skip("no shared photographs beside this checkout")
     assert len(Folder(path=faces, size=64)) == 40

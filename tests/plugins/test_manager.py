@@ -501,7 +501,7 @@ def test_the_command_line_works_beside_a_broken_plugin(install: Install, site: P
 
 
 def test_every_hook_is_documented_and_named_in_a_test() -> None:
-    tests = "\n".join(p.read_text() for p in Path(__file__).parent.rglob("*.py"))
+    tests = "\n".join(p.read_text() for p in Path(__file__).parents[1].rglob("*.py"))
     assert len(HOOKS) >= 15
     for hook in HOOKS:
         assert (getattr(hookspecs, hook).__doc__ or "").strip().endswith("."), hook

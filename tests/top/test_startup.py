@@ -16,7 +16,7 @@ from ganzoo import hookimpl
 from ganzoo.plugins.manager import Plugins
 from ganzoo.plugins.registry import Origin
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 #: commands that need no torch, each with its exit code
 WITHOUT_TORCH = {
     "list": 0,
