@@ -21,7 +21,7 @@ from pathlib import Path
 import torch
 import toy
 from PIL import Image
-from test_dcgan_import import trained
+from tutorial import trained
 from typer.main import get_command
 
 import ganzoo.plugins.manager

@@ -2,7 +2,7 @@
 
 A JOB is the name of a run; ``NAME:STEP`` sends SIGTERM to the second process after that step.
 Each process writes its networks to ``JOB-RANK.pt``, or why it stopped to ``JOB-RANK.txt``; see
-``test_train.py``.  The jobs ``entry`` and ``ill`` are for ``test_evaluate.py``.
+``runs.py``.  The jobs ``entry`` and ``ill`` are for ``evaluation/test_measure.py``.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import test_train
+import runs
 import torch
 import toy
 from accelerate.state import AcceleratorState, PartialState
@@ -38,15 +38,15 @@ def work(root: Path, job: str, rank: int, port: str, begun: bool) -> None:
     if job in ("entry", "ill"):
         return measure(root, job, rank)
     name, _, stop = job.partition(":")
-    others = {"plain": test_train.PLAIN, "headed": test_train.HEADED}
-    keys: dict[str, Any] = others.get(name, test_train.TWO)
+    others = {"plain": runs.PLAIN, "headed": runs.HEADED}
+    keys: dict[str, Any] = others.get(name, runs.TWO)
     if name == "measured":
         os.environ["GANZOO_CACHE"] = str(root / "cache")
         benchmark = toy.benchmark(root / f"recipes-{rank}")
         keys = {**keys, "evaluate": {"every": 3, "benchmark": str(benchmark)}}
     if name == "poisoned":
         poison = {"use": "poison", "at": 2 if rank else 99}
-        keys = {**keys, "stages": [test_train.stage(generator=[poison])]}
+        keys = {**keys, "stages": [runs.stage(generator=[poison])]}
     recipe = toy.recipe(root / f"recipes-{rank}", **keys)
     plugins = toy.plugins()
     if stop and rank:

@@ -14,7 +14,7 @@ import pytest
 import torch
 import toy
 from filelock import FileLock
-from test_train import ranks
+from runs import ranks
 from torch import Tensor, nn
 
 from ganzoo import hookimpl

@@ -11,7 +11,7 @@ from typing import Any, get_args, get_type_hints
 
 import jsonschema
 import pytest
-from test_card import noise, painter
+from configs import noise, painter
 
 from ganzoo.errors import RunError
 from ganzoo.models import config

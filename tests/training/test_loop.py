@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 from collections import Counter
@@ -18,6 +17,7 @@ import pytest
 import torch
 import toy
 from filelock import FileLock
+from runs import HEADED, PLAIN, RECIPES, At, differences, equal, ranks, stage, stop_at, weights
 
 from ganzoo import hookimpl
 from ganzoo.errors import (
@@ -37,82 +37,6 @@ from ganzoo.training.run import Run
 from ganzoo.training.run_folder import RunFolder
 
 Train = Callable[..., Path]
-D_AND_G = {
-    "discriminator": [{"use": "non-saturating"}],
-    "generator": [{"use": "non-saturating"}],
-}
-
-
-def stage(steps: int = 9, name: str = "adversarial", **keys: Any) -> dict[str, Any]:
-    return {"name": name, "steps": steps, **D_AND_G, **keys}
-
-
-class At:
-    """Does something at the end of a step."""
-
-    def __init__(self, step: int, act: Callable[[Run], object]):
-        self.step, self.act = step, act
-
-    @hookimpl
-    def step_ended(self, run: Run, step: int) -> None:
-        if step == self.step:
-            self.act(run)
-
-
-def stop_at(step: int, number: int = signal.SIGTERM) -> At:
-    return At(step, lambda run: os.kill(os.getpid(), number))
-
-
-RECIPES: dict[str, dict[str, Any]] = {
-    "lazy penalties": {
-        "stages": [
-            stage(
-                discriminator=[
-                    {"use": "non-saturating"},
-                    {"use": "r1", "weight": 0.1, "every": 4},
-                    {"use": "r2", "weight": 0.1, "every": 3},
-                ]
-            )
-        ]
-    },
-    "two stages": {
-        "stages": [
-            {"name": "warm", "steps": 3, "generator": [{"use": "bright"}]},
-            stage(6, optimizer={"lr": 0.02, "generator": {"betas": [0.0, 0.9]}}),
-        ]
-    },
-    "same players twice": {"stages": [stage(3, "one"), stage(6, "two")]},
-    "discriminator steps": {"stages": [stage(discriminator_steps=2)], "batch": 6},
-    "accumulate": {"accumulate": 2},
-    "schedules": {
-        "optimizer": {"use": "rmsprop", "lr": {"from": 0.01, "to": 0.001, "over": 7}},
-        "stages": [
-            stage(generator=[{"use": "lsgan", "weight": {"from": 0.0, "to": 2.0, "over": 5}}])
-        ],
-    },
-    "augment": {"augment": {"use": "diffaugment"}},
-    "bf16": {"precision": "bf16"},
-    "no ema": {"ema": None, "optimizer": {"use": "sgd", "lr": 0.1, "momentum": 0.5}},
-    "views": {
-        "views": {"gray": {"use": "grayscale", "of": "real"}},
-        "stages": [stage(generator=[{"use": "hinge"}, {"use": "near", "weight": 3}])],
-    },
-    "labels": {"dataset": {"use": "toy", "label": ["hue", "side"]}},
-    "translation": {
-        "dataset": {"use": "toy", "photo": True},
-        "generator": {"use": "toy-translator"},
-        "views": {"gray": {"use": "grayscale", "of": "photo"}},
-        "extractors": {"eye": {"use": "toy"}},
-        "stages": [
-            {
-                "name": "reconstruct",
-                "steps": 3,
-                "generator": [{"use": "content", "extractor": "eye"}],
-            },
-            stage(6, generator=[{"use": "hinge"}, {"use": "content", "extractor": "eye"}]),
-        ],
-    },
-}
 
 
 @pytest.mark.parametrize("name", RECIPES)
@@ -154,10 +78,6 @@ def test_resume_refuses_an_extractor_with_other_weights(train: Train, tmp_path: 
     with pytest.raises(CheckpointError, match="weights of extractor 'eye' have changed"):
         resume(tmp_path / "stopped", (), toy.plugins())
     assert toy.contents(tmp_path / "stopped").keys() == before.keys()
-
-
-def differences(a: Mapping[str, Any], b: Mapping[str, Any]) -> set[str]:
-    return {name for name in a.keys() | b.keys() if a.get(name) != b.get(name)}
 
 
 # -- kill -9 --------------------------------------------------------------------------------
@@ -350,18 +270,6 @@ def test_a_batch_must_split_over_processes_and_parts(tmp_path: Path):
 # -- watching changes nothing ---------------------------------------------------------------
 
 
-def weights(run: Path) -> dict[str, dict[str, torch.Tensor]]:
-    return checkpoint.newest(run / "checkpoints")[0]
-
-
-def equal(a: Mapping[str, Any], b: Mapping[str, Any]) -> bool:
-    return a.keys() == b.keys() and all(
-        a[name].keys() == b[name].keys()
-        and all(torch.equal(a[name][k], b[name][k]) for k in a[name])
-        for name in a
-    )
-
-
 def test_intervals_of_logs_samples_and_checkpoints_change_no_weight(train: Train):
     often = weights(train("often", **(every := {k: {"every": 1} for k in INTERVALS})))
     rarely = weights(train("rarely", **{key: {"every": 1000} for key in every}))
@@ -526,48 +434,6 @@ def test_without_ramp_the_decay_is_constant():
 
 
 # -- two processes --------------------------------------------------------------------------
-
-#: all that two processes must agree about: two stages, update ratios, penalties, statistics
-TWO: dict[str, Any] = {
-    "batch": 8,
-    "discriminator": {"use": "toy", "dropout": 0.0},
-    "stages": [
-        {"name": "warm", "steps": 2, "generator": [{"use": "bright"}]},
-        stage(
-            5,
-            discriminator=[{"use": "hinge"}, {"use": "r1", "every": 2}],
-            discriminator_steps=2,
-        ),
-    ],
-}
-PLAIN: dict[str, Any] = {
-    **TWO,
-    "generator": {"use": "toy", "norm": False},
-    "discriminator": {"use": "toy", "norm": False, "dropout": 0.0},
-}
-
-
-#: the head is reached at every second step alone
-HEADED: dict[str, Any] = {
-    "batch": 8,
-    "generator": {"use": "toy", "norm": False},
-    "discriminator": {"use": "headed"},
-    "stages": [stage(5, discriminator=[{"use": "hinge"}, {"use": "guess", "every": 2}])],
-}
-
-
-def ranks(folder: Path, *jobs: str) -> None:
-    """Run ``ranks.py`` on two processes for each job."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    here = Path(__file__).parents[1]
-    subprocess.run(
-        [sys.executable, "ranks.py", str(folder), str(port), *jobs],
-        cwd=here,
-        env={**os.environ, "OMP_NUM_THREADS": "1", "ACCELERATE_USE_CPU": "1"},
-        check=True,
-    )
 
 
 def test_two_processes_stay_equal_and_resume_exactly(train: Train, tmp_path: Path):
