@@ -1,6 +1,6 @@
 """Present the leaderboard: numbers with intervals, Markdown, one self-contained page.
 
-The page's frame is ``leaderboard.html`` in this package.  All text of entries is escaped.
+The page's templates are ``leaderboard.html`` and ``table.html`` in this package.
 """
 
 from __future__ import annotations
@@ -8,15 +8,15 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from ganzoo.errors import RunError, nearest, one_of
 from ganzoo.evaluation import result as entries
-from ganzoo.evaluation.result import Entry, Score
+from ganzoo.evaluation.result import Entry, Score, Subject
 from ganzoo.evaluation.standings import Column, Row, Standings, Summary, Table, flat, standings
-from ganzoo.formats.page import escape, fill
+from ganzoo.formats.page import render
 from ganzoo.plugins.shipped import shipped_folder
 from ganzoo.progress import duration
 from ganzoo.text import plain
@@ -226,200 +226,90 @@ def _md_row(cells: Iterable[str], raw: bool = False) -> str:
 
 def page(boards: Sequence[Standings]) -> str:
     """Write ``leaderboard.html``, which is self-contained."""
-    links = "".join(
-        f'<a href="#{escape(board.benchmark)}">{escape(board.benchmark)}</a>' for board in boards
-    )
-    return fill(
-        "evaluation/leaderboard.html",
-        how=escape(HOW),
-        links=f"<nav aria-label=Benchmarks>{links}</nav>" if len(boards) > 1 else "",
-        boards="".join(_board(board) for board in boards),
-    )
-
-
-def _board(board: Standings) -> str:
-    name = escape(board.benchmark)
-    tables = "".join(_section(board.benchmark, table) for table in board.tables)
-    problems = "".join(
-        f"<li><code>{escape(f.path.name)}</code> {escape(f.problem)}</li>" for f in board.problems
-    )
-    if problems:
-        problems = f'<div class="bad"><h3>Files that are no entries</h3><ul>{problems}</ul></div>'
-    return f'<section id="{name}"><h2>{name}</h2>{tables}{problems}</section>'
-
-
-def _section(benchmark: str, table: Table) -> str:
-    first = table.rows[0].entry
-    head = f"Version {table.version} <code>{table.protocol}</code>"
-    counts = f"{first.counts.fakes:,} fakes against {first.counts.reference:,} real images"
-    notes = "".join(f"<li value={i}>{escape(n)}</li>" for i, n in enumerate(table.notes, 1))
-    return (
-        f'<h3>{head}</h3><p class="note">{counts}; ranked by {escape(table.primary.name)}.</p>'
-        + (f'<p class="apart">{escape(table.apart)}</p>' if table.apart else "")
-        + _main_table(benchmark, table)
-        + (f'<ol class="notes">{notes}</ol>' if notes else "")
-        + (_seeds(table) if table.seeds else "")
-        + _details("The protocol in full", _facts(_record(table)))
-        + _details("The entries in full", "".join(map(_about, table.rows)))
-    )
-
-
-def _record(table: Table) -> dict[str, Any]:
-    """Return the fullest record, as not all have the optional parts."""
-    return max((row.entry.record for row in table.rows), key=lambda record: len([*flat(record)]))
-
-
-def _main_table(benchmark: str, table: Table) -> str:
-    pictures = {row.entry.model.name: _thumb(row) for row in table.rows}
-    with_pictures = any(pictures.values())
-    claims = any(row.entry.reported for row in table.rows)
-    order = "descending" if table.primary.higher_is_better else "ascending"
-    heads = '<th scope="col" data-first="up">Rank</th>'
-    heads += "<td>Samples</td>" if with_pictures else ""
-    heads += '<th scope="col" data-first="up">Model</th>'
-    scores = [_head(table.primary, f' aria-sort="{order}"'), *map(_head, table.columns[1:])]
-    heads += "".join(_beside(scores, "<td>Reported</td>" if claims else None))
-    scales = {column.name: _scale(table, column) for column in table.columns}
-    body = ""
-    for place, row in enumerate(table.rows):
-        cells = f'<td class="rank" data-v="{place}"{_tied(row)}>{row.place}</td>'
-        cells += f"<td>{pictures[row.entry.model.name]}</td>" if with_pictures else ""
-        cells += _name(row.entry)
-        scores = [_cell(row, column, *scales[column.name]) for column in table.columns]
-        cells += "".join(_beside(scores, _html_claims(row.entry) if claims else None))
-        kind = row.entry.model.kind
-        body += f'<tr class="{kind}" data-words="{escape(_words(row.entry))}">{cells}</tr>'
-    caption = f"{benchmark}, version {table.version}"
-    return (
-        f'<div class="wide" tabindex="0" role="region" aria-label="{escape(caption)}">'
-        f'<table class="board"><thead><tr>{heads}</tr></thead><tbody>{body}</tbody></table></div>'
-    )
-
-
-def _head(column: Column, attributes: str = "") -> str:
-    better = "higher" if column.higher_is_better else "lower"
-    unit = f"<small>{escape(column.unit)}</small>" if column.unit else ""
-    arrow = f'<abbr title="{better} is better">{column.arrow}</abbr>'
-    first = "down" if column.higher_is_better else "up"
-    return (
-        f'<th scope="col" data-first="{first}"{attributes}>{escape(column.name)} {arrow}{unit}</th>'
-    )
-
-
-def _tied(row: Row) -> str:
-    return f' title="cannot be told from {escape(", ".join(row.tied))}"' if row.tied else ""
-
-
-def _name(entry: Entry) -> str:
-    model = entry.model
-    made = [model.recipe, f"{model.steps:,} steps" if model.steps is not None else None]
-    how = [
-        f"seed {model.seed}" if model.seed is not None else None,
-        f"trained for {duration(model.training_seconds)}" if model.training_seconds else None,
-    ]
-    lines = [", ".join(filter(None, facts)) for facts in (made, how)]
-    lines = [model.kind] if model.kind != "model" else lines
-    small = "".join(f"<small>{escape(line)}</small>" for line in lines if line)
-    return f'<th scope="row" data-v="{escape(model.name)}">{escape(model.name)}{small}</th>'
-
-
-def _words(entry: Entry) -> str:
-    """Return the text that the filter searches."""
-    model = entry.model
-    return " ".join(filter(None, (model.name, model.recipe, model.generator, model.kind))).lower()
-
-
-def _html_claims(entry: Entry) -> str:
-    claims = "".join(
-        f"{escape(name)} {claim.value:g} <small>{escape(claim.source)}</small>"
-        for name, claim in entry.reported.items()
-    )
-    return f'<td class="claims">{claims}</td>'
-
-
-def _cell(row: Row, column: Column, low: float, high: float) -> str:
-    cell = row.cells.get(column.name)
-    if cell is None:
-        return '<td class="none" data-v="">–</td>'
-    note = f"<sup>{cell.note}</sup>" if cell.note else ""
-    if not cell.comparable:
-        return f'<td class="none" data-v="">other protocol{note}</td>'
-    text = escape(reading(cell.score))
-    value, space, rest = text.partition(" ")
-    shown = text if text.startswith("(") else f"{value}<small>{space}{rest}</small>"
-    return f'<td data-v="{cell.score.value!r}">{shown}{note}{_bar(cell.score, low, high)}</td>'
-
-
-def _scale(table: Table, column: Column) -> tuple[float, float]:
-    """Return the range of a column's bars: of reliable scores, else of all."""
-    cells = [(row, row.cells[column.name]) for row in table.rows if column.name in row.cells]
-    shown = [(row, cell.score) for row, cell in cells if cell.comparable]
-    scores = [
-        score
-        for row, score in shown
-        if row.entry.model.kind != "reference" and not score.unreliable
-    ] or [score for _, score in shown]
-    low, high = min((s.low for s in scores), default=0), max((s.high for s in scores), default=1)
-    pad = (high - low) / 20 or abs(high) / 10 or 1.0
-    return low - pad, high + pad
-
-
-def _bar(score: Score, low: float, high: float) -> str:
-    """Draw the interval on the column's scale; an arrow if the score is beyond it."""
-    start, value, end = (
-        100 * (x - low) / (high - low) for x in (score.low, score.value, score.high)
-    )
-    if value < 0 or value > 100:
-        mark = "M5 1L0 4L5 7" if value < 0 else "M95 1L100 4L95 7"
-        drawn = f'<path class="beyond" d="{mark}"/>'
-    else:
-        start, end = max(start, 0.0), min(end, 100.0)
-        drawn = f'<rect x="{start:.1f}" y="2" width="{max(end - start, 0.8):.1f}" height="4"/>'
-        drawn += f'<path class="value" d="M{value:.1f} 0V8"/>'
-    svg = '<svg viewBox="0 0 100 8" preserveAspectRatio="none" aria-hidden="true">'
-    return f'{svg}<path class="axis" d="M0 4H100"/>{drawn}</svg>'
-
-
-def _thumb(row: Row) -> str:
     from ganzoo.models.pictures import embed, opened
 
-    picture = opened(row.picture)
-    if picture is None:
-        return ""
-    uri, width = embed(picture, PICTURE_BYTES)
-    image = f'<img src="{uri}" alt="Samples of {escape(row.entry.model.name)}">'
-    return f'<button class="thumb" data-width="{width}">{image}</button>'
-
-
-def _seeds(table: Table) -> str:
-    heads = "".join(f'<th scope="col">{escape(heading(c))}</th>' for c in table.columns)
-    body = ""
-    for summary in table.seeds:
-        cells = "".join(f"<td>{escape(text)}</td>" for text in means(summary, table.columns))
-        body += f'<tr><th scope="row">{escape(group_name(summary))}</th>{cells}</tr>'
-    return (
-        f'<p class="note">{escape(OVER_SEEDS)}</p><div class="wide"><table class="seeds"><thead>'
-        f'<tr><th scope="col">Recipe</th>{heads}</tr></thead><tbody>{body}</tbody></table></div>'
+    files = [row.picture for board in boards for table in board.tables for row in table.rows]
+    pictures = {file: picture for file in files if (picture := opened(file))}
+    return render(
+        "evaluation/leaderboard.html",
+        boards=boards,
+        how=HOW,
+        over_seeds=OVER_SEEDS,
+        thumbs={file: embed(picture, PICTURE_BYTES) for file, picture in pictures.items()},
+        flat=flat,
+        group_name=group_name,
+        heading=heading,
+        in_full=in_full,
+        means=means,
+        origin=origin,
+        reading=reading,
+        scales_of=scales_of,
     )
 
 
-def _details(title: str, body: str) -> str:
-    return f"<details><summary>{title}</summary>{body}</details>"
+def origin(model: Subject) -> list[str]:
+    """Return the lines below a model's name: how it came about."""
+    if model.kind != "model":
+        return [model.kind]
+    seconds = model.training_seconds
+    lines = [
+        [model.recipe, None if model.steps is None else f"{model.steps:,} steps"],
+        [
+            None if model.seed is None else f"seed {model.seed}",
+            f"trained for {duration(seconds)}" if seconds else None,
+        ],
+    ]
+    return [", ".join(filter(None, line)) for line in lines if any(line)]
 
 
-def _about(row: Row) -> str:
-    entry = row.entry
-    notes = "".join(f"<p>{escape(line)}</p>" for line in entry.notes.splitlines() if line.strip())
+def in_full(entry: Entry) -> dict[str, Any]:
+    """Return the fields of an entry that its table does not show."""
+    fields = ("model", "counts", "environment", "seconds", "date", "key", "sha256")
     data = asdict(entry)
-    told = ("model", "counts", "environment", "seconds", "date", "key", "sha256")
-    facts = _facts({name: data[name] for name in told})
-    return f"<details><summary>{escape(entry.model.name)}</summary>{notes}{facts}</details>"
+    return {name: data[name] for name in fields}
 
 
-def _facts(data: dict[str, Any]) -> str:
-    rows = "".join(
-        f'<tr><th scope="row">{escape(key)}</th><td>{escape(str(value))}</td></tr>'
-        for key, value in flat(data)
-        if value is not None
-    )
-    return f'<table class="facts"><tbody>{rows}</tbody></table>'
+@dataclass(frozen=True)
+class Bar:
+    """An interval and its value on a scale, in percent; the interval is cut at the ends."""
+
+    low: float
+    value: float
+    width: float
+
+
+@dataclass(frozen=True)
+class Scale:
+    """The range of a column's bars."""
+
+    low: float
+    high: float
+
+    def bar(self, score: Score) -> Bar:
+        """Place a score on the scale."""
+        low, value, high = (
+            100 * (x - self.low) / (self.high - self.low)
+            for x in (score.low, score.value, score.high)
+        )
+        low = max(low, 0.0)
+        return Bar(low, value, max(min(high, 100.0) - low, 0.8))
+
+
+def scales_of(table: Table) -> dict[str, Scale]:
+    """Return the scale of each column: from its reliable scores, or from all if there are none."""
+    scales = {}
+    for column in table.columns:
+        cells = [
+            (row.entry, row.cells[column.name]) for row in table.rows if column.name in row.cells
+        ]
+        shown = [(entry, cell.score) for entry, cell in cells if cell.comparable]
+        scores = [
+            score
+            for entry, score in shown
+            if entry.model.kind != "reference" and not score.unreliable
+        ] or [score for _, score in shown]
+        low = min((score.low for score in scores), default=0)
+        high = max((score.high for score in scores), default=1)
+        pad = (high - low) / 20 or abs(high) / 10 or 1.0
+        scales[column.name] = Scale(low - pad, high + pad)
+    return scales

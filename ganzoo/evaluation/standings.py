@@ -99,6 +99,11 @@ class Table:
         """The score that ranks."""
         return self.columns[0]
 
+    @property
+    def record(self) -> dict[str, Any]:
+        """The protocol in full: the longest record, as not all have the optional parts."""
+        return max((row.entry.record for row in self.rows), key=lambda one: len([*flat(one)]))
+
 
 @dataclass(frozen=True)
 class Standings:

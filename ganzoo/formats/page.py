@@ -1,21 +1,26 @@
-"""Fill self-contained pages from a template of this package and the shared style."""
+"""Render self-contained pages from jinja2 templates, which stand beside the modules they serve."""
 
 from __future__ import annotations
 
-import html
-from importlib import resources
-from string import Template
+from typing import Any
 
 from ganzoo.text import plain
 
 
-def escape(text: object) -> str:
-    """Escape text for HTML, visibly and on one line."""
-    return html.escape(plain(text))
+def render(template: str, /, **values: Any) -> str:
+    """Render ``template``, such as ``training/report.html``, with ``values``.
 
+    All text is escaped for HTML, and shown as ``plain`` shows it: visibly and on one line.
+    """
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+    from markupsafe import Markup
 
-def fill(template: str, /, **parts: str) -> str:
-    """Fill ``template``, such as ``training/report.html``, with its ``parts``, which are HTML."""
-    package = resources.files("ganzoo")
-    style = package.joinpath("formats/page.css").read_text("utf-8")
-    return Template(package.joinpath(template).read_text("utf-8")).substitute(parts, style=style)
+    environment = Environment(
+        loader=PackageLoader("ganzoo", ""),
+        autoescape=True,
+        finalize=lambda value: value if isinstance(value, Markup) else plain(value),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    return environment.get_template(template).render(values)

@@ -1,4 +1,4 @@
-"""Draw the curves of a run as small SVG charts, for ``report.py``."""
+"""Choose and scale the charts of a run's curves, which ``chart.html`` draws as SVG."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import accumulate
 
-from ganzoo.formats.page import escape
 from ganzoo.training import diagnosis
 from ganzoo.training.scores import SCORE
 
@@ -19,32 +18,39 @@ Points = list[tuple[int, float]]
 Stages = Sequence[tuple[str, int]]
 
 
-def draw_all(
+def charts_of(
     rows: Sequence[Mapping[str, float]],
-    stages: Stages,
     higher_is_better: Mapping[str, bool] | None = None,
     best: int | None = None,
-) -> str:
-    """Draw all charts of ``rows`` (numbers and NaN only) as HTML; ``stages`` are (name, steps).
+) -> list[Chart]:
+    """Return the charts of ``rows``, which hold numbers and NaN only, most informative first.
 
-    ``higher_is_better`` says how each score ranks; the ``best`` step is marked.
+    ``higher_is_better`` says how each score ranks; the charts of scores mark the ``best`` step.
     """
     columns: dict[str, Points] = {}
     for row in rows:
         for key in row:
             if key not in ("step", "seconds"):
                 columns.setdefault(key, []).append((int(row["step"]), row[key]))
-    end = max((int(row["step"]) for row in rows), default=0)
-    scores = {key: columns.pop(key) for key in list(columns) if key.startswith(SCORE)}
-    charts = [*_scores(scores, higher_is_better or {}, best), *_charts(columns)]
-    return "".join(_figure(chart, max(end, 1), stages) for chart in charts)
+    directions = higher_is_better or {}
+    charts: list[Chart] = []
+    for key in [key for key in columns if key.startswith(SCORE)]:
+        name, points = key.removeprefix(SCORE), columns.pop(key)
+        note = ""
+        if name in directions:
+            note = "higher is better" if directions[name] else "lower is better"
+        curve = Curve("score", len(charts) % 6, points, noisy=False)
+        charts.append(Chart(name, note, [curve], best=best))
+    return [*charts, *_training_charts(columns)]
 
 
 # -- what is drawn ----------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
-class _Curve:
+class Curve:
+    """A curve of a chart: its name, colour number and (step, value) points."""
+
     name: str
     colour: int
     points: Points
@@ -73,13 +79,24 @@ def _sums(values: Sequence[float], decay: float) -> list[float]:
 
 
 @dataclass(frozen=True)
-class _Chart:
+class Chart:
+    """Curves over steps; ``lines`` are levels with their labels."""
+
     title: str
     note: str
-    curves: Sequence[_Curve]
+    curves: Sequence[Curve]
     lines: Sequence[tuple[float, str]] = ()
     shown: Sequence[float] = ()  # levels that the axis always includes
     best: int | None = None  # a step to mark
+
+    @property
+    def lost(self) -> int:
+        """The number of points that are not finite."""
+        return sum(len(curve.points) - len(curve.raw) for curve in self.curves)
+
+    def axes(self, end: int) -> Axes:
+        """Return the axes of steps up to ``end``."""
+        return Axes(end, *self.range)
 
     @cached_property
     def range(self) -> tuple[float, float]:
@@ -138,20 +155,8 @@ _HEALTH: dict[str, tuple[str, str, Sequence[tuple[float, str]], Sequence[float]]
 _PLAYERS = {"discriminator": 0, "generator": 1}  # and their colours
 
 
-def _scores(
-    columns: Mapping[str, Points], higher_is_better: Mapping[str, bool], best: int | None
-) -> Iterator[_Chart]:
-    """Yield a chart for each score of the benchmark."""
-    for i, (key, points) in enumerate(columns.items()):
-        name = key.removeprefix(SCORE)
-        note = ""
-        if name in higher_is_better:
-            note = "higher is better" if higher_is_better[name] else "lower is better"
-        yield _Chart(name, note, [_Curve("score", i % 6, points, noisy=False)], best=best)
-
-
-def _charts(columns: Mapping[str, Points]) -> Iterator[_Chart]:
-    """Yield the charts, most informative first."""
+def _training_charts(columns: Mapping[str, Points]) -> Iterator[Chart]:
+    """Yield the charts of training, most informative first."""
     rest = dict(columns)
 
     def take(prefix: str, names: Iterable[str] = ()) -> dict[str, Points]:
@@ -160,128 +165,78 @@ def _charts(columns: Mapping[str, Points]) -> Iterator[_Chart]:
             k.removeprefix(prefix): rest.pop(k) for k in keys if k in rest and k.startswith(prefix)
         }
 
-    def health(*metrics: str) -> Iterator[_Chart]:
+    def health(*metrics: str) -> Iterator[Chart]:
         for key in metrics:
             if key in rest:
                 title, note, lines, shown = _HEALTH[key]
-                curve = _Curve(key, _PLAYERS["generator"] if key[0] == "G" else 0, rest.pop(key))
-                yield _Chart(title, note, [curve], lines, shown)
+                curve = Curve(key, _PLAYERS["generator"] if key[0] == "G" else 0, rest.pop(key))
+                yield Chart(title, note, [curve], lines, shown)
 
     yield from health("D/ranking", "G/diversity")
     if logits := take("D/", ("real", "fake")):
-        curves = [_Curve(name, 2 + (name == "fake"), logits[name]) for name in logits]
-        yield _Chart("D's logits", "mean score of reals and of fakes", curves)
+        curves = [Curve(name, 2 + (name == "fake"), logits[name]) for name in logits]
+        yield Chart("D's logits", "mean score of reals and of fakes", curves)
     losses = {player: take(f"{player}/") for player in _PLAYERS}
     for term in dict.fromkeys(term for terms in losses.values() for term in terms):
-        curves = [_Curve(p, _PLAYERS[p], t[term]) for p, t in losses.items() if term in t]
-        yield _Chart(term, "loss, before its weight", curves)
+        curves = [Curve(p, _PLAYERS[p], t[term]) for p, t in losses.items() if term in t]
+        yield Chart(term, "loss, before its weight", curves)
     if shares := take("share/"):
-        curves = [_Curve(name, i % 6, shares[name]) for i, name in enumerate(shares)]
+        curves = [Curve(name, i % 6, shares[name]) for i, name in enumerate(shares)]
         note = "share of each of G's terms in the gradient at the fake image"
-        yield _Chart("Gradient shares", note, curves, shown=[0, 1])
+        yield Chart("Gradient shares", note, curves, shown=[0, 1])
     if rates := take("lr/"):
-        curves = [_Curve(p, _PLAYERS.get(p, 2), points, noisy=False) for p, points in rates.items()]
-        yield _Chart("Learning rate", "per update", curves, shown=[0])
+        curves = [Curve(p, _PLAYERS.get(p, 2), points, noisy=False) for p, points in rates.items()]
+        yield Chart("Learning rate", "per update", curves, shown=[0])
     yield from health(*_HEALTH)
     for key, points in rest.items():
-        yield _Chart(key, "", [_Curve(key, 2, points)])
+        yield Chart(key, "", [Curve(key, 2, points)])
 
 
 # -- how it is drawn --------------------------------------------------------------------------
 
-# the drawing and the frame of the curves in it; the page's script uses the same numbers
-_WIDTH, _HEIGHT, _LEFT, _RIGHT, _TOP, _BOTTOM = 360, 180, 42, 352, 12, 156
-
 
 @dataclass(frozen=True)
-class _Axes:
+class Axes:
+    """Where steps up to ``end`` and values from ``low`` to ``high`` lie in the drawing.
+
+    The curves' frame is from ``left`` to ``right`` and ``top`` to ``bottom``.
+    """
+
     end: int
     low: float
     high: float
 
-    def x(self, step: float) -> str:
-        return f"{_LEFT + (_RIGHT - _LEFT) * step / self.end:.1f}"
+    width, height = 360, 180
+    left, right, top, bottom = 42, 352, 12, 156
 
-    def y(self, value: float, shift: float = 0) -> str:
+    def x(self, step: float) -> float:
+        """Return the place of a step."""
+        return round(self.left + (self.right - self.left) * step / self.end, 1)
+
+    def y(self, value: float, shift: float = 0.0) -> float:
+        """Return the height of a value, at least three units inside the frame, plus ``shift``."""
         share = (value - self.low) / (self.high - self.low)
-        return f"{_BOTTOM - 3 - (_BOTTOM - _TOP - 6) * share + shift:.1f}"
+        return round(self.bottom - 3 - (self.bottom - self.top - 6) * share + shift, 1)
 
-    def line(self, points: Points, kind: str) -> str:
-        dots = " ".join(f"{self.x(step)},{self.y(value)}" for step, value in _thin(points))
-        return f'<polyline class="{kind}" points="{dots}"/>'
+    def points(self, points: Points) -> str:
+        """Return a polyline's points, at most ``POINTS`` of them."""
+        return " ".join(f"{self.x(step)},{self.y(value)}" for step, value in _thin(points))
 
+    def steps(self) -> list[float]:
+        """Return the steps to write below the frame."""
+        return _ticks(0, self.end)
 
-def _figure(chart: _Chart, end: int, stages: Stages) -> str:
-    axes = _Axes(end, *chart.range)
-    parts = [*_grid(axes), *_stages(axes, stages), *_best(axes, chart)]
-    parts += [_curves(axes, chart), *_lines(axes, chart)]
-    legend = "".join(
-        f'<li class="k{curve.colour}">{escape(curve.name)} '
-        f"<b>{number(curve.points[-1][1])}</b></li>"
-        for curve in chart.curves
-    )
-    lost = sum(len(curve.points) - len(curve.raw) for curve in chart.curves)
-    note = chart.note + (f"; {lost} not finite and not drawn" if lost else "")
-    return (
-        f'<figure class="chart"><figcaption><h3>{escape(chart.title)}</h3>'
-        f'<p class="note">{escape(note)}</p><ul>{legend}</ul></figcaption>'
-        f'<svg viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" data-scale="{end} {axes.low!r} '
-        f'{axes.high!r}" aria-label="{escape(chart.title)} over steps">{"".join(parts)}</svg>'
-        "</figure>"
-    )
+    def values(self) -> list[float]:
+        """Return the values to write beside the frame."""
+        return _ticks(self.low, self.high)
 
-
-def _grid(axes: _Axes) -> Iterator[str]:
-    for tick in _ticks(axes.low, axes.high):
-        yield f'<path class="rule" d="M{_LEFT} {axes.y(tick)}H{_RIGHT}"/>'
-        yield f'<text class="y" x="{_LEFT - 6}" y="{axes.y(tick, 3.5)}">{number(tick)}</text>'
-    for tick in _ticks(0, axes.end):
-        kind = "x last" if tick > 0.95 * axes.end else "x"
-        yield f'<text class="{kind}" x="{axes.x(tick)}" y="{_HEIGHT - 8}">{number(tick)}</text>'
-
-
-def _stages(axes: _Axes, stages: Stages) -> Iterator[str]:
-    """Mark where each stage begins, with its name if there is room."""
-    start = 0
-    for name, steps in stages if len(stages) > 1 else ():
-        width = (_RIGHT - _LEFT) * (min(start + steps, axes.end) - start) / axes.end
-        if 0 < start < axes.end:
-            yield f'<path class="stage" d="M{axes.x(start)} 0V{_BOTTOM}"/>'
-        if 6 * len(name) < width:
-            yield f'<text class="stage" x="{axes.x(start)}" dx="4" y="8">{escape(name)}</text>'
-        start += steps
-
-
-def _best(axes: _Axes, chart: _Chart) -> Iterator[str]:
-    """Mark the best step."""
-    if chart.best is not None:
-        place = axes.x(chart.best)
-        side = "end" if float(place) > (_LEFT + _RIGHT) / 2 else "start"
-        shift = -4 if side == "end" else 4
-        yield f'<path class="level" d="M{place} {_TOP}V{_BOTTOM}"/>'
-        yield f'<text class="best {side}" x="{place}" dx="{shift}" y="{_TOP + 8}">best</text>'
-
-
-def _curves(axes: _Axes, chart: _Chart) -> str:
-    curves = ""
-    for place, curve in enumerate(chart.curves):
-        if curve.raw:
-            raw = axes.line(curve.raw, "raw") if curve.raw != curve.smooth else ""
-            step, value = curve.smooth[-1]
-            dot = f'<circle cx="{axes.x(step)}" cy="{axes.y(value)}" r="2.6"/>'
-            smooth = axes.line(curve.smooth, "smooth")
-            curves += f'<g class="k{curve.colour}" data-curve="{place}">{raw}{smooth}{dot}</g>'
-    box = f'viewBox="0 {_TOP - 2} {_WIDTH} {_BOTTOM - _TOP + 2}"'
-    size = f'y="{_TOP - 2}" width="{_WIDTH}" height="{_BOTTOM - _TOP + 2}"'
-    return f'<svg class="clip" {size} {box}>{curves}</svg>'
-
-
-def _lines(axes: _Axes, chart: _Chart) -> Iterator[str]:
-    for level, label in chart.lines:
-        above = float(axes.y(level)) > _TOP + 14
-        yield f'<path class="level" d="M{_LEFT} {axes.y(level)}H{_RIGHT}"/>'
-        height = axes.y(level, -4 if above else 11)
-        yield f'<text class="level" x="{_RIGHT - 2}" y="{height}">{escape(label)}</text>'
+    def starts(self, stages: Stages) -> Iterator[tuple[float, str]]:
+        """Yield the place where each of several stages starts, and its name if there is room."""
+        start = 0
+        for name, steps in stages if len(stages) > 1 else ():
+            room = self.x(min(start + steps, self.end)) - self.x(start)
+            yield self.x(start), name if 6 * len(name) < room else ""
+            start += steps
 
 
 def _thin(points: Points, most: int = POINTS) -> Points:

@@ -1,7 +1,7 @@
 """``report.html``: one self-contained page about a run, readable with or without JavaScript.
 
-The page's frame is ``report.html`` in this package, its charts come from ``charts.py``.  All text
-from the run is escaped.  A run in any state has a report: half-way, stopped, empty.
+The page's templates are ``report.html`` and ``chart.html`` in this package.  A run in any state has
+a report: half-way, stopped, empty.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ from typing import TYPE_CHECKING, Any
 
 from ganzoo.errors import RecipeError, RunError, TrainingStopped
 from ganzoo.files import write_atomic
-from ganzoo.formats.page import escape, fill
+from ganzoo.formats.page import render
 from ganzoo.formats.yaml import parse
 from ganzoo.models import config as configs
 from ganzoo.models import pictures
 from ganzoo.progress import duration
 from ganzoo.training import diagnosis, scores
 from ganzoo.training import manifest as manifests
-from ganzoo.training.charts import draw_all, number
+from ganzoo.training.charts import Axes, charts_of, number
 from ganzoo.training.manifest import Evaluation, Manifest
 from ganzoo.training.run_folder import RunFolder
 
@@ -97,20 +97,29 @@ def _page(folder: RunFolder) -> str:
         step = max([row["step"] for row in rows] + [frame.step for frame in frames], default=0)
     stages = _stages(recipe)
     best = _best(evaluation, rows) if evaluation else None
-    higher = evaluation.higher_is_better if evaluation else {}
-    name = manifest.recipe or _at(recipe, "recipe") or folder.path.name
-    return fill(
+    reason = manifest.reason or "" if manifest.status == "stopped" else ""
+    if manifest.status == "running":
+        reason = "Still training, or it ended without a word."
+    return render(
         "training/report.html",
-        name=escape(str(name)),
-        status=_status(manifest, damage),
-        samples=_samples(frames),
+        name=manifest.recipe or _at(recipe, "recipe") or folder.path.name,
+        status="unknown" if damage else manifest.status,
+        reason=damage or reason,
+        frames=frames,
         facts=_facts(manifest, recipe, rows, step, sum(steps for _, steps in stages), best),
-        findings=_findings(rows) + (f"<p class=note>{escape(lost)}.</p>" if lost else ""),
-        curves=draw_all(rows, stages, higher, best[0] if best else None)
-        or "<p class=note>Nothing has been logged yet.</p>",
+        too_early=diagnosis.too_early(rows),
+        findings=diagnosis.find(rows),
+        lost=lost,
+        charts=charts_of(
+            rows, evaluation.higher_is_better if evaluation else {}, best[0] if best else None
+        ),
+        end=max([1] + [row["step"] for row in rows]),
+        stages=stages,
+        axes=Axes,
         commands=_commands(folder, manifest, stages),
-        recipe="\n".join(map(escape, text.split("\n"))),
-        manifest="".join(_table(asdict(manifest))),
+        recipe=text.split("\n"),
+        manifest=dict(_flat(asdict(manifest))),
+        number=number,
     )
 
 
@@ -150,18 +159,6 @@ def _best(evaluation: Evaluation, rows: Sequence[diagnosis.Row]) -> tuple[int, s
     return None if step is None else (step, f"{name} {number(found[step][name])} at step {step:,}")
 
 
-def _status(manifest: Manifest, damage: str) -> str:
-    status, reason = str(manifest.status), ""
-    if damage:
-        status, reason = "unknown", damage
-    elif status == "stopped":
-        reason = manifest.reason or ""
-    elif status == "running":
-        reason = "Still training, or ended without a word."
-    kind = status if status in ("finished", "stopped") else "open"
-    return f'<p class="status {kind}"><b>{escape(status)}</b> {escape(reason)}</p>'
-
-
 def _facts(
     manifest: Manifest,
     recipe: Any,
@@ -169,7 +166,8 @@ def _facts(
     step: int,
     total: int,
     best: tuple[int, str] | None,
-) -> str:
+) -> dict[str, str]:
+    """Return the facts by their terms; those unknown are empty."""
     over = manifest.status != "running"
     seconds = manifest.seconds if over else None
     if seconds is None:
@@ -187,7 +185,7 @@ def _facts(
     dataset = [_at(recipe, "dataset", key) for key in ("use", "style", "path")]
     dataset += [size and f"{size} px"]
     nets = [_at(recipe, player, "use") for player in ("generator", "discriminator")]
-    facts = {
+    return {
         "Steps": f"{step:,} of {total:,}" if total else f"{step:,}",
         "Images seen": f"{manifest.images:,}" if over and manifest.images is not None else "",
         "Time": duration(seconds),
@@ -201,25 +199,10 @@ def _facts(
         "Networks": " against ".join(str(net) for net in nets if net),
         "Seed": "" if manifest.seed is None else str(manifest.seed),
     }
-    return "".join(
-        f"<div><dt>{name}</dt><dd>{escape(fact)}</dd></div>" for name, fact in facts.items() if fact
-    )
 
 
-def _findings(rows: Sequence[diagnosis.Row]) -> str:
-    if why := diagnosis.too_early(rows):
-        return f"<p>Too early to say: {escape(why)}.</p>"
-    cards = [
-        f'<article class="finding"><h3>{escape(f.name)} <small>{escape(f.subject)}</small></h3>'
-        f"<p>{escape(f.remedy)}</p><p class=note>since step {f.step:,} · value {number(f.value)}"
-        f" · threshold {number(f.threshold)}</p></article>"
-        for f in diagnosis.find(rows)
-    ]
-    fine = "<p>Nothing wrong that these numbers show; the pictures have the last word.</p>"
-    return "".join(cards) or fine
-
-
-def _commands(folder: RunFolder, manifest: Manifest, stages: Sequence[Any]) -> str:
+def _commands(folder: RunFolder, manifest: Manifest, stages: Sequence[Any]) -> dict[str, str]:
+    """Return commands by their purpose."""
     run = shlex.quote(str(folder.path))
     resume, longer = f"ganzoo resume {run}", ""
     if manifest.status == "finished" and stages:
@@ -241,18 +224,15 @@ def _commands(folder: RunFolder, manifest: Manifest, stages: Sequence[Any]) -> s
         commands[what] = f"ganzoo {how}"
     commands["Go on training" + (" for longer" if longer else "")] = resume + longer
     commands["Look for trouble in numbers"] = f"ganzoo diagnose {run}"
-    return "".join(
-        f"<div><dt>{title}</dt><dd><code>{escape(command)}</code></dd></div>"
-        for title, command in commands.items()
-    )
+    return commands
 
 
-def _table(data: dict[str, Any], prefix: str = "") -> Iterator[str]:
+def _flat(data: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
     for key, value in data.items():
         if isinstance(value, dict):
-            yield from _table(value, f"{prefix}{key} · ")
+            yield from _flat(value, f"{prefix}{key} · ")
         elif value is not None:
-            yield f"<tr><th>{escape(prefix + key)}</th><td>{escape(str(value))}</td></tr>"
+            yield prefix + key, value
 
 
 # -- pictures ---------------------------------------------------------------------------------
@@ -279,22 +259,3 @@ def _frames(folder: RunFolder) -> Iterator[_Frame]:
 
 def _step(path: Path) -> int:
     return int(path.stem)
-
-
-def _samples(frames: Sequence[_Frame]) -> str:
-    if not frames:
-        return "<p class=note>No samples have been drawn yet, or none that can be shown.</p>"
-    *earlier, last = frames
-    zoom = max(1, 640 // last.width)  # whole pixels, so that small pictures stay crisp
-    sharp = ' class="sharp"' if zoom > 1 else ""
-    strip = "".join(
-        f'<figure data-step="{frame.step:,}"><img src="{frame.uri}" '
-        f'alt="Samples at step {frame.step:,}"><figcaption>{frame.step:,}</figcaption></figure>'
-        for frame in earlier
-    )
-    return (
-        f'<div style="max-width:{last.width * zoom}px"><figure class="final" '
-        f'data-step="{last.step:,}"><img{sharp} src="{last.uri}" '
-        f'alt="Samples at step {last.step:,}"><figcaption><b>Step {last.step:,}</b></figcaption>'
-        "</figure>" + (f'<div class="strip">{strip}</div>' if strip else "") + "</div>"
-    )

@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 import math
 import re
-from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from pages import Page
 from PIL import Image
 from submitted import PROTOCOL, score, submit
 from typed import Run, typist
@@ -30,7 +30,6 @@ from ganzoo.evaluation.standings import Row, Standings, Table, standings, studen
 
 OTHER = "fedcba9876543210"
 HOSTILE = "\"><script>alert('1')</script>|`*$name [x](y) \\"
-VOID = {"meta", "img", "input", "br", "link"}
 
 
 @pytest.fixture
@@ -321,43 +320,6 @@ def test_data_says_what_the_table_says(root: Path) -> None:
 
 
 # -- the page -----------------------------------------------------------------------------------
-
-
-class Page(HTMLParser):
-    """The elements of a page; fails where a tag is closed that is not open."""
-
-    def __init__(self, text: str):
-        super().__init__()
-        self.text = text
-        self.elements: list[tuple[str, dict[str, str | None]]] = []
-        self.open: list[str] = []
-        self.words: list[str] = []
-        self.feed(text)
-        assert self.open == []
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.elements.append((tag, dict(attrs)))
-        if tag not in VOID:
-            self.open.append(tag)
-
-    def handle_endtag(self, tag: str) -> None:
-        if tag not in VOID:
-            assert self.open.pop() == tag
-
-    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.elements.append((tag, dict(attrs)))
-
-    def handle_data(self, data: str) -> None:
-        if not {"style", "script"} & set(self.open):
-            self.words.append(data)
-
-    @property
-    def said(self) -> str:
-        return " ".join(" ".join(self.words).split())
-
-    def all(self, tag: str, **attributes: str) -> list[dict[str, str | None]]:
-        found = [a for t, a in self.elements if t == tag]
-        return [a for a in found if attributes.items() <= a.items()]
 
 
 def picture(path: Path, size: int = 256) -> None:

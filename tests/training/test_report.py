@@ -3,12 +3,12 @@ import math
 import re
 from dataclasses import fields, replace
 from html import unescape
-from html.parser import HTMLParser
 from pathlib import Path
 
 import numpy as np
 import pytest
 import toy
+from pages import Page
 from PIL import Image
 
 from ganzoo.errors import RunError
@@ -26,42 +26,6 @@ stages:
 - {name: adversarial, steps: 300}
 """
 HOSTILE = '"><script>alert(1)</script>$name'
-VOID = {"meta", "img", "input", "br", "link"}
-
-
-class Page(HTMLParser):
-    """The elements of a page; fails where a tag is closed that is not open."""
-
-    def __init__(self, path: Path):
-        super().__init__()
-        self.text = path.read_text(encoding="utf-8")
-        self.elements, self.open, self.words = [], [], []
-        self.feed(self.text)
-        assert self.open == []
-
-    def handle_starttag(self, tag, attrs):
-        self.elements.append((tag, dict(attrs)))
-        if tag not in VOID:
-            self.open.append(tag)
-
-    def handle_endtag(self, tag):
-        if tag not in VOID:
-            assert self.open.pop() == tag
-
-    def handle_startendtag(self, tag, attrs):
-        self.elements.append((tag, dict(attrs)))
-
-    def handle_data(self, data):
-        if not {"style", "script"} & set(self.open):
-            self.words.append(data)
-
-    @property
-    def said(self):
-        return " ".join(" ".join(self.words).split())
-
-    def all(self, tag, **attributes):
-        found = [a for t, a in self.elements if t == tag]
-        return [a for a in found if attributes.items() <= a.items()]
 
 
 @pytest.fixture
@@ -69,6 +33,10 @@ def folder(tmp_path):
     folder = RunFolder(tmp_path / "a run")
     folder.create(RECIPE, Manifest(status="running", recipe="demo", plugins={"dcgan": "0.1"}))
     return folder
+
+
+def report_of(folder):
+    return Page(write_report(folder).read_text(encoding="utf-8"))
 
 
 def row(step, **values):
@@ -105,7 +73,7 @@ def points(page):
 def test_needs_nothing_but_itself(folder):
     log(folder, 20)
     grid(folder, 20)
-    page = Page(write_report(folder))
+    page = report_of(folder)
     assert "http" not in page.text.replace("http-equiv", "")
     for _, attributes in page.elements:
         for name in ("src", "href", "srcset", "data"):
@@ -124,7 +92,7 @@ def test_says_what_the_run_was(folder):
         dataset_sha256="0123456789abcdef",
         environment={"device": "cpu", "threads": 2, "torch": "2.9"},
     )
-    said = Page(write_report(folder)).said
+    said = report_of(folder).said
     for words in (
         "stopped NON_FINITE at step 20",
         "20 of 400",
@@ -140,25 +108,25 @@ def test_says_what_the_run_was(folder):
 
 
 def test_a_run_without_a_model_can_only_go_on(folder):
-    said = Page(write_report(folder)).said
+    said = report_of(folder).said
     assert f"ganzoo resume '{folder.path}'" in said
     assert "ganzoo sample" not in said
     folder.note(status="finished", step=400)
-    said = Page(write_report(folder)).said
+    said = report_of(folder).said
     assert f"ganzoo resume '{folder.path}' --set 'stages[1].steps=600'" in said
 
 
 def facts(page):
     """The definitions of a page by their terms."""
     pairs = re.findall(r"<dt>(.*?)</dt><dd>(?:<code>)?(.*?)(?:</code>)?</dd>", page.text)
-    return {term: unescape(definition) for term, definition in pairs}
+    return {unescape(term): unescape(definition) for term, definition in pairs}
 
 
 def test_the_report_of_what_training_wrote(train, tmp_path, monkeypatch):
     monkeypatch.setenv("GANZOO_CACHE", str(tmp_path / "cache"))
     benchmark = {"every": 5, "benchmark": str(toy.benchmark(tmp_path / "benchmarks"))}
     run = train(evaluate=benchmark)
-    said = facts(Page(write_report(RunFolder(run))))
+    said = facts(report_of(RunFolder(run)))
     assert said["Draw new pictures"] == f"ganzoo sample {run} -n 64"
     assert said["Draw with the best step's model"] == f"ganzoo sample {run}/best -n 64"
     assert said["Go on training for longer"] == f"ganzoo resume {run} --set 'stages[0].steps=18'"
@@ -178,17 +146,17 @@ def test_the_report_of_what_training_wrote(train, tmp_path, monkeypatch):
 def test_a_translator_is_given_photos(train):
     translator = {"dataset": {"use": "toy", "photo": True}, "generator": {"use": "toy-translator"}}
     run = train(**translator)
-    page = Page(write_report(RunFolder(run)))
+    page = report_of(RunFolder(run))
     assert facts(page)["Draw new pictures"] == f"ganzoo translate {run} PHOTO --out drawn"
     (run / "model" / "config.json").write_text("{}")
-    page = Page(write_report(RunFolder(run)))
+    page = report_of(RunFolder(run))
     assert "is no model's config" in facts(page)["Draw new pictures: not now"]
 
 
 @pytest.mark.parametrize("count", [0, 1, 2, 49, 1000])
 def test_any_number_of_rows(folder, count):
     log(folder, count)
-    page = Page(write_report(folder))
+    page = report_of(folder)
     titles = [word for word in page.words if word in ("Ranking", "Diversity", "hinge")]
     assert bool(titles) == bool(count)
     assert all(len(line) <= POINTS for line in points(page))
@@ -197,7 +165,7 @@ def test_any_number_of_rows(folder, count):
 
 def test_one_chart_per_term_with_a_curve_per_player(folder):
     log(folder, 100, **{"discriminator/r1": 0.1, "share/content": 0.2, "plugin/own": 3.0})
-    page = Page(write_report(folder))
+    page = report_of(folder)
     charts = [a["aria-label"].removesuffix(" over steps") for a in page.all("svg", role="img")]
     assert charts == [
         *("Ranking", "Diversity", "D's logits", "hinge", "r1"),
@@ -210,9 +178,9 @@ def test_one_chart_per_term_with_a_curve_per_player(folder):
 
 def test_stages_are_marked_as_far_as_the_run_has_come(folder):
     log(folder, 90)
-    assert not Page(write_report(folder)).all("path", **{"class": "stage"})
+    assert not report_of(folder).all("path", **{"class": "stage"})
     log(folder, 100, first=91)
-    page = Page(write_report(folder))
+    page = report_of(folder)
     assert len(page.all("path", **{"class": "stage"})) == len(page.all("svg", role="img"))
 
 
@@ -223,7 +191,7 @@ def test_values_that_are_no_numbers_are_left_out(folder, bad):
     folder.append({"step": 62})
     with folder.metrics.open("a") as file:
         file.write('{"step": 63, "D/re')
-    page = Page(write_report(folder))
+    page = report_of(folder)
     assert all(math.isfinite(value) for line in points(page) for point in line for value in point)
     if isinstance(bad, float):
         assert "1 not finite and not drawn" in page.said
@@ -232,14 +200,14 @@ def test_values_that_are_no_numbers_are_left_out(folder, bad):
 @pytest.mark.parametrize("value", [0.0, -0.0, 1e-300, 5e-324, 1e99, -7.0, 2e-4])
 def test_flat_and_extreme_curves(folder, value):
     log(folder, 60, **{"generator/hinge": value, "discriminator/hinge": value, "D/real": value})
-    for line in points(Page(write_report(folder))):
+    for line in points(report_of(folder)):
         assert all(math.isfinite(y) for _, y in line)
 
 
 def test_smoothing_keeps_the_level_and_does_not_lag(folder):
     for step in range(1, 1001):
         folder.append({"step": step, "stage": "a", "G/std": float(step > 500) + 0.1 * (-1) ** step})
-    page = Page(write_report(folder))
+    page = report_of(folder)
     smooth = next(a for a in page.all("polyline") if a["class"] == "smooth")["points"]
     line = [tuple(map(float, point.split(","))) for point in smooth.split()]
     low, high = line[5][1], line[-5][1]
@@ -269,7 +237,7 @@ def test_scores_have_charts_and_the_best_step_is_marked(folder):
     log(folder, 20)
     for step, kid in [(5, 30.0), (10, 12.345678), (15, 12.345678), (20, math.nan)]:
         score(folder, step, kid)
-    page = Page(write_report(folder))
+    page = report_of(folder)
     charts = [a["aria-label"].removesuffix(" over steps") for a in page.all("svg", role="img")]
     assert charts[:3] == ["kid-x", "recall-x", "Ranking"]
     assert "kid-x lower is better" in page.said
@@ -284,7 +252,7 @@ def test_no_score_leaves_the_frame(folder):
     folder.note(evaluation=EVALUATION)
     for step in range(1, 31):
         score(folder, step, 1000.0 if step == 4 else 10.0)
-    kid = points(Page(write_report(folder)))[0]
+    kid = points(report_of(folder))[0]
     assert all(12 <= y <= 156 for _, y in kid)
 
 
@@ -293,7 +261,7 @@ def test_scores_of_another_protocol_are_left_out(folder):
     score(folder, 5, 1.0, protocol="older")
     score(folder, 10, 7.0)
     score(folder, 20, 9.0)
-    page = Page(write_report(folder))
+    page = report_of(folder)
     assert "Best kid-x 7 at step 10" in page.said
     assert all(len(line) == 2 for line in points(page))
 
@@ -303,19 +271,19 @@ def test_scores_are_no_rows_of_training(folder):
     log(folder, 3, first=1000)
     for step in range(1000, 1010):
         score(folder, step, 1.0)
-    assert "Too early to say" in Page(write_report(folder)).said
+    assert "Too early to say" in report_of(folder).said
 
 
 @pytest.mark.parametrize("evaluation", [None, replace(EVALUATION, primary="x")])
 def test_a_manifest_that_says_nothing_of_the_scores(folder, evaluation):
     folder.note(evaluation=evaluation)
     score(folder, 10, 7.0)
-    assert "at step 10" not in Page(write_report(folder)).said
+    assert "at step 10" not in report_of(folder).said
 
 
 def test_findings_are_named(folder):
     log(folder, 20, first=1001, **{"D/ranking": 1.0, "share/<dead>": 0.0})
-    said = Page(write_report(folder)).said
+    said = report_of(folder).said
     assert "D_WON" in said
     assert "since step 1,001 · value 1 · threshold 0.995" in said
     assert "DEAD_TERM <dead>" in said
@@ -324,9 +292,9 @@ def test_findings_are_named(folder):
 
 def test_findings_that_are_not_there(folder):
     log(folder, 3, first=1000)
-    assert "Too early to say" in Page(write_report(folder)).said
+    assert "Too early to say" in report_of(folder).said
     log(folder, 10, first=1003)
-    assert "Nothing wrong that these numbers show" in Page(write_report(folder)).said
+    assert "Nothing wrong that these numbers show" in report_of(folder).said
 
 
 def test_everything_is_escaped(tmp_path):
@@ -340,7 +308,7 @@ def test_everything_is_escaped(tmp_path):
     log(folder, 20, **{name + HOSTILE: 0.0 for name in names})
     around = {HOSTILE: {HOSTILE: HOSTILE}, "device": HOSTILE}
     folder.note(status="stopped", reason=HOSTILE, dataset_sha256=HOSTILE, environment=around)
-    page = Page(write_report(folder))
+    page = report_of(folder)
     assert len(page.all("script")) == 1
     assert not page.all("b", **{"class": "x"})
     assert "alert(1)</script>" not in page.text
@@ -353,7 +321,7 @@ def test_a_damaged_run_has_a_report(folder, manifest, recipe):
     folder.manifest.write_text(manifest)
     folder.recipe.write_text(recipe)
     log(folder, 10)
-    said = Page(write_report(folder)).said
+    said = report_of(folder).said
     assert "a run" in said
     assert "unknown" in said
     assert "manifest.json is damaged" in said
@@ -367,14 +335,14 @@ def test_text_that_is_not_unicode(folder):
 
 def test_the_page_of_a_newer_or_an_older_run(folder):
     folder.manifest.write_text('{"status": "stopped", "reason": "tired", "mood": {"good": true}}')
-    assert "stopped tired" in Page(write_report(folder)).said
+    assert "stopped tired" in report_of(folder).said
 
 
 @pytest.mark.parametrize("count", [0, 1, 2, FRAMES, 3 * FRAMES])
 def test_grids_over_time(folder, count):
     for number in range(count):
         grid(folder, number * 50)
-    page = Page(write_report(folder))
+    page = report_of(folder)
     steps = [int(figure["data-step"].replace(",", "")) for figure in page.all("figure")]
     assert len(steps) == len(page.all("img")) == min(count, FRAMES)
     assert ("No samples have been drawn" in page.said) == (count == 0)
@@ -391,7 +359,7 @@ def test_a_grid_cut_short_is_left_out(folder):
     whole = (folder.samples / "00000100.png").read_bytes()
     (folder.samples / "00000100.png").write_bytes(whole[: len(whole) // 2])
     (folder.samples / "notes.png").write_text("no picture")
-    page = Page(write_report(folder))
+    page = report_of(folder)
     assert page.all("figure", **{"class": "final"})[0]["data-step"] == "50"
 
 
