@@ -14,7 +14,8 @@ from ganzoo.plugins.shipped import shipped_recipes
 from ganzoo.plugins.signature import read_signature
 from ganzoo.recipe.component import Component
 from ganzoo.recipe.grammar import PLAYERS
-from ganzoo.recipe.recipe import Recipe, Schedule, Stage, Term, load_recipe
+from ganzoo.recipe.recipe import load_recipe
+from ganzoo.recipe.recipe_types import Recipe, Schedule, Stage, Term
 from ganzoo.recipe.vocabulary import aim
 
 PICTURES = Path(__file__).resolve().parent / "pictures" / "recipes"

@@ -24,7 +24,7 @@ from typing import Any
 import torch
 import toy
 
-from ganzoo.recipe.recipe import Recipe
+from ganzoo.recipe.recipe_types import Recipe
 from ganzoo.training.loop import resume, start
 
 RECIPE: dict[str, Any] = {

@@ -26,7 +26,8 @@ from ganzoo.interfaces import (
 from ganzoo.plugins.manager import Plugins
 from ganzoo.plugins.registry import Origin
 from ganzoo.recipe.benchmark import load_benchmark
-from ganzoo.recipe.recipe import Recipe, load_recipe
+from ganzoo.recipe.recipe import load_recipe
+from ganzoo.recipe.recipe_types import Recipe
 
 HUES = ["red", "green", "blue"]
 

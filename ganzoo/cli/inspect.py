@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from ganzoo.models.config import Config
     from ganzoo.plugins.signature import Parameter, Signature
     from ganzoo.recipe.component import Component
-    from ganzoo.recipe.recipe import Evaluate, Recipe, Schedule, Verify
+    from ganzoo.recipe.recipe_types import Evaluate, Recipe, Schedule, Verify
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
@@ -279,13 +279,16 @@ def _show_recipe(name: str, as_json: bool) -> None:
 
 def _parts_of(recipe: Recipe) -> Iterator[tuple[str, str]]:
     """Yield everything but the stages, by role."""
+    from ganzoo.recipe.recipe_types import View
+
     yield "batch", f"{recipe.batch}, seed {recipe.seed}, precision {recipe.precision}"
     parts = {"dataset": recipe.dataset, **recipe.networks, "augment": recipe.augment}
     for role, component in parts.items():
         if component:
             yield role, _component(component)
     for view, spec in recipe.views.items():
-        yield f"view {view}", f"{_component(spec)} of {spec.of}"
+        if isinstance(spec, View):
+            yield f"view {view}", f"{_component(spec)} of {spec.of}"
     for name, extractor in recipe.extractors.items():
         yield f"extractor {name}", _component(extractor)
     if watch := recipe.evaluate:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from ganzoo.plugins.manager import Plugins
-    from ganzoo.recipe.recipe import Recipe
+    from ganzoo.recipe.recipe_types import Recipe
     from ganzoo.training.run import Run
 
 RecipeName = Annotated[

@@ -24,7 +24,7 @@ from ganzoo.models.folder import CONFIG, check_plugin, refuse_pickle, refuse_tak
 from ganzoo.models.hub_id import Id, from_address, is_id, parse_id
 from ganzoo.plugins.registry import Registry
 from ganzoo.plugins.shipped import shipped_models
-from ganzoo.recipe.recipe import Recipe
+from ganzoo.recipe.recipe_types import Recipe
 from ganzoo.text import say
 
 if TYPE_CHECKING:

@@ -6,17 +6,15 @@ any component's code, and returns a ``Recipe`` with all defaults filled in.
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from ganzoo.errors import GanzooError, RecipeError
 from ganzoo.files import refusals
-from ganzoo.formats.yaml import Node, dump, join, scalar, split
+from ganzoo.formats.yaml import Node, join, scalar, split
 from ganzoo.plugins import shipped
 from ganzoo.plugins.registry import Registry
 from ganzoo.recipe import grammar, inheritance
@@ -25,168 +23,20 @@ from ganzoo.recipe.checker import Checker, Entries, Problems, located, overlay
 from ganzoo.recipe.component import Component, split_component
 from ganzoo.recipe.grammar import PLAYERS
 from ganzoo.recipe.needs import check_needs
-
-#: keys without influence on the weights: changing them is not another training
-HARMLESS = ("recipe", "plugins", "log", "samples", "checkpoint", "evaluate", "verify")
-
-
-@dataclass(frozen=True)
-class View(Component):
-    """A transform of the word ``of``, itself a word."""
-
-    of: str
-
-
-@dataclass(frozen=True)
-class Schedule:
-    """A number that moves linearly from ``start`` to ``end``.
-
-    It stays at ``start`` for ``after`` steps, takes ``over`` steps to move, and stays there.
-    """
-
-    start: float
-    end: float
-    over: int = 1
-    after: int = 0
-
-    def at(self, step: int) -> float:
-        """The value at a stage's ``step``, counted from 0."""
-        done = min(max((step - self.after) / self.over, 0.0), 1.0)
-        return self.start * (1 - done) + self.end * done
-
-
-@dataclass(frozen=True)
-class Term(Component):
-    """A loss in a player's objective."""
-
-    weight: Schedule
-    every: int
-    inputs: Mapping[str, str]
-    extractor: str | None
-
-
-@dataclass(frozen=True)
-class Stage:
-    """``steps`` generator updates, each with ``discriminator_steps`` of the discriminator."""
-
-    name: str
-    steps: int
-    generator: tuple[Term, ...]
-    discriminator: tuple[Term, ...]
-    discriminator_steps: int
-    #: player -> (use, arguments): the recipe's, overridden by the stage's, overridden by the
-    #: player's section of both; ``lr`` is a Schedule over the stage's steps
-    optimizers: Mapping[str, tuple[str, Mapping[str, Any]]]
-
-
-@dataclass(frozen=True)
-class Ema:
-    """Exponential moving average of the generator."""
-
-    decay: float
-    ramp: bool
-
-
-@dataclass(frozen=True)
-class Log:
-    """Steps between log lines, and Accelerate's trackers."""
-
-    every: int
-    trackers: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class Samples:
-    """Steps between grids, and pictures in one."""
-
-    every: int
-    count: int
-
-
-@dataclass(frozen=True)
-class Checkpoint:
-    """Steps between checkpoints, and how many to keep."""
-
-    every: int
-    keep: int
-
-
-@dataclass(frozen=True)
-class Evaluate:
-    """Steps between measurements under ``benchmark``, with overrides ``set``."""
-
-    every: int
-    benchmark: str
-    set: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class Verify:
-    """The scores of a ``short`` form of the recipe under a benchmark: see ``verify.py``."""
-
-    benchmark: str
-    set: tuple[str, ...]
-    short: tuple[str, ...]
-    seeds: tuple[int, ...]
-    expected: Mapping[str, tuple[float, float]]
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """One complete training run.  ``networks`` has ``generator`` and usually ``discriminator``."""
-
-    name: str
-    seed: int
-    batch: int
-    accumulate: int
-    precision: str
-    dataset: Component
-    networks: Mapping[str, Component]
-    ema: Ema | None
-    augment: Component | None
-    views: Mapping[str, View]
-    extractors: Mapping[str, Component]
-    stages: tuple[Stage, ...]
-    log: Log
-    samples: Samples
-    checkpoint: Checkpoint
-    evaluate: Evaluate | None
-    verify: Verify | None
-    init_from: str | None
-    #: distribution -> version, of every plugin that it needs beside ganzoo
-    plugins: Mapping[str, str]
-    tree: Node = field(compare=False, repr=False)
-
-    def resolved(self) -> dict[str, Any]:
-        """Return plain data in the recipe grammar; loading it gives an equal recipe."""
-        data: dict[str, Any] = _lists(self.tree.plain())
-        return data
-
-    def to_yaml(self) -> str:
-        """Write the resolved recipe, each value with its source: a file, ``--set`` or default."""
-        return "\n".join(dump(self.tree)) + "\n"
-
-    def starting_from(self, source: str) -> Recipe:
-        """Return this recipe with another ``init_from``."""
-        return _recipe(self.tree.with_value(("init_from",), source))
-
-    def origin(self, path: str) -> str:
-        """Say where ``stages[0].steps`` was set: ``recipes/x.yaml:14``, ``--set`` or ``default``.
-
-        Raises KeyError if the recipe has no such value.
-        """
-        steps = [int(step) if step.isdecimal() else step for step in split(path)]
-        try:
-            return self.tree.at_path(tuple(steps)).at.origin
-        except LookupError:
-            raise KeyError(path) from None
-
-    @property
-    def hash(self) -> str:
-        """SHA-256 of everything that affects the training: not of names, logs and intervals."""
-        data = {k: v for k, v in self.resolved().items() if k not in HARMLESS}
-        canonical = json.dumps(data, sort_keys=True, separators=(",", ":"))
-        return hashlib.sha256(canonical.encode()).hexdigest()
+from ganzoo.recipe.recipe_types import (
+    Checkpoint,
+    Ema,
+    Evaluate,
+    Log,
+    Network,
+    Recipe,
+    Samples,
+    Schedule,
+    Stage,
+    Term,
+    Verify,
+    View,
+)
 
 
 def load_recipe(
@@ -330,12 +180,6 @@ def _installed() -> Registry:
     return installed().registry
 
 
-def _lists(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _lists(item) for key, item in value.items()}
-    return [_lists(item) for item in value] if isinstance(value, (list, tuple)) else value
-
-
 def _tuples(section: Mapping[str, Any]) -> dict[str, Any]:
     return {key: tuple(v) if isinstance(v, list) else v for key, v in section.items()}
 
@@ -364,7 +208,8 @@ def _recipe(tree: Node) -> Recipe:
     return Recipe(
         name=plain["recipe"],
         dataset=_component(top["dataset"]),
-        networks={name: _component(top[name]) for name in PLAYERS if name in top},
+        networks={name: _network(top[name], name) for name in PLAYERS if name in top},
+        players={name: (name,) for name in PLAYERS if name in top},
         ema=Ema(**plain["ema"]) if plain["ema"] else None,
         augment=_component(top["augment"]) if plain["augment"] else None,
         views={
@@ -389,6 +234,10 @@ def _component(node: Node) -> Component:
     return Component(**split_component(node, ()))
 
 
+def _network(node: Node, kind: str) -> Network:
+    return Network(**split_component(node, ()), kind=kind)
+
+
 def _term(node: Node) -> Term:
     parts = split_component(node, (*grammar.TERM, "weight"))
     return Term(**parts | {"weight": _schedule(parts["weight"])})
@@ -399,10 +248,11 @@ def _stage(node: Node, optimizer: Node) -> Stage:
     if "optimizer" in node.value:
         optimizer = overlay(optimizer, node.value["optimizer"])
     return Stage(
-        generator=tuple(map(_term, node.value["generator"].value)),
-        discriminator=tuple(map(_term, node.value["discriminator"].value)),
+        name=plain["name"],
+        steps=plain["steps"],
+        terms={player: tuple(map(_term, node.value[player].value)) for player in PLAYERS},
+        updates=(("discriminator",),) * plain["discriminator_steps"] + (("generator",),),
         optimizers={player: _optimizer(optimizer, player) for player in PLAYERS},
-        **{key: plain[key] for key in grammar.STAGE},
     )
 
 

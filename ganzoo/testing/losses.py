@@ -18,7 +18,7 @@ from ganzoo.errors import nearest, one_of
 from ganzoo.interfaces import Discriminator, Generator
 from ganzoo.models.network import Network
 from ganzoo.recipe.grammar import PLAYERS
-from ganzoo.recipe.recipe import Schedule
+from ganzoo.recipe.recipe_types import Schedule
 from ganzoo.recipe.vocabulary import FEATURES, vocabulary
 from ganzoo.testing.attempt import Raised, Unavailable, attempt
 from ganzoo.testing.datasets import tensor

@@ -20,6 +20,7 @@ from ganzoo.plugins.registry import Entry
 from ganzoo.plugins.shipped import shipped_recipes
 from ganzoo.plugins.signature import REQUIRED, Parameter, Signature, read_signature
 from ganzoo.recipe.recipe import load_recipe
+from ganzoo.recipe.recipe_types import View
 from ganzoo.testing.attempt import Unavailable, attempt
 from ganzoo.testing.workspace import Workspace
 
@@ -123,7 +124,7 @@ class Subject:
                 recipe = load_recipe(path, (), registry)
             except RecipeError:
                 continue
-            found |= {name: view.of for name, view in recipe.views.items()}
+            found |= {n: view.of for n, view in recipe.views.items() if isinstance(view, View)}
         return found
 
     def siblings(self, kind: str) -> Iterator[Subject]:

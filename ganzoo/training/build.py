@@ -21,9 +21,10 @@ from ganzoo.models.network import Network
 from ganzoo.models.randomness import rng, seed_default
 from ganzoo.models.weights import _bytes
 from ganzoo.plugins.registry import Registry, construct
+from ganzoo.recipe import recipe_types
 from ganzoo.recipe.component import Component
 from ganzoo.recipe.grammar import FROM_DATASET
-from ganzoo.recipe.recipe import Recipe, Schedule, Stage
+from ganzoo.recipe.recipe_types import Recipe, Schedule, Stage
 from ganzoo.training import checkpoint
 from ganzoo.training.objective import Objective, Term, unique_names
 from ganzoo.training.optimizers import make_optimizer
@@ -79,6 +80,7 @@ def views(recipe: Recipe, registry: Registry) -> dict[str, View]:
     return {
         name: (construct(registry, "transform", view.use, view.arguments), view.of)
         for name, view in recipe.views.items()
+        if isinstance(view, recipe_types.View)
     }
 
 

@@ -23,7 +23,8 @@ from ganzoo.models.network import Network
 from ganzoo.models.randomness import seed_default
 from ganzoo.plugins.manager import Plugins
 from ganzoo.progress import Pace, status
-from ganzoo.recipe.recipe import HARMLESS, Recipe, Schedule, Stage, diff, leaves, load_recipe
+from ganzoo.recipe.recipe import diff, leaves, load_recipe
+from ganzoo.recipe.recipe_types import HARMLESS, Recipe, Schedule, Stage
 from ganzoo.text import say
 from ganzoo.training import build
 from ganzoo.training.batch_statistics import image_statistics, ranking

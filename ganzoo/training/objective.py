@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from ganzoo.interfaces import Loss
-from ganzoo.recipe.recipe import Schedule
+from ganzoo.recipe.recipe_types import Schedule
 from ganzoo.recipe.vocabulary import FEATURES, aim
 from ganzoo.training.words import Update
 

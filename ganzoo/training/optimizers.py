@@ -10,7 +10,7 @@ from torch import nn
 from torch.utils._foreach_utils import _get_fused_kernels_supported_devices
 
 from ganzoo.errors import RecipeError
-from ganzoo.recipe.recipe import Schedule
+from ganzoo.recipe.recipe_types import Schedule
 
 _CLASSES: dict[str, type[torch.optim.Optimizer]] = {
     "adam": torch.optim.Adam,

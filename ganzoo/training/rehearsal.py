@@ -22,7 +22,7 @@ from ganzoo.errors import RunError
 from ganzoo.hookspecs import hookimpl
 from ganzoo.models import samples
 from ganzoo.plugins.manager import Plugins
-from ganzoo.recipe.recipe import Checkpoint, Log, Recipe, Stage
+from ganzoo.recipe.recipe_types import Checkpoint, Log, Recipe, Stage
 from ganzoo.training.devices import deterministic
 from ganzoo.training.feed import feed
 from ganzoo.training.loop import train_stage

@@ -41,7 +41,8 @@ from ganzoo.models.randomness import rng
 from ganzoo.models.weights import weights_hash
 from ganzoo.plugins.manager import Plugins
 from ganzoo.progress import Pace
-from ganzoo.recipe.recipe import Recipe, without_paths
+from ganzoo.recipe.recipe import without_paths
+from ganzoo.recipe.recipe_types import Recipe
 from ganzoo.recipe.vocabulary import vocabulary
 from ganzoo.training import build, checkpoint, diagnosis
 from ganzoo.training import manifest as manifests

@@ -14,7 +14,7 @@ from ganzoo.evaluation.protocol import Protocol
 from ganzoo.interfaces import Generator
 from ganzoo.plugins.registry import Registry
 from ganzoo.recipe.benchmark import load_benchmark
-from ganzoo.recipe.recipe import Evaluate
+from ganzoo.recipe.recipe_types import Evaluate
 from ganzoo.training.manifest import Evaluation
 from ganzoo.training.scores import SCORE, best_step, scored, under
 

@@ -17,7 +17,8 @@ from ganzoo.models.model import device
 from ganzoo.plugins.manager import Plugins
 from ganzoo.plugins.registry import Registry
 from ganzoo.recipe.benchmark import load_benchmark
-from ganzoo.recipe.recipe import Recipe, Verify, load_recipe
+from ganzoo.recipe.recipe import load_recipe
+from ganzoo.recipe.recipe_types import Recipe, Verify
 from ganzoo.training.loop import start
 
 #: more steps than any run has, so that it is measured only at its end

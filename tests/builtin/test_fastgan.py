@@ -11,7 +11,7 @@ from torch import Tensor
 from ganzoo.models.network import Network
 from ganzoo.plugins.manager import installed
 from ganzoo.plugins.registry import construct
-from ganzoo.recipe.recipe import Schedule
+from ganzoo.recipe.recipe_types import Schedule
 from ganzoo.training.objective import Objective, Term
 from ganzoo.training.words import Update
 

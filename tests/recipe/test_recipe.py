@@ -17,15 +17,8 @@ from hypothesis import strategies as st
 from ganzoo.errors import RecipeError
 from ganzoo.plugins.registry import Entry, Origin, Registry
 from ganzoo.recipe.grammar import EMA, MEASURING, SCHEDULE, SECTIONS, STAGE, TERM, TOP
-from ganzoo.recipe.recipe import (
-    Evaluate,
-    Schedule,
-    Verify,
-    diff,
-    find_recipe,
-    load_recipe,
-    shipped_recipes,
-)
+from ganzoo.recipe.recipe import diff, find_recipe, load_recipe, shipped_recipes
+from ganzoo.recipe.recipe_types import Evaluate, Schedule, Verify
 from ganzoo.recipe.schema import schema
 
 

@@ -14,7 +14,7 @@ from accelerate.utils.launch import prepare_simple_launcher_cmd_env
 from torch import Tensor, nn
 
 from ganzoo.errors import RunError, TrainingStopped
-from ganzoo.recipe.recipe import Schedule
+from ganzoo.recipe.recipe_types import Schedule
 from ganzoo.training import devices, feed, optimizers
 from ganzoo.training.loop import resume, start
 from ganzoo.training.run import Run

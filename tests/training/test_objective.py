@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from ganzoo.interfaces import Loss
 from ganzoo.models.network import Network
-from ganzoo.recipe.recipe import Schedule
+from ganzoo.recipe.recipe_types import Schedule
 from ganzoo.recipe.vocabulary import explain, provided_fields, vocabulary
 from ganzoo.training.objective import Objective, Term, unique_names
 from ganzoo.training.words import Update

@@ -18,7 +18,8 @@ from ganzoo.models.network import Network
 from ganzoo.models.precision import CPU, inference_format, native_bf16
 from ganzoo.plugins.manager import Plugins
 from ganzoo.plugins.registry import Origin
-from ganzoo.recipe.recipe import Recipe, load_recipe
+from ganzoo.recipe.recipe import load_recipe
+from ganzoo.recipe.recipe_types import Recipe
 from ganzoo.training.loop import resume, start
 from ganzoo.training.precision import Precision, Trial, fastest
 from ganzoo.training.run import Run
