@@ -9,13 +9,16 @@ import sys
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import ExifTags, Image, ImageFile, ImageOps, features
 
 from ganzoo import colour
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 #: Every readable kind of image: its file endings and, if they identify it, its first bytes.
 KINDS: dict[str, tuple[tuple[str, ...], bytes | None]] = {
@@ -300,3 +303,20 @@ def shortest(image: Image.Image, size: int) -> int:
     if 2 * short < size:
         raise BadImage(f"{image.width}x{image.height} pixels would grow more than twofold")
     return short
+
+
+def pad_to_multiple(image: Tensor, multiple: int) -> Tensor:
+    """Pad images (N, C, H, W) at the right and the bottom to sides that a strided network takes.
+
+    These are multiples of ``multiple``, and at least two of them.  The image is mirrored, or its
+    border repeated where it is too small for that.
+    """
+    from torch.nn.functional import pad
+
+    for axis in (-1, -2):
+        side = image.shape[axis]
+        missing = max(2 * multiple - side, -side % multiple)
+        if missing:
+            edges = (0, missing, 0, 0) if axis == -1 else (0, 0, 0, missing)
+            image = pad(image, edges, "reflect" if missing < side else "replicate")
+    return image

@@ -20,9 +20,9 @@ class LabelEmbedding(nn.Module):
         super().__init__()
         empty = [attribute for attribute, values in label.items() if not values]
         if empty or not label:
-            what = f"no values for {', '.join(empty)}" if empty else "no attributes"
+            fault = f"no values for {', '.join(empty)}" if empty else "no attributes"
             raise RecipeError(
-                [f"`label` has {what}: give each attribute its values, or leave `label` out."]
+                [f"`label` has {fault}: give each attribute its values, or leave `label` out."]
             )
         self.attributes = tuple(label)
         tables = [nn.Embedding(len(values), dim) for values in label.values()]
@@ -39,6 +39,12 @@ class LabelEmbedding(nn.Module):
             )
         pairs = zip(self.tables, label.unbind(1), strict=True)
         return torch.stack([table(index) for table, index in pairs], dim=1)
+
+
+def with_label(latent: Tensor, embedding: LabelEmbedding | None, label: Tensor | None) -> Tensor:
+    """Append a label's vectors to latents (N, L); raises ValueError as ``embed`` does."""
+    vectors = embed(embedding, label)
+    return latent if vectors is None else torch.cat([latent, vectors.flatten(1)], dim=1)
 
 
 def embed(embedding: LabelEmbedding | None, label: Tensor | None) -> Tensor | None:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from ganzoo.models.model import Model
-    from ganzoo.models.translate import Outcome, Plan
+    from ganzoo.models.translate_files import Outcome, Plan
 
 ModelName = Annotated[
     str,
@@ -176,7 +176,8 @@ def translate(
     loaded = open_model(model)
     from ganzoo.models.model import device
     from ganzoo.models.precision import CPU, inference_format, native_bf16
-    from ganzoo.models.translate import Translator, plan, translate
+    from ganzoo.models.translate import Translator
+    from ganzoo.models.translate_files import plan, translate
     from ganzoo.progress import progress
 
     where = CPU if backend is Backend.openvino else device()
@@ -195,19 +196,19 @@ def translate(
         outcome = translate(planned, translator, advance)
     _tell(outcome, translator.size, planned)
     if outcome.failed:
-        raise typer.Exit(1 if outcome.done else 2)
+        raise typer.Exit(1 if outcome.translated else 2)
 
 
 def _tell(outcome: Outcome, size: int | None, plan: Plan) -> None:
-    done = len(outcome.done)
-    if size and done:
-        say(f"the model makes {size}x{size} pictures: they were resized to it and back")
-    if renamed := [job for job in outcome.done if job.renamed]:
+    count = len(outcome.translated)
+    if size and count:
+        say(f"the model makes {size}x{size} pictures: photos were resized to that and back")
+    if renamed := [job for job in outcome.translated if job.renamed]:
         say(f"written as .png: {len(renamed)}")
     for note, sources in outcome.notes.items():
         say(f"{note}: {len(sources)} ({sources[0].name})")
-    if done:
-        say(f"{done} picture{'s' * (done != 1)} in {plan.out}")
+    if count:
+        say(f"{count} picture{'s' * (count != 1)} in {plan.out}")
     if outcome.sheet:
         say(f"compare them: {outcome.sheet}")
     for scan in plan.scans:

@@ -31,7 +31,7 @@ from ganzoo.errors import RunError
 from ganzoo.files import atomic_file
 from ganzoo.interfaces import Generator
 from ganzoo.models import samples
-from ganzoo.models.openvino import stride
+from ganzoo.models.network import stride
 from ganzoo.models.randomness import rng
 from ganzoo.text import gist
 

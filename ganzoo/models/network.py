@@ -45,3 +45,13 @@ class Network:
                 given[name] = value.contiguous(memory_format=layout) if value.ndim == 4 else value
         output: Tensor = self.module(**given)
         return output.contiguous() if self.channels_last else output
+
+
+def stride(network: nn.Module) -> int:
+    """Return the stride of the network's innermost layer in pixels, at most 32."""
+    product = 1
+    for module in network.modules():
+        if isinstance(module, (nn.Conv2d, nn.MaxPool2d, nn.AvgPool2d)):
+            by = module.stride
+            product *= max(by) if isinstance(by, tuple) else by
+    return min(product, 32)

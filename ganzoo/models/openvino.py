@@ -10,22 +10,25 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from ganzoo.errors import DataError
+from ganzoo.images import pad_to_multiple
+from ganzoo.models.network import stride
 from ganzoo.models.precision import CPU, native_bf16
+
+Function = Callable[[Tensor], Tensor]  # images (N, 3, H, W) to the same
 
 _HINTS = {"fp32": "f32", "bf16": "bf16"}
 _EXAMPLE, _PROOF = (64, 64), (128, 96)  # height and width for tracing and for testing
 
 
-def compiler(precision: str) -> Callable[[nn.Module], Callable[[Tensor], Tensor]]:
+def compiler(precision: str) -> Callable[[nn.Module], Function]:
     """Return a compiler for networks of images (N, 3, H, W) to images, in ``fp32`` or ``bf16``.
 
     On a CPU without bf16 it always uses fp32.  Raises DataError if OpenVINO is not installed; the
     compiler raises it if OpenVINO cannot take the network.
     """
-    # It would report each import to Google Analytics; without this package it reports nothing.
+    # OpenVINO reports each import to Google Analytics, unless this package is missing.
     sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
     try:
         import openvino
@@ -35,7 +38,7 @@ def compiler(precision: str) -> Callable[[nn.Module], Callable[[Tensor], Tensor]
             "or leave --backend out."
         ) from error
     settings = {
-        # without native bf16, OpenVINO emulates it or uses fp32, depending on its version
+        # Without native bf16, OpenVINO emulates it or uses fp32, depending on its version.
         "INFERENCE_PRECISION_HINT": _HINTS[precision if native_bf16(CPU) else "fp32"],
         "INFERENCE_NUM_THREADS": torch.get_num_threads(),
         "PERFORMANCE_HINT": "LATENCY",
@@ -43,9 +46,7 @@ def compiler(precision: str) -> Callable[[nn.Module], Callable[[Tensor], Tensor]
     return lambda network: _compile(openvino, network, settings)
 
 
-def _compile(
-    openvino: Any, network: nn.Module, settings: dict[str, Any]
-) -> Callable[[Tensor], Tensor]:
+def _compile(openvino: Any, network: nn.Module, settings: dict[str, Any]) -> Function:
     network = copy.deepcopy(network).cpu().eval()
     multiple = stride(network)
     try:
@@ -62,45 +63,17 @@ def _compile(
 
     def run(photos: Tensor) -> Tensor:
         height, width = photos.shape[2:]
-        made = compiled(extended(photos, multiple).numpy())[0]
-        return torch.from_numpy(made)[..., :height, :width]
+        # A network treats other sides in a way that depends on the size, which tracing has lost.
+        pictures = compiled(pad_to_multiple(photos, multiple).numpy())[0]
+        return torch.from_numpy(pictures)[..., :height, :width]
 
-    _prove(run, network)
-    return run
-
-
-def _prove(run: Callable[[Tensor], Tensor], network: nn.Module) -> None:
-    """Raise DataError if tracing froze something that depends on the size of the image."""
+    # Tracing may also have frozen something else that depends on the size.
     photo = torch.rand(1, 3, *_PROOF, generator=torch.Generator().manual_seed(0)) * 2 - 1
     with torch.no_grad():
-        right = network(photo)
-    made = run(photo)
-    if made.shape != right.shape or not (made - right).abs().mean() < 0.1:
+        expected = network(photo)
+    picture = run(photo)
+    if picture.shape != expected.shape or not (picture - expected).abs().mean() < 0.1:
         raise DataError(
             "OpenVINO gives other pictures than PyTorch with this generator. Leave --backend out."
         )
-
-
-def stride(network: nn.Module) -> int:
-    """Return the stride of the network's innermost layer in pixels, at most 32.
-
-    A network treats other sides in a way that depends on the size, which a traced network has
-    lost.  So it only gets multiples.
-    """
-    product = 1
-    for module in network.modules():
-        if isinstance(module, (nn.Conv2d, nn.MaxPool2d, nn.AvgPool2d)):
-            by = module.stride
-            product *= max(by) if isinstance(by, tuple) else by
-    return min(product, 32)
-
-
-def extended(photos: Tensor, multiple: int) -> Tensor:
-    """Extend photos to multiples: mirrored at the right and the bottom if large enough."""
-    for axis in (-1, -2):
-        side = photos.shape[axis]
-        missing = max(2 * multiple - side, -side % multiple)
-        if missing:
-            edges = (0, missing, 0, 0) if axis == -1 else (0, 0, 0, missing)
-            photos = functional.pad(photos, edges, "reflect" if missing < side else "replicate")
-    return photos
+    return run

@@ -1,7 +1,7 @@
 """Weights in safetensors, checked against their network before they take memory.
 
-Nothing here opens a pickle.  A file is hashed if its config states how; its header must name the
-network's tensors in their shapes, and a network may not be far larger than its file.
+Nothing here opens a pickle.  If the config states a file's hash, it must match.  The file's header
+must name the network's tensors in their shapes, and a network may not be far larger than its file.
 """
 
 from __future__ import annotations
@@ -21,12 +21,13 @@ from torch.overrides import TorchFunctionMode
 
 from ganzoo.errors import DataError, RunError
 from ganzoo.files import sha256
+from ganzoo.foreign import check_shape
 from ganzoo.formats.types import written
 from ganzoo.interfaces import Extractor
 from ganzoo.models.config import File
 from ganzoo.models.folder import refuse_pickle
 
-#: Bytes that building a network may take beside its weights, for initialisation.
+#: Bytes that building a network may take beside its weights, to initialise them.
 SPARE = 256 << 20
 #: As a multiple of the weights' own bytes, for the same.
 COPIES = 16
@@ -70,7 +71,7 @@ def load(path: Path, network: nn.Module, stated: File | None, what: str) -> None
         refuse_nonfinite(network.state_dict(), str(path))  # a float64 value may overflow
     except DataError as error:
         raise RunError(str(error)) from error
-    except PermissionError:  # it may be whole
+    except PermissionError:  # not damaged, only locked
         raise
     except (OSError, SafetensorError) as error:
         raise RunError(f"{path} is missing or damaged: {error}") from error
@@ -83,30 +84,24 @@ def shapes(path: Path) -> dict[str, tuple[int, ...]]:
 
 
 def check(
-    found: Mapping[str, Sequence[int]], wanted: Mapping[str, Tensor], source: str, what: str
+    shapes: Mapping[str, Sequence[int]], state: Mapping[str, Tensor], source: str, what: str
 ) -> None:
-    """Raise DataError, naming the tensor, if names or shapes are not the network's."""
-    for name, tensor in wanted.items():
-        if name not in found:
-            raise DataError(f"{source} has no tensor '{name}', which {what} needs.")
-        if tuple(found[name]) != tuple(tensor.shape):
-            raise DataError(
-                f"{source} has tensor '{name}' of shape {tuple(found[name])}, where {what} has "
-                f"{tuple(tensor.shape)}."
-            )
-    if extra := sorted(set(found) - set(wanted)):
+    """Raise DataError, naming the tensor, unless names and shapes are those of the network."""
+    for name, tensor in state.items():
+        check_shape(name, tensor.shape, shapes, source, what)
+    if extra := sorted(set(shapes) - set(state)):
         raise DataError(
             f"{source} has {len(extra)} tensors that {what} does not know, the first "
             f"{written(extra[0])}."
         )
 
 
-def _check_kinds(found: Mapping[str, Tensor], wanted: Mapping[str, Tensor], source: str) -> None:
-    """Raise DataError if numbers are not of the network's kind; their precision is free."""
-    for name, tensor in found.items():
-        kind, own = tensor.dtype, wanted[name].dtype
-        if kind != own and not (kind.is_floating_point and own.is_floating_point):
-            raise DataError(f"{source} has {kind} in tensor '{name}', where {own} belongs.")
+def _check_kinds(tensors: Mapping[str, Tensor], state: Mapping[str, Tensor], source: str) -> None:
+    """Raise DataError if numbers are not of the network's kind; floats may differ in precision."""
+    for name, tensor in tensors.items():
+        kind, right = tensor.dtype, state[name].dtype
+        if kind != right and not (kind.is_floating_point and right.is_floating_point):
+            raise DataError(f"{source} has {kind} in tensor '{name}', where {right} belongs.")
 
 
 def refuse_nonfinite(tensors: Mapping[str, Tensor], source: str) -> None:
@@ -131,7 +126,7 @@ class _Budget(TorchFunctionMode):
 
     def __init__(self, size: int):
         super().__init__()
-        self.left = size
+        self.remainder = size
 
     def __torch_function__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
@@ -141,14 +136,14 @@ class _Budget(TorchFunctionMode):
             plain = {k: v for k, v in kwargs.items() if k not in ("generator", "pin_memory")}
             self._spend(func(*args, **plain | {"device": "meta"}))
             return func(*args, **kwargs)
-        made = func(*args, **kwargs)
-        if isinstance(made, Tensor) and not any(made is given for given in args):
-            self._spend(made)
-        return made
+        result = func(*args, **kwargs)
+        if isinstance(result, Tensor) and not any(result is argument for argument in args):
+            self._spend(result)
+        return result
 
-    def _spend(self, made: Tensor) -> None:
-        self.left -= max(EACH, made.numel() * made.element_size())
-        if self.left < 0:
+    def _spend(self, tensor: Tensor) -> None:
+        self.remainder -= max(EACH, tensor.numel() * tensor.element_size())
+        if self.remainder < 0:
             raise RunError("its arguments ask for a network far larger than its file of weights")
 
 
@@ -159,18 +154,19 @@ def weights_hash(network: nn.Module) -> str:
     sha = hashlib.sha256()
     for name, value in sorted(network.state_dict().items()):
         sha.update(f"{name} {value.dtype} {tuple(value.shape)}".encode())
-        sha.update(_bytes(value))
+        sha.update(bytes_of(value))
     return sha.hexdigest()
 
 
-def _bytes(value: Tensor) -> memoryview:
+def bytes_of(value: Tensor) -> memoryview:
+    """Return the bytes of a tensor's values, in order."""
     return value.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy().data
 
 
 def write_tensors(path: Path, tensors: Mapping[str, Tensor]) -> None:
     """Write a safetensors file; raises OSError if the disk refuses.
 
-    Tensors are copied, since safetensors refuses those that share memory, such as tied weights.
+    Tensors are copied, because safetensors refuses those that share memory, such as tied weights.
     """
     copies = {
         name: value.detach().to("cpu", copy=True, memory_format=torch.contiguous_format)

@@ -19,7 +19,7 @@ from ganzoo.interfaces import Dataset, Extractor, Generator
 from ganzoo.models.config import WEIGHTS
 from ganzoo.models.network import Network
 from ganzoo.models.randomness import rng, seed_default
-from ganzoo.models.weights import _bytes
+from ganzoo.models.weights import bytes_of
 from ganzoo.plugins.registry import Registry, construct
 from ganzoo.recipe import recipe_types
 from ganzoo.recipe.component import Component
@@ -266,7 +266,7 @@ def _sha256(weights: Mapping[str, Mapping[str, Tensor]]) -> str:
     for network, state in sorted(weights.items()):
         for name, value in sorted(state.items()):
             sha.update(f"{network} {name} {value.dtype} {tuple(value.shape)}".encode())
-            sha.update(_bytes(value))
+            sha.update(bytes_of(value))
     return sha.hexdigest()
 
 

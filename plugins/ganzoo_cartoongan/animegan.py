@@ -8,8 +8,9 @@ from annotated_types import Ge
 from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
+from ganzoo.images import pad_to_multiple
 from ganzoo.interfaces import Generator
-from ganzoo_cartoongan.networks import extended, normalising, reflecting
+from ganzoo_cartoongan.networks import STRIDE, normalising, reflecting
 
 EPS = 1e-6  # epsilon of instance norm in TensorFlow 1
 
@@ -49,7 +50,7 @@ class AnimeGANGenerator(Generator):
     def forward(self, photo: Tensor) -> Tensor:
         """Turn RGB photos (N, 3, H, W) in [-1, 1], at least 1x1, into drawings of their size."""
         height, width = photo.shape[-2:]
-        return self.layers(extended(photo))[..., :height, :width]
+        return self.layers(pad_to_multiple(photo, STRIDE))[..., :height, :width]
 
 
 class Halving(nn.Module):

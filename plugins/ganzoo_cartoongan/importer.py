@@ -20,13 +20,13 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from ganzoo.errors import DataError
-from ganzoo.foreign import is_whole, opened, state_dicts
+from ganzoo.foreign import is_whole, opened, start_of, state_dicts
 from ganzoo.interfaces import Imported, Importer
 from ganzoo_cartoongan.networks import CartoonGANGenerator
 
 URL = "https://github.com/mnicnc404/CartoonGan-tensorflow"
 STYLES = ("Hayao", "Hosoda", "Paprika", "Shinkai")  # those that the authors released
-WANTED = f"give a folder of .npy files as {URL} has for each style, or Hayao_net_G_float.pth"
+ADVICE = f"give a folder of .npy files as {URL} has for each style, or Hayao_net_G_float.pth"
 _NAME = re.compile(r"(conv|deconv|in)\d\d_\d\.(weight|bias|scale|shift)$")
 FIRST, LAST = "conv01_1.weight", "deconv03_1"
 EPS = 1e-9
@@ -41,14 +41,17 @@ class CartoonGANImporter(Importer):
 
     def read(self, path: Path) -> Imported:
         """Read ``path`` into generator ``cartoongan``; raises DataError."""
-        found = _Weights(path)
-        blocks = _blocks(found.tensors)
-        channels = _channels(found)
+        file = _Weights(path)
+        blocks = _blocks(file.tensors)
+        shape = file.open(FIRST).shape
+        if shape[1:] != (3, 7, 7) or not shape[0]:
+            raise file.wrong_shape(FIRST, shape, "(channels, 3, 7, 7)")
+        channels = int(shape[0])
         generator = CartoonGANGenerator(channels, blocks)  # for its shapes
         weights = {}
         for key, name in _correspondence(generator, blocks):
             shape = tuple(generator.get_parameter(key).shape)
-            weights[key] = _as_rgb(name, found.read(name, shape))
+            weights[key] = _as_rgb(name, file.read(name, shape))
         return Imported(
             generator="cartoongan",
             arguments={"channels": channels, "blocks": blocks, "norm": "instance", "eps": EPS},
@@ -62,7 +65,7 @@ class _Weights:
 
     def __init__(self, path: Path):
         if not path.exists():
-            raise DataError(f"{path}: there is no such file or folder; {WANTED}.")
+            raise DataError(f"{path}: there is no such file or folder; {ADVICE}.")
         if path.is_file() and path.suffix.lower() == ".npy":
             raise DataError(f"{path} is one tensor of many; give its folder: {path.parent}")
         self.path = path
@@ -77,10 +80,10 @@ class _Weights:
     def open(self, name: str) -> NDArray[np.generic]:
         """Open the tensor ``name``; of a ``.npy`` file only the header is read."""
         if name not in self.tensors:
-            raise DataError(f"{self.where(name)} is missing; {WANTED}.")
+            raise DataError(f"{self.where(name)} is missing; {ADVICE}.")
         place = self.tensors[name]
         if not isinstance(place, Path) and not is_whole(place):
-            raise DataError(f"{self.where(name)} is not stored as a whole; {WANTED}.")
+            raise DataError(f"{self.where(name)} is not stored as a whole; {ADVICE}.")
         array = _mapped(place) if isinstance(place, Path) else _as_array(place)
         if array.dtype.kind != "f":
             raise DataError(
@@ -115,8 +118,8 @@ def _in_folder(folder: Path) -> Tensors:
     files = sorted(folder.rglob("*.npy"))
     places: dict[Path, Tensors] = {}
     for file in files:
-        if found := _NAME.search(file.stem):
-            places.setdefault(file.parent, {})[found[0]] = file
+        if name := _NAME.search(file.stem):
+            places.setdefault(file.parent, {})[name[0]] = file
     if len(places) > 1 and folder not in places:
         raise DataError(
             f"{folder} holds {len(places)} networks; give the folder of one, such as "
@@ -127,45 +130,38 @@ def _in_folder(folder: Path) -> Tensors:
             return places[place]
     what = f"none of its {len(files)} .npy files is a" if files else "it has no .npy file, so no"
     raise DataError(
-        f"{folder}: {what} tensor of CartoonGAN's generator, such as {FIRST}.npy; {WANTED}."
+        f"{folder}: {what} tensor of CartoonGAN's generator, such as {FIRST}.npy; {ADVICE}."
     )
 
 
 def _in_checkpoint(path: Path) -> Tensors:
     """Find the generator's tensors in a checkpoint, at any depth and after any prefix."""
     networks: dict[tuple[int, str], Tensors] = {}
-    for number, state in enumerate(state_dicts(opened(path, WANTED))):
+    for number, state in enumerate(state_dicts(opened(path, ADVICE))):
         for key, value in state.items():
-            found = _NAME.search(key)
-            if found and isinstance(value, Tensor):
-                prefix = key.removesuffix(found[0])
-                networks.setdefault((number, prefix), {})[found[0]] = value
-    whole = [tensors for tensors in networks.values() if FIRST in tensors]
-    if len(whole) > 1:
+            name = _NAME.search(key)
+            if name and isinstance(value, Tensor):
+                prefix = key.removesuffix(name[0])
+                networks.setdefault((number, prefix), {})[name[0]] = value
+    generators = [tensors for tensors in networks.values() if FIRST in tensors]
+    if len(generators) > 1:
         raise DataError(
-            f"{path} holds {len(whole)} generators, and it is not clear which is meant."
+            f"{path} holds {len(generators)} generators, and it is not clear which to import; "
+            f"{ADVICE}."
         )
-    for tensors in (*whole, *networks.values()):
+    for tensors in (*generators, *networks.values()):
         return tensors
-    raise DataError(f"{path} has no tensor of CartoonGAN's generator, such as {FIRST}; {WANTED}.")
+    raise DataError(f"{path} has no tensor of CartoonGAN's generator, such as {FIRST}; {ADVICE}.")
 
 
 def _blocks(names: Iterable[str]) -> int:
     """Count the residual blocks: they are conv04 to the last, and two more norms follow them."""
     last = {"conv": 3, "in": 5}
     for name in names:
-        if found := re.match(r"(conv|in)(\d\d)_\d\.", name):
-            kind, number = found.groups()
+        if layer := re.match(r"(conv|in)(\d\d)_\d\.", name):
+            kind, number = layer.groups()
             last[kind] = max(last[kind], int(number))
     return max(last["conv"] - 3, last["in"] - 5)
-
-
-def _channels(found: _Weights) -> int:
-    """Return the channels of the first layer."""
-    shape = found.open(FIRST).shape
-    if shape[1:] != (3, 7, 7) or not shape[0]:
-        raise found.wrong_shape(FIRST, shape, "(channels, 3, 7, 7)")
-    return int(shape[0])
 
 
 def _correspondence(generator: CartoonGANGenerator, blocks: int) -> Iterator[tuple[str, str]]:
@@ -203,15 +199,10 @@ def _as_rgb(name: str, array: NDArray[np.float32]) -> Tensor:
 
 
 def _mapped(file: Path) -> NDArray[np.generic]:
+    advice = f"download the file itself, from {URL} ('Download raw file')"
+    if not start_of(file, advice).startswith(b"\x93NUMPY"):
+        raise DataError(f"{file} is no NumPy array; {advice}.")
     try:
-        with file.open("rb") as handle:
-            start = handle.read(256).removeprefix(b"\xef\xbb\xbf").lstrip()
-        if not start.startswith(b"\x93NUMPY"):
-            is_page = start.startswith(b"<")
-            what = "a web page (HTML) saved under that name" if is_page else "no NumPy array"
-            raise DataError(
-                f"{file} is {what}; download the file itself, from {URL} ('Download raw file')."
-            )
         return np.lib.format.open_memmap(file, mode="r")
     except (OSError, ValueError) as error:
         raise DataError(

@@ -13,14 +13,12 @@ from typing import Annotated, Literal
 
 from annotated_types import Ge, Gt
 from torch import Tensor, nn
-from torch.nn.functional import pad
 from torch.nn.utils.parametrizations import spectral_norm
 
+from ganzoo.images import pad_to_multiple
 from ganzoo.interfaces import Discriminator, Generator
 
 STRIDE = 4  # of the generator's innermost layers
-# Their reflection needs 2 rows to mirror, and instance norm more than one value.
-LEAST = 2 * STRIDE
 
 
 class CartoonGANGenerator(Generator):
@@ -67,7 +65,7 @@ class CartoonGANGenerator(Generator):
     def forward(self, photo: Tensor) -> Tensor:
         """Turn RGB photos (N, 3, H, W) in [-1, 1], at least 1x1, into cartoons of their size."""
         height, width = photo.shape[-2:]
-        return self.layers(extended(photo))[..., :height, :width]
+        return self.layers(pad_to_multiple(photo, STRIDE))[..., :height, :width]
 
 
 class CartoonGANDiscriminator(Discriminator):
@@ -185,15 +183,3 @@ def initialise(module: nn.Module) -> None:
         nn.init.normal_(module.weight, 0.0, 0.02)
         if module.bias is not None:
             nn.init.zeros_(module.bias)
-
-
-def extended(image: Tensor) -> Tensor:
-    """Extend the image to sides of at least 8 and multiples of 4: mirrored, if large enough."""
-    for axis in (-1, -2):
-        side = image.shape[axis]
-        missing = max(LEAST - side, -side % STRIDE)
-        if missing:
-            mode = "reflect" if missing < side else "replicate"
-            edges = (0, missing, 0, 0) if axis == -1 else (0, 0, 0, missing)
-            image = pad(image, edges, mode)
-    return image

@@ -29,7 +29,7 @@ from ganzoo_dcgan.networks import SIZES
 URL = "https://github.com/pytorch/examples/tree/main/dcgan"
 NORM = ("weight", "bias", "running_mean", "running_var")
 COUNTER = "num_batches_tracked"  # missing before PyTorch 0.4.1
-WANTED = "give the file that `torch.save(netG.state_dict(), FILE)` wrote"
+ADVICE = "give the file that `torch.save(netG.state_dict(), FILE)` wrote"
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ class DCGANImporter(Importer):
 
     def read(self, path: Path) -> Imported:
         """Read the file ``path`` into generator ``dcgan``; raises DataError."""
-        group = _generator_in(path, opened(path, WANTED))
+        group = _generator_in(path, opened(path, ADVICE))
         latent, widths = _settings(path, group)
         weights: dict[str, Tensor] = {}
         for place, (name, tensors) in enumerate(group.layers.items()):
@@ -102,22 +102,24 @@ def _generator_in(path: Path, content: Any) -> Group:
         where = " and ".join(f"'{next(iter(group.layers))}.weight'" for group in generators)
         raise DataError(
             f"{path} has {len(generators)} generators, beginning with {where}, and it is not clear "
-            f"which is wanted: {WANTED}."
+            f"which to import: {ADVICE}."
         )
     reads_images = [_shape(next(iter(group.layers.values())))[1:2] == (3,) for group in groups]
-    begun = [g for g, reads in zip(groups, reads_images, strict=True) if g.begins > 1 and not reads]
-    if begun:
-        return max(generators or begun, key=lambda group: (group.begins, -len(group.layers)))
+    likely = [
+        g for g, reads in zip(groups, reads_images, strict=True) if g.begins > 1 and not reads
+    ]
+    if likely:
+        return max(generators or likely, key=lambda group: (group.begins, -len(group.layers)))
     if any(reads_images):
-        what = "is the checkpoint of a discriminator: its first convolution reads RGB images"
+        fault = "is the checkpoint of a discriminator: its first convolution reads RGB images"
     else:
         keys = [str(key) for key in content] if isinstance(content, Mapping) else []
         has = f"its first key is '{keys[0]}'" if keys else f"it holds a {type(content).__name__}"
-        what = (
+        fault = (
             f"has no convolution with a batch norm after it ({has}), with which the tutorial's "
             "generator begins, so it is of another network"
         )
-    raise DataError(f"{path} {what}: {WANTED}.")
+    raise DataError(f"{path} {fault}: {ADVICE}.")
 
 
 def _groups(state: Mapping[str, Any]) -> Iterator[Group]:
@@ -171,10 +173,10 @@ def _settings(path: Path, group: Group) -> tuple[int, list[int]]:
     size = 4 * 2 ** (len(layers) // 2)
     if group.begins < len(layers) or len(layers) % 2 == 0:
         place = min(group.begins, len(layers) - 1)
-        wanted = "a batch norm" if place % 2 else "a convolution"
+        layer = "a batch norm" if place % 2 else "a convolution"
         raise DataError(
             f"{path} has '{names[place]}' as layer {place + 1} of {len(layers)}, where the "
-            f"tutorial's generator has {wanted}, or ends: it is of another network."
+            f"tutorial's generator has {layer}, or ends: it is of another network."
         )
     if size not in SIZES:
         raise DataError(
@@ -201,8 +203,8 @@ def _width(layers: Sequence[Mapping[str, Any]], place: int) -> int:
     """Return the channels of most tensors in and beside a norm, so that a wrong one stands out."""
     sizes = [tuple(getattr(layers[place].get(name), "shape", ())) for name in NORM]
     sizes += [_shape(layers[place - 1])[1:2], _shape(layers[place + 1])[:1]]
-    found = Counter(size[0] for size in sizes if len(size) == 1)
-    return found.most_common(1)[0][0] if found else 0
+    counts = Counter(size[0] for size in sizes if len(size) == 1)
+    return counts.most_common(1)[0][0] if counts else 0
 
 
 def _shapes(
@@ -229,10 +231,10 @@ def _refuse_more(path: Path, group: Group) -> None:
     parts = group.prefix.split(".")[:-1]
     for depth in range(len(parts)):
         above = "".join(f"{part}." for part in parts[:depth])
-        own = f"{above}{parts[depth]}."
+        inside = f"{above}{parts[depth]}."
         beside: dict[str, list[str]] = {}
         for key in group.state:
-            if key.startswith(above) and not key.startswith(own):
+            if key.startswith(above) and not key.startswith(inside):
                 beside.setdefault(key.removeprefix(above).partition(".")[0], []).append(key)
         for keys in beside.values():
             convolutions = [key for key in keys if getattr(group.state[key], "ndim", 0) == 4]
@@ -257,7 +259,7 @@ def _tensor(
     """Return a tensor in fp32, of a known shape."""
     tensor = tensors.get(name)
     if tensor is None:
-        raise DataError(f"{path} has no tensor '{full}', which should be {right}; {WANTED}.")
+        raise DataError(f"{path} has no tensor '{full}', which should be {right}; {ADVICE}.")
     if not isinstance(tensor, Tensor) or not tensor.is_floating_point() or not is_whole(tensor):
         raise DataError(f"{path}: '{full}' is no tensor of floats; it should be one of {right}.")
     if tuple(tensor.shape) != right:

@@ -28,7 +28,7 @@ from torch import Tensor, nn
 
 from ganzoo.errors import RecipeError
 from ganzoo.interfaces import Discriminator, Generator
-from ganzoo.labels import LabelEmbedding, embed
+from ganzoo.labels import LabelEmbedding, embed, with_label
 
 KERNEL = {"paper": 5, "pytorch": 4}
 WIDTH = {"paper": 128, "pytorch": 64}
@@ -97,10 +97,7 @@ class DCGANGenerator(Generator):
 
         Raises ValueError if a label is missing, or an unconditional generator gets one.
         """
-        vectors = embed(self.embedding, label)
-        if vectors is not None:
-            latent = torch.cat([latent, vectors.flatten(1)], dim=1)
-        return self.layers(latent)
+        return self.layers(with_label(latent, self.embedding, label))
 
 
 class DCGANDiscriminator(Discriminator):

@@ -18,10 +18,11 @@ from torch import Tensor, nn
 from torch.nn.functional import avg_pool2d, relu
 
 from ganzoo.errors import DataError
+from ganzoo.foreign import start_of
 from ganzoo_features.backbone import Frozen, Prepare
 from ganzoo_features.crop import Crop, back, check_crop, cut
 from ganzoo_features.same import SameConv2d
-from ganzoo_features.weights import Source, Weights, refuse_pages
+from ganzoo_features.weights import ADVICE, Source, Weights
 
 SIZE = 112
 MEAN = (122.782, 117.001, 104.298)
@@ -176,7 +177,7 @@ def read_manifest(path: Path) -> Weights:
     manifest = path / MANIFEST if path.is_dir() else path
     if not manifest.exists():
         FACE_API.missing(f"there is no '{manifest}'")
-    refuse_pages(manifest)
+    start_of(manifest, ADVICE)
     try:
         name, entries = _entries(manifest)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
@@ -187,12 +188,12 @@ def read_manifest(path: Path) -> Weights:
     binary = manifest.parent / name
     if not binary.exists():
         FACE_API.missing(f"'{manifest}' is here, but not '{name}' beside it")
-    refuse_pages(binary)
+    start_of(binary, ADVICE)
     data = np.frombuffer(binary.read_bytes(), np.uint8)
-    wanted = sum(math.prod(entry.shape) for entry in entries)
-    if len(data) != wanted:
+    size = sum(math.prod(entry.shape) for entry in entries)
+    if len(data) != size:
         raise DataError(
-            f"weights '{binary}': {len(data):,} bytes, where the manifest lists {wanted:,}; cut "
+            f"weights '{binary}': {len(data):,} bytes, where the manifest lists {size:,}; cut "
             f"short, or of another network. Get both files again."
         )
     tensors, start = {}, 0

@@ -12,7 +12,7 @@ from ganzoo.errors import DataError
 from ganzoo_features.backbone import Frozen
 from ganzoo_features.crop import back, check_crop, cut
 from ganzoo_features.torchscript import is_torchscript
-from ganzoo_features.weights import Source, Weights, refuse_pages
+from ganzoo_features.weights import Source, Weights
 
 SIZE = 256
 POINTS = 68
@@ -83,7 +83,6 @@ class FAN(Frozen):
 
 
 def _network(path: Path) -> nn.Module:
-    refuse_pages(path)
     if is_torchscript(path):
         try:
             return torch.jit.load(str(path), map_location="cpu")

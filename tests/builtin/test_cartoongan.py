@@ -438,7 +438,7 @@ def test_a_checkpoint_that_is_another_thing_is_refused(folder, tmp_path):
     torch.save({"0.weight": torch.zeros(3)}, path)
     assert "no tensor of CartoonGAN's generator" in refusal(path)
     torch.save({"net": nn.Linear(1, 1)}, path)
-    assert "nothing of it was run" in refusal(path)
+    assert "nothing in it was run" in refusal(path)
     torch.save(tensors | {"in05_1.scale": torch.zeros(3)}, path)
     assert "tensor 'in05_1.scale' has the shape (3,), and should have (16,)" in refusal(path)
     torch.save(tensors | {"conv01_1.weight": torch.zeros(1).expand(4, 3, 7, 7)}, path)
@@ -498,8 +498,8 @@ def test_a_tensor_of_the_wrong_shape_is_named_with_the_right_one(folder, name, s
     ("content", "answer"),
     [
         (b"\n<!DOCTYPE html><html>Not Found</html>", "is a web page (HTML)"),
-        (b"version https://git-lfs.github.com/spec/v1\n", "is no NumPy array"),
-        (b"", "is no NumPy array"),
+        (b"version https://git-lfs.github.com/spec/v1\n", "Git LFS pointer"),
+        (b"", "is empty"),
         (b"\x93NUMPY\x01\x00", "cannot be read"),
     ],
 )

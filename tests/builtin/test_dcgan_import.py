@@ -213,7 +213,7 @@ def refused(path: Path, registry: Registry, *words: str) -> None:
 @pytest.mark.filterwarnings("ignore:.torch.jit:FutureWarning")
 def test_no_pickle_is_run(registry: Registry) -> None:
     state = trained().state_dict()
-    ran = "nothing of it was run"
+    ran = "nothing in it was run"
     refused(saved({**state, "x": Trap()}), registry, ran, "system")
     old = saved({**state, "x": Trap()}, _use_new_zipfile_serialization=False)
     refused(old, registry, ran, "system")

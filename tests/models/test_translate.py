@@ -25,9 +25,9 @@ from ganzoo import hookimpl, images
 from ganzoo.errors import DataError
 from ganzoo.interfaces import Generator, Imported, Importer
 from ganzoo.models import model
-from ganzoo.models import translate as module
 from ganzoo.models.config import Part
-from ganzoo.models.translate import MARGIN, Pixels, Translator, spans
+from ganzoo.models.tiling import ALIGN, FADE, MARGIN, PATCH, Pixels, spans
+from ganzoo.models.translate import Translator
 from ganzoo.plugins.manager import Plugins
 from ganzoo.plugins.registry import Origin
 from ganzoo.scan import scan
@@ -504,7 +504,7 @@ def seams(made: Pixels, tile: int) -> tuple[float, float]:
     for axis in (0, 1):
         steps = np.abs(np.diff(made.astype(float), axis=axis)).mean((1 - axis, 2))
         cuts = {s.start + MARGIN - 1 for s in spans(made.shape[axis], tile)[1:]}
-        near = {c + d for c in cuts for d in range(-module.FADE, module.FADE + 1)}
+        near = {c + d for c in cuts for d in range(-FADE, FADE + 1)}
         for index, step in enumerate(steps):
             around = np.median(steps[max(0, index - 40) : index + 40])
             (at if index in near else elsewhere).append(step / around)
@@ -550,7 +550,7 @@ def test_no_pass_sees_more_pixels_than_a_tile(
     translator = Translator(Blur(norm=True), CPU, tile=256)
     translator(scene(1200, 800))
     assert max(n * h * w for n, _, h, w in seen) <= 256 * 256
-    tiles = [shape for shape in seen if max(shape[2:]) > module.PATCH]
+    tiles = [shape for shape in seen if max(shape[2:]) > PATCH]
     count = translator.tiles(800, 1200)
     assert count == 6 * 9
     assert len(tiles) == 2 * count  # to measure, and to make
@@ -563,7 +563,7 @@ def test_windows_cover_a_side_and_share_their_margins(tile: int) -> None:
         assert windows[0].start == 0
         assert windows[-1].stop == length
         assert all(0 < w.stop - w.start <= tile for w in windows)
-        assert all(w.start % module.ALIGN == 0 for w in windows)
+        assert all(w.start % ALIGN == 0 for w in windows)
         for one, next_ in pairwise(windows):
             assert one.stop - next_.start == 2 * MARGIN
         assert len(windows) == 1 or windows[-1].stop - windows[-1].start > 2 * MARGIN

@@ -1,0 +1,240 @@
+"""Translate files and folders of photos, of any size and format."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from ganzoo import colour, images
+from ganzoo.errors import DataError, RunError
+from ganzoo.files import atomic_file
+from ganzoo.images import BadImage, Picture
+from ganzoo.models.translate import Translator
+from ganzoo.scan import Scan, others_in, refuse_others, scan, sheet_beside
+
+#: The format by file ending; PNG for others.
+_WRITTEN: Mapping[str, tuple[str, dict[str, Any]]] = {
+    ".jpg": ("JPEG", {"quality": 95, "subsampling": 0}),
+    ".jpeg": ("JPEG", {"quality": 95, "subsampling": 0}),
+    ".jpe": ("JPEG", {"quality": 95, "subsampling": 0}),
+    ".jfif": ("JPEG", {"quality": 95, "subsampling": 0}),
+    ".png": ("PNG", {}),
+    ".webp": ("WEBP", {"quality": 95}),
+    ".avif": ("AVIF", {"quality": 90, "subsampling": "4:4:4"}),
+    ".ppm": ("PPM", {}),
+    ".bmp": ("BMP", {}),
+    ".tif": ("TIFF", {"compression": "tiff_lzw"}),
+    ".tiff": ("TIFF", {"compression": "tiff_lzw"}),
+}
+_PAIRS, _SIDE, _GAP = 12, 320, 4  # of the sheet
+
+
+@dataclass(frozen=True)
+class Job:
+    """A photo and the file that its translation goes to."""
+
+    source: Path
+    target: Path
+
+    @property
+    def renamed(self) -> bool:
+        """Whether the translation cannot have the photo's format."""
+        return self.source.suffix != self.target.suffix
+
+
+@dataclass
+class Plan:
+    """Photos to translate, and their target files."""
+
+    jobs: list[Job]
+    out: Path
+    #: the sheet of photos beside their translations, or None
+    sheet: Path | None
+    #: the folders that were scanned
+    scans: list[Scan]
+
+
+def plan(photos: Iterable[Path], out: Path, sheet: bool) -> Plan:
+    """Plan the translation of files and folders.
+
+    A folder of photos becomes a set, so ``out`` may hold no other image.  Single photos may join
+    those of earlier calls.  Raises DataError if a photo is missing, two photos would become one
+    file, a photo would be overwritten, or ``out`` holds images that do not belong to this set.
+    """
+    scans: list[Scan] = []
+    every = (job for path in photos for job in _jobs(path, out, scans))
+    jobs = list({job.source.absolute(): job for job in every}.values())
+    sheet_path = sheet_beside(out) if sheet else None
+    _refuse_collisions(jobs, sheet_path)
+    targets = {job.target for job in jobs}
+    if scans:
+        refuse_others(out, targets)
+    elif others_in(out, targets):  # pictures of an earlier call
+        for target in sorted(targets):
+            if target.exists():
+                raise DataError(
+                    f"{target} exists already and would be replaced. "
+                    "Name another folder with --out, or remove that picture."
+                )
+    return Plan(jobs, out, sheet_path, scans)
+
+
+def _refuse_collisions(jobs: Sequence[Job], sheet: Path | None) -> None:
+    """Raise DataError if two of all targets and photos are the same file."""
+
+    def key(path: Path) -> str:  # equal for paths of one file on this system
+        return os.path.normcase(path.resolve())
+
+    sources = {job.source.resolve() for job in jobs}
+    owners = {key(sheet): "the side-by-side sheet (--no-sheet)"} if sheet else {}
+    for job in jobs:
+        target = key(job.target)
+        if target in owners:
+            raise DataError(
+                f"{job.source} and {owners[target]} would both become {job.target}. "
+                "Translate them into different folders, or rename one."
+            )
+        if job.target.resolve() in sources:
+            raise DataError(
+                f"{job.source} would be written to {job.target}, which is one of the photos. "
+                "Give another folder with --out."
+            )
+        owners[target] = str(job.source)
+    if sheet and sheet.resolve() in sources:
+        raise DataError(f"the sheet would be written over the photo {sheet}: add --no-sheet.")
+
+
+def _jobs(path: Path, out: Path, scans: list[Scan]) -> Iterator[Job]:
+    folder = path if path.is_dir() else path.parent
+    if folder.resolve() == out.resolve():
+        raise DataError(f"--out {out} is the folder of the photos. Give another one.")
+    if path.is_dir():
+        scans.append(scan(path))
+        for name in scans[-1].names:
+            if (path / name).resolve().is_relative_to(out.resolve()):
+                raise DataError(
+                    f"--out {out} lies in {path} and holds images already: {path / name} could "
+                    "be a photo or an earlier picture. Name a folder outside, or empty it."
+                )
+            yield Job(path / name, _target(out / name))
+    elif path.exists():
+        yield Job(path, _target(out / path.name))
+    else:
+        raise DataError(f"there is no '{path}' (from {Path.cwd()}). Give photos, or folders.")
+
+
+def _target(path: Path) -> Path:
+    """Return the path to write; a PNG if the ending names no format that can be written."""
+    if path.suffix.lower() in _WRITTEN:
+        return path
+    return path.with_name(f"{images.stem(path.name)}.png")
+
+
+@dataclass
+class Outcome:
+    """The photos that were translated, and why the others were not."""
+
+    translated: list[Job] = field(default_factory=list)
+    failed: dict[Path, str] = field(default_factory=dict)
+    #: notes on unused parts of photos, such as further frames
+    notes: dict[str, list[Path]] = field(default_factory=dict)
+    sheet: Path | None = None
+
+
+def translate(
+    plan: Plan,
+    translator: Translator,
+    advance: Callable[[int], None] = lambda n: None,
+) -> Outcome:
+    """Translate photos into files, each whole or absent; an unusable one does not stop the rest.
+
+    Raises RunError if the folder cannot be written.
+    """
+    outcome = Outcome()
+    pairs: list[tuple[Image.Image, Image.Image]] = []
+    try:
+        plan.out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise RunError(f"--out {plan.out} cannot be made: {error.strerror}.") from error
+    for job in plan.jobs:
+        try:
+            before, after = _translate_file(job, translator)
+        except BadImage as error:
+            outcome.failed[job.source] = str(error)
+        else:
+            outcome.translated.append(job)
+            for note in before.notes:
+                outcome.notes.setdefault(note, []).append(job.source)
+            if plan.sheet and len(pairs) < _PAIRS:
+                pairs.append((_thumbnail(before.image), _thumbnail(after)))
+        advance(1)
+    if plan.sheet and pairs:
+        _write(side_by_side(pairs), plan.sheet)
+        outcome.sheet = plan.sheet
+    return outcome
+
+
+def _translate_file(job: Job, translator: Translator) -> tuple[Picture, Image.Image]:
+    try:
+        photo = images.decode(job.source.read_bytes(), images.MOST_PIXELS)
+        after = Image.fromarray(translator(np.asarray(photo.image)))
+        if photo.alpha:
+            after.putalpha(photo.alpha)
+        job.target.parent.mkdir(parents=True, exist_ok=True)
+        _write(after, job.target)
+    except OSError as error:
+        raise BadImage(error.strerror or str(error)) from error
+    return photo, after
+
+
+def _write(image: Image.Image, path: Path) -> None:
+    kind, options = _WRITTEN[path.suffix.lower()]
+    if kind == "JPEG" and image.mode == "RGBA":
+        image = _on_white(image)
+    try:
+        with atomic_file(path) as aside:
+            image.save(aside, kind, icc_profile=colour.srgb(), **options)
+    except (ValueError, MemoryError) as error:  # a side too long for the format
+        raise BadImage(f"cannot be written as {kind}: {error}") from error
+
+
+def _on_white(image: Image.Image) -> Image.Image:
+    if image.mode != "RGBA":
+        return image
+    white = Image.new("RGBA", image.size, "white")
+    return Image.alpha_composite(white, image).convert("RGB")
+
+
+def _thumbnail(image: Image.Image) -> Image.Image:
+    """Shrink to at most _SIDE a side; never enlarge."""
+    image = image.copy()
+    image.thumbnail((_SIDE, _SIDE), Image.Resampling.LANCZOS)
+    return _on_white(image)
+
+
+def side_by_side(pairs: Sequence[tuple[Image.Image, Image.Image]]) -> Image.Image:
+    """Put each photo beside its translation, of equal size, on a white sheet."""
+    columns = min(3, math.ceil(math.sqrt(len(pairs) / 2)))
+    rows = [pairs[i : i + columns] for i in range(0, len(pairs), columns)]
+    wide = max(before.width for before, _ in pairs)
+    heights = [max(before.height for before, _ in row) for row in rows]
+    cell = 2 * wide + 4 * _GAP
+    sheet = Image.new(
+        "RGB", (columns * cell + _GAP, sum(heights) + 2 * _GAP * (len(rows) + 1)), "white"
+    )
+    top = 2 * _GAP
+    for row, height in zip(rows, heights, strict=True):
+        for column, (before, after) in enumerate(row):
+            left = column * cell + 2 * _GAP + (wide - before.width)
+            sheet.paste(before, (left, top + (height - before.height) // 2))
+            middle = column * cell + wide + 3 * _GAP
+            sheet.paste(after, (middle, top + (height - after.height) // 2))
+        top += height + 2 * _GAP
+    return sheet
