@@ -498,7 +498,7 @@ def test_a_tensor_of_the_wrong_shape_is_named_with_the_right_one(folder, name, s
     ("content", "answer"),
     [
         (b"\n<!DOCTYPE html><html>Not Found</html>", "is a web page (HTML)"),
-        (b"version https://git-lfs.github.com/spec/v1\n", "Git LFS pointer"),
+        (b"version https://git-lfs.github.com/spec/v1\n", "is a Git LFS pointer"),
         (b"", "is empty"),
         (b"\x93NUMPY\x01\x00", "cannot be read"),
     ],

@@ -661,5 +661,5 @@ def test_bad_fan_weights_are_named(how: str, files: dict[str, Path], tmp_path: P
         torch.save({"conv1.weight": torch.zeros(64, 3, 3, 3)}, path)
     else:
         path.write_bytes(files["fan"].read_bytes()[:-100])
-    with pytest.raises(GanzooError, match="web page|this network|cut short"):
+    with pytest.raises(GanzooError, match=r"web page|this network|cut short"):
         FAN(weights=path)
