@@ -21,7 +21,6 @@ ENTRIES = Path("benchmarks/entries")
 
 
 def add_to(app: typer.Typer) -> None:
-    """Register this group's verbs."""
     app.command(rich_help_panel="Measure")(evaluate)
     app.command(rich_help_panel="Measure")(verify)
 

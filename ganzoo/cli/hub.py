@@ -28,7 +28,6 @@ Repo = Annotated[str, typer.Argument(metavar="ID", help="user/repo, or user/repo
 
 
 def add_to(app: typer.Typer) -> None:
-    """Register this group's verbs."""
     app.command(rich_help_panel="Share")(pull)
     app.command(rich_help_panel="Share")(push)
     app.command(rich_help_panel="Share")(search)

@@ -32,7 +32,6 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 def add_to(app: typer.Typer) -> None:
-    """Register this group's verbs."""
     app.command("list", rich_help_panel="Look things up")(list_components)
     app.command(rich_help_panel="Look things up")(show)
 

@@ -23,7 +23,6 @@ _NAME, _SCORE = 40, 8  # widest name, narrowest score
 
 
 def add_to(app: typer.Typer) -> None:
-    """Register this group's verb."""
     app.command(rich_help_panel="Measure")(leaderboard)
 
 

@@ -30,7 +30,6 @@ plugins_app = typer.Typer(invoke_without_command=True)
 
 
 def add_to(app: typer.Typer) -> None:
-    """Register this group's verbs."""
     app.add_typer(plugins_app, name="plugins", rich_help_panel="Extend")
 
 

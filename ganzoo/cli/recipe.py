@@ -15,7 +15,6 @@ recipe_app = typer.Typer(help="Check, resolve and describe recipes.", no_args_is
 
 
 def add_to(app: typer.Typer) -> None:
-    """Register this group's verbs."""
     app.add_typer(recipe_app, name="recipe", rich_help_panel="Train")
 
 

@@ -36,7 +36,6 @@ _NO_GRID = {".avif", ".bmp", ".gif", ".pdf", ".svg", ".tif", ".tiff"}
 
 
 def add_to(app: typer.Typer) -> None:
-    """Register this group's verbs."""
     app.command(rich_help_panel="Use a model")(sample)
     app.command(rich_help_panel="Use a model")(translate)
     app.command("import", rich_help_panel="Use a model")(import_)

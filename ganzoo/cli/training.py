@@ -45,7 +45,6 @@ Overrides = Annotated[list[str], set_option("recipe, as batch=16 or stages.0.ste
 
 
 def add_to(app: typer.Typer) -> None:
-    """Register this group's verbs."""
     app.command(rich_help_panel="Train")(train)
     app.command(rich_help_panel="Train")(resume)
 

@@ -194,7 +194,6 @@ class Reference(Fakes):
         self._make: Callable[[int, int], Tensor] = getattr(self, f"_{name.replace('-', '_')}")
 
     def draw(self, start: int, stop: int) -> Tensor:
-        """Draw images of this row."""
         return samples.to_uint8(self._make(start, stop))
 
     def _held_out(self, start: int, stop: int) -> Tensor:

@@ -46,7 +46,6 @@ class Scorer:
     ids: Mapping[str, str]
 
     def start(self) -> Jackknife:
-        """Begin a measurement."""
         return Jackknife(lambda: self.type(**self.arguments))
 
 
@@ -332,6 +331,5 @@ def _pathless(spec: Component, kind: str, registry: Registry) -> dict[str, Any]:
 
 
 def digest(value: Any) -> str:
-    """Hash plain data with sha256."""
     text = json.dumps(value, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()

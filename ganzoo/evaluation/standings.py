@@ -36,7 +36,6 @@ class Column:
 
     @property
     def arrow(self) -> str:
-        """Say which direction is better."""
         return "↑" if self.higher_is_better else "↓"
 
 

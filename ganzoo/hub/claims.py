@@ -180,7 +180,6 @@ def eval_results(entries: Sequence[Entry]) -> dict[str, str]:
 
 
 def better(score: Score) -> str:
-    """Say which direction is better."""
     return "higher" if score.higher_is_better else "lower"
 
 

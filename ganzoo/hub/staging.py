@@ -199,7 +199,6 @@ def _refuse_links(folder: Path, problems: Problems) -> None:
 
 
 def _refuse_paths(folder: Path, config: Config, problems: Problems) -> None:
-    """Refuse paths of this machine."""
     told: dict[str, Any] = {CONFIG: asdict(config)}
     if (path := folder / RECIPE).is_file():
         try:

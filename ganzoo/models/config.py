@@ -112,7 +112,6 @@ class Config:
 
 
 def text(config: Config) -> str:
-    """Write ``config.json``."""
     data = {"ganzoo_format": config.ganzoo_format} | asdict(config)
     return json.dumps(data, indent=1, ensure_ascii=False) + "\n"
 

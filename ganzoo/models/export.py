@@ -135,18 +135,15 @@ class _Task:
         return shapes
 
     def named(self) -> dict[str, Any]:
-        """The same as keyword-only."""
         shapes: dict[str, Any] = {word: {0: "batch"} for word in self.words}
         if self.free:
             shapes[self.image or ""] |= {2: "height", 3: "width"}
         return shapes
 
     def inputs(self) -> dict[str, str]:
-        """Describe each input."""
         return {word: self._about(word) for word in self.words}
 
     def output(self) -> str:
-        """Describe the output."""
         side = self.generator.size
         return f"float32 (N, 3, {side or 'H'}, {side or 'W'}): RGB in [-1, 1]"
 

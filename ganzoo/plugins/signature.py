@@ -81,7 +81,6 @@ class Signature:
 
     @property
     def by_name(self) -> dict[str, Parameter]:
-        """The parameters by name."""
         return {parameter.name: parameter for parameter in self.parameters}
 
     @property

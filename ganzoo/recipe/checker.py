@@ -33,7 +33,6 @@ class Problems:
         self.found = list(found)
 
     def add(self, at: Mark, path: str, message: str) -> None:
-        """Note one problem."""
         self.found.append((at, line(at, path, message)))
 
     def raise_any(self) -> None:

@@ -38,7 +38,6 @@ class Key:
 
     @property
     def name(self) -> str:
-        """The last part of the path."""
         return self.path.rpartition(".")[2].removesuffix("[]")
 
 

@@ -58,7 +58,6 @@ class Curve:
 
     @cached_property
     def raw(self) -> Points:
-        """The finite points."""
         return [point for point in self.points if math.isfinite(point[1])]
 
     @cached_property
@@ -210,7 +209,6 @@ class Axes:
     left, right, top, bottom = 42, 352, 12, 156
 
     def x(self, step: float) -> float:
-        """Return the place of a step."""
         return round(self.left + (self.right - self.left) * step / self.end, 1)
 
     def y(self, value: float, shift: float = 0.0) -> float:

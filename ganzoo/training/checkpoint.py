@@ -142,7 +142,6 @@ def flatten_optimizer(state: Mapping[str, Any]) -> tuple[dict[str, Tensor], dict
 
 
 def unflatten_optimizer(tensors: Mapping[str, Tensor], rest: Mapping[str, Any]) -> dict[str, Any]:
-    """Undo ``flatten_optimizer``."""
     state: dict[int, dict[str, Any]] = {int(i): dict(slot) for i, slot in rest["state"].items()}
     for name, value in tensors.items():
         index, key = name.split(".", 1)

@@ -51,7 +51,6 @@ class Finding:
         )
 
     def as_dict(self) -> dict[str, Any]:
-        """Return plain data, for JSON."""
         return asdict(self)
 
 

@@ -80,7 +80,6 @@ class Tracker:
 
     @hookimpl
     def run_ended(self) -> None:
-        """Close it."""
         self._tracker.finish()
 
 

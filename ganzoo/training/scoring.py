@@ -36,7 +36,6 @@ class Scoring:
 
     @property
     def primary(self) -> str:
-        """The score that ranks."""
         return self.protocol.primary
 
     @property

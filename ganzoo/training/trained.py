@@ -28,7 +28,6 @@ class TrainedRun:
 
     @property
     def path(self) -> Path:
-        """The run folder."""
         return self._folder.path
 
     @property

@@ -14,13 +14,11 @@ if TYPE_CHECKING:
 
 @hookimpl
 def register_datasets(register: Register) -> None:
-    """Cartoon avatars with known attributes."""
     register("avatars", "ganzoo_avatars.avatars:Avatars")
 
 
 @hookimpl
 def register_commands(cli: typer.Typer) -> None:
-    """``ganzoo data render``."""
     from ganzoo_avatars.command import render
     from ganzoo_folders.commands import add_to_data
 

@@ -19,7 +19,6 @@ def register_generators(register: Register) -> None:
 
 @hookimpl
 def register_discriminators(register: Register) -> None:
-    """Add the discriminator of patches."""
     register("cartoongan-patch", "ganzoo_cartoongan.networks:CartoonGANDiscriminator")
 
 

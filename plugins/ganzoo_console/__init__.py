@@ -114,7 +114,6 @@ class Console:
 
     @hookimpl
     def run_ended(self, run: ObservedRun, error: BaseException | None) -> None:
-        """Close the display."""
         self._close()
         if error is None:
             self._print(

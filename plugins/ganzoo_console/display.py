@@ -80,7 +80,6 @@ class Display(RenderHook):
         return sys.stdout.isatty() and Console().is_interactive
 
     def open(self) -> None:
-        """Start drawing."""
         self._live.start(refresh=True)
         self._drawn = self._next
         self.console.push_render_hook(self)
@@ -91,7 +90,6 @@ class Display(RenderHook):
         self._live.stop()
 
     def print(self, text: str) -> None:
-        """Print a line above."""
         self.console.print(text, markup=False, highlight=False, soft_wrap=True)
 
     def _lines(self) -> Group:

@@ -12,13 +12,11 @@ if TYPE_CHECKING:
 
 @hookimpl
 def register_generators(register: Register) -> None:
-    """Add the generator."""
     register("dcgan", "ganzoo_dcgan.networks:DCGANGenerator")
 
 
 @hookimpl
 def register_discriminators(register: Register) -> None:
-    """Add the discriminator."""
     register("dcgan", "ganzoo_dcgan.networks:DCGANDiscriminator")
 
 

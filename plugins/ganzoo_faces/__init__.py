@@ -21,7 +21,6 @@ def register_detectors(register: Register) -> None:
 
 @hookimpl
 def register_commands(cli: typer.Typer) -> None:
-    """``ganzoo data faces``."""
     from ganzoo_faces.command import faces
     from ganzoo_folders.commands import add_to_data
 

@@ -55,7 +55,6 @@ class Tool:
     content: str = ""
 
     def record(self) -> dict[str, Any]:
-        """Return its record in the manifest."""
         arguments = {
             name: str(value) if isinstance(value, Path) else value
             for name, value in self.arguments.items()

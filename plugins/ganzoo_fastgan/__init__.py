@@ -12,13 +12,11 @@ if TYPE_CHECKING:
 
 @hookimpl
 def register_generators(register: Register) -> None:
-    """Add the generator."""
     register("fastgan", "ganzoo_fastgan.networks:FastGANGenerator")
 
 
 @hookimpl
 def register_discriminators(register: Register) -> None:
-    """Add the discriminator."""
     register("fastgan", "ganzoo_fastgan.networks:FastGANDiscriminator")
 
 

@@ -89,7 +89,6 @@ class Pose:
     y: float
 
     def options(self) -> dict[str, float]:
-        """Return the pose as DiceBear's options."""
         return {
             "rotate": self.rotate,
             "scale": self.scale,
@@ -119,7 +118,6 @@ class PosedRenderer(Renderer):
     """Draws avatars as ``Renderer`` does, each in its pose."""
 
     def options(self, index: int) -> dict[str, Any]:
-        """DiceBear's options for avatar ``index``."""
         return super().options(index) | pose(self.look, self.seed, index).options()
 
 

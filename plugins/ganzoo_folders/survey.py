@@ -58,7 +58,6 @@ class Survey:
 
     @property
     def path(self) -> Path:
-        """The surveyed folder."""
         return self.scan.path
 
     def domain(self) -> Domain:

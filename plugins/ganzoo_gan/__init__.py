@@ -12,11 +12,9 @@ if TYPE_CHECKING:
 
 @hookimpl
 def register_generators(register: Register) -> None:
-    """Add the generator."""
     register("gan", "ganzoo_gan.networks:GANGenerator")
 
 
 @hookimpl
 def register_discriminators(register: Register) -> None:
-    """Add the discriminator."""
     register("gan", "ganzoo_gan.networks:GANDiscriminator")

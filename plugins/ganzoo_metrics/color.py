@@ -36,7 +36,6 @@ class Color(Evaluator):
         self._real.add(_cells(image), torch.zeros(len(image)).long())
 
     def fake(self, image: Tensor, group: Tensor) -> None:
-        """Likewise, by group (N,)."""
         self._fake.add(_cells(image), group)
 
     def compute(self, without: int | None = None) -> dict[str, float]:

@@ -63,7 +63,6 @@ class Diversity(Evaluator):
         self._real.add(vectors(features, "diversity"))
 
     def fake(self, features: dict[str, Tensor]) -> None:
-        """Likewise."""
         self._fake.add(vectors(features, "diversity"))
 
     def compute(self) -> dict[str, float]:

@@ -40,7 +40,6 @@ class Edges(Evaluator):
         self._real.add(_steps(image), zeros(len(image)).long())
 
     def fake(self, image: Tensor, group: Tensor) -> None:
-        """Likewise, by group (N,)."""
         self._fake.add(_steps(image), group)
 
     def compute(self, without: int | None = None) -> dict[str, float]:

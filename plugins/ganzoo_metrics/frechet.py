@@ -88,12 +88,10 @@ class Moments:
 
     @property
     def count(self) -> int:
-        """The number of rows seen."""
         return self._summed + len(self._waiting)
 
     @property
     def dim(self) -> int:
-        """The number of features."""
         return self._waiting.shape[1]
 
     def add(self, rows: Tensor) -> None:

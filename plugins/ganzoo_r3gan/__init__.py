@@ -12,11 +12,9 @@ if TYPE_CHECKING:
 
 @hookimpl
 def register_generators(register: Register) -> None:
-    """Add the generator."""
     register("r3gan", "ganzoo_r3gan.networks:R3GANGenerator")
 
 
 @hookimpl
 def register_discriminators(register: Register) -> None:
-    """Add the discriminator."""
     register("r3gan", "ganzoo_r3gan.networks:R3GANDiscriminator")
