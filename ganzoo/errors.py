@@ -36,7 +36,7 @@ class RecipeError(GanzooError):
 
     @property
     def problems(self) -> tuple[str, ...]:
-        """The lines."""
+        """Return the problems, one to a line."""
         return self.args
 
 
@@ -57,7 +57,7 @@ class FileError(GanzooError):
 
 
 class DiskFull(FileError):
-    """A full disk."""
+    """A file that cannot be written because the disk is full."""
 
     exit_code = 1
 
