@@ -19,7 +19,8 @@ from torch.nn.functional import conv2d, pad
 
 from ganzoo import images
 from ganzoo.errors import DataError, RunError
-from ganzoo.evaluation.protocol import Protocol, digest
+from ganzoo.evaluation.protocol import Protocol
+from ganzoo.formats.json import digest
 from ganzoo.interfaces import Generator
 from ganzoo.models import samples
 from ganzoo.models.randomness import rng

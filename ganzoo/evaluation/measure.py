@@ -28,8 +28,9 @@ from ganzoo import __version__
 from ganzoo.errors import GanzooError, RunError
 from ganzoo.evaluation.image_sources import Fakes
 from ganzoo.evaluation.jackknife import Estimate
-from ganzoo.evaluation.protocol import Protocol, Scorer, digest
+from ganzoo.evaluation.protocol import Protocol, Scorer
 from ganzoo.files import atomic_file, cache_folder
+from ganzoo.formats.json import digest
 from ganzoo.interfaces import GROUPS
 from ganzoo.models import samples
 from ganzoo.models.weights import write_tensors

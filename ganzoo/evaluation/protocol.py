@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass
@@ -17,6 +15,7 @@ from ganzoo.errors import DataError, RecipeError
 from ganzoo.evaluation.examples import collate, fields
 from ganzoo.evaluation.jackknife import Jackknife
 from ganzoo.files import without_downloads
+from ganzoo.formats.json import digest
 from ganzoo.interfaces import Dataset, Evaluator, Extractor
 from ganzoo.models import samples
 from ganzoo.models.randomness import derive, rng
@@ -328,8 +327,3 @@ def _pathless(spec: Component, kind: str, registry: Registry) -> dict[str, Any]:
         "use": spec.use,
         "arguments": {k: v for k, v in spec.arguments.items() if k not in paths},
     }
-
-
-def digest(value: Any) -> str:
-    text = json.dumps(value, sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(text.encode()).hexdigest()

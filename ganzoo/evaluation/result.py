@@ -7,7 +7,6 @@ Schema come from their annotations.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
 from dataclasses import asdict, dataclass, field, replace
@@ -19,10 +18,10 @@ from annotated_types import Ge
 
 from ganzoo.errors import RunError
 from ganzoo.files import write_atomic
-from ganzoo.formats import json as typedjson
-from ganzoo.formats.json import Count, Pattern, Sha256, Text, Wrong, parse, typed
-from ganzoo.formats.names import Name
-from ganzoo.formats.types import written
+from ganzoo.formats import json as formats
+from ganzoo.formats.json import Count, Sha256, SomeText, Wrong, parse, typed
+from ganzoo.formats.names import EntryName
+from ganzoo.formats.types import Pattern, written
 
 FORMAT = 1
 MAX_BYTES = 4_000_000
@@ -55,8 +54,8 @@ class Score:
     high: float
     higher_is_better: bool
     protocol: ScoreId
-    unit: Text | None = None
-    unreliable: Text | None = None
+    unit: SomeText | None = None
+    unreliable: SomeText | None = None
     rankable: bool = True
 
 
@@ -65,22 +64,22 @@ class Reported:
     """A paper's or an author's claim, and its source."""
 
     value: float
-    source: Text
+    source: SomeText
 
 
 @dataclass(frozen=True)
 class Subject:
     """The subject measured: a model, a reference row, or a folder of images; None if unknown."""
 
-    name: Name
+    name: EntryName
     kind: Literal["model", "reference", "images"]
     weights_sha256: Sha256 | None = None
-    recipe: Text | None = None
+    recipe: SomeText | None = None
     recipe_sha256: Sha256 | None = None
     seed: Count | None = None
-    generator: Text | None = None
-    distribution: Text | None = None
-    version: Text | None = None
+    generator: SomeText | None = None
+    distribution: SomeText | None = None
+    version: SomeText | None = None
     steps: Count | None = None
     images: Count | None = None
     training_seconds: Seconds | None = None
@@ -103,7 +102,7 @@ class Entry:
     is in ISO 8601.
     """
 
-    benchmark: Name
+    benchmark: EntryName
     version: Annotated[int, Ge(1)]
     protocol: ProtocolId
     primary: ScoreName
@@ -162,19 +161,7 @@ def write(path: Path, entry: Entry) -> Entry:
 def digest(entry: Entry) -> str:
     """SHA-256 of the entry as canonical JSON, without the digest and the hand-written fields."""
     data = {k: v for k, v in asdict(entry).items() if k not in (*BY_HAND, "sha256")}
-    text = json.dumps(
-        _canonical(data), sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
-    )
-    return hashlib.sha256(text.encode()).hexdigest()
-
-
-def _canonical(value: Any) -> Any:
-    """Write ``1.0`` as ``1``, as tools that tidy JSON do."""
-    if isinstance(value, dict):
-        return {key: _canonical(inner) for key, inner in value.items()}
-    if isinstance(value, list):
-        return [_canonical(inner) for inner in value]
-    return int(value) if isinstance(value, float) and value.is_integer() else value
+    return formats.digest(data, tidied=True)
 
 
 # -- the entries of a folder ------------------------------------------------------------------
@@ -263,7 +250,7 @@ def _checked(data: Any) -> Entry:
 
 def json_schema() -> dict[str, Any]:
     """Return the JSON Schema (draft 2020-12) of entries, for editors and other tools."""
-    found = typedjson.json_schema(Entry, "ganzoo entry")
+    found = formats.json_schema(Entry, "ganzoo entry")
     found["properties"]["format"] = {"const": FORMAT}
-    found["properties"]["sha256"] = typedjson.schema(Sha256)
+    found["properties"]["sha256"] = formats.json_schema(Sha256)
     return found

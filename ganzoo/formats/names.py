@@ -5,10 +5,15 @@ from __future__ import annotations
 from typing import Annotated
 
 from ganzoo.errors import RunError
-from ganzoo.formats.json import Pattern, Wrong, typed
+from ganzoo.formats.json import Wrong, typed
+from ganzoo.formats.types import Pattern
 
-#: a benchmark's or model's name, which is part of a path
-Name = Annotated[
+#: a name of a component, plugin or recipe, which is part of commands too
+COMPONENT = Pattern(
+    r"[A-Za-z0-9][A-Za-z0-9_.-]{0,79}", "name (up to 80 letters, digits, '-', '_' and '.')"
+)
+#: a name of a benchmark, or of a model under one
+EntryName = Annotated[
     str,
     Pattern(r"[A-Za-z0-9][A-Za-z0-9._+@=-]{0,99}", "letters, digits and ._+@=-, at most 100"),
 ]
@@ -17,6 +22,6 @@ Name = Annotated[
 def check_name(name: str) -> None:
     """Raise RunError if ``name`` cannot name an entry."""
     try:
-        typed(Name, name, "name")
+        typed(EntryName, name, "name")
     except Wrong as wrong:
         raise RunError(str(wrong)) from None

@@ -1,36 +1,37 @@
-"""Read what a constructor's annotation allows from its source, without importing anything.
+"""What a value may be: types that check and convert plain data, and describe themselves.
 
-``parse`` turns an annotation's syntax tree into a ``Type``.  A ``Type`` checks and converts the
-plain values of a recipe, and describes itself in words and as JSON Schema.  An annotation that
-cannot be read becomes ``Any``, which allows everything.
+A ``Type`` stands for one annotation.  ``annotations.py`` reads them from the source of plugins,
+``json.py`` from dataclasses that are a file format.  The types that hold others are in
+``containers.py``.
 """
 
 from __future__ import annotations
 
-import ast
 import re
 import sys
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from ganzoo.errors import nearest
+from ganzoo.formats.tree import join
 
-Problem = tuple[tuple[str | int, ...], str]  # the place inside the value, and the complaint
+#: the place inside the value, and the complaint
+Fault = tuple[tuple[str | int, ...], str]
 
 
 class Type:
     """One annotation.  Values are plain data: scalars, lists or tuples, dicts."""
 
-    def problems(self, value: Any) -> Iterator[Problem]:
+    def problems(self, value: Any) -> Iterator[Fault]:
         """Yield every fault in ``value`` and its place."""
         yield from ()
 
     def check(self, value: Any) -> str | None:
         """Return the first complaint about ``value``, or None."""
         for where, complaint in self.problems(value):
-            return f"{''.join(f'[{step}]' for step in where)}: {complaint}" if where else complaint
+            return f"{path(where)}: {complaint}" if where else complaint
         return None
 
     def convert(self, value: Any) -> Any:
@@ -66,7 +67,8 @@ class Type:
         """Return the JSON Schema, for editors."""
         raise NotImplementedError
 
-    def _refuse(self, value: Any, hint: str = "") -> Problem:
+    def refuse(self, value: Any, hint: str = "") -> Fault:
+        """Complain that ``value`` is not this."""
         words = self.describe()
         article = dict.fromkeys(("number", "path", "list", "mapping", "name"), "a ")
         article["integer"] = "an "
@@ -74,6 +76,13 @@ class Type:
             (),
             f"expected {article.get(words.split()[0], '')}{words}, not {written(value)}{hint}",
         )
+
+
+def path(steps: tuple[str | int, ...], start: str = "") -> str:
+    """Write a place for messages: ``labels.hair[0]``."""
+    for step in steps:
+        start = join(start, step)
+    return start
 
 
 def written(value: Any) -> str:
@@ -98,14 +107,15 @@ def finite(value: Any) -> bool:
 class Anything(Type):
     """``Any``: every plain value except infinity and NaN."""
 
-    def problems(self, value: Any) -> Iterator[Problem]:
+    def problems(self, value: Any) -> Iterator[Fault]:
         """Report non-finite numbers at any depth."""
         inside = list(value.items()) if isinstance(value, dict) else []
         if isinstance(value, (list, tuple)):
             inside = list(enumerate(value))
         for key, item in inside:
             yield from (((key, *where), what) for where, what in self.problems(item))
-        if isinstance(value, float) and not finite(value):
+        number = isinstance(value, (int, float)) and not isinstance(value, bool)
+        if number and not finite(value):
             yield (), f"expected a finite number, not {written(value)}"
 
     def convert(self, value: Any) -> Any:
@@ -133,7 +143,7 @@ class Number(Type):
     le: float | None = None
     lt: float | None = None
 
-    def problems(self, value: Any) -> Iterator[Problem]:
+    def problems(self, value: Any) -> Iterator[Fault]:
         """Report a value that is not such a number, or is out of bounds."""
         if (
             not finite(value)
@@ -143,7 +153,7 @@ class Number(Type):
             or (self.le is not None and value > self.le)
             or (self.lt is not None and value >= self.lt)
         ):
-            yield self._refuse(value)
+            yield self.refuse(value)
 
     def convert(self, value: Any) -> Any:
         """Return a float if the annotation is a float."""
@@ -187,10 +197,10 @@ class Text(Type):
 
     path: bool = False
 
-    def problems(self, value: Any) -> Iterator[Problem]:
+    def problems(self, value: Any) -> Iterator[Fault]:
         """Report anything but a text."""
         if not isinstance(value, str) or (self.path and (not value or "\0" in value)):
-            yield self._refuse(value)
+            yield self.refuse(value)
 
     def convert(self, value: Any) -> Any:
         """Expand ``~`` in a path and make it absolute, as a text."""
@@ -223,31 +233,26 @@ class Text(Type):
         return {"type": "string"}
 
 
-#: names of components, plugins and recipes, which become parts of paths and of commands
-NAME = r"[A-Za-z0-9][A-Za-z0-9_.-]{0,79}"
-
-
 @dataclass(frozen=True)
-class Name(Type):
-    """A ``str`` that can be part of a path."""
+class Pattern(Type):
+    """A text of a certain form, given as a regular expression and in words."""
 
-    def problems(self, value: Any) -> Iterator[Problem]:
-        """Report a text that cannot be part of a path."""
-        if not isinstance(value, str) or not re.fullmatch(NAME, value):
-            yield self._refuse(value)
+    regex: str
+    words: str
 
-    def convert(self, value: Any) -> Any:
-        """Return it unchanged."""
-        return value
+    def problems(self, value: Any) -> Iterator[Fault]:
+        """Report anything but a text of this form."""
+        if not isinstance(value, str) or not re.fullmatch(self.regex, value):
+            yield self.refuse(value)
 
     def describe(self) -> str:
-        """Say what makes a name."""
-        return "name (up to 80 letters, digits, '-', '_' and '.')"
+        """The words."""
+        return self.words
 
     def json_schema(self) -> dict[str, Any]:
         """A pattern."""
         # $ also matches before a final newline
-        return {"type": "string", "pattern": f"^{NAME}$(?!\\n)"}
+        return {"type": "string", "pattern": f"^(?:{self.regex})$(?!\\n)"}
 
 
 @dataclass(frozen=True)
@@ -256,11 +261,11 @@ class Choice(Type):
 
     values: tuple[Any, ...]
 
-    def problems(self, value: Any) -> Iterator[Problem]:
+    def problems(self, value: Any) -> Iterator[Fault]:
         """Report any other value."""
         if not any(type(one) is type(value) and one == value for one in self.values):
             texts = [one for one in self.values if isinstance(one, str)]
-            yield self._refuse(value, nearest(value, texts) if isinstance(value, str) else "")
+            yield self.refuse(value, nearest(value, texts) if isinstance(value, str) else "")
 
     def describe(self) -> str:
         """``one of 32, 64, 128``."""
@@ -278,280 +283,3 @@ class Choice(Type):
         if self.values == (True, False):
             return {"type": "boolean"}
         return {"type": "null"} if self.values == (None,) else {"enum": list(self.values)}
-
-
-@dataclass(frozen=True)
-class Sequence(Type):
-    """``list[T]`` and ``tuple[T, ...]``; or ``tuple[A, B]``, with a type for each place."""
-
-    item: Type = Anything()
-    places: tuple[Type, ...] | None = None
-    is_tuple: bool = False
-
-    def problems(self, value: Any) -> Iterator[Problem]:
-        """Report anything but a list, a wrong length and wrong items."""
-        if not isinstance(value, (list, tuple)) or (
-            self.places is not None and len(value) != len(self.places)
-        ):
-            yield self._refuse(value)
-            return
-        for i, item in enumerate(value):
-            for where, complaint in self._at(i).problems(item):
-                yield (i, *where), complaint
-
-    def convert(self, value: Any) -> Any:
-        """Return a tuple if the annotation is a tuple, else a list."""
-        items = [self._at(i).convert(item) for i, item in enumerate(value)]
-        return tuple(items) if self.is_tuple else items
-
-    def inside(self, step: str | int) -> Type:
-        """Return the type of the item at ``step``."""
-        if self.places is None:
-            return self.item
-        is_place = isinstance(step, int) and step < len(self.places)
-        return self.places[int(step)] if is_place else Anything()
-
-    def paths(self, value: Any) -> Iterator[tuple[str | int, ...]]:
-        """Yield the paths in each item."""
-        for i, item in enumerate(value):
-            yield from ((i, *where) for where in self._at(i).paths(item))
-
-    def _at(self, i: int) -> Type:
-        return self.item if self.places is None else self.places[i]
-
-    def describe(self) -> str:
-        """``list of numbers``, ``list of 2 numbers``."""
-        if self.places is None:
-            return "list" if self.item == Anything() else f"list of {self.item.plural()}"
-        if self.places and len(set(self.places)) == 1:
-            return f"list of {len(self.places)} {self.places[0].plural()}"
-        return f"list of [{', '.join(place.describe() for place in self.places)}]"
-
-    def plural(self) -> str:
-        """``lists of numbers``."""
-        return self.describe().replace("list", "lists", 1)
-
-    def json_schema(self) -> dict[str, Any]:
-        """An array."""
-        if self.places is None:
-            return {"type": "array", "items": self.item.json_schema()}
-        n = len(self.places)
-        places = [place.json_schema() for place in self.places]
-        return {"type": "array", "prefixItems": places, "minItems": n, "maxItems": n}
-
-
-@dataclass(frozen=True)
-class Mapping(Type):
-    """``dict[str, T]``."""
-
-    item: Type = Anything()
-
-    def problems(self, value: Any) -> Iterator[Problem]:
-        """Report anything but a mapping, and wrong values."""
-        if not isinstance(value, dict):
-            yield self._refuse(value)
-            return
-        for key, item in value.items():
-            for where, complaint in self.item.problems(item):
-                yield (key, *where), complaint
-
-    def convert(self, value: Any) -> Any:
-        """Convert every value."""
-        return {key: self.item.convert(item) for key, item in value.items()}
-
-    def inside(self, step: str | int) -> Type:
-        """Return the type of the values."""
-        return self.item
-
-    def paths(self, value: Any) -> Iterator[tuple[str | int, ...]]:
-        """Yield the paths in each value."""
-        for key, item in value.items():
-            yield from ((key, *where) for where in self.item.paths(item))
-
-    def describe(self) -> str:
-        """``mapping of names to numbers``."""
-        return f"mapping of names to {self.item.plural()}"
-
-    def json_schema(self) -> dict[str, Any]:
-        """An object."""
-        return {"type": "object", "additionalProperties": self.item.json_schema()}
-
-
-@dataclass(frozen=True)
-class Union(Type):
-    """``A | B``: the first option that accepts the value converts it."""
-
-    options: tuple[Type, ...]
-
-    def problems(self, value: Any) -> Iterator[Problem]:
-        """Report a value that no option accepts, in the words of the one option of its shape."""
-        if any(not option.check(value) for option in self.options):
-            return
-        shape = Mapping if isinstance(value, dict) else Sequence
-        alike = [option for option in self.options if isinstance(option, shape)]
-        if isinstance(value, (dict, list, tuple)) and len(alike) == 1:
-            yield from alike[0].problems(value)
-        else:
-            yield self._refuse(value)
-
-    def wants_text(self, value: Any, is_value: bool) -> bool:
-        """Yes if an option takes text and none takes the value."""
-        texts = [option for option in self.options if isinstance(option, Text)]
-        others = (option for option in self.options if option not in texts)
-        return bool(texts) and not (is_value and any(not o.check(value) for o in others))
-
-    def inside(self, step: str | int) -> Type:
-        """Return the type inside the one option that has such steps."""
-        shape = Mapping if isinstance(step, str) else Sequence
-        alike = [option for option in self.options if isinstance(option, shape)]
-        return alike[0].inside(step) if len(alike) == 1 else Anything()
-
-    def convert(self, value: Any) -> Any:
-        """Convert as the first option that accepts the value does."""
-        return self._accepting(value).convert(value)
-
-    def paths(self, value: Any) -> Iterator[tuple[str | int, ...]]:
-        """Yield the paths of the first option that accepts the value."""
-        return self._accepting(value).paths(value)
-
-    def _accepting(self, value: Any) -> Type:
-        return next(option for option in self.options if not option.check(value))
-
-    def describe(self) -> str:
-        """``integer or null``."""
-        return " or ".join(option.describe() for option in self.options)
-
-    def json_schema(self) -> dict[str, Any]:
-        """Allow any option."""
-        return {"anyOf": [option.json_schema() for option in self.options]}
-
-
-class Names(Protocol):
-    """The meaning of names in an annotation, in the module that holds it."""
-
-    def original(self, name: str) -> str:
-        """Undo an import's renaming: ``import x as name``."""
-
-    def alias(self, name: str) -> tuple[ast.expr, Names] | None:
-        """Return the expression assigned to ``name``, and the names for it."""
-
-    def evaluate(self, node: ast.expr) -> Any:
-        """Evaluate a literal expression; raises ValueError for any other."""
-
-
-_BARE: dict[str, Callable[[], Type]] = {
-    "int": lambda: Number(integer=True),
-    "float": Number,
-    "str": Text,
-    "Path": lambda: Text(path=True),
-    "bool": lambda: Choice((True, False)),
-    "None": lambda: Choice((None,)),
-    "list": Sequence,
-    "Sequence": Sequence,
-    "tuple": lambda: Sequence(is_tuple=True),
-    "dict": Mapping,
-    "Mapping": Mapping,
-}
-_BOUNDS = {"Ge": "ge", "Gt": "gt", "Le": "le", "Lt": "lt"}
-_TYPING = {"List": "list", "Tuple": "tuple", "Dict": "dict"}
-
-
-def parse(node: ast.expr | None, names: Names, depth: int = 0) -> Type:
-    """Turn an annotation's expression into a type; ``Anything`` if it cannot be read."""
-    if node is None or depth > 20:
-        return Anything()
-
-    def inner(expression: ast.expr) -> Type:
-        return parse(expression, names, depth + 1)
-
-    if isinstance(node, ast.Constant):
-        if node.value is None:
-            return Choice((None,))
-        try:  # a forward reference in quotes
-            return inner(ast.parse(str(node.value), mode="eval").body)
-        except SyntaxError:
-            return Anything()
-    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.BitOr):
-        return _union([inner(node.left), inner(node.right)])
-    if isinstance(node, ast.Subscript):
-        items = list(node.slice.elts) if isinstance(node.slice, ast.Tuple) else [node.slice]
-        return _generic(_name(node.value, names), items, names, inner)
-    if isinstance(node, ast.Name) and (found := names.alias(node.id)):
-        return parse(*found, depth + 1)
-    return _BARE.get(_name(node, names), Anything)()
-
-
-def _name(node: ast.expr, names: Names) -> str:
-    if isinstance(node, ast.Attribute):
-        return _TYPING.get(node.attr, node.attr)
-    name = names.original(node.id) if isinstance(node, ast.Name) else ""
-    return _TYPING.get(name, name)
-
-
-def _generic(
-    name: str, items: list[ast.expr], names: Names, inner: Callable[[ast.expr], Type]
-) -> Type:
-    if name == "Literal":
-        try:
-            values = tuple(names.evaluate(item) for item in items)
-        except ValueError:
-            return Anything()
-        plain = all(one is None or isinstance(one, (bool, int, str)) for one in values)
-        return Choice(values) if plain else Anything()
-    if name == "Annotated" and items:
-        return _bounded(inner(items[0]), items[1:], names)
-    if name == "Optional" and items:
-        return _union([inner(items[0]), Choice((None,))])
-    if name == "Union":
-        return _union([inner(item) for item in items])
-    if name in ("list", "Sequence"):
-        return Sequence(inner(items[0]))
-    if name == "tuple":
-        if len(items) == 2 and isinstance(items[1], ast.Constant) and items[1].value is Ellipsis:
-            return Sequence(inner(items[0]), is_tuple=True)
-        return Sequence(places=tuple(inner(item) for item in items), is_tuple=True)
-    if name in ("dict", "Mapping") and len(items) == 2:
-        return Mapping(inner(items[1]))
-    return inner(items[0]) if name in ("Final", "Required", "NotRequired") else Anything()
-
-
-def _union(options: list[Type]) -> Type:
-    flat: list[Type] = []
-    for option in options:
-        flat += option.options if isinstance(option, Union) else (option,)
-    return Anything() if Anything() in flat else Union(tuple(dict.fromkeys(flat)))
-
-
-def _bounded(kind: Type, metadata: list[ast.expr], names: Names) -> Type:
-    """Apply the bounds of annotated_types and ignore other metadata."""
-    bounds: dict[str, float] = {}
-    for call in metadata:
-        if not isinstance(call, ast.Call):
-            continue
-        name = _name(call.func, names)
-        written_out = {keyword.arg or "": keyword.value for keyword in call.keywords}
-        if name in _BOUNDS and call.args:
-            written_out[_BOUNDS[name]] = call.args[0]
-        if name in _BOUNDS or name == "Interval":
-            for bound, expression in written_out.items():
-                try:
-                    value = names.evaluate(expression)
-                except ValueError:
-                    continue
-                if bound in _BOUNDS.values() and finite(value):
-                    bounds[bound] = value
-    if isinstance(kind, Union):
-        return Union(tuple(_with_bounds(option, bounds) for option in kind.options))
-    return _with_bounds(kind, bounds)
-
-
-def _with_bounds(kind: Type, bounds: dict[str, Any]) -> Type:
-    return replace(kind, **bounds) if isinstance(kind, Number) else kind
-
-
-def optional(kind: Type, default: Any) -> Type:
-    """Extend ``kind`` by the author's default if that is of another kind."""
-    if not kind.check(default):
-        return kind
-    scalar = default is None or isinstance(default, (bool, int, float, str))
-    return _union([kind, Choice((default,))]) if scalar else Anything()

@@ -22,6 +22,7 @@ from ganzoo.errors import RecipeError, RunError
 from ganzoo.evaluation.result import Entry, Score
 from ganzoo.formats import yaml
 from ganzoo.formats.json import Wrong, typed
+from ganzoo.formats.tree import Node
 from ganzoo.formats.types import written
 from ganzoo.hub.claims import RepoId, better, dump, foreign, result
 from ganzoo.models.config import Config
@@ -95,7 +96,7 @@ def _placed(part: str, body: str, line_end: str) -> str:
 # -- metadata ----------------------------------------------------------------------------------
 
 
-def _split(text: str) -> tuple[str, dict[str, yaml.Node], str]:
+def _split(text: str) -> tuple[str, dict[str, Node], str]:
     """Split a card into its lines of metadata, their keys, and the rest."""
     found = _FRONT.match(text)
     if found is None:
@@ -118,7 +119,7 @@ def _lines(text: str) -> list[str]:
     return re.split(r"(?<=[\n\x85\u2028\u2029])|(?<=\r)(?!\n)", text)
 
 
-def _front(own: Mapping[str, Any], head: str, known: Mapping[str, yaml.Node], line_end: str) -> str:
+def _front(own: Mapping[str, Any], head: str, known: Mapping[str, Node], line_end: str) -> str:
     """Write our ``own`` metadata, then the lines of all other keys unchanged, comments included."""
     lines = _lines(head)
     starts = [(node.name_at.line - 1, key) for key, node in known.items()]
@@ -145,7 +146,7 @@ def _front(own: Mapping[str, Any], head: str, known: Mapping[str, yaml.Node], li
 
 
 def _metadata(
-    config: Config, entries: Sequence[Entry], repo_id: str, known: Mapping[str, yaml.Node]
+    config: Config, entries: Sequence[Entry], repo_id: str, known: Mapping[str, Node]
 ) -> dict[str, Any]:
     before = {key: node.plain() for key, node in known.items()}
     names = [config.generator.use.rpartition("/")[2], str(config.training.get("recipe", ""))]

@@ -20,8 +20,8 @@ from ganzoo.errors import RunError
 from ganzoo.evaluation.result import FORMAT, LIMIT, Entry, Score, ScoreName, Subject
 from ganzoo.evaluation.standings import flat
 from ganzoo.formats import yaml as yaml12
-from ganzoo.formats.json import Pattern, Wrong, typed
-from ganzoo.formats.types import written
+from ganzoo.formats.json import Wrong, typed
+from ganzoo.formats.types import Pattern, written
 from ganzoo.models.config import REPO
 
 #: ``dataset.type`` in ``model-index``
@@ -88,7 +88,7 @@ def _results(index: Any) -> Iterator[tuple[str, dict[str, Any]]]:
     """Yield ganzoo's results in ``model-index``, with their places."""
     count = 0
     for i, model in enumerate(_a(list, [] if index is None else index, "model-index")):
-        at = f"model-index.{i}"
+        at = f"model-index[{i}]"
         results = _a(list, _a(dict, model, at).get("results"), f"{at}.results")
         for j, result in enumerate(results):
             dataset = result.get("dataset") if isinstance(result, dict) else None
@@ -96,7 +96,7 @@ def _results(index: Any) -> Iterator[tuple[str, dict[str, Any]]]:
                 count += 1
                 if count > MAX_RESULTS:
                     raise Wrong(f"model-index: more than {MAX_RESULTS} results")
-                yield f"{at}.results.{j}", result
+                yield f"{at}.results[{j}]", result
 
 
 def _a(kind: type, value: Any, at: str) -> Any:
@@ -112,7 +112,7 @@ def _entry(name: str, result: dict[str, Any], at: str) -> Entry:
     model = _a(dict, args.get("model"), f"{at}.dataset.args.model")
     found: dict[str, Any] = {}
     for i, metric in enumerate(_a(list, result.get("metrics"), f"{at}.metrics")[: MAX_RESULTS + 1]):
-        place = f"{at}.metrics.{i}"
+        place = f"{at}.metrics[{i}]"
         kind = typed(ScoreName, _a(dict, metric, place).get("type"), f"{place}.type")
         told = _a(dict, metric.get("args"), f"{place}.args")
         if kind in found or i >= MAX_RESULTS:

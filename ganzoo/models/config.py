@@ -17,9 +17,9 @@ from typing import Annotated, Any, Literal
 from annotated_types import Ge
 
 from ganzoo.errors import RunError
-from ganzoo.formats import json as typedjson
-from ganzoo.formats.json import Count, Pattern, Sha256, Text, Wrong, parse, typed
-from ganzoo.formats.types import written
+from ganzoo.formats import json as formats
+from ganzoo.formats.json import Count, Sha256, SomeText, Wrong, parse, typed
+from ganzoo.formats.types import Pattern, written
 from ganzoo.plugins.registry import Entry
 
 FORMAT = 2
@@ -47,7 +47,7 @@ class Part:
 
     use: UseName
     arguments: dict[str, Any]
-    plugin: Text
+    plugin: SomeText
     distribution: Distribution
     version: Version
 
@@ -57,7 +57,7 @@ class Input:
     """The generator's input: its ``words``, and for images the size, or None for any."""
 
     kind: Literal["noise", "image"]
-    words: list[Text]
+    words: list[SomeText]
     size: Side | None
 
 
@@ -68,7 +68,7 @@ class Output:
     size: Side | None
     channels: int
     range: list[float]
-    order: Text
+    order: SomeText
 
 
 @dataclass(frozen=True)
@@ -84,9 +84,9 @@ class File:
 class Licences:
     """SPDX identifiers or addresses; unknown is None."""
 
-    code: Text | None
-    weights: Text | None
-    data: Text | None
+    code: SomeText | None
+    weights: SomeText | None
+    data: SomeText | None
 
 
 @dataclass(frozen=True)
@@ -207,6 +207,6 @@ def code_licence(distribution: str) -> str | None:
 
 def json_schema() -> dict[str, Any]:
     """Return the JSON Schema (draft 2020-12) of ``config.json``: ``model.schema.json``."""
-    found = typedjson.json_schema(Config, "config.json of a ganzoo model folder")
+    found = formats.json_schema(Config, "config.json of a ganzoo model folder")
     found["properties"]["ganzoo_format"] = {"const": FORMAT}
     return found

@@ -22,7 +22,7 @@ import pluggy
 
 from ganzoo import __version__, hookspecs
 from ganzoo.errors import PluginError, nearest, one_of, reason
-from ganzoo.formats.types import Name
+from ganzoo.formats.names import COMPONENT
 from ganzoo.hookspecs import VERSION
 from ganzoo.plugins.registry import DIVIDED, KINDS, Entry, Origin, Registry
 from ganzoo.plugins.shipped import own_recipes
@@ -146,7 +146,7 @@ class Plugins:
         plugin, found = Plugin(origin, entry_point), None
         name = str(origin)
         try:
-            if complaint := Name().check(origin.plugin):
+            if complaint := COMPONENT.check(origin.plugin):
                 raise PluginError(f"its entry point: {complaint}")
             self._refuse_taken(origin)
             with aside():  # keep a plugin's banner out of the output
@@ -237,7 +237,7 @@ class Plugins:
         return list(entries.values())
 
     def _check_registration(self, kind: str, name: Any, target: Any) -> None:
-        if complaint := Name().check(name):
+        if complaint := COMPONENT.check(name):
             raise PluginError(f"it registers a {kind}: {complaint}")
         if kind == "recipe":
             good = isinstance(target, (str, Path)) and Path(target).is_file()

@@ -20,7 +20,8 @@ from pathlib import Path
 from typing import Any
 
 from ganzoo.errors import PluginError, nearest
-from ganzoo.formats.types import Type, optional, parse
+from ganzoo.formats.annotations import optional, parse
+from ganzoo.formats.types import Type
 
 METHODS = ("forward", "generator", "discriminator", "real", "fake", "pair", "__call__")
 _OPAQUE = {"torch", "torchvision", "numpy", "PIL", "builtins", *sys.stdlib_module_names}

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from ganzoo.errors import RunError, nearest, one_of
 from ganzoo.formats.names import check_name
-from ganzoo.formats.yaml import Node, join
+from ganzoo.formats.tree import Node, join
 from ganzoo.plugins.registry import Registry
 from ganzoo.plugins.shipped import shipped_benchmarks
 from ganzoo.plugins.signature import Signature

@@ -14,8 +14,8 @@ from typing import Any
 
 from ganzoo.errors import GanzooError, RecipeError, nearest, one_of
 from ganzoo.formats.json import Wrong, typed
+from ganzoo.formats.tree import Mark, Node, Problem, join, line
 from ganzoo.formats.types import Number, Type, written
-from ganzoo.formats.yaml import Mark, Node, Problem, join, line
 from ganzoo.models.config import Distribution, Version
 from ganzoo.plugins.registry import Origin, Registry, canonical
 from ganzoo.plugins.signature import COMPUTED, REQUIRED, Parameter, Signature
@@ -181,7 +181,7 @@ class Checker:
             try:
                 wanted[typed(Distribution, name)] = typed(Version, version.value)
             except Wrong as error:
-                self.problems.add(version.name_at, join("plugins", name), str(error).lstrip(": "))
+                self.problems.add(version.name_at, join("plugins", name), str(error))
         return wanted
 
     def component(

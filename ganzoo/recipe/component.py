@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ganzoo.formats.yaml import Node
+from ganzoo.formats.tree import Node
 
 
 @dataclass(frozen=True)

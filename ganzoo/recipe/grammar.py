@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from ganzoo.formats.types import Name
+from ganzoo.formats.names import COMPONENT
 from ganzoo.plugins.signature import REQUIRED, Parameter, parameter
 
 Table = dict[str, Parameter]
@@ -51,7 +51,7 @@ TOP = _table(
         "Distribution: version, of every plugin it needs beside ganzoo; a run fills this in.",
     ),
 )
-TOP["recipe"] = replace(TOP["recipe"], type=Name())
+TOP["recipe"] = replace(TOP["recipe"], type=COMPONENT)
 #: the other keys of the top level; each has a reader of its own
 SECTIONS = {
     "extends": "A recipe to start from, by name or path; this one is merged over it key by key.",

@@ -8,8 +8,9 @@ from pathlib import Path
 
 from ganzoo.errors import RecipeError, nearest, one_of
 from ganzoo.files import refusal
+from ganzoo.formats.tree import Mark, Node, Problem, join, line, split
 from ganzoo.formats.types import written
-from ganzoo.formats.yaml import Mark, Node, Problem, argument, join, line, parse, split
+from ganzoo.formats.yaml import argument, parse
 
 MAX_BYTES = 1_000_000
 #: keys that survive a change of the component's ``use``

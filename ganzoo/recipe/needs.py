@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from ganzoo.errors import nearest, one_of
-from ganzoo.formats.yaml import Node, join
+from ganzoo.formats.tree import Node, join
 from ganzoo.plugins.registry import Registry
 from ganzoo.plugins.signature import Signature
 from ganzoo.recipe.checker import Entries, Problems, signature_of

@@ -14,7 +14,8 @@ from typing import Any
 
 from ganzoo.errors import GanzooError, RecipeError
 from ganzoo.files import refusals
-from ganzoo.formats.yaml import Node, join, scalar, split
+from ganzoo.formats.tree import Node, join, split
+from ganzoo.formats.yaml import scalar
 from ganzoo.plugins import shipped
 from ganzoo.plugins.registry import Registry
 from ganzoo.recipe import grammar, inheritance

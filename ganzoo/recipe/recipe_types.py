@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from ganzoo.formats.yaml import Node, dump, split
+from ganzoo.formats.json import digest
+from ganzoo.formats.tree import Node, split
+from ganzoo.formats.yaml import dump
 from ganzoo.recipe.component import Component
 
 #: keys without influence on the weights: changing them is not another training
@@ -254,8 +254,7 @@ class Recipe:
     def hash(self) -> str:
         """SHA-256 of everything that affects the training: not of names, logs and intervals."""
         data = {k: v for k, v in self.resolved().items() if k not in HARMLESS}
-        canonical = json.dumps(data, sort_keys=True, separators=(",", ":"))
-        return hashlib.sha256(canonical.encode()).hexdigest()
+        return digest(data)
 
 
 def _lists(value: Any) -> Any:

@@ -12,7 +12,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from ganzoo.errors import RunError
-from ganzoo.formats.yaml import Node, flow, scalar
+from ganzoo.formats.tree import Node
+from ganzoo.formats.yaml import flow, scalar
 from ganzoo.plugins.registry import Registry
 from ganzoo.plugins.shipped import shipped_recipes
 from ganzoo.plugins.signature import COMPUTED, REQUIRED, Parameter

@@ -16,7 +16,8 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from ganzoo.errors import GanzooError
-from ganzoo.formats import types
+from ganzoo.formats.containers import Union
+from ganzoo.formats.types import Choice
 from ganzoo.plugins.signature import REQUIRED, Parameter
 from ganzoo.testing.attempt import Raised, Unavailable, attempt
 from ganzoo.testing.datasets import tensor
@@ -124,8 +125,8 @@ def _allowed(subject: Subject) -> list[int]:
         return [subject.given["size"]]
     parameter = subject.parameter("size")
     kind = parameter.type if parameter else None
-    options = kind.options if isinstance(kind, types.Union) else [kind]
-    values = [v for o in options if isinstance(o, types.Choice) for v in o.values]
+    options = kind.options if isinstance(kind, Union) else [kind]
+    values = [v for o in options if isinstance(o, Choice) for v in o.values]
     numbers = sorted(v for v in values if isinstance(v, int) and not isinstance(v, bool))
     return [n for n in numbers if n <= LARGEST][:MOST] or numbers[:1]
 

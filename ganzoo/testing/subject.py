@@ -14,7 +14,8 @@ import torch
 from torch import Tensor
 
 from ganzoo.errors import DataError, PluginError, RecipeError
-from ganzoo.formats import types
+from ganzoo.formats import containers
+from ganzoo.formats.types import Choice, Number, Type
 from ganzoo.plugins.manager import Plugins, installed
 from ganzoo.plugins.registry import Entry
 from ganzoo.plugins.shipped import shipped_recipes
@@ -153,20 +154,20 @@ def made_up(parameter: Parameter) -> Any:
         ) from None
 
 
-def _example(kind: types.Type) -> Any:
+def _example(kind: Type) -> Any:
     """Return a plain value of a type; raises LookupError if there is none."""
     match kind:
-        case types.Choice(values=values):
+        case Choice(values=values):
             return values[0]
-        case types.Union(options=options):
+        case containers.Union(options=options):
             return _example(options[0])
-        case types.Sequence(item=item, places=None):
+        case containers.Sequence(item=item, places=None):
             return [_example(item)]
-        case types.Sequence(places=tuple(places)):
+        case containers.Sequence(places=tuple(places)):
             return [_example(place) for place in places]
-        case types.Mapping(item=item):
+        case containers.Mapping(item=item):
             return {"a": _example(item)}
-        case types.Number(ge=ge, le=le):
+        case Number(ge=ge, le=le):
             numbers = [n for n in (*_NUMBERS, ge, le) if n is not None]
             for number in numbers:
                 if not kind.check(number):

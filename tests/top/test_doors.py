@@ -15,7 +15,6 @@ from submitted import submit
 from typed import Run, typist
 
 from ganzoo.errors import PluginError, RecipeError, RunError
-from ganzoo.formats import json as typedjson
 from ganzoo.formats import yaml as yaml12
 from ganzoo.formats.names import check_name
 from ganzoo.hub.card import other_licence
@@ -83,32 +82,6 @@ def test_every_shipped_recipe_has_a_name() -> None:
 
 
 # -- files that hang ---------------------------------------------------------------------------
-
-
-class Counted(str):
-    """A key that counts how often it is compared."""
-
-    compared = 0
-
-    def __eq__(self, other: object) -> bool:
-        Counted.compared += 1
-        return str.__eq__(self, other)
-
-    __hash__ = str.__hash__
-
-
-def test_a_key_that_is_there_twice_is_found_in_one_pass() -> None:
-    keys = [Counted(f"k{n}") for n in range(5000)]
-    with pytest.raises(typedjson.Wrong, match="'k0' is there twice"):
-        typedjson._mapping([(key, 1) for key in [*keys, Counted("k0")]])
-    assert Counted.compared <= 2 * len(keys)
-
-
-def test_a_long_key_is_refused() -> None:
-    for size in (1001, 200_000):
-        text = json.dumps({"k" * size: [1] * 1000}).encode()
-        with pytest.raises(typedjson.Wrong, match="more than 1000 letters"):
-            typedjson.parse(text, "x", 10**6)
 
 
 class Reader(yaml12._Loader):

@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import submitted
 import toy
-from submitted import entry
 
 from ganzoo.evaluation import result
-from ganzoo.evaluation.protocol import digest
+from ganzoo.formats.json import digest
 from ganzoo.plugins.manager import Plugins
 from ganzoo.plugins.shipped import own_recipes, shipped_benchmarks
 from ganzoo.recipe.benchmark import load_benchmark
@@ -60,10 +60,11 @@ def test_published_entries_keep_their_seal_and_protocol(name: str, installed: Pl
     benchmark = load_benchmark(str(shipped_benchmarks()[name]), (), installed.registry)
     optional = {key for key, spec in benchmark.extractors.items() if spec.optional}
     files = result.find(ROOT / "benchmarks" / "entries", name)
-    assert files and not [file.problem for file in files if file.problem]
-    for file in files:
-        assert file.entry and file.entry.protocol == PROTOCOLS[name]
-        record = dict(file.entry.record)
+    assert files
+    assert not [file.problem for file in files if file.problem]
+    for entry in (file.entry for file in files if file.entry):
+        assert entry.protocol == PROTOCOLS[name]
+        record = dict(entry.record)
         record["extractors"] = {
             key: value for key, value in record["extractors"].items() if key not in optional
         }
@@ -83,7 +84,7 @@ def test_a_protocol_keeps_its_ids(tmp_path: Path) -> None:
 
 
 def test_a_seal_covers_whole_numbers_and_letters_as_tidied_json_has_them() -> None:
-    sealed = entry(record={"lr": 1.0, "é": [0.5, True, None, "ü\n"]}, notes="not covered")
+    sealed = submitted.entry(record={"lr": 1.0, "é": [0.5, True, None, "ü\n"]}, notes="not covered")
     assert result.digest(sealed) == (
         "d2fde95931c809a0cf2f8b3bac3cf728ad197aedd01ea6fae9af2dafb51a91c9"
     )

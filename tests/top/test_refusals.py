@@ -112,7 +112,7 @@ def test_weights_that_do_not_fit_are_told_in_one_line(train: Train):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"use": 3}, "generator.use: expected a text, not 3"),
+        ({"use": 3}, "generator.use: expected the name"),
         ({"arguments": []}, "generator.arguments: expected a mapping"),
         ({"distribution": "evil --index-url http://x"}, "expected the name of a distribution"),
         ({"arguments": {"wide": 3}}, "cannot be built here"),
