@@ -9,15 +9,18 @@ import errno
 import hashlib
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from pathlib import Path
+from typing import TypeVar
 
 import platformdirs
 
 from ganzoo.errors import DataError, DiskFull, FileError
 from ganzoo.text import OutputError
+
+T = TypeVar("T")
 
 #: longest path in a message
 _SHOWN = 100
@@ -181,6 +184,47 @@ def _named(aside: Path, path: Path) -> Iterator[None]:
         if error.filename == str(aside):
             error.filename = str(path)
         raise
+
+
+@contextmanager
+def alone(lock: Path, waiting: Callable[[], object]) -> Iterator[None]:
+    """Hold the file ``lock`` in this block; if another process has it, call ``waiting`` and wait.
+
+    The system frees the lock of a process that dies.
+    """
+    from filelock import FileLock, Timeout
+
+    held = FileLock(lock)
+    try:
+        held.acquire(timeout=0)
+    except Timeout:
+        waiting()
+        held.acquire()
+    try:
+        yield
+    finally:
+        held.release()
+
+
+def build_once(
+    path: Path,
+    read: Callable[[], T | None],
+    build: Callable[[Path], object],
+    waiting: Callable[[], object],
+) -> T | None:
+    """Return what ``read`` finds at ``path``; if it is None, build the folder and return None.
+
+    ``build`` fills a folder that becomes ``path`` as a whole or not at all.  If several processes
+    want it, one builds it; the others call ``waiting``, and read what it built.
+    """
+    if (there := read()) is not None:
+        return there
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with alone(path.with_name(f".{path.name}.lock"), waiting):
+        if (there := read()) is None:
+            with atomic_folder(path) as aside:
+                build(aside)
+        return there
 
 
 @contextmanager

@@ -9,6 +9,7 @@ print; a test walks every command with hostile names, and ruff forbids other way
 from __future__ import annotations
 
 import codecs
+import html
 import io
 import json
 import logging
@@ -72,6 +73,13 @@ def gist(error: object) -> str:
 def shortened(text: str, most: int = MOST) -> str:
     """Cut ``text`` to ``most`` letters, ending in ``...``."""
     return text if len(text) <= most else f"{text[: most - 4]} ..."
+
+
+def md(value: object) -> str:
+    """Escape a value for Markdown: one line, no markup, no links."""
+    text = html.escape(" ".join(plain(value).split()), quote=False)
+    text = re.sub(r"([\\`*_\[\]|~$#])", r"\\\1", text)
+    return re.sub(r"(?<=:)(?=//)|(?<=www)(?=\.)|(?<=@)", "\u2060", text, flags=re.IGNORECASE)
 
 
 # -- printing ---------------------------------------------------------------------------------

@@ -7,7 +7,6 @@ model could reach; each of the others is the worst in one way.
 from __future__ import annotations
 
 import hashlib
-import inspect
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -23,6 +22,7 @@ from ganzoo.evaluation.protocol import Protocol
 from ganzoo.formats.json import digest
 from ganzoo.interfaces import Generator
 from ganzoo.models import samples
+from ganzoo.models.network import DRAWN, reads
 from ganzoo.models.randomness import rng
 from ganzoo.models.weights import weights_hash
 from ganzoo.recipe.benchmark import Benchmark
@@ -66,13 +66,11 @@ class Generated(Fakes):
     def __init__(self, generator: Generator, protocol: Protocol, origin: Any = None):
         self.generator, self.protocol = generator, protocol
         self.key = digest([weights_hash(generator), origin])
-        parameters = inspect.signature(type(generator).forward).parameters
-        drawn, given = ("self", "latent", "label"), protocol.fields
-        needed = [w for w, p in parameters.items() if w not in drawn and p.default is p.empty]
-        self._draws_latents = "latent" in parameters
-        self._reads = [word for word in parameters if word in given and word not in drawn]
+        known, fields = reads(generator), protocol.fields
+        self._draws_latents = "latent" in known.words
+        self._reads = [word for word in known.words if word in fields and word not in DRAWN]
         benchmark = protocol.benchmark.name
-        if missing := [word for word in needed if word not in given]:
+        if missing := [w for w in known.needed if w not in fields and w not in DRAWN]:
             raise RunError(
                 f"the model makes its images from '{missing[0]}', and benchmark {benchmark} has "
                 f"none. Measure it on one that has: `ganzoo list benchmarks`."

@@ -6,7 +6,6 @@ The page's templates are ``leaderboard.html`` and ``table.html`` in this package
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -19,7 +18,7 @@ from ganzoo.evaluation.standings import Column, Row, Standings, Summary, Table, 
 from ganzoo.formats.page import render
 from ganzoo.plugins.shipped import shipped_folder
 from ganzoo.progress import duration
-from ganzoo.text import plain
+from ganzoo.text import md
 
 #: most bytes of a sample grid in the page
 PICTURE_BYTES = 60_000
@@ -156,14 +155,14 @@ def _row_data(row: Row, table: Table) -> dict[str, Any]:
 
 def markdown(boards: Sequence[Standings]) -> str:
     """Write ``LEADERBOARD.md``."""
-    lines = ["# Leaderboard", "", _md(HOW), ""]
+    lines = ["# Leaderboard", "", md(HOW), ""]
     for board in boards:
-        lines += [f"## {_md(board.benchmark)}", ""]
+        lines += [f"## {md(board.benchmark)}", ""]
         for table in board.tables:
             lines += [*_md_table(table), ""]
         if board.problems:
             lines += ["Files that are no entries:", ""]
-            lines += [f"- {_md(f.path.name)}: {_md(f.problem)}" for f in board.problems] + [""]
+            lines += [f"- {md(f.path.name)}: {md(f.problem)}" for f in board.problems] + [""]
     return "\n".join(lines)
 
 
@@ -171,7 +170,7 @@ def _md_table(table: Table) -> Iterator[str]:
     yield f"### Version {table.version}, protocol `{table.protocol}`"
     yield ""
     if table.apart:
-        yield from (_md(table.apart), "")
+        yield from (md(table.apart), "")
     claims = any(row.entry.reported for row in table.rows)
     heads = _beside([*map(_unit_heading, table.columns)], "reported" if claims else None)
     yield _md_row(["rank", "model", *heads])
@@ -179,14 +178,14 @@ def _md_table(table: Table) -> Iterator[str]:
     for row in table.rows:
         cells = [cell_text(row, column) for column in table.columns]
         cells = _beside(cells, _claims(row.entry) if claims else None)
-        name = _md(row.entry.model.name)
+        name = md(row.entry.model.name)
         name = f"*{name}*" if row.entry.model.kind == "reference" else name
-        yield _md_row([row.place or "–", name, *map(_md, cells)], raw=True)
+        yield _md_row([row.place or "–", name, *map(md, cells)], raw=True)
     yield ""
     for number, note in enumerate(table.notes, 1):
-        yield f"{raised(number)} {_md(note)}  "
+        yield f"{raised(number)} {md(note)}  "
     if table.seeds:
-        yield from ("", _md(OVER_SEEDS), "")
+        yield from ("", md(OVER_SEEDS), "")
         yield _md_row(["recipe", *map(heading, table.columns)])
         yield _md_row([":--", *["--:" for _ in table.columns]], raw=True)
         for summary in table.seeds:
@@ -212,13 +211,8 @@ def means(summary: Summary, columns: Iterable[Column]) -> list[str]:
     return [reading(score) if score else "–" for score in found]
 
 
-def _md(text: str) -> str:
-    """Escape text for Markdown, on one line."""
-    return re.sub(r"([\\`*_\[\]<>#|~&])", r"\\\1", " ".join(plain(text).split()))
-
-
 def _md_row(cells: Iterable[str], raw: bool = False) -> str:
-    return f"| {' | '.join(cells if raw else map(_md, cells))} |"
+    return f"| {' | '.join(cells if raw else map(md, cells))} |"
 
 
 # -- the page ---------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ from __future__ import annotations
 import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -19,7 +19,6 @@ from typing import Any
 import torch
 from accelerate import PartialState
 from accelerate.utils import gather_object
-from filelock import FileLock, Timeout
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file
 from torch import Tensor
@@ -29,7 +28,7 @@ from ganzoo.errors import GanzooError, RunError
 from ganzoo.evaluation.image_sources import Fakes
 from ganzoo.evaluation.jackknife import Estimate
 from ganzoo.evaluation.protocol import Protocol, Scorer
-from ganzoo.files import atomic_file, cache_folder
+from ganzoo.files import alone, atomic_file, cache_folder
 from ganzoo.formats.json import digest
 from ganzoo.interfaces import GROUPS
 from ganzoo.models import samples
@@ -89,7 +88,7 @@ def evaluate(
     root = folder or cache_folder() / "evaluations"
     work = root / key(protocol, fakes)[:24]  # one folder per model
     is_main = PartialState().is_main_process
-    shown = progress if is_main and not quiet else _quiet
+    shown = progress if is_main and not quiet else _unshown
     with _alone(work, wait=False):
         store = _Store(protocol, fakes, work, batch, shown)
         store.fill()
@@ -268,7 +267,7 @@ class _Chunk:
         return self._examples["real" if word == "image" else word]
 
 
-def _quiet(
+def _unshown(
     what: str, total: int, unit: str = "images"
 ) -> AbstractContextManager[Callable[[int], None]]:
     return nullcontext(lambda n: None)
@@ -297,23 +296,18 @@ def _together(folder: Path) -> Iterator[None]:
 @contextmanager
 def _alone(folder: Path, wait: bool = True) -> Iterator[None]:
     """Create ``folder`` and lock it against other evaluations, by waiting or with RunError."""
-    lock = FileLock(folder / ".lock")
-    with _together(folder):
-        if PartialState().is_main_process:
-            folder.mkdir(parents=True, exist_ok=True)
-            try:
-                lock.acquire(timeout=0)
-            except Timeout:
-                if not wait:
-                    raise RunError(
-                        f"another process measures this very model now, in {folder}. Wait for it."
-                    ) from None
-                say(f"another process makes {folder}; waiting for it", err=True)
-                lock.acquire()
-    try:
+
+    def waiting() -> None:
+        if not wait:
+            raise RunError(f"another process measures this model now, in {folder}. Wait for it.")
+        say(f"another process makes {folder}; waiting for it", err=True)
+
+    with ExitStack() as held:
+        with _together(folder):
+            if PartialState().is_main_process:
+                folder.mkdir(parents=True, exist_ok=True)
+                held.enter_context(alone(folder / ".lock", waiting))
         yield
-    finally:
-        lock.release()
 
 
 def _chunks(count: int) -> range:

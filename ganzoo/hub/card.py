@@ -14,7 +14,6 @@ import math
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
-from html import escape
 from itertools import pairwise
 from typing import Any
 
@@ -27,7 +26,7 @@ from ganzoo.formats.types import written
 from ganzoo.hub.claims import RepoId, better, dump, foreign, result
 from ganzoo.models.config import Config
 from ganzoo.progress import duration
-from ganzoo.text import plain
+from ganzoo.text import md
 
 START = "<!-- ganzoo: generated, do not edit between these lines -->"
 END = "<!-- ganzoo: end -->"
@@ -218,9 +217,9 @@ def _part(config: Config, entries: Sequence[Entry], repo_id: str, samples: bool)
     pictures = f"images of {size} × {size} pixels" if size else "images of any size"
     does = "draws {} from noise" if config.input.kind == "noise" else "turns {} into pictures"
     labels = f", by the labels {_list(config.labels)}" if config.labels else ""
-    yield f"# {_md(repo_id.partition('/')[2])}"
+    yield f"# {md(repo_id.partition('/')[2])}"
     yield ""
-    yield f"This {_md(config.generator.use)} generator {does.format(pictures)}{labels}."
+    yield f"This {md(config.generator.use)} generator {does.format(pictures)}{labels}."
     if samples:
         yield from ("", "![samples](samples.png)")
     yield from ("", "## Use", "", *_use(config, repo_id))
@@ -251,9 +250,9 @@ def _use(config: Config, repo_id: str) -> Iterator[str]:
     if config.labels:
         yield from ("| label | values |", "|:--|:--|")
         for name, values in config.labels.items():
-            yield f"| {_md(name)} | {_list(values)} |"
+            yield f"| {md(name)} | {_list(values)} |"
         yield ""
-    made = [f"{_md(name)} {_md(version)}" for name, version in sorted(config.plugins.items())]
+    made = [f"{md(name)} {md(version)}" for name, version in sorted(config.plugins.items())]
     if made:
         yield (
             f"It was made with {', '.join(made)}."
@@ -271,15 +270,15 @@ def _training(training: Mapping[str, Any]) -> Iterator[str]:
     if isinstance(seconds := training.get("seconds"), int | float):
         length.append(duration(seconds))
     facts = {
-        "recipe": _md(training.get("recipe") or ""),
+        "recipe": md(training.get("recipe") or ""),
         "trained for": ", ".join(length),
-        "dataset": _md(data.get("use") or ""),
-        "fingerprint of the dataset": _md(data.get("sha256") or ""),
-        "environment": ", ".join(f"{_md(name)} {_md(value)}" for name, value in around.items()),
+        "dataset": md(data.get("use") or ""),
+        "fingerprint of the dataset": md(data.get("sha256") or ""),
+        "environment": ", ".join(f"{md(name)} {md(value)}" for name, value in around.items()),
     }
     if imported:
         yield from ("It was not trained with ganzoo; its weights were imported.", "")
-        facts |= {_md(key): _address(value) for key, value in imported.items()}
+        facts |= {md(key): _address(value) for key, value in imported.items()}
     rows = [f"- {name}: {fact}" for name, fact in facts.items() if fact]
     yield from rows or ["Nothing is known of it."]
     if words := data.get("attribution"):
@@ -289,7 +288,7 @@ def _training(training: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _scores(entry: Entry) -> Iterator[str]:
-    yield f"### {_md(entry.benchmark)}, version {entry.version}"
+    yield f"### {md(entry.benchmark)}, version {entry.version}"
     yield ""
     yield (
         f"{entry.counts.fakes:,} pictures of the model against {entry.counts.reference:,} real "
@@ -299,15 +298,15 @@ def _scores(entry: Entry) -> Iterator[str]:
     yield "|:--|--:|:-:|:--|:--|"
     notes = []
     for name, score in entry.scores.items():
-        shown = f"**{_md(name)}**" if name == entry.primary else _md(name)
+        shown = f"**{md(name)}**" if name == entry.primary else md(name)
         value, low, high = _numbers(score)
-        unit = f" {_md(score.unit)}" if score.unit else ""
+        unit = f" {md(score.unit)}" if score.unit else ""
         cells = (f"{value}{unit}", f"{low} to {high}", better(score), f"`{score.protocol}`")
         yield f"| {shown} | {' | '.join(cells)} |"
         if score.unreliable:
-            notes.append(f"{_md(name)} is unreliable: {_md(score.unreliable)}")
+            notes.append(f"{md(name)} is unreliable: {md(score.unreliable)}")
         elif not score.rankable:
-            notes.append(f"{_md(name)} does not rank: it is on features that nobody trained.")
+            notes.append(f"{md(name)} does not rank: it is on features that nobody trained.")
     if notes:
         yield from ("", *(f"- {note}" for note in notes))
 
@@ -322,15 +321,8 @@ def _numbers(score: Score) -> list[str]:
 
 def _address(value: Any) -> str:
     """Link an address; return other text as it is."""
-    return f"<{value}>" if isinstance(value, str) and _URL.fullmatch(value) else _md(value)
+    return f"<{value}>" if isinstance(value, str) and _URL.fullmatch(value) else md(value)
 
 
 def _list(values: Iterable[str]) -> str:
-    return ", ".join(map(_md, values))
-
-
-def _md(value: Any) -> str:
-    """Escape a value for Markdown: one line, no links."""
-    text = escape(" ".join(plain(value).split()), quote=False)
-    text = re.sub(r"([\\`*_\[\]|~$])", r"\\\1", text)
-    return re.sub(r"(?<=:)(?=//)|(?<=www)(?=\.)|(?<=@)", "\u2060", text, flags=re.IGNORECASE)
+    return ", ".join(map(md, values))

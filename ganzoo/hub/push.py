@@ -235,7 +235,7 @@ def _commit(api: HfApi, plan: Plan, staged: Path, message: str, parent: str) -> 
         for change in plan.sent
     ]
     what = plan.what
-    bars = _quiet() if sum(change.size for change in plan.sent) < _LONG else ExitStack()
+    bars = _without_bars() if sum(change.size for change in plan.sent) < _LONG else ExitStack()
     try:
         with telling(api, what), bars:
             made = api.create_commit(
@@ -273,7 +273,7 @@ def _tag(api: HfApi, what: Id, tag: str, commit: str) -> None:
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
+def _without_bars() -> Iterator[None]:
     """Hide progress bars, for short operations."""
     from huggingface_hub import constants
     from huggingface_hub.utils.tqdm import (

@@ -31,7 +31,7 @@ from ganzoo.errors import RunError
 from ganzoo.files import atomic_file
 from ganzoo.interfaces import Generator
 from ganzoo.models import samples
-from ganzoo.models.network import stride
+from ganzoo.models.network import DRAWN, reads, stride
 from ganzoo.models.randomness import rng
 from ganzoo.text import gist
 
@@ -195,11 +195,9 @@ class _Task:
 
 def _words(generator: Generator) -> list[str]:
     """Return the generator's words; raises RunError if they are two images."""
-    words = []
-    for name, parameter in inspect.signature(generator.forward).parameters.items():
-        if parameter.default is parameter.empty or (name == "label" and generator.label):
-            words.append(name)
-    images = [word for word in words if word not in ("latent", "label")]
+    known = reads(generator)
+    words = [w for w in known.words if w in known.needed or (w == "label" and generator.label)]
+    images = [word for word in words if word not in DRAWN]
     if len(images) > 1:
         raise RunError(
             f"this generator cannot be exported: it needs {' and '.join(images)}, and only "

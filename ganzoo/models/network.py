@@ -3,10 +3,29 @@
 from __future__ import annotations
 
 import inspect
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
+
+#: words that are drawn, where others are taken from examples
+DRAWN = ("latent", "label")
+
+
+@dataclass(frozen=True)
+class Reads:
+    """The words that ``forward`` reads, in order; those without a default are ``needed``."""
+
+    words: tuple[str, ...]
+    needed: tuple[str, ...]
+
+
+def reads(network: nn.Module) -> Reads:
+    """Return the words that ``network`` reads: the parameters of its class's ``forward``."""
+    _, *parameters = inspect.signature(type(network).forward).parameters.values()
+    needed = (p.name for p in parameters if p.default is p.empty)
+    return Reads(tuple(p.name for p in parameters), tuple(needed))
 
 
 class Words(Protocol):
@@ -32,8 +51,7 @@ class Network:
         #: the part that is trained: a plugin may freeze the rest
         self.learning = [p for p in bare.parameters() if p.requires_grad]
         self.module = module if module is not None else bare
-        parameters = inspect.signature(type(bare).forward).parameters
-        self.reads = [name for name in parameters if name != "self"]
+        self.reads = list(reads(bare).words)
 
     def __call__(self, words: Words, image: Tensor | None = None) -> Tensor:
         """Run on ``words``; an ``image`` replaces the first parameter."""

@@ -7,7 +7,6 @@ tiles.
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable
 from functools import partial
 from itertools import product
@@ -20,6 +19,7 @@ from torch import Tensor, nn
 from ganzoo.errors import RunError
 from ganzoo.images import BadImage
 from ganzoo.interfaces import Generator
+from ganzoo.models.network import DRAWN, reads
 from ganzoo.models.samples import from_uint8, to_uint8
 from ganzoo.models.shared_norm import share_norms
 from ganzoo.models.tiling import Pixels, patches, spans, tiled
@@ -39,11 +39,10 @@ def halve(network: nn.Module) -> None:
 
 def image_word(generator: Generator) -> str:
     """Return the name of the generator's photo; RunError if it needs anything else."""
-    parameters = list(inspect.signature(type(generator).forward).parameters.values())[1:]
-    words = [parameter.name for parameter in parameters if parameter.default is parameter.empty]
-    if words == ["latent"] or words == ["latent", "label"]:
+    words = reads(generator).needed
+    if words in (("latent",), DRAWN):
         raise RunError("this model draws from noise and takes no photo: `ganzoo sample` shows it.")
-    if len(words) != 1 or words[0] in ("latent", "label"):
+    if len(words) != 1 or words[0] in DRAWN:
         raise RunError(
             f"this model needs {' and '.join(words) or 'nothing'}; "
             "`translate` gives a photo and nothing else."

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Protocol
 
 import typer
 
-from ganzoo.files import expand
+from ganzoo.files import expand, sha256
 from ganzoo.text import say
 
 if TYPE_CHECKING:
@@ -192,7 +192,6 @@ def _content(paths: list[Path]) -> str:
     lines = []
     for path in paths:
         for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
-            with suppress(OSError), file.open("rb") as opened:  # whoever reads it says why
-                digest = hashlib.file_digest(opened, "sha256").hexdigest()
-                lines.append(f"{file.name} {digest}\n")
+            with suppress(OSError):  # whoever reads it says why
+                lines.append(f"{file.name} {sha256(file)}\n")
     return hashlib.sha256(os.fsencode("".join(lines))).hexdigest() if lines else ""

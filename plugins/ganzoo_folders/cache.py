@@ -12,21 +12,17 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-import os
-import shutil
-import tempfile
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
-from filelock import FileLock, Timeout
 from numpy.typing import NDArray
 
 from ganzoo.errors import DataError
-from ganzoo.files import cache_folder
+from ganzoo.files import build_once, cache_folder
 
 FORMAT = 1
 #: Arrays up to this many bytes are hashed whenever they are opened (about 0.6 s per GB); of
@@ -85,22 +81,18 @@ class Writer:
         (self.folder / name).write_text(text, encoding="utf-8")
 
     def finish(self, kind: str, key: Mapping[str, Any]) -> None:
-        """Complete the arrays, write the index, and flush all of it to the disk."""
+        """Complete the arrays and write the index."""
         self._file.seek(0)
         self._write_header()  # of the same length: numpy leaves room for the count to grow
         shape = [self._count, 3, self._size, self._size]
         arrays = {"images.npy": {"shape": shape, "sha256": self._sha.hexdigest()}}
-        _sync_and_close(self._file)
+        self._file.close()
         if self._labels is not None:
-            with (self.folder / "labels.npy").open("wb") as file:
-                np.save(file, self._labels, allow_pickle=False)
-                _sync_and_close(file)
+            np.save(self.folder / "labels.npy", self._labels, allow_pickle=False)
             shape, sha = list(self._labels.shape), _sha256(self._labels)
             arrays["labels.npy"] = {"shape": shape, "sha256": sha}
         index = {"format": FORMAT, "kind": kind, "key": dict(key), "arrays": arrays, **self.index}
-        with (self.folder / "index.json").open("wb") as file:
-            file.write(json.dumps(index, indent=1).encode())
-            _sync_and_close(file)
+        (self.folder / "index.json").write_bytes(json.dumps(index, indent=1).encode())
 
     def close(self) -> None:
         """Close the file; safe to call twice."""
@@ -122,67 +114,38 @@ def get(kind: str, key: Mapping[str, Any], size: int, build: Callable[[Writer], 
     key = json.loads(json.dumps(key))
     digest = hashlib.sha256(json.dumps([FORMAT, kind, key], sort_keys=True).encode()).hexdigest()
     place = cache_folder() / f"{kind}-{digest[:16]}"
-    entry = _open_if_good(place, key)
-    if entry is not None:
-        return entry
-    try:
-        place.parent.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(str(place.parent / f".{place.name}.lock"))
+    fault: Exception | None = None
+
+    def read() -> Cached | None:
+        nonlocal fault
         try:
-            lock.acquire(timeout=0)
-        except Timeout:
-            log.warning("Another process is preparing %s; waiting for it.", place)
-            lock.acquire()
+            return _open(place, key) if place.exists() else None
+        except (_Spoilt, OSError, EOFError, ValueError, KeyError, TypeError) as error:
+            fault = error
+            return None
+
+    def fill(folder: Path) -> None:
+        if place.exists():
+            log.warning(
+                "The cached images at %s are damaged (%s); making them again.", place, fault
+            )
+        writer = Writer(folder, size)
         try:
-            return _open_if_good(place, key, say=True) or _build(place, kind, key, size, build)
+            build(writer)
+            writer.finish(kind, key)
         finally:
-            lock.release()
+            writer.close()
+
+    def waiting() -> None:
+        log.warning("Another process is preparing %s; waiting for it.", place)
+
+    try:
+        return build_once(place, read, fill, waiting) or _open(place, key, verify=False)
     except OSError as error:
         raise DataError(
             f"the image cache at {place.parent} cannot be used: {error.strerror or error}. "
             f"Free some space or permit writing there, or set GANZOO_CACHE to another folder."
         ) from error
-
-
-def _build(
-    place: Path,
-    kind: str,
-    key: Mapping[str, Any],
-    size: int,
-    build: Callable[[Writer], None],
-) -> Cached:
-    for leftover in place.parent.glob(f".{place.name}.building-*"):
-        shutil.rmtree(leftover, ignore_errors=True)  # its builder is dead: the lock is ours
-    aside = Path(tempfile.mkdtemp(prefix=f".{place.name}.building-", dir=place.parent))
-    writer = None
-    try:
-        new = aside / "new"
-        new.mkdir()
-        writer = Writer(new, size)
-        build(writer)
-        writer.finish(kind, key)
-        if place.exists():
-            place.rename(aside / "old")
-        new.rename(place)
-        _sync_folder(place.parent)
-    finally:
-        if writer is not None:
-            writer.close()
-        shutil.rmtree(aside, ignore_errors=True)
-    return _open(place, key, verify=False)
-
-
-def _open_if_good(place: Path, key: Mapping[str, Any], say: bool = False) -> Cached | None:
-    if not place.exists():
-        return None
-    try:
-        return _open(place, key)
-    except (_Spoilt, OSError, EOFError, ValueError, KeyError, TypeError) as error:
-        if say:  # only the process that builds it again says so
-            log.warning(
-                "The cached images at %s are damaged (%s); making them again.", place, error
-            )
-        return None
 
 
 def _open(path: Path, key: Mapping[str, Any] | None, verify: bool = True) -> Cached:
@@ -205,18 +168,3 @@ def _open(path: Path, key: Mapping[str, Any] | None, verify: bool = True) -> Cac
 
 def _sha256(array: NDArray[Any]) -> str:
     return hashlib.sha256(array.data).hexdigest()
-
-
-def _sync_and_close(file: BinaryIO) -> None:
-    file.flush()
-    os.fsync(file.fileno())
-    file.close()
-
-
-def _sync_folder(folder: Path) -> None:
-    if os.name == "posix":  # elsewhere a folder cannot be opened
-        handle = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)

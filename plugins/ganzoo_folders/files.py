@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from ganzoo.errors import DataError
-from ganzoo.files import cache_folder
+from ganzoo.files import cache_folder, sha256
 from ganzoo.progress import progress
 from ganzoo.text import plain
 
@@ -69,8 +69,7 @@ def digests(path: Path, names: list[str]) -> list[str]:
 
 def _digest(path: Path) -> str:
     try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+        return sha256(path)
     except OSError as error:
         return f"{UNREADABLE}: {error.strerror}"
 

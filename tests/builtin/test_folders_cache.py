@@ -201,9 +201,9 @@ def test_what_a_killed_builder_left_is_removed_by_the_next(root):
     process.join()
     assert process.exitcode == -signal.SIGKILL
     assert not list(root.glob("test-*"))
-    assert list(root.glob(".test-*.building-*"))
+    assert list(root.glob(".test-*.writing*"))
     assert np.array_equal(_get().images, _images())
-    assert not list(root.glob(".test-*.building-*"))
+    assert not list(root.glob(".test-*.writing*"))
 
 
 def test_a_cache_folder_that_cannot_be_written_says_what_to_do(root, monkeypatch):
@@ -218,4 +218,4 @@ def test_a_full_disk_is_an_error_and_leaves_nothing(root):
 
     with pytest.raises(DataError, match="No space left on device"):
         _get(fill)
-    assert not list(root.glob("*test-*.building-*"))
+    assert not list(root.glob("*test-*.writing"))

@@ -438,7 +438,7 @@ def test_what_another_process_measures_now_is_refused(tmp_path: Path) -> None:
     made = Generated(generator(), protocol)
     work = cache_folder() / "evaluations" / key(protocol, made)[:24]
     work.mkdir(parents=True)
-    wanted = pytest.raises(RunError, match="another process measures this very model now")
+    wanted = pytest.raises(RunError, match="another process measures this model now")
     with FileLock(work / ".lock"), wanted:
         measure(protocol, made)
     measure(protocol, made)
