@@ -263,7 +263,7 @@ def evaluate(
 
     from ganzoo.evaluation.protocol import Protocol
     from ganzoo.evaluation.submission import refuse_unsuited, submit
-    from ganzoo.hub.subject import subject_of
+    from ganzoo.hub.candidate import candidate_of
     from ganzoo.recipe.benchmark import load_benchmark
 
     registry = installed().registry
@@ -277,8 +277,8 @@ def evaluate(
     state = PartialState(cpu=models.device().type == "cpu")
     with state.main_process_first():
         protocol = Protocol(loaded, registry, state.device, download=download)
-        fakes, subject = subject_of(place, protocol, registry, name)
-    return submit(protocol, fakes, subject, Path(out), force)[1]
+        source, candidate = candidate_of(place, protocol, registry, name)
+    return submit(protocol, source, candidate, Path(out), force)[1]
 
 
 @refusals()

@@ -23,9 +23,9 @@ from killing import forked
 from torch import Tensor
 
 from ganzoo.errors import RunError, TrainingStopped
-from ganzoo.evaluation import measure as measuring
+from ganzoo.evaluation import image_store
 from ganzoo.evaluation.image_sources import Generated
-from ganzoo.evaluation.result import Subject
+from ganzoo.evaluation.result import Candidate
 from ganzoo.evaluation.submission import submit
 from ganzoo.models.randomness import derive
 from ganzoo.training.loop import resume, start
@@ -65,12 +65,12 @@ def work(root: Path, job: str, rank: int, port: str, begun: bool) -> None:
 def measure(root: Path, job: str, rank: int) -> None:
     """Write an entry, and what this process knows of it; or why there is none."""
     PartialState(cpu=True)
-    measuring.CHUNK = 7
+    image_store.CHUNK = 7
     os.environ["GANZOO_CACHE"] = str(root / f"cache-{job}")
     protocol = toy.protocol(root / f"benchmark-{rank}", fakes=40)
     torch.manual_seed(0)
     net = Ill() if job == "ill" else toy.ToyGenerator()
-    subject = Subject(name="toy", kind="model")
+    subject = Candidate(name="toy", kind="model")
     try:
         made = submit(protocol, Generated(net.eval(), protocol), subject, root / job)[1]
     except RunError as error:

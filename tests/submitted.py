@@ -6,7 +6,7 @@ import hashlib
 from pathlib import Path
 from typing import Any
 
-from ganzoo.evaluation.result import Counts, Entry, Score, Subject, place, write
+from ganzoo.evaluation.result import Candidate, Counts, Entry, Score, entry_path, write_entry
 
 PROTOCOL = "0123456789abcdef"
 
@@ -22,14 +22,14 @@ def score(value: float, half: float = 1.0, **changes: Any) -> Score:
 
 def entry(name: str = "acme", fid: float | Score = 20.0, **changes: Any) -> Entry:
     """An entry; ``changes`` are its own fields or those of its model."""
-    of_model = {key: changes.pop(key) for key in list(changes) if key in Subject.__annotations__}
+    of_model = {key: changes.pop(key) for key in list(changes) if key in Candidate.__annotations__}
     own = of_model.pop("version", None)
     given: dict[str, Any] = {
         "benchmark": "avatars-32",
         "version": own or 1,
         "protocol": PROTOCOL,
         "primary": "fid",
-        "model": Subject(**{"name": name, "kind": "model"} | of_model),
+        "model": Candidate(**{"name": name, "kind": "model"} | of_model),
         "scores": {"fid": fid if isinstance(fid, Score) else score(fid)},
         "counts": Counts(reference=5000, fakes=5000),
         "record": {"counts": {"fakes": 5000}, "seed": 0},
@@ -44,6 +44,6 @@ def entry(name: str = "acme", fid: float | Score = 20.0, **changes: Any) -> Entr
 def submit(root: Path, *args: Any, **changes: Any) -> Path:
     """Write an entry to its place in the entries folder ``root``."""
     made = entry(*args, **changes)
-    path = place(root, made.benchmark, made.model.name)
-    write(path, made)
+    path = entry_path(root, made.benchmark, made.model.name)
+    write_entry(path, made)
     return path

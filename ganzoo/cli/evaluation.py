@@ -94,7 +94,7 @@ def evaluate(
     from ganzoo.evaluation.image_sources import reference_rows
     from ganzoo.evaluation.protocol import Protocol
     from ganzoo.evaluation.submission import reference_row, refuse_unsuited, submit
-    from ganzoo.hub.subject import subject_of
+    from ganzoo.hub.candidate import candidate_of
     from ganzoo.models.model import device
     from ganzoo.progress import status
 
@@ -110,17 +110,17 @@ def evaluate(
         if protocol.left_out and not download:
             say("--download fetches what can be fetched", err=True)
     if model is None:
-        subjects = [reference_row(row, protocol) for row in reference_rows(protocol)]
+        candidates = [reference_row(row, protocol) for row in reference_rows(protocol)]
     else:
         with state.main_process_first():
-            subjects = [subject_of(model, protocol, registry, name)]
-    made = [submit(protocol, fakes, subject, out, force) for fakes, subject in subjects]
+            candidates = [candidate_of(model, protocol, registry, name)]
+    made = [submit(protocol, source, candidate, out, force) for source, candidate in candidates]
     if not state.is_main_process:
         return
-    drawn = [protocol.drawn, *(fakes.drawn for fakes, _ in subjects)]
+    drawn = [protocol.drawn, *(source.drawn for source, _ in candidates)]
     for text in filter(None, drawn):
         say(f"measured with {text}", err=True)
-    for note in (note for fakes, _ in subjects for note in fakes.notes()):
+    for note in (note for source, _ in candidates for note in source.notes()):
         say(note, err=True)
     if as_json:
         say_json([asdict(entry) for _, entry, _ in made])
@@ -133,7 +133,7 @@ def evaluate(
 
 def _which_benchmark(model: str | None, registry: Registry) -> RunError:
     """Ask for a benchmark and show those that fit, as commands."""
-    from ganzoo.evaluation.fitting import fitting
+    from ganzoo.evaluation.suitability import suitable_benchmarks
     from ganzoo.hub.pull import locate
     from ganzoo.models import config as configs
     from ganzoo.models.folder import CONFIG, find
@@ -146,7 +146,7 @@ def _which_benchmark(model: str | None, registry: Registry) -> RunError:
         side = f"{config.output.size}x{config.output.size}" if config.output.size else "any size"
         source = "noise" if config.input.kind == "noise" else "images"
         what = f"a model that makes {side} from {source}"
-    fits = fitting(config, registry)
+    fits = suitable_benchmarks(config, registry)
     if not fits:
         return RunError(
             f"no benchmark of ganzoo fits {what}. `ganzoo list benchmarks` has them all; your own "

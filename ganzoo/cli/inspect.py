@@ -310,8 +310,8 @@ def _is_model(what: str) -> bool:
 
 
 def _show_model(name: str, as_json: bool) -> None:
-    from ganzoo.evaluation.meaning import explained, references
-    from ganzoo.evaluation.result import read
+    from ganzoo.evaluation.interpretation import explain, references
+    from ganzoo.evaluation.result import read_entry
     from ganzoo.hub.pull import locate
     from ganzoo.models import config as configs
     from ganzoo.models.folder import CONFIG, find
@@ -323,7 +323,7 @@ def _show_model(name: str, as_json: bool) -> None:
     folder = find(found.folder)
     config = configs.read(folder / CONFIG)
     untrue = configs.contradictions(config)
-    scores = [read(path) for path in sorted((folder / "entries").glob("*.json"))]
+    scores = [read_entry(path) for path in sorted((folder / "entries").glob("*.json"))]
     if as_json:
         data = {"folder": str(folder), "config": dataclasses.asdict(config), "problems": untrue}
         say_json(data | {"scores": [dataclasses.asdict(s) for s in scores]})
@@ -335,7 +335,7 @@ def _show_model(name: str, as_json: bool) -> None:
     for entry in scores:
         say(f"under {entry.benchmark}", bold=True, nl=False)
         say(f" version {entry.version}, protocol {entry.protocol}")
-        say(*explained(entry, references(entry)))
+        say(*explain(entry, references(entry)))
 
 
 def _about_model(config: Config) -> Iterator[tuple[str, str]]:

@@ -67,7 +67,7 @@ def leaderboard(
         nothing = f"no model on the Hub has scores{under}: `ganzoo search` lists all"
     else:
         root = pages.entries_folder(entries)
-        boards = pages.read_all(root, benchmark)
+        boards = pages.all_standings(root, benchmark)
         nothing = f"no entries in {root} yet: `ganzoo evaluate MODEL --benchmark {name}` makes one."
     if as_json:
         say_json(pages.as_data(boards))

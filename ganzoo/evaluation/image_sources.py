@@ -7,7 +7,6 @@ model could reach; each of the others is the worst in one way.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +15,10 @@ import torch
 from torch import Tensor
 from torch.nn.functional import conv2d, pad
 
-from ganzoo import images
 from ganzoo.errors import DataError, RunError
 from ganzoo.evaluation.protocol import Protocol
 from ganzoo.formats.json import digest
+from ganzoo.images import BadImage, decode
 from ganzoo.interfaces import Generator
 from ganzoo.models import samples
 from ganzoo.models.network import DRAWN, reads
@@ -34,11 +33,11 @@ _FAR = 4.0
 _BLUR = 1 / 24
 
 
-class Fakes:
-    """Images to measure.  ``key`` hashes everything that decides them beside the protocol.
+class ImageSource:
+    """Images to measure.
 
-    ``drawn`` is the number of images they were drawn from.  ``notes()`` says, after measuring, what
-    was not used.
+    ``key`` hashes everything that decides them beside the protocol.  ``drawn`` says which images
+    they were drawn from, if only some are measured.
     """
 
     kind = "model"
@@ -46,7 +45,7 @@ class Fakes:
     drawn = ""
 
     def notes(self) -> list[str]:
-        """Say what of the files was not used, and which were not read."""
+        """Say what of the files was not used; called after measuring."""
         return []
 
     def draw(self, start: int, stop: int) -> Tensor:
@@ -57,7 +56,7 @@ class Fakes:
         raise NotImplementedError
 
 
-class Generated(Fakes):
+class Generated(ImageSource):
     """A generator's images, from noise or from the benchmark's held-out images.
 
     ``origin`` is plain data that tells models with the same weights apart.
@@ -93,37 +92,37 @@ class Generated(Fakes):
             examples = protocol.examples(protocol.held_out[start:stop])
             inputs |= {word: examples[word] for word in self._reads}
         try:
-            made = samples.generate(generator, inputs)
+            images = samples.generate(generator, inputs)
         except (RuntimeError, ValueError) as error:
             raise RunError(
                 f"the model cannot make images of what benchmark {protocol.benchmark.name} gives "
                 f"it: {str(error).splitlines()[0]}. Was it trained for another size?"
             ) from error
-        return samples.to_uint8(self._checked(made, start))
+        self._check(images, start)
+        return samples.to_uint8(images)
 
-    def _checked(self, made: Tensor, start: int) -> Tensor:
+    def _check(self, images: Tensor, start: int) -> None:
         size = self.protocol.size
-        if size and made.shape[1:] != (3, size, size):
+        if size and images.shape[1:] != (3, size, size):
             raise RunError(
-                f"the model makes images of {'x'.join(map(str, made.shape[1:]))}, and benchmark "
+                f"the model makes images of {'x'.join(map(str, images.shape[1:]))}, and benchmark "
                 f"{self.protocol.benchmark.name} is for 3x{size}x{size}. Choose one of its size: "
                 "`ganzoo list benchmarks`."
             )
-        bad = ~made.isfinite().flatten(1).all(1)
+        bad = ~images.isfinite().flatten(1).all(1)
         if bad.any():
             raise RunError(
                 f"image {start + int(bad.nonzero()[0])} of the model holds NaN or infinity: its "
                 "weights are damaged, or its training went wrong. `ganzoo diagnose RUN` tells."
             )
-        if (largest := float(made.abs().max())) > _FAR:
+        if (largest := float(images.abs().max())) > _FAR:
             raise RunError(
                 f"the model's images have values up to {largest:.3g}, and [-1, 1] is wanted: they "
                 "look like 0..255. Its generator should end with tanh, or rescale."
             )
-        return made
 
 
-class Files(Fakes):
+class Files(ImageSource):
     """The images of a folder.
 
     If there are more than needed, the protocol's seed draws some: the first by name may all be of
@@ -156,9 +155,10 @@ class Files(Fakes):
 
     def notes(self) -> list[str]:
         """Say what of the files was not used, as far as this process read them."""
-        found = [f"{note}: {len(names):,} ({min(names)})" for note, names in self._noted.items()]
-        left_out = self._scan.not_looked_at()
-        return found + [f"not looked at: {left_out}"] * bool(left_out)
+        notes = [f"{note}: {len(names):,} ({min(names)})" for note, names in self._noted.items()]
+        if skipped := self._scan.not_looked_at():
+            notes.append(f"not looked at: {skipped}")
+        return notes
 
     def draw(self, start: int, stop: int) -> Tensor:
         """Read the files' pixels, which must have the right size: resizing changes scores."""
@@ -167,8 +167,8 @@ class Files(Fakes):
     def _read(self, name: str) -> Tensor:
         path, size = self.path / name, self.protocol.size
         try:
-            decoded = images.decode(path.read_bytes())
-        except (OSError, images.BadImage) as error:
+            decoded = decode(path.read_bytes())
+        except (OSError, BadImage) as error:
             raise DataError(f"{path} cannot be used: {error}. Remove it, or mend it.") from error
         for note in decoded.notes:
             self._noted.setdefault(note, set()).add(name)
@@ -182,38 +182,35 @@ class Files(Fakes):
         return torch.from_numpy(np.asarray(picture).copy()).permute(2, 0, 1)
 
 
-class Reference(Fakes):
-    """Real images, whole or spoilt: a row that shows what scores mean."""
+class ReferenceRow(ImageSource):
+    """A row that shows what scores mean: held-out real images, whole or spoilt, or photos."""
 
     kind = "reference"
 
     def __init__(self, name: str, protocol: Protocol):
         self.name, self.protocol = name, protocol
         self.key = name
-        self._make: Callable[[int, int], Tensor] = getattr(self, f"_{name.replace('-', '_')}")
 
     def draw(self, start: int, stop: int) -> Tensor:
-        return samples.to_uint8(self._make(start, stop))
+        return samples.to_uint8(self._images(start, stop))
 
-    def _held_out(self, start: int, stop: int) -> Tensor:
-        return self.protocol.examples(self.protocol.held_out[start:stop])["real"]
-
-    def _blurred(self, start: int, stop: int) -> Tensor:
-        return blur(self._held_out(start, stop))
-
-    def _noise(self, start: int, stop: int) -> Tensor:
-        shape = self._repeated(0, 1).shape[1:]
-        seed = self.protocol.seed
-        return torch.stack(
-            [torch.rand(shape, generator=rng(seed, "noise", i)) * 2 - 1 for i in range(start, stop)]
-        )
-
-    def _repeated(self, start: int, stop: int) -> Tensor:
-        one = self.protocol.examples(self.protocol.reference[:1])["real"]
-        return one.expand(stop - start, *one.shape[1:])
-
-    def _photo(self, start: int, stop: int) -> Tensor:
-        return self.protocol.examples(self.protocol.held_out[start:stop])["photo"]
+    def _images(self, start: int, stop: int) -> Tensor:
+        """Return images of the row, float (n, 3, S, S) in [-1, 1]."""
+        protocol = self.protocol
+        if self.name == "noise":
+            shape = protocol.examples(protocol.reference[:1])["real"].shape[1:]
+            noise = [
+                torch.rand(shape, generator=rng(protocol.seed, "noise", i))
+                for i in range(start, stop)
+            ]
+            return torch.stack(noise) * 2 - 1
+        if self.name == "repeated":
+            one = protocol.examples(protocol.reference[:1])["real"]
+            return one.expand(stop - start, *one.shape[1:])
+        examples = protocol.examples(protocol.held_out[start:stop])
+        if self.name == "photo":
+            return examples["photo"]
+        return blur(examples["real"]) if self.name == "blurred" else examples["real"]
 
 
 #: the fewest images that a benchmark may be for, as its grammar says

@@ -13,8 +13,8 @@ from typing import Any
 
 from ganzoo.errors import RunError, nearest, one_of
 from ganzoo.evaluation import result as entries
-from ganzoo.evaluation.result import Entry, Score, Subject
-from ganzoo.evaluation.standings import Column, Row, Standings, Summary, Table, flat, standings
+from ganzoo.evaluation.result import Candidate, Entry, Score
+from ganzoo.evaluation.standings import Column, Row, Standings, Summary, Table, flat, read_standings
 from ganzoo.formats.page import render
 from ganzoo.plugins.shipped import shipped_folder
 from ganzoo.progress import duration
@@ -49,20 +49,20 @@ def entries_folder(chosen: Path | None = None) -> Path:
     return chosen or (FOLDER if FOLDER.is_dir() else shipped_folder("benchmarks") / "entries")
 
 
-def read_all(root: Path, benchmark: str | None = None) -> list[Standings]:
+def all_standings(root: Path, benchmark: str | None = None) -> list[Standings]:
     """Read the standings of every benchmark with entries under ``root``, or of the one named.
 
     Raises RunError if there are others, but none for the one named.
     """
-    names = entries.benchmarks(root)
+    names = entries.benchmarks_in(root)
     if benchmark is None or not names:
-        return [standings(root, name) for name in names]
+        return [read_standings(root, name) for name in names]
     if benchmark not in names:
         raise RunError(
             f"no entries for benchmark '{benchmark}'{nearest(benchmark, names)} There are some "
             f"for: {one_of(names)}. `ganzoo evaluate MODEL --benchmark NAME` makes one."
         )
-    return [standings(root, benchmark)]
+    return [read_standings(root, benchmark)]
 
 
 # -- numbers ----------------------------------------------------------------------------------
@@ -241,7 +241,7 @@ def page(boards: Sequence[Standings]) -> str:
     )
 
 
-def origin(model: Subject) -> list[str]:
+def origin(model: Candidate) -> list[str]:
     """Return the lines below a model's name: how it came about."""
     if model.kind != "model":
         return [model.kind]

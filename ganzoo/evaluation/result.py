@@ -1,8 +1,8 @@
 """Entries: what one model scored under one benchmark, in a sealed JSON file.
 
-``write`` seals an entry with a digest.  ``read`` refuses any later change, except to ``reported``
-and ``notes``, which are written by hand.  The dataclasses are the format: the checks and the JSON
-Schema come from their annotations.
+``write_entry`` seals an entry with a digest.  ``read_entry`` refuses any later change, except to
+``reported`` and ``notes``, which are written by hand.  The dataclasses are the format: the checks
+and the JSON Schema come from their annotations.
 """
 
 from __future__ import annotations
@@ -68,8 +68,8 @@ class Reported:
 
 
 @dataclass(frozen=True)
-class Subject:
-    """The subject measured: a model, a reference row, or a folder of images; None if unknown."""
+class Candidate:
+    """What was measured: a model, a reference row, or a folder of images; None if unknown."""
 
     name: EntryName
     kind: Literal["model", "reference", "images"]
@@ -95,7 +95,7 @@ class Counts:
 
 @dataclass(frozen=True)
 class Entry:
-    """One model's result under one benchmark; ``write`` fills in ``sha256``.
+    """One model's result under one benchmark; ``write_entry`` fills in ``sha256``.
 
     ``protocol`` is the id of the benchmark's whole protocol, which ``record`` holds in full;
     ``primary`` the score that ranks; ``key`` a hash of everything that decides the result; ``date``
@@ -106,7 +106,7 @@ class Entry:
     version: Annotated[int, Ge(1)]
     protocol: ProtocolId
     primary: ScoreName
-    model: Subject
+    model: Candidate
     scores: dict[ScoreName, Score]
     counts: Counts
     record: dict[str, Any]
@@ -120,7 +120,7 @@ class Entry:
     sha256: str = ""
 
 
-def read(path: Path) -> Entry:
+def read_entry(path: Path) -> Entry:
     """Read the entry in the file ``path``.
 
     Raises RunError with the file, the key, what is wrong and what is allowed.
@@ -139,7 +139,7 @@ def read(path: Path) -> Entry:
     return entry
 
 
-def write(path: Path, entry: Entry) -> Entry:
+def write_entry(path: Path, entry: Entry) -> Entry:
     """Write ``entry`` atomically and return it with its digest.
 
     Raises RunError if it breaks the format or cannot be written.
@@ -168,7 +168,7 @@ def digest(entry: Entry) -> str:
 
 
 @dataclass(frozen=True)
-class Found:
+class EntryFile:
     """A file of the entries folder: an entry, or why it cannot be used; and its samples."""
 
     path: Path
@@ -181,36 +181,39 @@ class Found:
         return self.path.with_suffix(".jpg")
 
 
-def place(root: Path, benchmark: str, name: str) -> Path:
+def entry_path(root: Path, benchmark: str, name: str) -> Path:
     """Return the path of a model's entry in the entries folder ``root``."""
     return root / benchmark / f"{name}.json"
 
 
-def benchmarks(root: Path) -> list[str]:
+def benchmarks_in(root: Path) -> list[str]:
     """List the benchmarks with entries under ``root``, good or bad, sorted."""
     return sorted({path.parent.name for path in _files(root)})
 
 
-def find(root: Path, benchmark: str | None = None) -> list[Found]:
-    """Find every entry under ``root``, sorted by path; unusable ones carry the reason."""
-    files = _files(root)
-    return [_found(root, path) for path in files if benchmark in (None, path.parent.name)]
+def entry_files(root: Path, benchmark: str | None = None) -> list[EntryFile]:
+    """Read every entry under ``root``, sorted by path; unusable ones carry the reason."""
+    files = []
+    for path in _files(root):
+        if benchmark not in (None, path.parent.name):
+            continue
+        try:
+            entry = read_entry(path)
+        except RunError as error:
+            problem = str(error).removeprefix(str(path)).lstrip(": ")
+            files.append(EntryFile(path, None, problem))
+            continue
+        own = entry_path(root, entry.benchmark, entry.model.name)
+        if own == path:
+            files.append(EntryFile(path, entry))
+        else:
+            where = f"it is the entry of {entry.model.name} under {entry.benchmark}"
+            files.append(EntryFile(path, None, f"{where}, whose place is {own}"))
+    return files
 
 
 def _files(root: Path) -> list[Path]:
     return sorted(path for path in root.glob("*/*.json") if not path.name.startswith("."))
-
-
-def _found(root: Path, path: Path) -> Found:
-    try:
-        entry = read(path)
-    except RunError as error:
-        return Found(path, None, str(error).removeprefix(str(path)).lstrip(": "))
-    own = place(root, entry.benchmark, entry.model.name)
-    if own != path:
-        where = f"it is the entry of {entry.model.name} under {entry.benchmark}"
-        return Found(path, None, f"{where}, whose place is {own}")
-    return Found(path, entry)
 
 
 # -- the format -------------------------------------------------------------------------------

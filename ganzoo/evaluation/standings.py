@@ -19,7 +19,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from ganzoo.evaluation.result import Entry, Found, Score, find
+from ganzoo.evaluation.result import Entry, EntryFile, Score, entry_files
 
 #: most differences named between two protocols
 NAMED = 4
@@ -110,15 +110,15 @@ class Standings:
 
     benchmark: str
     tables: tuple[Table, ...]
-    problems: tuple[Found, ...]
+    problems: tuple[EntryFile, ...]
 
 
-def standings(root: Path, benchmark: str) -> Standings:
+def read_standings(root: Path, benchmark: str) -> Standings:
     """Rank the entries of ``benchmark`` in the entries folder ``root``."""
-    return rank(benchmark, find(root, benchmark))
+    return rank(benchmark, entry_files(root, benchmark))
 
 
-def rank(benchmark: str, found: Sequence[Found]) -> Standings:
+def rank(benchmark: str, found: Sequence[EntryFile]) -> Standings:
     """Rank these entries of ``benchmark``."""
     good = [(item.entry, item.picture) for item in found if item.entry is not None]
     by_protocol = [list(group) for _, group in groupby(sorted(good, key=_group), key=_group)]

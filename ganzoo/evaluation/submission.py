@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import shutil
+from contextlib import suppress
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,10 +15,10 @@ from PIL import Image
 from ganzoo.errors import RecipeError, RunError
 from ganzoo.evaluation import result
 from ganzoo.evaluation.environment import environment
-from ganzoo.evaluation.image_sources import Fakes, Files, Generated, Reference, refuse_few
-from ganzoo.evaluation.measure import Measured, evaluate, key
+from ganzoo.evaluation.image_sources import Files, Generated, ImageSource, ReferenceRow, refuse_few
+from ganzoo.evaluation.measure import Measurement, key, measure
 from ganzoo.evaluation.protocol import Protocol
-from ganzoo.evaluation.result import Counts, Entry, Score, Subject
+from ganzoo.evaluation.result import Candidate, Counts, Entry, Score
 from ganzoo.files import atomic_file
 from ganzoo.formats.names import check_name
 from ganzoo.formats.yaml import parse
@@ -33,46 +34,57 @@ PAIRS = 24
 
 
 def refuse_unsuited(path: Path, benchmark: Benchmark) -> None:
-    """Raise what ``open_subject`` would, as far as possible before a dataset is drawn."""
+    """Raise what ``open_candidate`` would, as far as possible before a dataset is drawn."""
     if path.is_dir() and not _is_model(path):
         refuse_few(path, len(scan(path).names), benchmark)
     else:
         find(path)
 
 
-def open_subject(
+def open_candidate(
     path: Path, protocol: Protocol, registry: Registry, name: str | None = None
-) -> tuple[Fakes, Subject]:
+) -> tuple[ImageSource, Candidate]:
     """Open what is to be measured at ``path``: a run or model folder, or a folder of images.
 
     Raises RunError or DataError if it is neither, or does not suit the benchmark.
     """
+    if name is None:  # ``model`` and ``best`` of a run are named after the run
+        folder = path.resolve()
+        run = folder.parent.name
+        name = {"best": f"{run}-best", "model": run}.get(folder.name, folder.name)
     if path.is_dir() and not _is_model(path):
         files = Files(path, protocol)
-        return files, Subject(name=name or _name(path), kind="images", weights_sha256=files.key)
+        return files, Candidate(name=name, kind="images", weights_sha256=files.key)
     loaded = model.load(path, registry)
     loaded.generator.to(protocol.device)
-    subject = _subject(loaded, name or _name(path))
-    origin = [asdict(loaded.config.generator), subject.recipe_sha256]
-    return Generated(loaded.generator, protocol, origin), subject
+    candidate = _candidate(loaded, name)
+    origin = [asdict(loaded.config.generator), candidate.recipe_sha256]
+    return Generated(loaded.generator, protocol, origin), candidate
 
 
-def reference_row(name: str, protocol: Protocol) -> tuple[Fakes, Subject]:
-    """Build a row of real images, whole or spoilt."""
-    return Reference(name, protocol), Subject(name=name, kind="reference")
+def reference_row(name: str, protocol: Protocol) -> tuple[ImageSource, Candidate]:
+    """Open a reference row."""
+    return ReferenceRow(name, protocol), Candidate(name=name, kind="reference")
 
 
 def submit(
-    protocol: Protocol, fakes: Fakes, subject: Subject, folder: Path, force: bool = False
+    protocol: Protocol,
+    source: ImageSource,
+    candidate: Candidate,
+    folder: Path,
+    force: bool = False,
 ) -> tuple[Path, Entry, bool]:
     """Measure, and write ``folder/BENCHMARK/NAME.json`` with a grid beside it.
 
     Returns the path, the entry, and whether it was measured now: an existing entry with the same
     key is kept.  Raises RunError if another model's entry has the name, unless ``force``.
     """
-    _check_name(subject.name)
-    path = result.place(folder, protocol.benchmark.name, subject.name)
-    wanted, before = key(protocol, fakes), _before(path, force)
+    try:
+        check_name(candidate.name)
+    except RunError as error:
+        raise RunError(f"{error}. Give the entry another name with --name.") from error
+    path = result.entry_path(folder, protocol.benchmark.name, candidate.name)
+    wanted, before = key(protocol, source), _before(path, force)
     if before and before.key == wanted:
         return path, before, False
     if before and not force:
@@ -80,58 +92,52 @@ def submit(
             f"{path} is there already, of another model, protocol or version of ganzoo. Write to "
             "another name with --name, or replace it with --force."
         )
-    _make_folder(path.parent)
-    measured = evaluate(protocol, fakes, keep=True)
-    made = Entry(
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)  # before the work, not after it
+    except OSError as error:
+        raise RunError(
+            f"--out: {path.parent} cannot be made: {error.strerror or error}. Name another folder."
+        ) from error
+    measurement = measure(protocol, source, keep=True)
+    entry = Entry(
         benchmark=protocol.benchmark.name,
         version=protocol.benchmark.version,
         protocol=protocol.id,
         primary=protocol.primary,
-        model=subject,
-        scores=scores(protocol, measured),
+        model=candidate,
+        scores=published(protocol, measurement),
         counts=Counts(protocol.benchmark.reference, protocol.benchmark.fakes),
         record=protocol.record,
         environment={name: str(value) for name, value in environment().items()},
-        seconds=round(measured.seconds, 1),
+        seconds=round(measurement.seconds, 1),
         date=datetime.now(UTC).isoformat(timespec="seconds"),
         key=wanted,
         reported=before.reported if before else {},
-        notes=before.notes if before else fakes.drawn,
+        notes=before.notes if before else source.drawn,
     )
     if PartialState().is_main_process:
-        try:
-            with atomic_file(path.with_suffix(".jpg")) as aside:  # a fifth of a PNG
-                _grid(protocol, measured).save(aside, format="JPEG", quality=90, optimize=True)
-            made = result.write(path, made)
-        except (OSError, RunError) as error:
-            what = str(error)
-            if isinstance(error, OSError):
-                what = f"{path} cannot be written: {error.strerror or error}"
-            raise RunError(
-                f"{what}. What was computed is kept: make room and run the same command again, or "
-                "name another folder with --out."
-            ) from error
-        shutil.rmtree(measured.work, ignore_errors=True)
-    return path, made, True
+        entry = _write(path, entry, _grid(protocol, measurement))
+        shutil.rmtree(measurement.work, ignore_errors=True)
+    return path, entry, True
 
 
-def scores(protocol: Protocol, measured: Measured) -> dict[str, Score]:
-    """Return every score as it is published, with its interval and protocol id."""
-    found = {}
+def published(protocol: Protocol, measurement: Measurement) -> dict[str, Score]:
+    """Return every score as an entry publishes it, with its interval and protocol id."""
+    scores = {}
     for scorer in protocol.scorers:
         rankable = scorer.extractor is None or protocol.extractors[scorer.extractor].rankable
-        for name, published in scorer.names.items():
-            estimate = measured.scores[published]
-            found[published] = Score(
+        for own, name in scorer.names.items():
+            estimate = measurement.scores[name]
+            scores[name] = Score(
                 value=estimate.value,
                 low=estimate.low,
                 high=estimate.high,
-                higher_is_better=scorer.type.higher_is_better[name],
-                protocol=scorer.ids[published],
-                unreliable=measured.unreliable.get(published),
+                higher_is_better=scorer.type.higher_is_better[own],
+                protocol=scorer.ids[name],
+                unreliable=measurement.unreliable.get(name),
                 rankable=rankable,
             )
-    return found
+    return scores
 
 
 def _before(path: Path, force: bool) -> Entry | None:
@@ -139,27 +145,26 @@ def _before(path: Path, force: bool) -> Entry | None:
     if not path.exists():
         return None
     try:
-        return result.read(path)
+        return result.read_entry(path)
     except RunError as error:
         if force:
             return None
         raise RunError(f"{error} Add --force to replace it, or --name to keep both.") from error
 
 
-def _check_name(name: str) -> None:
+def _write(path: Path, entry: Entry, grid: Image.Image) -> Entry:
+    """Write the grid and the entry; return the entry with its seal."""
     try:
-        check_name(name)
-    except RunError as error:
-        raise RunError(f"{error}. Give the entry another name with --name.") from error
-
-
-def _make_folder(path: Path) -> None:
-    """Create the folder before the work, not after it."""
-    try:
-        path.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
+        with atomic_file(path.with_suffix(".jpg")) as aside:  # a fifth of a PNG
+            grid.save(aside, format="JPEG", quality=90, optimize=True)
+        return result.write_entry(path, entry)
+    except (OSError, RunError) as error:
+        problem = str(error)
+        if isinstance(error, OSError):
+            problem = f"{path} cannot be written: {error.strerror or error}"
         raise RunError(
-            f"--out: {path} cannot be made: {error.strerror or error}. Name another folder."
+            f"{problem}. What was computed is kept: make room and run the same command again, or "
+            "name another folder with --out."
         ) from error
 
 
@@ -167,26 +172,22 @@ def _is_model(path: Path) -> bool:
     return any((path / name).exists() for name in (CONFIG, f"model/{CONFIG}", RECIPE))
 
 
-def _name(path: Path) -> str:
-    """Name a folder for a table; ``model`` and ``best`` of a run are named after the run."""
-    found = path.resolve()
-    if found.name == "best":
-        return f"{found.parent.name}-best"
-    return found.parent.name if found.name == "model" else found.name
-
-
-def _subject(loaded: model.Model, name: str) -> Subject:
-    config = loaded.config
-    training, part = config.training, config.generator
-    recipe = loaded.path / RECIPE
-    text = recipe.read_bytes() if recipe.is_file() else None
-    return Subject(
+def _candidate(loaded: model.Model, name: str) -> Candidate:
+    """Describe a model, with the seed and the hash of its recipe if it has one."""
+    training, part = loaded.config.training, loaded.config.generator
+    recipe, digest, seed = loaded.path / RECIPE, None, None
+    if recipe.is_file():
+        text = recipe.read_bytes()
+        digest = hashlib.sha256(text).hexdigest()
+        with suppress(RecipeError, AttributeError):
+            seed = parse(text.decode("utf-8", "replace"), recipe.name).plain().get("seed")
+    return Candidate(
         name=name,
         kind="model",
         weights_sha256=weights_hash(loaded.generator),
         recipe=training.get("recipe"),
-        recipe_sha256=hashlib.sha256(text).hexdigest() if text else None,
-        seed=_seed(text, recipe.name) if text else None,
+        recipe_sha256=digest,
+        seed=seed if isinstance(seed, int) else None,
         generator=part.use,
         distribution=part.distribution,
         version=part.version,
@@ -196,16 +197,8 @@ def _subject(loaded: model.Model, name: str) -> Subject:
     )
 
 
-def _seed(text: bytes, name: str) -> int | None:
-    try:
-        seed = parse(text.decode("utf-8", "replace"), name).plain().get("seed")
-    except (RecipeError, AttributeError):
-        return None
-    return seed if isinstance(seed, int) else None
-
-
-def _grid(protocol: Protocol, measured: Measured) -> Image.Image:
-    pictures = measured.pictures
+def _grid(protocol: Protocol, measurement: Measurement) -> Image.Image:
+    pictures = measurement.pictures
     if "photo" not in protocol.fields:
         return samples.grid(pictures)
     shown = protocol.held_out[: min(PAIRS, len(pictures))]

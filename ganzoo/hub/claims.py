@@ -17,7 +17,7 @@ from typing import Annotated, Any
 import yaml
 
 from ganzoo.errors import RunError
-from ganzoo.evaluation.result import FORMAT, LIMIT, Entry, Score, ScoreName, Subject
+from ganzoo.evaluation.result import FORMAT, LIMIT, Candidate, Entry, Score, ScoreName
 from ganzoo.evaluation.standings import flat
 from ganzoo.formats import yaml as yaml12
 from ganzoo.formats.json import Wrong, typed
@@ -51,7 +51,7 @@ def result(entry: Entry, task: str) -> dict[str, Any]:
     return {"task": {"type": task}, "dataset": dataset, "metrics": metrics}
 
 
-def _told(data: Score | Subject) -> dict[str, Any]:
+def _told(data: Score | Candidate) -> dict[str, Any]:
     """Return the fields that differ from their defaults."""
     return {f.name: v for f in fields(data) if (v := getattr(data, f.name)) != f.default}
 
@@ -123,7 +123,7 @@ def _entry(name: str, result: dict[str, Any], at: str) -> Entry:
         "benchmark": dataset.get("name"),
         "version": int(typed(_Version, dataset.get("revision"), f"{at}.dataset.revision")),
         "protocol": dataset.get("config"),
-        "model": dict.fromkeys(Subject.__annotations__) | model | {"name": "x", "kind": "model"},
+        "model": dict.fromkeys(Candidate.__annotations__) | model | {"name": "x", "kind": "model"},
         "scores": found,
         **{key: args.get(key) for key in ("primary", "counts", "date", "key")},
         **{key: {} for key in ("record", "environment", "reported")},

@@ -152,7 +152,7 @@ def _look(api: HfApi, what: Id) -> Before:
         for name, file in listing.files.items():
             if name.startswith("entries/") and limit(name):
                 with suppress(RunError):
-                    found_entry = entries.read(download(api, what, listing, file))
+                    found_entry = entries.read_entry(download(api, what, listing, file))
                     before = replace(before, entries=(*before.entries, found_entry))
     return before
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ganzoo.errors import HubError, RunError
-from ganzoo.evaluation.result import Entry, Found
+from ganzoo.evaluation.result import Entry, EntryFile
 from ganzoo.evaluation.standings import Standings, rank
 from ganzoo.hub import claims
 from ganzoo.hub.client import TIMEOUT, client, telling
@@ -109,10 +109,12 @@ def standings(
     One table never mixes protocols.
     """
     listed = search(limit=MOST, token=token)
-    by_name: dict[str, list[Found]] = {}
+    by_name: dict[str, list[EntryFile]] = {}
     for one in listed:
         for entry in one.entries:
             if benchmark in (None, entry.benchmark):
-                by_name.setdefault(entry.benchmark, []).append(Found(Path("hf:", one.id), entry))
+                by_name.setdefault(entry.benchmark, []).append(
+                    EntryFile(Path("hf:", one.id), entry)
+                )
     boards = [rank(name, found) for name, found in sorted(by_name.items())]
     return boards, [one for one in listed if one.problem]

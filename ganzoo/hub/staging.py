@@ -172,7 +172,7 @@ def _fill(
         elif options.with_discriminator:
             config = _add_discriminator(staged, folder, config, registry)
     for one in scores:
-        entries.write(staged / "entries" / f"{one.benchmark}.json", one)
+        entries.write_entry(staged / "entries" / f"{one.benchmark}.json", one)
     for name, text in claims.eval_results(scores).items():
         (staged / name).parent.mkdir(exist_ok=True)
         (staged / name).write_text(text, encoding="utf-8")
@@ -273,12 +273,12 @@ def _own_entries(folder: Path, problems: Problems) -> list[Entry]:
     found = []
     for path in sorted((folder / "entries").glob("*.json")):
         with problems.noted():
-            found.append(entries.read(path))
+            found.append(entries.read_entry(path))
     return found
 
 
 def _kept_entries(options: Options) -> list[Entry]:
-    kept = entries.find(options.entries) if options.entries else []
+    kept = entries.entry_files(options.entries) if options.entries else []
     return [found.entry for found in kept if found.entry]
 
 

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from ganzoo.errors import DataError, GanzooError
-from ganzoo.evaluation.image_sources import Reference, reference_rows
+from ganzoo.evaluation.image_sources import ReferenceRow, reference_rows
 from ganzoo.evaluation.protocol import Protocol
 from ganzoo.interfaces import GROUPS
 from ganzoo.models.samples import from_uint8
@@ -67,7 +67,7 @@ class Rows:
         self.real = protocol.examples(protocol.reference)
         self.held_out = protocol.examples(protocol.held_out)
         self.fakes = {
-            name: from_uint8(Reference(name, protocol).draw(0, self.count))
+            name: from_uint8(ReferenceRow(name, protocol).draw(0, self.count))
             for name in reference_rows(protocol)
         }
         self._seen: dict[tuple[str, str], dict[str, Tensor]] = {}

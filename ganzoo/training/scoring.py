@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 from ganzoo.evaluation.image_sources import Generated
-from ganzoo.evaluation.measure import evaluate
+from ganzoo.evaluation.measure import measure
 from ganzoo.evaluation.protocol import Protocol
 from ganzoo.interfaces import Generator
 from ganzoo.plugins.registry import Registry
@@ -53,7 +53,7 @@ class Scoring:
 
     def measure(self, generator: Generator, step: int, folder: Path) -> dict[str, float]:
         """Measure a step; ``folder`` keeps partial results and is removed in the end."""
-        measured = evaluate(self.protocol, Generated(generator, self.protocol), folder, quiet=True)
+        measured = measure(self.protocol, Generated(generator, self.protocol), folder, quiet=True)
         found = {name: float(f"{one.value:.6g}") for name, one in measured.scores.items()}
         self._scored[step] = found
         return found

@@ -16,7 +16,7 @@ from PIL import Image
 from submitted import entry
 from typed import Result, Run, typist
 
-from ganzoo.evaluation.result import write
+from ganzoo.evaluation.result import write_entry
 from ganzoo.models import config, model
 from ganzoo.models.weights import weights_hash
 from ganzoo.training.loop import start
@@ -39,7 +39,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     start(toy.recipe(folder, **photos), folder / "painter", toy.plugins())
     sha = weights_hash(model.load(folder / "drawer", toy.plugins().registry).generator)
     made = entry("drawer", 3.0, weights_sha256=sha)
-    write(folder / "drawer" / "model" / "entries" / "avatars-32.json", made)
+    write_entry(folder / "drawer" / "model" / "entries" / "avatars-32.json", made)
     return folder
 
 

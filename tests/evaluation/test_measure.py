@@ -19,14 +19,20 @@ from torch import Tensor, nn
 
 from ganzoo import hookimpl
 from ganzoo.errors import DataError, RecipeError, RunError
+from ganzoo.evaluation import image_store, result
 from ganzoo.evaluation import measure as measuring
-from ganzoo.evaluation import result
 from ganzoo.evaluation.examples import collate
-from ganzoo.evaluation.image_sources import Fakes, Generated, Reference, blur, reference_rows
+from ganzoo.evaluation.image_sources import (
+    Generated,
+    ImageSource,
+    ReferenceRow,
+    blur,
+    reference_rows,
+)
 from ganzoo.evaluation.jackknife import Jackknife, interval
-from ganzoo.evaluation.measure import Measured, key
+from ganzoo.evaluation.measure import Measurement, key
 from ganzoo.evaluation.protocol import Protocol
-from ganzoo.evaluation.submission import scores, submit
+from ganzoo.evaluation.submission import published, submit
 from ganzoo.files import cache_folder, may_download
 from ganzoo.interfaces import Dataset, Evaluator, Extractor, Generator
 from ganzoo.models.samples import from_uint8, to_uint8
@@ -41,7 +47,7 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 @pytest.fixture(autouse=True)
 def small(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Several chunks of every stream, and a cache of one's own."""
-    monkeypatch.setattr(measuring, "CHUNK", 7)
+    monkeypatch.setattr(image_store, "CHUNK", 7)
     monkeypatch.setenv("GANZOO_CACHE", str(tmp_path / "cache"))
 
 
@@ -64,11 +70,11 @@ def generator(seed: int = 0, **arguments: Any) -> toy.ToyGenerator:
     return toy.ToyGenerator(**arguments).eval()
 
 
-def measure(protocol: Protocol, made: Fakes, **arguments: Any) -> Measured:
-    return measuring.evaluate(protocol, made, quiet=True, **arguments)
+def measure(protocol: Protocol, made: ImageSource, **arguments: Any) -> Measurement:
+    return measuring.measure(protocol, made, quiet=True, **arguments)
 
 
-def values(measured: Measured) -> dict[str, tuple[float, float, float]]:
+def values(measured: Measurement) -> dict[str, tuple[float, float, float]]:
     return {name: (e.value, e.low, e.high) for name, e in measured.scores.items()}
 
 
@@ -237,7 +243,7 @@ def test_neither_batches_nor_chunks_change_anything(
     protocol = toy.protocol(tmp_path)
     first = values(measure(protocol, Generated(generator(), protocol)))
     for chunk, batch in ((7, 3), (1, 32), (128, 32), (20, 20)):
-        monkeypatch.setattr(measuring, "CHUNK", chunk)
+        monkeypatch.setattr(image_store, "CHUNK", chunk)
         # the cache holds chunks of other sizes, which are not mistaken for these
         again = values(measure(protocol, Generated(generator(), protocol), batch=batch))
         for name, value in first.items():
@@ -279,7 +285,7 @@ def test_wide_features_are_made_anew_and_give_the_same(
     protocol = toy.protocol(tmp_path)
     kept = values(measure(protocol, Generated(generator(), protocol)))
     monkeypatch.setenv("GANZOO_CACHE", str(tmp_path / "other"))
-    monkeypatch.setattr(measuring, "KEPT", 4 * 6 * 6 - 1)
+    monkeypatch.setattr(image_store, "KEPT", 4 * 6 * 6 - 1)
     assert values(measure(protocol, Generated(generator(), protocol))) == kept
     assert not (tmp_path / "other" / "features").exists()
 
@@ -461,7 +467,7 @@ def test_features_that_another_process_makes_are_waited_for(
         said.append(text)
         waiting.set()
 
-    monkeypatch.setattr(measuring, "say", hear)
+    monkeypatch.setattr(image_store, "say", hear)
     other = threading.Thread(target=hold)
     other.start()
     held.wait(60)
@@ -475,7 +481,7 @@ def test_a_disk_that_is_full_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyP
         raise OSError(28, "No space left on device")
 
     protocol = toy.protocol(tmp_path)
-    monkeypatch.setattr(measuring, "write_tensors", refuse)
+    monkeypatch.setattr(image_store, "write_tensors", refuse)
     with pytest.raises(RunError, match=r"No space left on device\. Make room, or .*GANZOO_CACHE"):
         measure(protocol, Generated(generator(), protocol))
 
@@ -497,7 +503,7 @@ def test_every_model_has_a_key_of_its_own(tmp_path: Path) -> None:
     with torch.no_grad():
         net.outer.bias[3] += 1e-6
     keys.append(key(protocol, Generated(net, protocol)))
-    keys += [key(protocol, Reference(row, protocol)) for row in reference_rows(protocol)]
+    keys += [key(protocol, ReferenceRow(row, protocol)) for row in reference_rows(protocol)]
     keys.append(key(toy.protocol(tmp_path, fakes=21), Generated(net, protocol)))
     scaled = [{"use": "distance", "extractor": "net", "scale": 2.0}]
     keys.append(key(toy.protocol(tmp_path, evaluators=scaled), Generated(net, protocol)))
@@ -507,9 +513,9 @@ def test_every_model_has_a_key_of_its_own(tmp_path: Path) -> None:
 
 def test_a_key_is_of_one_version(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     protocol = toy.protocol(tmp_path)
-    before = key(protocol, Reference("noise", protocol))
+    before = key(protocol, ReferenceRow("noise", protocol))
     monkeypatch.setattr(measuring, "__version__", "99.0")
-    assert key(protocol, Reference("noise", protocol)) != before
+    assert key(protocol, ReferenceRow("noise", protocol)) != before
 
 
 CHANGES: list[tuple[str, dict[str, Any]]] = [
@@ -642,7 +648,7 @@ def test_scores_are_called_after_their_extractor(tmp_path: Path) -> None:
     start = f"distance-fine/fine-{weights}/n20-vs-30/toys@1/"
     assert ids(protocol)["distance-fine"].startswith(start)
     assert ids(protocol)["brightness"].startswith("brightness/n20-vs-30/toys@1/")
-    found = scores(protocol, measure(protocol, Generated(generator(), protocol)))
+    found = published(protocol, measure(protocol, Generated(generator(), protocol)))
     assert [name for name, score in found.items() if not score.rankable] == ["distance-fine"]
     assert found["distance-fine"].protocol == ids(protocol)["distance-fine"]
     assert [score.higher_is_better for score in found.values()] == [False, False, False, True]
@@ -757,7 +763,7 @@ def test_reference_rows_are_what_they_say(tmp_path: Path) -> None:
     protocol = toy.protocol(tmp_path, **toy.PAIRS)
     assert reference_rows(protocol) == ["held-out", "blurred", "noise", "repeated", "photo"]
     assert reference_rows(toy.protocol(tmp_path)) == reference_rows(protocol)[:-1]
-    rows = {name: Reference(name, protocol) for name in reference_rows(protocol)}
+    rows = {name: ReferenceRow(name, protocol) for name in reference_rows(protocol)}
     drawn = {name: row.draw(0, 20) for name, row in rows.items()}
     for name, pictures in drawn.items():
         assert (pictures.shape, pictures.dtype) == ((20, 3, 8, 8), torch.uint8)
@@ -872,10 +878,10 @@ def test_two_processes_give_the_same_to_the_bit(tmp_path: Path) -> None:
     if not hasattr(os, "fork"):
         pytest.skip("needs fork")
     protocol = toy.protocol(tmp_path, fakes=40)
-    subject = result.Subject(name="toy", kind="model")
+    subject = result.Candidate(name="toy", kind="model")
     _, alone, _ = submit(protocol, Generated(generator(), protocol), subject, tmp_path / "alone")
     ranks(tmp_path, "entry", "ill")
-    two = result.read(tmp_path / "entry" / "toys" / "toy.json")
+    two = result.read_entry(tmp_path / "entry" / "toys" / "toy.json")
     assert two.scores == alone.scores
     assert two.key == alone.key
     pictures = [tmp_path / name / "toys" / "toy.jpg" for name in ("entry", "alone")]

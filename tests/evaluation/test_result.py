@@ -17,13 +17,13 @@ from submitted import entry, score, sha, submit
 from ganzoo.errors import RunError
 from ganzoo.evaluation.result import (
     Reported,
-    benchmarks,
+    benchmarks_in,
     digest,
-    find,
+    entry_files,
+    entry_path,
     json_schema,
-    place,
-    read,
-    write,
+    read_entry,
+    write_entry,
 )
 from ganzoo.formats.names import check_name
 
@@ -55,15 +55,15 @@ def edited(path: Path, change: Callable[[dict[str, Any]], object]) -> None:
 
 def refusal(path: Path) -> str:
     with pytest.raises(RunError) as caught:
-        read(path)
+        read_entry(path)
     return str(caught.value)
 
 
 @pytest.mark.parametrize("changes", [{}, FULL], ids=["least", "full"])
 def test_what_is_written_is_read(tmp_path: Path, changes: dict[str, Any]) -> None:
     path = tmp_path / "new" / "folder" / "x.json"
-    written = write(path, entry(**changes))
-    assert read(path) == written
+    written = write_entry(path, entry(**changes))
+    assert read_entry(path) == written
     assert written == replace(entry(**changes), sha256=written.sha256)
     assert re.fullmatch(r"[0-9a-f]{64}", written.sha256)
 
@@ -166,8 +166,8 @@ def test_an_entry_edited_by_hand_says_so(
 def test_what_may_be_edited_may_be_edited(tmp_path: Path) -> None:
     path = submit(tmp_path)
     edited(path, lambda d: d.update(notes="mine", reported={"fid": {"value": 2, "source": "me"}}))
-    assert read(path).notes == "mine"
-    assert read(path).reported == {"fid": Reported(2.0, "me")}
+    assert read_entry(path).notes == "mine"
+    assert read_entry(path).reported == {"fid": Reported(2.0, "me")}
 
 
 def test_tidying_the_file_does_no_harm(tmp_path: Path) -> None:
@@ -175,7 +175,7 @@ def test_tidying_the_file_does_no_harm(tmp_path: Path) -> None:
     data = json.loads(path.read_text(encoding="utf-8"), parse_float=lambda x: int(float(x)))
     data["seconds"] = 12.5
     path.write_text(json.dumps(data, indent=4, sort_keys=True), encoding="utf-8-sig")
-    assert read(path).scores["fid"].value == 20.0
+    assert read_entry(path).scores["fid"].value == 20.0
 
 
 def test_everything_that_counts_is_in_the_digest() -> None:
@@ -197,14 +197,14 @@ def test_everything_that_counts_is_in_the_digest() -> None:
 def test_only_entries_are_written(tmp_path: Path, changes: dict[str, Any], words: str) -> None:
     path = tmp_path / "x.json"
     with pytest.raises(RunError, match=re.escape(words)):
-        write(path, entry(**changes))
+        write_entry(path, entry(**changes))
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_place_that_cannot_be_written(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(RunError, match=r"cannot be written: .*ile"):
-        write(tmp_path / "file" / "x.json", entry())
+        write_entry(tmp_path / "file" / "x.json", entry())
 
 
 def test_find_tells_the_good_from_the_bad(tmp_path: Path) -> None:
@@ -216,15 +216,15 @@ def test_find_tells_the_good_from_the_bad(tmp_path: Path) -> None:
     (good.parent / ".x.json.writing").write_text("")
     good.with_suffix(".jpg").write_bytes(b"")
     submit(tmp_path, benchmark="figurines-128")
-    assert benchmarks(tmp_path) == ["avatars-32", "figurines-128"]
-    found = {item.path.name: item for item in find(tmp_path, "avatars-32")}
+    assert benchmarks_in(tmp_path) == ["avatars-32", "figurines-128"]
+    found = {item.path.name: item for item in entry_files(tmp_path, "avatars-32")}
     assert list(found) == ["bad.json", "folder.json", "good.json", "other.json"]
     assert [bool(item.entry) for item in found.values()] == [False, False, True, False]
     assert found["good.json"].picture == good.with_suffix(".jpg")
     assert found["bad.json"].problem.startswith("not JSON")
-    assert str(place(tmp_path, entry().benchmark, "moved")) in found["other.json"].problem
-    assert len(find(tmp_path)) == 5
-    assert find(tmp_path / "nothing") == []
+    assert str(entry_path(tmp_path, entry().benchmark, "moved")) in found["other.json"].problem
+    assert len(entry_files(tmp_path)) == 5
+    assert entry_files(tmp_path / "nothing") == []
 
 
 @pytest.mark.parametrize("name", ["", "a b", "a/b", ".a", "x" * 101, "ä"])

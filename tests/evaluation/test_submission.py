@@ -20,9 +20,10 @@ from torch import nn
 from typed import Result, Run, typist
 
 from ganzoo.errors import DataError
-from ganzoo.evaluation import measure, submission
+from ganzoo.evaluation import image_store, submission
 from ganzoo.evaluation import result as entry
 from ganzoo.evaluation.image_sources import Files, Generated
+from ganzoo.evaluation.measure import measure
 from ganzoo.interfaces import Generator
 from ganzoo.models import config, model
 from ganzoo.plugins.registry import Entry, Origin
@@ -36,7 +37,7 @@ def here(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """An empty folder, a cache of one's own, and the toy plugin with the folder dataset."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("GANZOO_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr(measure, "CHUNK", 7)
+    monkeypatch.setattr(image_store, "CHUNK", 7)
     made = toy.plugins()
     made.add(lambda: importlib.import_module("ganzoo_folders"), Origin("folders", "dist", "1.0"))
     made.registry.add(entry_of("bare", Bare))
@@ -109,9 +110,9 @@ def evaluations(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
     def count(protocol: Any, fakes: Any, **how: Any) -> Any:
         done.append(fakes.key)
-        return measure.evaluate(protocol, fakes, **how)
+        return measure(protocol, fakes, **how)
 
-    monkeypatch.setattr(submission, "evaluate", count)
+    monkeypatch.setattr(submission, "measure", count)
     return done
 
 
@@ -137,7 +138,7 @@ def test_a_model_gets_an_entry(measured: Callable[..., Result]) -> None:
     assert scores[0].endswith("higher is better")
     assert scores[1].endswith("lower is better")
     assert last == "compare: ganzoo leaderboard toys"
-    made = entry.read(path)
+    made = entry.read_entry(path)
     subject = made.model
     assert (subject.name, subject.kind, subject.recipe, subject.seed) == (
         "best-so-far",
@@ -193,7 +194,7 @@ def test_another_model_does_not_take_the_place_of_an_entry(
     assert measured("a", *more, "--name", "b").code == 0
     assert measured("a", *more, "--force").code == 0
     after = json.loads(path.read_text())
-    assert after["key"] == entry.read(ENTRIES / "b.json").key != before["key"]
+    assert after["key"] == entry.read_entry(ENTRIES / "b.json").key != before["key"]
     assert after["notes"] == "by hand"
     assert len(evaluations) == 3
 
@@ -237,7 +238,7 @@ def test_a_folder_of_images_is_measured(measured: Callable[..., Result]) -> None
     pictures("drawn", 20)
     said = measured("drawn", "--json", "--out", "elsewhere")
     (told,) = json.loads(said.out)
-    made = entry.read(Path("elsewhere/toys/drawn.json"))
+    made = entry.read_entry(Path("elsewhere/toys/drawn.json"))
     assert (told["model"]["kind"], told["key"]) == ("images", made.key)
     assert made.model.weights_sha256
     # files that are no images do not matter, and any other does
@@ -253,7 +254,7 @@ def test_of_more_images_some_of_every_class_are_drawn(measured: Callable[..., Re
         pictures(f"drawn/{kind}", 40, seed=seed)
     said = measured("drawn")
     assert "measured with 20 of drawn's 120 images" in said.err
-    made = entry.read(ENTRIES / "drawn.json")
+    made = entry.read_entry(ENTRIES / "drawn.json")
     assert made.notes.startswith("20 of drawn's 120 images")
     assert "measured already" in measured("drawn").out  # the same ones again
     protocol = toy.protocol(Path())
@@ -282,7 +283,7 @@ def test_photo_benchmarks_show_pairs(measured: Callable[..., Result], tmp_path: 
     toy.benchmark(tmp_path, **toy.PAIRS)
     saved("painter", "toy-translator")
     assert measured("painter").code == 0
-    assert set(entry.read(ENTRIES / "painter.json").scores) == {
+    assert set(entry.read_entry(ENTRIES / "painter.json").scores) == {
         "brightness",
         "change-toy",
         "feature-change-toy",
@@ -296,14 +297,14 @@ def test_reference_rows(measured: Callable[..., Result], tmp_path: Path) -> None
     assert said.code == 0, said.err
     names = ["held-out", "blurred", "noise", "repeated"]
     assert {p.stem for p in ENTRIES.glob("*.json")} == {*names}
-    found = {name: entry.read(ENTRIES / f"{name}.json") for name in names}
+    found = {name: entry.read_entry(ENTRIES / f"{name}.json") for name in names}
     assert {e.model.kind for e in found.values()} == {"reference"}
     values = {name: e.scores["distance-toy"].value for name, e in found.items()}
     assert values["held-out"] < min(values["noise"], values["repeated"])
     assert measured("--references").out.count("measured already") == 4
     toy.benchmark(tmp_path, **toy.PAIRS)
     said = measured("--references", "--out", "pairs")
-    assert entry.read(Path("pairs/toys/photo.json")).scores["change-toy"].value == 0
+    assert entry.read_entry(Path("pairs/toys/photo.json")).scores["change-toy"].value == 0
 
 
 def test_what_is_left_out_is_told(
@@ -403,7 +404,7 @@ def test_a_folder_that_changed_since_its_hash_was_taken(
     toy.benchmark(tmp_path, dataset=data)
     saved("a")
     assert measured("a").code == 0
-    sha = entry.read(ENTRIES / "a.json").record["dataset"]["sha256"]
+    sha = entry.read_entry(ENTRIES / "a.json").record["dataset"]["sha256"]
     toy.benchmark(tmp_path, dataset=data, dataset_sha256=sha)
     assert measured("a", "--name", "b").code == 0
     Image.new("RGB", (8, 8)).save(real / "007.png")

@@ -18,7 +18,7 @@ from markdown_it import MarkdownIt
 from submitted import PROTOCOL, entry, score, sha
 
 from ganzoo.errors import RunError
-from ganzoo.evaluation.result import Found
+from ganzoo.evaluation.result import EntryFile
 from ganzoo.evaluation.standings import flat, rank
 from ganzoo.hub import card, claims
 from ganzoo.hub.card import END, START
@@ -388,7 +388,7 @@ def test_scores_come_back_good_for_ranking() -> None:
         assert one == replace(original, model=replace(original.model, name="bob/other"), **empty)
     fid = score(30.0, protocol=ENTRIES[0].scores["fid"].protocol)
     (worse,) = claims.scores("ann/worse", index_of(made(entries=[entry(scores={"fid": fid})])))
-    both = [Found(Path("x"), worse), Found(Path("y"), back[0])]
+    both = [EntryFile(Path("x"), worse), EntryFile(Path("y"), back[0])]
     (table,) = rank("avatars-32", both).tables
     assert [(row.entry.model.name, row.rank) for row in table.rows] == [
         ("bob/other", 1),

@@ -23,7 +23,7 @@ from safetensors.torch import load_file, save_file
 from submitted import entry, submit
 
 from ganzoo.errors import HubError, HubFailure, RunError
-from ganzoo.evaluation.result import read, write
+from ganzoo.evaluation.result import read_entry, write_entry
 from ganzoo.hub import client, pull, search
 from ganzoo.hub import push as publish
 from ganzoo.hub.push import Plan, Pushed
@@ -339,17 +339,17 @@ def test_scores_of_these_weights_go_and_come_back(
     submit(root, "new", fid=3.0, weights_sha256=sha, date="2026-03-01")
     submit(root, "real", fid=0.0, kind="reference", weights_sha256=sha, date="2026-04-01")
     (root / "avatars-32" / "damaged.json").write_text("{}")  # somebody else's
-    write(own / "older.json", entry("older", 4.0, weights_sha256=sha, date="2025-01-01"))
-    write(own / "b.json", entry("b", 5.0, weights_sha256=sha, benchmark="avatars-64"))
+    write_entry(own / "older.json", entry("older", 4.0, weights_sha256=sha, date="2025-01-01"))
+    write_entry(own / "b.json", entry("b", 5.0, weights_sha256=sha, benchmark="avatars-64"))
     push(run, entries=root)
     files = server.files(REPO)
     assert [name for name in files if "/" in name] == [
         ".eval_results/ganzoo-avatars-32.yaml", ".eval_results/ganzoo-avatars-64.yaml",
         "entries/avatars-32.json", "entries/avatars-64.json",
     ]  # fmt: skip
-    kept = read(root / "avatars-32" / "new.json")
+    kept = read_entry(root / "avatars-32" / "new.json")
     pulled = pull.pull(parse_id(REPO), REGISTRY).folder
-    assert read(pulled / "entries" / "avatars-32.json") == kept
+    assert read_entry(pulled / "entries" / "avatars-32.json") == kept
     assert yaml.safe_load(files[".eval_results/ganzoo-avatars-32.yaml"])[0]["value"] == 3.0
     (found,) = search.search()
     assert found.entries[0].scores == kept.scores

@@ -16,7 +16,7 @@ from typed import Result, Run, typist
 
 from ganzoo.errors import HubError, HubFailure, RunError
 from ganzoo.evaluation.leaderboard import reading
-from ganzoo.evaluation.result import Entry, Found
+from ganzoo.evaluation.result import Entry, EntryFile
 from ganzoo.evaluation.standings import rank
 from ganzoo.hub import claims
 from ganzoo.hub import search as catalogue
@@ -145,7 +145,7 @@ def test_no_field_of_a_claim_can_stop_a_search_or_a_leaderboard() -> None:
         refused, read = refused + bool(problem), read + (not problem)
         for claim in found:
             assert reading(claim.scores[claim.primary])
-            assert rank(claim.benchmark, [Found(Path("x"), claim)]).tables
+            assert rank(claim.benchmark, [EntryFile(Path("x"), claim)]).tables
     assert refused > 200
     assert read > 50  # of what is optional, or nobody reads
 

@@ -12,7 +12,7 @@ import pytest
 import toy
 
 from ganzoo.errors import RecipeError
-from ganzoo.evaluation.result import find
+from ganzoo.evaluation.result import entry_files
 from ganzoo.interfaces import Evaluator
 from ganzoo.plugins.manager import installed
 from ganzoo.plugins.registry import Entry, Origin, Registry
@@ -229,7 +229,7 @@ def test_they_load_without_torch() -> None:
 @pytest.mark.parametrize("name", shipped_benchmarks())
 def test_a_changed_benchmark_raises_its_version(name: str) -> None:
     read = load_benchmark(name, (), installed().registry)
-    for found in find(ROOT / "benchmarks" / "entries", name):
+    for found in entry_files(ROOT / "benchmarks" / "entries", name):
         assert found.entry, found.problem
         record = found.entry.record
         if found.entry.version != read.version:

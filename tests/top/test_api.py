@@ -420,7 +420,7 @@ def test_evaluating(train: Callable[..., Path], tmp_path: Path) -> None:
     measured = ganzoo.evaluate(ganzoo.load(run), benchmark, name="one", out="entries")
     assert measured.model.name == "one"
     assert measured == ganzoo.evaluate(run, benchmark, name="one", out="entries")
-    assert result.read(Path(f"entries/{measured.benchmark}/one.json")) == measured
+    assert result.read_entry(Path(f"entries/{measured.benchmark}/one.json")) == measured
     fewer = ganzoo.evaluate(run, benchmark, overrides={"fakes": 11}, name="few", out="entries")
     assert fewer.counts.fakes == 11
     changed = ganzoo.load(run)

@@ -145,14 +145,14 @@ def test_steps_are_measured_when_due_and_at_the_end(
 
 def test_a_score_is_that_of_the_model_that_is_saved(train: Train, watch: Watch) -> None:
     from ganzoo.evaluation.image_sources import Generated
-    from ganzoo.evaluation.measure import evaluate
+    from ganzoo.evaluation.measure import measure
     from ganzoo.plugins.manager import Plugins
 
     run = train(evaluate=watch(100))
     plugins: Plugins = toy.plugins()
     protocol = toy.protocol(run.parent / "recipes")
     loaded = model.load(run, plugins.registry)
-    again = evaluate(protocol, Generated(loaded.generator, protocol), quiet=True)
+    again = measure(protocol, Generated(loaded.generator, protocol), quiet=True)
     (row,) = measured(run)
     for name, estimate in again.scores.items():
         assert row[f"score/{name}"] == pytest.approx(estimate.value, rel=1e-5)

@@ -5,19 +5,19 @@ from __future__ import annotations
 from pathlib import Path
 
 from ganzoo.errors import RunError
-from ganzoo.evaluation.image_sources import Fakes
+from ganzoo.evaluation.image_sources import ImageSource
 from ganzoo.evaluation.protocol import Protocol
-from ganzoo.evaluation.result import Subject
-from ganzoo.evaluation.submission import open_subject
+from ganzoo.evaluation.result import Candidate
+from ganzoo.evaluation.submission import open_candidate
 from ganzoo.hub.pull import locate
 from ganzoo.models.hub_id import is_id, parse_id
 from ganzoo.plugins.registry import Registry
 
 
-def subject_of(
+def candidate_of(
     source: str | Path, protocol: Protocol, registry: Registry, name: str | None = None
-) -> tuple[Fakes, Subject]:
-    """Open MODEL or a folder of images like ``open_subject``, fetching it from the Hub first.
+) -> tuple[ImageSource, Candidate]:
+    """Open MODEL or a folder of images like ``open_candidate``, fetching it from the Hub first.
 
     Raises RunError or HubError if there is none.
     """
@@ -27,4 +27,4 @@ def subject_of(
     text = str(source)
     if is_id(text) and not Path(text).exists():  # otherwise its name would be a commit
         name = name or str(parse_id(text)).rpartition("/")[2].replace("@", "-")
-    return open_subject(folder, protocol, registry, name)
+    return open_candidate(folder, protocol, registry, name)

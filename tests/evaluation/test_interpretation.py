@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from ganzoo.evaluation.meaning import ROWS, explained, references
-from ganzoo.evaluation.result import Score, read
+from ganzoo.evaluation.interpretation import ROWS, explain, references
+from ganzoo.evaluation.result import Score, read_entry
 from ganzoo.plugins.shipped import shipped_folder, shipped_models
 
 SHIPPED = shipped_folder("benchmarks") / "entries"
@@ -17,13 +17,13 @@ SHIPPED = shipped_folder("benchmarks") / "entries"
 @pytest.fixture
 def entry():
     (path,) = (shipped_models()["ganzoo/avatars-64"] / "entries").glob("*.json")
-    return read(path)
+    return read_entry(path)
 
 
 def test_the_scores_of_the_shipped_model_stand_beside_those_of_real_images(entry):
     rows = references(entry)
     assert list(rows) == list(ROWS)
-    head, *lines = explained(entry, rows)
+    head, *lines = explain(entry, rows)
     assert head.split() == ["this", "model", "real", "blurred", "noise"]
     table = {line.split()[0]: line for line in lines if line.startswith("  ")}
     assert table.keys() == entry.scores.keys()
@@ -39,7 +39,7 @@ def test_the_scores_of_the_shipped_model_stand_beside_those_of_real_images(entry
 def test_rows_of_another_protocol_mean_nothing(entry):
     other = replace(entry, protocol="0" * 16)
     assert references(other) == {}
-    assert next(explained(other, {})).startswith("  kid-efflite0             0.5693")
+    assert next(explain(other, {})).startswith("  kid-efflite0             0.5693")
 
 
 def test_own_rows_come_before_those_that_were_shipped(entry, tmp_path: Path):
@@ -48,16 +48,16 @@ def test_own_rows_come_before_those_that_were_shipped(entry, tmp_path: Path):
     (tmp_path / "avatars-64" / "noise.json").write_text(text)
     rows = references(entry, [tmp_path])
     assert list(rows) == ["noise"]
-    assert not any("which ranks" in line for line in explained(entry, rows))
+    assert not any("which ranks" in line for line in explain(entry, rows))
 
 
 def test_a_model_as_good_as_real_images_is_at_0_percent(entry):
     rows = references(entry)
     real = rows["held-out"].scores["kid-efflite0"]
     best = replace(entry, scores={"kid-efflite0": replace(real, value=real.value)})
-    *_, note, _, last = explained(best, rows)
+    *_, note, _, last = explain(best, rows)
     assert last.startswith("0% of the way")
     assert "*" not in note
     worse = Score(9.0, 8.0, 10.0, False, real.protocol)
-    lines = list(explained(replace(entry, scores={"kid-efflite0": worse}), rows))
+    lines = list(explain(replace(entry, scores={"kid-efflite0": worse}), rows))
     assert lines[1].count("*") == 2  # blurred images and noise are better

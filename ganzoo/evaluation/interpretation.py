@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from ganzoo.evaluation.leaderboard import FOLDER, reading
-from ganzoo.evaluation.result import Entry, Score, find
+from ganzoo.evaluation.result import Entry, Score, entry_files
 from ganzoo.plugins.shipped import shipped_folder
 
 #: reference rows and their headings
@@ -23,14 +23,14 @@ def references(entry: Entry, roots: Iterable[Path] | None = None) -> dict[str, E
     """
     found: dict[str, Entry] = {}
     for root in roots or (FOLDER, shipped_folder("benchmarks") / "entries"):
-        for one in find(root, entry.benchmark):
+        for one in entry_files(root, entry.benchmark):
             row = one.entry
             if row and row.model.kind == "reference" and row.protocol == entry.protocol:
                 found.setdefault(row.model.name, row)
     return {name: found[name] for name in ROWS if name in found}
 
 
-def explained(entry: Entry, rows: Mapping[str, Entry]) -> Iterator[str]:
+def explain(entry: Entry, rows: Mapping[str, Entry]) -> Iterator[str]:
     """Yield a table of 80 columns: every score of ``entry`` beside those of ``rows``."""
     names = [name for name in rows if name in ROWS]
     if not names:

@@ -1,0 +1,54 @@
+"""Find the benchmarks that suit a model, by its input and its size."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import dataclass
+
+from ganzoo.errors import RecipeError
+from ganzoo.models.config import Config
+from ganzoo.plugins.registry import Registry
+from ganzoo.plugins.shipped import shipped_benchmarks
+from ganzoo.recipe.benchmark import Benchmark, load_benchmark
+from ganzoo.recipe.inputs import absent_folders
+from ganzoo.recipe.vocabulary import provided_fields
+
+
+@dataclass(frozen=True)
+class SuitableBenchmark:
+    """A benchmark; ``wants`` are the dataset's arguments whose folders are missing."""
+
+    name: str
+    wants: tuple[str, ...]
+
+
+def suitable_benchmarks(config: Config | None, registry: Registry) -> list[SuitableBenchmark]:
+    """List the shipped benchmarks that suit a model, those on its training data first.
+
+    Without a ``config``, as for a folder of images, returns all.
+    """
+    benchmarks = []
+    for name in shipped_benchmarks():
+        with suppress(RecipeError):  # a component's plugin is missing
+            benchmark = load_benchmark(name, (), registry)
+            if config is None or _suits(benchmark, config, registry):
+                benchmarks.append(benchmark)
+    trained = (config.training.get("dataset") or {}) if config else {}
+    benchmarks.sort(key=lambda benchmark: benchmark.dataset.use != trained.get("use"))
+    return [
+        SuitableBenchmark(one.name, tuple(absent_folders(one.dataset, registry)))
+        for one in benchmarks
+    ]
+
+
+def _suits(benchmark: Benchmark, config: Config, registry: Registry) -> bool:
+    spec = benchmark.dataset
+    signature = registry.get("dataset", spec.use).signature
+    fields = provided_fields(
+        signature.attributes.get("fields") or {}, signature.optional, spec.arguments
+    )
+    if config.output.size not in (None, spec.arguments.get("size")):
+        return False
+    if config.input.kind == "noise":
+        return not any(kind == "image" for word, kind in fields.items() if word != "real")
+    return all(word in fields for word in config.input.words if word not in ("latent", "label"))
