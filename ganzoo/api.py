@@ -78,14 +78,14 @@ def load(
         raise RunError(f"dtype {dtype}: a model computes in torch.float32 or torch.bfloat16.")
     where = models.device() if device is None else _usable(device)
     registry = installed().registry
-    found = pulling.locate(_place(name), registry, revision, token)
-    if found.note:
-        warnings.warn(found.note, stacklevel=2)
-    return pulling.load(found, registry, where, dtype)
+    place = pulling.locate(_place(name), registry, revision, token)
+    if place.note:
+        warnings.warn(place.note, stacklevel=2)
+    return pulling.load(place, registry, where, dtype)
 
 
 def _usable(device: torch.device | str) -> torch.device:
-    """Return a device that computes here; raises RunError if it does not."""
+    """Return a device that works here; raises RunError for another."""
     try:
         torch.zeros(1, device=device).item()
         return torch.device(device)
@@ -122,8 +122,9 @@ def train(
 
     plugins = installed()
     pairs = _pairs(overrides)
+    relative_to = Path.cwd() if isinstance(recipe, Mapping) else None
     with _as_file(recipe) as path:
-        loaded = load_recipe(path, pairs, plugins.registry, _folder(recipe))
+        loaded = load_recipe(path, pairs, plugins.registry, relative_to)
     folder = Path(out) if out else free_folder(loaded.name)
     loaded = pulling.with_pinned_weights(loaded, plugins.registry)
     run, unreported = reporting(lambda: start(loaded, folder, plugins), folder)
@@ -132,28 +133,23 @@ def train(
     return TrainedRun(run.folder.path, plugins.registry)
 
 
-def _folder(recipe: str | os.PathLike[str] | Mapping[str, Any]) -> Path | None:
-    """Return the folder for a recipe's relative paths; the working directory for a mapping."""
-    return Path.cwd() if isinstance(recipe, Mapping) else None
-
-
 @contextmanager
 def _as_file(recipe: str | os.PathLike[str] | Mapping[str, Any]) -> Iterator[str | Path]:
     """Write a mapping to a file, so that ``load_recipe`` checks it like any other."""
     if not isinstance(recipe, Mapping):
         yield recipe if isinstance(recipe, str) else Path(recipe)
         return
-    given = dict(recipe)
-    if (base := Path(str(given.get("extends")))).is_file():
-        given["extends"] = str(base.absolute())
+    content = dict(recipe)
+    if (base := Path(str(content.get("extends")))).is_file():
+        content["extends"] = str(base.absolute())
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "recipe.yaml")
-        path.write_text(_json(given, indent=1), encoding="utf-8")
+        path.write_text(_json(content, indent=1), encoding="utf-8")
         try:
             yield path
-        except RecipeError as error:  # the line numbers of a temporary file
-            told = [re.sub(rf"{re.escape(str(path))}(:\d+)*", "recipe:", p) for p in error.problems]
-            raise RecipeError(told) from None
+        except RecipeError as error:  # it names lines of a temporary file
+            place = rf"{re.escape(str(path))}(:\d+)*"
+            raise RecipeError([re.sub(place, "recipe:", p) for p in error.problems]) from None
 
 
 def _pairs(overrides: Mapping[str, Any] | None) -> list[str]:
@@ -164,9 +160,9 @@ def _pairs(overrides: Mapping[str, Any] | None) -> list[str]:
     ]
 
 
-def _json(value: Any, **how: Any) -> str:
+def _json(value: Any, indent: int | None = None) -> str:
     """Write a value as JSON, which is also YAML; paths become text."""
-    return json.dumps(value, default=str, ensure_ascii=False, **how)
+    return json.dumps(value, default=str, ensure_ascii=False, indent=indent)
 
 
 @overload
@@ -301,13 +297,13 @@ def pull(
         refuse_taken(folder)
     what, registry = parse_id(repo, revision), installed().registry
     name = what.repo if repo in shipped_models() else f"hf://{what}"  # and no such folder exists
-    found = pulling.locate(name, registry, token=token, kinds=tuple(WEIGHTS))
-    if found.note:
-        warnings.warn(found.note, stacklevel=2)
+    place = pulling.locate(name, registry, token=token, kinds=tuple(WEIGHTS))
+    if place.note:
+        warnings.warn(place.note, stacklevel=2)
     if not folder:
-        return found.folder
-    pulling.load(found, registry)  # check that the printed command works
-    pulling.copy(found.folder, folder)
+        return place.folder
+    pulling.load(place, registry)  # check that the printed command works
+    pulling.copy(place.folder, folder)
     return folder
 
 
@@ -361,8 +357,8 @@ def _refuse_changed(loaded: Model, registry: Registry) -> None:
     """Raise RunError if weights were changed in memory, since the folder is what is sent."""
     now = loaded.generator.state_dict()
     dtype = next(loaded.generator.parameters()).dtype
-    kept = models.load(loaded.path, registry, dtype=dtype).generator.state_dict()
-    if not all(torch.equal(kept[name], value.cpu()) for name, value in now.items()):
+    file = models.load(loaded.path, registry, dtype=dtype).generator.state_dict()
+    if not all(torch.equal(file[name], value.cpu()) for name, value in now.items()):
         raise RunError(
             f"the model's weights were changed since it was loaded, and {loaded.path} is what "
             "would be read. Save them in a model folder first."

@@ -49,7 +49,7 @@ def adobe_rgb() -> bytes:
 
 
 def of_png(info: Mapping[Any, Any]) -> bytes | None:
-    """The profile that a PNG's gAMA and cHRM stand for (W3C PNG 3, 11.3.2); None for sRGB.
+    """Return the profile that a PNG's gAMA and cHRM stand for (W3C PNG 3, 11.3.2); None for sRGB.
 
     ``info`` is Pillow's.  With the primaries of sRGB, a gamma of 1/2.2 stands for sRGB's own curve.
     """
@@ -84,7 +84,7 @@ def _xyz(x: float, y: float) -> NDArray[np.float64]:
 
 
 def _profile(primaries: Mapping[str, Sequence[float]], curve: bytes) -> bytes:
-    """A profile of RGB (ICC.1:2001): the XYZ of each primary under D50, and one curve."""
+    """Build an RGB profile (ICC.1:2001) of the XYZ of each primary under D50, and one curve."""
     white = _fixed(*_D50)
     name = b"desc" + struct.pack(">4xI", 4) + b"RGB\0" + bytes(78)
     tags = {b"desc": name, b"cprt": b"text\0\0\0\0CC0\0", b"wtpt": b"XYZ \0\0\0\0" + white}
@@ -137,13 +137,13 @@ def deep_to_srgb(values: NDArray[np.uint16], profile: bytes) -> NDArray[np.uint8
     levels = values / np.float32(257)
     low = np.floor(levels).clip(0, 254).astype(np.uint8)
     corner = np.asarray(to_srgb(Image.fromarray(low), profile)).astype(np.float32)
-    made = corner.copy()
+    colours = corner.copy()
     for channel in range(3):
         step = low.copy()
         step[..., channel] += 1
-        there = np.asarray(to_srgb(Image.fromarray(step), profile))
-        made += (levels - low)[..., channel, None] * (there - corner)
-    return np.rint(made).clip(0, 255).astype(np.uint8)
+        neighbour = np.asarray(to_srgb(Image.fromarray(step), profile))
+        colours += (levels - low)[..., channel, None] * (neighbour - corner)
+    return np.rint(colours).clip(0, 255).astype(np.uint8)
 
 
 def eight_bits(image: Image.Image) -> Image.Image:
@@ -186,8 +186,8 @@ def _transform(profile: bytes, mode: str) -> ImageCms.ImageCmsTransform | None:
         return transform if _transform(profile, "L") else None
     before = _palette(mode)
     after = np.asarray(transform.apply(before)).astype(int)
-    moved = np.abs(after - np.asarray(before.convert("RGB"))).max()
-    return transform if moved > _SAME else None
+    change = np.abs(after - np.asarray(before.convert("RGB"))).max()
+    return transform if change > _SAME else None
 
 
 def _palette(mode: str) -> Image.Image:

@@ -57,23 +57,23 @@ def refusal(error: OSError) -> FileError | None:
             return FileError(f"{error.strerror}. Set TMPDIR to a folder that may be written.")
         return None
     path = Path(os.fsdecode(error.filename))
-    shown = str(path) if len(str(path)) <= _SHOWN else f"{str(path)[:_SHOWN]}..."
+    name = str(path) if len(str(path)) <= _SHOWN else f"{str(path)[:_SHOWN]}..."
     why = (error.strerror or str(error)).lower()
     if error.errno in (errno.EACCES, errno.EPERM):
         closed = next((p for p in reversed(path.parents) if not os.access(p, os.X_OK)), None)
         if closed and os.path.lexists(closed):
             return FileError(
-                f"{shown} cannot be reached: {why} for the folder {closed}. {_NO_RIGHT}"
+                f"{name} cannot be reached: {why} for the folder {closed}. {_NO_RIGHT}"
             )
         how = "written" if os.access(path, os.R_OK) or not os.path.lexists(path) else "read"
-        return FileError(f"{shown} cannot be {how}: {why}. {_NO_RIGHT}")
+        return FileError(f"{name} cannot be {how}: {why}. {_NO_RIGHT}")
     if error.errno == errno.ENOENT and not working_folder():
         return FileError(NO_WORKING_FOLDER)
     if error.errno == errno.EROFS:
-        return FileError(f"{shown} cannot be written: {why}. Name a place on another disk.")
+        return FileError(f"{name} cannot be written: {why}. Name a place on another disk.")
     if error.errno in (errno.EMFILE, errno.ENFILE):
-        return FileError(f"{shown} cannot be opened: {why}. Raise the limit: ulimit -n 4096")
-    return FileError(f"{shown} cannot be used: {why}. Check the path.")
+        return FileError(f"{name} cannot be opened: {why}. Raise the limit: ulimit -n 4096")
+    return FileError(f"{name} cannot be used: {why}. Check the path.")
 
 
 _NO_RIGHT = "Change its permissions, or name another place."
@@ -100,7 +100,7 @@ def refusals() -> Iterator[None]:
 
 
 def expand(path: Path) -> Path:
-    """Replace a leading ``~`` by the home folder.  Raises FileError if there is none."""
+    """Replace a leading ``~`` by the home folder; raises FileError if it does not exist."""
     try:
         return path.expanduser()
     except RuntimeError as error:
@@ -114,8 +114,8 @@ def cache_folder() -> Path:
 
     Raises FileError if there is no home folder for it.
     """
-    if chosen := os.environ.get("GANZOO_CACHE"):
-        return expand(Path(chosen))
+    if place := os.environ.get("GANZOO_CACHE"):
+        return expand(Path(place))
     try:
         return platformdirs.user_cache_path("ganzoo")
     except RuntimeError as error:
@@ -128,9 +128,9 @@ def cache_folder() -> Path:
 def check_exists(path: Path, what: str) -> None:
     """Raise DataError if the file or folder does not exist; ``what`` says what it should be."""
     with refusals():
-        there = path.exists()
-    if not there:
-        raise DataError(f"there is no '{path}' (from {Path.cwd()}). Give {what}.")
+        if path.exists():
+            return
+    raise DataError(f"there is no '{path}' (from {Path.cwd()}). Give {what}.")
 
 
 def sha256(path: Path) -> str:
@@ -157,12 +157,12 @@ def atomic_folder(path: Path, replace: bool = True) -> Iterator[Path]:
             yield aside
         for file in aside.rglob("*"):
             if file.is_file():
-                _flush(file)
-        _flush(aside)
+                flush(file)
+        flush(aside)
         if path.exists() and replace:
             path.rename(old)
         aside.rename(path)
-        _flush(path.parent)
+        flush(path.parent)
     finally:
         _tidy(path, old, aside)
 
@@ -244,10 +244,11 @@ def write_atomic(path: Path, text: str) -> None:
     """Write a text file as a whole or not at all, and flush it to the disk."""
     with atomic_file(path) as aside:
         aside.write_text(text, encoding="utf-8")
-        _flush(aside)
+        flush(aside)
 
 
-def _flush(path: Path) -> None:
+def flush(path: Path) -> None:
+    """Wait until a file or folder is on the disk."""
     if path.is_dir() and os.name == "nt":  # Windows cannot open folders
         return
     handle = os.open(path, os.O_RDONLY)

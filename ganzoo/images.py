@@ -100,7 +100,10 @@ def decode(data: bytes, most: int = PIXELS) -> Picture:
                 size = f"{image.width:,} x {image.height:,}"
                 raise BadImage(f"{size} pixels are more than {most // 1_000_000} million")
             frames = _frames(image)
-            is_deep = _is_deep(image)
+            # 16-bit colours, of which Pillow reads the upper bytes
+            is_deep = bool(image.tile) and all(
+                _BYTES.match(str(_layout(tile)[0])) for tile in image.tile
+            )
             image.load()
             if image.format == "PNG":
                 _state_profile(image)
@@ -155,17 +158,17 @@ def readable() -> dict[str, tuple[str, ...]]:
 
 @cache
 def _readers() -> dict[str, tuple[Any, Any]]:
-    """Return Pillow's class for each kind that it reads here, and its test of a file's start."""
+    """Return Pillow's class for each kind that can be read here, and its test of a file's start."""
     with suppress(ImportError):
         from pillow_heif import register_heif_opener
 
         register_heif_opener()
     Image.init()
-    found = {kind: Image.OPEN.get("HEIF" if kind == "HEIC" else kind) for kind in KINDS}
+    readers = {kind: Image.OPEN.get("HEIF" if kind == "HEIC" else kind) for kind in KINDS}
     for kind in ("AVIF", "WEBP"):  # without the library, Pillow has readers that only report that
         if not features.check(kind.lower()):
-            found[kind] = None
-    return {kind: reader for kind, reader in found.items() if reader}
+            readers[kind] = None
+    return {kind: reader for kind, reader in readers.items() if reader}
 
 
 def _open(data: bytes) -> ImageFile.ImageFile:
@@ -196,21 +199,16 @@ def _frames(image: ImageFile.ImageFile) -> int:
         return 1
 
 
-def _is_deep(image: ImageFile.ImageFile) -> bool:
-    """Whether a file holds 16-bit colours, of which Pillow reads the upper bytes."""
-    return bool(image.tile) and all(_BYTES.match(str(_layout(tile)[0])) for tile in image.tile)
-
-
 def _low_bytes(data: bytes) -> Image.Image:
-    """Read the lower bytes of those colours, by asking Pillow for the other byte order."""
+    """Read the lower bytes of 16-bit colours, by asking Pillow for the other byte order."""
     image = _open(data)
     swapped = {"B": "L", "L": "B", "N": "B" if sys.byteorder == "little" else "L"}
     for place, tile in enumerate(image.tile):
-        mode, *rest = _layout(tile)
+        mode, *others = _layout(tile)
         order = _BYTES.match(mode)
         assert order  # deep images have one
         mode = order[1] + swapped[order[2]]
-        image.tile[place] = tile._replace(args=(mode, *rest) if rest else mode)
+        image.tile[place] = tile._replace(args=(mode, *others) if others else mode)
     image.load()
     return image
 

@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 LINE_EVERY = 10.0  # seconds between lines without a terminal
 WORTH_A_LINE = 2.0  # seconds; shorter jobs are silent
 
-
 #: early steps whose time is not typical: memory is allocated, values are logged
 WARM_UP = 3
 #: span of the moving average of steps: seconds, or steps if these take longer
@@ -25,7 +24,7 @@ SECONDS, STEPS = 30.0, 10
 
 
 def duration(seconds: float) -> str:
-    """``0.35 s``, ``42 s``, ``4 min 10 s``, ``1 h 20 min``, ``62 h``; empty for None."""
+    """Write ``0.35 s``, ``42 s``, ``4 min 10 s``, ``1 h 20 min``, ``62 h``; empty for no time."""
     if not 0 <= seconds < 1e9:
         return ""
     if seconds < 9.95:
@@ -33,12 +32,12 @@ def duration(seconds: float) -> str:
     if round(seconds) < 60:
         return f"{seconds:.0f} s"
     if round(seconds) < 3600:
-        (much, rest), unit, small = divmod(round(seconds), 60), "min", "s"
+        (much, more), unit, small = divmod(round(seconds), 60), "min", "s"
     else:
-        (much, rest), unit, small = divmod(round(seconds / 60), 60), "h", "min"
+        (much, more), unit, small = divmod(round(seconds / 60), 60), "h", "min"
     if unit == "h" and much >= 10:
         return f"{seconds / 3600:.0f} h"
-    return f"{much} {unit} {rest} {small}" if rest else f"{much} {unit}"
+    return f"{much} {unit} {more} {small}" if more else f"{much} {unit}"
 
 
 class Pace:
@@ -66,12 +65,12 @@ class Pace:
         took = self._ended - (self._ended if self._began is None else self._began)
         self._began = None
         self._count += 1
-        kept = 0.0
+        decay = 0.0
         if self._count > WARM_UP + 1:
             steps = (STEPS - 1) / max(self._weight, STEPS)
-            kept = max(math.exp(-took / SECONDS), steps)
-        self._time = kept * self._time + took
-        self._weight = kept * self._weight + 1
+            decay = max(math.exp(-took / SECONDS), steps)
+        self._time = decay * self._time + took
+        self._weight = decay * self._weight + 1
 
     @property
     def step(self) -> float | None:
@@ -121,7 +120,7 @@ def status(text: str) -> Iterator[None]:
 
 @contextmanager
 def progress(what: str, total: int, unit: str = "images") -> Iterator[Callable[[int], None]]:
-    """Show ``what`` on stderr while the block runs; call the result with each number done."""
+    """Show ``what`` on stderr while the block runs; call the result with each number of items."""
     if sys.stderr.isatty():
         yield from _bar(what, total, unit)
     else:
@@ -147,8 +146,8 @@ def _bar(what: str, total: int, unit: str) -> Iterator[Callable[[int], None]]:
         max_refresh = 0.5
 
         def render(self, task: Task) -> Text:
-            left = task.time_remaining
-            return cell("" if left is None else f"{duration(left)} left")
+            seconds = task.time_remaining
+            return cell("" if seconds is None else f"{duration(seconds)} left")
 
     columns = (
         TextColumn("{task.description}", markup=False),
@@ -164,18 +163,18 @@ def _bar(what: str, total: int, unit: str) -> Iterator[Callable[[int], None]]:
 
 def _lines(what: str, total: int, unit: str) -> Iterator[Callable[[int], None]]:
     start = last = time.monotonic()
-    done = 0
+    count = 0
 
     def advance(n: int) -> None:
-        nonlocal done, last
-        done += n
+        nonlocal count, last
+        count += n
         now = time.monotonic()
-        if now - last >= LINE_EVERY or (done == total and now - start >= WORTH_A_LINE):
+        if now - last >= LINE_EVERY or (count == total and now - start >= WORTH_A_LINE):
             last = now
-            rate = done / max(now - start, 1e-9)
-            left = (total - done) / max(rate, 1e-9)
-            text = f"{what}: {done:,} of {total:,} {unit}, {_rate(rate)}/s"
-            say(text + (f", {duration(left)} left" if left >= 1 else ""), err=True)
+            rate = count / max(now - start, 1e-9)
+            seconds = (total - count) / max(rate, 1e-9)
+            text = f"{what}: {count:,} of {total:,} {unit}, {_rate(rate)}/s"
+            say(text + (f", {duration(seconds)} left" if seconds >= 1 else ""), err=True)
 
     yield advance
 

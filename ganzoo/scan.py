@@ -47,13 +47,12 @@ class Scan:
 
     def not_looked_at(self) -> str:
         """Say what was left out: ``HEIC 3 (a.heic ...: convert it ...), text 2 (b.txt ...)``."""
-        return ", ".join(map(self._told, sorted(self.others)))
-
-    def _told(self, kind: str) -> str:
-        names = self.others[kind]
-        example = min(names) + (" ..." if len(names) > 1 else "")
-        remedy = f": {_REMEDY[kind]}" if _REMEDY.get(kind) else ""
-        return f"{kind} {len(names):,} ({example}{remedy})"
+        parts = []
+        for kind, names in sorted(self.others.items()):
+            example = min(names) + (" ..." if len(names) > 1 else "")
+            remedy = f": {_REMEDY[kind]}" if _REMEDY.get(kind) else ""
+            parts.append(f"{kind} {len(names):,} ({example}{remedy})")
+        return ", ".join(parts)
 
 
 def scan(path: Path) -> Scan:
@@ -63,8 +62,8 @@ def scan(path: Path) -> Scan:
     bytes.  Raises DataError if the folder does not exist, cannot be read, or holds no image.
     """
     with refusals():
-        there = path.exists()
-    if not there:
+        exists = path.exists()
+    if not exists:
         raise DataError(
             f"there is no folder '{path}' (from {Path.cwd()}). "
             f"Check the path: it must be a folder with images, in it or below it."
@@ -75,14 +74,14 @@ def scan(path: Path) -> Scan:
     others: dict[str, list[str]] = {}
     for name, kind in _files(path):
         names.append(name) if kind is None else others.setdefault(kind, []).append(name)
-    found = Scan(path, sorted(names), others)
+    result = Scan(path, sorted(names), others)
     if not names:
-        said = found.not_looked_at() or "it is empty"
+        contents = result.not_looked_at() or "it is empty"
         raise DataError(
-            f"no image in '{path}' or below it: {said}. "
-            f"What is read here: {', '.join(images.readable())}."
+            f"no image in '{path}' or below it: {contents}. "
+            f"What can be read here: {', '.join(images.readable())}."
         )
-    return found
+    return result
 
 
 def sheet_beside(folder: Path) -> Path:
@@ -91,24 +90,23 @@ def sheet_beside(folder: Path) -> Path:
     return folder.with_name(f"{folder.name}{_SHEET_ENDS}")
 
 
-def others_in(out: Path, own: Collection[Path]) -> list[str]:
-    """List the images in a folder to write into, except ``own``; none if it does not exist."""
+def others_in(out: Path, targets: Collection[Path]) -> list[str]:
+    """List the images in a folder to write into, except ``targets``; none if it does not exist."""
     if not out.is_dir():
         return []
     try:
-        there = scan(out).names
+        names = scan(out).names
     except DataError:  # empty or unreadable, which its writer will report
         return []
-    mine = set(own)
-    return [name for name in there if out / name not in mine]
+    return [name for name in names if out / name not in set(targets)]
 
 
-def refuse_others(out: Path, own: Collection[Path] = ()) -> None:
-    """Raise DataError if a folder to fill holds images beside ``own``, which are replaced.
+def refuse_others(out: Path, targets: Collection[Path] = ()) -> None:
+    """Raise DataError if a folder to fill holds images that would mix with the new ones.
 
-    They would mix with the new ones.
+    ``targets`` are the files to write, which may exist.
     """
-    if others := others_in(out, own):
+    if others := others_in(out, targets):
         images = "image" if len(others) == 1 else "images"
         raise DataError(
             f"--out {out} holds {len(others):,} other {images}, such as {others[0]}, which would "
@@ -116,34 +114,31 @@ def refuse_others(out: Path, own: Collection[Path] = ()) -> None:
         )
 
 
-def _endings() -> list[str]:
-    return [ending for kind in images.readable().values() for ending in kind]
-
-
 def _files(path: Path) -> Iterator[tuple[str, str | None]]:
     """Yield every file below ``path``, and its kind; None for images."""
-    endings, seen, waiting = frozenset(_endings()), {_identity(path)}, [""]
+    endings = frozenset(ending for kind in images.readable().values() for ending in kind)
+    visits, waiting = {_identity(path)}, [""]
     while waiting:
         inside = waiting.pop()
         try:
             with os.scandir(path / inside) as entries:
-                here = sorted(entries, key=lambda entry: entry.name)
+                content = sorted(entries, key=lambda entry: entry.name)
         except OSError as error:
             raise DataError(
                 f"folder '{path / inside}' cannot be read: {error.strerror}. "
                 "Change its permissions."
             ) from error
         folders = set()
-        for entry in here:
+        for entry in content:
             name = f"{inside}{entry.name}"
             if entry.name.startswith("."):
                 yield name, _HIDDEN
             elif _is(entry.is_dir):
                 folders.add(entry.name)
-                if (identity := _identity(path / name)) in seen:  # a link to a folder that was seen
+                if (identity := _identity(path / name)) in visits:  # a link to a folder on the way
                     yield name, _LINK
                 else:
-                    seen.add(identity)
+                    visits.add(identity)
                     waiting.append(f"{name}/")
             else:
                 kind = _kind(entry, endings)

@@ -20,7 +20,10 @@ from ganzoo.progress import status
 from ganzoo.text import prepare_streams
 
 #: modules that take a second or more to import
-SLOW = frozenset({"accelerate", "onnx", "openvino", "tensorboard", "torch", "torchvision", "wandb"})
+SLOW = frozenset(
+    {"accelerate", "cv2", "face_alignment", "onnx", "openvino", "skimage", "tensorboard", "torch"}
+    | {"torchvision", "wandb"}
+)
 #: exit code of a command that Ctrl-C or SIGTERM ended
 INTERRUPTED = 130
 

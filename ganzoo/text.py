@@ -1,4 +1,4 @@
-"""Text on a terminal: whatever it holds, it acts as text.
+"""Print text on a terminal so that nothing in it acts as a command.
 
 Foreign names, labels, licences, headers and messages can hold terminal commands, letters that turn
 a line around, or a second line that poses as ours.  ``plain`` shows such characters instead of
@@ -108,11 +108,11 @@ def aside() -> Iterator[None]:
     """Send what plugins print in this block to standard error, that of their children too."""
     with ExitStack() as after:
         with suppress(OSError):  # one of them is closed
-            kept = os.dup(1)
-            after.callback(os.close, kept)
+            stdout = os.dup(1)
+            after.callback(os.close, stdout)
             _flush_output()
             os.dup2(2, 1)
-            after.callback(os.dup2, kept, 1)
+            after.callback(os.dup2, stdout, 1)
             after.callback(_flush_output)
         after.enter_context(redirect_stdout(sys.stderr))
         yield
@@ -127,8 +127,8 @@ def _flush_output() -> None:
 def wrapped(start: str, text: str) -> list[str]:
     """Wrap ``start`` and ``text`` to the terminal's width, the text in a column of its own.
 
-    If that column is narrow, the text begins on a new line.  Output to a file or another program is
-    not wrapped.
+    Words, such as long paths, stay whole.  If the column is narrow, the text begins on a new line.
+    Output to a file or another program is not wrapped.
     """
     if not sys.stdout.isatty():
         return [f"{start}{text}"]
@@ -137,9 +137,11 @@ def wrapped(start: str, text: str) -> list[str]:
     before = []
     if width - len(column) < 32:
         before, start, column = [start.rstrip()], " " * 6, " " * 6
-    lines = textwrap.wrap(plain(text), max(width - len(column), 20), break_on_hyphens=False)
-    first, *rest = lines or [""]
-    return [*before, start + first, *(column + line for line in rest)]
+    lines = textwrap.wrap(
+        plain(text), max(width - len(column), 20), break_on_hyphens=False, break_long_words=False
+    )
+    first, *others = lines or [""]
+    return [*before, start + first, *(column + line for line in others)]
 
 
 def say(

@@ -162,8 +162,8 @@ def _restore_help(app: typer.Typer) -> None:
             _restore_help(group.typer_instance)
 
 
-def _version(wanted: bool) -> None:
-    if wanted:
+def _version(flag: bool) -> None:
+    if flag:
         from ganzoo import __version__
 
         say(f"ganzoo {__version__}")

@@ -54,7 +54,7 @@ def importers(incomplete: str) -> list[str]:
 
 
 def shown(incomplete: str) -> list[str]:
-    """Offer the first word of ``ganzoo show``."""
+    """Offer the first word after ``ganzoo show``."""
     named = ["vocabulary", *recipes(incomplete), *benchmarks(incomplete), *models(incomplete)]
     return [*kinds(incomplete), *_starting(incomplete, named)]
 

@@ -60,9 +60,9 @@ def leaderboard(
             raise RunError("--hub and --entries are two sources: give one.")
         from ganzoo.hub.search import standings
 
-        boards, unread = standings(benchmark)
-        for one in unread:
-            say(f"left out: {one.problem}", err=True)
+        boards, others = standings(benchmark)
+        for entry in others:
+            say(f"left out: {entry.problem}", err=True)
         under = f" under {benchmark}" if benchmark else ""
         nothing = f"no model on the Hub has scores{under}: `ganzoo search` lists all"
     else:
@@ -80,11 +80,11 @@ def leaderboard(
         _write(html, pages.page(boards), "--html", as_json)
     if not (as_json or markdown or html):
         _print(boards, from_hub)
-    problems = [found for board in boards for found in board.problems]
+    problems = [problem for board in boards for problem in board.problems]
     if problems:
-        say(f"no entries, so they are left out: {len(problems)}", err=True)
-        for found in problems:
-            say(f"  {found.path}: {found.problem}", err=True)
+        say(f"left out, because they cannot be read: {len(problems)}", err=True)
+        for unread in problems:
+            say(f"  {unread.path}: {unread.problem}", err=True)
         raise typer.Exit(1)
 
 
@@ -126,9 +126,9 @@ def _print_table(table: Table, width: int) -> None:
         for row in table.rows
     ]
     references = [i for i, row in enumerate(table.rows) if row.entry.model.kind == "reference"]
-    left = _grid(heads, table.columns, rows, width, references)
-    if left:
-        _say(f"No room here for: {', '.join(left)} (--json and --html show all).", width)
+    others = _grid(heads, table.columns, rows, width, references)
+    if others:
+        _say(f"No room here for: {', '.join(others)} (--json and --html show all).", width)
     for number, note in enumerate(table.notes, 1):
         _say(f"{raised(number)} {note}", width)
     if table.seeds:
@@ -157,22 +157,22 @@ def _grid(
         grid.add_column(
             head, width=max(len(head), min(widest, _NAME, width // 2 - 4)), overflow="ellipsis"
         )
-    left = width - sum(column.width + 2 for column in grid.columns if column.width)
-    shown = 0
+    room = width - sum(column.width + 2 for column in grid.columns if column.width)
+    count = 0
     for i, column in enumerate(columns, len(heads)):
         size = max(_SCORE, *(len(row[i]) for row in rows))
         words = textwrap.wrap(heading(column), size)
         size = max(size, *map(len, words))
-        if left < size:
+        if room < size:
             break
         grid.add_column(cell(*words), width=size, no_wrap=True)
-        left -= size + 2
-        shown += 1
+        room -= size + 2
+        count += 1
     for i, row in enumerate(rows):
-        cells = [cell(text, no_wrap=True) for text in row[: len(heads) + shown]]
+        cells = [cell(text, no_wrap=True) for text in row[: len(heads) + count]]
         grid.add_row(*cells, style="dim" if i in dim else "")
     say_table(grid, width)
-    return [column.name for column in columns[shown:]]
+    return [column.name for column in columns[count:]]
 
 
 def _say(text: str, width: int) -> None:

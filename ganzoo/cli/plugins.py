@@ -8,11 +8,10 @@ import shutil
 import sys
 import textwrap
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import groupby
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -50,11 +49,26 @@ def list_plugins(as_json: Json = False) -> None:
     """List installed plugins and their problems."""
     from ganzoo.plugins.manager import installed
 
-    found = installed().plugins
+    plugins = installed().plugins
     if as_json:
-        say_json([_plugin_as_data(plugin) for plugin in found])
+        say_json(
+            [
+                {
+                    "plugin": plugin.origin.plugin,
+                    "distribution": plugin.origin.distribution,
+                    "version": plugin.origin.version,
+                    "entry_point": plugin.entry_point,
+                    "components": [f"{e.kind} {e.name}" for e in plugin.entries],
+                    "hooks": plugin.hooks,
+                    "error": plugin.error,
+                    "commands_error": plugin.commands_error,
+                    "warnings": plugin.warnings,
+                }
+                for plugin in plugins
+            ]
+        )
         return
-    for plugin in found:
+    for plugin in plugins:
         _headline(plugin)
         say(*_about(plugin, installed().registry))
 
@@ -64,27 +78,17 @@ def _headline(plugin: Plugin) -> None:
     say(f"  {plugin.origin.distribution} {plugin.origin.version}")
 
 
-def _plugin_as_data(plugin: Plugin) -> dict[str, Any]:
-    return {
-        "plugin": plugin.origin.plugin,
-        "distribution": plugin.origin.distribution,
-        "version": plugin.origin.version,
-        "entry_point": plugin.entry_point,
-        "components": [f"{e.kind} {e.name}" for e in plugin.entries],
-        "hooks": plugin.hooks,
-        "error": plugin.error,
-        "commands_error": plugin.commands_error,
-        "warnings": plugin.warnings,
-    }
-
-
 def _about(plugin: Plugin, registry: Registry) -> Iterator[str]:
-    """Describe a plugin: its components by kind, what else it does, what is wrong with it."""
-    brought = {
+    """Describe a plugin: its components by kind, its other hooks, its problems."""
+    parts = {
         plural(kind): sorted(e.name for e in plugin.entries if e.kind == kind) for kind in LISTED
     }
-    brought["hooks"] = [hook for hook in plugin.hooks if _brings_nothing_listed(hook)]
-    for what, names in brought.items():
+    parts["hooks"] = [
+        hook
+        for hook in plugin.hooks
+        if hook == "register_commands" or not hook.startswith("register_")
+    ]
+    for what, names in parts.items():
         if names:
             start = f"  {what:15}"
             yield from textwrap.wrap(
@@ -98,10 +102,6 @@ def _about(plugin: Plugin, registry: Registry) -> Iterator[str]:
     if plugin.error or plugin.commands_error:
         yield f"  BROKEN: {plugin.report()}"
         yield from (f"    {line}" for line in plugin.traceback.rstrip().splitlines())
-
-
-def _brings_nothing_listed(hook: str) -> bool:
-    return hook == "register_commands" or not hook.startswith("register_")
 
 
 # -- new --------------------------------------------------------------------------------------
@@ -124,13 +124,17 @@ def new(
     from ganzoo.plugins.manager import installed
     from ganzoo.plugins.scaffold import chosen_parts, create, usable_name
 
-    chosen = chosen_parts(parts)
+    kinds = chosen_parts(parts)
     name = usable_name(name, installed())
     folder = out or Path(f"ganzoo-{name}")
-    create(name, chosen, folder, author)
-    say(f"{folder}: plugin '{name}' with {', '.join(chosen)} and a recipe; next:")
+    create(name, kinds, folder, author)
+    say(f"{folder}: plugin '{name}' with {', '.join(kinds)} and a recipe; next:")
+    # needed if `ganzoo` and `pip` would not be those of this environment
+    script, command = Path(sys.executable).with_name("activate"), shutil.which("ganzoo")
+    is_active = command and Path(command).parent == script.parent
+    activation = [] if is_active or not script.is_file() else [f". {shlex.quote(str(script))}"]
     for line in (
-        *_activation(),
+        *activation,
         f"cd {shlex.quote(str(folder))}",
         "pip install -e '.[dev]'",
         f"ganzoo plugins check {name}",
@@ -138,14 +142,6 @@ def new(
         f"ganzoo train {name}",
     ):
         say(f"  {line}")
-
-
-def _activation() -> Iterator[str]:
-    """Yield a line if ``ganzoo`` and ``pip`` would not be those of this environment."""
-    script = Path(sys.executable).with_name("activate")
-    found = shutil.which("ganzoo")
-    if script.is_file() and (not found or Path(found).parent != script.parent):
-        yield f". {shlex.quote(str(script))}"
 
 
 # -- check ------------------------------------------------------------------------------------
@@ -170,7 +166,24 @@ def check(
 
     tested = [(plugin, _outcomes(plugin)) for plugin in _named(name, installed())]
     if as_json:
-        say_json([_as_data(*one) for one in tested])
+        say_json(
+            [
+                {
+                    "plugin": plugin.origin.plugin,
+                    "distribution": plugin.origin.distribution,
+                    "version": plugin.origin.version,
+                    "components": [
+                        {
+                            "component": component,
+                            "verdict": _verdict(outcomes),
+                            "promises": [dataclasses.asdict(outcome) for outcome in outcomes],
+                        }
+                        for component, outcomes in components.items()
+                    ],
+                }
+                for plugin, components in tested
+            ]
+        )
     else:
         for plugin, components in tested:
             _headline(plugin)
@@ -213,13 +226,13 @@ def _outcomes(plugin: Plugin) -> dict[str, list[Outcome]]:
     from ganzoo.testing import contracts
 
     name = plugin.origin.plugin
-    found = contracts(name)
-    with progress(f"checking {name}", len(found), "promises") as advance:
-        tested = []
-        for contract in found:
-            tested.append((contract.component, _test(contract)))
+    promises = contracts(name)
+    outcomes: dict[str, list[Outcome]] = {}
+    with progress(f"checking {name}", len(promises), "promises") as advance:
+        for contract in promises:
+            outcomes.setdefault(contract.component, []).append(_test(contract))
             advance(1)
-    return {c: [outcome for _, outcome in own] for c, own in groupby(tested, lambda t: t[0])}
+    return outcomes
 
 
 def _test(contract: Contract) -> Outcome:
@@ -258,26 +271,12 @@ def _tell(component: str, outcomes: Sequence[Outcome]) -> None:
 def _counted(outcomes: Sequence[Outcome]) -> str:
     """Count outcomes: ``9 promises kept, 1 broken``."""
     counts = Counter(outcome.result for outcome in outcomes)
-    said = [f"{_number(counts['kept'], 'promise')} kept"]
-    said += [f"{counts[result]} {result}" for result in ("broken", "not checked") if counts[result]]
-    return ", ".join(said)
+    parts = [f"{_number(counts['kept'], 'promise')} kept"]
+    parts += [
+        f"{counts[result]} {result}" for result in ("broken", "not checked") if counts[result]
+    ]
+    return ", ".join(parts)
 
 
 def _number(n: int, what: str) -> str:
     return f"{n} {what}" + ("" if n == 1 else "s")
-
-
-def _as_data(plugin: Plugin, components: Mapping[str, Sequence[Outcome]]) -> dict[str, Any]:
-    return {
-        "plugin": plugin.origin.plugin,
-        "distribution": plugin.origin.distribution,
-        "version": plugin.origin.version,
-        "components": [
-            {
-                "component": component,
-                "verdict": _verdict(outcomes),
-                "promises": [dataclasses.asdict(outcome) for outcome in outcomes],
-            }
-            for component, outcomes in components.items()
-        ],
-    }

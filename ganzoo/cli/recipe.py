@@ -76,13 +76,13 @@ def explain(
     from ganzoo.recipe.language import keys
 
     if key:
-        found, inside = about(key, installed().registry)
+        matches, inside = about(key, installed().registry)
     else:
-        found, inside = [], [one for one in keys() if "." not in one.path and "[" not in one.path]
+        matches, inside = [], [one for one in keys() if "." not in one.path and "[" not in one.path]
     if as_json:
-        say_json([asdict(one) for one in found or inside])
+        say_json([asdict(one) for one in matches or inside])
         return
-    for one in found:
+    for one in matches:
         say(f"{one.path}" + (f", of {', '.join(one.of)}" if one.of else ""), bold=True)
         default = one.default if one.default in ("", "required") else f"default {one.default}"
         say(*wrapped("  ", "; ".join(filter(None, [one.type, default]))))
@@ -90,7 +90,7 @@ def explain(
         if one.example:
             say(*wrapped("  example  ", f"{one.name}: {one.example}"))
     if inside:
-        say("keys inside" if found else "keys of a recipe", bold=True)
+        say("keys inside" if matches else "keys of a recipe", bold=True)
         wide = max(len(one.name) for one in inside)
         for one in inside:
             owner = f"{', '.join(one.of)}: " if one.of else ""

@@ -51,12 +51,12 @@ def open_model(name: str) -> Model:
     from ganzoo.plugins.manager import installed
 
     registry = installed().registry
-    found = locate(name, registry)
-    if found.note:
-        say(found.note, err=True)
-    find(found.folder)
+    place = locate(name, registry)
+    if place.note:
+        say(place.note, err=True)
+    find(place.folder)
     with status(f"opening {name}"):
-        return load(found, registry)  # imports torch, so cheap mistakes come first
+        return load(place, registry)  # imports torch, so cheap mistakes come first
 
 
 def sample(
@@ -90,7 +90,12 @@ def sample(
     for file in ("recipe.yaml", "config.json"):
         if (out / file).is_file():
             raise RunError(f"--out {out} is a run or model folder: name another for the pictures.")
-    chosen = dict(_pair(item) for item in label)
+    labels = {}
+    for item in label:
+        attribute, equals, value = item.partition("=")
+        if not equals:
+            raise RunError(f"--label {item}: write it as NAME=VALUE, for example hair=pink.")
+        labels[attribute.strip()] = value.strip()
     loaded = open_model(model)
     from ganzoo.models import samples
     from ganzoo.models.model import device
@@ -106,26 +111,19 @@ def sample(
         rows = -(-n // 8)
         n, batches = 8 * rows, samples.interpolate(generator, rows, seed)
     else:
-        batches = samples.stream(generator, n, seed, chosen)
+        batches = samples.stream(generator, n, seed, labels)
+
+    def counted(advance: Callable[[int], None]) -> Iterator[Tensor]:
+        for batch in batches:
+            yield batch
+            advance(len(batch))
+
     try:
         with progress("drawing", n, "pictures") as advance:
-            samples.write(_counted(batches, advance), n, out, columns=8 if interpolate else None)
+            samples.write(counted(advance), n, out, columns=8 if interpolate else None)
     except OSError as error:
         raise RunError(f"--out {out} cannot be written: {error.strerror or error}.") from error
     say(f"{n} {'picture' if n == 1 else 'pictures'} in {out}")
-
-
-def _counted(batches: Iterator[Tensor], advance: Callable[[int], None]) -> Iterator[Tensor]:
-    for batch in batches:
-        yield batch
-        advance(len(batch))
-
-
-def _pair(item: str) -> tuple[str, str]:
-    name, equals, value = item.partition("=")
-    if not equals:
-        raise RunError(f"--label {item}: write it as NAME=VALUE, for example hair=pink.")
-    return name.strip(), value.strip()
 
 
 class Precision(StrEnum):
@@ -245,9 +243,9 @@ def import_(
         load,
     )
 
-    read = import_weights(format, path, out, registry)
-    licence = read.source.get("licence")
-    say(f"{read.source.get('title', path)} in {out}")
+    source = import_weights(format, path, out, registry).source
+    licence = source.get("licence")
+    say(f"{source.get('title', path)} in {out}")
     if licence:
         say(f"licence: {licence}")
     if load(out, registry).config.input.kind == "image":
@@ -321,18 +319,18 @@ def diagnose(
     from ganzoo.training.diagnosis import find, too_early
     from ganzoo.training.run_folder import RunFolder
 
-    rows, lost = RunFolder.open(run).read_rows()
-    if lost:
-        say(f"warning: {lost}", err=True)
+    rows, damage = RunFolder.open(run).read_rows()
+    if damage:
+        say(f"warning: {damage}", err=True)
     if not rows:
         raise RunError(f"{run} has no metrics yet.")
-    found = find(rows)
+    findings = find(rows)
     if as_json:
-        say_json([finding.as_dict() for finding in found])
-    elif found:
-        say(*found)
+        say_json([finding.as_dict() for finding in findings])
+    elif findings:
+        say(*findings)
     elif why := too_early(rows):
         say(f"too early to say, at step {rows[-1]['step']}: {why}")
     else:
-        say(f"nothing wrong that these numbers show, at step {rows[-1]['step']}")
-    raise typer.Exit(1 if found else 0)
+        say(f"these numbers show no problem at step {rows[-1]['step']}")
+    raise typer.Exit(1 if findings else 0)

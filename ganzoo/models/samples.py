@@ -31,40 +31,42 @@ def latents(generator: Generator, seed: int, n: int, start: int = 0) -> Tensor:
 
 
 def labels(
-    generator: Generator, seed: int, n: int, chosen: Mapping[str, str], start: int = 0
+    generator: Generator, seed: int, n: int, choice: Mapping[str, str], start: int = 0
 ) -> Tensor | None:
-    """Return label indices (n, A): as chosen, the rest drawn evenly; None if unconditional.
+    """Return label indices (n, A): the choice, others drawn evenly; None if unconditional.
 
     Raises RunError for an unknown attribute or value.
     """
-    known = generator.label
-    if not known:
-        if chosen:
+    attributes = generator.label
+    if not attributes:
+        if choice:
             raise RunError(
                 "this model has no labels: it was trained without `dataset.label`. "
                 "Ask for none, or train one with e.g. `--set dataset.label=[hair]`."
             )
         return None
-    for attribute, value in chosen.items():
-        if attribute not in known:
+    for attribute, value in choice.items():
+        if attribute not in attributes:
             raise RunError(
                 f"label {attribute}={value}: there is no '{attribute}'"
-                f"{nearest(attribute, known)} Available: {one_of(known)}."
+                f"{nearest(attribute, attributes)} Available: {one_of(attributes)}."
             )
-        if value not in known[attribute]:
+        if value not in (values := attributes[attribute]):
             raise RunError(
                 f"label {attribute}={value}: '{value}' is no {attribute}"
-                f"{nearest(value, known[attribute])} Available: {one_of(known[attribute])}."
+                f"{nearest(value, values)} Available: {one_of(values)}."
             )
     rows = []
     for index in range(start, start + n):
         draw = rng(seed, "label", index)
-        row = [int(torch.randint(len(values), (), generator=draw)) for values in known.values()]
+        row = [
+            int(torch.randint(len(values), (), generator=draw)) for values in attributes.values()
+        ]
         rows.append(row)
-    table = torch.tensor(rows, dtype=torch.int64).reshape(n, len(known))
-    for column, (attribute, values) in enumerate(known.items()):
-        if attribute in chosen:
-            table[:, column] = list(values).index(chosen[attribute])
+    table = torch.tensor(rows, dtype=torch.int64).reshape(n, len(attributes))
+    for column, (attribute, values) in enumerate(attributes.items()):
+        if attribute in choice:
+            table[:, column] = list(values).index(choice[attribute])
     return table
 
 
@@ -132,10 +134,10 @@ def inputs(
     start: int = 0,
 ) -> dict[str, Tensor]:
     """Return the inputs of ``n`` pictures from number ``start`` on; raises as ``labels`` does."""
-    found = {"latent": latents(generator, seed, n, start) if latent is None else latent}
+    words = {"latent": latents(generator, seed, n, start) if latent is None else latent}
     if (indices := labels(generator, seed, n, label, start)) is not None:
-        found["label"] = indices
-    return found
+        words["label"] = indices
+    return words
 
 
 def interpolate(generator: Generator, n: int, seed: int, frames: int = 8) -> Iterator[Tensor]:

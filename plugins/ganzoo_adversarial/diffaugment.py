@@ -24,18 +24,18 @@ class DiffAugment(Transform):
     """
 
     def __init__(self, policy: list[Literal["color", "translation", "cutout"]] | None = None):
-        chosen = list(_POLICIES) if policy is None else list(policy)
-        wrong = [
+        words = list(_POLICIES) if policy is None else list(policy)
+        problems = [
             f"diffaugment's policy has '{word}'{nearest(word, _POLICIES)} Allowed: "
             f"{', '.join(_POLICIES)}."
-            for word in chosen
+            for word in words
             if word not in _POLICIES
         ]
-        if not chosen:
-            wrong = ["diffaugment's policy is empty: name what to do, or leave `augment` out."]
-        if wrong:
-            raise RecipeError(wrong)
-        self.policy = chosen
+        if not words:
+            problems = ["diffaugment's policy is empty: name what to do, or leave `augment` out."]
+        if problems:
+            raise RecipeError(problems)
+        self.policy = words
 
     def __call__(self, image: Tensor) -> Tensor:
         """Augment (N, C, H, W), each sample in its own way, keeping the shape."""
@@ -68,8 +68,8 @@ def translation(image: Tensor) -> Tensor:
 def cutout(image: Tensor) -> Tensor:
     """Zero a rectangle of half the sides; its centre is anywhere, so it may be cut off."""
     n, _, height, width = image.shape
-    gone = _stripe(n, height)[:, None, :, None] & _stripe(n, width)[:, None, None, :]
-    return image * beside(image, ~gone)
+    inside = _stripe(n, height)[:, None, :, None] & _stripe(n, width)[:, None, None, :]
+    return image * beside(image, ~inside)
 
 
 _POLICIES = {"color": color, "translation": translation, "cutout": cutout}

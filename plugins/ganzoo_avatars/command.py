@@ -49,7 +49,15 @@ def render(
         )
     look = LOOKS[style]
     values = look.values(definition(style))
-    _make_empty(out)
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        full = any(out.iterdir())
+    except (FileExistsError, NotADirectoryError) as error:
+        raise DataError(f"--out {out}: there is a file of that name. Choose a folder.") from error
+    except OSError as error:
+        raise DataError(f"--out {out} cannot be used: {error.strerror}.") from error
+    if full:
+        raise DataError(f"--out {out} is not empty. Choose a new folder, or empty this one.")
     names = [f"{index:05}.png" for index in range(count)]
     tiles: list[Image.Image] = []
     with (
@@ -75,15 +83,3 @@ def render(
         f"{count} {style} avatars of {size} px in {out}, with attributes.csv and "
         f"ATTRIBUTION.md (the licence); see {sheet}."
     )
-
-
-def _make_empty(out: Path) -> None:
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        full = any(out.iterdir())
-    except (FileExistsError, NotADirectoryError) as error:
-        raise DataError(f"--out {out}: there is a file of that name. Choose a folder.") from error
-    except OSError as error:
-        raise DataError(f"--out {out} cannot be used: {error.strerror}.") from error
-    if full:
-        raise DataError(f"--out {out} is not empty. Choose a new folder, or empty this one.")

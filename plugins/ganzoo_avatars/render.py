@@ -52,7 +52,7 @@ def definition(style: str) -> dict[str, Any]:
 
 
 def key(style: str, count: int, size: int, seed: int) -> dict[str, Any]:
-    """Everything that the pixels depend on."""
+    """Return everything that the pixels depend on."""
     text = json.dumps(definition(style), sort_keys=True)
     return {
         "style": style,
@@ -70,29 +70,29 @@ def choose(
     look: Look, values: Mapping[str, tuple[str, ...]], seed: int, index: int
 ) -> dict[str, str]:
     """Draw the attributes of avatar ``index``, each from its ``values``."""
-    chosen = {}
+    attributes = {}
     for name, allowed in values.items():
         part = look.parts.get(name)
         weights = None if part is None or part.weights is None else list(part.weights.values())
-        chosen[name] = random.Random(f"{seed}/{index}/{name}").choices(allowed, weights)[0]
-    return chosen
+        attributes[name] = random.Random(f"{seed}/{index}/{name}").choices(allowed, weights)[0]
+    return attributes
 
 
-def options(look: Look, chosen: Mapping[str, str], seed: int, index: int) -> dict[str, Any]:
-    """DiceBear's options for an avatar with the attributes ``chosen``."""
+def options(look: Look, attributes: Mapping[str, str], seed: int, index: int) -> dict[str, Any]:
+    """Return DiceBear's options for an avatar with these attributes."""
     settings: dict[str, Any] = {"seed": f"{seed}/{index}", **look.fixed}
     for component in look.hidden:
         settings[f"{component}Probability"] = 0
     for attribute, palette in look.colors.items():
         roles = [role for role, source in look.roles.items() if source == attribute]
         for role in [attribute, *roles]:
-            settings[f"{role}Color"] = palette[chosen[attribute]]
+            settings[f"{role}Color"] = palette[attributes[attribute]]
     for attribute, part in look.parts.items():
-        if chosen[attribute] == "none":
+        if attributes[attribute] == "none":
             settings[f"{part.component}Probability"] = 0
         else:
             settings[f"{part.component}Probability"] = 100
-            settings[f"{part.component}Variant"] = chosen[attribute]
+            settings[f"{part.component}Variant"] = attributes[attribute]
     return settings
 
 
@@ -106,7 +106,7 @@ def rasterise(svg: str, side: int) -> Image.Image:
 
 
 class Renderer:
-    """Draws the avatars of one style.  Reading the style takes some tenths of a second."""
+    """Draws the avatars of one style.  Reading the style takes a few tenths of a second."""
 
     def __init__(self, style: str, size: int, seed: int):
         import dicebear
@@ -129,9 +129,9 @@ class Renderer:
         return np.asarray(small).transpose(2, 0, 1)
 
     def options(self, index: int) -> dict[str, Any]:
-        """DiceBear's options for avatar ``index``."""
-        chosen = choose(self.look, self.values, self.seed, index)
-        return options(self.look, chosen, self.seed, index)
+        """Return DiceBear's options for avatar ``index``."""
+        attributes = choose(self.look, self.values, self.seed, index)
+        return options(self.look, attributes, self.seed, index)
 
 
 def licence(style: str) -> str:

@@ -51,7 +51,10 @@ class CartoonGANImporter(Importer):
         weights = {}
         for key, name in _correspondence(generator, blocks):
             shape = tuple(generator.get_parameter(key).shape)
-            weights[key] = _as_rgb(name, file.read(name, shape))
+            tensor = torch.from_numpy(file.read(name, shape))
+            if name == FIRST:  # from BGR to RGB
+                tensor = tensor.flip(1)
+            weights[key] = tensor.flip(0) if name.startswith(LAST) else tensor
         return Imported(
             generator="cartoongan",
             arguments={"channels": channels, "blocks": blocks, "norm": "instance", "eps": EPS},
@@ -84,7 +87,11 @@ class _Weights:
         place = self.tensors[name]
         if not isinstance(place, Path) and not is_whole(place):
             raise DataError(f"{self.where(name)} is not stored as a whole; {ADVICE}.")
-        array = _mapped(place) if isinstance(place, Path) else _as_array(place)
+        if isinstance(place, Path):
+            array = _mapped(place)
+        else:
+            values = place.detach()
+            array = (values.float() if values.is_floating_point() else values).numpy()
         if array.dtype.kind != "f":
             raise DataError(
                 f"{self.where(name)} holds {array.dtype}, where weights are floats such as float32."
@@ -190,14 +197,6 @@ def _layers(blocks: int) -> Iterator[str]:
     yield LAST
 
 
-def _as_rgb(name: str, array: NDArray[np.float32]) -> Tensor:
-    """Convert a tensor of a generator from BGR to BGR to one from RGB to RGB."""
-    tensor = torch.from_numpy(array)
-    if name == FIRST:
-        return tensor.flip(1)
-    return tensor.flip(0) if name.startswith(LAST) else tensor
-
-
 def _mapped(file: Path) -> NDArray[np.generic]:
     advice = f"download the file itself, from {URL} ('Download raw file')"
     if not start_of(file, advice).startswith(b"\x93NUMPY"):
@@ -209,12 +208,6 @@ def _mapped(file: Path) -> NDArray[np.generic]:
             f"{file} cannot be read ({error}), so it is damaged or cut short; get it again from "
             f"{URL}."
         ) from error
-
-
-def _as_array(tensor: Tensor) -> NDArray[np.generic]:
-    values = tensor.detach()
-    array: NDArray[np.generic] = (values.float() if values.is_floating_point() else values).numpy()
-    return array
 
 
 def _title(folder: Path) -> str:

@@ -17,11 +17,11 @@ from typing import TYPE_CHECKING, Any
 
 from ganzoo import hookimpl
 from ganzoo.progress import duration
-from ganzoo.text import plain
+from ganzoo.text import plain, wrapped
 
 if TYPE_CHECKING:
     from ganzoo.interfaces import ObservedRun
-    from ganzoo_console.display import Display, Progress
+    from ganzoo_console.display import Display
 
 #: least and most seconds between two lines
 EVERY, SILENCE = 10.0, 15.0
@@ -41,14 +41,18 @@ class Console:
     @hookimpl
     def run_started(self, run: ObservedRun) -> None:
         """Say what is trained, and start the display."""
-        from ganzoo_console.display import Display
+        from ganzoo_console.display import Display, Progress
 
         self._said.clear()
         self._terms = ""
         self._ended = threading.Event()
-        self._print(_headline(run))
+        for line in wrapped("", _headline(run)):
+            self._print(line)
         if Display.is_possible():
-            self._display = Display(lambda: _progress(run), lambda: self._terms)
+            self._display = Display(
+                lambda: Progress(run.step, run.steps, run.pace.rate(), _time_left(run)),
+                lambda: self._terms,
+            )
             self._display.open()
         else:
             talking = (run, self._ended)
@@ -108,8 +112,8 @@ class Console:
         """Report a step's scores, the ranking one first."""
         scoring = run.scoring
         assert scoring is not None
-        shown = sorted(scores.items(), key=lambda score: score[0] != scoring.primary)
-        text = "  ".join(f"{name} {value:.4g}" for name, value in shown)
+        ranking_first = sorted(scores.items(), key=lambda score: score[0] != scoring.primary)
+        text = "  ".join(f"{name} {value:.4g}" for name, value in ranking_first)
         self._print(f"scores at step {step}: {text}{'  (the best yet)' * (scoring.best == step)}")
 
     @hookimpl
@@ -132,26 +136,20 @@ def _headline(run: ObservedRun) -> str:
     )
 
 
-def _progress(run: ObservedRun) -> Progress:
-    from ganzoo_console.display import Progress
-
-    return Progress(run.step, run.steps, run.pace.rate(), _left(run))
-
-
-def _left(run: ObservedRun) -> str:
+def _time_left(run: ObservedRun) -> str:
     """Say how long the run still takes; before that is known, how long the first step took."""
     if run.doing:
         return f"{run.doing} ..."
-    left = run.pace.left(run.steps - run.step)
-    if left is None:
+    seconds = run.pace.left(run.steps - run.step)
+    if seconds is None:
         return f"in its first step for {duration(round(run.pace.elapsed or 0.0))}"
-    return f"{duration(round(left))} left"
+    return f"{duration(round(seconds))} left"
 
 
 def _line(run: ObservedRun, terms: str) -> str:
     """Write a log line with the run's progress."""
     elapsed = run.pace.elapsed or 0.0
-    parts = [f"step {run.step}/{run.steps}", run.pace.rate(), _left(run)]
+    parts = [f"step {run.step}/{run.steps}", run.pace.rate(), _time_left(run)]
     if elapsed >= EVERY and run.pace.step is not None:
         parts.append(f"in step {run.step + 1} for {duration(round(elapsed))}")
     return "  ".join(filter(None, [*parts, terms]))
@@ -159,14 +157,14 @@ def _line(run: ObservedRun, terms: str) -> str:
 
 def _terms(logs: Mapping[str, Any]) -> str:
     """Format every term's value, and the generator's shares of the gradient at the fake."""
-    shown = []
+    texts = []
     for key, value in logs.items():
         player, _, term = key.partition("/")
         if player in ("discriminator", "generator"):
             text = f"{player[0].upper()}:{term} {value:.3g}"
             share = logs.get(f"share/{term}", 1) if player == "generator" else 1
-            shown.append(text if share == 1 else f"{text} ({share:.0%})")
-    return "  ".join(shown)
+            texts.append(text if share == 1 else f"{text} ({share:.0%})")
+    return "  ".join(texts)
 
 
 console = Console()

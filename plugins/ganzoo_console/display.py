@@ -45,8 +45,8 @@ def first_line(now: Progress, width: int, ascii_only: bool) -> Text:
     if room > _SHORTEST_BAR:
         length = min(room - 1, _BAR)
         full = length * now.step // max(now.steps, 1)
-        done, rest = ("#", "-") if ascii_only else ("━", "─")
-        text.append(" ").append(done * full, "green").append(rest * (length - full), "dim")
+        marks = "#-" if ascii_only else "━─"
+        text.append(" ").append(marks[0] * full, "green").append(marks[1] * (length - full), "dim")
     return text.append(end)
 
 
@@ -66,7 +66,7 @@ class Display(RenderHook):
         self._progress, self._terms = progress, terms
         self.console = Console()
         self._width = self.console.width
-        self._drawn = self._next = [0, 0]  # the lines' lengths, now and in the next frame
+        self._lengths = self._next = [0, 0]  # the lines' lengths, now and in the next frame
         self._live = Live(
             console=self.console,
             get_renderable=self._lines,
@@ -81,7 +81,7 @@ class Display(RenderHook):
 
     def open(self) -> None:
         self._live.start(refresh=True)
-        self._drawn = self._next
+        self._lengths = self._next
         self.console.push_render_hook(self)
 
     def close(self) -> None:
@@ -104,10 +104,10 @@ class Display(RenderHook):
 
     def process_renderables(self, renderables: list[ConsoleRenderable]) -> list[ConsoleRenderable]:
         """Remove the extra rows that the lines take after the terminal became narrower."""
-        width, before, drawn = self.console.width, self._width, self._drawn
-        self._width, self._drawn = width, self._next
+        width, before, lengths = self.console.width, self._width, self._lengths
+        self._width, self._lengths = width, self._next
         if width >= before:
             return renderables
-        more = sum((length - 1) // width for length in drawn if length)
+        more = sum((length - 1) // width for length in lengths if length)
         up = [(ControlType.CURSOR_UP, 1), (ControlType.ERASE_IN_LINE, 2)] * more
         return [Control((ControlType.ERASE_IN_LINE, 2), *up), *renderables]

@@ -67,7 +67,10 @@ class DCGANImporter(Importer):
                 full = f"{name}.{tensor}".lstrip(".")
                 weights[f"layers.{layer}.{tensor}"] = _tensor(path, full, tensors, tensor, shape)
             if place % 2:
-                weights[f"layers.{layer}.{COUNTER}"] = _counted(path, name, tensors)
+                count = tensors.get(COUNTER, torch.tensor(0))  # images do not depend on it
+                if not isinstance(count, Tensor) or (count.shape, count.dtype) != ((), torch.int64):
+                    raise DataError(f"{path}: '{name}.{COUNTER}' is no count, a single int64.")
+                weights[f"layers.{layer}.{COUNTER}"] = count
         _refuse_more(path, group)
         plain = [widths[-1] * 2**i for i in reversed(range(len(widths)))]
         size = 4 * 2 ** len(widths)
@@ -268,14 +271,6 @@ def _tensor(
     if not values.isfinite().all():
         raise DataError(f"{path}: tensor '{full}' has NaN or infinity: its training broke down.")
     return values
-
-
-def _counted(path: Path, name: str, tensors: Mapping[str, Any]) -> Tensor:
-    """Count the batches that a norm has seen; images do not depend on it."""
-    value = tensors.get(COUNTER, torch.tensor(0))
-    if not isinstance(value, Tensor) or value.shape != () or value.dtype != torch.int64:
-        raise DataError(f"{path}: '{name}.{COUNTER}' is no count, a single int64.")
-    return value
 
 
 def _wrong(path: Path, name: str, shape: tuple[int, ...], right: str) -> DataError:

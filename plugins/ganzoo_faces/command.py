@@ -126,17 +126,17 @@ def faces(
         result = extract(expand(path), expand(out), finder, marker, settings)
     except NoFaces as error:
         (reason, _), *_ = error.result.reasons().most_common()
-        there_is = {
+        available = {
             "detectors": one_of(registry.names("detector")),
             "landmarks": one_of(registry.names("extractor")),
         }
-        raise DataError(f"{error} {_NEXT[reason].format(**there_is)}") from error
+        raise DataError(f"{error} {_NEXT[reason].format(**available)}") from error
     say(f"{result.summary()}.")
     say(*(f"{noted(note, names)}." for note, names in result.notes.items()))
-    if left_out := result.scan.not_looked_at():
-        say(f"not looked at: {left_out}.")
-    rest = "; rejects.csv names the others" if result.rejects else ""
-    say(f"{out / FOLDER} holds the faces; look at {sheet_beside(out)}{rest}.")
+    if others := result.scan.not_looked_at():
+        say(f"not looked at: {others}.")
+    rejects = "; rejects.csv names the others" if result.rejects else ""
+    say(f"{out / FOLDER} holds the faces; look at {sheet_beside(out)}{rejects}.")
 
 
 def _tool(entry: Registered, arguments: dict[str, Any]) -> Tool:
@@ -147,12 +147,12 @@ def _tool(entry: Registered, arguments: dict[str, Any]) -> Tool:
     from ganzoo_faces.finding import Tool
 
     # without arguments, import the component only when it is used
-    known = list(inspect.signature(entry.load()).parameters) if arguments else []
+    parameters = list(inspect.signature(entry.load()).parameters) if arguments else []
     for name in arguments:
-        if name not in known:
+        if name not in parameters:
             raise DataError(
-                f"{entry.kind} '{entry.name}' has no argument '{name}'{nearest(name, known)} "
-                f"Available: {one_of(known)}."
+                f"{entry.kind} '{entry.name}' has no argument '{name}'{nearest(name, parameters)} "
+                f"Available: {one_of(parameters)}."
             )
     paths = [Path(value) for value in arguments.values() if isinstance(value, (str, Path))]
     return Tool(entry.name, str(entry.origin), arguments, entry.load, _content(paths))
@@ -189,9 +189,11 @@ def _content(paths: list[Path]) -> str:
     import os
     from contextlib import suppress
 
+    from ganzoo.files import sha256
+
     lines = []
     for path in paths:
         for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
-            with suppress(OSError):  # whoever reads it says why
+            with suppress(OSError):  # its reader says why
                 lines.append(f"{file.name} {sha256(file)}\n")
     return hashlib.sha256(os.fsencode("".join(lines))).hexdigest() if lines else ""

@@ -67,13 +67,13 @@ def extract(
     Raises DataError if ``out`` holds anything but such faces made with the same settings, or if no
     face is usable; then nothing is written.
     """
-    chosen = {
+    record = {
         "version": VERSION,
         **asdict(settings),
         "detector": detector.record(),
         "landmarks": landmarks.record() if landmarks else None,
     }
-    before = _earlier_manifest(path, out, chosen)
+    before = _earlier_manifest(path, out, record)
     result = Extraction(scan(path))
     names = result.scan.names
     digests = dict(zip(names, files.digests(path, names), strict=True))
@@ -94,7 +94,7 @@ def extract(
             advance(1)
         if not result.faces:
             raise NoFaces(path, result)
-        writer.finish(result, {"source": str(path), "settings": chosen, "files": digests})
+        writer.finish(result, {"source": str(path), "settings": record, "files": digests})
     _write_sheet(out, [face["file"] for face in result.faces])
     return result
 
@@ -127,7 +127,7 @@ class NoFaces(DataError):
         )
 
 
-def _earlier_manifest(path: Path, out: Path, chosen: Mapping[str, Any]) -> dict[str, Any] | None:
+def _earlier_manifest(path: Path, out: Path, record: Mapping[str, Any]) -> dict[str, Any] | None:
     """Read the manifest in ``out``: None if it is absent or empty, DataError for anything else."""
     if out.resolve().is_relative_to(path.resolve()):
         raise DataError(
@@ -153,12 +153,12 @@ def _earlier_manifest(path: Path, out: Path, chosen: Mapping[str, Any]) -> dict[
             f"--out {out} holds faces, but also '{strange[0]}', which would be lost. "
             f"Choose a new folder, or move it away."
         )
-    chosen = json.loads(json.dumps(chosen))
-    for name in chosen | before:
-        if before.get(name) != chosen.get(name):
+    record = json.loads(json.dumps(record))
+    for name in record | before:
+        if before.get(name) != record.get(name):
             raise DataError(
                 f"--out {out} holds faces made with {name} {_short(before.get(name))}, not "
-                f"{_short(chosen.get(name))}. Choose a new folder, or remove this one."
+                f"{_short(record.get(name))}. Choose a new folder, or remove this one."
             )
     return manifest if present == expected else {"files": None}
 
@@ -178,12 +178,19 @@ class _Writer:
     def __init__(self, folder: Path, size: int):
         self.folder = folder
         self.size = size
-        self._taken: set[str] = set()
+        self._names: set[str] = set()
         self._faces: Counter[str] = Counter()
 
     def add(self, picture: Image.Image, source: str, digest: str, face: Face) -> dict[str, Any]:
         """Write one crop; return its entry in the manifest."""
-        name = self._name(source)
+        # faces/a/b.png for a/b.jpg, faces/a/b-2.png for its second face
+        self._faces[source] += 1
+        number = self._faces[source]
+        name = f"{stem(source)}-{number}" if number > 1 else stem(source)
+        while name.casefold() in self._names:  # b.jpg and b.png, or a b-2.jpg
+            name += "_"
+        self._names.add(name.casefold())
+        name = f"{FOLDER}/{name}.png"
         target = self.folder / name
         target.parent.mkdir(parents=True, exist_ok=True)
         cut(picture, face.matrix, self.size).save(target)
@@ -213,16 +220,6 @@ class _Writer:
         rows.writeheader()
         rows.writerows(rejects)
         (self.folder / REJECTS).write_text(table.getvalue(), encoding="utf-8")
-
-    def _name(self, source: str) -> str:
-        """Return ``faces/a/b.png`` for ``a/b.jpg``, ``faces/a/b-2.png`` for its second face."""
-        self._faces[source] += 1
-        number = self._faces[source]
-        name = f"{stem(source)}-{number}" if number > 1 else stem(source)
-        while name.casefold() in self._taken:  # b.jpg and b.png, or a b-2.jpg
-            name += "_"
-        self._taken.add(name.casefold())
-        return f"{FOLDER}/{name}.png"
 
 
 def _count(n: int, what: str) -> str:

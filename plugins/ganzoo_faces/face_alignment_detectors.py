@@ -14,6 +14,7 @@ from PIL import Image
 
 from ganzoo.errors import DataError
 from ganzoo.files import expand, may_download
+from ganzoo.foreign import start_of
 from ganzoo.interfaces import Box, Detector
 
 #: What face-alignment downloads into torch's hub folder, under these names.
@@ -54,28 +55,34 @@ class FaceAlignment(Detector):
         self._network = _load(model, expand(Path(weights)) if weights else None)
 
     def detect(self, image: NDArray[np.uint8]) -> list[Box]:
-        """The faces in an RGB image (H, W, 3), the surest first."""
+        """Find the faces in an RGB image (H, W, 3), the surest first."""
         height, width = image.shape[:2]
         share = min(1.0, self.longest / max(height, width))
         if share < 1:
             size = max(1, round(share * width)), max(1, round(share * height))
             image = np.asarray(Image.fromarray(image).resize(size, Image.Resampling.BOX))
-        rows, columns = image.shape[:2]
+        h, w = image.shape[:2]
         if self.model == "blazeface":  # it looks at the central square alone: make that all
-            side = max(rows, columns)
-            image = np.pad(image, ((0, side - rows), (0, side - columns), (0, 0)))
-        scale = np.array([width / columns, height / rows] * 2 + [1])
-        found = [np.asarray(row, float) * scale for row in self._network.detect_from_image(image)]
-        boxes = [Box(*map(float, row)) for row in found]
+            side = max(h, w)
+            image = np.pad(image, ((0, side - h), (0, side - w), (0, 0)))
+        scale = np.array([width / w, height / h] * 2 + [1])
+        rows = self._network.detect_from_image(image)
+        boxes = [Box(*map(float, np.asarray(row, float) * scale)) for row in rows]
         return sorted(boxes, key=lambda box: -box.score)
 
 
 def _load(model: str, weights: Path | None) -> Any:
-    given: dict[str, str] = {}
+    paths: dict[str, Path] = {}
     if weights is not None:
-        given = {"path_to_detector": str(_readable(weights, model))}
+        paths = {"path_to_detector": weights}
         if model == "blazeface":
-            given["path_to_anchor"] = str(_readable(weights.with_name(ANCHORS), model))
+            paths["path_to_anchor"] = weights.with_name(ANCHORS)
+    for path in paths.values():
+        start_of(
+            path,
+            f"get the file itself from {' and '.join(URLS[model])}, or use the detector lbp, which "
+            "needs no download",
+        )
     try:
         import torch
 
@@ -91,7 +98,9 @@ def _load(model: str, weights: Path | None) -> Any:
             _reach(url, hub, model)
     try:
         return package.FaceDetector(
-            device="cuda" if torch.cuda.is_available() else "cpu", verbose=False, **given
+            device="cuda" if torch.cuda.is_available() else "cpu",
+            verbose=False,
+            **{name: str(path) for name, path in paths.items()},
         )
     except OSError as error:  # the network went away meanwhile, or the disk is full
         raise _missing(model, str(error), hub) from error
@@ -104,23 +113,8 @@ def _load(model: str, weights: Path | None) -> Any:
         ) from error
 
 
-def _readable(path: Path, model: str) -> Path:
-    """The path itself, of a file that is there and is no web page saved in its place."""
-    try:
-        with path.open("rb") as file:
-            start = file.read(512).lstrip().lower()
-    except OSError as error:
-        raise _missing(model, f"'{path}' cannot be read: {error.strerror}", path.parent) from error
-    if start.startswith((b"<!doctype", b"<html", b"<?xml", b"<head")):
-        raise DataError(
-            f"weights '{path}': this is a web page, not weights; the link led to a page about the "
-            f"file. Get the file itself from {' and '.join(URLS[model])}. {_OFFLINE}"
-        )
-    return path
-
-
 def _reach(url: str, hub: Path, model: str) -> None:
-    """Raise DataError, in seconds, where a download is needed and cannot be."""
+    """Raise DataError, within seconds, if a file is missing and cannot be downloaded."""
     if (hub / _name(url)).exists():
         return
     if not may_download():

@@ -17,6 +17,7 @@ from PIL import Image
 from ganzoo.errors import DataError
 from ganzoo.files import cache_folder, write_atomic
 from ganzoo.images import MOST_PIXELS, BadImage, decode
+from ganzoo.progress import status
 from ganzoo_faces import geometry
 from ganzoo_faces.geometry import MARGIN, POINTS, Array
 from ganzoo_folders import files
@@ -144,32 +145,33 @@ class Finder:
                 yield Reject(name, *face, number if len(boxes) > 1 else None)
 
     def _judge(self, picture: Image.Image, box: Box, key: str) -> Face | tuple[str, str]:
-        """Return the face in a box, or why it is not used: in a word or two, and in numbers."""
-        wanted = self.settings
+        """Return the face in a box, or the reason why it is left out and its details."""
+        settings = self.settings
         side = max(box.right - box.left, box.bottom - box.top)
-        if box.score < wanted.min_score:
-            return "score too low", f"score {box.score:.2f} below {wanted.min_score:g}"
-        if side < wanted.min_size:
-            return "face too small", f"face {side:.0f} px, smaller than {wanted.min_size:g} px"
-        face = Face(box, geometry.square(box, wanted.margin))
+        if box.score < settings.min_score:
+            return "score too low", f"score {box.score:.2f} below {settings.min_score:g}"
+        if side < settings.min_size:
+            return "face too small", f"face {side:.0f} px, smaller than {settings.min_size:g} px"
+        face = Face(box, geometry.square(box, settings.margin))
         if self._landmarks is not None:
             points, sure = self._points.recall(key, lambda: self._mark(picture, box))
             landmarks = np.array(points)
-            if sure < wanted.min_confidence:
-                reason = f"confidence {sure:.2f} below {wanted.min_confidence:g}"
+            if sure < settings.min_confidence:
+                reason = f"confidence {sure:.2f} below {settings.min_confidence:g}"
                 return "landmarks unsure", reason
             if not geometry.plausible(landmarks, box):
                 return "landmarks implausible", "eyes and mouth are not where the face is"
-            face = Face(box, geometry.align(landmarks, wanted.margin), landmarks, sure)
+            face = Face(box, geometry.align(landmarks, settings.margin), landmarks, sure)
         share = geometry.outside(face.matrix, *picture.size)
-        if share > wanted.max_outside:
-            reason = f"{share:.0%} of the crop lie outside, more than {wanted.max_outside:.0%}"
+        if share > settings.max_outside:
+            reason = f"{share:.0%} of the crop lie outside, more than {settings.max_outside:.0%}"
             return "too far outside the picture", reason
         return face
 
     def _detect(self, picture: Image.Image) -> list[list[float]]:
         if "detector" not in self._tools:
-            self._tools["detector"] = self._detector.make()
+            with status(f"loading the detector {self._detector.name}"):
+                self._tools["detector"] = self._detector.make()
         detector: Detector = self._tools["detector"]
         boxes = detector.detect(np.asarray(picture))
         return [[float(value) for value in numbers(box)] for box in boxes]
@@ -179,7 +181,8 @@ class Finder:
 
         assert self._landmarks is not None
         if "landmarks" not in self._tools:
-            self._tools["landmarks"] = self._landmarks.make().eval()
+            with status(f"loading the extractor {self._landmarks.name}"):
+                self._tools["landmarks"] = self._landmarks.make().eval()
         extractor: Extractor = self._tools["landmarks"]
         matrix = geometry.square(box, LANDMARK_MARGIN)
         crop = np.asarray(geometry.cut(picture, matrix, LANDMARK_SIZE), np.float32) / 127.5 - 1

@@ -97,10 +97,10 @@ def cut(picture: Image.Image, matrix: Array, size: int) -> Image.Image:
         part = part.reduce(block)
     linear, shift = matrix[:, :2] / double / block, (matrix[:, 2] - low) / block
     rows = np.column_stack([linear, shift])
-    drawn = part.transform(
+    large = part.transform(
         (double, double), Image.Transform.AFFINE, tuple(rows.ravel()), Image.Resampling.BICUBIC
     )
-    return drawn.resize((size, size), Image.Resampling.LANCZOS)
+    return large.resize((size, size), Image.Resampling.LANCZOS)
 
 
 def _mirrored(picture: Image.Image, left: int, top: int, right: int, bottom: int) -> Image.Image:

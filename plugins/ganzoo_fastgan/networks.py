@@ -133,9 +133,9 @@ class Reconstruction(Loss):
 
     def discriminator(self, real: Tensor, discriminator: FastGANDiscriminator) -> Tensor:
         """Compare the whole image, and its upper left quarter."""
-        whole, quarter = discriminator.reconstruct(real)
+        full, quarter = discriminator.reconstruct(real)
         half = real.shape[2] // 2
-        return _distance(whole, real) + _distance(quarter, real[:, :, :half, :half])
+        return _distance(full, real) + _distance(quarter, real[:, :, :half, :half])
 
 
 class Double(nn.Module):
@@ -200,8 +200,8 @@ class Decoder(nn.Sequential):
         super().__init__(*(Double(a, b) for a, b in pairwise(sides)), pixels, nn.Tanh())
 
 
-def _distance(drawn: Tensor, image: Tensor) -> Tensor:
-    return l1_loss(drawn, interpolate(image, drawn.shape[2:], mode="area"))
+def _distance(drawing: Tensor, image: Tensor) -> Tensor:
+    return l1_loss(drawing, interpolate(image, drawing.shape[2:], mode="area"))
 
 
 def _conv(before: int, after: int, kernel: int, stride: int, padding: int) -> nn.Module:

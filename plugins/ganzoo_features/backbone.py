@@ -29,7 +29,7 @@ class Frozen(Extractor):
         self.tag = file.tag(name, published.sha256)
 
     def train(self, mode: bool = True) -> Frozen:
-        """Stay in eval mode, whatever ``mode`` says."""
+        """Stay in eval mode."""
         super().train(False)
         return self
 
@@ -77,7 +77,7 @@ class Backbone(Frozen):
     Args:
         prepare: From [-1, 1] to the first layer's input.
         chain: The layers by name, first to last; see ``needed``.
-        layers: The wanted ones.
+        layers: Those to return.
     """
 
     #: fewest pixels of the shorter side that leave anything after the last layer
@@ -102,12 +102,12 @@ class Backbone(Frozen):
                 f"{', '.join(self.layers)}, which need {self.smallest}. Use larger images, or "
                 f"earlier layers."
             )
-        x, found = self.prepare(image), {}
+        x, features = self.prepare(image), {}
         for name, layer in self.chain.items():
             x = layer(x)
             if name in self.layers:
-                found[name] = x
-        return found
+                features[name] = x
+        return features
 
 
 def fill(chain: Mapping[str, nn.Module], file: Weights, prefix: str = "") -> None:
@@ -117,22 +117,22 @@ def fill(chain: Mapping[str, nn.Module], file: Weights, prefix: str = "") -> Non
 
 
 def needed(chain: Mapping[str, nn.Module], layers: Sequence[str]) -> dict[str, nn.Module]:
-    """Cut the chain after the last of the wanted ``layers``.
+    """Cut the chain after the last of ``layers``.
 
-    Names that begin with ``_`` cannot be wanted.  Raises RecipeError for no layer at all, and for
-    an unknown one.
+    Names that begin with ``_`` are internal.  Raises RecipeError for no layer at all, and for an
+    unknown one.
     """
     names = list(chain)
-    known = [name for name in names if not name.startswith("_")]
-    there_is = f"Available: {', '.join(known)}."
+    public = [name for name in names if not name.startswith("_")]
+    available = f"Available: {', '.join(public)}."
     if not layers:
-        raise RecipeError([f"layers: name at least one. {there_is}"])
-    wrong = [
-        f"layers: no '{layer}' here{nearest(layer, known)} {there_is}"
+        raise RecipeError([f"layers: name at least one. {available}"])
+    problems = [
+        f"layers: no '{layer}' here{nearest(layer, public)} {available}"
         for layer in layers
-        if layer not in known
+        if layer not in public
     ]
-    if wrong:
-        raise RecipeError(wrong)
+    if problems:
+        raise RecipeError(problems)
     depth = max(map(names.index, layers)) + 1
     return {name: chain[name] for name in names[:depth]}

@@ -79,10 +79,10 @@ class Face68(Frozen):
         """(N, 3, H, W) in [-1, 1] to points (N, 68, 2) and, without grad, confidence (N,)."""
         with torch.autocast(image.device.type, enabled=False):
             image = image.float()
-            found = {"points": self._points(image, self.crop)}
+            features = {"points": self._points(image, self.crop)}
             if not image.requires_grad:
-                found["confidence"] = self._confidence(image, found["points"])
-            return found
+                features["confidence"] = self._confidence(image, features["points"])
+            return features
 
     def _points(self, image: Tensor, crop: Crop) -> Tensor:
         return back(self.net(cut(image, crop, SIZE)), crop)
@@ -90,8 +90,8 @@ class Face68(Frozen):
     def _confidence(self, image: Tensor, points: Tensor) -> Tensor:
         left, top, right, bottom = self.crop
         shift = SHIFT * (right - left)
-        moved = [self._points(image, (left + s, top, right + s, bottom)) for s in (-shift, shift)]
-        apart = torch.stack([(other - points).norm(dim=-1).mean(dim=1) for other in moved])
+        others = [self._points(image, (left + s, top, right + s, bottom)) for s in (-shift, shift)]
+        apart = torch.stack([(other - points).norm(dim=-1).mean(dim=1) for other in others])
         eyes = points[:, RIGHT_EYE].mean(dim=1) - points[:, LEFT_EYE].mean(dim=1)
         share = apart.mean(dim=0) / eyes.norm(dim=1).clamp_min(1e-6)
         return ((DOUBTFUL - share) / SOFTNESS).sigmoid()

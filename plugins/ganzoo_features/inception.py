@@ -7,6 +7,8 @@ Resizing is that of Parmar et al. 2022, https://arxiv.org/abs/2104.11222 (clean-
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -110,6 +112,13 @@ class Inception(Frozen):
         return {"features": self.layers(x).mean(dim=(2, 3))}
 
 
+POOLS: dict[str, Callable[[], nn.Module]] = {
+    "average": partial(nn.AvgPool2d, 3, stride=1, padding=1, count_include_pad=False),
+    "maximum": partial(nn.MaxPool2d, 3, stride=1, padding=1),
+    "halve": partial(nn.MaxPool2d, 3, stride=2),
+}
+
+
 class _Branches(nn.ModuleList):
     """Layers side by side on the same input, their channels concatenated."""
 
@@ -133,8 +142,8 @@ def _row(file: Weights, name: str, channels: int, steps: str) -> tuple[nn.Sequen
     """Build the layers of ``steps``, named conv, conv_1, conv_2 ...; also return their channels."""
     layers, number = nn.Sequential(), 0
     for step in steps.split(", "):
-        if step in ("average", "maximum", "halve"):
-            layers.append(_pool(step))
+        if step in POOLS:
+            layers.append(POOLS[step]())
         elif " | " in step:
             sides = zip(("mixed_conv", "mixed_conv_1"), step.split(" | "), strict=True)
             pair = [_conv(file, name + side, channels, text) for side, text in sides]
@@ -146,12 +155,6 @@ def _row(file: Weights, name: str, channels: int, steps: str) -> tuple[nn.Sequen
             layers.append(conv)
             number += 1
     return layers, channels
-
-
-def _pool(step: str) -> nn.Module:
-    if step == "average":
-        return nn.AvgPool2d(3, stride=1, padding=1, count_include_pad=False)
-    return nn.MaxPool2d(3, stride=2) if step == "halve" else nn.MaxPool2d(3, stride=1, padding=1)
 
 
 def _conv(file: Weights, name: str, inputs: int, step: str) -> tuple[nn.Sequential, int]:

@@ -126,13 +126,13 @@ class LPIPS(Frozen):
                 f"images of {width}x{height} pixels are too small for LPIPS with net: {self.net}, "
                 f"which needs {smallest}. Use larger images."
             )
-        found = []
+        parts = []
         for layer, features in self.backbone(image).items():
             length = torch.linalg.vector_norm(features, dim=1, keepdim=True)
             places = features.shape[2] * features.shape[3]
             root = getattr(self, f"root_{layer}") / places**0.5
-            found.append((features / (length + EPS) * root).flatten(1))
-        return {"lpips": torch.cat(found, dim=1)}
+            parts.append((features / (length + EPS) * root).flatten(1))
+        return {"lpips": torch.cat(parts, dim=1)}
 
 
 def _linear(net: str) -> Weights:

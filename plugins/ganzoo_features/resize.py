@@ -25,12 +25,12 @@ def bicubic(image: Tensor, size: int) -> Tensor:
 
 def _rows(image: Tensor, size: int) -> Tensor:
     """(N, C, H, W) to (N, C, size, W)."""
-    found = []
+    blocks = []
     for weights in _weights(image.shape[-2], size).split(_BLOCK):
-        reached = weights.any(dim=0).nonzero()
-        low, high = int(reached[0]), int(reached[-1]) + 1
-        found.append(weights[:, low:high].to(image) @ image[..., low:high, :])
-    return torch.cat(found, dim=-2)
+        columns = weights.any(dim=0).nonzero()
+        low, high = int(columns[0]), int(columns[-1]) + 1
+        blocks.append(weights[:, low:high].to(image) @ image[..., low:high, :])
+    return torch.cat(blocks, dim=-2)
 
 
 def _weights(length: int, size: int) -> Tensor:
@@ -41,15 +41,12 @@ def _weights(length: int, size: int) -> Tensor:
     left = (center - _REACH * wide + 0.5).floor()  # Pillow takes whole pixels
     right = (center + _REACH * wide + 0.5).floor()
     pixel = torch.arange(length, dtype=torch.float64)
-    weights = _kernel((pixel + 0.5 - center) / wide) * ((pixel >= left) & (pixel < right))
-    return weights / weights.sum(dim=1, keepdim=True)
-
-
-def _kernel(x: Tensor) -> Tensor:
-    x = x.abs()
+    x = ((pixel + 0.5 - center) / wide).abs()
     near = ((_A + 2) * x - (_A + 3)) * x.square() + 1
     far = _A * (((x - 5) * x + 8) * x - 4)
-    return torch.where(x < 1, near, torch.where(x < 2, far, 0.0))
+    kernel = torch.where(x < 1, near, torch.where(x < 2, far, 0.0))
+    weights = kernel * ((pixel >= left) & (pixel < right))
+    return weights / weights.sum(dim=1, keepdim=True)
 
 
 class Bicubic(nn.Module):

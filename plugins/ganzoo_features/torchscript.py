@@ -54,7 +54,7 @@ class _Object:
 
 
 class _Reader(pickle.Unpickler):
-    """Builds only tensors, dicts and inert objects, whatever the pickle asks for."""
+    """Builds only tensors, dicts and inert objects in place of what the pickle asks for."""
 
     def __init__(self, archive: zipfile.ZipFile):
         self.archive = archive
@@ -66,8 +66,8 @@ class _Reader(pickle.Unpickler):
     def find_class(self, module: str, name: str) -> Any:
         if module == "torch" and name in _DTYPES:
             return _DTYPES[name]
-        known = {"_rebuild_tensor_v2": _tensor, "OrderedDict": OrderedDict}
-        return known.get(name, _Object)
+        allowed = {"_rebuild_tensor_v2": _tensor, "OrderedDict": OrderedDict}
+        return allowed.get(name, _Object)
 
     def persistent_load(self, pid: Any) -> Tensor:
         _, dtype, key, _, length = pid

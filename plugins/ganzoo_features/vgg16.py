@@ -47,7 +47,11 @@ class VGG16(Backbone):
     """
 
     def __init__(self, layers: list[str] = ["fc7"], weights: Path | None = None):  # noqa: B006
-        connected = {name: _connected(inputs) for name, (_, inputs) in FULLY_CONNECTED.items()}
+        connected = {
+            # on "meta", because these 411 MB are filled below
+            name: nn.Sequential(nn.Linear(inputs, 4096, device="meta"), nn.ReLU())
+            for name, (_, inputs) in FULLY_CONNECTED.items()
+        }
         chain = needed(network(BLOCKS) | {"_flatten": nn.Flatten()} | connected, layers)
         file = Weights.read(PUBLISHED.find(weights))
         for name, (prefix, _) in FULLY_CONNECTED.items():
@@ -57,11 +61,6 @@ class VGG16(Backbone):
         prepare = nn.Sequential(_Resize(), Prepare(0.5, IMAGENET_MEAN, IMAGENET_STD))
         super().__init__(prepare, chain, layers)
         self.say_weights("vgg16", file, PUBLISHED)
-
-
-def _connected(inputs: int) -> nn.Sequential:
-    linear = nn.Linear(inputs, 4096, device="meta")  # 411 MB that should not be filled twice
-    return nn.Sequential(linear, nn.ReLU())
 
 
 class _Resize(nn.Module):

@@ -39,15 +39,15 @@ def network(blocks: Sequence[tuple[int, int]] = BLOCKS) -> dict[str, nn.Module]:
 
     ``blocks`` has the convolutions and channels of each block.
     """
-    found: dict[str, nn.Module] = {}
+    layers: dict[str, nn.Module] = {}
     inputs = 3
     for block, (convolutions, channels) in enumerate(blocks, 1):
         for i in range(1, convolutions + 1):
-            found[f"conv{block}_{i}"] = nn.Conv2d(inputs, channels, 3, padding=1)
-            found[f"relu{block}_{i}"] = nn.ReLU()
+            layers[f"conv{block}_{i}"] = nn.Conv2d(inputs, channels, 3, padding=1)
+            layers[f"relu{block}_{i}"] = nn.ReLU()
             inputs = channels
-        found[f"pool{block}"] = nn.MaxPool2d(2)
-    return found
+        layers[f"pool{block}"] = nn.MaxPool2d(2)
+    return layers
 
 
 class VGG19(Backbone):

@@ -1,10 +1,10 @@
 """The image cache: uint8 arrays under a key of their content, memory-mapped, checked when opened.
 
 An entry is a folder ``<kind>-<16 hex digits of its key>`` with ``images.npy`` (N, 3, S, S),
-optionally ``labels.npy`` (N, A), and ``index.json``, which holds the whole key and the hash of each
-array.  It is built aside under a lock and moved into place in one step, so it is either whole or
-absent.  If two processes want it, one builds and the other waits.  The lock dies with its process,
-and the next builder removes what a killed one left.
+optionally ``labels.npy`` (N, A), and ``index.json``, which holds the key and each array's hash.
+It is built aside under a lock and moved into place in one step, so it is either whole or absent.
+If two processes need it, one builds and the other waits.  The lock dies with its process, and the
+next builder removes the leftovers of a killed one.
 """
 
 from __future__ import annotations

@@ -73,28 +73,28 @@ def check(
         return
     for name, report in reports.items():
         table = _table(f"{name}: {folders[name]}" if name else str(path), report)
-        if left_out := surveys[name].scan.not_looked_at():
-            table.add_row("not looked at", cell(*left_out.replace("), ", ")\n").splitlines()))
+        if others := surveys[name].scan.not_looked_at():
+            table.add_row("not looked at", cell(*others.replace("), ", ")\n").splitlines()))
         say_table(table)
     for warning in warnings:
         warn(warning)
     if not warnings:
-        say("Nothing to complain about.", colour="green")
+        say("No problem found.", colour="green")
     if sheet is not None:
         say(f"Contact sheet: {sheet}")
 
 
 def _refuse_the_same(folders: dict[str, Path]) -> None:
-    seen: dict[Path, str] = {}
+    names: dict[Path, str] = {}
     for name, path in folders.items():
         place = expand(path).resolve()
-        if place in seen:
-            raise DataError(f"{seen[place]} and {name} are the same folder, '{path}'.")
-        seen[place] = name
+        if place in names:
+            raise DataError(f"{names[place]} and {name} are the same folder, '{path}'.")
+        names[place] = name
 
 
 def _warnings_together(photo: Survey, real: Survey, smooth: Survey | None = None) -> list[str]:
-    """What is wrong with photos, cartoons and smoothed cartoons as a set."""
+    """Warn about photos, cartoons and smoothed cartoons that do not go together."""
     from ganzoo_folders import domains
     from ganzoo_folders.edges import SAME
 
@@ -114,19 +114,21 @@ def _warnings_together(photo: Survey, real: Survey, smooth: Survey | None = None
     if both := photo.same_as(real):
         warnings.append(f"Photos that are also among the cartoons: {both:,}. Remove one of each.")
     same = smooth.same_as(real) if smooth else 0
-    if smooth and same > SAME * min(len(smooth.seen), len(real.seen)):
+    if smooth and same > SAME * min(len(smooth.usable), len(real.usable)):
         warnings.append(
-            f"Smoothed images that equal a cartoon: {same:,} of {len(smooth.seen):,}. The "
+            f"Smoothed images that equal a cartoon: {same:,} of {len(smooth.usable):,}. The "
             f"discriminator would have to call the same image true and false. Make them with "
             f"`ganzoo data edges`."
         )
     elif smooth and same:
-        warnings.append(f"Cartoons that have no edges to smooth: {same:,} of {len(smooth.seen):,}.")
+        warnings.append(
+            f"Cartoons that have no edges to smooth: {same:,} of {len(smooth.usable):,}."
+        )
     return warnings
 
 
 def _warnings(report: dict[str, Any], size: int, name: str) -> list[str]:
-    """What is wrong with one folder; ``name`` is its part in a set, or empty."""
+    """Warn about one folder; ``name`` is its role in a set, or empty."""
     from ganzoo_folders.survey import FEW
 
     warnings = []

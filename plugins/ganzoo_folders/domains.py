@@ -50,8 +50,8 @@ def judge(images: Iterable[NDArray[np.uint8]]) -> Domain:
 
 def of_planes(images: NDArray[np.uint8]) -> Domain:
     """Judge images (N, 3, S, S) by ``SAMPLE`` of them, spread evenly."""
-    chosen = np.linspace(0, len(images) - 1, min(SAMPLE, len(images))).astype(int)
-    return judge(np.ascontiguousarray(images[i].transpose(1, 2, 0)) for i in chosen)
+    places = np.linspace(0, len(images) - 1, min(SAMPLE, len(images))).astype(int)
+    return judge(np.ascontiguousarray(images[i].transpose(1, 2, 0)) for i in places)
 
 
 def swapped(photos: Domain, cartoons: Domain) -> bool:

@@ -35,9 +35,9 @@ class Smoothed:
     rejected: dict[str, str]
     #: the number of copies made by this run; the others are from earlier ones
     fresh: int
-    #: copies whose source is gone or has become unusable
+    #: copies whose source was removed or became unusable
     stale: list[str]
-    #: the files that are no images, in words
+    #: the files that are not images, in words
     not_looked_at: str = ""
 
     def changed(self) -> list[float]:
@@ -45,7 +45,7 @@ class Smoothed:
         return [row["changed"] for row in self.copies.values()]
 
     def notes(self) -> list[str]:
-        """Say what was left out of some images, such as further frames."""
+        """List notes on unused parts of images, such as further frames."""
         names: dict[str, list[str]] = {}
         for name, row in self.copies.items():
             for note in row.get("notes", ()):
@@ -82,11 +82,20 @@ class Job:
         scanned = scan(self.path)
         names = scanned.names
         copies = _copy_names(self.path, names)
-        settings = self._settings()
+        settings = {
+            "size": self.size,
+            "blur": self.blur,
+            "mask": self.mask,
+            "version": VERSION,
+            "opencv": opencv().__version__,
+            "colours": "sRGB",
+        }
         before = self._open_out(settings)
         digests = dict(zip(names, files.digests(self.path, names), strict=True))
         rows = {
-            name: row for name, row in before.items() if self._is_current(row, digests.get(name))
+            name: row
+            for name, row in before.items()
+            if row["sha256"] == digests.get(name) and (self.out / row["copy"]).is_file()
         }
         missing = [name for name in names if name not in rows]
         rejected: dict[str, str] = {}
@@ -120,16 +129,6 @@ class Job:
         image, _ = self._read(name)
         return image, *smooth(image, self.blur, self.mask)
 
-    def _settings(self) -> dict[str, Any]:
-        return {
-            "size": self.size,
-            "blur": self.blur,
-            "mask": self.mask,
-            "version": VERSION,
-            "opencv": opencv().__version__,
-            "colours": "sRGB",
-        }
-
     def _open_out(self, settings: Mapping[str, Any]) -> dict[str, Any]:
         """Read the rows of the manifest in ``out``; make the folder if it is missing."""
         inside, outside = self.out.resolve(), self.path.resolve()
@@ -142,8 +141,18 @@ class Job:
             self.out.mkdir(parents=True, exist_ok=True)
             if (self.out / MANIFEST).exists():
                 manifest = json.loads((self.out / MANIFEST).read_text(encoding="utf-8"))
-                self._refuse_other_settings(manifest["settings"], settings)
-                return dict(manifest["files"])
+                old, rows = manifest["settings"], dict(manifest["files"])
+                others = [
+                    f"{key} {old.get(key)}, not {settings[key]}"
+                    for key in settings
+                    if old.get(key) != settings[key]
+                ]
+                if others:
+                    raise DataError(
+                        f"--out {self.out} holds copies with other settings: {'; '.join(others)}. "
+                        f"Choose a new folder, or empty this one."
+                    )
+                return rows
             full = any(self.out.iterdir())
         except (FileExistsError, NotADirectoryError) as error:
             raise DataError(
@@ -164,22 +173,9 @@ class Job:
         self._write_manifest(settings, {})
         return {}
 
-    def _refuse_other_settings(self, old: Mapping[str, Any], new: Mapping[str, Any]) -> None:
-        others = [
-            f"{key} {old.get(key)}, not {new[key]}" for key in new if old.get(key) != new[key]
-        ]
-        if others:
-            raise DataError(
-                f"--out {self.out} holds copies with other settings: {'; '.join(others)}. "
-                f"Choose a new folder, or empty this one."
-            )
-
     def _write_manifest(self, settings: Mapping[str, Any], rows: Mapping[str, Any]) -> None:
         manifest = {"settings": dict(settings), "files": dict(sorted(rows.items()))}
         write_atomic(self.out / MANIFEST, json.dumps(manifest, indent=1) + "\n")
-
-    def _is_current(self, row: Mapping[str, Any], digest: str | None) -> bool:
-        return row["sha256"] == digest and (self.out / row["copy"]).is_file()
 
     def _read(self, name: str) -> tuple[Pixels, Sequence[str]]:
         picture = decode((self.path / name).read_bytes())

@@ -1,4 +1,4 @@
-"""CartoonGAN's smoothed edges: cartoons whose lines are blurred and nothing else.
+"""CartoonGAN's smoothed edges: cartoons in which only the lines are blurred.
 
 Chen, Lai and Liu, "CartoonGAN: Generative Adversarial Networks for Photo Cartoonization", CVPR
 2018, section 3.2: find the edges with Canny's detector, dilate them, and smooth the dilated
@@ -64,15 +64,15 @@ def changed(before: Pixels, after: Pixels) -> float:
 
 def fill(writer: Writer, images: NDArray[np.uint8]) -> None:
     """Smooth ``images`` (N, 3, S, S) and add them to a new cache entry."""
+
+    def smooth_planes(image: Pixels) -> Pixels:
+        return smooth(np.ascontiguousarray(image.transpose(1, 2, 0)))[0].transpose(2, 0, 1)
+
     with progress("Smoothing edges", len(images)) as advance:
-        results = files.in_threads(_smooth_planes, images)
+        results = files.in_threads(smooth_planes, images)
         while block := list(islice(results, _BLOCK)):
             writer.add(np.stack(block))
             advance(len(block))
-
-
-def _smooth_planes(image: Pixels) -> Pixels:
-    return smooth(np.ascontiguousarray(image.transpose(1, 2, 0)))[0].transpose(2, 0, 1)
 
 
 def opencv() -> ModuleType:
@@ -99,6 +99,5 @@ def _filter(image: Pixels, taps: tuple[int, ...]) -> Pixels:
         return np.dstack([_filter(plane, taps) for plane in cv2.split(image)])
     column = np.array(taps, np.float32)
     sums = cv2.sepFilter2D(image, cv2.CV_32F, column, column, borderType=cv2.BORDER_REFLECT_101)
-    whole = sums.astype(np.uint16) // np.uint16(sum(taps) ** 2)
-    means: Pixels = whole.astype(np.uint8)
+    means: Pixels = (sums.astype(np.uint16) // np.uint16(sum(taps) ** 2)).astype(np.uint8)
     return means

@@ -68,17 +68,17 @@ def edges(
     if result.fresh or not sheet.exists():
         save_sheet(_triplets(job, result), sheet, columns=6)
     if result.fresh:
-        kept = len(result.copies) - result.fresh
-        rest = f" ({kept:,} were there)" if kept else ""
-        say(f"{result.fresh:,} images with smoothed edges in {out}{rest}.")
+        old = len(result.copies) - result.fresh
+        more = f" (beside {old:,} of an earlier call)" if old else ""
+        say(f"{result.fresh:,} images with smoothed edges in {out}{more}.")
     else:
-        say(f"All {len(result.copies):,} are in {out} already: nothing to do.")
+        say(f"{out} has all {len(result.copies):,} already: nothing to do.")
     _say_what_changed(result)
     say(f"Original, smoothed, mask: {sheet}")
 
 
 def _triplets(job: Job, result: Smoothed) -> list[Image.Image]:
-    """Original, smoothed and mask of some images, spread over the folder."""
+    """Return original, smoothed copy and mask of some images, spread over the folder."""
     import numpy as np
     from PIL import Image
 
@@ -93,7 +93,7 @@ def _triplets(job: Job, result: Smoothed) -> list[Image.Image]:
 
 
 def _fit(image: Image.Image, side: int = 256) -> Image.Image:
-    """An image in a square: a large one reduced, a small one with larger pixels."""
+    """Fit an image into a square: reduce a large one, enlarge the pixels of a small one."""
     from PIL import Image
 
     scale = side / max(image.size)
@@ -122,7 +122,7 @@ def _say_what_changed(result: Smoothed) -> None:
         (list(result.rejected), f"Unusable, left out: {len(result.rejected):,}."),
         (
             result.stale,
-            f"Copies whose original is gone or unusable, still there: {len(result.stale):,}.",
+            f"Copies whose original was removed or became unusable: {len(result.stale):,}.",
         ),
     ):
         if names:

@@ -91,8 +91,8 @@ def read(path: Path, digest: str) -> bytes:
 def listed(lines: Sequence[object]) -> list[str]:
     """Indent the first lines and count the rest, for messages that name files."""
     more = len(lines) - _SHOWN
-    shown = [f"  {plain(line)}" for line in lines[:_SHOWN]]
-    return shown + [f"  and {more} more"] * (more > 0)
+    first = [f"  {plain(line)}" for line in lines[:_SHOWN]]
+    return first + [f"  and {more} more"] * (more > 0)
 
 
 def noted(note: str, names: Sequence[str]) -> str:

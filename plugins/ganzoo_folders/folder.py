@@ -90,10 +90,19 @@ class Folder(CachedDataset):
         entry = cache.get(
             "folder", key, self.size, lambda writer: self._fill(writer, names, digests)
         )
-        self._refuse_too_many(entry.index["rejected"], len(names))
+        if rejected := entry.index["rejected"]:
+            if len(rejected) > self.max_bad * len(names):
+                self._refuse(rejected, len(names))
+            cache.log.warning(
+                "%d of %d images in %s are left out:\n%s",
+                len(rejected),
+                len(names),
+                plain(self.path),
+                "\n".join(_listed(rejected)),
+            )
         if scanned.others:
             cache.log.warning(
-                "Files that are no images in %s are skipped: %s.",
+                "Files in %s that are not images are skipped: %s.",
                 self.path,
                 scanned.not_looked_at(),
             )
@@ -150,18 +159,6 @@ class Folder(CachedDataset):
             return square(picture.image, self.size), picture.notes
         except BadImage as error:
             return str(error)
-
-    def _refuse_too_many(self, rejected: dict[str, str], total: int) -> None:
-        if len(rejected) > self.max_bad * total:
-            self._refuse(rejected, total)
-        if rejected:
-            cache.log.warning(
-                "%d of %d images in %s are left out:\n%s",
-                len(rejected),
-                total,
-                plain(self.path),
-                "\n".join(_listed(rejected)),
-            )
 
     def _refuse(self, rejected: dict[str, str], total: int) -> None:
         raise DataError(

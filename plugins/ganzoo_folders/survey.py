@@ -29,8 +29,8 @@ NEAR_BITS = 3
 
 
 @dataclass(frozen=True)
-class Seen:
-    """One usable image."""
+class Look:
+    """The facts about one usable image."""
 
     width: int
     height: int
@@ -42,17 +42,17 @@ class Seen:
     #: the hash of its square at the size to train at
     square: str
     #: ``domains.score``: the higher, the more it looks like a drawing
-    drawn: float
-    #: what the decoder left out, such as further frames
+    drawing: float
+    #: notes on unused parts of the file, such as further frames
     notes: tuple[str, ...]
 
 
 @dataclass(frozen=True)
 class Survey:
-    """All images of a folder: the usable ones (``seen``), and the reasons of the ``rejected``."""
+    """All images of a folder: the usable ones, and why the others were ``rejected``."""
 
     scan: Scan
-    seen: list[Seen]
+    usable: list[Look]
     rejected: dict[str, str]
     tiles: list[NDArray[np.uint8]]
 
@@ -62,32 +62,32 @@ class Survey:
 
     def domain(self) -> Domain:
         """Judge whether the images are photos or drawings."""
-        return domains.of_scores([one.drawn for one in self.seen])
+        return domains.of_scores([one.drawing for one in self.usable])
 
     def same_as(self, other: Survey) -> int:
         """Count the images that equal one of ``other`` to the last bit, at the size to train at."""
-        theirs = {one.square for one in other.seen}
-        return sum(one.square in theirs for one in self.seen)
+        theirs = {one.square for one in other.usable}
+        return sum(one.square in theirs for one in self.usable)
 
     def report(self) -> dict[str, Any]:
         """Return counts and spreads, ready for JSON."""
-        distinct = {one.pixels: one for one in self.seen}
+        distinct = {one.pixels: one for one in self.usable}
         domain = self.domain()
         return {
-            "files": len(self.seen) + len(self.rejected),
-            "usable": len(self.seen),
-            "width": _spread(one.width for one in self.seen),
-            "height": _spread(one.height for one in self.seen),
-            "smallest_side": _spread(min(one.width, one.height) for one in self.seen),
-            "formats": dict(Counter(one.format for one in self.seen).most_common()),
-            "modes": dict(Counter(one.mode for one in self.seen).most_common()),
-            "gray_share": sum(one.gray for one in self.seen) / max(1, len(self.seen)),
-            "exact_duplicates": len(self.seen) - len(distinct),
+            "files": len(self.usable) + len(self.rejected),
+            "usable": len(self.usable),
+            "width": _spread(one.width for one in self.usable),
+            "height": _spread(one.height for one in self.usable),
+            "smallest_side": _spread(min(one.width, one.height) for one in self.usable),
+            "formats": dict(Counter(one.format for one in self.usable).most_common()),
+            "modes": dict(Counter(one.mode for one in self.usable).most_common()),
+            "gray_share": sum(one.gray for one in self.usable) / max(1, len(self.usable)),
+            "exact_duplicates": len(self.usable) - len(distinct),
             "near_duplicates": _lookalikes([one.look for one in distinct.values()]),
             "looks_like": domain.verdict,
             "drawn": round(domain.score, 2),
             "rejected": self.rejected,
-            "notes": dict(Counter(note for one in self.seen for note in one.notes)),
+            "notes": dict(Counter(note for one in self.usable for note in one.notes)),
             "not_looked_at": {kind: len(names) for kind, names in self.scan.others.items()},
         }
 
@@ -100,22 +100,22 @@ def survey(path: Path, size: int, keep: int = 0) -> Survey:
     """
     scanned = scan(path)
     names = scanned.names
-    wanted = {int(i) for i in np.linspace(0, len(names) - 1, min(keep, len(names)))}
-    seen: list[Seen] = []
+    places = {int(i) for i in np.linspace(0, len(names) - 1, min(keep, len(names)))}
+    usable: list[Look] = []
     rejected: dict[str, str] = {}
     tiles = []
     with progress(f"Reading {path}", len(names)) as advance:
-        results = files.in_threads(lambda name: _look(path / name, size), names)
+        results = files.in_threads(lambda name: _look_at(path / name, size), names)
         for index, (name, result) in enumerate(zip(names, results, strict=True)):
             if isinstance(result, str):
                 rejected[name] = result
             else:
                 one, tile = result
-                seen.append(one)
-                if index in wanted:
+                usable.append(one)
+                if index in places:
                     tiles.append(tile)
             advance(1)
-    return Survey(scanned, seen, rejected, tiles)
+    return Survey(scanned, usable, rejected, tiles)
 
 
 def difference_hash(image: Image.Image) -> int:
@@ -129,7 +129,7 @@ def difference_hash(image: Image.Image) -> int:
     return int.from_bytes(bits.tobytes(), "big")
 
 
-def _look(path: Path, size: int) -> tuple[Seen, NDArray[np.uint8]] | str:
+def _look_at(path: Path, size: int) -> tuple[Look, NDArray[np.uint8]] | str:
     try:
         picture = decode(path.read_bytes())
         tile = square(picture.image, size).transpose(1, 2, 0)
@@ -142,7 +142,7 @@ def _look(path: Path, size: int) -> tuple[Seen, NDArray[np.uint8]] | str:
     spread = pixels.max(axis=2).astype(np.int16) - pixels.min(axis=2)
     name = f"{image.size}".encode()
     return (
-        Seen(
+        Look(
             width=image.width,
             height=image.height,
             format=picture.format,
@@ -151,7 +151,7 @@ def _look(path: Path, size: int) -> tuple[Seen, NDArray[np.uint8]] | str:
             pixels=hashlib.sha256(name + pixels.tobytes()).hexdigest(),
             look=difference_hash(image),
             square=hashlib.sha256(tile.tobytes()).hexdigest(),
-            drawn=domains.score(np.ascontiguousarray(tile)),
+            drawing=domains.score(np.ascontiguousarray(tile)),
             notes=picture.notes,
         ),
         tile,

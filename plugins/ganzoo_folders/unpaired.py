@@ -104,7 +104,15 @@ class Unpaired(Dataset):
         if self.check:
             self._check_domains(entries["photo"], entries["real"])
         if self._makes_edges:
-            entries["smooth"] = _smoothed(entries["real"], self.size)
+            cartoons = entries["real"]
+            key = {
+                "real": cartoons.index["arrays"]["images.npy"]["sha256"],
+                "edges": edges.VERSION,
+                "opencv": edges.opencv().__version__,
+            }
+            entries["smooth"] = cache.get(
+                "edges", key, self.size, lambda writer: edges.fill(writer, cartoons.images)
+            )
         elif self._smooth is not None:
             entries["smooth"] = self._smooth.entry()
         if "smooth" in entries:
@@ -131,12 +139,12 @@ class Unpaired(Dataset):
     def __getitems__(self, indices: list[int]) -> dict[str, Tensor]:
         """Return a batch: ``photo``, ``real`` and perhaps ``smooth``, each (N, 3, size, size)."""
         self.prepare()
-        wanted = np.asarray(indices, dtype=np.int64)
+        examples = np.asarray(indices, dtype=np.int64)
         batch = {}
         for field, entry in self._open.items():
             rows, flips = self._draw(field)
-            pixels = entry.images.take(rows[wanted], axis=0)
-            flipped = np.flatnonzero(flips[wanted])
+            pixels = entry.images.take(rows[examples], axis=0)
+            flipped = np.flatnonzero(flips[examples])
             pixels[flipped] = pixels[flipped][..., ::-1]
             batch[field] = as_tensor(pixels)
         return batch
@@ -243,29 +251,19 @@ class Unpaired(Dataset):
             )
 
     def _refuse_the_same_folder(self) -> None:
-        used = {"photo": self._photo, "real": self._real, "smooth": self._smooth}
-        seen: dict[Path, str] = {}
-        for field, folder in used.items():
+        folders = {"photo": self._photo, "real": self._real, "smooth": self._smooth}
+        fields: dict[Path, str] = {}
+        for field, folder in folders.items():
             if folder is None:
                 continue
             place = folder.path.resolve()
-            if place in seen:
+            if place in fields:
                 raise DataError(
-                    f"unpaired: {seen[place]} and {field} are the same folder, '{folder.path}'. "
+                    f"unpaired: {fields[place]} and {field} are the same folder, '{folder.path}'. "
                     f"photo is a folder of photos, real one of cartoons, smooth one of cartoons "
                     f"with smoothed edges."
                 )
-            seen[place] = field
-
-
-def _smoothed(real: Cached, size: int) -> Cached:
-    """Open the cache entry of the smoothed cartoons, or make it from ``real``."""
-    key = {
-        "real": real.index["arrays"]["images.npy"]["sha256"],
-        "edges": edges.VERSION,
-        "opencv": edges.opencv().__version__,
-    }
-    return cache.get("edges", key, size, lambda writer: edges.fill(writer, real.images))
+            fields[place] = field
 
 
 def equal(smooth: NDArray[np.uint8], real: NDArray[np.uint8]) -> int:

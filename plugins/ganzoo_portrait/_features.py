@@ -24,16 +24,15 @@ def grams(features: Features, loss: str) -> dict[str, Tensor]:
 
     Raises DataError, naming ``loss``, for a layer that has no places to sum over.
     """
-    return {layer: _gram(x, layer, loss) for layer, x in features.items()}
-
-
-def _gram(feature: Tensor, layer: str, loss: str) -> Tensor:
-    if feature.ndim != 4:
-        shape = ", ".join(map(str, feature.shape))
-        raise DataError(
-            f"{loss}: layer '{layer}' has the shape ({shape}), but a Gram matrix is made from "
-            "feature maps (N, C, H, W). Give the term an extractor of convolutional layers, such "
-            "as vgg19 with conv4_4."
-        )
-    flat = feature.flatten(2)
-    return flat @ flat.mT / feature[0].numel()
+    matrices = {}
+    for layer, feature in features.items():
+        if feature.ndim != 4:
+            shape = ", ".join(map(str, feature.shape))
+            raise DataError(
+                f"{loss}: layer '{layer}' has the shape ({shape}), but a Gram matrix is made from "
+                "feature maps (N, C, H, W). Give the term an extractor of convolutional layers, "
+                "such as vgg19 with conv4_4."
+            )
+        flat = feature.flatten(2)
+        matrices[layer] = flat @ flat.mT / feature[0].numel()
+    return matrices

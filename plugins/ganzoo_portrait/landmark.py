@@ -97,9 +97,9 @@ class Landmark(Loss):
             "heatmap": (_differences, "heatmaps"),
         }[self.space]
         _require({"confidence", layer} - photo_features.keys(), self.space, photo_features)
-        found = photo_features["confidence"] >= self.confidence_floor
-        self.measures = {"faces": found.float().mean()}
-        self._in_vain = 0 if found.any() else self._in_vain + 1
+        sure = photo_features["confidence"] >= self.confidence_floor
+        self.measures = {"faces": sure.float().mean()}
+        self._in_vain = 0 if sure.any() else self._in_vain + 1
         if self._in_vain == _IN_VAIN:
             log.warning(
                 "landmark: no face in %d batches of photos, so the term does nothing. Cut faces "
@@ -108,9 +108,9 @@ class Landmark(Loss):
                 _IN_VAIN,
                 self.confidence_floor,
             )
-        # chosen before anything is computed: points without a face may be anything, even NaN.  An
-        # empty choice still depends on the fake, so that its sum, 0, can be differentiated.
-        each = compare(fake_features[layer][found], photo_features[layer][found])  # (faces, K)
+        # Selected before anything is computed: points without a face may be anything, even NaN.  An
+        # empty selection still depends on the fake, so that its sum, 0, can be differentiated.
+        each = compare(fake_features[layer][sure], photo_features[layer][sure])  # (faces, K)
         weights = self._weights(each)
         return (each @ weights).sum() / (weights.sum() * max(len(each), 1))
 
@@ -129,18 +129,16 @@ class Landmark(Loss):
 
 
 def _distances(fake: Tensor, photo: Tensor) -> Tensor:
-    """Return distances (N, K) of points (N, K, 2), in units of each photo's face."""
-    return vector_norm(fake - photo, dim=2) / _size(photo)[:, None]
+    """Return distances (N, K) of points (N, K, 2), in units of each photo's face.
 
-
-def _size(points: Tensor) -> Tensor:
-    """Return the size of each face (N,): between the eyes, or its width if no eyes are known."""
-    if points.shape[1] == sum(_REGIONS.values()):
+    The unit is the distance of the eyes, or the face's width if the layout is unknown.
+    """
+    if photo.shape[1] == sum(_REGIONS.values()):
         left, right = _OUTER_CORNERS
-        size = vector_norm(points[:, left] - points[:, right], dim=1)
+        size = vector_norm(photo[:, left] - photo[:, right], dim=1)
     else:
-        size = points[..., 0].amax(dim=1) - points[..., 0].amin(dim=1)
-    return size.clamp(min=_SMALLEST_FACE)
+        size = photo[..., 0].amax(dim=1) - photo[..., 0].amin(dim=1)
+    return vector_norm(fake - photo, dim=2) / size.clamp(min=_SMALLEST_FACE)[:, None]
 
 
 def _differences(fake: Tensor, photo: Tensor) -> Tensor:

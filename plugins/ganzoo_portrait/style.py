@@ -25,12 +25,12 @@ class Style(Loss):
         self, fake_features: dict[str, Tensor], real_features: dict[str, Tensor]
     ) -> Tensor:
         """Mean over layers of the mean (Gram(G(p)) - mean Gram(x))²."""
+
+        def squared_distance(gram: Tensor, style: Tensor) -> Tensor:
+            return mse_loss(gram, style.expand_as(gram))
+
         styles = {
             layer: gram.mean(dim=0, keepdim=True)
             for layer, gram in grams(real_features, "style").items()
         }
-        return mean_over_layers(_squared_distance, grams(fake_features, "style"), styles)
-
-
-def _squared_distance(gram: Tensor, style: Tensor) -> Tensor:
-    return mse_loss(gram, style.expand_as(gram))
+        return mean_over_layers(squared_distance, grams(fake_features, "style"), styles)

@@ -574,7 +574,7 @@ def test_face_alignment_reads_a_local_file(stubbed, offline, tmp_path):
     with pytest.raises(DataError, match="No such file"):
         face_alignment_detectors.FaceAlignment("blazeface", weights)
     weights.write_bytes(b"weights")
-    with pytest.raises(DataError, match=r"anchors\.npy' cannot be read"):
+    with pytest.raises(DataError, match=r"anchors\.npy cannot be read"):
         face_alignment_detectors.FaceAlignment("blazeface", weights)
     (tmp_path / "anchors.npy").write_bytes(b"anchors")
     face_alignment_detectors.FaceAlignment("blazeface", weights)

@@ -203,7 +203,7 @@ def test_a_second_run_touches_nothing_and_says_so(run, cartoons, tmp_path):
     run(cartoons, "--out", out)
     before = _stamps(tmp_path)
     said = run(cartoons, "--out", out)
-    assert "All 4 are in" in said
+    assert "has all 4 already" in said
     assert "nothing to do" in said
     assert "Changed pixels: median" in said
     after = _stamps(tmp_path)
@@ -225,8 +225,8 @@ def test_only_what_is_new_or_changed_is_made_and_what_is_gone_is_named(run, cart
     (out / "deep" / "2.png").unlink()
     said = run(cartoons, "--out", out)
     assert "4 images with smoothed edges" in said
-    assert "(1 were there)" in said
-    assert "gone or unusable, still there: 1" in said
+    assert "1 of an earlier call" in said
+    assert "removed or became unusable: 1" in said
     assert "deep/1.png" in said
     kept = out / "same.png"
     assert _stamps(out)[kept] == before[kept]
