@@ -7,13 +7,15 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from myst import code, fence, link, needs, page, prose, table, toctree, written
+from myst import code, fence, link, needs, page, prose, table, toctree
 
+from ganzoo.formats.yaml import flow
 from ganzoo.plugins.registry import Registry
 from ganzoo.plugins.shipped import shipped_recipes
 from ganzoo.plugins.signature import read_signature
 from ganzoo.recipe.component import Component
 from ganzoo.recipe.grammar import PLAYERS
+from ganzoo.recipe.header import read_header
 from ganzoo.recipe.recipe import load_recipe
 from ganzoo.recipe.recipe_types import Recipe, Schedule, Stage, Term
 from ganzoo.recipe.vocabulary import aim
@@ -31,7 +33,7 @@ def pages(registry: Registry) -> dict[str, str]:
 
 def _index(files: Mapping[str, Path]) -> str:
     rows = [
-        [f"{{doc}}`recipes/{name}`", prose(_split(path)[0][0]), picture(name, width=280)]
+        [f"{{doc}}`recipes/{name}`", prose(read_header(path).summary), picture(name, width=280)]
         for name, path in files.items()
     ]
     return page(
@@ -45,13 +47,16 @@ def _index(files: Mapping[str, Path]) -> str:
 
 
 def _recipe(name: str, path: Path, registry: Registry) -> str:
-    (summary, *comment), yaml = _split(path)
+    header = read_header(path)
     recipe = load_recipe(path, (), registry)
+    sections = "\n".join(f"- **{name}** {text}" for name, text in header.sections.items())
+    yaml = re.sub(r"\A(#.*\n)*", "", path.read_text(encoding="utf-8"))
     return page(
         name,
-        prose(summary),
+        prose(header.summary),
         picture(name, width=560),
-        _told(comment),
+        prose(sections),
+        prose(header.notes),
         "## What it is made of",
         table(["part", "component", "with"], _parts(recipe, registry)),
         *(_stage(stage, registry) for stage in recipe.stages),
@@ -65,25 +70,6 @@ def picture(name: str, width: int) -> str:
     if not (PICTURES / f"{name}.png").is_file():
         return ""
     return f'<img src="/pictures/recipes/{name}.png" alt="What {name} draws" width="{width}">'
-
-
-def _split(path: Path) -> tuple[list[str], str]:
-    """Split a recipe into its top comment, without the signs, and the rest."""
-    text = path.read_text(encoding="utf-8")
-    head = re.match(r"(?:#.*\n)*", text)
-    comment = head[0] if head else ""
-    return [line.removeprefix("#").removeprefix(" ") for line in comment.splitlines()] or [
-        ""
-    ], text.removeprefix(comment)
-
-
-def _told(comment: list[str]) -> str:
-    """Show ``Needs ...`` and the like as items, the rest as it is."""
-    lines = []
-    for line in comment:
-        item = re.fullmatch(r"([A-Z][a-z]+) {2,}(\S.*)", line)
-        lines.append(f"- **{item[1]}** {item[2]}" if item else line.replace(" " * 8, "  ", 1))
-    return prose("\n".join(lines).strip())
 
 
 def _parts(recipe: Recipe, registry: Registry) -> Iterator[list[str]]:
@@ -135,8 +121,8 @@ def _schedule(schedule: Schedule) -> str:
 
 
 def _given(arguments: Mapping[str, Any]) -> str:
-    shown = [f"{name}: {written(_here(v))}" for name, v in arguments.items() if v is not None]
-    return code(", ".join(shown)) if shown else ""
+    texts = [f"{name}: {flow(_here(v))}" for name, v in arguments.items() if v is not None]
+    return code(", ".join(texts)) if texts else ""
 
 
 def _here(value: Any) -> Any:

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Sequence
 
-from ganzoo.formats.types import finite
-from ganzoo.formats.yaml import scalar
 from ganzoo.plugins.registry import Entry
 
 
@@ -54,16 +51,7 @@ def link(entry: Entry) -> str:
     return f"[`{entry.name}`](#{label(entry)})"
 
 
-def written(value: Any) -> str:
-    """Write a plain value as in a recipe."""
-    if isinstance(value, Mapping):
-        return "{" + ", ".join(f"{written(k)}: {written(v)}" for k, v in value.items()) + "}"
-    if isinstance(value, (list, tuple)):
-        return f"[{', '.join(map(written, value))}]"
-    return scalar(value) if value is None or not finite(value) else f"{value:g}"
-
-
 def needs(words: Iterable[tuple[str, bool]]) -> str:
     """Write what a method reads, like ``ganzoo show``."""
-    shown = [code(word) + ("" if required else " (where there is one)") for word, required in words]
-    return ", ".join(shown) or "nothing"
+    texts = [code(word) + ("" if required else " (optional)") for word, required in words]
+    return ", ".join(texts) or "nothing"

@@ -7,11 +7,12 @@ from collections import defaultdict
 from collections.abc import Iterator
 from typing import Any
 
-from myst import code, fence, label, link, needs, page, prose, table, toctree, written
+from myst import code, fence, label, link, needs, page, prose, table, toctree
 from typer.main import get_command
 
 from ganzoo import errors, hookspecs, interfaces
 from ganzoo.cli import command_line
+from ganzoo.formats.yaml import flow
 from ganzoo.interfaces import ObservedRun
 from ganzoo.plugins.manager import HOOKS, Plugins
 from ganzoo.plugins.registry import KINDS, Entry, Registry
@@ -203,7 +204,7 @@ def _declared(signature: Signature, base: type) -> Iterator[str]:
     for name in inspect.get_annotations(base):
         value = signature.attributes.get(name)
         if value is not None and value != getattr(base, name, None):
-            yield f"{code(name)} is {code(written(value))}"
+            yield f"{code(name)} is {code(flow(value))}"
 
 
 def _default(kind: str, parameter: Parameter) -> str:
@@ -211,7 +212,7 @@ def _default(kind: str, parameter: Parameter) -> str:
         return "the dataset's"
     if parameter.default in (REQUIRED, COMPUTED):
         return "required" if parameter.default is REQUIRED else "computed"
-    return code(written(parameter.default))
+    return code(flow(parameter.default))
 
 
 # -- keys, words, commands, errors

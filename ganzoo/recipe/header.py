@@ -26,10 +26,11 @@ SECTIONS = ("Needs", "Takes", "Expect")
 
 @dataclass(frozen=True)
 class Header:
-    """The ``summary`` and the sections, each on one line."""
+    """The ``summary``, the sections, each on one line, and the lines of all other paragraphs."""
 
     summary: str = ""
     sections: Mapping[str, str] = field(default_factory=dict)
+    notes: str = ""
 
 
 def read_header(path: Path) -> Header:
@@ -39,6 +40,7 @@ def read_header(path: Path) -> Header:
     comment = re.match(r"(?:#.*\n?)*", text)
     lines = [line[1:].rstrip() for line in comment[0].splitlines()] if comment else []
     sections: dict[str, str] = {}
+    notes: list[str] = []
     name = ""
     for line in lines[1:]:
         start = re.fullmatch(rf" ?({'|'.join(SECTIONS)})\s+(\S.*)", line)
@@ -49,4 +51,5 @@ def read_header(path: Path) -> Header:
             sections[name] += f" {line.strip()}"
         else:
             name = ""
-    return Header(lines[0].strip() if lines else "", sections)
+            notes.append(line.removeprefix(" "))
+    return Header(lines[0].strip() if lines else "", sections, "\n".join(notes).strip())

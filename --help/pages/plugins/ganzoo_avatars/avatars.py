@@ -1,0 +1,118 @@
+"""Dataset ``avatars``: cartoon people with known attributes, drawn when first used."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import closing
+from itertools import islice
+from typing import Annotated, ClassVar
+
+import numpy as np
+from annotated_types import Ge, Interval
+
+from ganzoo.errors import DataError, nearest, one_of
+from ganzoo.progress import progress
+from ganzoo_avatars import render
+from ganzoo_avatars.drawing import draw
+from ganzoo_avatars.styles import LOOKS, STYLES, StyleName
+from ganzoo_folders import cache
+from ganzoo_folders.cached import CachedDataset
+
+_BLOCK = 50  # images between two steps of the progress bar
+
+
+class Avatars(CachedDataset):
+    """Cartoon avatars in one of nine DiceBear styles, drawn offline and cached.
+
+    Needs ``pip install 'ganzoo[avatars]'``.  The artist's licence is kept beside the images.
+
+    Args:
+        style: Whose drawings; toon-head is frontal and reads best at small sizes.
+        count: How many different avatars.
+        size: Height and width in pixels.
+        seed: Which avatars; a larger count with the same seed begins with the same ones.
+        label: The attributes that make up ``label``, such as [hair, skin]; `ganzoo data render`
+            writes them all.
+    """
+
+    fields: ClassVar[Mapping[str, str]] = {"real": "image", "label": "label"}
+    shuffled = True
+
+    def __init__(
+        self,
+        style: StyleName = "toon-head",
+        count: Annotated[int, Ge(1)] = 5000,
+        size: Annotated[int, Interval(ge=8, le=1024)] = 64,
+        seed: Annotated[int, Ge(0)] = 0,
+        label: list[str] | None = None,
+    ):
+        super().__init__()
+        if style not in STYLES:
+            raise DataError(
+                f"avatars: unknown style '{style}'{nearest(style, STYLES)} "
+                f"Available: {one_of(STYLES)}."
+            )
+        self.style = style
+        self.count = count
+        self.size = size
+        self.seed = seed
+        self.label = label
+        if label is not None:
+            _columns(style, label)  # refuses unknown attributes
+            values = LOOKS[style].values(render.definition(style))
+            self.label_values = {name: values[name] for name in label}
+
+    def prepare(self) -> None:
+        """Draw the avatars, or open them if they are in the cache."""
+        if self._cached is None:
+            key = render.key(self.style, self.count, self.size, self.seed)
+            self._cached = cache.get("avatars", key, self.size, self._draw)
+            if self.label is not None:
+                assert self._cached.labels is not None  # ``_draw`` writes them
+                columns = _columns(self.style, self.label)
+                self._labels = np.ascontiguousarray(self._cached.labels[:, columns])
+            self.licence = render.licence(self.style)
+            self.attribution = render.attribution(self.style)
+
+    def attributes(self) -> dict[str, list[str]]:
+        """Return the values of each attribute, in the order of the images."""
+        entry = self.entry()
+        assert entry.labels is not None  # ``_draw`` writes them
+        names = entry.index["attributes"]
+        return {
+            name: [values[i] for i in entry.labels[:, column]]
+            for column, (name, values) in enumerate(names.items())
+        }
+
+    def _draw(self, writer: cache.Writer) -> None:
+        look = LOOKS[self.style]
+        values = look.values(render.definition(self.style))
+        with (
+            closing(draw(render.AVATARS, self.style, self.count, self.size, self.seed)) as images,
+            progress(f"Drawing {self.style} avatars", self.count) as advance,
+        ):
+            while block := list(islice(images, _BLOCK)):
+                writer.add(np.stack(block))
+                advance(len(block))
+        avatars = [render.choose(look, values, self.seed, i) for i in range(self.count)]
+        writer.set_labels(
+            np.array([[values[name].index(one[name]) for name in values] for one in avatars])
+        )
+        writer.index["attributes"] = values
+        writer.text("ATTRIBUTION.md", render.attribution(self.style))
+
+
+def _columns(style: str, label: list[str]) -> list[int]:
+    names = LOOKS[style].attributes
+    for name in label:
+        if name not in names:
+            raise DataError(
+                f"avatars: label '{name}' is no attribute of style '{style}'"
+                f"{nearest(name, names)} Available: {one_of(names)}."
+            )
+    if not label or len(set(label)) < len(label):
+        raise DataError(
+            f"avatars: label {label} must name one or more attributes, each once. "
+            f"Style '{style}' has: {one_of(names)}."
+        )
+    return [names.index(name) for name in label]
