@@ -115,7 +115,10 @@ def to_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
         return _lab().apply(image)
     transform = None
     if profile:
-        space = _space(profile)
+        try:
+            space = ImageCms.ImageCmsProfile(io.BytesIO(profile)).profile.xcolor_space.strip()
+        except (OSError, ImageCms.PyCMSError, AttributeError) as error:
+            raise BadProfile("a profile that cannot be read") from error
         if space != "GRAY":
             image = eight_bits(image)
         if space == "RGB" and image.mode == "L":
@@ -152,13 +155,6 @@ def eight_bits(image: Image.Image) -> Image.Image:
         return image
     gray = np.asarray(image).astype(np.float64) / 257
     return Image.fromarray(gray.round().clip(0, 255).astype(np.uint8))
-
-
-def _space(profile: bytes) -> str:
-    try:
-        return ImageCms.ImageCmsProfile(io.BytesIO(profile)).profile.xcolor_space.strip()
-    except (OSError, ImageCms.PyCMSError, AttributeError) as error:
-        raise BadProfile("a profile that cannot be read") from error
 
 
 @cache

@@ -198,10 +198,6 @@ class _Record(logging.LogRecord):
         return "\n".join(map(plain, super().getMessage().split("\n")))
 
 
-def _warning(message: Any, category: type, filename: str, lineno: int, line: Any = None) -> str:
-    return f"{filename}:{lineno}: {category.__name__}: {plain(message)}\n"
-
-
 def prepare_streams() -> None:
     """Make standard output and error take every text; warnings and logs go through ``plain``.
 
@@ -216,7 +212,9 @@ def prepare_streams() -> None:
         elif isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="ganzoo.spelt")
     logging.setLogRecordFactory(_Record)
-    warnings.formatwarning = _warning
+    warnings.formatwarning = lambda message, category, filename, lineno, line=None: (
+        f"{filename}:{lineno}: {category.__name__}: {plain(message)}\n"
+    )
 
 
 _ASCII = {

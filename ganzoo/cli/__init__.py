@@ -59,7 +59,12 @@ def _run() -> int:
         say(*stop.args, *_notes(stop), err=True)
         return stop.exit_code
     except GanzooError as error:
-        say(*_lines(error), *_notes(error), err=True)
+        lines = list(error.args)
+        if isinstance(error, RecipeError) and len(lines) > 1:
+            lines.insert(0, f"{len(lines)} problems")
+        more = [f"and {len(lines) - _SHOWN} more"] * (len(lines) > _SHOWN)
+        text = [f"error: {lines[0]}", *lines[1:_SHOWN], *more] if lines else ["error"]
+        say(*text, *_notes(error), err=True)
         return error.exit_code
     except _WrongUsage as error:
         if type(error).__name__ != "NoArgsIsHelpError":
@@ -185,12 +190,3 @@ def _notes(error: GanzooError) -> Sequence[str]:
     if not working_folder() and NO_WORKING_FOLDER not in str(error):
         notes.append(NO_WORKING_FOLDER)
     return notes
-
-
-def _lines(error: GanzooError) -> list[str]:
-    """Split the message into lines; several problems get a count first, and a line each."""
-    lines = list(error.args)
-    if isinstance(error, RecipeError) and len(lines) > 1:
-        lines.insert(0, f"{len(lines)} problems")
-    more = [f"and {len(lines) - _SHOWN} more"] * (len(lines) > _SHOWN)
-    return [f"error: {lines[0]}", *lines[1:_SHOWN], *more] if lines else ["error"]

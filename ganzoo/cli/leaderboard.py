@@ -15,7 +15,7 @@ from ganzoo.errors import RunError
 from ganzoo.text import cell, say, say_json, say_table
 
 if TYPE_CHECKING:
-    from ganzoo.evaluation.standings import Column, Standings, Table
+    from ganzoo.evaluation.standings import Column, Table
 
 #: columns of text that does not go to a terminal
 _WIDE = 200
@@ -79,7 +79,16 @@ def leaderboard(
     if html:
         _write(html, pages.page(boards), "--html", as_json)
     if not (as_json or markdown or html):
-        _print(boards, from_hub)
+        width = shutil.get_terminal_size((_WIDE, 24)).columns
+        for board in boards:
+            for table in board.tables:
+                say(board.benchmark, bold=True, nl=False)
+                say(f"  version {table.version}, protocol {table.protocol}")
+                _print_table(table, width)
+        if any(board.tables for board in boards):
+            _say(pages.HOW, width)
+        if from_hub:
+            _say(pages.CLAIMED, width)
     problems = [problem for board in boards for problem in board.problems]
     if problems:
         say(f"left out, because they cannot be read: {len(problems)}", err=True)
@@ -99,21 +108,6 @@ def _write(path: Path, text: str, option: str, as_json: bool) -> None:
 
 
 # -- the terminal -----------------------------------------------------------------------------
-
-
-def _print(boards: list[Standings], from_hub: bool) -> None:
-    from ganzoo.evaluation.leaderboard import CLAIMED, HOW
-
-    width = shutil.get_terminal_size((_WIDE, 24)).columns
-    for board in boards:
-        for table in board.tables:
-            say(board.benchmark, bold=True, nl=False)
-            say(f"  version {table.version}, protocol {table.protocol}")
-            _print_table(table, width)
-    if any(board.tables for board in boards):
-        _say(HOW, width)
-    if from_hub:
-        _say(CLAIMED, width)
 
 
 def _print_table(table: Table, width: int) -> None:

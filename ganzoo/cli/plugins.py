@@ -23,7 +23,6 @@ from ganzoo.text import say, say_json
 
 if TYPE_CHECKING:
     from ganzoo.plugins.manager import Plugin, Plugins
-    from ganzoo.testing import Contract
 
 plugins_app = typer.Typer(invoke_without_command=True)
 
@@ -223,28 +222,23 @@ def _named(name: str, plugins: Plugins) -> list[Plugin]:
 def _outcomes(plugin: Plugin) -> dict[str, list[Outcome]]:
     """Test each component's promises."""
     from ganzoo.progress import progress
-    from ganzoo.testing import contracts
+    from ganzoo.testing import Unavailable, contracts
 
     name = plugin.origin.plugin
     promises = contracts(name)
     outcomes: dict[str, list[Outcome]] = {}
     with progress(f"checking {name}", len(promises), "promises") as advance:
         for contract in promises:
-            outcomes.setdefault(contract.component, []).append(_test(contract))
+            try:
+                contract()
+                outcome = Outcome(contract.promise, "kept")
+            except Unavailable as reason:
+                outcome = Outcome(contract.promise, "not checked", str(reason))
+            except AssertionError as error:
+                outcome = Outcome(contract.promise, "broken", str(error))
+            outcomes.setdefault(contract.component, []).append(outcome)
             advance(1)
     return outcomes
-
-
-def _test(contract: Contract) -> Outcome:
-    from ganzoo.testing import Unavailable
-
-    try:
-        contract()
-    except Unavailable as reason:
-        return Outcome(contract.promise, "not checked", str(reason))
-    except AssertionError as error:
-        return Outcome(contract.promise, "broken", str(error))
-    return Outcome(contract.promise, "kept")
 
 
 def _verdict(outcomes: Sequence[Outcome]) -> str:

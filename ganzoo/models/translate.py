@@ -90,19 +90,15 @@ class Translator:
             if self.size:
                 square = _run(self._whole, _resized(pixels, self.size, self.size))
                 return _resized(square, height, width)
-            if self.tiles(height, width) > 1:
-                return self._in_tiles(pixels)
-            return _run(self._whole, pixels)
-        except (RuntimeError, ValueError) as error:
-            reason = str(error).strip().splitlines()[0].rstrip(".")
-            raise BadImage(f"the generator refuses {width}x{height} pixels: {reason}") from error
-
-    def _in_tiles(self, pixels: Pixels) -> Pixels:
-        try:
+            if self.tiles(height, width) == 1:
+                return _run(self._whole, pixels)
             if self._norms:
                 self._fix_statistics(pixels)
             function = self._compile(self._network) if self._compile else self._eager
             return tiled(partial(_run, function), pixels, self.tile)
+        except (RuntimeError, ValueError) as error:
+            reason = str(error).strip().splitlines()[0].rstrip(".")
+            raise BadImage(f"the generator refuses {width}x{height} pixels: {reason}") from error
         finally:
             for norm in self._norms:
                 norm.forget()

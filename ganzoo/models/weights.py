@@ -65,8 +65,11 @@ def load(path: Path, network: nn.Module, stated: File | None, what: str) -> None
                 "Get the folder again."
             )
         check(shapes(path), network.state_dict(), str(path), what)
-        tensors = load_file(path)
-        _check_kinds(tensors, network.state_dict(), str(path))
+        tensors, state = load_file(path), network.state_dict()
+        for name, tensor in tensors.items():  # floats may differ in precision
+            kind, right = tensor.dtype, state[name].dtype
+            if kind != right and not (kind.is_floating_point and right.is_floating_point):
+                raise DataError(f"{path} has {kind} in tensor '{name}', where {right} belongs.")
         network.load_state_dict(tensors)
         refuse_nonfinite(network.state_dict(), str(path))  # a float64 value may overflow
     except DataError as error:
@@ -94,14 +97,6 @@ def check(
             f"{source} has {len(extra)} tensors that {what} does not know, the first "
             f"{written(extra[0])}."
         )
-
-
-def _check_kinds(tensors: Mapping[str, Tensor], state: Mapping[str, Tensor], source: str) -> None:
-    """Raise DataError if numbers are not of the network's kind; floats may differ in precision."""
-    for name, tensor in tensors.items():
-        kind, right = tensor.dtype, state[name].dtype
-        if kind != right and not (kind.is_floating_point and right.is_floating_point):
-            raise DataError(f"{source} has {kind} in tensor '{name}', where {right} belongs.")
 
 
 def refuse_nonfinite(tensors: Mapping[str, Tensor], source: str) -> None:

@@ -141,9 +141,13 @@ def faces(
 
 def _tool(entry: Registered, arguments: dict[str, Any]) -> Tool:
     """Give a component its arguments; raises DataError if it has none of that name."""
+    import hashlib
     import inspect
+    import os
+    from contextlib import suppress
 
     from ganzoo.errors import DataError, nearest, one_of
+    from ganzoo.files import sha256
     from ganzoo_faces.finding import Tool
 
     # without arguments, import the component only when it is used
@@ -154,8 +158,15 @@ def _tool(entry: Registered, arguments: dict[str, Any]) -> Tool:
                 f"{entry.kind} '{entry.name}' has no argument '{name}'{nearest(name, parameters)} "
                 f"Available: {one_of(parameters)}."
             )
-    paths = [Path(value) for value in arguments.values() if isinstance(value, (str, Path))]
-    return Tool(entry.name, str(entry.origin), arguments, entry.load, _content(paths))
+    lines = []
+    for value in arguments.values():
+        if isinstance(value, (str, Path)):  # perhaps a file or a folder, such as of weights
+            path = Path(value)
+            for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
+                with suppress(OSError):  # its reader says why
+                    lines.append(f"{file.name} {sha256(file)}\n")
+    content = hashlib.sha256(os.fsencode("".join(lines))).hexdigest() if lines else ""
+    return Tool(entry.name, str(entry.origin), arguments, entry.load, content)
 
 
 def _arguments(texts: Iterable[str], entry: Registered) -> dict[str, Any]:
@@ -181,19 +192,3 @@ def _arguments(texts: Iterable[str], entry: Registered) -> dict[str, Any]:
         is_text = parameter and not value.startswith('"') and parameter.type.wants_text(plain, True)
         arguments[name] = value if is_text else plain
     return arguments
-
-
-def _content(paths: list[Path]) -> str:
-    """Hash the files, and the files in the folders, among ``paths``, which may be other texts."""
-    import hashlib
-    import os
-    from contextlib import suppress
-
-    from ganzoo.files import sha256
-
-    lines = []
-    for path in paths:
-        for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
-            with suppress(OSError):  # its reader says why
-                lines.append(f"{file.name} {sha256(file)}\n")
-    return hashlib.sha256(os.fsencode("".join(lines))).hexdigest() if lines else ""

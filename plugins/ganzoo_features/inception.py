@@ -101,7 +101,13 @@ class Inception(Frozen):
     def __init__(self, weights: Path | None = None):
         super().__init__()
         file = Weights.read(PUBLISHED.find(weights))
-        self.layers = _network(file)
+        # everything up to the last pooling
+        self.layers, channels = _row(file, "layers.", 3, STEM)
+        for i, block in enumerate(BLOCKS):
+            name = f"layers.mixed_{i}" if i else "layers.mixed"
+            rows = [_row(file, name + branch, channels, steps) for branch, steps in block.items()]
+            self.layers.append(_Branches(layers for layers, _ in rows))
+            channels = sum(outputs for _, outputs in rows)
         self.freeze()
         self.say_weights("inception", file, PUBLISHED)
 
@@ -125,17 +131,6 @@ class _Branches(nn.ModuleList):
     def forward(self, x: Tensor) -> Tensor:
         """(N, C, H, W) to (N, D, h, w)."""
         return torch.cat([branch(x) for branch in self], dim=1)
-
-
-def _network(file: Weights) -> nn.Sequential:
-    """Build everything up to the last pooling."""
-    network, channels = _row(file, "layers.", 3, STEM)
-    for i, block in enumerate(BLOCKS):
-        name = f"layers.mixed_{i}" if i else "layers.mixed"
-        rows = [_row(file, name + branch, channels, steps) for branch, steps in block.items()]
-        network.append(_Branches(layers for layers, _ in rows))
-        channels = sum(outputs for _, outputs in rows)
-    return network
 
 
 def _row(file: Weights, name: str, channels: int, steps: str) -> tuple[nn.Sequential, int]:

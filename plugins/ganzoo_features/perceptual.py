@@ -105,7 +105,15 @@ class LPIPS(Frozen):
         super().__init__()
         self.net = net
         published, network, layers, *_ = NETS[net]
-        linear = _linear(net)
+        spec = find_spec("lpips")  # its weights are read without importing it
+        if spec is None or spec.origin is None:
+            raise DataError(
+                "the extractor lpips takes its linear layers from the package lpips, which is not "
+                "installed. Do: pip install 'ganzoo[evaluation]'."
+            )
+        path = Path(spec.origin).parent / "weights" / "v0.1" / f"{net}.pth"
+        verify(path, NETS[net].linear)
+        linear = Weights.read(path)
         file = Weights.read(published.find(weights))
         chain = needed(network(), layers)
         fill(chain, file, "features.")
@@ -133,16 +141,3 @@ class LPIPS(Frozen):
             root = getattr(self, f"root_{layer}") / places**0.5
             parts.append((features / (length + EPS) * root).flatten(1))
         return {"lpips": torch.cat(parts, dim=1)}
-
-
-def _linear(net: str) -> Weights:
-    """Read the weights of the layers from the installed package, without importing it."""
-    spec = find_spec("lpips")
-    if spec is None or spec.origin is None:
-        raise DataError(
-            "the extractor lpips takes its linear layers from the package lpips, which is not "
-            "installed. Do: pip install 'ganzoo[evaluation]'."
-        )
-    path = Path(spec.origin).parent / "weights" / "v0.1" / f"{net}.pth"
-    verify(path, NETS[net].linear)
-    return Weights.read(path)

@@ -146,7 +146,10 @@ class Weights:
         """Read safetensors, a state dict of ``torch.save`` or TorchScript, on the CPU."""
         start_of(path, ADVICE)
         if is_torchscript(path):
-            return cls(path, _torchscript(path))
+            try:
+                return cls(path, read_torchscript(path))
+            except Exception as error:  # torch raises anything on damaged files
+                raise DataError(f"{path} is TorchScript, but damaged. Get it again.") from error
         content = opened(path, ADVICE)
         if not isinstance(content, dict):
             raise DataError(
@@ -182,10 +185,3 @@ class Weights:
             for name, tensor in module.state_dict().items()
         }
         module.load_state_dict(state, assign=True)  # a copy would double the memory
-
-
-def _torchscript(path: Path) -> dict[str, Tensor]:
-    try:
-        return read_torchscript(path)
-    except Exception as error:  # torch raises anything on damaged files
-        raise DataError(f"{path} is TorchScript, but damaged. Get the file again.") from error

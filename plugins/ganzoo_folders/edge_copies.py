@@ -81,7 +81,14 @@ class Job:
         """
         scanned = scan(self.path)
         names = scanned.names
-        copies = _copy_names(self.path, names)
+        sources: dict[str, str] = {}
+        for name in names:
+            other = sources.setdefault(copy := f"{stem(name)}.png", name)
+            if other != name:
+                raise DataError(
+                    f"'{other}' and '{name}' in {self.path} would both become '{copy}'. Rename one."
+                )
+        copies = {name: copy for copy, name in sources.items()}
         settings = {
             "size": self.size,
             "blur": self.blur,
@@ -210,16 +217,3 @@ def shorter_side(image: Image.Image, size: int) -> Image.Image:
     short = shortest(image, size)
     width, height = (round(side * size / short) for side in image.size)
     return image if short == size else image.resize((width, height), Image.Resampling.LANCZOS)
-
-
-def _copy_names(path: Path, names: list[str]) -> dict[str, str]:
-    """Give each image's copy the ending .png; raises DataError if two get the same name."""
-    sources: dict[str, str] = {}
-    for name in names:
-        copy = f"{stem(name)}.png"
-        if copy in sources:
-            raise DataError(
-                f"'{sources[copy]}' and '{name}' in {path} would both become '{copy}'. Rename one."
-            )
-        sources[copy] = name
-    return {name: copy for copy, name in sources.items()}

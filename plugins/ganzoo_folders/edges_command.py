@@ -82,26 +82,24 @@ def _triplets(job: Job, result: Smoothed) -> list[Image.Image]:
     import numpy as np
     from PIL import Image
 
+    def fitted(image: Image.Image, side: int = 256) -> Image.Image:
+        # a large image is reduced, a small one gets larger pixels
+        scale = side / max(image.size)
+        width, height = (max(1, round(length * scale)) for length in image.size)
+        kind = Image.Resampling.NEAREST if scale > 1 else Image.Resampling.LANCZOS
+        square = Image.new("RGB", (side, side), "gray")
+        place = ((side - width) // 2, (side - height) // 2)
+        square.paste(image.resize((width, height), kind), place)
+        return square
+
     names = list(result.copies)
     step = max(1, len(names) // _EXAMPLES)
     tiles = []
     for name in names[::step][:_EXAMPLES]:
         before, after, where = job.look(name)
         mask = where.astype(np.uint8) * 255
-        tiles += [_fit(Image.fromarray(pixels)) for pixels in (before, after, mask)]
+        tiles += [fitted(Image.fromarray(pixels)) for pixels in (before, after, mask)]
     return tiles
-
-
-def _fit(image: Image.Image, side: int = 256) -> Image.Image:
-    """Fit an image into a square: reduce a large one, enlarge the pixels of a small one."""
-    from PIL import Image
-
-    scale = side / max(image.size)
-    width, height = (max(1, round(length * scale)) for length in image.size)
-    kind = Image.Resampling.NEAREST if scale > 1 else Image.Resampling.LANCZOS
-    square = Image.new("RGB", (side, side), "gray")
-    square.paste(image.resize((width, height), kind), ((side - width) // 2, (side - height) // 2))
-    return square
 
 
 def _say_what_changed(result: Smoothed) -> None:

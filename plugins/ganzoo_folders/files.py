@@ -51,8 +51,15 @@ def digests(path: Path, names: list[str]) -> list[str]:
         else:
             rows[name] = [stamp, ""]
             fresh.append(name)
+
+    def digest_of(name: str) -> str:
+        try:
+            return sha256(path / name)
+        except OSError as error:
+            return f"{UNREADABLE}: {error.strerror}"
+
     with progress(f"Reading {path}", len(fresh), "files") as advance:
-        for name, digest in zip(fresh, in_threads(_digest, (path / n for n in fresh)), strict=True):
+        for name, digest in zip(fresh, in_threads(digest_of, fresh), strict=True):
             rows[name][1] = digest
             advance(1)
     if fresh:
@@ -65,13 +72,6 @@ def digests(path: Path, names: list[str]) -> list[str]:
             },
         )
     return [rows[name][1] for name in names]
-
-
-def _digest(path: Path) -> str:
-    try:
-        return sha256(path)
-    except OSError as error:
-        return f"{UNREADABLE}: {error.strerror}"
 
 
 def read(path: Path, digest: str) -> bytes:

@@ -96,7 +96,19 @@ class Landmark(Loss):
             "coords": (_distances, "points"),
             "heatmap": (_differences, "heatmaps"),
         }[self.space]
-        _require({"confidence", layer} - photo_features.keys(), self.space, photo_features)
+        missing = {"confidence", layer} - photo_features.keys()
+        if missing == {"heatmaps"}:
+            raise DataError(
+                "landmark: space 'heatmap' needs heatmaps, but the extractor gives "
+                f"{one_of(photo_features)}. Use space: coords, or an extractor that gives "
+                "heatmaps, such as fan."
+            )
+        if missing:
+            raise DataError(
+                f"landmark: space '{self.space}' needs {one_of(missing)}, but the extractor gives "
+                f"{one_of(photo_features)}. Use an extractor that finds landmarks, such as fan or "
+                "face68."
+            )
         sure = photo_features["confidence"] >= self.confidence_floor
         self.measures = {"faces": sure.float().mean()}
         self._in_vain = 0 if sure.any() else self._in_vain + 1
@@ -147,16 +159,3 @@ def _differences(fake: Tensor, photo: Tensor) -> Tensor:
     Not rescaled by the batch's extremes, which would let one image's style change the others' loss.
     """
     return (fake - photo).square().mean(dim=(2, 3))
-
-
-def _require(missing: set[str], space: str, features: dict[str, Tensor]) -> None:
-    if missing == {"heatmaps"}:
-        raise DataError(
-            f"landmark: space 'heatmap' needs heatmaps, but the extractor gives {one_of(features)}."
-            " Use space: coords, or an extractor that gives heatmaps, such as fan."
-        )
-    if missing:
-        raise DataError(
-            f"landmark: space '{space}' needs {one_of(missing)}, but the extractor gives "
-            f"{one_of(features)}. Use an extractor that finds landmarks, such as fan or face68."
-        )
