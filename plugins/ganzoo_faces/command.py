@@ -147,7 +147,6 @@ def _tool(entry: Registered, arguments: dict[str, Any]) -> Tool:
     from contextlib import suppress
 
     from ganzoo.errors import DataError, nearest, one_of
-    from ganzoo.files import sha256
     from ganzoo_faces.finding import Tool
 
     # without arguments, import the component only when it is used

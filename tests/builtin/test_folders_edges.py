@@ -234,7 +234,7 @@ def test_only_what_is_new_or_changed_is_made_and_what_is_gone_is_named(run, cart
     (cartoons / "more.png").write_bytes(b"cut short")
     said = run(cartoons, "--out", out)
     assert "Unusable, left out: 1" in said
-    assert "still there: 2" in said
+    assert "removed or became unusable: 2" in said
 
 
 def test_a_run_that_was_interrupted_goes_on_where_it_was(run, cartoons, tmp_path, monkeypatch):
