@@ -53,9 +53,10 @@ FOR_PLUGINS = {
 TEMPLATE = ROOT / "ganzoo" / "plugins" / "scaffold" / "template"
 CORE = sorted(p for p in (ROOT / "ganzoo").rglob("*.py") if not p.is_relative_to(TEMPLATE))
 PLUGINS = sorted((ROOT / "plugins").rglob("*.py"))
-#: built-in plugins that import others: the cache and the drawings are shared
+#: built-in plugins that import others: the cache, the drawings and the critic of patches are shared
 BUILT_ON = {
     "ganzoo_avatars": {"ganzoo_folders"},
+    "ganzoo_cyclegan": {"ganzoo_pix2pix"},
     "ganzoo_figurines": {"ganzoo_avatars", "ganzoo_folders"},
     "ganzoo_faces": {"ganzoo_folders"},
 }
