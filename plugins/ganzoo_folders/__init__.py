@@ -14,9 +14,10 @@ if TYPE_CHECKING:
 
 @hookimpl
 def register_datasets(register: Register) -> None:
-    """Images from one folder, or photos and cartoons from two."""
+    """Images from one folder, photos and cartoons from two, and pairs of them."""
     register("folder", "ganzoo_folders.folder:Folder")
     register("unpaired", "ganzoo_folders.unpaired:Unpaired")
+    register("paired", "ganzoo_folders.paired:Paired")
 
 
 @hookimpl

@@ -11,6 +11,7 @@ from typing import Annotated, ClassVar, Literal
 import numpy as np
 from annotated_types import Ge, Interval
 from numpy.typing import NDArray
+from PIL import Image
 
 from ganzoo.errors import DataError, one_of
 from ganzoo.files import expand
@@ -47,6 +48,8 @@ class Folder(CachedDataset):
 
     fields: ClassVar[Mapping[str, str]] = {"real": "image", "label": "label"}
     later: ClassVar[tuple[str, ...]] = ("label",)
+    #: of the cache entries; it names what ``pixels`` makes
+    kind: str = "folder"
 
     def __init__(
         self,
@@ -88,7 +91,7 @@ class Folder(CachedDataset):
             "version": VERSION,
         }
         entry = cache.get(
-            "folder", key, self.size, lambda writer: self._fill(writer, names, digests)
+            self.kind, key, self.size, lambda writer: self._fill(writer, names, digests)
         )
         if rejected := entry.index["rejected"]:
             if len(rejected) > self.max_bad * len(names):
@@ -111,6 +114,10 @@ class Folder(CachedDataset):
         if self.label:
             self._label(entry.index["files"], classes)
         self._cached = entry
+
+    def pixels(self, image: Image.Image) -> NDArray[np.uint8]:
+        """Convert a decoded image to (3, size, size); raises BadImage if it cannot be used."""
+        return square(image, self.size)
 
     def _label(self, accepted: Sequence[str], classes: list[str]) -> None:
         """Label every image by its class; raises DataError if a class has no usable image."""
@@ -156,7 +163,7 @@ class Folder(CachedDataset):
         data = files.read(self.path / name, digest)
         try:
             picture = decode(data)
-            return square(picture.image, self.size), picture.notes
+            return self.pixels(picture.image), picture.notes
         except BadImage as error:
             return str(error)
 

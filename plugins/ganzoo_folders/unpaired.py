@@ -13,12 +13,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ganzoo.errors import DataError
-from ganzoo.images import stem
 from ganzoo.interfaces import Dataset
-from ganzoo_folders import cache, domains, edges, files
+from ganzoo_folders import cache, domains, edges
 from ganzoo_folders.cache import Cached
 from ganzoo_folders.cached import as_tensor
 from ganzoo_folders.folder import Folder
+from ganzoo_folders.pairs import partners
 from ganzoo_folders.survey import FEW
 
 #: The value of ``smooth`` that makes the smoothed cartoons from ``real``.
@@ -194,19 +194,8 @@ class Unpaired(Dataset):
             return np.arange(len(entries["real"].images))
         other = self._photo if field == "photo" else self._smooth
         assert other is not None  # a field is a folder or made from ``real``
-        theirs, ours = _stems(other.path, entries[field]), _stems(self._real.path, entries["real"])
-        alone = [self._real.path / ours[s] for s in ours if s not in theirs]
-        alone += [other.path / theirs[s] for s in theirs if s not in ours]
-        if alone:
-            raise DataError(
-                f"unpaired: paired names '{field}', but {len(alone)} usable images in "
-                f"'{self._real.path}' and '{other.path}' have no partner of the same name:",
-                *files.listed(list(map(str, alone))),
-                f"Give the two images of a pair the same name (the ending may differ), remove the "
-                f"images without a partner, or take '{field}' out of paired.",
-            )
-        place = {name: row for row, name in enumerate(entries[field].index["files"])}
-        return np.array([place[theirs[stem]] for stem in ours], dtype=np.int64)
+        both = entries["real"], entries[field]
+        return partners(self._real, other, both, "unpaired", f", or take '{field}' out of paired")
 
     def _check_domains(self, photo: Cached, real: Cached) -> None:
         """Refuse folders that seem to be swapped; warn if only one is of the wrong kind."""
@@ -274,17 +263,3 @@ def equal(smooth: NDArray[np.uint8], real: NDArray[np.uint8]) -> int:
 
 def _hash(image: NDArray[np.uint8]) -> bytes:
     return hashlib.blake2b(image.data, digest_size=16).digest()
-
-
-def _stems(path: Path, entry: Cached) -> dict[str, str]:
-    """Return the names of an entry's files by their names without the ending."""
-    names: dict[str, str] = {}
-    for name in entry.index["files"]:
-        bare = stem(name)
-        if bare in names:
-            raise DataError(
-                f"unpaired: '{names[bare]}' and '{name}' in '{path}' have the same name apart from "
-                f"its ending, so it is unclear which one belongs to the pair. Rename one."
-            )
-        names[bare] = name
-    return names
