@@ -1,13 +1,25 @@
 """CycleGAN's networks, its pool of past fakes and its terms; the local critics of a face."""
 
 import math
+import os
+import signal
+import subprocess
+import sys
 
 import pytest
 import torch
+import toy
+import yaml
 from safetensors.torch import load, save
 from torch import nn
 
-from ganzoo.errors import DataError, RecipeError
+import ganzoo_cyclegan
+from ganzoo import hookimpl
+from ganzoo.errors import DataError, RecipeError, TrainingStopped
+from ganzoo.plugins.registry import Origin
+from ganzoo.recipe.recipe import load_recipe
+from ganzoo.training.checkpoint import newest
+from ganzoo.training.loop import resume, start
 from ganzoo_cyclegan.cycle import Cycle, Identity
 from ganzoo_cyclegan.face_parts import ALIGNED, FacePartsDiscriminator, cut_parts
 from ganzoo_cyclegan.history import LeastSquaresHistory
@@ -129,6 +141,76 @@ def test_a_pool_begins_anew_with_fakes_of_another_size():
     pool(random(2, 3, 8, 8))
     assert pool(random(2, 3, 4, 4)).shape == (2, 3, 4, 4)
     assert pool.images.shape == (2, 3, 4, 4)
+
+
+CYCLEGAN = {
+    "dataset": {"use": "toy", "photo": True},
+    "generator": {"use": "toy-translator"},
+    "discriminator": {"use": "cyclegan-patch", "width": 2, "layers": 1, "pool": 6},
+    "stages": [
+        {
+            "name": "adversarial",
+            "steps": 9,
+            "discriminator": [{"use": "lsgan-history"}],
+            "generator": [{"use": "lsgan-history"}],
+        }
+    ],
+}
+
+
+class Stop:
+    """Ends a training after a step, as SIGTERM does."""
+
+    @hookimpl
+    def step_ended(self, step):
+        if step == 5:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+
+def plugins(*observers):
+    made = toy.plugins(*observers)
+    made.add(lambda: ganzoo_cyclegan, Origin("cyclegan", "ganzoo", "0"))
+    return made
+
+
+def test_a_resumed_training_shows_its_critic_the_same_past_fakes(tmp_path):
+    file = tmp_path / "toy.yaml"
+    file.write_text(yaml.safe_dump({**toy.GAN, **CYCLEGAN}), encoding="utf-8")
+    recipe = load_recipe(file, (), plugins().registry)
+    start(recipe, tmp_path / "whole", plugins())
+    with pytest.raises(TrainingStopped):
+        start(recipe, tmp_path / "stopped", plugins(Stop()))
+    resume(tmp_path / "stopped", (), plugins())
+    assert toy.contents(tmp_path / "stopped") == toy.contents(tmp_path / "whole")
+    saved = newest(tmp_path / "stopped" / "checkpoints")[0]
+    assert saved["discriminator"]["pool.images"].shape == (6, 3, 8, 8)
+
+
+PROCESS = """
+import sys, torch
+from torch import distributed
+from ganzoo_cyclegan.pool import ImagePool
+rank, place = int(sys.argv[1]), sys.argv[2]
+distributed.init_process_group("gloo", f"file://{place}/store", rank=rank, world_size=2)
+pool, shown = ImagePool(5), []
+for step in range(12):
+    torch.manual_seed(100 * step + rank)
+    shown.append(pool(torch.rand(3, 3, 2, 2) + rank))
+torch.save([pool.images, torch.stack(shown)], f"{place}/{rank}.pt")
+"""
+
+
+def test_processes_that_train_together_share_one_pool(tmp_path):
+    both = [
+        subprocess.Popen([sys.executable, "-c", PROCESS, str(rank), str(tmp_path)])
+        for rank in (0, 1)
+    ]
+    assert [process.wait() for process in both] == [0, 0]
+    (one, shown), (other, others) = (torch.load(tmp_path / f"{rank}.pt") for rank in (0, 1))
+    assert torch.equal(one, other)
+    assert {bool(image.mean() > 1) for image in one} == {False, True}
+    assert shown[0].max() < 1 < others[0].min()  # while it is not full, each sees its own
+    assert shown.max() > 1 > others.min()
 
 
 # The terms

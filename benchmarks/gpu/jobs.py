@@ -116,6 +116,8 @@ def small(name: str, steps: int, **keys: object) -> Path:
     for argument, folder in (("path", "photos"), ("photo", "photos"), ("real", "drawings")):
         if argument in recipe["dataset"]:
             recipe["dataset"][argument] = str(pictures() / folder)
+    if recipe["dataset"]["use"] == "paired":
+        recipe["dataset"]["target"] = str(pictures() / "drawings")
     for extractor in recipe["extractors"]:
         recipe["extractors"][extractor] = {"use": "eye" if extractor == "face" else "maps"}
     for stage in recipe["stages"]:

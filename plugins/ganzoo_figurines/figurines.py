@@ -46,7 +46,7 @@ class Figurines(Dataset):
         smooth: ``edges`` adds ``smooth``, the avatars with blurred edges as in CartoonGAN; needs
             OpenCV, ``pip install 'ganzoo[cartoons]'``.
         paired: Whether ``real`` is the avatar of ``photo``; if not, another one is drawn in every
-            epoch.  Landmarks are always those of ``photo``.
+            epoch.  ``landmarks`` are those of ``photo``, and ``real_landmarks`` those of ``real``.
     """
 
     fields: ClassVar[Mapping[str, str]] = {
@@ -54,6 +54,7 @@ class Figurines(Dataset):
         "real": "image",
         "smooth": "image",
         "landmarks": "tensor",
+        "real_landmarks": "tensor",
     }
     shuffled = True
 
@@ -110,11 +111,11 @@ class Figurines(Dataset):
         return self.count
 
     def __getitem__(self, index: int) -> dict[str, Tensor]:
-        """Return example ``index``: images (3, size, size) in [-1, 1], ``landmarks`` (K, 2)."""
+        """Return example ``index``: images (3, size, size) in [-1, 1], landmarks (K, 2)."""
         return {word: batch[0] for word, batch in self.__getitems__([index]).items()}
 
     def __getitems__(self, indices: list[int]) -> dict[str, Tensor]:
-        """Return a batch: images (N, 3, size, size) in [-1, 1], ``landmarks`` (N, K, 2)."""
+        """Return a batch: images (N, 3, size, size) in [-1, 1], landmarks (N, K, 2)."""
         self.prepare()
         rows = np.asarray(indices, dtype=np.int64)
         partners = self._partner[rows]
@@ -122,9 +123,12 @@ class Figurines(Dataset):
             word: as_tensor(entry.images.take(rows if word == "photo" else partners, axis=0))
             for word, entry in self._entries.items()
         }
-        landmarks = self._landmarks()[rows] / _FIXED
-        points = landmarks.astype(np.float32).reshape(len(rows), len(LANDMARKS), 2)
-        return batch | {"landmarks": torch.from_numpy(points)}
+        return batch | {
+            word: torch.from_numpy(
+                (self._landmarks()[of] / _FIXED).astype(np.float32).reshape(len(of), -1, 2)
+            )
+            for word, of in (("landmarks", rows), ("real_landmarks", partners))
+        }
 
     def set_epoch(self, seed: int, epoch: int) -> None:
         """Draw this epoch's partners, unless the dataset is paired."""

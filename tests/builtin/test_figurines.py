@@ -48,7 +48,7 @@ def test_examples_are_two_images_and_landmarks():
     dataset = figurines()
     assert len(dataset) == COUNT
     example = dataset[2]
-    assert set(example) == {"photo", "real", "landmarks"}
+    assert set(example) == {"photo", "real", "landmarks", "real_landmarks"}
     for word in ("photo", "real"):
         assert example[word].shape == (3, SIZE, SIZE)
         assert example[word].dtype == torch.float32
@@ -180,7 +180,9 @@ def test_unpaired_draws_avatars_anew_each_epoch_and_leaves_photos_alone():
         assert torch.equal(batch["landmarks"], true["landmarks"])
         same = (batch["real"][:, None] == true["real"][None]).flatten(2).all(dim=2)
         assert same.sum(dim=1).tolist() == [1] * COUNT
-        return tuple(same.int().argmax(dim=1).tolist())
+        order = same.int().argmax(dim=1)
+        assert torch.equal(batch["real_landmarks"], true["landmarks"][order])
+        return tuple(order.tolist())
 
     drawn = {(seed, epoch): partners(seed, epoch) for seed in (0, 1) for epoch in range(3)}
     assert len(set(drawn.values())) >= 5
@@ -194,7 +196,7 @@ def test_smooth_is_the_avatar_with_smoothed_edges_also_unpaired():
     pytest.importorskip("cv2", reason="the extra 'cartoons' is not installed")
     for paired in (True, False):
         batch = rows(figurines(smooth="edges", paired=paired))
-        assert set(batch) == {"photo", "real", "smooth", "landmarks"}
+        assert set(batch) == {"photo", "real", "smooth", "landmarks", "real_landmarks"}
         for real, smooth in zip(batch["real"], batch["smooth"], strict=True):
             pixels = ((real + 1) * 127.5).round().byte().permute(1, 2, 0).numpy()
             expected, where = edges.smooth(np.ascontiguousarray(pixels))

@@ -82,6 +82,8 @@ def shrunk(recipe: dict[str, Any], pictures: Path) -> dict[str, Any]:
     for argument, folder in (("path", "photos"), ("photo", "photos"), ("real", "drawings")):
         if argument in recipe["dataset"]:
             recipe["dataset"][argument] = str(pictures / folder)
+    if recipe["dataset"]["use"] == "paired":
+        recipe["dataset"]["target"] = str(pictures / "drawings")
     for name in recipe["extractors"]:
         recipe["extractors"][name] = {"use": "eye" if name == "face" else "maps"}
     for stage in recipe["stages"]:
