@@ -1,4 +1,4 @@
-"""CycleGAN: its networks, its pool of past fakes, its terms; local critics of a face's parts."""
+"""CycleGAN: its networks and its pool of past fakes; local critics of a face's parts."""
 
 from __future__ import annotations
 
@@ -25,7 +25,5 @@ def register_discriminators(register: Register) -> None:
 
 @hookimpl
 def register_losses(register: Register) -> None:
-    """Add least squares on past fakes, and the terms that tie two generators together."""
+    """Add least squares on past fakes."""
     register("lsgan-history", "ganzoo_cyclegan.history:LeastSquaresHistory")
-    register("cycle", "ganzoo_cyclegan.cycle:Cycle")
-    register("identity", "ganzoo_cyclegan.cycle:Identity")

@@ -88,7 +88,8 @@ class Paired(Dataset):
         self.direction = direction
         #: for each field, its cache entry and the entry's rows by example
         self._open: dict[str, tuple[Cached, NDArray[np.int64]]] = {}
-        self.set_epoch(0, 0)
+        self._epoch = [0, 0]
+        self._drawn: tuple[NDArray[np.int64], NDArray[np.bool_]] | None = None
 
     def prepare(self) -> None:
         """Read and resize the images, or open them if they are in the cache.
@@ -125,9 +126,7 @@ class Paired(Dataset):
         self.prepare()
         wanted = np.arange(len(self))[indices]
         if self._drawn is None:
-            rng = np.random.default_rng(self._epoch)
-            corners = rng.integers(self.jitter + 1, size=(len(self), 2))
-            self._drawn = corners, rng.random(len(self)) < (0.5 if self.mirror else 0)
+            self._drawn = self._draw()
         corners, flips = self._drawn
         batch = {}
         for field, (entry, rows) in self._open.items():
@@ -142,7 +141,13 @@ class Paired(Dataset):
     def set_epoch(self, seed: int, epoch: int) -> None:
         """Draw the crops and the pairs to flip from these two numbers."""
         self._epoch = [seed, epoch]
-        self._drawn: tuple[NDArray[np.int64], NDArray[np.bool_]] | None = None
+        self._drawn = None
+
+    def _draw(self) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+        """Return the upper left corner of each crop (N, 2), and whether to flip each pair (N,)."""
+        rng = np.random.default_rng(self._epoch)
+        corners = rng.integers(self.jitter + 1, size=(len(self), 2))
+        return corners, rng.random(len(self)) < (0.5 if self.mirror else 0)
 
     def fingerprint(self) -> str:
         """Return a sha256 of the pixels of both, how they are paired, cropped and flipped."""

@@ -18,6 +18,7 @@ YEAR = re.compile(r"\b(19|20)\d\d\b")
 ARGUMENTS: dict[str, dict[str, dict[str, Any]]] = {
     "avatars": {"dataset avatars": {"label": ["hair", "skin"]}},
     "figurines": {"dataset figurines": {"smooth": "edges", "paired": False}},
+    "pix2pix": {"generator pix2pix-unet": {"width": 8, "levels": 5}},  # its own are for 256 px
 }
 
 BUILT_IN = [p for p in installed().plugins if p.origin.distribution == "ganzoo" and not p.error]

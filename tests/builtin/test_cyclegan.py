@@ -1,4 +1,4 @@
-"""CycleGAN's networks, its pool of past fakes and its terms; the local critics of a face."""
+"""CycleGAN's networks and its pool of past fakes; the local critics of a face."""
 
 import math
 import os
@@ -20,7 +20,6 @@ from ganzoo.plugins.registry import Origin
 from ganzoo.recipe.recipe import load_recipe
 from ganzoo.training.checkpoint import newest
 from ganzoo.training.loop import resume, start
-from ganzoo_cyclegan.cycle import Cycle, Identity
 from ganzoo_cyclegan.face_parts import ALIGNED, FacePartsDiscriminator, cut_parts
 from ganzoo_cyclegan.history import LeastSquaresHistory
 from ganzoo_cyclegan.networks import PatchDiscriminator, ResidualGenerator
@@ -231,13 +230,6 @@ def test_the_critic_learns_from_the_past_and_the_generator_from_now():
     value = term.discriminator(torch.tensor([3.0]), numbered(2), Judge())
     assert value.item() == pytest.approx(2**2 + 7**2)
     assert term.generator(torch.tensor([3.0, 1.0])).item() == pytest.approx(2.0)
-
-
-def test_cycle_and_identity_are_mean_absolute_differences_of_both_directions():
-    words = {"photo": numbered(1), "cycled": numbered(4), "real": numbered(2)}
-    assert Cycle().generator(**words, real_cycled=numbered(7)).item() == pytest.approx(3 + 5)
-    value = Identity().generator(numbered(1), numbered(2), numbered(3), numbered(7))
-    assert value.item() == pytest.approx(1 + 4)
 
 
 # The local critics
