@@ -101,7 +101,7 @@ def test_the_schema_has_the_same_words():
         ("stages.0.generator.0.label_smoothing", ["of non-saturating"]),
         ("ema", ["keys inside", "decay", "ramp"]),
         ("stages.0", ["list of stages", "discriminator_steps"]),
-        ("dataset", ["  path     folder: The folder;", "  count    avatars: How many"]),
+        ("dataset", [" folder: The folder;", " avatars: How many"]),
     ],
 )
 def test_explain(run: Run, key: str, parts: list[str]):
