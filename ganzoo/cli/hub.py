@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ganzoo.cli.options import Json
 from ganzoo.errors import RunError
 from ganzoo.progress import status
 from ganzoo.text import cell, say, say_json, say_table
@@ -23,7 +24,6 @@ Token = Annotated[
         metavar="TOKEN", help="Hub token; default HF_TOKEN, or the one from `hf auth login`."
     ),
 ]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Repo = Annotated[str, typer.Argument(metavar="ID", help="user/repo, or user/repo@revision.")]
 
 

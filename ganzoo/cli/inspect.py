@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ganzoo.cli import completion
+from ganzoo.cli.options import Json
 from ganzoo.errors import PluginError
 from ganzoo.files import refusals
 from ganzoo.formats.yaml import flow
@@ -27,8 +28,6 @@ if TYPE_CHECKING:
     from ganzoo.plugins.signature import Parameter, Signature
     from ganzoo.recipe.component import Component
     from ganzoo.recipe.recipe_types import Evaluate, Recipe, Schedule, Verify
-
-Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 def add_to(app: typer.Typer) -> None:

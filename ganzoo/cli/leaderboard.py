@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ganzoo.cli import completion
+from ganzoo.cli.options import Json
 from ganzoo.errors import RunError
 from ganzoo.text import cell, say, say_json, say_table
 
@@ -46,7 +47,7 @@ def leaderboard(
     from_hub: Annotated[
         bool, typer.Option("--hub", help="Rank the models on the Hub by the scores in their cards.")
     ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_json: Json = False,
 ) -> None:
     """Rank measured models.
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ganzoo.cli.inspect import Json
+from ganzoo.cli.options import Json
 from ganzoo.errors import PluginError, nearest
 from ganzoo.plugins.registry import KINDS, Registry, canonical
 from ganzoo.recipe.listing import LISTED, plural

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from ganzoo.cli import completion
+from ganzoo.cli.options import Json
 from ganzoo.cli.training import Overrides, RecipeName
 from ganzoo.text import say, say_json, wrapped
 
@@ -48,7 +49,7 @@ def check(
 def resolve(
     recipe: RecipeName,
     overrides: Overrides,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_json: Json = False,
 ) -> None:
     """Print a recipe in full, with the source of each value."""
     from ganzoo.plugins.manager import installed
@@ -68,7 +69,7 @@ def explain(
             autocompletion=completion.recipe_keys,
         ),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_json: Json = False,
 ) -> None:
     """Explain a key of recipes: its meaning, values and default."""
     from ganzoo.plugins.manager import installed

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ganzoo.cli import completion
+from ganzoo.cli.options import Json
 from ganzoo.cli.training import RunPath
 from ganzoo.errors import RunError
 from ganzoo.models.hub_id import from_address
@@ -313,7 +314,7 @@ def report(
 
 def diagnose(
     run: RunPath,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_json: Json = False,
 ) -> None:
     """Report training problems in numbers; exit code 1 if there are any."""
     from ganzoo.training.diagnosis import find, too_early

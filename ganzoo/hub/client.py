@@ -1,7 +1,7 @@
-"""The Hugging Face Hub: model ids, and one sentence for each failure.
+"""The Hugging Face Hub's client, and what a user can do about each of its errors.
 
-``pulling.py`` fetches models, ``publish.py`` sends them, ``catalogue.py`` lists them.  The client
-is huggingface_hub; ``HF_ENDPOINT``, ``HF_TOKEN``, ``HF_HOME`` and ``HF_HUB_OFFLINE`` mean what they
+``pull.py`` fetches models, ``push.py`` sends them, ``search.py`` lists them.  The client is
+huggingface_hub; ``HF_ENDPOINT``, ``HF_TOKEN``, ``HF_HOME`` and ``HF_HUB_OFFLINE`` mean what they
 mean there.
 """
 
@@ -23,6 +23,7 @@ from ganzoo.text import gist
 if TYPE_CHECKING:
     from httpx2 import Client
     from huggingface_hub import HfApi
+    from huggingface_hub import errors as hf
 
 #: seconds until a server that does not answer is given up, and one that falls silent
 TIMEOUT, SILENCE = 10.0, 60.0
@@ -75,68 +76,119 @@ def telling(api: HfApi, what: Id, silence: float | None = None) -> Iterator[None
     from huggingface_hub import errors as hf
 
     session = _session(what)
+    expected = (OSError, ValueError, RuntimeError, httpx2.HTTPError, hf.XetDownloadError)
+    of_odd_cards = (TypeError, KeyError, AttributeError)  # its reader of cards trusts them
     try:
         with _patience(session, silence or SILENCE):
             yield
-    except hf.LocalEntryNotFoundError as error:  # its cause is the real error
-        with telling(api, what, silence):
-            raise error.__cause__ or ConnectionError("no answer") from error
-    except hf.HFValidationError as error:
-        raise HubError(f"'{what}' is no name of a model on the Hub: {error}") from error
-    except hf.OfflineModeIsEnabled as error:
+    except hf.LocalEntryNotFoundError as error:
+        cause = error.__cause__ or ConnectionError("no answer")
+        raise _explained(cause, api, what) from cause
+    except expected as error:
+        raise _explained(error, api, what) from error
+    except of_odd_cards as error:
         raise HubError(
-            f"{what}: HF_HUB_OFFLINE is set, so the Hub is not asked. Unset it, or name a model "
-            "that is on this machine."
-        ) from error
-    except hf.LocalTokenNotFoundError as error:
-        raise HubError(f"{what}: {_NO_TOKEN}") from error
-    except hf.GatedRepoError as error:
-        raise HubError(
-            f"{what.repo} is gated: accept its terms at {api.endpoint}/{what.repo}, then "
-            f"log in: hf auth login"
-        ) from error
-    except hf.RepositoryNotFoundError as error:
-        raise HubError(_no_repository(error, what)) from error
-    except hf.RevisionNotFoundError as error:
-        raise HubError(_no_revision(api, what)) from error
-    except hf.RemoteEntryNotFoundError as error:
-        raise HubError(
-            f"{what} lists a file that it does not give: {gist(error)}. It may be changing just "
-            "now; try again."
-        ) from error
-    except hf.HfHubHTTPError as error:
-        raise _refused(error, what) from error
-    except (httpx2.TimeoutException, TimeoutError) as error:
-        raise HubFailure(
-            f"{what}: {api.endpoint} did not answer in time. Try again; what was fetched whole "
-            "is kept."
-        ) from error
-    except (TypeError, KeyError, AttributeError) as error:  # its reader of cards trusts them
-        raise HubError(
-            f"{what}: what the Hub says of it cannot be read: {gist(error)}. Its author has to "
+            f"{what}: the Hub's answer about it cannot be read: {gist(error)}. Its author has to "
             "mend the metadata at the top of README.md."
         ) from error
-    except (httpx2.HTTPError, ConnectionError) as error:
-        if isinstance(cause := error.__cause__, hf.HfHubHTTPError) and _status(cause):
-            raise _refused(cause, what) from error
-        raise HubFailure(
-            f"{what}: {api.endpoint} cannot be reached{_through()}, or broke off: {gist(error)}. "
-            "Look at the connection and try again; what was fetched whole is kept."
-        ) from error
-    except OSError as error:
-        raise disk_error(error, what) from error
-    except ValueError as error:  # not JSON
-        raise HubFailure(
-            f"{what}: {api.endpoint} answers, but not as a Hub does: {gist(error)}. Look at "
-            "HF_ENDPOINT, and whether this network wants you to log in first."
-        ) from error
-    except (RuntimeError, hf.XetDownloadError) as error:  # hf_xet
-        if f"os error {errno.ENOSPC}" in str(error):
-            raise disk_error(OSError(errno.ENOSPC, ""), what) from error
-        raise HubFailure(
-            f"{what}: the transfer failed: {gist(error)}. Try again; HF_HUB_DISABLE_XET=1 goes "
-            "another way."
-        ) from error
+
+
+def _explained(error: BaseException, api: HfApi, what: Id) -> HubError:
+    from huggingface_hub import errors as hf
+
+    if isinstance(error, hf.OfflineModeIsEnabled):
+        return HubError(
+            f"{what}: HF_HUB_OFFLINE is set, so the Hub is not asked. Unset it, or name a model "
+            "that is on this machine."
+        )
+    if isinstance(error, hf.LocalTokenNotFoundError):
+        return HubError(f"{what}: {_TOKEN}")
+    for one in (error, error.__cause__):
+        if isinstance(one, hf.HfHubHTTPError) and _status(one):
+            return _refused(one, api, what)
+    if f"os error {errno.ENOSPC}" in str(error):  # hf_xet
+        error = OSError(errno.ENOSPC, "")
+    if isinstance(error, OSError) and not isinstance(error, ConnectionError | TimeoutError):
+        return disk_error(error, what)
+    return HubFailure(
+        f"{what}: {api.endpoint} cannot be reached{_through()}, or broke off: {gist(error)}. "
+        "Check the connection and HF_ENDPOINT, and try again; whole files are kept."
+    )
+
+
+def _refused(error: hf.HfHubHTTPError, api: HfApi, what: Id) -> HubError:
+    from huggingface_hub import errors as hf
+
+    status = _status(error)
+    if isinstance(error, hf.GatedRepoError):
+        return HubError(
+            f"{what.repo} is gated: accept its terms at {api.endpoint}/{what.repo}, then "
+            "log in: hf auth login"
+        )
+    if isinstance(error, hf.RevisionNotFoundError):
+        known: list[str] = []
+        with suppress(Exception):  # only a hint
+            refs = api.list_repo_refs(what.repo)
+            known = [ref.name for ref in (*refs.branches, *refs.tags)]
+        wrong = f"{what.repo} has no revision '{what.revision or 'main'}'"
+        hint = nearest(str(what.revision), known)
+        return HubError(f"{wrong}{hint} Available: {one_of(known)}, and commits.")
+    if isinstance(error, hf.RepositoryNotFoundError) and not is_bad_token(error):
+        return HubError(
+            f"there is no model '{what.repo}' on the Hub, or it is private and your token does "
+            "not show it to you. Check the spelling (`ganzoo search` lists models); for a private "
+            "one: hf auth login"
+        )
+    if status == 401:
+        return HubError(f"{what}: {_TOKEN}")
+    if status == 403:
+        return HubError(
+            f"{what}: the Hub does not let you do this: {gist(error)}. To write, the token must "
+            "have the role `write`, and you must own the repository or belong to its "
+            "organisation. `hf auth whoami` says who you are."
+        )
+    if status in (409, 412):
+        return HubError(
+            f"{what} was changed by somebody else just now, so nothing was written. Look at what "
+            "they did, and push again."
+        )
+    if status == 429 or status >= 500:
+        return HubFailure(f"{what}: the Hub is busy or in trouble ({status}). Try again later.")
+    asks = "" if status == 400 else " Try again; if HF_ENDPOINT is set, is it a Hub's?"
+    return HubError(f"{what}: the Hub refuses: {gist(error)}.{asks}")
+
+
+def is_bad_token(error: Exception) -> bool:
+    """Whether a repository is "not found" because the token is wrong."""
+    return _status(error) == 401 and "credentials" in str(error)
+
+
+def _status(error: BaseException) -> int:
+    return int(getattr(getattr(error, "response", None), "status_code", 0) or 0)
+
+
+_TOKEN = (
+    "the Hub wants a token, and there is none, or it is wrong or has expired. Make one that may "
+    "write at https://huggingface.co/settings/tokens, then: hf auth login (or set HF_TOKEN)"
+)
+
+
+def disk_error(error: OSError, what: Id) -> HubError:
+    """Say what to do if the cache cannot be read or written."""
+    where = f" ({error.filename})" if error.filename else ""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return HubError(
+            f"{what}: the disk is full{where}. Make room, or set HF_HOME to a folder on another "
+            "disk, and run it again."
+        )
+    if error.errno:
+        return HubError(f"{what}: {error.strerror}{where}. Mend that and run it again.")
+    return HubFailure(  # no errno: raised by huggingface_hub itself
+        f"{what}: the file that came is not the one announced: {gist(error)}. Try again."
+    )
+
+
+# -- the connection ----------------------------------------------------------------------------
 
 
 def _session(what: Id) -> Client:
@@ -146,15 +198,14 @@ def _session(what: Id) -> Client:
 
     try:
         return get_session()
-    except ImportError as error:  # httpx raises this if socksio is missing
+    except (ImportError, ValueError, httpx2.InvalidURL) as error:
+        proxies = _proxies() or {"HF_ENDPOINT": os.environ.get("HF_ENDPOINT", "")}
+        odd = [name for name, value in proxies.items() if not re.match("https?://", value)]
+        name = (odd or list(proxies))[0]
+        needs = "for SOCKS, pip install socksio" if isinstance(error, ImportError) else gist(error)
         raise HubError(
-            f"{what}: {_setting()} is a SOCKS proxy, for which a package is missing: pip install "
-            f"socksio. Or unset {_setting().partition('=')[0]}."
-        ) from error
-    except (ValueError, httpx2.InvalidURL) as error:
-        raise HubError(
-            f"{what}: {_setting()} is no proxy that can be used: write http://HOST:PORT or "
-            f"socks5://HOST:PORT, or unset {_setting().partition('=')[0]}."
+            f"{what}: the proxy {name}={proxies[name]} cannot be used: {needs}. Write "
+            f"http://HOST:PORT or socks5://HOST:PORT, or unset {name}."
         ) from error
 
 
@@ -164,13 +215,6 @@ def _proxies() -> dict[str, str]:
     variables = [f"{name}_PROXY" if name.isupper() else f"{name}_proxy" for name in names]
     set_here = {name: os.environ[name] for name in variables if os.environ.get(name)}
     return {name: re.sub(r"(://)?[^/@]*@", r"\1", value) for name, value in set_here.items()}
-
-
-def _setting() -> str:
-    """Return the setting that is probably wrong, as ``ALL_PROXY=...``."""
-    proxies = _proxies() or {"HF_ENDPOINT": os.environ.get("HF_ENDPOINT", "")}
-    odd = [f"{k}={v}" for k, v in proxies.items() if not v.startswith(("http://", "https://"))]
-    return odd[0] if odd else "{}={}".format(*next(iter(proxies.items())))
 
 
 def _through() -> str:
@@ -214,84 +258,3 @@ def _patience(session: Client, silence: float) -> Iterator[None]:
         yield
     finally:
         session.event_hooks, session.send = before, send  # type: ignore[method-assign]
-
-
-_NO_TOKEN = (
-    "the Hub wants to know who you are, and there is no token. Make one that may write at "
-    "https://huggingface.co/settings/tokens, then: hf auth login (or set HF_TOKEN)"
-)
-
-
-def is_bad_token(error: Exception) -> bool:
-    """Whether a repository is "not found" because the token is wrong."""
-    return _status(error) == 401 and "credentials" in str(error)
-
-
-def _no_repository(error: Exception, what: Id) -> str:
-    if is_bad_token(error):
-        return f"{what}: {_BAD_TOKEN}"
-    return (
-        f"there is no model '{what.repo}' on the Hub, or it is private and your token does not "
-        "show it to you. Look at the spelling (`ganzoo search` lists models); for a private "
-        "one: hf auth login"
-    )
-
-
-_BAD_TOKEN = (
-    "the Hub does not accept the token. It may have expired: make another at "
-    "https://huggingface.co/settings/tokens, then: hf auth login (or set HF_TOKEN)"
-)
-
-
-def _no_revision(api: HfApi, what: Id) -> str:
-    known: list[str] = []
-    with suppress(Exception):  # only a hint
-        refs = api.list_repo_refs(what.repo)
-        known = [ref.name for ref in (*refs.branches, *refs.tags)]
-    wrong = f"{what.repo} has no revision '{what.revision or 'main'}'"
-    return f"{wrong}{nearest(str(what.revision), known)} Available: {one_of(known)}, and commits."
-
-
-def _refused(error: Exception, what: Id) -> HubError:
-    status, says = _status(error), gist(error)
-    if status == 401:
-        return HubError(f"{what}: {_BAD_TOKEN}")
-    if status == 403:
-        return HubError(
-            f"{what}: the Hub does not let you do this: {says}. To write, the token must have the "
-            "role `write`, and you must own the repository or belong to its organisation. "
-            "`hf auth whoami` tells who you are."
-        )
-    if status in (409, 412):
-        return HubError(
-            f"{what} was changed by somebody else just now, so nothing was written. Look at what "
-            "they did, and push again."
-        )
-    if status == 429:
-        return HubFailure(f"{what}: too many requests for now. Wait some minutes and try again.")
-    if status >= 500:
-        return HubFailure(f"{what}: the Hub is in trouble ({status}). Try again in a while.")
-    asks = "" if status == 400 else " If HF_ENDPOINT is set, is it a Hub's?"
-    return HubError(f"{what}: the Hub refuses: {says}.{asks}")
-
-
-def _status(error: Exception) -> int:
-    return int(getattr(getattr(error, "response", None), "status_code", 0) or 0)
-
-
-def disk_error(error: OSError, what: Id) -> HubError:
-    """Say what to do if the cache cannot be read or written."""
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return HubError(
-            f"{what}: the disk is full{_where(error)}. Make room, or set HF_HOME to a folder on "
-            "another disk, and run it again."
-        )
-    if error.errno:
-        return HubError(f"{what}: {error.strerror}{_where(error)}. Mend that and run it again.")
-    return HubFailure(  # no errno: raised by huggingface_hub itself
-        f"{what}: what came is not what was announced: {gist(error)}. Try again."
-    )
-
-
-def _where(error: OSError) -> str:
-    return f" ({error.filename})" if error.filename else ""

@@ -10,7 +10,7 @@ import hashlib
 import re
 import shutil
 from collections.abc import Collection, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -179,10 +179,8 @@ def _pull(what: Id, registry: Registry, token: str | None, kinds: Collection[str
             "there is no home folder for the Hub's cache. Set HOME, or HF_HOME to a folder that "
             "may be written."
         )
-    if COMMIT.fullmatch(what.revision or ""):
-        with suppress(HubError):  # an altered file can be fetched again
-            if found := _cached(what, with_weights):
-                return found
+    if COMMIT.fullmatch(what.revision or "") and (found := _cached(what, with_weights)):
+        return found
     try:
         with telling(api, what):
             listing = list_files(api, what)
@@ -281,10 +279,16 @@ def _fetch(api: HfApi, what: Id, listing: Listing, file: Remote) -> Path:
 
 
 def download(api: HfApi, what: Id, listing: Listing, file: Remote) -> Path:
-    """Fetch a listed file into the cache; raises HubError if the Hub delivers another.
+    """Return a listed file in the cache, fetching it if needed.
 
-    A faulty file is fetched again once: the client checks no hash, so the cache may be at fault.
+    A file that was fetched is hashed, since the client does not.  A faulty one is fetched again
+    once: the cache may be at fault.  Raises HubError if the Hub delivers another file.
     """
+    from huggingface_hub import try_to_load_from_cache
+
+    known = try_to_load_from_cache(what.repo, file.name, revision=listing.commit)
+    if isinstance(known, str) and Path(known).stat().st_size == file.size:
+        return Path(known)
     for force in (False, True):
         with telling(api, what):
             found = api.hf_hub_download(
@@ -378,23 +382,22 @@ def _from_cache(what: Id, with_weights: bool, error: HubError) -> Pulled:
 
 
 def _cached(what: Id, with_weights: bool) -> Pulled | None:
-    """Return a revision that is whole in the cache; raises HubError if it was altered."""
+    """Return a revision that is in the cache, its weights as long as its config says."""
     from huggingface_hub import try_to_load_from_cache
 
-    for name in (CONFIG, _WEIGHTS)[: 1 + with_weights]:
-        found = try_to_load_from_cache(what.repo, name, revision=what.revision)
-        if not isinstance(found, str):
-            return None
-        folder = Path(found).parent
-    for path in filter(Path.is_file, folder.rglob("*")):
-        sha = path.readlink().name if path.is_symlink() else ""  # after it, Xet's hash may follow
-        if re.fullmatch(r"[0-9a-f]{40}|[0-9a-f]{64}", sha) and not same(path, sha):
-            _forget(path)
-            (folder / _WEIGHTS).unlink(missing_ok=True)  # the revision is incomplete now
-            raise HubError(
-                f"{what}: {path.name} was altered in the cache and is removed. Pull it again: "
-                f"ganzoo pull {what}"
-            )
+    path = try_to_load_from_cache(what.repo, CONFIG, revision=what.revision)
+    if not isinstance(path, str):
+        return None
+    folder = Path(path).parent
+    try:
+        files = configs.read(folder / CONFIG).files
+    except RunError:
+        return None
+    sizes = {name: file.bytes for name, file in files.items() if (folder / name).exists()}
+    if with_weights and not (folder / _WEIGHTS).exists():
+        return None
+    if any((folder / name).stat().st_size != size for name, size in sizes.items()):
+        return None
     return Pulled(folder, folder.name)
 
 

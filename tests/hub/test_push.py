@@ -561,8 +561,8 @@ def test_a_dry_run_sends_nothing(run: Path, server: HubServer) -> None:
 UNASKED = {
     "offline": "HF_HUB_OFFLINE is set",
     "down": "cannot be reached",
-    "bad token": "does not accept the token",
-    "no token": "there is no token",
+    "bad token": "wants a token",
+    "no token": "wants a token",
 }
 
 
@@ -596,7 +596,7 @@ def test_who_may_not_write_is_told_so(
     push(run)
     reader, other = server.token("ann", "read"), server.token("bob")
     refusals = {
-        "hf_wrong": "does not accept the token",
+        "hf_wrong": "wants a token",
         reader: "must have the role `write`",
         other: "you must own the repository",
     }
@@ -608,7 +608,7 @@ def test_who_may_not_write_is_told_so(
     with pytest.raises(HubError, match="you must own the repository"):
         push(run, REPO, other, licence="mit")
     monkeypatch.delenv("HF_TOKEN")
-    with pytest.raises(HubError, match=r"there is no token.*hf auth login"):
+    with pytest.raises(HubError, match=r"wants a token.*hf auth login"):
         push(run, licence="mit")
     assert list(server.repos) == [REPO]
     assert len(server.repos[REPO].log()) == 2
