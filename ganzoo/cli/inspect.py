@@ -220,7 +220,7 @@ def _default(kind: str, parameter: Parameter) -> str:
 
 
 def _words(words: Iterable[tuple[str, bool]]) -> str:
-    shown = [word if required else f"{word} (where there is one)" for word, required in words]
+    shown = [word if required else f"{word} (optional)" for word, required in words]
     return ", ".join(shown) or "nothing"
 
 

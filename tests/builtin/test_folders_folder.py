@@ -279,7 +279,7 @@ def test_unchanged_files_are_not_read_again(folder, monkeypatch):
         os.utime(path, (1_600_000_000, 1_600_000_000))
     names = scan(folder).names
     first = files.digests(folder, names)
-    monkeypatch.setattr(files, "_digest", lambda path: pytest.fail(f"{path} was read"))
+    monkeypatch.setattr(files, "sha256", lambda path: pytest.fail(f"{path} was read"))
     assert files.digests(folder, names) == first
 
 
@@ -296,7 +296,7 @@ def test_other_bytes_of_the_same_length_and_date_are_seen(folder):
 
 def test_a_file_that_changes_while_it_is_read_is_an_error(folder, monkeypatch, tmp_path):
     _fill(folder, 3)
-    monkeypatch.setattr(files, "_digest", lambda path: "0" * 64)
+    monkeypatch.setattr(files, "sha256", lambda path: "0" * 64)
     with pytest.raises(DataError, match="changed while it was being read"):
         Folder(path=folder, size=16).prepare()
     assert not list((tmp_path / "cache").glob("folder-*"))

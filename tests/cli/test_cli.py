@@ -210,7 +210,7 @@ def test_show_explains_a_component(run: Run) -> None:
     assert result.out.startswith("generator dcgan, from ganzoo ")
     assert "  size: one of 32, 64, 128 (the dataset's when left out)\n" in result.out
     assert "  variant: one of paper, pytorch (default pytorch)\n" in result.out
-    assert result.out.endswith("forward reads latent, label (where there is one)\n")
+    assert result.out.endswith("forward reads latent, label (optional)\n")
     assert result.out.count("length of the latent") == 1
     loss = run("show", "losses", "r1").out
     assert "no arguments\n" in loss

@@ -52,10 +52,10 @@ def test_drawing_leaves_the_generator_and_random_numbers_as_they_were(generator:
 
 
 def test_labels_are_drawn_and_what_is_chosen_stays(conditional: toy.ToyGenerator):
-    drawn = samples.labels(conditional, seed=1, n=60, chosen={})
+    drawn = samples.labels(conditional, seed=1, n=60, choice={})
     assert drawn is not None
     assert {tuple(row) for row in drawn.tolist()} == {(h, s) for h in range(3) for s in range(2)}
-    chosen = samples.labels(conditional, seed=1, n=60, chosen={"hue": "blue"})
+    chosen = samples.labels(conditional, seed=1, n=60, choice={"hue": "blue"})
     assert chosen is not None
     assert chosen[:, 0].tolist() == [2] * 60
     assert torch.equal(chosen[:, 1], drawn[:, 1])

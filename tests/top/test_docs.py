@@ -202,7 +202,7 @@ def test_every_component_is_on_the_page_of_its_kind(site: Site, kind: str) -> No
             assert plain(f"{parameter.name} {parameter.type.describe()}") in section
             assert plain(parameter.help) in section
         for method, words in signature.methods.items():
-            shown = [word if must else f"{word} (where there is one)" for word, must in words]
+            shown = [word if must else f"{word} (optional)" for word, must in words]
             assert f"{method} reads {', '.join(shown) or 'nothing'}" in section
         for contract in contracts(entry.origin.plugin):
             if contract.component == f"{kind} {entry.name}":
