@@ -40,6 +40,11 @@ def register_discriminators(register: Register) -> None:
 
 
 @hookspec
+def register_encoders(register: Register) -> None:
+    """Add networks that turn images into codes."""
+
+
+@hookspec
 def register_losses(register: Register) -> None:
     """Add terms of a player's objective, penalties included."""
 

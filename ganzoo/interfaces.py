@@ -49,11 +49,25 @@ class Discriminator(nn.Module):
 
     Further parameters are words (``forward(image, label)``).  No sigmoid: it belongs to the loss.
     A loss that reads ``discriminator`` may also call the methods named in ``heads``.
+
+    A constructor parameter annotated ``Extractor`` is handed one of the recipe's extractors, which
+    the recipe names.  Keep it out of the state dict, for instance in a tuple: it is frozen, and its
+    weights are not this network's to save.
     """
 
     #: methods of an image beside ``forward``, for losses of the same paper; they always run in
     #: float32
     heads: ClassVar[tuple[str, ...]] = ()
+
+
+class Encoder(nn.Module):
+    """A network that turns images into codes: ``forward(image)`` gives float (N, n).
+
+    Further parameters are words.  A code may be a generator's latent: the recipe says so by a view,
+    ``code: {apply: encoder, to: real}``.  In training it may draw the code from torch's default
+    generator.  In eval mode it draws nothing: ``model.encode`` is a function of the picture.  The
+    recipe may leave out constructor parameters named ``size`` and ``label``, as for a generator.
+    """
 
 
 class Loss(nn.Module):

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 from ganzoo.formats.containers import Mapping, Sequence, bounded, union
-from ganzoo.formats.types import Anything, Choice, Number, Text, Type, finite
+from ganzoo.formats.types import Anything, Choice, Number, Reference, Text, Type, finite
 
 
 class Names(Protocol):
@@ -32,6 +32,7 @@ _BARE: dict[str, Callable[[], Type]] = {
     "float": Number,
     "str": Text,
     "Path": lambda: Text(path=True),
+    "Extractor": Reference,
     "bool": lambda: Choice((True, False)),
     "None": lambda: Choice((None,)),
     "list": Sequence,

@@ -234,6 +234,14 @@ class Text(Type):
 
 
 @dataclass(frozen=True)
+class Reference(Text):
+    """``Extractor``: the constructor is handed one, which a recipe names."""
+
+    def describe(self) -> str:
+        return "name of one of the recipe's extractors"
+
+
+@dataclass(frozen=True)
 class Pattern(Type):
     """A text of a certain form, given as a regular expression and in words."""
 

@@ -40,6 +40,7 @@ HOOKS = tuple(n for n, found in vars(hookspecs).items() if hasattr(found, "ganzo
 _HOOK_OF_KIND = {
     "generator": "register_generators",
     "discriminator": "register_discriminators",
+    "encoder": "register_encoders",
     "loss": "register_losses",
     "dataset": "register_datasets",
     "extractor": "register_extractors",

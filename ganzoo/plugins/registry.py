@@ -21,6 +21,7 @@ from ganzoo.text import aside
 KINDS = (
     "generator",
     "discriminator",
+    "encoder",
     "loss",
     "dataset",
     "extractor",

@@ -16,8 +16,8 @@ from ganzoo.plugins.registry import Registry
 from ganzoo.plugins.shipped import shipped_benchmarks
 from ganzoo.plugins.signature import Signature
 from ganzoo.recipe import grammar, inheritance
-from ganzoo.recipe.checker import Checker, Entries, Problems, default_node, signature_of
-from ganzoo.recipe.component import Component, split_component
+from ganzoo.recipe.checker import Checker, Problems, default_node, signature_of
+from ganzoo.recipe.component import Component, Section, split_component
 from ganzoo.recipe.vocabulary import FEATURES, provided_fields
 
 STREAMS = ("real", "fake", "pair")
@@ -79,7 +79,7 @@ def load_benchmark(
 class _Reader(Checker):
     """Reads a benchmark's sections into completed nodes."""
 
-    def benchmark(self, root: Node) -> Entries:
+    def benchmark(self, root: Node) -> Section:
         given = self.mapping(root, "", "{benchmark: NAME, version: 1, dataset: ...}")
         if given is None:
             return {}
@@ -121,7 +121,7 @@ class _Reader(Checker):
             assert name
             self.problems.add(name.at, "benchmark", str(error).removeprefix("name: "))
 
-    def _check_primary(self, done: Entries, signatures: Iterable[Signature]) -> None:
+    def _check_primary(self, done: Section, signatures: Iterable[Signature]) -> None:
         """Note a primary score that some who run the benchmark will not get."""
         optional = {
             name
@@ -141,7 +141,7 @@ class _Reader(Checker):
             what += f"{nearest(primary.value, always)} Available: {one_of(set(always))}."
             self.problems.add(primary.at, "primary", what)
 
-    def _check_reads(self, node: Node, signature: Signature, done: Entries, path: str) -> None:
+    def _check_reads(self, node: Node, signature: Signature, done: Section, path: str) -> None:
         """Note every word that the benchmark cannot give an evaluator."""
         streams = {s: dict(signature.methods[s]) for s in STREAMS if s in signature.methods}
         features = [
@@ -178,7 +178,7 @@ class _Reader(Checker):
                         f"{what}{nearest(word, given)} Available: {one_of(given)}.",
                     )
 
-    def _fields(self, done: Entries) -> dict[str, str] | None:
+    def _fields(self, done: Section) -> dict[str, str] | None:
         signature = signature_of(self.registry, "dataset", done.get("dataset"))
         fields = signature.attributes.get("fields") if signature else None
         if signature is None or not isinstance(fields, dict):
@@ -200,7 +200,7 @@ def is_features(word: str) -> bool:
     return word == "features" or word.endswith(FEATURES)
 
 
-def _benchmark(done: Entries) -> Benchmark:
+def _benchmark(done: Section) -> Benchmark:
     plain = {name: done[name].plain() for name in grammar.BENCHMARK}
     return Benchmark(
         name=plain.pop("benchmark"),

@@ -8,6 +8,9 @@ from typing import Any
 
 from ganzoo.formats.tree import Node
 
+#: the keys of a mapping in a file
+Section = dict[str, Node]
+
 
 @dataclass(frozen=True)
 class Component:
@@ -22,4 +25,4 @@ def split_component(node: Node, own: Iterable[str]) -> dict[str, Any]:
     plain = node.plain()
     own = ("use", *own)
     rest = {key: value for key, value in plain.items() if key not in own}
-    return {key: plain[key] for key in own} | {"arguments": rest}
+    return {key: plain[key] for key in own if key in plain} | {"arguments": rest}

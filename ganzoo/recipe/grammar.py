@@ -6,10 +6,13 @@ from dataclasses import replace
 from typing import Any
 
 from ganzoo.formats.names import COMPONENT
-from ganzoo.plugins.signature import REQUIRED, Parameter, parameter
+from ganzoo.plugins.signature import COMPUTED, REQUIRED, Parameter, parameter
 
 Table = dict[str, Parameter]
+#: the two roles that stand at the top level of a recipe, each of the kind of its name
 PLAYERS = ("generator", "discriminator")
+#: the kinds of networks, which are the roles' kinds
+NETWORK_KINDS = ("generator", "discriminator", "encoder")
 #: arguments that a recipe may leave out of a network -> what the dataset fills them with
 FROM_DATASET = {"size": "size", "label": "label_values"}
 
@@ -58,10 +61,12 @@ SECTIONS = {
     "dataset": "Where training examples come from.",
     "generator": "The network that makes images.",
     "discriminator": "The network that judges images; leave out to train without one.",
+    "networks": "Further networks by role, a name of yours: encoders, a second critic, and so on.",
+    "players": "Which roles learn together; a role that is in none is a player of its own.",
     "optimizer": "The optimiser of every network; a section per player overrides it.",
-    "ema": "Exponential moving average of the generator, or null; a number is the decay.",
+    "ema": "Exponential moving average of generators and encoders, or null; a number is the decay.",
     "augment": "A differentiable transform of whatever the discriminator sees, or null.",
-    "views": "New words: a transform of another word.",
+    "views": "New words: a transform of another word, or a network applied to words.",
     "extractors": "Frozen networks by a name of yours, whose features the losses share.",
     "stages": "What is trained, one after the other.",
     "log": "When and where to log.",
@@ -76,6 +81,8 @@ SECTION_EXAMPLES = {
     "dataset": "{use: folder, path: faces, size: 64}",
     "generator": "{use: dcgan, width: 32}",
     "discriminator": "{use: dcgan, width: 32, norm: none}",
+    "networks": "{backward: {kind: generator, use: cartoongan}}",
+    "players": "{generator: [generator, backward]}",
     "optimizer": "{use: adam, lr: 2e-4, betas: [0.5, 0.999], discriminator: {lr: 1e-4}}",
     "ema": "{decay: 0.999, ramp: false}",
     "augment": "{use: diffaugment, policy: [color, translation]}",
@@ -154,6 +161,13 @@ STAGE = _table(
     name=("str", REQUIRED, "What the stage is called.", "adversarial"),
     steps=(_COUNT, REQUIRED, "Generator updates in the stage.", "3000"),
     discriminator_steps=(_COUNT, 1, "Discriminator updates for each of the generator's.", "5"),
+    updates=(
+        "list[str | list[str]]",
+        COMPUTED,
+        "The players that one step updates, in order; those of an inner list from one forward "
+        "pass. Left out, players with a discriminator come first, then the others.",
+        "[discriminator, discriminator, generator]",
+    ),
 )
 STAGE_SECTIONS = {
     "generator": "The terms that the generator minimises.",
@@ -179,13 +193,47 @@ TERM = _table(
         "Which of the recipe's extractors makes the features it reads.",
         "features",
     ),
+    judge=(
+        "str",
+        COMPUTED,
+        "The role whose logits it reads, if that is not the discriminator.",
+        "photo_critic",
+    ),
 )
 #: sections of components by names that the recipe chooses, and an example of each
 NAMED = {
+    "networks": "{backward: {kind: generator, use: cartoongan}}",
     "views": "{gray: {use: grayscale, of: real}}",
     "extractors": "{vgg: {use: vgg19}}",
 }
 VIEW = _table(of=("str", REQUIRED, "The image word that is transformed.", "real"))
+APPLICATION = _table(
+    apply=("str", REQUIRED, "The role of the network that makes the word.", "backward"),
+    to=(
+        "str | dict[str, str]",
+        COMPUTED,
+        "The word that its first parameter reads, or a word for each parameter by name; the "
+        "others read the words of their own names.",
+        "{photo: real}",
+    ),
+)
+NETWORK = _table(
+    kind=(
+        f"Literal{list(NETWORK_KINDS)}",
+        COMPUTED,
+        "The kind of the network; left out, the role's name is one.",
+        "generator",
+    ),
+)
+#: names that no role or player can have: keys beside them, files and columns of runs
+RESERVED = frozenset((*STAGE, "optimizer", "use", "lr", "fake", "latent", "ema", "model")) | {
+    "share",
+    "score",
+    "scores",
+    "step",
+    "stage",
+    "seconds",
+}
 SCHEDULE = {
     "from": parameter("from", "float", help="Value at the stage's start.", example="1"),
     "to": parameter("to", "float", help="Value at the end, and from then on.", example="0.1"),
@@ -268,3 +316,22 @@ EXTRACT = _table(
 MEASURE = _table(
     extractor=("str | None", None, "Which of the benchmark's extractors it reads features of."),
 )
+
+
+def own_keys(path: tuple[str, ...]) -> frozenset[str]:
+    """Return the keys that a component's section has beside ``use`` and the arguments.
+
+    They belong to its place in the file: when ``use`` changes they stay, and the arguments go.
+    """
+    match path:
+        case ("stages", _, _, _):
+            return frozenset(TERM) | {"weight"}
+        case ("networks", _):
+            return frozenset(NETWORK)
+        case ("views", _):
+            return frozenset(VIEW)
+        case ("extractors", _):
+            return frozenset(EXTRACT)
+        case ("evaluators", _):
+            return frozenset(MEASURE)
+    return frozenset()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from functools import reduce
 from pathlib import Path
 
 from ganzoo.errors import RecipeError, nearest, one_of
@@ -11,10 +12,11 @@ from ganzoo.files import refusal
 from ganzoo.formats.tree import Mark, Node, Problem, join, line, split
 from ganzoo.formats.types import written
 from ganzoo.formats.yaml import argument, parse
+from ganzoo.recipe.component import Section
+from ganzoo.recipe.grammar import PLAYERS, own_keys
 
 MAX_BYTES = 1_000_000
-#: keys that survive a change of the component's ``use``
-_KEPT = ("weight", "every", "of")
+Steps = tuple[str, ...]
 
 
 def find(name: str, shipped: Mapping[str, Path], what: str, beside: Path | None = None) -> Path:
@@ -101,6 +103,8 @@ class _Reader:
         """Read a file merged over its bases; ``above`` are the files that extend it."""
         text = _text(path, shown, self.what)
         root = parse(text, shown, problems=self.problems, folder=self._folder(path))
+        if self.what == "recipe":
+            root = hoist(root, self.problems)
         if not isinstance(root.value, dict) or "extends" not in root.value:
             return root
         own = replace(root, value={k: v for k, v in root.value.items() if k != "extends"})
@@ -165,19 +169,58 @@ def _text(path: Path, shown: str, what: str) -> str:
     return text
 
 
-def merge(base: Node, over: Node) -> Node:
-    """Merge ``over`` on top of ``base``: mappings key by key, everything else replaced.
+def hoist(root: Node, problems: list[Problem]) -> Node:
+    """Move generator and discriminator from ``networks`` to the top level, where recipes are equal.
 
-    If a component's ``use`` changes, the other component's arguments are dropped.
+    Those that stand in both places go to ``problems``.
     """
+    networks = root.value.get("networks") if isinstance(root.value, dict) else None
+    if networks is None or not isinstance(networks.value, dict):
+        return root
+    top, others = dict(root.value), dict(networks.value)
+    for role in [role for role in PLAYERS if role in others]:
+        node, path = others.pop(role), f"networks.{role}"
+        if role in top:
+            what = f"the recipe has a '{role}' at {top[role].name_at} too; write it once"
+            problems.append((node.name_at, line(node.name_at, path, what)))
+            continue
+        inner = node.value if isinstance(node.value, dict) else {}
+        if "kind" in inner:
+            if inner["kind"].value != role:
+                what = f"the role '{role}' is of the kind {role}; name other networks otherwise"
+                at = inner["kind"].at
+                problems.append((at, line(at, f"{path}.kind", what)))
+            node = replace(node, value={k: v for k, v in inner.items() if k != "kind"})
+        top[role] = node
+    if others:
+        top["networks"] = replace(networks, value=others)
+    else:
+        del top["networks"]
+    return replace(root, value=top)
+
+
+def survivors(section: Mapping[str, Node], over: Mapping[str, Node], steps: Steps) -> Section:
+    """Return what stays of ``section``, at ``steps`` of a file, under the changes of ``over``.
+
+    All of it, unless ``use`` changes.  Then only the keys stay that belong to the place and not to
+    the component, such as a term's weight.
+    """
+    before, after = section.get("use"), over.get("use")
+    if steps[:1] == ("views",) and (("apply" in over and before) or ("apply" in section and after)):
+        return {}
+    if before is None or after is None or before.value == after.value:
+        return dict(section)
+    kept = own_keys(steps)
+    return {key: child for key, child in section.items() if key in kept}
+
+
+def merge(base: Node, over: Node, steps: Steps = ()) -> Node:
+    """Merge ``over`` on top of ``base``: mappings key by key, everything else replaced."""
     if not isinstance(base.value, dict) or not isinstance(over.value, dict):
         return over
-    kept: Mapping[str, Node] = base.value
-    if "use" in kept and "use" in over.value and kept["use"].value != over.value["use"].value:
-        kept = {key: child for key, child in kept.items() if key in _KEPT}
-    merged = dict(kept)
+    merged = survivors(base.value, over.value, steps)
     for key, child in over.value.items():
-        merged[key] = merge(merged[key], child) if key in merged else child
+        merged[key] = merge(merged[key], child, (*steps, key)) if key in merged else child
     return replace(over, value=merged)
 
 
@@ -194,17 +237,20 @@ def override(
                 raise RecipeError([line(at, "", "expected KEY=VALUE, such as optimizer.lr=2e-4")])
             if steps[0] == "extends":
                 raise RecipeError([line(at, "", "extends cannot be set; write it in a file")])
-            root = _set(root, steps, argument(value, at), "")
+            if steps[0] == "networks" and steps[1:2] and steps[1] in PLAYERS:
+                steps = steps[1:]
+            root = hoist(_set(root, steps, argument(value, at), ()), problems)
         except RecipeError as error:
             problems += [(at, text) for text in error.problems]
     return root
 
 
-def _set(node: Node, steps: tuple[str, ...], value: Node, path: str) -> Node:
+def _set(node: Node, steps: Steps, value: Node, above: Steps) -> Node:
     """Set ``value`` at ``steps`` of ``node``, creating missing sections on the way."""
     if not steps:
         return replace(value, key=value.at)
     step, rest, at = steps[0], steps[1:], value.at
+    path = reduce(join, (int(s) if s.isdecimal() else s for s in above), "")
     if isinstance(node.value, list):
         n = len(node.value)
         if not (step.isascii() and step.isdigit() and len(step) < 9 and int(step) < n):
@@ -212,14 +258,15 @@ def _set(node: Node, steps: tuple[str, ...], value: Node, path: str) -> Node:
             choice = f"; give an index from 0 to {n - 1}, not '{step}'" if n else ""
             raise RecipeError([line(at, "", has + choice)])
         i = int(step)
-        item = _set(node.value[i], rest, value, join(path, i))
+        item = _set(node.value[i], rest, value, (*above, step))
         return replace(node, value=[*node.value[:i], item, *node.value[i + 1 :]])
     if node.value is not None and not isinstance(node.value, dict):
         what = written(node.value)
         raise RecipeError([line(at, "", f"'{path}' is {what}, which has no '{step}' inside")])
-    entries: dict[str, Node] = dict(node.value or {})
-    if step == "use" and not rest and step in entries and entries[step].value != value.value:
-        entries = {k: v for k, v in entries.items() if k in (*_KEPT, "use") or not v.at.line}
+    entries: Section = dict(node.value or {})
+    if step in ("use", "apply") and not rest:
+        set_before = {key: child for key, child in entries.items() if not child.at.line}
+        entries = survivors(entries, {step: value}, above) | set_before
     inside = entries.get(step, Node(None, at, at))
-    entries[step] = _set(inside, rest, value, join(path, step))
+    entries[step] = _set(inside, rest, value, (*above, step))
     return Node(entries, node.at, node.key)

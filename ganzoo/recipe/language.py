@@ -15,6 +15,7 @@ from ganzoo.formats.yaml import flow
 from ganzoo.plugins.registry import Registry
 from ganzoo.plugins.signature import COMPUTED, REQUIRED, Parameter
 from ganzoo.recipe import grammar
+from ganzoo.recipe.grammar import NETWORK_KINDS
 
 
 @dataclass(frozen=True)
@@ -24,7 +25,7 @@ class Key:
     In ``path``, ``[]`` stands for any item of a list and ``NAME`` for a name chosen by the recipe,
     as in ``stages[].generator[].weight`` and ``views.NAME.of``.  ``type`` is in words.  ``default``
     and ``example`` are YAML; the default is ``required`` if there is none, and empty if it
-    depends.  ``kind`` is that of the component whose arguments stand beside ``use``.  ``of`` names
+    depends.  ``kinds`` are those of components whose arguments stand beside ``use``.  ``of`` names
     the components or optimisers that have the key, if not all do.
     """
 
@@ -33,7 +34,7 @@ class Key:
     default: str
     help: str
     example: str = ""
-    kind: str = ""
+    kinds: tuple[str, ...] = ()
     of: tuple[str, ...] = ()
 
     @property
@@ -52,6 +53,14 @@ def keys() -> Iterator[Key]:
     yield from top.values()
     for name in ("dataset", *grammar.PLAYERS):
         yield from _component(_section(name, f"section of {_a(name)}", name))
+    yield _section("networks", "mapping of roles to sections of a network")
+    text = "A network, by the role that it has."
+    example = grammar.NAMED["networks"][1:-1].partition(": ")[2]
+    yield Key("networks.NAME", "section of a network", "", text, example, NETWORK_KINDS)
+    yield from _table("networks.NAME", grammar.NETWORK)
+    yield _section("players", "mapping of names to lists of roles")
+    text = "The roles that learn together, with one optimiser and one objective."
+    yield Key("players.NAME", "list of roles", "", text, "[generator, backward]")
     yield from _optimizer()
     yield _section("ema", "section, number or null")
     yield from _table("ema", grammar.EMA)
@@ -59,6 +68,7 @@ def keys() -> Iterator[Key]:
     yield _section("views", "mapping of names to sections of a transform")
     yield from _named("views", "transform", "A transform, and the word that it is of.")
     yield from _table("views.NAME", grammar.VIEW)
+    yield from _table("views.NAME", grammar.APPLICATION)
     yield _section("extractors", "mapping of names to sections of an extractor")
     yield from _named("extractors", "extractor", "A network, by the name that terms call it.")
     yield from _stages()
@@ -80,7 +90,7 @@ def arguments(path: str, kind: str, registry: Registry) -> Iterator[Key]:
             continue  # `ganzoo plugins` reports it
         for parameter in signature.parameters:
             key = _key(f"{path}.{parameter.name}", parameter)
-            if kind in grammar.PLAYERS and parameter.name in grammar.FROM_DATASET:
+            if kind in NETWORK_KINDS and parameter.name in grammar.FROM_DATASET:
                 key = replace(key, default="the dataset's")
             found.setdefault(key, []).append(name)
     for key, names in found.items():
@@ -98,8 +108,9 @@ def explain(path: str, registry: Registry) -> tuple[list[Key], list[Key]]:
     known = list(keys())
     bare = "." not in wanted and wanted not in {key.path for key in known}
     parent, _, _ = wanted.rpartition(".")
-    for key in [key for key in known if key.kind and (bare or key.path in (wanted, parent))]:
-        known += arguments(key.path, key.kind, registry)
+    for key in [key for key in known if key.kinds and (bare or key.path in (wanted, parent))]:
+        for kind in key.kinds:
+            known += arguments(key.path, kind, registry)
     found = [key for key in known if wanted == (key.name if bare else key.path)]
     inside = [
         key for key in known if re.fullmatch(rf"{re.escape(wanted)}(\[\])?\.(NAME|\w+)", key.path)
@@ -119,10 +130,12 @@ def _canonical(path: str) -> str:
     path = re.sub(r"\.?\[?\b(\d+)\b\]?", "[]", path.strip())
     path = re.sub(r"^stages\.", "stages[].", path)
     path = re.sub(r"^(stages\[\]\.(?:generator|discriminator))\.", r"\1[].", path)
-    path = re.sub(r"^(views|extractors)\.[^.]+", r"\1.NAME", path)
+    path = re.sub(r"^networks\.(generator|discriminator)\b", r"\1", path)
+    path = re.sub(r"^(networks|players|views|extractors)\.[^.[]+(\[\])?", r"\1.NAME", path)
+    path = re.sub(r"^stages\[\]\.updates\[\].*", "stages[].updates", path)
     path = re.sub(r"^stages\[\]\.optimizer\.", "optimizer.", path)
-    path = re.sub(r"^optimizer\.(?:generator|discriminator)\.", "optimizer.", path)
-    path = re.sub(r"^stages\[\]\.discriminator\[\]", "stages[].generator[]", path)
+    path = re.sub(r"^optimizer\.(?:generator|discriminator|NAME)\.", "optimizer.", path)
+    path = re.sub(r"^stages\[\]\.\w+\[\]", "stages[].generator[]", path)
     return "stages" if path == "stages[]" else path
 
 
@@ -144,12 +157,12 @@ def _table(path: str, table: Mapping[str, Parameter]) -> Iterator[Key]:
 def _section(name: str, words: str, kind: str = "") -> Key:
     default = "required" if name in grammar.REQUIRED_SECTIONS else ""
     example = grammar.SECTION_EXAMPLES[name]
-    return Key(name, words, default, grammar.SECTIONS[name], example, kind)
+    return Key(name, words, default, grammar.SECTIONS[name], example, (kind,) if kind else ())
 
 
 def _component(section: Key) -> Iterator[Key]:
     yield section
-    yield _use(section.path, section.kind)
+    yield _use(section.path, section.kinds[0])
 
 
 def _use(path: str, kind: str, example: str = "") -> Key:
@@ -161,7 +174,7 @@ def _use(path: str, kind: str, example: str = "") -> Key:
 def _named(section: str, kind: str, text: str) -> Iterator[Key]:
     path = f"{section}.NAME"
     example = grammar.NAMED[section][1:-1].partition(": ")[2]
-    yield Key(path, f"section of {_a(kind)}", "", text, example, kind)
+    yield Key(path, f"section of {_a(kind)}", "", text, example, (kind,))
     yield _use(path, kind)
 
 
@@ -176,8 +189,10 @@ def _optimizer() -> Iterator[Key]:
             alike.setdefault(key, []).append(use)
     for key, uses in alike.items():
         yield replace(key, of=tuple(uses))
-    for player in grammar.PLAYERS:
+    for player in (*grammar.PLAYERS, "NAME"):
         text = f"What differs from it for the {player}."
+        if player == "NAME":
+            text = "What differs from it for another player."
         yield Key(f"optimizer.{player}", "section of an optimizer", "", text, "{lr: 1e-4}")
 
 
@@ -195,8 +210,10 @@ def _stages() -> Iterator[Key]:
         default = "required" if name == "generator" else ""
         example = grammar.STAGE_EXAMPLES[name]
         yield Key(f"stages[].{name}", words, default, text, example)
-    term = "stages[].generator[]"
-    yield Key(term, "section of a loss", "", "A loss, its weight and its arguments.", kind="loss")
+    text = "The terms that another player minimises."
+    yield Key("stages[].NAME", "list of terms", "", text, "[{use: hinge, inputs: {fake: drawn}}]")
+    term, text = "stages[].generator[]", "A loss, its weight and its arguments."
+    yield Key(term, "section of a loss", "", text, kinds=("loss",))
     yield _use(term, "loss", "hinge")
     yield from _scheduled(f"{term}.weight", grammar.WEIGHT, grammar.SCHEDULE)
     yield from _table(term, grammar.TERM)

@@ -6,35 +6,31 @@ from collections.abc import Iterator, Mapping
 
 from ganzoo.errors import nearest, one_of
 from ganzoo.formats.tree import Node, join
-from ganzoo.plugins.registry import Registry
 from ganzoo.plugins.signature import Signature
-from ganzoo.recipe.checker import Entries, Problems, signature_of
+from ganzoo.recipe.checker import Problems, signature_of
+from ganzoo.recipe.component import Section
 from ganzoo.recipe.grammar import PLAYERS
-from ganzoo.recipe.vocabulary import (
-    FEATURES,
-    OF_IMAGES,
-    aim,
-    explain,
-    provided_fields,
-    stem,
-    vocabulary,
-)
+from ganzoo.recipe.recipe_checker import RecipeChecker
+from ganzoo.recipe.recipe_types import Application
+from ganzoo.recipe.scope import Scope, extractor_arguments
+from ganzoo.recipe.views import READABLE, check_views
+from ganzoo.recipe.vocabulary import FEATURES, LOGITS, aim, full_word, makers, stem
 
 
-def check_needs(
-    root: Node, recipe: Entries, registry: Registry, problems: Problems, whole: bool = True
-) -> None:
+def check_needs(root: Node, recipe: Section, checker: RecipeChecker) -> None:
     """Note every unmet need, and every clash of numbers.
 
     ``recipe`` is the checked ``root``, without its faulty parts.  If it is not ``whole``, keys that
     may be inherited are not reported.
     """
-    _check_numbers(recipe, problems)
+    _check_numbers(recipe, checker.problems)
     if isinstance(root.value, dict):
-        _Needs(root, recipe, registry, problems, whole).check()
+        scope = Scope(root, recipe, checker)
+        check_views(scope)
+        _Needs(scope).check()
 
 
-def _check_numbers(recipe: Entries, problems: Problems) -> None:
+def _check_numbers(recipe: Section, problems: Problems) -> None:
     batch, parts = recipe.get("batch"), recipe.get("accumulate")
     if batch and parts and batch.value % parts.value:
         what = f"a batch of {batch.value} does not split into accumulate: {parts.value} parts"
@@ -54,147 +50,99 @@ def _items(node: Node | None, path: str) -> Iterator[tuple[str, Node]]:
 
 
 class _Needs:
-    def __init__(
-        self, root: Node, recipe: Entries, registry: Registry, problems: Problems, whole: bool
-    ):
-        self.root, self.recipe, self.whole = root, recipe, whole
-        self.registry, self.problems = registry, problems
-        self.networks = [name for name in PLAYERS if name in recipe]
-        views = recipe["views"].value if "views" in recipe else {}
-        self.views = {n: v.value["of"].value for n, v in views.items() if "of" in v.value}
-        self.dataset = signature_of(registry, "dataset", recipe.get("dataset"))
-        self.fields = self._fields()
-        generator = signature_of(registry, "generator", recipe.get("generator"))
-        reads = generator.methods.get("forward") if generator else None
-        self.reads = None if reads is None else dict(reads)
-        self.extractors = list(recipe["extractors"].value)
-        broken = dict.fromkeys(set(views) - set(self.views), "image")
-        self.words = vocabulary(
-            (self.fields or {}) | broken,
-            self.views,
-            self.networks,
-            {"latent": True} | (self.reads or {}),
-            self.extractors,
-        )
-        if self.reads is not None and "latent" not in self.reads:
-            del self.words["latent"]
+    def __init__(self, scope: Scope):
+        self.scope, self.problems = scope, scope.problems
+        self.roles, self.players = scope.roles, scope.players
+        self.whole = scope.checker.whole
+        #: roles that a term of their player depends on
+        self.trained: set[str] = set()
 
     def check(self) -> None:
-        """Check views, networks, then every term; skip what depends on something broken."""
-        self._check_views()
-        if self.fields is not None and self.whole:
-            self._check_networks()
-        for path, stage in _items(self.recipe.get("stages"), "stages"):
-            for player in PLAYERS:
+        """Check networks, then every term; skip what depends on something broken."""
+        if self.whole:
+            self._check_roles()
+        if self.scope.knows_words:
+            self._check_size()
+            for role in self.roles:
+                self._check_network(role)
+        for path, stage in _items(self.scope.recipe.get("stages"), "stages"):
+            for player in self.scope.checker.keys_of_terms:
                 self._check_player(player, stage.value.get(player), join(path, player))
+        if self.scope.knows_words and not self.problems.found:
+            self._check_trained()
 
-    def _check_networks(self) -> None:
-        self._check_size()
-        sources = {
-            word: what
-            for word, what in self.words.items()
-            if what in ("image", "label", "tensor") and self._source(word) != "fake"
-        }
-        if self.reads is not None:
-            self._check_network("generator", self.reads, {"latent": "tensor"} | sources)
-        judge = signature_of(self.registry, "discriminator", self.recipe.get("discriminator"))
-        if judge and "forward" in judge.methods:
-            further = dict(judge.methods["forward"][1:])
-            self._check_network("discriminator", further, sources)
+    # -- networks -----------------------------------------------------------------------------
 
-    def _fields(self) -> dict[str, str] | None:
-        if self.dataset is None:
-            return None
-        fields = self.dataset.attributes.get("fields")
-        at = self.recipe["dataset"]
-        if not isinstance(fields, dict):
-            what = "its class attribute 'fields' is no plain dictionary, so its words are unknown"
-            self.problems.add(at.name_at, "dataset", f"{what}. Tell the plugin's author.")
-            return None
-        given = at.plain() | self.root.value["dataset"].plain()  # even arguments with wrong values
-        return provided_fields(fields, self.dataset.optional, given)
-
-    def _source(self, word: str) -> str:
-        """Return the word at the end of a chain of views."""
-        for _ in self.views:
-            word = self.views.get(word, word)
-        return word
-
-    def _explain(self, word: str, words: Mapping[str, str]) -> str:
-        """Say why a word is missing, and which argument of the dataset would provide it."""
-        why = explain(word, words)
-        field, _ = stem(word)
-        if self.dataset and field in self.dataset.attributes["fields"] and field not in words:
-            use = self.recipe["dataset"].value["use"].value
-            why += f". Dataset '{use}' provides '{field}' where its argument '{field}' is given"
-        return f"{why}."
-
-    def _check_views(self) -> None:
-        taken = [*(self.fields or {}), "fake", "latent", *PLAYERS]
-        views = self.recipe["views"].value
-        for name, view in views.items():
-            path = join("views", name)
-            if not name.isidentifier() or name.endswith(OF_IMAGES):
-                what = (
-                    "a view's name is one word of letters, digits and _, and does not end in "
-                    f"{one_of(OF_IMAGES)}"
-                )
-                self.problems.add(view.name_at, path, what)
-            elif name in taken:
-                what = f"'{name}' is a word already; choose another name"
-                self.problems.add(view.name_at, path, what)
-            elif name in self.views and self.words.get(self.views[name]) != "image":
-                self._check_source(name, view, join(path, "of"))
-
-    def _check_source(self, name: str, view: Node, path: str) -> None:
-        source = self.views[name]
-        chain = [name]
-        while chain[-1] in self.views and chain.count(chain[-1]) == 1:
-            chain.append(self.views[chain[-1]])
-        if chain.count(chain[-1]) > 1:
-            what = f"views go in a circle: {' -> '.join(chain)}"
-        elif self.fields is None or not self.whole:
-            return  # the dataset might provide the word
-        elif source in self.words:
-            what = f"'{source}' is a {self.words[source]}, not an image"
-        elif source in self.views:
-            return  # that view has its own problem
-        else:
-            images = {word: what for word, what in self.words.items() if what == "image"}
-            what = f"view '{name}' {self._explain(source, images)}"
-        self.problems.add(view.value["of"].at, path, what)
+    def _check_roles(self) -> None:
+        """Check the names of networks, and that the extractors exist that they name."""
+        for role, node in self.scope.networks.items():
+            path = self.scope.path_of(role)
+            if role in (self.scope.fields or {}):
+                what = f"'{role}' is a word of the dataset already; choose another name"
+                self.problems.add(node.name_at, path, what)
+            signature = self.scope.signatures[role]
+            for name in extractor_arguments(signature) if signature else ():
+                extractor = node.value.get(name)
+                if extractor is not None and isinstance(extractor.value, str):
+                    self._find_extractor(extractor, join(path, name))
 
     def _check_size(self) -> None:
         """Check the dataset's size if a network would inherit it."""
-        size = self.recipe["dataset"].value.get("size")
+        size = self.scope.recipe["dataset"].value.get("size")
         if size is None or not isinstance(size.value, int):
             return
-        for player in self.networks:
-            signature = signature_of(self.registry, player, self.recipe.get(player))
+        for role, signature in self.scope.signatures.items():
             wanted = signature.by_name.get("size") if signature else None
-            if wanted is None or "size" in self.recipe[player].value:
+            if wanted is None or "size" in self.scope.networks[role].value:
                 continue
             if complaint := wanted.type.check(size.value):
-                use = self.recipe[player].value["use"].value
-                what = f"{player} '{use}' cannot have this size: {complaint}"
+                what = f"{self.scope.name_of(role)} cannot have this size: {complaint}"
                 self.problems.add(size.at, "dataset.size", what)
 
-    def _check_network(
-        self, player: str, reads: Mapping[str, bool], words: Mapping[str, str]
-    ) -> None:
-        node = self.recipe[player]
-        for word, required in reads.items():
-            if required and word not in words:
-                what = f"{player} '{node.value['use'].value}' {self._explain(word, words)}"
-                self.problems.add(node.name_at, player, what)
+    def _check_network(self, role: str) -> None:
+        """Check that the words exist that a generator, or what judges any image, reads by name.
+
+        Of other networks the views that apply them are checked.
+        """
+        scope, kind = self.scope, self.roles[role]
+        reads = scope.reads.get(role)
+        views = [view for view in scope.views.values() if isinstance(view, Application)]
+        if reads is None or (role != "generator" and kind != "discriminator"):
+            return
+        if role != "generator" and role in [view.apply for view in views]:
+            return
+        words = {w: what for w, what in scope.words.items() if what in READABLE}
+        if role == "generator":
+            words = {w: k for w, k in words.items() if w != "fake" and not self._uses_fake(w)}
+        for place, (word, required) in enumerate(reads.items()):
+            is_image = kind == "discriminator" and place == 0  # X of X_logits
+            if required and word not in words and not is_image:
+                what = f"{scope.name_of(role)} {scope.explain(word, words)}"
+                self.problems.add(scope.networks[role].name_at, scope.path_of(role), what)
+
+    def _uses_fake(self, word: str) -> bool:
+        return "generator" in makers(word, self.scope.views, self.scope.reads)
+
+    def _find_extractor(self, node: Node, path: str) -> None:
+        known = self.scope.extractors
+        if node.value in known:
+            return
+        what = "the recipe has no 'extractors': add e.g. extractors: {vgg: {use: vgg19}}."
+        if known:
+            near = nearest(node.value, known)
+            what = f"the recipe's 'extractors' has no '{node.value}'{near} "
+            what += f"Available: {one_of(known)}."
+        self.problems.add(node.at, path, what)
+
+    # -- terms --------------------------------------------------------------------------------
 
     def _check_player(self, player: str, terms: Node | None, path: str) -> None:
-        missing = player not in self.networks
+        missing = player not in self.players
         if terms and terms.value and missing and self.whole and player == "discriminator":
             what = f"the recipe has no {player}, so there is nothing that these terms could train"
             self.problems.add(terms.name_at, path, what)
         for inner, term in _items(terms, path):
-            signature = signature_of(self.registry, "loss", term)
+            signature = signature_of(self.scope.checker.registry, "loss", term)
             if signature is not None:
                 self._check_term(player, term, inner, signature, missing)
 
@@ -202,12 +150,13 @@ class _Needs:
         self, player: str, term: Node, path: str, signature: Signature, missing: bool
     ) -> None:
         name = f"loss '{term.value['use'].value}'"
-        if player not in signature.methods:
+        method = self.scope.checker.method(player)
+        if method not in signature.methods:
             can = one_of(p for p in PLAYERS if p in signature.methods)
-            what = f"{name} is not for the {player}; it has a part for: {can}"
+            what = f"{name} is not for the {method}; it has a part for: {can}"
             self.problems.add(term.at, path, what)
             return
-        parameters = dict(signature.methods[player])
+        parameters = dict(signature.methods[method])
         inputs = term.value["inputs"].value if "inputs" in term.value else {}
         images = [image for image, suffix in map(stem, parameters) if suffix]
         for key, child in inputs.items():
@@ -218,13 +167,17 @@ class _Needs:
                 self.problems.add(child.name_at, join(join(path, "inputs"), key), what)
         if self.whole:
             self._check_extractor(name, term, path, list(parameters))
-        if self.fields is None or missing or not self.whole or "inputs" not in term.value:
+            if not self._check_judge(name, term, path, list(parameters)):
+                return
+        if not self.scope.knows_words or missing or "inputs" not in term.value:
             return
         aimed = {key: child.value for key, child in inputs.items()}
         for parameter, required in parameters.items():
             word = aim(parameter, aimed)
-            if word not in self.words and (required or word != parameter):
-                self.problems.add(term.at, path, f"{name} {self._explain(word, self.words)}")
+            if word not in self.scope.words and (required or word != parameter):
+                what = f"{name} {self.scope.explain(word, self.scope.words)}"
+                self.problems.add(term.at, path, what)
+        self._check_makers(player, name, term, path, list(parameters), aimed)
 
     def _check_extractor(self, name: str, term: Node, path: str, reads: list[str]) -> None:
         """A term names an extractor if it reads features, and only then."""
@@ -233,20 +186,89 @@ class _Needs:
         if chosen is None:  # reported already
             return
         if chosen.value is None:
-            if features and self.extractors:
+            if features and self.scope.extractors:
                 what = f"{name} reads {one_of(features)}: of which extractor? Add extractor: NAME"
-                self.problems.add(term.at, path, f"{what}, which is {one_of(self.extractors)}.")
+                what += f", which is {one_of(self.scope.extractors)}."
+                self.problems.add(term.at, path, what)
             return
+        path = join(path, "extractor")
         if not features:
             what = f"{name} reads no features, so it takes no extractor. Leave it out."
-        elif chosen.value not in self.extractors:
-            near = nearest(chosen.value, self.extractors)
-            what = (
-                f"the recipe's 'extractors' has no '{chosen.value}'{near} "
-                f"Available: {one_of(self.extractors)}."
-                if self.extractors
-                else "the recipe has no 'extractors': add e.g. extractors: {vgg: {use: vgg19}}."
-            )
+            self.problems.add(chosen.at, path, what)
         else:
+            self._find_extractor(chosen, path)
+
+    def _check_judge(self, name: str, term: Node, path: str, reads: list[str]) -> bool:
+        """Check that a term's judge is a discriminator; return whether its words can be found."""
+        judges = [role for role, kind in self.roles.items() if kind == "discriminator"]
+        judged = [word for word in reads if word.endswith(LOGITS) or word == "discriminator"]
+        chosen = term.value.get("judge")
+        if chosen is None:
+            is_clear = not judges or "discriminator" in judges
+            if is_clear or not self.scope.checker.knows_players:
+                return True
+            if all(word in self.scope.views for word in judged):
+                return True
+            what = f"{name} reads {one_of(judged)}: of which judge? Add judge: ROLE, which is"
+            self.problems.add(term.at, path, f"{what} {one_of(judges)}.")
+            return False
+        path = join(path, "judge")
+        if not judged:
+            what = f"{name} reads no logits, so it takes no judge. Leave it out."
+        elif chosen.value in judges or not self.scope.checker.knows_players:
+            return True
+        elif chosen.value in self.roles:
+            what = f"'{chosen.value}' judges nothing: it is of the kind {self.roles[chosen.value]}"
+        else:
+            what = f"there is no role '{chosen.value}'{nearest(chosen.value, judges)}"
+        if judged:
+            what = f"{what.rstrip('.')}. Judges: {one_of(judges)}."
+        self.problems.add(chosen.at, path, what)
+        return False
+
+    def _check_makers(
+        self,
+        player: str,
+        name: str,
+        term: Node,
+        path: str,
+        parameters: list[str],
+        inputs: Mapping[str, str],
+    ) -> None:
+        """Note a term that reads other players' networks and none of its own.
+
+        Those are frozen in this player's update, so the term would have no gradient.
+        """
+        judge = term.value["judge"].value if "judge" in term.value else None
+        words = {p: full_word(p, inputs, judge, None, self.scope.views) for p in parameters}
+        makes = {
+            word: makers(word, self.scope.views, self.scope.reads)
+            for parameter, word in words.items()
+            if aim(parameter, inputs) in self.scope.words
+        }
+        own, roles = set(self.players[player]), frozenset[str]().union(*makes.values())
+        self.trained |= roles & own
+        if not roles or roles & own:
             return
-        self.problems.add(chosen.at, join(path, "extractor"), what)
+        word, those = next((word, those) for word, those in makes.items() if those)
+        judges = [role for role in self.players[player] if self.roles[role] == "discriminator"]
+        others = one_of([p for p, rs in self.players.items() if those & set(rs)])
+        remedy = f"Let them learn together in 'players', or give the term to {others}"
+        if judges and word.partition("@")[2]:
+            remedy = f"Add judge: ROLE, which is {one_of(judges)}"
+        what = (
+            f"{name} reads '{word.partition('@')[0]}', which has no gradient for player "
+            f"'{player}': {one_of(sorted(those))} of player {others} makes it. {remedy}."
+        )
+        self.problems.add(term.at, path, what)
+
+    def _check_trained(self) -> None:
+        """Note every role beside the usual two that no term trains."""
+        for player, roles in self.players.items():
+            for role in roles:
+                if role in PLAYERS or role in self.trained:
+                    continue
+                what = f"nothing trains '{role}': no term of player '{player}' depends on it"
+                if player == role:
+                    what += f". Give it terms in a stage, {role}: [...], or a place in 'players'"
+                self.problems.add(self.scope.networks[role].name_at, self.scope.path_of(role), what)

@@ -20,11 +20,14 @@ from ganzoo.plugins import shipped
 from ganzoo.plugins.registry import Registry
 from ganzoo.recipe import grammar, inheritance
 from ganzoo.recipe.benchmark import Benchmark, load_benchmark
-from ganzoo.recipe.checker import Checker, Entries, Problems, located, overlay
-from ganzoo.recipe.component import Component, split_component
+from ganzoo.recipe.checker import Problems, located
+from ganzoo.recipe.component import Component, Section, split_component
 from ganzoo.recipe.grammar import PLAYERS
 from ganzoo.recipe.needs import check_needs
+from ganzoo.recipe.optimizer import Optimizer
+from ganzoo.recipe.recipe_checker import RecipeChecker
 from ganzoo.recipe.recipe_types import (
+    Application,
     Checkpoint,
     Ema,
     Evaluate,
@@ -38,6 +41,7 @@ from ganzoo.recipe.recipe_types import (
     Verify,
     View,
 )
+from ganzoo.recipe.scope import extractor_arguments, targets
 
 
 def load_recipe(
@@ -58,16 +62,17 @@ def load_recipe(
         path_or_name, overrides, shipped.shipped_recipes(registry), "recipe", folder
     )
     root, problems = read.root, Problems(read.problems)
-    done = Checker(registry, problems, read.whole).recipe(root)
-    check_needs(root, done, registry, problems, read.whole)
+    checker = RecipeChecker(registry, problems, read.whole)
+    done = checker.recipe(root)
+    check_needs(root, done, checker)
     _check_benchmarks(done, registry, problems)
     _locate_weights(done, problems)
     _check_verify(done, problems)
     problems.raise_any()
-    return _recipe(Node(done, root.at))
+    return _recipe(Node(done, root.at), checker)
 
 
-def _check_benchmarks(done: Entries, registry: Registry, problems: Problems) -> None:
+def _check_benchmarks(done: Section, registry: Registry, problems: Problems) -> None:
     """Note benchmarks of the recipe that cannot be read; make paths absolute."""
     for section in grammar.MEASURING:
         given = done[section].value if section in done else None
@@ -102,7 +107,7 @@ def _with_whole_path(text: str, benchmark: Benchmark) -> str:
     return f"{key}={whole}" if is_path and not Path(value.strip()).is_absolute() else text
 
 
-def _locate_weights(done: Entries, problems: Problems) -> None:
+def _locate_weights(done: Section, problems: Problems) -> None:
     """Make ``init_from`` an absolute path or ``hf://user/repo``; note it if it is neither."""
     node = done.get("init_from")
     if not node or node.value is None:
@@ -123,7 +128,7 @@ def _locate_weights(done: Entries, problems: Problems) -> None:
     done["init_from"] = replace(node, value=text)
 
 
-def _check_verify(done: Entries, problems: Problems) -> None:
+def _check_verify(done: Section, problems: Problems) -> None:
     """Note ranges that could never fail or never hold."""
     given = (done["verify"].value or {}) if "verify" in done else {}
     if seeds := given.get("seeds"):
@@ -202,22 +207,25 @@ def _text(value: Any) -> str:
     return f"[{', '.join(map(scalar, value))}]" if isinstance(value, list) else scalar(value)
 
 
-def _recipe(tree: Node) -> Recipe:
+def _recipe(tree: Node, checker: RecipeChecker) -> Recipe:
     """Turn a checked and completed tree into a Recipe."""
-    top: Entries = tree.value
+    top: Section = tree.value
     plain = tree.plain()
+    networks = {
+        role: _network(role, top[role] if role in PLAYERS else top["networks"].value[role], checker)
+        for role in checker.roles
+    }
+    stages = zip(top["stages"].value, checker.optimizers, strict=True)
     return Recipe(
         name=plain["recipe"],
         dataset=_component(top["dataset"]),
-        networks={name: _network(top[name], name) for name in PLAYERS if name in top},
-        players={name: (name,) for name in PLAYERS if name in top},
+        networks=networks,
+        players={player: tuple(roles) for player, roles in checker.players.items()},
         ema=Ema(**plain["ema"]) if plain["ema"] else None,
         augment=_component(top["augment"]) if plain["augment"] else None,
-        views={
-            n: View(**split_component(node, grammar.VIEW)) for n, node in top["views"].value.items()
-        },
+        views={name: _view(node, checker, networks) for name, node in top["views"].value.items()},
         extractors={name: _component(node) for name, node in top["extractors"].value.items()},
-        stages=tuple(_stage(node, top["optimizer"]) for node in top["stages"].value),
+        stages=tuple(_stage(node, optimizer, checker) for node, optimizer in stages),
         log=Log(plain["log"]["every"], tuple(plain["log"]["trackers"])),
         samples=Samples(**plain["samples"]),
         checkpoint=Checkpoint(**plain["checkpoint"]),
@@ -235,8 +243,26 @@ def _component(node: Node) -> Component:
     return Component(**split_component(node, ()))
 
 
-def _network(node: Node, kind: str) -> Network:
-    return Network(**split_component(node, ()), kind=kind)
+def _network(role: str, node: Node, checker: RecipeChecker) -> Network:
+    parts = split_component(node, () if role in PLAYERS else grammar.NETWORK)
+    kind = checker.roles[role]
+    signature = checker.registry.get(kind, parts["use"]).signature
+    chosen = {
+        name: extractor
+        for name in extractor_arguments(signature)
+        if (extractor := parts["arguments"].get(name)) is not None
+    }
+    return Network(**parts | {"kind": kind, "extractors": chosen})
+
+
+def _view(
+    node: Node, checker: RecipeChecker, networks: Mapping[str, Network]
+) -> View | Application:
+    if "apply" not in node.value:
+        return View(**split_component(node, grammar.VIEW))
+    network = networks[role := node.value["apply"].value]
+    reads = checker.registry.get(network.kind, network.use).signature.methods["forward"]
+    return Application(role, targets(node.value.get("to"), [word for word, _ in reads]))
 
 
 def _term(node: Node) -> Term:
@@ -244,22 +270,31 @@ def _term(node: Node) -> Term:
     return Term(**parts | {"weight": _schedule(parts["weight"])})
 
 
-def _stage(node: Node, optimizer: Node) -> Stage:
+def _stage(node: Node, optimizer: Optimizer, checker: RecipeChecker) -> Stage:
     plain = node.plain()
-    if "optimizer" in node.value:
-        optimizer = overlay(optimizer, node.value["optimizer"])
+    players = checker.keys_of_terms
     return Stage(
         name=plain["name"],
         steps=plain["steps"],
-        terms={player: tuple(map(_term, node.value[player].value)) for player in PLAYERS},
-        updates=(("discriminator",),) * plain["discriminator_steps"] + (("generator",),),
-        optimizers={player: _optimizer(optimizer, player) for player in PLAYERS},
+        terms={player: tuple(map(_term, node.value[player].value)) for player in players},
+        updates=_updates(plain, checker),
+        optimizers={player: _optimizer(optimizer.of(player)) for player in players},
     )
 
 
-def _optimizer(section: Node, player: str) -> tuple[str, Mapping[str, Any]]:
-    merged = overlay(section, section.value[player]) if player in section.value else section
-    arguments = {k: v for k, v in merged.plain().items() if k not in PLAYERS}
+def _updates(stage: Mapping[str, Any], checker: RecipeChecker) -> tuple[tuple[str, ...], ...]:
+    """Return the updates of one step: those of the stage, or judges before what they judge."""
+    if "updates" in stage:
+        return tuple(tuple(u) if isinstance(u, list) else (u,) for u in stage["updates"])
+    players = checker.keys_of_terms
+    judging = [p for p in players if checker.method(p) == "discriminator"]
+    others = [player for player in players if player not in judging]
+    repeated = judging * stage["discriminator_steps"]
+    return tuple((player,) for player in (*repeated, *others))
+
+
+def _optimizer(section: Section) -> tuple[str, Mapping[str, Any]]:
+    arguments = {key: child.plain() for key, child in section.items()}
     arguments["lr"] = _schedule(arguments["lr"])
     return arguments.pop("use"), arguments
 

@@ -14,10 +14,11 @@ from ganzoo.formats.yaml import parse
 from ganzoo.plugins.registry import Registry
 from ganzoo.plugins.signature import COMPUTED, REQUIRED, Parameter, Signature
 from ganzoo.recipe import grammar
-from ganzoo.recipe.grammar import OPTIMIZERS, PLAYERS, Table
+from ganzoo.recipe.grammar import NETWORK_KINDS, OPTIMIZERS, PLAYERS, Table
 
 Schema = dict[str, Any]
 _KINDS = ("dataset", *PLAYERS, "transform", "extractor")
+_ROLE = "^[a-z][a-z0-9_]*$"
 
 
 def schema(registry: Registry) -> Schema:
@@ -27,6 +28,17 @@ def schema(registry: Registry) -> Schema:
         "dataset": _ref("dataset"),
         "generator": _ref("generator"),
         "discriminator": _or_null(_ref("discriminator")),
+        "networks": {
+            "type": "object",
+            "propertyNames": {"pattern": _ROLE},
+            "properties": {kind: _or_null(_ref(f"network-{kind}")) for kind in NETWORK_KINDS},
+            "additionalProperties": _or_null(_ref("network")),
+        },
+        "players": {
+            "type": "object",
+            "propertyNames": {"pattern": _ROLE},
+            "additionalProperties": {"type": "array", "items": {"type": "string"}},
+        },
         "optimizer": _ref("optimizer"),
         "ema": _or_null(_section(grammar.EMA), grammar.EMA["decay"].type.json_schema()),
         "augment": _or_null(_ref("transform")),
@@ -49,14 +61,28 @@ def schema(registry: Registry) -> Schema:
         "additionalProperties": False,
         "if": {"not": {"required": ["extends"]}},
         "then": {
-            "required": [*required, *grammar.REQUIRED_SECTIONS],
+            "required": [*required, *(set(grammar.REQUIRED_SECTIONS) - {"generator"})],
+            "anyOf": [
+                {"required": ["generator"]},
+                {
+                    "required": ["networks"],
+                    "properties": {"networks": {"required": ["generator"]}},
+                },
+            ],
             "properties": {
                 name: {"required": ["use"]} for name in ("dataset", "generator", "optimizer")
             },
         },
         "$defs": {kind: _component(kind, registry) for kind in _KINDS}
         | {
-            "view": _component("transform", registry, _properties(grammar.VIEW)),
+            **{
+                f"network-{kind}": _component(
+                    kind, registry, {"kind": {"const": kind, "description": "The kind."}}
+                )
+                for kind in NETWORK_KINDS
+            },
+            "network": _network(),
+            "view": _view(registry),
             "term": _component("loss", registry, _term()) | {"required": ["use"]},
             "stage": _stage(),
             "optimizer": _optimizer(),
@@ -102,10 +128,11 @@ def _section(table: Table) -> Schema:
     }
 
 
-def _by_use(choices: Mapping[str, Schema], common: Schema) -> Schema:
+def _by_use(choices: Mapping[str, Schema], common: Schema, others: Schema | bool = False) -> Schema:
     """Build an object whose other keys depend on ``use``; ``common`` keys always fit.
 
-    Without ``use``, when it may be inherited, the keys of any choice are offered.
+    Without ``use``, when it may be inherited, the keys of any choice are offered.  ``others`` is
+    the schema of keys by names that the recipe chooses, if there may be any.
     """
     use = {"enum": list(choices), "description": "Which one."}
     every: Schema = {}
@@ -116,7 +143,7 @@ def _by_use(choices: Mapping[str, Schema], common: Schema) -> Schema:
             "if": {"properties": {"use": {"const": name}}, "required": ["use"]},
             "then": {
                 "properties": {"use": True} | properties | dict.fromkeys(common, True),
-                "additionalProperties": False,
+                "additionalProperties": others,
             },
         }
         for name, properties in choices.items()
@@ -124,7 +151,7 @@ def _by_use(choices: Mapping[str, Schema], common: Schema) -> Schema:
     found: Schema = {
         "type": "object",
         "properties": every | common | {"use": use},
-        "additionalProperties": False,
+        "additionalProperties": others,
     }
     return found | ({"allOf": cases} if cases else {})  # a schema allows no empty list
 
@@ -155,6 +182,26 @@ def _schedule(parameter: Parameter, ends: Table) -> Schema:
     }
 
 
+def _network() -> Schema:
+    """Build a network of the stated ``kind``; of any kind if that may be inherited."""
+    cases = [
+        {
+            "if": {"properties": {"kind": {"const": kind}}, "required": ["kind"]},
+            "then": _ref(f"network-{kind}"),
+        }
+        for kind in NETWORK_KINDS
+    ]
+    return {"type": "object", "properties": _properties(grammar.NETWORK), "allOf": cases}
+
+
+def _view(registry: Registry) -> Schema:
+    return {
+        "if": {"required": ["apply"]},
+        "then": _section(grammar.APPLICATION),
+        "else": _component("transform", registry, _properties(grammar.VIEW)),
+    }
+
+
 def _term() -> Schema:
     weight = _schedule(grammar.WEIGHT, grammar.SCHEDULE)
     return {"weight": weight} | _properties(grammar.TERM)
@@ -163,6 +210,7 @@ def _term() -> Schema:
 def _stage() -> Schema:
     stage = _section(grammar.STAGE)
     terms = {"type": "array", "items": _ref("term")}
+    stage["additionalProperties"] = terms  # of players by other names
     sections = dict.fromkeys(PLAYERS, terms) | {"optimizer": _ref("optimizer")}
     for name, description in grammar.STAGE_SECTIONS.items():
         example = _example(grammar.STAGE_EXAMPLES[name])
@@ -170,7 +218,6 @@ def _stage() -> Schema:
             "description": description,
             "examples": [example],
         }
-    stage["required"].append("generator")
     return stage
 
 
@@ -178,4 +225,4 @@ def _optimizer() -> Schema:
     choices = {use: _properties(table) for use, table in OPTIMIZERS.items()}
     rate = {"lr": _schedule(grammar.LR, grammar.RATE_SCHEDULE)}
     player = _by_use(choices, rate)
-    return _by_use(choices, rate | dict.fromkeys(PLAYERS, player))
+    return _by_use(choices, rate | dict.fromkeys(PLAYERS, player), others=player)

@@ -116,18 +116,31 @@ class _Writer:
             for stage in node.value:
                 yield from _item(self.stage(stage))
         elif name in grammar.NAMED:
-            kind = {"views": "transform", "extractors": "extractor"}[name]
-            own = grammar.VIEW if name == "views" else {}
             for inner, child in dict(node.value).items():
                 yield f"  {scalar(inner)}:"
-                yield from self.component(child, kind, own, "    ")
+                yield from self.named(name, inner, child)
+        elif name == "players":
+            for inner, child in dict(node.value).items():
+                yield f"  {inner}: {flow(child.plain())}"
         elif name == "optimizer":
             yield from self.optimizer(node, "  ")
-        elif key.kind:
-            yield from self.component(node, key.kind, {}, "  ")
+        elif key.kinds:
+            yield from self.component(node, key.kinds[0], {}, "  ")
         else:
             table = {**grammar.PLAIN_SECTIONS, **grammar.MEASURING, "ema": grammar.EMA}[name]
             yield from self.table(table, node, "  ", name)
+
+    def named(self, section: str, name: str, node: Node) -> Iterator[str]:
+        """Yield a network, view or extractor by a name of the recipe."""
+        if section == "views" and "apply" in node.value:
+            yield from self.table(grammar.APPLICATION, node, "    ", "application")
+        elif section == "networks":
+            kind = node.value["kind"].value if "kind" in node.value else name
+            yield from self.component(node, kind, grammar.NETWORK, "    ")
+        elif section == "views":
+            yield from self.component(node, "transform", grammar.VIEW, "    ")
+        else:
+            yield from self.component(node, "extractor", {}, "    ")
 
     def component(
         self, node: Node, kind: str, own: Mapping[str, Parameter], indent: str
@@ -146,7 +159,9 @@ class _Writer:
     def stage(self, node: Node) -> Iterator[str]:
         """Yield a stage: its own keys, then the terms of each player."""
         yield from self.table(grammar.STAGE, node, "    ", "stage")
-        for name, text in grammar.STAGE_SECTIONS.items():
+        others = {name for name in node.value if name not in grammar.STAGE}
+        texts = dict.fromkeys(sorted(others), "The terms of this player.") | grammar.STAGE_SECTIONS
+        for name, text in texts.items():
             yield from self.once(("stage", name), text, "    ")
             if name not in node.value:
                 yield f"    #{name}: {grammar.STAGE_EXAMPLES[name]}"
@@ -166,12 +181,12 @@ class _Writer:
         yield from _comment(f"{known[0].help} {known[0].type.capitalize()}.", indent)
         yield f"{indent}use: {use}"
         yield from self.table({"lr": grammar.LR, **grammar.OPTIMIZERS[use]}, node, indent, use)
-        for key in keys():
-            if key.path in [f"optimizer.{player}" for player in grammar.PLAYERS]:
-                yield from _comment(key.help, indent)
-                child = node.value.get(key.name)
-                text = f"{key.name}: {flow(child.plain())}" if child else f"#{key.name}: {{}}"
-                yield f"{indent}{text}"
+        plain = {"use", "lr", *grammar.OPTIMIZERS[use]}
+        for player in dict.fromkeys((*grammar.PLAYERS, *(k for k in node.value if k not in plain))):
+            yield from _comment(f"What differs from it for the {player}.", indent)
+            child = node.value.get(player)
+            text = f"{player}: {flow(child.plain())}" if child else f"#{player}: {{}}"
+            yield f"{indent}{text}"
 
     def table(
         self, table: Mapping[str, Parameter], node: Node, indent: str, where: object

@@ -18,7 +18,7 @@ from ganzoo.errors import nearest, one_of
 from ganzoo.interfaces import Discriminator, Generator
 from ganzoo.models.network import Network
 from ganzoo.recipe.grammar import PLAYERS
-from ganzoo.recipe.recipe_types import Schedule
+from ganzoo.recipe.recipe_types import Schedule, View
 from ganzoo.recipe.vocabulary import FEATURES, vocabulary
 from ganzoo.testing.attempt import Raised, Unavailable, attempt
 from ganzoo.testing.datasets import tensor
@@ -156,11 +156,13 @@ class Scene:
 def _vocabulary(subject: Subject) -> dict[str, str]:
     """Return every word of a recipe with both networks, an extractor, and the needed views."""
     fields = subject.fields
-    words = vocabulary(fields, {}, PLAYERS, ["latent"], [_EXTRACTOR])
+    networks, reads = {player: player for player in PLAYERS}, {"generator": ["latent"]}
+    words = vocabulary(fields, {}, networks, reads, [_EXTRACTOR])
     read = {word for player in PLAYERS for word in subject.needs(player)}
     if read <= words.keys():
         return words
-    return vocabulary(fields, subject.views, PLAYERS, ["latent"], [_EXTRACTOR])
+    views = {name: View("", {}, of) for name, of in subject.views.items()}
+    return vocabulary(fields, views, networks, reads, [_EXTRACTOR])
 
 
 def _players(subject: Subject) -> list[str]:

@@ -100,12 +100,11 @@ class Run:
             for name, network in extractors.items()
         }
         self.networks = {name: self._prepared(network) for name, network in bare.items()}
-        sources = {name: source for name, (_, source) in self.views.items()}
         self.words = vocabulary(
             fields(recipe.dataset, registry, self.dataset),
-            sources,
-            self.networks,
-            self.networks["generator"].reads,
+            recipe.views,
+            {role: network.kind for role, network in recipe.networks.items()},
+            {role: network.reads for role, network in self.networks.items()},
             self.extractors,
         )
         self._fixed = self._fixed_examples() if self.image_inputs else {}

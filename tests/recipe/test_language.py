@@ -21,16 +21,23 @@ batch: 32
 dataset: {use: folder, path: faces}
 generator: {use: dcgan}
 discriminator: {use: dcgan}
+networks: {backward: {kind: generator, use: cartoongan}}
+players: {generator: [generator, backward]}
 optimizer: {use: adam, lr: 2e-4, generator: {}, discriminator: {}}
 ema: {decay: 0.9}
-views: {NAME: {use: grayscale, of: real}, gray: {use: grayscale, of: real}}
+views:
+  NAME: {use: grayscale, of: real}
+  gray: {use: grayscale, of: real}
+  drawn: {apply: backward, to: real}
 extractors: {NAME: {use: random}, features: {use: random}}
 evaluate: {every: 100, benchmark: avatars-64}
 verify: {benchmark: avatars-64, seeds: [0], expected: {kid-efflite0: [0, 1]}}
 stages:
   - name: first
     steps: 100
-    generator: [{use: content, extractor: features, inputs: {photo: real}}]
+    generator:
+      - {use: content, extractor: features, inputs: {photo: real}}
+      - {use: content, extractor: features, inputs: {photo: drawn}}
     discriminator: [{use: hinge}]
 """
 
@@ -39,6 +46,32 @@ stages:
 def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Run:
     monkeypatch.chdir(tmp_path)
     return typist(monkeypatch, capsys)
+
+
+#: path -> the name in the place of NAME, and what else must be set for its example
+NAMES = {
+    **{
+        path: ("", ["networks={}", "players={}", "views={}", "stages.0.generator=[{use: hinge}]"])
+        for path in ("views", "stages", "stages[].generator")
+    },
+    "networks.NAME": ("backward", []),
+    "networks.NAME.kind": ("backward", []),
+    "players.NAME": ("generator", []),
+    "optimizer.NAME": (
+        "backward",
+        ["players={}", "stages.0.backward=[{use: hinge, inputs: {fake: drawn}}]"],
+    ),
+    "stages[].NAME": ("backward", ["players={}"]),
+    "views.NAME.apply": ("drawn", []),
+    "views.NAME.to": ("drawn", []),
+    "stages[].discriminator[].judge": (
+        "",
+        [
+            "networks.photo_critic={kind: discriminator, use: dcgan}",
+            "players.discriminator=[discriminator, photo_critic]",
+        ],
+    ),
+}
 
 
 @pytest.mark.parametrize("key", [key for key in keys() if key.example], ids=lambda key: key.path)
@@ -50,7 +83,8 @@ def test_an_example_is_right(key, tmp_path, monkeypatch):
         load_recipe("shown.yaml")
         return
     path = key.path.replace("stages[].generator[]", "stages[].discriminator[]")
-    sets = [f"{path.replace('[]', '.0')}={key.example}"]
+    name, before = NAMES.get(path, ("NAME", []))
+    sets = [*before, f"{path.replace('[]', '.0').replace('NAME', name)}={key.example}"]
     scheduled = re.fullmatch(r"(.*[.](?:weight|lr))[.](from|to|over|after)", path)
     if scheduled:  # they come together
         sets.insert(0, f"{scheduled[1].replace('[]', '.0')}={{from: 1, to: 0.5, over: 5}}")

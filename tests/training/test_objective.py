@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from ganzoo.interfaces import Loss
 from ganzoo.models.network import Network
-from ganzoo.recipe.recipe_types import Schedule
+from ganzoo.recipe.recipe_types import Schedule, View
 from ganzoo.recipe.vocabulary import explain, provided_fields, vocabulary
 from ganzoo.training.objective import Objective, Term, unique_names
 from ganzoo.training.words import Update
@@ -296,9 +296,12 @@ def test_terms_of_one_loss_get_names_of_their_own():
 def test_the_vocabulary_of_a_gan_with_views():
     words = vocabulary(
         {"real": "image", "label": "label"},
-        {"gray": "real", "edges": "gray", "lost": "nothing", "odd": "label"},
-        ["generator", "discriminator"],
-        ["latent", "label"],
+        {
+            name: View("", {}, of)
+            for name, of in {"gray": "real", "edges": "gray", "lost": "x", "odd": "label"}.items()
+        },
+        {"generator": "generator", "discriminator": "discriminator"},
+        {"generator": ["latent", "label"]},
     )
     images = {"real", "fake", "gray", "edges"}
     assert {word for word, what in words.items() if what == "image"} == images
@@ -311,7 +314,7 @@ def test_the_vocabulary_of_a_gan_with_views():
 
 
 def test_the_vocabulary_without_discriminator_or_noise():
-    words = vocabulary({"photo": "image"}, {}, ["generator"], ["photo"])
+    words = vocabulary({"photo": "image"}, {}, {"generator": "generator"}, {"generator": ["photo"]})
     assert set(words) == {"photo", "fake", "generator"}
     assert "but the recipe has no discriminator" in explain("fake_logits", words)
     assert "did you mean 'photo'?" in explain("foto", words)

@@ -1,0 +1,116 @@
+"""Check a recipe's optimizer sections, and merge them for each player of a stage."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+
+from ganzoo.errors import nearest, one_of
+from ganzoo.formats.tree import Node, join
+from ganzoo.formats.types import written
+from ganzoo.recipe import grammar
+from ganzoo.recipe.checker import Checker
+from ganzoo.recipe.component import Section
+from ganzoo.recipe.grammar import OPTIMIZERS
+from ganzoo.recipe.inheritance import survivors
+
+
+def _merged(base: Section, over: Section) -> Section:
+    return survivors(base, over, ("optimizer",)) | over
+
+
+@dataclass(frozen=True)
+class Optimizer:
+    """What an optimizer section and those above it say: for all players, and for single ones."""
+
+    common: Section = field(default_factory=dict)
+    own: Mapping[str, Section] = field(default_factory=dict)
+
+    def of(self, player: str) -> Section:
+        """Return the whole section of one player."""
+        return _merged(self.common, self.own.get(player, {}))
+
+
+class OptimizerChecker:
+    """Checks optimizer sections; ``players`` may have sections of their own in them."""
+
+    def __init__(self, checker: Checker, players: Iterable[str]):
+        self.checker, self.players = checker, list(players)
+        self.problems = checker.problems
+
+    def section(
+        self, node: Node, path: str, base: Optimizer | None = None
+    ) -> tuple[Node, Optimizer]:
+        """Check the recipe's section, or a stage's changes to the ``base``.
+
+        Returns it completed, and merged with the base.  If the optimiser is unknown, the arguments
+        of any are accepted.
+        """
+        given = self.checker.mapping(node, path, "{use: adam, lr: 2e-4, ...}")
+        if given is None:
+            return replace(node, value={}), base or Optimizer()
+        of_players = {player: given[player] for player in self.players if player in given}
+        rest = {key: child for key, child in given.items() if key not in of_players}
+        before = base.common if base else {}
+        done = self._arguments(replace(node, value=rest), path, before, is_first=base is None)
+        if done is None:
+            for player, child in of_players.items():
+                self._arguments(child, join(path, player), {}, is_first=False)
+            return replace(node, value={}), Optimizer()
+        common = _merged(before, done)
+        is_new = "use" in before and before["use"].value != common["use"].value
+        own = {} if base is None or is_new else dict(base.own)
+        for player, child in of_players.items():
+            above = own.get(player, {})
+            whole = _merged(common, above)
+            part = self._arguments(child, join(path, player), whole, is_first=False) or {}
+            done[player] = replace(child, value=part)
+            keeps = "use" not in part or part["use"].value == whole["use"].value
+            own[player] = (above if keeps else {}) | part
+        return replace(node, value=done), Optimizer(common, own)
+
+    def _arguments(self, node: Node, path: str, base: Section, is_first: bool) -> Section | None:
+        """Check a section for all players or one; return None if its ``use`` is unknown."""
+        checker = self.checker
+        given = checker.mapping(node, path, "{use: adam, lr: 2e-4, ...}")
+        if given is None:
+            return {}
+        players = () if path.rpartition(".")[2] in self.players else self.players
+        use = given.get("use", base.get("use"))
+        if use is None or not isinstance(use.value, str) or use.value not in OPTIMIZERS:
+            if use is not None or is_first:
+                self._note_unknown(use, node, path)
+            every = {name: p for table in OPTIMIZERS.values() for name, p in table.items()}
+            checker.refuse_unknown(given, ["use", "lr", *every, *players], path)
+            if "lr" in given:
+                checker.schedule(given["lr"], join(path, "lr"), grammar.LR)
+            checker.table(given, {n: p for n, p in every.items() if n in given}, node, path, "")
+            return None
+        is_new = "use" not in base or use.value != base["use"].value
+        kind = OPTIMIZERS[use.value]
+        checker.refuse_unknown(given, ["use", "lr", *kind, *players], path)
+        done = {"use": use} if "use" in given else {}
+        if "lr" in given:
+            done["lr"] = checker.schedule(given["lr"], join(path, "lr"), grammar.LR)
+        elif is_new:
+            what = f"missing 'lr', the learning rate, which optimizer '{use.value}' needs"
+            checker.missing(node.name_at, path, what)
+        table = {name: p for name, p in kind.items() if is_new or name in given}
+        done |= checker.table(given, table, node, path, f"optimizer '{use.value}'")
+        self._check_nesterov(_merged(base, done), path)
+        return done
+
+    def _check_nesterov(self, section: Section, path: str) -> None:
+        values = {name: child.value for name, child in section.items()}
+        if values.get("nesterov") and (not values.get("momentum") or values.get("dampening")):
+            what = "nesterov needs a momentum above 0 and a dampening of 0"
+            self.problems.add(section["nesterov"].name_at, join(path, "nesterov"), what)
+
+    def _note_unknown(self, use: Node | None, node: Node, path: str) -> None:
+        there_is = f"Available: {one_of(OPTIMIZERS)}."
+        if use is None:
+            self.checker.missing(node.name_at, path, f"missing 'use': which optimizer? {there_is}")
+        else:
+            near = nearest(str(use.plain()), OPTIMIZERS)
+            what = f"unknown optimizer {written(use.plain())}{near} {there_is}"
+            self.problems.add(use.at, join(path, "use"), what)
