@@ -118,18 +118,19 @@ def test_every_kind_has_its_hook(tmp_path: Path) -> None:
         plugins,
         register_generators=lambda register: register("a", "m:A"),
         register_discriminators=lambda register: register("b", "m:B"),
-        register_losses=lambda register: register("c", "m:C"),
-        register_datasets=lambda register: register("d", "m:D"),
-        register_extractors=lambda register: register("e", "m:E"),
-        register_evaluators=lambda register: register("f", "m:F"),
-        register_transforms=lambda register: register("g", "m:G"),
-        register_detectors=lambda register: register("h", "m:H"),
-        register_importers=lambda register: register("i", "m:I"),
-        register_recipes=lambda register: register("j", recipe),
+        register_encoders=lambda register: register("c", "m:C"),
+        register_losses=lambda register: register("d", "m:D"),
+        register_datasets=lambda register: register("e", "m:E"),
+        register_extractors=lambda register: register("f", "m:F"),
+        register_evaluators=lambda register: register("g", "m:G"),
+        register_transforms=lambda register: register("h", "m:H"),
+        register_detectors=lambda register: register("i", "m:I"),
+        register_importers=lambda register: register("j", "m:J"),
+        register_recipes=lambda register: register("k", recipe),
     )
     assert plugin.error is None
     kinds = [(entry.kind, entry.name) for entry in plugin.entries]
-    assert kinds == list(zip((*KINDS, "recipe"), "abcdefghij", strict=True))
+    assert kinds == list(zip((*KINDS, "recipe"), "abcdefghijk", strict=True))
 
 
 def test_two_plugins_with_one_name_are_both_named_and_the_full_name_chooses() -> None:
