@@ -111,20 +111,11 @@ def test_initial_weights(norm):
 # Shapes and gradients
 
 
-@pytest.mark.parametrize("label", [None, LABEL])
-@pytest.mark.parametrize("upsample", ["transposed", "nearest"])
+# the contracts try the default of every argument
 @pytest.mark.parametrize("variant", ["paper", "pytorch"])
-@pytest.mark.parametrize("size", [32, 64, 128])
-def test_every_size_and_variant_makes_and_judges_images(size, variant, upsample, label):
-    g = build("generator", size=size, variant=variant, width=2, upsample=upsample, label=label)
-    d = build("discriminator", size=size, variant=variant, width=2, label=label)
-    words = {"label": LABELS} if label else {}
-    image = g(latents(g), **words)
-    assert g.size == size
-    assert image.shape == (3, 3, size, size)
-    assert image.abs().max() <= 1
-    assert d(image, **words).shape == (3,)
-    assert d(image[:1], **{word: x[:1] for word, x in words.items()}).shape == (1,)
+def test_upsampling_by_the_nearest_keeps_the_size(variant):
+    g = build("generator", size=64, variant=variant, width=2, upsample="nearest", label=LABEL)
+    assert g(latents(g), LABELS).shape == (3, 3, 64, 64)
 
 
 @pytest.mark.parametrize("norm", ["batch", "none", "layer"])

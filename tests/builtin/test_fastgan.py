@@ -27,14 +27,10 @@ def images(n: int = 3, size: int = 64) -> Tensor:
     return torch.rand(n, 3, size, size, generator=torch.Generator().manual_seed(1)) * 2 - 1
 
 
-@pytest.mark.parametrize("size", [32, 64, 128, 256])
-def test_every_size_is_drawn_judged_and_reconstructed(size: int) -> None:
-    generator = build("generator", size=size, width=2)
+@pytest.mark.parametrize("size", [32, 256])
+def test_the_discriminator_draws_its_images_again(size: int) -> None:
     judge = build("discriminator", size=size, width=2)
-    picture = generator(generator.sample_latent(2, torch.Generator().manual_seed(0)))
-    assert picture.shape == (2, 3, size, size)
-    assert judge(picture).shape == (2, 25)
-    assert [drawn.shape for drawn in judge.reconstruct(picture)] == [(2, 3, 64, 64)] * 2
+    assert [drawn.shape for drawn in judge.reconstruct(images(2, size))] == [(2, 3, 64, 64)] * 2
 
 
 @pytest.mark.parametrize(("size", "excited"), [(32, []), (64, ["64"]), (256, ["64", "128", "256"])])

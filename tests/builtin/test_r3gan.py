@@ -44,21 +44,15 @@ def residual_layers(network):
     ]
 
 
-@pytest.mark.parametrize("label", [None, LABEL])
+# the contracts try the default of every argument
 @pytest.mark.parametrize("stride", [1, 2])
-@pytest.mark.parametrize("size", [32, 64, 128])
-def test_every_size_makes_and_judges_images(size, stride, label):
-    g = build("generator", size=size, width=2, stride=stride, label=label)
-    d = build("discriminator", size=size, width=2, stride=stride, label=label)
-    words = {"label": LABELS} if label else {}
-    image = g(latents(g), **words)
-    assert g.size == size
-    assert latents(g).shape == (3, 64)
-    assert image.shape == (3, 3, size, size)
-    assert image.abs().max() <= 1
+def test_a_stride_keeps_the_size(stride):
+    g = build("generator", size=64, width=2, stride=stride, label=LABEL)
+    d = build("discriminator", size=64, width=2, stride=stride, label=LABEL)
+    image = g(latents(g), LABELS)
+    assert image.shape == (3, 3, 64, 64)
     assert image.std(dim=0).mean() > 0.1
-    assert d(image, **words).shape == (3,)
-    assert d(image[:1], **{word: x[:1] for word, x in words.items()}).shape == (1,)
+    assert d(image, LABELS).shape == (3,)
 
 
 @pytest.mark.parametrize("kind", ["generator", "discriminator"])
