@@ -181,7 +181,8 @@ def _open(data: bytes) -> ImageFile.ImageFile:
     for factory, accept in _readers().values():
         if accept is None or accept(start) is True:
             with suppress(SyntaxError, IndexError, TypeError, struct.error):  # another kind
-                return factory(io.BytesIO(data), "")
+                image: ImageFile.ImageFile = factory(io.BytesIO(data), "")
+                return image
     kind = kind_of(start)
     if kind in REMEDIES:
         raise BadImage(f"{kind} cannot be read here: {REMEDIES[kind]}")

@@ -61,4 +61,5 @@ def embed(embedding: LabelEmbedding | None, label: Tensor | None) -> Tensor | No
             f"this network was built with `label` and needs one: an index each for "
             f"{', '.join(embedding.attributes)}"
         )
-    return embedding(label)
+    vectors: Tensor = embedding(label)
+    return vectors

@@ -20,6 +20,7 @@ def fields(spec: Component, registry: Registry, data: Dataset) -> dict[str, str]
 def collate(data: Dataset, indices: list[int]) -> dict[str, Tensor]:
     """Gather one batch; a dataset with ``__getitems__`` does it at once."""
     if hasattr(data, "__getitems__"):
-        gathered: dict[str, Tensor] = data.__getitems__(indices)
-        return gathered
-    return default_collate([data[index] for index in indices])
+        batch: dict[str, Tensor] = data.__getitems__(indices)
+    else:
+        batch = default_collate([data[index] for index in indices])
+    return batch

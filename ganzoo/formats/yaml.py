@@ -40,7 +40,7 @@ class _Loader(yaml.SafeLoader):
 
     def get_event(self) -> yaml.Event:
         """Return the next event; raises _TooMuch as soon as there are too many."""
-        event = super().get_event()
+        event: yaml.Event = super().get_event()  # type: ignore[no-untyped-call]
         self.nodes += isinstance(event, yaml.NodeEvent)
         self.depth += isinstance(event, yaml.CollectionStartEvent)
         self.depth -= isinstance(event, yaml.CollectionEndEvent)

@@ -336,7 +336,7 @@ def _bars(file: Remote) -> Any:
 
     class Silent(tqdm):
         def __init__(self, *args: Any, **kwargs: Any):
-            super().__init__(*args, **{**kwargs, "disable": True})
+            super().__init__(*args, **{**kwargs, "disable": True})  # type: ignore[no-untyped-call]
 
     return Silent
 

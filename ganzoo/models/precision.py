@@ -25,7 +25,7 @@ def native_bf16(device: torch.device) -> bool:
     CUDA, compute capability 8.0 (Ampere) or later.  For other devices the answer is unknown.
     """
     if device.type == "cuda":
-        return torch.cuda.is_bf16_supported(including_emulation=False)
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     if device.type != "cpu" or not torch.ops.mkldnn._is_mkldnn_bf16_supported():
         return False
     if platform.machine().lower() in ("aarch64", "arm64"):

@@ -80,10 +80,10 @@ def moves_to_another_device(subject: Subject) -> None:
 
 
 def _features(network: Any, image: Tensor) -> Mapping[str, Tensor]:
-    found = attempt(f"forward(image) of {told({'image': image})}", network, image)
-    good = isinstance(found, Mapping) and all(isinstance(f, Tensor) for f in found.values())
-    if not good or not found:
-        raise AssertionError(
-            f"forward gives {type(found).__name__}: not a dict of layers to tensors."
-        )
-    return found
+    features = attempt(f"forward(image) of {told({'image': image})}", network, image)
+    if not isinstance(features, Mapping) or not features:
+        kind = type(features).__name__
+        raise AssertionError(f"forward gives {kind}: not a dict of layers to tensors.")
+    if not all(isinstance(feature, Tensor) for feature in features.values()):
+        raise AssertionError("forward gives a dict of other things than tensors.")
+    return features

@@ -56,7 +56,8 @@ class Judge(Discriminator):
 
     def forward(self, image: Tensor) -> Tensor:
         """Logits (N,)."""
-        return self.layers(image).mean((1, 2, 3))
+        logits: Tensor = self.layers(image).mean((1, 2, 3))
+        return logits
 
 
 class Maker(Generator):
@@ -71,7 +72,8 @@ class Maker(Generator):
         """Images (N, 3, size, size) in [-1, 1]."""
         assert self.size is not None
         short = nn.functional.adaptive_avg_pool1d(latent.flatten(1), LATENT)
-        return self.layer(short).tanh().unflatten(1, (3, self.size, self.size))
+        image: Tensor = self.layer(short).tanh().unflatten(1, (3, self.size, self.size))
+        return image
 
 
 @dataclass

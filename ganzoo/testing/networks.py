@@ -345,10 +345,13 @@ def gradients_reach_every_parameter(subject: Subject) -> None:
             raise AssertionError(f"what it gives does not require grad, {case}.")
         attempt("backward()", total.backward)
         learning = [(n, p) for n, p in network.named_parameters() if p.requires_grad]
-        for what, bad in (
-            ("no gradient reaches", lambda g: g is None or not g.abs().sum() > 0),
-            ("the gradient is not finite at", lambda g: g is not None and not g.isfinite().all()),
-        ):
+        faults: dict[str, Callable[[Tensor | None], bool]] = {
+            "no gradient reaches": lambda g: g is None or not g.abs().sum() > 0,
+            "the gradient is not finite at": (
+                lambda g: g is not None and not bool(g.isfinite().all())
+            ),
+        }
+        for what, bad in faults.items():
             names = [f"{n} {tuple(p.shape)}" for n, p in learning if bad(p.grad)]
             if names:
                 raise AssertionError(

@@ -184,7 +184,8 @@ class Run:
     @property
     def device(self) -> torch.device:
         """Where the networks are."""
-        return self.accelerator.device
+        device: torch.device = self.accelerator.device
+        return device
 
     @property
     def path(self) -> Path:
