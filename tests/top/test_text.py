@@ -14,7 +14,7 @@ import pytest
 from typed import Run, typist
 
 from ganzoo.errors import GanzooError, RecipeError, reason
-from ganzoo.text import cell, gist, plain, say, say_json
+from ganzoo.text import cell, gist, plain, say, say_json, wrapped
 
 #: an escape sequence, a title, C1, a bidi override, zero width, a surrogate, line breaks, markup
 HOSTILE = "\x1b[2J\x1b]0;owned\x07\x9b31m\u202e\u200b\u2066\udcff\r\n\u2028\x85[red]"
@@ -149,3 +149,14 @@ def test_closed_streams(closed: str, tmp_path: Path) -> None:
     done = subprocess.run(code, shell=True, cwd=tmp_path, capture_output=True, check=False)
     assert (done.returncode, done.stderr) == (0, b"")
     assert (tmp_path / "page.html").read_text(encoding="utf-8").startswith("<!")
+
+
+def test_lines_break_between_words_on_a_terminal_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    sentence = "toy: new run, 16 images, 9 steps, batch 4 -> " + "folder/" * 8
+    assert wrapped("", sentence) == [sentence]
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    monkeypatch.setenv("COLUMNS", "40")
+    lines = wrapped("", sentence)
+    assert " ".join(lines) == sentence
+    assert lines[-1] == "folder/" * 8  # longer than the line, and whole
+    assert all(len(line) <= 40 for line in lines[:-1])
