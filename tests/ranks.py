@@ -57,9 +57,9 @@ def work(root: Path, job: str, rank: int, port: str, begun: bool) -> None:
     except TrainingStopped as stopped:
         (root / f"{job}-{rank}.txt").write_text(str(stopped))
     else:
-        assert run.ema
-        state = {name: net.bare.state_dict() for name, net in run.networks.items()}
-        torch.save({**state, "ema": run.ema.network.state_dict()}, root / f"{job}-{rank}.pt")
+        assert run.parts.ema
+        state = {name: net.bare.state_dict() for name, net in run.parts.networks.items()}
+        torch.save({**state, "ema": run.parts.ema.network.state_dict()}, root / f"{job}-{rank}.pt")
 
 
 def measure(root: Path, job: str, rank: int) -> None:

@@ -165,7 +165,7 @@ def measure(arguments: argparse.Namespace) -> None:
         if known is not None:
             row["known drift"] = float(eye_units(pointer(fake), known).mean())
         row["minutes"] = json.loads((run / "manifest.json").read_text())["seconds"] / 60
-        found_wrong = diagnosis.find(RunFolder.open(run).rows())
+        found_wrong = diagnosis.findings(RunFolder.open(run).rows())
         rows[run.name] = row | {"findings": ", ".join(f.name for f in found_wrong) or "none"}
         print(run.name, rows[run.name], flush=True)
     (out / "scores.json").write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")

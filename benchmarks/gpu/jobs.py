@@ -155,7 +155,7 @@ def largest_difference(one: Path, other: Path) -> float:
 
 def trains(name: str, precision: str) -> str:
     run = train(small(name, 3, precision=precision))
-    assert run.accelerator.device.type == DEVICE, f"trained on {run.accelerator.device}"
+    assert run.parts.accelerator.device.type == DEVICE, f"trained on {run.parts.accelerator.device}"
     rows = RunFolder(run.path).rows()
     assert run.step == run.steps, "it stopped early"
     assert all(np.isfinite(v) for row in rows for v in row.values() if isinstance(v, float))

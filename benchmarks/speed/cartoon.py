@@ -125,8 +125,8 @@ class Alternate:
 
     @hookimpl
     def run_started(self, run) -> None:
-        networks = (run.networks["generator"].bare, run.networks["discriminator"].bare)
-        self.classic = Classic(*networks, run.extractors["vgg"])
+        networks = (run.parts.networks["generator"].bare, run.parts.networks["discriminator"].bare)
+        self.classic = Classic(*networks, run.parts.extractors["vgg"])
 
     @hookimpl
     def step_ended(self, step: int) -> None:

@@ -317,7 +317,7 @@ def diagnose(
     as_json: Json = False,
 ) -> None:
     """Report training problems in numbers; exit code 1 if there are any."""
-    from ganzoo.training.diagnosis import find, too_early
+    from ganzoo.training import diagnosis
     from ganzoo.training.run_folder import RunFolder
 
     rows, damage = RunFolder.open(run).read_rows()
@@ -325,12 +325,12 @@ def diagnose(
         say(f"warning: {damage}", err=True)
     if not rows:
         raise RunError(f"{run} has no metrics yet.")
-    findings = find(rows)
+    findings = diagnosis.findings(rows)
     if as_json:
         say_json([finding.as_dict() for finding in findings])
     elif findings:
         say(*findings)
-    elif why := too_early(rows):
+    elif why := diagnosis.too_early(rows):
         say(f"too early to say, at step {rows[-1]['step']}: {why}")
     else:
         say(f"these numbers show no problem at step {rows[-1]['step']}")

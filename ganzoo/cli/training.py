@@ -128,14 +128,14 @@ def _finish(train: Callable[[], Run], path: Path) -> None:
     from ganzoo.training.report import reporting
 
     run, unreported = reporting(train, path)
-    if run.accelerator.is_main_process:
+    if run.processes.is_main:
         folder = run.folder
         say(f"grids:  {folder.samples}", f"model:  {folder.model}")
         if not unreported:
             say(f"report: {folder.report}")
         if run.scoring and run.folder.best.exists():
             say(f"best:   {run.folder.best} (step {run.scoring.best})")
-        if run.image_inputs:
+        if run.parts.image_inputs:
             say(f"use it with: ganzoo translate {run.path} PHOTO --out drawn")
         else:
             say(f"draw more with: ganzoo sample {run.path} -n 64 --seed 1 --out grid.png")

@@ -341,7 +341,7 @@ def _add_discriminator(staged: Path, folder: Path, config: Config, registry: Reg
             f"--with-discriminator: {folder} has none, and is no part of a run that has a "
             "checkpoint of its step. Give the run."
         )
-    write_tensors(file, checkpoint.load(kept[step])[0]["discriminator"])
+    write_tensors(file, checkpoint.read(kept[step])[0]["discriminator"])
     network = model.network("discriminator", config, staged, registry)
     return replace(config, files=config.files | {file.name: weights.describe(file, network)})
 

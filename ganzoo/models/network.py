@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -53,15 +54,15 @@ class Network:
         self.module = module if module is not None else bare
         self.reads = list(reads(bare).words)
 
-    def __call__(self, words: Words, image: Tensor | None = None) -> Tensor:
-        """Run on ``words``; an ``image`` replaces the first parameter."""
-        given = {} if image is None else {self.reads[0]: image}
-        given |= {name: words[name] for name in self.reads if name not in given and name in words}
+    def __call__(self, words: Words, inputs: Mapping[str, Tensor] | None = None) -> Tensor:
+        """Run on ``inputs`` by parameter; the other parameters are filled from ``words``."""
+        filled = dict(inputs or {})
+        filled |= {name: words[name] for name in self.reads if name not in filled and name in words}
         if self.channels_last:
             layout = torch.channels_last
-            for name, value in given.items():
-                given[name] = value.contiguous(memory_format=layout) if value.ndim == 4 else value
-        output: Tensor = self.module(**given)
+            for name, value in filled.items():
+                filled[name] = value.contiguous(memory_format=layout) if value.ndim == 4 else value
+        output: Tensor = self.module(**filled)
         return output.contiguous() if self.channels_last else output
 
 

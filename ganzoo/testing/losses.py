@@ -26,8 +26,8 @@ from ganzoo.testing.devices import check_device, devices
 from ganzoo.testing.eyes import Extract, eyes
 from ganzoo.testing.networks import cases
 from ganzoo.testing.subject import LABEL, Subject, labels, noise, seed, told
-from ganzoo.training.objective import Term
-from ganzoo.training.words import Update
+from ganzoo.training.objective import WeightedLoss
+from ganzoo.training.words import Words
 
 Promise = Callable[[Subject], None]
 
@@ -94,13 +94,13 @@ class Scene:
         """Every word and its kind."""
         return _vocabulary(self.subject)
 
-    def term(self, player: str) -> Term:
+    def term(self, player: str) -> WeightedLoss:
         """Return the loss as a term of a player's objective, frozen as in training."""
         loss = self.subject.build()
         attempt("eval() (is super().__init__() called?)", loss.eval)
         extractor = _EXTRACTOR if any(w.endswith(FEATURES) for w in self._reads(player)) else None
         loss.requires_grad_(False)
-        return Term("loss", loss, player, Schedule(1, 1), 1, {}, extractor)
+        return WeightedLoss("loss", loss, player, Schedule(1, 1), 1, {}, extractor)
 
     def words(self, seeded: int = 0) -> dict[str, Tensor]:
         """Return the dataset's fields, their views, and ``latent``."""
@@ -118,7 +118,7 @@ class Scene:
         return found
 
     def ready(
-        self, term: Term, words: dict[str, Tensor], device: torch.device | None = None
+        self, term: WeightedLoss, words: dict[str, Tensor], device: torch.device | None = None
     ) -> tuple[Callable[[], Any], nn.Module]:
         """Return a function for the term's value, and the network that it trains."""
         seed(0)
@@ -131,11 +131,11 @@ class Scene:
         given = words | {"fake": fake if term.player == "generator" else fake.detach()}
         bare = {name: Network(network) for name, network in networks.items()}
         leaves = [word for word in term.leaves if word in given]
-        update = Update(given, bare, {}, None, leaves, {_EXTRACTOR: self.see})
+        update = Words(given, bare, {}, None, leaves, {_EXTRACTOR: self.see})
         seed(1)
         return lambda: term(update, self.kinds), networks[term.player]
 
-    def run(self, term: Term, words: dict[str, Tensor]) -> tuple[Any, nn.Module]:
+    def run(self, term: WeightedLoss, words: dict[str, Tensor]) -> tuple[Any, nn.Module]:
         """Return the term's value for the words, and the network that it trains."""
         value, network = self.ready(term, words)
         return value(), network

@@ -41,7 +41,7 @@ def save(
     return path
 
 
-def load(path: Path) -> tuple[dict[str, dict[str, Tensor]], dict[str, Any]]:
+def read(path: Path) -> tuple[dict[str, dict[str, Tensor]], dict[str, Any]]:
     """Read a checkpoint; raises CheckpointError if a file is missing or altered."""
     try:
         lines = (path / SUMS).read_text(encoding="utf-8").splitlines()
@@ -117,7 +117,7 @@ def newest(root: Path) -> tuple[dict[str, dict[str, Tensor]], dict[str, Any], li
     damaged: list[str] = []
     for path in reversed(found.values()):
         try:
-            return *load(path), damaged
+            return *read(path), damaged
         except CheckpointError as error:
             damaged.append(str(error))
     raise CheckpointError(

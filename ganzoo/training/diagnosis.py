@@ -103,7 +103,7 @@ def too_early(rows: Sequence[Row]) -> str | None:
     return f"the rules look at {PATIENCE} logged rows after step {WARM_UP}"
 
 
-def find(rows: Sequence[Row]) -> list[Finding]:
+def findings(rows: Sequence[Row]) -> list[Finding]:
     """Find what holds at the end of ``rows``.  Rows with scores say nothing about training."""
     rows = [row for row in rows if not is_score(row)]
     found = [f for rule in _RULES for f in _lasting(rows, rule[1], rule)]

@@ -6,22 +6,26 @@ from collections import deque
 from collections.abc import Generator, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 
+from torch import Tensor
+
 from ganzoo.evaluation.examples import collate
 from ganzoo.models.randomness import batches, rng
-from ganzoo.training.run import Run, Words
+from ganzoo.training.run import Run
 
 #: batches to read ahead of an accelerator
 _AHEAD = 3
 
+Example = dict[str, Tensor]
 
-def feed(run: Run) -> Generator[list[Words]]:
+
+def feed(run: Run) -> Generator[list[Example]]:
     """Yield this process's part of every batch from ``run.step`` on.
 
     Micro-batches come on the device.  ``batch`` counts the images of all processes together, and
     latents are drawn for all of them, so a recipe means the same on any number of processes.  For
     an accelerator, a thread reads ahead into pinned memory; close the iterator to end it.
     """
-    device, parts = run.accelerator.device, run.recipe.accumulate
+    device, parts = run.device, run.recipe.accumulate
     pinned = device.type == "cuda"
     source = _read(run) if device.type == "cpu" else ahead(_read(run), pinned)
     try:
@@ -37,10 +41,10 @@ def feed(run: Run) -> Generator[list[Words]]:
         source.close()
 
 
-def _read(run: Run) -> Generator[Words]:
+def _read(run: Run) -> Generator[Example]:
     recipe = run.recipe
-    mine = slice(run.accelerator.process_index, None, run.accelerator.num_processes)
-    draws = "latent" in run.networks["generator"].reads
+    mine = slice(run.parts.accelerator.process_index, None, run.parts.accelerator.num_processes)
+    draws = "latent" in run.parts.networks["generator"].reads
     first, latest = run.batches, None
     order = batches(len(run.dataset), recipe.batch, recipe.seed, first)
     for number, (epoch, indices) in enumerate(order, first):
@@ -54,15 +58,15 @@ def _read(run: Run) -> Generator[Words]:
         yield words
 
 
-def ahead(source: Iterator[Words], pin: bool) -> Generator[Words]:
+def ahead(source: Iterator[Example], pin: bool) -> Generator[Example]:
     """Read ``source`` in a thread that stays some batches ahead."""
 
-    def read() -> Words:
+    def read() -> Example:
         words = next(source)
         return {name: word.pin_memory() for name, word in words.items()} if pin else words
 
     with ThreadPoolExecutor(1, "ganzoo-feed") as thread:
-        waiting: deque[Future[Words]] = deque(thread.submit(read) for _ in range(_AHEAD))
+        waiting: deque[Future[Example]] = deque(thread.submit(read) for _ in range(_AHEAD))
         try:
             while True:
                 words = waiting.popleft().result()

@@ -17,6 +17,7 @@ from contextlib import contextmanager, suppress
 from types import FrameType
 
 from ganzoo import startup
+from ganzoo.errors import Interrupted
 from ganzoo.interfaces import ObservedRun
 from ganzoo.progress import duration
 from ganzoo.text import say
@@ -47,7 +48,11 @@ class Interrupts:
 
     @contextmanager
     def listening(self, speak: bool) -> Iterator[None]:
-        """Receive signals while the block runs, and ``speak`` on stderr; main thread only."""
+        """Receive signals while the block runs, and ``speak`` on stderr; main thread only.
+
+        Ctrl-C and SIGTERM end the run after the step in progress; a second Ctrl-C at once.  Raises
+        Interrupted if it ends at once.
+        """
         if threading.current_thread() is not threading.main_thread():
             yield
             return
@@ -59,6 +64,10 @@ class Interrupts:
         thread.start()
         try:
             yield
+        except KeyboardInterrupt:
+            if not self.raised.is_set():  # raised by an observer
+                raise
+            raise Interrupted(self.farewell()) from None
         finally:
             signal.set_wakeup_fd(wakeup)
             for number, handler in before.items():

@@ -16,11 +16,11 @@ from torch import Tensor
 from ganzoo.interfaces import Loss
 from ganzoo.recipe.recipe_types import Schedule
 from ganzoo.recipe.vocabulary import FEATURES, aim
-from ganzoo.training.words import Update
+from ganzoo.training.words import Words
 
 
 @dataclass
-class Term:
+class WeightedLoss:
     """A loss in one player's objective; ``weight`` is a schedule over the stage's steps."""
 
     name: str
@@ -45,10 +45,10 @@ class Term:
         """The weight at a stage's ``step``; 0 on the steps that ``every`` skips."""
         return self.weight.at(step) * self.every if step % self.every == 0 else 0.0
 
-    def __call__(self, update: Update, available: Iterable[str]) -> Tensor:
+    def __call__(self, words: Words, available: Iterable[str]) -> Tensor:
         """Compute the loss's scalar; optional words are passed if the recipe has them."""
         given = {
-            parameter: update[word]
+            parameter: words[word]
             for parameter, word in self.words.items()
             if parameter in self.required or word.partition("@")[0] in available
         }
@@ -99,7 +99,7 @@ class Evaluated:
 class Objective:
     """All terms of one player in one stage."""
 
-    def __init__(self, terms: list[Term], available: Iterable[str]):
+    def __init__(self, terms: list[WeightedLoss], available: Iterable[str]):
         self.terms = terms
         self.available = frozenset(available)
 
@@ -107,14 +107,14 @@ class Objective:
         """The image words that an active penalty differentiates."""
         return {word for term in self.terms if term.weight_at(step) for word in term.leaves}
 
-    def __call__(self, update: Update, step: int) -> Evaluated:
+    def __call__(self, words: Words, step: int) -> Evaluated:
         """Evaluate the terms that are active at a stage's ``step``."""
         raw: dict[str, Any] = {}
         weighted: dict[str, Any] = {}
         measures: dict[str, Tensor] = {}
         for term in self.terms:
             if weight := term.weight_at(step):
-                raw[term.name] = term(update, self.available)
+                raw[term.name] = term(words, self.available)
                 value = raw[term.name]
                 weighted[term.name] = value if weight == 1 else weight * value
                 for name, measure in term.loss.measures.items():

@@ -38,9 +38,3 @@ def make_optimizer(
         return _CLASSES[use](parameters, lr=lr.at(0), **rest), lr  # type: ignore[call-arg]
     except (TypeError, ValueError, RuntimeError) as error:
         raise RecipeError([f"optimizer '{use}': {error}"]) from error
-
-
-def set_lr(optimizer: torch.optim.Optimizer, lr: float) -> None:
-    """Set the learning rate of every parameter group."""
-    for group in optimizer.param_groups:
-        group["lr"] = lr

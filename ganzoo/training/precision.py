@@ -10,17 +10,27 @@ from __future__ import annotations
 import copy
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import torch
+from accelerate import Accelerator
+from accelerate.utils import broadcast_object_list
 from torch import Tensor, nn
 
+from ganzoo.errors import RunError
+from ganzoo.evaluation.examples import collate
+from ganzoo.interfaces import Dataset, Generator
 from ganzoo.models.network import Network
 from ganzoo.models.precision import native_bf16
-from ganzoo.training.build import View
-from ganzoo.training.words import Update
+from ganzoo.models.randomness import rng
+from ganzoo.recipe.recipe_types import Recipe
+from ganzoo.training import checkpoint
+from ganzoo.training import manifest as manifests
+from ganzoo.training.devices import deterministic
+from ganzoo.training.run_folder import RunFolder
+from ganzoo.training.words import Made, Words
 
 #: how many times faster something must be than plain fp32 to be chosen; less may be noise
 _CLEARLY = 1.1
@@ -60,6 +70,62 @@ class Precision:
         return asdict(self)
 
 
+def decide(
+    recipe: Recipe,
+    accelerator: Accelerator,
+    networks: Mapping[str, nn.Module],
+    views: Mapping[str, Made],
+    data: Dataset,
+    folder: RunFolder,
+) -> tuple[Precision, list[str]]:
+    """Return the recipe's precision, and warnings; for ``auto``, this run's so far, or the fastest.
+
+    All processes return the main one's choice.
+    """
+    device, generator = accelerator.device, networks["generator"]
+
+    def example(count: int) -> dict[str, Tensor]:
+        words = collate(data, [i % len(data) for i in range(count)])
+        if isinstance(generator, Generator) and "latent" in Network(generator).reads:
+            words["latent"] = generator.sample_latent(count, rng(0, "trial"))
+        return words
+
+    images = recipe.batch // accelerator.num_processes // recipe.accumulate
+    trial = Trial(networks, views, example, images, device)
+    precision, slow = Precision(recipe.precision), list[str]()
+    if recipe.precision == "auto":
+        precision = _recorded(folder) or precision
+    if accelerator.is_main_process:
+        with deterministic(device):
+            if precision.format == "auto":
+                precision = trial.choose()
+            elif precision.format == "bf16" and device.type == "cpu" and not native_bf16(device):
+                slow.append(_slow(trial.slowdown(), folder))
+    decision: Precision = broadcast_object_list([precision])[0]
+    return decision, slow
+
+
+def _recorded(folder: RunFolder) -> Precision | None:
+    """Return a run's precision from its newest checkpoint or, before the first, its manifest."""
+    data = folder.saved_state().get("precision")
+    if data is None:
+        with suppress(RunError):
+            data = manifests.read(folder.manifest).precision
+    return Precision(**data) if data else None
+
+
+def _slow(factor: float, folder: RunFolder) -> str:
+    """Warn of an emulated format, and say what to do."""
+    has_begun = checkpoint.steps(folder.checkpoints)
+    change = "precision=auto"
+    remedy = folder.new_run([change]) if has_begun else f"--set {change}"
+    return (
+        f"this CPU emulates bf16: a step takes about {factor:.0f} times as long as in fp32. "
+        f"{'resume keeps the format; a new run from these weights' if has_begun else 'Better'}: "
+        f"{remedy}"
+    )
+
+
 def fastest(seconds: Mapping[tuple[str, bool], float]) -> Precision:
     """Choose for ``auto`` from the seconds of each (format, channels_last) available here."""
     plain = seconds["fp32", False]
@@ -89,7 +155,7 @@ class Trial:
     def __init__(
         self,
         networks: Mapping[str, nn.Module],
-        views: Mapping[str, View],
+        views: Mapping[str, Made],
         example: Callable[[int], dict[str, Tensor]],
         images: int,
         device: torch.device,
@@ -168,12 +234,11 @@ class Trial:
         began = clock()
         for _ in range(passes):
             with torch.autocast(self.device.type, torch.bfloat16, enabled=format == "bf16"):
-                update = Update(words, networks, self._views)
-                fake = networks["generator"](update)
-                total = fake.float().square().mean()
+                update = Words(words, networks, self._views)
+                total = update["fake"].float().square().mean()
                 if "discriminator" in networks:
-                    for image in [fake, words["real"]] if "real" in words else [fake]:
-                        total = total + networks["discriminator"](update, image).float().mean()
+                    for image in ["fake", "real"] if "real" in words else ["fake"]:
+                        total = total + update[f"{image}_logits"].float().mean()
             total.backward()
             for network in networks.values():
                 network.bare.zero_grad()

@@ -71,7 +71,7 @@ def rehearse(recipe: Recipe, plugins: Plugins, picture: Path) -> Rehearsal:
         run.create()
         run.observers, clock = Plugins(), _Clock()
         run.observers.manager.register(clock, "clock")
-        with deterministic(run.accelerator.device):
+        with deterministic(run.device):
             _draw(run, picture)
             stages, first = [], 0
             for stage in recipe.stages:
@@ -81,12 +81,12 @@ def rehearse(recipe: Recipe, plugins: Plugins, picture: Path) -> Rehearsal:
             examples=len(run.dataset),
             parameters={
                 name: sum(parameter.numel() for parameter in network.bare.parameters())
-                for name, network in run.networks.items()
+                for name, network in run.parts.networks.items()
             },
             precision=str(run.precision),
-            device=run.accelerator.device.type,
+            device=run.device.type,
             stages=tuple(stages),
-            memory=_memory(run.accelerator.device),
+            memory=_memory(run.device),
         )
 
 
@@ -126,7 +126,11 @@ def _draw(run: Run, picture: Path) -> None:
     with closing(feed(run)) as batches:
         parts = next(batches)
     words = {name: torch.cat([part[name] for part in parts])[:_SHOWN].cpu() for name in parts[0]}
-    images = [words[name] for name, what in run.words.items() if what == "image" and name in words]
+    images = [
+        words[name]
+        for name, what in run.parts.vocabulary.items()
+        if what == "image" and name in words
+    ]
     try:
         _sheet(images).save(picture)
     except (OSError, ValueError) as error:

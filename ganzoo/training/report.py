@@ -63,7 +63,7 @@ def reporting(train: Callable[[], Run], path: Path) -> tuple[Run, str]:
         if PartialState().is_main_process and (problem := _unwritten(path)):
             stopped.add_note(f"warning: {problem}")
         raise
-    return run, _unwritten(path) if run.accelerator.is_main_process else ""
+    return run, _unwritten(path) if run.processes.is_main else ""
 
 
 def _unwritten(path: Path) -> str:
@@ -108,7 +108,7 @@ def _page(folder: RunFolder) -> str:
         frames=frames,
         facts=_facts(manifest, recipe, rows, step, sum(steps for _, steps in stages), best),
         too_early=diagnosis.too_early(rows),
-        findings=diagnosis.find(rows),
+        findings=diagnosis.findings(rows),
         lost=lost,
         charts=charts_of(
             rows, evaluation.higher_is_better if evaluation else {}, best[0] if best else None

@@ -6,16 +6,18 @@
 
 from __future__ import annotations
 
+import errno
 import json
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+import shlex
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from ganzoo.errors import CheckpointError, RunError
+from ganzoo.errors import CheckpointError, RunError, TrainingStopped
 from ganzoo.files import atomic_folder, write_atomic
 from ganzoo.text import say
 from ganzoo.training import manifest as manifests
@@ -101,6 +103,37 @@ class RunFolder:
 
         *_, kept = [None, *checkpoint.steps(self.checkpoints).values()]
         return f"The last checkpoint is {kept}." if kept else "There is no checkpoint yet."
+
+    def saved_state(self) -> dict[str, Any]:
+        """Return the newest intact checkpoint's state; empty if there is none."""
+        from ganzoo.training import checkpoint
+
+        for path in reversed(checkpoint.steps(self.checkpoints).values()):
+            with suppress(CheckpointError):
+                return checkpoint.state(path)
+        return {}
+
+    def new_run(self, overrides: Sequence[str] = ()) -> str:
+        """Return the command for a new run, from the weights of this one if it saved any."""
+        from ganzoo.training import checkpoint
+
+        saved = checkpoint.steps(self.checkpoints)
+        changes = [f"init_from={self.path}"] * bool(saved) + list(overrides)
+        sets = (f"--set {shlex.quote(change)}" for change in changes)
+        return " ".join(["ganzoo train", shlex.quote(str(self.recipe)), *sets])
+
+    @contextmanager
+    def writing(self, what: str, step: int) -> Iterator[None]:
+        """End the training with a sentence if the disk refuses ``what``."""
+        try:
+            yield
+        except OSError as error:
+            full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+            raise TrainingStopped(
+                f"step {step}: {what} could not be written to {self.path}: "
+                f"{'the disk is full' if full else error}. {self.last_checkpoint()} "
+                f"{'Make room' if full else 'Mend that'}, then: ganzoo resume {self.path}"
+            ) from error
 
     def is_complete(self, recipe_sha256: str, steps: int) -> bool:
         """Whether this recipe was trained for all its ``steps`` and the folder is complete."""

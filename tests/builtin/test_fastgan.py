@@ -12,8 +12,8 @@ from ganzoo.models.network import Network
 from ganzoo.plugins.manager import installed
 from ganzoo.plugins.registry import construct
 from ganzoo.recipe.recipe_types import Schedule
-from ganzoo.training.objective import Objective, Term
-from ganzoo.training.words import Update
+from ganzoo.training.objective import Objective, WeightedLoss
+from ganzoo.training.words import Words
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -61,8 +61,8 @@ def test_the_discriminator_does_not_gain_by_scaling_its_weights() -> None:
 def test_a_loss_reaches_the_head_of_the_network_in_training() -> None:
     judge = build("discriminator", size=64, width=4)
     loss = build("loss", "reconstruction")
-    term = Term("reconstruction", loss, "discriminator", Schedule(1, 1), 1, {})
-    update = Update({"real": images()}, {"discriminator": Network(judge)}, {})
+    term = WeightedLoss("reconstruction", loss, "discriminator", Schedule(1, 1), 1, {})
+    update = Words({"real": images()}, {"discriminator": Network(judge)}, {})
     value = Objective([term], ["real", "discriminator"])(update, 0)
     value.total.backward()
     reached = {name.partition(".")[0] for name, p in judge.named_parameters() if p.grad is not None}

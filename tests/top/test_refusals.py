@@ -88,7 +88,7 @@ def test_what_a_plugin_froze_stays_frozen(tmp_path: Path, one_thread: None):
     file.write_text(yaml.safe_dump(changed))
     start(load_recipe(file, (), plugins.registry), tmp_path / "run", plugins)
     saved = checkpoint.steps(tmp_path / "run" / "checkpoints")
-    first, last = (checkpoint.load(saved[step])[0]["discriminator"] for step in (7, 9))
+    first, last = (checkpoint.read(saved[step])[0]["discriminator"] for step in (7, 9))
     assert torch.equal(first["inner.weight"], last["inner.weight"])
     assert not torch.equal(first["outer.weight"], last["outer.weight"])
 

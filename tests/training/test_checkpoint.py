@@ -42,7 +42,7 @@ def names(folder: Path) -> list[str]:
 
 def test_a_checkpoint_comes_back_bit_by_bit(tmp_path: Path):
     path = checkpoint.save(tmp_path, 7, TENSORS, {"latest": {"x": 0.1}})
-    tensors, state = checkpoint.load(path)
+    tensors, state = checkpoint.read(path)
     assert state == {"step": 7, "latest": {"x": 0.1}}
     assert tensors.keys() == TENSORS.keys()
     for name, values in TENSORS.items():
@@ -55,7 +55,7 @@ def test_a_checkpoint_comes_back_bit_by_bit(tmp_path: Path):
 def test_tied_weights_are_saved(tmp_path: Path):
     w = torch.ones(3)
     path = checkpoint.save(tmp_path, 1, {"generator": {"a": w, "b": w}}, {})
-    assert set(checkpoint.load(path)[0]["generator"]) == {"a", "b"}
+    assert set(checkpoint.read(path)[0]["generator"]) == {"a", "b"}
 
 
 def test_the_sums_are_those_of_sha256sum(tmp_path: Path):
@@ -74,7 +74,7 @@ def test_damage_to_any_file_is_recognised(tmp_path: Path, file: str, how: str):
     path = checkpoint.save(tmp_path, 1, TENSORS, {"latest": {}})
     damage(path / file, how)
     with pytest.raises(CheckpointError, match=re.escape(str(path))):
-        checkpoint.load(path)
+        checkpoint.read(path)
 
 
 def test_a_file_dropped_from_the_sums_is_recognised(tmp_path: Path):
@@ -82,7 +82,7 @@ def test_a_file_dropped_from_the_sums_is_recognised(tmp_path: Path):
     sums = path / "SHA256SUMS"
     sums.write_text("".join(sums.read_text().splitlines(keepends=True)[1:]))
     with pytest.raises(CheckpointError, match=r"does not list ema\.safetensors"):
-        checkpoint.load(path)
+        checkpoint.read(path)
 
 
 def damage(file: Path, how: str) -> None:
@@ -171,7 +171,7 @@ def test_a_full_disk_keeps_the_earlier_checkpoint(
     assert f"The last checkpoint is {list(kept.values())[-1]}" in str(stopped.value)
     assert f"Make room, then: ganzoo resume {run}" in str(stopped.value)
     for path in kept.values():
-        checkpoint.load(path)
+        checkpoint.read(path)
     assert list(kept) == ([3] if file != "model.safetensors" else [3, 6])
     assert {p.name for p in run.rglob(".*")} <= {".lock", ".manifest.json.writing"}
     model.load(run, toy.plugins().registry)
@@ -436,7 +436,7 @@ def first_weights(tmp_path: Path, source: Path) -> dict[str, dict[str, torch.Ten
 
     recipe = toy.recipe(tmp_path / "recipes", init_from=str(source))
     run = Run(recipe, RunFolder(tmp_path / "next"), toy.plugins())
-    return {name: dict(net.bare.state_dict()) for name, net in run.networks.items()}
+    return {name: dict(net.bare.state_dict()) for name, net in run.parts.networks.items()}
 
 
 def same(a: dict[str, torch.Tensor], b: dict[str, torch.Tensor]) -> bool:

@@ -53,9 +53,9 @@ def test_what_accelerate_launch_sets_changes_no_training(
         monkeypatch.setenv(name, value)
     run = start(recipe, tmp_path / "launched", toy.plugins())
     for name, network in alone.networks.items():
-        ours = run.networks[name].bare.state_dict()
+        ours = run.parts.networks[name].bare.state_dict()
         assert all(torch.equal(ours[k], v) for k, v in network.bare.state_dict().items())
-    told = " ".join(run.warnings)
+    told = " ".join(run.parts.warnings)
     for variable in ("GRADIENT_ACCUMULATION_STEPS=4", "MIXED_PRECISION=bf16", "DYNAMO_BACKEND="):
         assert f"ACCELERATE_{variable}" in told
     assert "--set accumulate" in told

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from ganzoo.training.batch_statistics import image_statistics, ranking, spread
-from ganzoo.training.diagnosis import PATIENCE, WARM_UP, find
+from ganzoo.training.diagnosis import PATIENCE, WARM_UP, findings
 
 HEALTHY = {
     "D/ranking": 0.8,
@@ -38,14 +38,14 @@ def rows(*changes: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def test_healthy_rows_have_none():
-    assert find([]) == []
-    assert find(rows(*[{}] * 30)) == []
+    assert findings([]) == []
+    assert findings(rows(*[{}] * 30)) == []
 
 
 @pytest.mark.parametrize(("name", "subject", "metric", "value"), TROUBLES)
 def test_each_trouble_has_its_name(name: str, subject: str, metric: str, value: float):
     bad = [{metric: value}] * PATIENCE
-    (finding,) = find(rows({}, {}, *bad))
+    (finding,) = findings(rows({}, {}, *bad))
     assert (finding.name, finding.subject) == (name, subject)
     assert finding.step == WARM_UP + 30
     assert finding.value == value
@@ -59,21 +59,21 @@ def test_each_trouble_has_its_name(name: str, subject: str, metric: str, value: 
 @pytest.mark.parametrize(("name", "subject", "metric", "value"), TROUBLES)
 def test_a_trouble_must_last_to_the_end(name: str, subject: str, metric: str, value: float):
     bad = [{metric: value}]
-    assert find(rows({}, *bad * (PATIENCE - 1))) == []
-    assert find(rows(*bad * PATIENCE, {})) == []
-    assert find(rows(*bad * (PATIENCE - 1), {}, *bad * (PATIENCE - 1))) == []
+    assert findings(rows({}, *bad * (PATIENCE - 1))) == []
+    assert findings(rows(*bad * PATIENCE, {})) == []
+    assert findings(rows(*bad * (PATIENCE - 1), {}, *bad * (PATIENCE - 1))) == []
 
 
 def test_what_an_earlier_stage_measured_is_past():
     early = rows(*[{"D/ranking": 1.0}] * PATIENCE)
     late = {"step": early[-1]["step"] + 10, "stage": "other", "G/std": 0.4}
-    assert [finding.name for finding in find(early)] == ["D_WON"]
-    assert find([*early, late]) == []
+    assert [finding.name for finding in findings(early)] == ["D_WON"]
+    assert findings([*early, late]) == []
 
 
 def test_the_first_steps_prove_nothing():
     early = [{"step": step + 1, "G/std": 0.0} for step in range(WARM_UP)]
-    assert find(early) == []
+    assert findings(early) == []
 
 
 def test_ranking_counts_pairs():
@@ -102,6 +102,6 @@ def test_rows_of_scores_neither_hide_nor_count():
     bad = rows(*[{metric: value}] * PATIENCE)
     scores = [{"step": row["step"], "protocol": "x", "score/kid": 1.0} for row in bad]
     mixed = [row for pair in zip(bad, scores, strict=True) for row in pair]
-    assert [finding.name for finding in find(mixed)] == [name]
-    assert find(mixed[2:]) == []
-    assert find(scores) == []
+    assert [finding.name for finding in findings(mixed)] == [name]
+    assert findings(mixed[2:]) == []
+    assert findings(scores) == []

@@ -208,13 +208,15 @@ def test_a_term_that_is_not_finite_stops_the_run_by_name(train: Train, tmp_path:
     assert "NON_FINITE at step 4: the generator's term 'poison' is NaN or infinite" in message
     assert f"The last checkpoint is {run / 'checkpoints' / 'step-00000003'}." in message
     assert f"ganzoo train {run / 'recipe.yaml'} --set init_from={run} --set optimizer.lr" in message
-    checkpoint.load(run / "checkpoints" / "step-00000003")
+    checkpoint.read(run / "checkpoints" / "step-00000003")
     assert list(checkpoint.steps(run / "checkpoints")) == [3]
 
 
 def test_weights_that_are_not_finite_are_never_saved(train: Train, tmp_path: Path):
     def spoil(run: Run) -> None:
-        run.networks["discriminator"].bare.get_parameter("outer.bias").data.fill_(float("inf"))
+        run.parts.networks["discriminator"].bare.get_parameter("outer.bias").data.fill_(
+            float("inf")
+        )
 
     with pytest.raises(TrainingStopped, match=r"step 6: 'outer.bias' of discriminator") as stopped:
         train(observers=[At(6, spoil)])
@@ -252,7 +254,7 @@ def test_refused_before_anything_is_written(
 
 def test_looking_whether_all_fits_leaves_no_trace(tmp_path: Path):
     run = Run(toy.recipe(tmp_path), RunFolder(tmp_path / "run"), toy.plugins())
-    for network in run.networks.values():
+    for network in run.parts.networks.values():
         assert network.bare.training
         assert network.bare.norm.num_batches_tracked == 0
         assert all(p.requires_grad and p.grad is None for p in network.bare.parameters())
@@ -336,12 +338,12 @@ class Counting:
 
     @hookimpl
     def run_started(self, run: Run) -> None:
-        for name, network in run.networks.items():
+        for name, network in run.parts.networks.items():
             network.bare.register_forward_hook(lambda *_, name=name: self.forwards.update([name]))
 
     @hookimpl
     def step_ended(self, run: Run) -> None:
-        for name, network in run.networks.items():
+        for name, network in run.parts.networks.items():
             for key, parameter in network.bare.named_parameters():
                 if parameter.grad is not None or not parameter.requires_grad:
                     self.leaked.append(f"{name}.{key}")

@@ -13,8 +13,8 @@ from ganzoo.interfaces import Loss
 from ganzoo.models.network import Network
 from ganzoo.recipe.recipe_types import Schedule, View
 from ganzoo.recipe.vocabulary import explain, provided_fields, vocabulary
-from ganzoo.training.objective import Objective, Term, unique_names
-from ganzoo.training.words import Update
+from ganzoo.training.objective import Objective, WeightedLoss, unique_names
+from ganzoo.training.words import Transformed, Words
 from ganzoo_adversarial.non_saturating import NonSaturating
 from ganzoo_adversarial.r1 import R1, R2
 
@@ -55,15 +55,15 @@ def term(
     every: int = 1,
     inputs: Mapping[str, str] | None = None,
     name: str = "",
-) -> Term:
+) -> WeightedLoss:
     schedule = weight if isinstance(weight, Schedule) else Schedule(weight, weight)
-    return Term(name or type(loss).__name__, loss, player, schedule, every, inputs or {})
+    return WeightedLoss(name or type(loss).__name__, loss, player, schedule, every, inputs or {})
 
 
-def update(judge: Judge, *, leaves: Any = (), views: Any = None, augment: Any = None) -> Update:
+def update(judge: Judge, *, leaves: Any = (), views: Any = None, augment: Any = None) -> Words:
     torch.manual_seed(0)
     words = {"real": torch.rand(4, 3, 2, 2), "fake": torch.rand(4, 3, 2, 2)}
-    return Update(words, {"discriminator": Network(judge)}, views or {}, augment, leaves)
+    return Words(words, {"discriminator": Network(judge)}, views or {}, augment, leaves)
 
 
 def constant(value: float) -> Loss:
@@ -101,12 +101,12 @@ class Apart(Loss):
 def test_terms_share_the_features_of_an_extractor():
     one, other = Eye(), Eye()
     fake, photo = torch.ones(1, 3, 2, 2, requires_grad=True), torch.zeros(1, 3, 2, 2)
-    words = Update(
+    words = Words(
         {"fake": fake, "photo": photo}, {}, {}, extractors={"one": one, "of_logits": other}
     )
     one_schedule = Schedule(1.0, 1.0)
     terms = [
-        Term(name, Apart(), "generator", one_schedule, 1, {}, extractor)
+        WeightedLoss(name, Apart(), "generator", one_schedule, 1, {}, extractor)
         for name, extractor in (("a", "one"), ("b", "one"), ("c", "of_logits"))
     ]
     value = Objective(terms, ())(words, 0)
@@ -140,7 +140,7 @@ def test_penalties_have_their_hand_computed_value():
 
 def test_nothing_is_computed_that_no_term_names():
     judge = Judge()
-    words = update(judge, views={"gray": (lambda _: 1 / 0, "real")})
+    words = update(judge, views={"gray": Transformed(lambda _: 1 / 0, "real")})
     Objective([term(constant(1.0), "generator")], ())(words, 0)
     assert judge.seen == []
 
@@ -152,7 +152,7 @@ def test_views_of_views_and_their_logits_are_computed_once():
         calls.append(1)
         return 2 * image
 
-    words = update(judge, views={"b": (double, "a"), "a": (double, "real")})
+    words = update(judge, views={"b": Transformed(double, "a"), "a": Transformed(double, "real")})
     assert torch.equal(words["b"], 4 * words["real"])
     assert torch.equal(words["b_logits"], judge(4 * words["real"]))
     assert words["b_logits"] is words["b_logits"]
@@ -174,9 +174,9 @@ def test_a_leaf_gets_the_gradient_of_its_logits_through_the_augmentation():
 def test_a_leaf_is_cut_from_what_came_before_but_not_from_the_generator():
     judge, source = Judge(), torch.rand(4, 3, 2, 2, requires_grad=True)
     fake = source * 2
-    plain = Update({"fake": fake.detach()}, {"discriminator": Network(judge)}, {}, None, {"fake"})
+    plain = Words({"fake": fake.detach()}, {"discriminator": Network(judge)}, {}, None, {"fake"})
     assert plain["fake"].requires_grad
-    own = Update({"fake": fake}, {"discriminator": Network(judge)}, {}, None, {"fake"})
+    own = Words({"fake": fake}, {"discriminator": Network(judge)}, {}, None, {"fake"})
     own["fake_logits"].sum().backward()
     assert source.grad is not None
 
@@ -191,7 +191,7 @@ def test_networks_are_words_and_read_their_labels_and_views():
     _ = words["real_logits"]
     assert torch.equal(judge.seen[-1], torch.arange(4))
 
-    viewed = update(judge, views={"label": (lambda image: image[:, 0, 0, 0], "real")})
+    viewed = update(judge, views={"label": Transformed(lambda image: image[:, 0, 0, 0], "real")})
     _ = viewed["fake_logits"]
     assert torch.equal(judge.seen[-1], viewed["real"][:, 0, 0, 0])
     with pytest.raises(KeyError):
@@ -278,7 +278,7 @@ def test_gradient_shares_are_those_of_the_norms_at_the_image():
         term(Scaled(-3.0), "generator", weight=2.0, name="b"),
         term(Elsewhere(), "generator", name="c"),
     ]
-    words = Update({"fake": fake, "real": torch.ones(1)}, {}, {})
+    words = Words({"fake": fake, "real": torch.ones(1)}, {}, {})
     shares = Objective(terms, ())(words, 0).gradient_shares(fake)
     assert shares == {"a": pytest.approx(0.25), "b": pytest.approx(0.75), "c": 0.0}
     assert sum(shares.values()) == pytest.approx(1.0)

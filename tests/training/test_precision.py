@@ -24,7 +24,7 @@ from ganzoo.training.loop import resume, start
 from ganzoo.training.precision import Precision, Trial, fastest
 from ganzoo.training.run import Run
 from ganzoo.training.run_folder import RunFolder
-from ganzoo.training.words import Update
+from ganzoo.training.words import Words
 
 #: networks with convolutions, whose weights channels_last lays out in another way
 CONVOLUTIONS: dict[str, Any] = {
@@ -139,7 +139,7 @@ def test_measuring_leaves_no_trace_in_the_training(
         start(recipe(tmp_path, precision=how), tmp_path / how, plugins())
         for how in ("fp32", "auto")
     ]
-    states = [run.networks["generator"].bare.state_dict() for run in runs]
+    states = [run.parts.networks["generator"].bare.state_dict() for run in runs]
     assert all(torch.equal(value, states[1][name]) for name, value in states[0].items())
 
 
@@ -152,7 +152,7 @@ def test_bf16_that_is_emulated_is_said_before_the_first_step(
     class Listen:
         @toy.hookimpl
         def run_started(self, run: Run) -> None:
-            said.extend(run.warnings)
+            said.extend(run.parts.warnings)
             said.append(capsys.readouterr().out)
 
     train(precision="bf16", observers=[Listen()])
@@ -188,7 +188,7 @@ def test_what_a_network_returns_is_contiguous_in_either_layout() -> None:
     network = nn.Conv2d(3, 5, 3).to(memory_format=torch.channels_last)
     network.forward = lambda input: nn.Conv2d.forward(network, input)  # type: ignore[method-assign]
     image = torch.zeros(2, 3, 8, 8)
-    words = Update({"input": image}, {}, {})
+    words = Words({"input": image}, {}, {})
     assert not network(image).is_contiguous()
     assert Network(network, channels_last=True)(words).is_contiguous()
 

@@ -224,7 +224,7 @@ def test_the_best_checkpoint_and_its_model_are_kept(
     found = model.load(run / "best", REGISTRY)
     assert found.path == run / "best"
     assert found.config.training["steps"] == best
-    saved = checkpoint.load(run / "checkpoints" / f"step-{best:08d}")[0]["ema"]
+    saved = checkpoint.read(run / "checkpoints" / f"step-{best:08d}")[0]["ema"]
     state = found.generator.state_dict()
     assert all(torch.equal(state[key], saved[key]) for key in saved)
     assert samples.sample(found.generator, 2, seed=0).shape == (2, 3, 8, 8)
@@ -320,7 +320,7 @@ def test_a_measurement_that_fails_keeps_the_training(
     assert f"To try again: ganzoo resume {run};" in message
     assert message.endswith(f"without scores: ganzoo resume {run} --set evaluate=null")
     assert stopped.value.exit_code == 1
-    checkpoint.load(run / "checkpoints" / "step-00000006")
+    checkpoint.read(run / "checkpoints" / "step-00000006")
     assert [row["step"] for row in measured(run)] == [3]
     assert json.loads((run / "manifest.json").read_text())["status"] == "stopped"
 
