@@ -28,6 +28,7 @@ from ganzoo.evaluation.image_sources import Generated
 from ganzoo.evaluation.result import Candidate
 from ganzoo.evaluation.submission import submit
 from ganzoo.models.randomness import derive
+from ganzoo.training import loop
 from ganzoo.training.loop import resume, start
 from ganzoo.training.run import Run
 
@@ -90,14 +91,14 @@ class Ill(toy.ToyGenerator):
 
 def _signal_after(step: int) -> None:
     """Observers live on the first process, so this one is caught where it looks for signals."""
-    obey = Run.obey_signal
+    obey = loop.obey_signal
 
     def obey_signal(run: Run) -> None:
         if run.step == step:
             os.kill(os.getpid(), signal.SIGTERM)
         obey(run)
 
-    Run.obey_signal = obey_signal  # type: ignore[method-assign]
+    loop.obey_signal = obey_signal
 
 
 def main(root: Path, port: str, *jobs: str) -> None:

@@ -38,7 +38,7 @@ def watch(run: Run, player: str, value: Evaluated) -> None:
     An accelerator would have to wait for each check.  Raises as ``refuse_nonfinite`` does.
     """
     run.unseen.append((run.step, player, value.detached()))
-    if run.device.type == "cpu" or len(run.unseen) >= _UNSEEN:
+    if run.looks_at_once or len(run.unseen) >= _UNSEEN:
         refuse_nonfinite(run)
 
 

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
@@ -142,9 +141,8 @@ def evaluate(run: Run) -> None:
     if scoring is None or run.scores:
         return
     save(run)  # first, so that the measured step can be restored
-    began = time.monotonic()
     try:
-        with run.shown_as(MEASURING):
+        with run.shown_as(MEASURING), run.clock_stopped():
             scores = scoring.measure(run.generator, run.step, run.folder.evaluating)
     except GanzooError as error:
         raise TrainingStopped(
@@ -152,7 +150,6 @@ def evaluate(run: Run) -> None:
             f"{run.folder.last_checkpoint()} To try again: ganzoo resume {run.path}; to "
             f"train on without scores: ganzoo resume {run.path} --set evaluate=null",
         ) from error
-    run.clock += time.monotonic() - began
     row = {"step": run.step, "seconds": round(run.seconds, 3), **scoring.row(run.step)}
     run.processes.on_main(lambda: write(run, row))
     run.processes.on_main(lambda: keep_best(run))

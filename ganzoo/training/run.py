@@ -52,6 +52,8 @@ class Run:
         self.findings: list[Finding] = []
         #: losses not yet checked for being finite: step, player, losses
         self.unseen: list[tuple[int, str, Evaluated]] = []
+        #: whether losses are checked after each update, which would make an accelerator wait
+        self.looks_at_once = self.device.type == "cpu"
         self.init_sha256 = self.parts.init_sha256
         #: the steps of the last checkpoint and grid of this process
         self.saved_at = self.drawn_at = -1
@@ -157,6 +159,13 @@ class Run:
             yield
         finally:
             self.doing = before
+
+    @contextmanager
+    def clock_stopped(self) -> Iterator[None]:
+        """Do not count the block as training time."""
+        began = time.monotonic()
+        yield
+        self.clock += time.monotonic() - began
 
     @contextmanager
     def observed(self) -> Iterator[None]:

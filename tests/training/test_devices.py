@@ -52,14 +52,14 @@ def test_what_accelerate_launch_sets_changes_no_training(
     for name, value in settings.items():
         monkeypatch.setenv(name, value)
     run = start(recipe, tmp_path / "launched", toy.plugins())
-    for name, network in alone.networks.items():
+    for name, network in alone.parts.networks.items():
         ours = run.parts.networks[name].bare.state_dict()
         assert all(torch.equal(ours[k], v) for k, v in network.bare.state_dict().items())
     told = " ".join(run.parts.warnings)
     for variable in ("GRADIENT_ACCUMULATION_STEPS=4", "MIXED_PRECISION=bf16", "DYNAMO_BACKEND="):
         assert f"ACCELERATE_{variable}" in told
     assert "--set accumulate" in told
-    assert not alone.warnings
+    assert not alone.parts.warnings
 
 
 @pytest.mark.parametrize("name", ["USE_FSDP", "USE_DEEPSPEED", "USE_MEGATRON_LM"])

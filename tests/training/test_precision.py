@@ -24,7 +24,7 @@ from ganzoo.training.loop import resume, start
 from ganzoo.training.precision import Precision, Trial, fastest
 from ganzoo.training.run import Run
 from ganzoo.training.run_folder import RunFolder
-from ganzoo.training.words import Words
+from ganzoo.training.words import Applied, Words
 
 #: networks with convolutions, whose weights channels_last lays out in another way
 CONVOLUTIONS: dict[str, Any] = {
@@ -93,9 +93,9 @@ def test_the_choice_is_recorded_and_kept_by_resume(
 ) -> None:
     """The memory layout too, so that a stopped run ends as one that was never stopped."""
     monkeypatch.setattr(Trial, "choose", lambda trial: CHOSEN)
-    monkeypatch.setattr("ganzoo.training.run.native_bf16", lambda device: True)
+    monkeypatch.setattr("ganzoo.training.precision.native_bf16", lambda device: True)
     whole = start(recipe(tmp_path), tmp_path / "whole", plugins())
-    assert next(whole.networks["generator"].bare.parameters()).stride()[1] == 1
+    assert next(whole.parts.networks["generator"].bare.parameters()).stride()[1] == 1
     with pytest.raises(KeyboardInterrupt):
         start(recipe(tmp_path), tmp_path / "stopped", plugins(Interrupt(8)))
     manifest = json.loads((tmp_path / "stopped" / "manifest.json").read_text())
@@ -103,9 +103,9 @@ def test_the_choice_is_recorded_and_kept_by_resume(
     monkeypatch.setattr(Trial, "choose", None)  # another machine would choose otherwise
     resumed = resume(tmp_path / "stopped", (), plugins())
     assert resumed.precision == CHOSEN
-    for name, network in whole.networks.items():
+    for name, network in whole.parts.networks.items():
         for key, value in network.bare.state_dict().items():
-            assert torch.equal(value, resumed.networks[name].bare.state_dict()[key]), key
+            assert torch.equal(value, resumed.parts.networks[name].bare.state_dict()[key]), key
 
 
 def test_a_run_without_a_checkpoint_keeps_the_choice_of_its_manifest(
@@ -146,7 +146,7 @@ def test_measuring_leaves_no_trace_in_the_training(
 def test_bf16_that_is_emulated_is_said_before_the_first_step(
     monkeypatch: pytest.MonkeyPatch, train: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("ganzoo.training.run.native_bf16", lambda device: False)
+    monkeypatch.setattr("ganzoo.training.precision.native_bf16", lambda device: False)
     said: list[str] = []
 
     class Listen:
@@ -179,7 +179,7 @@ def test_a_network_that_refuses_channels_last_goes_without(one_thread: None) -> 
     def example(count: int) -> dict[str, Tensor]:
         return {"image": torch.zeros(count, 3, 16, 16), "real": torch.zeros(count, 3, 16, 16)}
 
-    trial = Trial({"generator": Strided()}, {}, example, 4, CPU)
+    trial = Trial({"generator": Strided()}, {"fake": Applied("generator", {})}, example, 4, CPU)
     seconds = trial.measure([("fp32", False), ("fp32", True)])
     assert set(seconds) == {("fp32", False)}
 
