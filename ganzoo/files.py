@@ -194,16 +194,16 @@ def alone(lock: Path, waiting: Callable[[], object]) -> Iterator[None]:
     """
     from filelock import FileLock, Timeout
 
-    held = FileLock(lock)
+    file = FileLock(lock)
     try:
-        held.acquire(timeout=0)
+        file.acquire(timeout=0)
     except Timeout:
         waiting()
-        held.acquire()
+        file.acquire()
     try:
         yield
     finally:
-        held.release()
+        file.release()
 
 
 def build_once(
@@ -217,14 +217,14 @@ def build_once(
     ``build`` fills a folder that becomes ``path`` as a whole or not at all.  If several processes
     want it, one builds it; the others call ``waiting``, and read what it built.
     """
-    if (there := read()) is not None:
-        return there
+    if (content := read()) is not None:
+        return content
     path.parent.mkdir(parents=True, exist_ok=True)
     with alone(path.with_name(f".{path.name}.lock"), waiting):
-        if (there := read()) is None:
+        if (content := read()) is None:
             with atomic_folder(path) as aside:
                 build(aside)
-        return there
+        return content
 
 
 @contextmanager
