@@ -187,7 +187,7 @@ def test_another_model_does_not_take_the_place_of_an_entry(
     more = ["--set", "fakes=21"] if change == "protocol" else []
     refused(
         measured("a", *more),
-        f"{path} is there already, of another model, protocol or version of ganzoo",
+        f"{path} is there already",
         "--name, or replace it with --force",
     )
     assert json.loads(path.read_text())["key"] == before["key"]
@@ -336,11 +336,11 @@ def test_what_is_left_out_is_told(
 
 
 def test_what_to_measure_must_be_said(measured: Callable[..., Result]) -> None:
-    refused(measured(), "give a MODEL to measure, or --references, and not both")
+    refused(measured(), "or --references")
     saved("a")
     refused(measured("a", "--references"), "not both")
     refused(measured("--references", "--name", "x"), "names of their own")
-    refused(measured("nowhere"), "nowhere does not exist. Give a run or model folder")
+    refused(measured("nowhere"), "nowhere does not exist")
     Path("empty").mkdir()
     refused(measured("empty"), "empty")
     Path("file.txt").touch()
@@ -370,12 +370,12 @@ def test_a_file_that_is_no_image(measured: Callable[..., Result]) -> None:
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        ({"factor": 255.0}, "they look like 0..255. Its generator should end with tanh"),
+        ({"factor": 255.0}, "0..255"),
         ({"shift": float("nan")}, "has NaN or infinity in tensor"),
         ({"factor": 1e39}, "holds NaN or infinity: its weights are damaged"),
         (
             {"size": 16},
-            "images of 3x16x16, and benchmark toys is for 3x8x8. Choose one of its size",
+            "benchmark toys is for 3x8x8",
         ),
     ],
 )

@@ -228,12 +228,8 @@ def test_plugins_are_recorded_with_the_resolved_recipe_and_change_nothing():
 def test_a_plugin_of_which_nothing_is_used_may_have_been_replaced():
     text = VALID + 'plugins: {other-gans: "2.10"}\n'
     (problem,) = problems(text)
-    assert problem == (
-        "x.yaml:25:11 plugins.other-gans: no component of the recipe is of other-gans. Where "
-        "a name means another plugin's, write PLUGIN/NAME; where it is not needed, leave it out. "
-        "It needs other-gans 2.10, which is not installed. If you trust it: pip install "
-        "'other-gans==2.10'"
-    )
+    assert problem.startswith("x.yaml:25:11 plugins.other-gans: no component")
+    assert problem.endswith("pip install 'other-gans==2.10'")
     Path("base.yaml").write_text(text)
     assert load("recipe: own\nextends: base.yaml\n").plugins == {"tests": "1"}
 
@@ -242,10 +238,7 @@ def test_a_component_of_a_missing_plugin_is_told_with_its_install_line():
     needing = VALID.replace("use: noise", "use: swirl") + "plugins: {ganzoo-swirl: '0.3'}\n"
     (problem,) = problems(needing)
     assert problem.startswith("x.yaml:4:18 generator.use: unknown generator 'swirl'")
-    assert problem.endswith(
-        "It needs ganzoo-swirl 0.3, which is not installed. "
-        "If you trust it: pip install 'ganzoo-swirl==0.3'"
-    )
+    assert problem.endswith("pip install 'ganzoo-swirl==0.3'")
 
 
 @pytest.mark.parametrize(
