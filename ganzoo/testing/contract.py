@@ -102,10 +102,12 @@ def _promises(subject: Subject) -> list[Promise]:
     from ganzoo.testing import (
         components,
         datasets,
+        discriminators,
+        encoders,
         evaluators,
         extractors,
+        generators,
         losses,
-        networks,
         others,
         recipes,
         transforms,
@@ -116,8 +118,9 @@ def _promises(subject: Subject) -> list[Promise]:
     if not subject.is_sound:
         return [components.can_be_imported]
     own = {
-        "generator": networks.of_generators,
-        "discriminator": networks.of_discriminators,
+        "generator": generators.promises,
+        "discriminator": discriminators.promises,
+        "encoder": encoders.promises,
         "loss": losses.promises,
         "dataset": datasets.promises,
         "extractor": extractors.promises,

@@ -21,10 +21,10 @@ from ganzoo.recipe.grammar import PLAYERS
 from ganzoo.recipe.recipe_types import Schedule, View
 from ganzoo.recipe.vocabulary import FEATURES, vocabulary
 from ganzoo.testing.attempt import Raised, Unavailable, attempt
+from ganzoo.testing.cases import cases
 from ganzoo.testing.datasets import tensor
 from ganzoo.testing.devices import check_device, devices
 from ganzoo.testing.eyes import Extract, eyes
-from ganzoo.testing.networks import cases
 from ganzoo.testing.subject import LABEL, Subject, labels, noise, seed, told
 from ganzoo.training.objective import WeightedLoss
 from ganzoo.training.words import Words

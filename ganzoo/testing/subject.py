@@ -11,17 +11,20 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from ganzoo.errors import DataError, PluginError, RecipeError
 from ganzoo.formats import containers
 from ganzoo.formats.types import Choice, Number, Type
+from ganzoo.interfaces import Extractor
 from ganzoo.plugins.manager import Plugins, installed
 from ganzoo.plugins.registry import Entry
 from ganzoo.plugins.shipped import shipped_recipes
 from ganzoo.plugins.signature import REQUIRED, Parameter, Signature, read_signature
+from ganzoo.recipe.grammar import NETWORK_KINDS
 from ganzoo.recipe.recipe import load_recipe
 from ganzoo.recipe.recipe_types import View
+from ganzoo.recipe.scope import extractor_arguments
 from ganzoo.testing.attempt import Unavailable, attempt
 from ganzoo.testing.workspace import Workspace
 
@@ -92,6 +95,12 @@ class Subject:
         for parameter in self.read.parameters:
             if parameter.default is REQUIRED and parameter.name not in arguments:
                 arguments[parameter.name] = made_up(parameter)
+        if self.entry.kind in NETWORK_KINDS:
+            arguments |= {
+                name: Maps()
+                for name in extractor_arguments(self.read)
+                if arguments.get(name) is not None
+            }
         shown = ", ".join(f"{name}={value!r}" for name, value in arguments.items())
         cls = self.cls
         seed(seeded)
@@ -135,6 +144,19 @@ class Subject:
                 other = Subject(entry, self.plugins, self.workspace, self.arguments)
                 if other.is_sound:
                     yield other
+
+
+class Maps(Extractor):
+    """An extractor of maps of three sizes, for networks that are handed one."""
+
+    def forward(self, image: Tensor) -> dict[str, Tensor]:
+        """Maps (N, 5, H / 4, W / 4), (N, 6, H / 8, W / 8) and (N, 7, H / 16, W / 16)."""
+        found = {}
+        for layer, channels in enumerate((5, 6, 7)):
+            weight = noise(channels, 3, 3, 3, seeded=layer).to(image)
+            pooled = nn.functional.avg_pool2d(image, 4 << layer, ceil_mode=True)
+            found[f"stage{layer + 1}"] = nn.functional.conv2d(pooled, weight, padding=1)
+        return found
 
 
 def of_kind(kind: str, plugins: Plugins) -> Iterator[Entry]:
