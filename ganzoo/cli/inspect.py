@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import re
 import textwrap
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -14,6 +14,7 @@ import typer
 
 from ganzoo.cli import completion
 from ganzoo.cli.options import Json
+from ganzoo.cli.show_recipe import component, optional_words, show_recipe
 from ganzoo.errors import PluginError
 from ganzoo.files import refusals
 from ganzoo.formats.yaml import flow
@@ -26,8 +27,6 @@ from ganzoo.text import say, say_json, wrapped
 if TYPE_CHECKING:
     from ganzoo.models.config import Config
     from ganzoo.plugins.signature import Parameter, Signature
-    from ganzoo.recipe.component import Component
-    from ganzoo.recipe.recipe_types import Evaluate, Recipe, Schedule, Verify
 
 
 def add_to(app: typer.Typer) -> None:
@@ -150,7 +149,7 @@ def show(
     elif _is_model(what) and what not in shipped_recipes(installed().registry):
         _show_model(what, as_json)
     else:
-        _show_recipe(what, as_json)
+        show_recipe(what, as_json)
 
 
 def _show_component(kind: str, name: str, as_json: bool) -> None:
@@ -175,7 +174,7 @@ def _show_component(kind: str, name: str, as_json: bool) -> None:
     else:
         say("no arguments")
     for method, words in signature.methods.items():
-        say(f"{method} reads {_words(words)}")
+        say(f"{method} reads {optional_words(words)}")
 
 
 def _as_data(entry: Entry, signature: Signature) -> dict[str, Any]:
@@ -208,20 +207,15 @@ def _without_arguments(doc: str) -> str:
 
 def _default(kind: str, parameter: Parameter) -> str:
     from ganzoo.plugins.signature import COMPUTED, REQUIRED
-    from ganzoo.recipe.grammar import FROM_DATASET, PLAYERS
+    from ganzoo.recipe.grammar import FROM_DATASET, NETWORK_KINDS
 
-    if kind in PLAYERS and parameter.name in FROM_DATASET:
+    if kind in NETWORK_KINDS and parameter.name in FROM_DATASET:
         return "the dataset's when left out"
     if parameter.default is REQUIRED:
         return "required"
     if parameter.default is COMPUTED:
         return "optional"
     return f"default {flow(parameter.default)}"
-
-
-def _words(words: Iterable[tuple[str, bool]]) -> str:
-    shown = [word if required else f"{word} (optional)" for word, required in words]
-    return ", ".join(shown) or "nothing"
 
 
 def _show_benchmark(name: str, as_json: bool) -> None:
@@ -234,68 +228,14 @@ def _show_benchmark(name: str, as_json: bool) -> None:
         return
     say(f"{found.name}, version {found.version}", bold=True, nl=False)
     say(f": {found.fakes} fakes against {found.reference} real images, seed {found.seed}")
-    say(f"{'dataset':14} {_component(found.dataset)}, held out: the {found.held_out}")
+    say(f"{'dataset':14} {component(found.dataset)}, held out: the {found.held_out}")
     for extractor, spec in found.extractors.items():
         optional = ", where its weights can be had" if spec.optional else ""
-        say(f"{'extractor ' + extractor:19} {_component(spec)}{optional}")
+        say(f"{'extractor ' + extractor:19} {component(spec)}{optional}")
     for measure in found.evaluators:
         by = f" by {measure.extractor}" if measure.extractor else ""
-        say(f"  {_component(measure)}{by}")
+        say(f"  {component(measure)}{by}")
     say(f"ranked by {found.primary}")
-
-
-def _show_recipe(name: str, as_json: bool) -> None:
-    from ganzoo.plugins.manager import installed
-    from ganzoo.recipe.recipe import find_recipe, load_recipe
-
-    registry = installed().registry
-    recipe = load_recipe(name, (), registry)
-    if as_json:
-        say_json(recipe.resolved())
-        return
-    say(recipe.name, bold=True)
-    header = read_header(find_recipe(name, registry))
-    if header.summary:
-        say(*wrapped("", header.summary))
-    for section, text in header.sections.items():
-        say(*wrapped(f"{section:15}", text))
-    say("made of", bold=True)
-    for role, text in _parts_of(recipe):
-        say(*wrapped(f"{role:14} ", text))
-    for stage in recipe.stages:
-        say(f"stage {stage.name}, {stage.steps} steps", bold=True)
-        for player in ("discriminator", "generator"):
-            if terms := getattr(stage, player):
-                use, arguments = stage.optimizers[player]
-                updates = stage.discriminator_steps if player == "discriminator" else 1
-                often = f", {updates} updates a step" if updates > 1 else ""
-                rate = _schedule(arguments["lr"])
-                say(*wrapped(f"  {player}: ", f"{use}, lr {rate}{often}"))
-                for term in terms:
-                    say(*wrapped("    ", _term(term, player, registry)))
-
-
-def _parts_of(recipe: Recipe) -> Iterator[tuple[str, str]]:
-    """Yield everything but the stages, by role."""
-    from ganzoo.recipe.recipe_types import View
-
-    yield "batch", f"{recipe.batch}, seed {recipe.seed}, precision {recipe.precision}"
-    parts = {"dataset": recipe.dataset, **recipe.networks, "augment": recipe.augment}
-    for role, component in parts.items():
-        if component:
-            yield role, _component(component)
-    for view, spec in recipe.views.items():
-        if isinstance(spec, View):
-            yield f"view {view}", f"{_component(spec)} of {spec.of}"
-    for name, extractor in recipe.extractors.items():
-        yield f"extractor {name}", _component(extractor)
-    if watch := recipe.evaluate:
-        yield "evaluate", f"every {watch.every} steps {_benchmark(watch)}"
-    if stated := recipe.verify:
-        scores = ", ".join(f"{s} {low:g} to {high:g}" for s, (low, high) in stated.expected.items())
-        short = f", short form {', '.join(stated.short)}" if stated.short else ""
-        seeds = ", ".join(map(str, stated.seeds))
-        yield "verify", f"{scores} {_benchmark(stated)}, seeds {seeds}{short}"
 
 
 def _is_model(what: str) -> bool:
@@ -359,30 +299,3 @@ def _about_model(config: Config) -> Iterator[tuple[str, str]]:
     for key in ("dataset", "imported"):
         if isinstance(told.get(key), dict):
             yield key, flow({k: v for k, v in told[key].items() if k != "attribution"})
-
-
-def _benchmark(spec: Evaluate | Verify) -> str:
-    return f"under {spec.benchmark}" + (f" with {', '.join(spec.set)}" if spec.set else "")
-
-
-def _term(term: Any, player: str, registry: Registry) -> str:
-    from ganzoo.plugins.signature import read_signature
-    from ganzoo.recipe.vocabulary import aim
-
-    words = dict(read_signature(registry.get("loss", term.use).target).methods[player])
-    reads = _words((aim(word, term.inputs), required) for word, required in words.items())
-    every = f" by {term.extractor}" if term.extractor else ""
-    every += f", every {term.every} steps" if term.every > 1 else ""
-    return f"{_schedule(term.weight)} x {_component(term)} reads {reads}{every}"
-
-
-def _component(spec: Component) -> str:
-    given = [f"{name}: {flow(v)}" for name, v in spec.arguments.items() if v is not None]
-    return f"{spec.use} {{{', '.join(given)}}}" if given else spec.use
-
-
-def _schedule(schedule: Schedule) -> str:
-    if schedule.start == schedule.end:
-        return f"{schedule.start:g}"
-    after = f" after {schedule.after}" if schedule.after else ""
-    return f"({schedule.start:g} to {schedule.end:g} over {schedule.over} steps{after})"

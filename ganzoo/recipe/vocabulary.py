@@ -126,7 +126,7 @@ def makers(word: str, views: Views, reads: Mapping[str, Iterable[str]]) -> froze
     roles: set[str] = set()
     seen, pending = {word}, [word]
     while pending:
-        role, sources = _made_of(pending.pop(), views, reads)
+        role, sources = made_of(pending.pop(), views, reads)
         roles |= {role} - {""}
         pending += [source for source in sources if source not in seen]
         seen |= set(sources)
@@ -138,7 +138,7 @@ def circle(word: str, views: Views, reads: Mapping[str, Iterable[str]]) -> list[
     pending, seen = [[word]], set[str]()
     while pending:
         way = pending.pop()
-        for source in _made_of(way[-1], views, reads)[1]:
+        for source in made_of(way[-1], views, reads)[1]:
             if source == word:
                 return [*way, word]
             if source not in seen:
@@ -147,7 +147,7 @@ def circle(word: str, views: Views, reads: Mapping[str, Iterable[str]]) -> list[
     return []
 
 
-def _made_of(
+def made_of(
     word: str, views: Views, reads: Mapping[str, Iterable[str]]
 ) -> tuple[str, Iterable[str]]:
     """Return the role that makes a full word, if one does, and the words that it is made of."""
