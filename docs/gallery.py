@@ -14,11 +14,11 @@ from ganzoo.plugins.registry import Registry
 from ganzoo.plugins.shipped import shipped_recipes
 from ganzoo.plugins.signature import read_signature
 from ganzoo.recipe.component import Component
-from ganzoo.recipe.grammar import PLAYERS
+from ganzoo.recipe.flow import flow as made_words
+from ganzoo.recipe.flow import shown_word
 from ganzoo.recipe.header import read_header
 from ganzoo.recipe.recipe import load_recipe
-from ganzoo.recipe.recipe_types import Recipe, Schedule, Stage, Term
-from ganzoo.recipe.vocabulary import aim
+from ganzoo.recipe.recipe_types import Recipe, Schedule, Stage, Term, View
 
 PICTURES = Path(__file__).resolve().parent / "pictures" / "recipes"
 
@@ -59,7 +59,10 @@ def _recipe(name: str, path: Path, registry: Registry) -> str:
         prose(header.notes),
         "## What it is made of",
         table(["part", "component", "with"], _parts(recipe, registry)),
-        *(_stage(stage, registry) for stage in recipe.stages),
+        *(_stage(stage, recipe, registry) for stage in recipe.stages),
+        "## Who makes what, and who learns from it",
+        "A player learns from a word if a gradient of its terms goes through it.",
+        table(["word", "made by", "of", "who learns from it"], _flow(recipe, registry)),
         "## The file",
         fence("yaml", yaml),
     )
@@ -74,12 +77,13 @@ def picture(name: str, width: int) -> str:
 
 def _parts(recipe: Recipe, registry: Registry) -> Iterator[list[str]]:
     yield _part("dataset", "dataset", recipe.dataset, registry)
-    for player, network in recipe.networks.items():
-        yield _part(player, player, network, registry)
+    for role, network in recipe.networks.items():
+        yield _part(role, network.kind, network, registry)
     if recipe.augment:
         yield _part("augment", "transform", recipe.augment, registry)
     for name, view in recipe.views.items():
-        yield _part(f"view `{name}` of `{view.of}`", "transform", view, registry)
+        if isinstance(view, View):
+            yield _part(f"view `{name}` of `{view.of}`", "transform", view, registry)
     for name, extractor in recipe.extractors.items():
         yield _part(f"extractor `{name}`", "extractor", extractor, registry)
 
@@ -88,27 +92,35 @@ def _part(role: str, kind: str, component: Component, registry: Registry) -> lis
     return [role, link(registry.get(kind, component.use)), _given(component.arguments)]
 
 
-def _stage(stage: Stage, registry: Registry) -> str:
+def _flow(recipe: Recipe, registry: Registry) -> Iterator[list[str]]:
+    for made in made_words(recipe, registry):
+        of = ", ".join(map(code, made.of))
+        yield [code(made.word), made.maker, of, ", ".join(made.teaches)]
+
+
+def _stage(stage: Stage, recipe: Recipe, registry: Registry) -> str:
     parts = [f"## Stage {stage.name}: {stage.steps:,} steps"]
-    for player in reversed(PLAYERS):
-        if terms := getattr(stage, player):
-            use, arguments = stage.optimizers[player]
-            rest = {name: value for name, value in arguments.items() if name != "lr"}
-            updates = stage.discriminator_steps if player == "discriminator" else 1
-            often = f", {updates} updates a step" if updates > 1 else ""
-            with_rest = f" with {_given(rest)}" if _given(rest) else ""
-            rate = _schedule(arguments["lr"])
-            parts.append(f"The {player} learns by {use}{with_rest}, rate {rate}{often}:")
-            rows = [_term(term, player, registry) for term in terms]
-            parts.append(table(["weight", "term", "with", "reads"], rows))
+    order = [player for players in stage.updates for player in players if stage.terms[player]]
+    for player in dict.fromkeys(order):
+        use, arguments = stage.optimizers[player]
+        rest = {name: value for name, value in arguments.items() if name != "lr"}
+        often = f", {order.count(player)} updates a step" if order.count(player) > 1 else ""
+        with_rest = f" with {_given(rest)}" if _given(rest) else ""
+        roles = recipe.players[player]
+        who = "" if roles == (player,) else f" ({' and '.join(roles)})"
+        rate = _schedule(arguments["lr"])
+        parts.append(f"The {player}{who} learns by {use}{with_rest}, rate {rate}{often}:")
+        rows = [_term(term, recipe.method(player), registry) for term in stage.terms[player]]
+        parts.append(table(["weight", "term", "with", "reads"], rows))
     return "\n\n".join(parts)
 
 
-def _term(term: Term, player: str, registry: Registry) -> list[str]:
+def _term(term: Term, method: str, registry: Registry) -> list[str]:
     entry = registry.get("loss", term.use)
-    words = read_signature(entry.target).methods[player]
-    reads = needs((aim(word, term.inputs), required) for word, required in words)
-    by = f", by extractor `{term.extractor}`" if term.extractor else ""
+    words = read_signature(entry.target).methods[method]
+    reads = needs((shown_word(word, term), required) for word, required in words)
+    by = f", of judge `{term.judge}`" if term.judge else ""
+    by += f", by extractor `{term.extractor}`" if term.extractor else ""
     every = f", every {term.every} steps" if term.every > 1 else ""
     return [_schedule(term.weight) + every, link(entry), _given(term.arguments), reads + by]
 

@@ -18,7 +18,7 @@ from ganzoo.plugins.manager import HOOKS, Plugins
 from ganzoo.plugins.registry import KINDS, Entry, Registry
 from ganzoo.plugins.signature import COMPUTED, REQUIRED, Parameter, Signature, read_signature
 from ganzoo.recipe import vocabulary
-from ganzoo.recipe.grammar import FROM_DATASET, PLAYERS
+from ganzoo.recipe.grammar import FROM_DATASET, NETWORK_KINDS
 from ganzoo.recipe.language import Key
 from ganzoo.recipe.language import keys as recipe_keys
 from ganzoo.testing import contracts
@@ -208,7 +208,7 @@ def _declared(signature: Signature, base: type) -> Iterator[str]:
 
 
 def _default(kind: str, parameter: Parameter) -> str:
-    if kind in PLAYERS and parameter.name in FROM_DATASET:
+    if kind in NETWORK_KINDS and parameter.name in FROM_DATASET:
         return "the dataset's"
     if parameter.default in (REQUIRED, COMPUTED):
         return "required" if parameter.default is REQUIRED else "computed"

@@ -151,12 +151,15 @@ _HEALTH: dict[str, tuple[str, str, Sequence[tuple[float, str]], Sequence[float]]
         [0, 1],
     ),
 }
-_PLAYERS = {"discriminator": 0, "generator": 1}  # and their colours
+#: the colours of the usual players; others have those after them
+COLOURS = {"discriminator": 0, "generator": 1}
 
 
 def _training_charts(columns: Mapping[str, Points]) -> Iterator[Chart]:
     """Yield the charts of training, most informative first."""
     rest = dict(columns)
+    others = [key.removeprefix("lr/") for key in columns if key.startswith("lr/")]
+    players = {p: i % 6 for i, p in enumerate(dict.fromkeys([*COLOURS, *others]))}
 
     def take(prefix: str, names: Iterable[str] = ()) -> dict[str, Points]:
         keys = [prefix + name for name in names] or list(rest)
@@ -168,23 +171,23 @@ def _training_charts(columns: Mapping[str, Points]) -> Iterator[Chart]:
         for key in metrics:
             if key in rest:
                 title, note, lines, shown = _HEALTH[key]
-                curve = Curve(key, _PLAYERS["generator"] if key[0] == "G" else 0, rest.pop(key))
+                curve = Curve(key, COLOURS["generator"] if key[0] == "G" else 0, rest.pop(key))
                 yield Chart(title, note, [curve], lines, shown)
 
     yield from health("D/ranking", "G/diversity")
     if logits := take("D/", ("real", "fake")):
         curves = [Curve(name, 2 + (name == "fake"), logits[name]) for name in logits]
         yield Chart("D's logits", "mean score of reals and of fakes", curves)
-    losses = {player: take(f"{player}/") for player in _PLAYERS}
+    losses = {player: take(f"{player}/") for player in players}
     for term in dict.fromkeys(term for terms in losses.values() for term in terms):
-        curves = [Curve(p, _PLAYERS[p], t[term]) for p, t in losses.items() if term in t]
+        curves = [Curve(p, players[p], t[term]) for p, t in losses.items() if term in t]
         yield Chart(term, "loss, before its weight", curves)
     if shares := take("share/"):
         curves = [Curve(name, i % 6, shares[name]) for i, name in enumerate(shares)]
-        note = "share of each of G's terms in the gradient at the fake image"
+        note = "share of each term in the gradient at the fake image"
         yield Chart("Gradient shares", note, curves, shown=[0, 1])
     if rates := take("lr/"):
-        curves = [Curve(p, _PLAYERS.get(p, 2), points, noisy=False) for p, points in rates.items()]
+        curves = [Curve(p, players[p], points, noisy=False) for p, points in rates.items()]
         yield Chart("Learning rate", "per update", curves, shown=[0])
     yield from health(*_HEALTH)
     for key, points in rest.items():

@@ -13,16 +13,19 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ganzoo.errors import RecipeError, RunError, TrainingStopped
+from ganzoo.errors import GanzooError, RecipeError, RunError, TrainingStopped
 from ganzoo.files import write_atomic
 from ganzoo.formats.page import render
 from ganzoo.formats.yaml import parse
 from ganzoo.models import config as configs
 from ganzoo.models import pictures
+from ganzoo.plugins.manager import installed
 from ganzoo.progress import duration
+from ganzoo.recipe.flow import Made, flow
+from ganzoo.recipe.recipe import load_recipe
 from ganzoo.training import diagnosis, scores
 from ganzoo.training import manifest as manifests
-from ganzoo.training.charts import Axes, charts_of, number
+from ganzoo.training.charts import COLOURS, Axes, charts_of, number
 from ganzoo.training.manifest import Evaluation, Manifest
 from ganzoo.training.run_folder import RunFolder
 
@@ -100,6 +103,7 @@ def _page(folder: RunFolder) -> str:
     reason = manifest.reason or "" if manifest.status == "stopped" else ""
     if manifest.status == "running":
         reason = "Still training, or it ended without a word."
+    made, colours = _made(folder)
     return render(
         "training/report.html",
         name=manifest.recipe or _at(recipe, "recipe") or folder.path.name,
@@ -117,6 +121,8 @@ def _page(folder: RunFolder) -> str:
         stages=stages,
         axes=Axes,
         commands=_commands(folder, manifest, stages),
+        made=made,
+        colours=colours,
         recipe=text.split("\n"),
         manifest=dict(_flat(asdict(manifest))),
         number=number,
@@ -140,6 +146,23 @@ def _at(data: Any, *path: str) -> Any:
     for key in path:
         data = data.get(key) if isinstance(data, dict) else None
     return data
+
+
+def _made(folder: RunFolder) -> tuple[list[Made], dict[str, int]]:
+    """Return the words of the recipe that are made, and the colour of each role and player.
+
+    Nothing if the recipe was edited by hand, or needs a plugin that is not here.
+    """
+    try:
+        registry = installed().registry
+        recipe = load_recipe(folder.recipe, (), registry)
+        made = flow(recipe, registry)
+    except GanzooError:
+        return [], {}
+    players = dict.fromkeys([*COLOURS, *recipe.players])
+    colours = {player: i % 6 for i, player in enumerate(players)}
+    roles = {role: colours[p] for p, roles in recipe.players.items() for role in roles}
+    return made, roles | colours
 
 
 def _stages(recipe: Any) -> list[tuple[str, int]]:
@@ -184,7 +207,10 @@ def _facts(
     size = _at(recipe, "dataset", "size")
     dataset = [_at(recipe, "dataset", key) for key in ("use", "style", "path")]
     dataset += [size and f"{size} px"]
-    nets = [_at(recipe, player, "use") for player in ("generator", "discriminator")]
+    nets = [_at(recipe, role, "use") for role in ("generator", "discriminator")]
+    others = _at(recipe, "networks")
+    others = others if isinstance(others, dict) else {}
+    more = [f"{role} {_at(section, 'use')}" for role, section in others.items()]
     return {
         "Steps": f"{step:,} of {total:,}" if total else f"{step:,}",
         "Images seen": f"{manifest.images:,}" if over and manifest.images is not None else "",
@@ -196,7 +222,7 @@ def _facts(
         "Precision": " ".join(filter(None, [kept.get("format"), layout])),
         "Dataset": ", ".join(str(part) for part in dataset if part),
         "Dataset hash": (manifest.dataset_sha256 or "")[:12],
-        "Networks": " against ".join(str(net) for net in nets if net),
+        "Networks": ", ".join([" against ".join(str(net) for net in nets if net), *more]),
         "Seed": "" if manifest.seed is None else str(manifest.seed),
     }
 

@@ -220,9 +220,10 @@ def test_every_recipe_is_in_the_gallery_with_what_its_terms_read(site: Site) -> 
             (section,) = (
                 text for s in page.sections.values() if (text := spaced(s)).startswith(title)
             )
-            for player in ("generator", "discriminator"):
-                for term in getattr(stage, player):
-                    words = read_signature(registry.get("loss", term.use).target).methods[player]
+            for player, terms in stage.terms.items():
+                for term in terms:
+                    loss = read_signature(registry.get("loss", term.use).target)
+                    words = loss.methods[recipe.method(player)]
                     reads = ", ".join(aim(word, term.inputs) for word, _ in words)
                     assert re.search(rf"\b{term.use}\b.*\b{reads}\b", section)
                     assert f"../reference/kinds/loss.html#loss-{term.use}" in page.links

@@ -12,6 +12,7 @@ from pages import Page
 from PIL import Image
 
 from ganzoo.errors import RunError
+from ganzoo.recipe.recipe import load_recipe
 from ganzoo.training import report
 from ganzoo.training.charts import POINTS
 from ganzoo.training.manifest import Evaluation, Manifest
@@ -388,3 +389,19 @@ def test_the_page_is_replaced_as_a_whole_or_not_at_all(folder, monkeypatch):
     assert folder.report.read_text(encoding="utf-8") == before
     assert sorted(folder.path.iterdir()) == sorted([*files, folder.metrics])
     assert write_report(folder).read_text(encoding="utf-8") != before
+
+
+def test_the_recipe_is_drawn_with_who_makes_what_and_who_learns_from_it(tmp_path):
+    folder = RunFolder(tmp_path / "run")
+    recipe = load_recipe("cartoon-avatars", ["augment={use: diffaugment}"])
+    folder.create(recipe.to_yaml(), Manifest(status="running", recipe="demo"))
+    page = report_of(folder)
+    assert "photo → generator → fake generator" in page.said
+    assert "fake → discriminator → fake_logits generator discriminator" in page.said
+    assert "Who makes what" not in report_of_text(tmp_path, RECIPE).said
+
+
+def report_of_text(folder, text):
+    broken = RunFolder(folder / "broken")
+    broken.create(text, Manifest(status="running", recipe="demo"))
+    return report_of(broken)
