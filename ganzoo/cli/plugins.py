@@ -110,7 +110,7 @@ def _about(plugin: Plugin, registry: Registry) -> Iterator[str]:
 def new(
     name: Annotated[str, typer.Argument(metavar="NAME", help="As acme, for ganzoo-acme.")],
     parts: Annotated[
-        str, typer.Option("--with", metavar="PARTS", help="Which parts.")
+        str, typer.Option("--with", metavar="PARTS", help="Of generator, encoder, loss, ...")
     ] = "generator,loss,dataset,evaluator",
     out: Annotated[
         Path | None, typer.Option(metavar="FOLDER", help="The new folder; default ganzoo-NAME.")

@@ -25,6 +25,7 @@ from ganzoo.plugins.shipped import shipped_recipes
 #: the parts to choose from, and the files of each
 PARTS = {
     "generator": ("src/ganzoo_acme/generator.py",),
+    "encoder": ("src/ganzoo_acme/encoder.py",),
     "loss": ("src/ganzoo_acme/loss.py",),
     "dataset": ("src/ganzoo_acme/dataset.py",),
     "evaluator": ("src/ganzoo_acme/evaluator.py", "benchmark.yaml"),

@@ -22,6 +22,14 @@ def register_generators(register: Register) -> None:
 
 
 # </generator>
+# <encoder>
+@hookimpl
+def register_encoders(register: Register) -> None:
+    """Add a network that turns images into codes."""
+    register("acme", "ganzoo_acme.encoder:Downsampler")
+
+
+# </encoder>
 # <loss>
 @hookimpl
 def register_losses(register: Register) -> None:
