@@ -193,7 +193,6 @@ def test_the_example_of_every_hook_works(
 def test_every_component_is_on_the_page_of_its_kind(site: Site, kind: str) -> None:
     sections = site[f"reference/kinds/{kind}.html"].sections
     promised = spaced(sections["what-is-tested"])
-    assert built_in(kind)
     for entry in built_in(kind):
         section = spaced(sections[f"{kind}-{entry.name}"])
         signature = read_signature(entry.target)
