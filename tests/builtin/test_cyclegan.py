@@ -196,6 +196,8 @@ for step in range(12):
     torch.manual_seed(100 * step + rank)
     shown.append(pool(torch.rand(3, 3, 2, 2) + rank))
 torch.save([pool.images, torch.stack(shown)], f"{place}/{rank}.pt")
+distributed.barrier()
+distributed.destroy_process_group()
 """
 
 
