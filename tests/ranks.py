@@ -40,6 +40,7 @@ def work(root: Path, job: str, rank: int, port: str, begun: bool) -> None:
         return measure(root, job, rank)
     name, _, stop = job.partition(":")
     others = {"plain": runs.PLAIN, "headed": runs.HEADED}
+    others |= {role: {**keys, "batch": 8} for role, keys in runs.ROLES.items()}
     keys: dict[str, Any] = others.get(name, runs.TWO)
     if name == "measured":
         os.environ["GANZOO_CACHE"] = str(root / "cache")
@@ -58,9 +59,10 @@ def work(root: Path, job: str, rank: int, port: str, begun: bool) -> None:
     except TrainingStopped as stopped:
         (root / f"{job}-{rank}.txt").write_text(str(stopped))
     else:
-        assert run.parts.ema
         state = {name: net.bare.state_dict() for name, net in run.parts.networks.items()}
-        torch.save({**state, "ema": run.parts.ema.network.state_dict()}, root / f"{job}-{rank}.pt")
+        for role, average in run.parts.averages.items():
+            state["ema" if role == "generator" else f"ema-{role}"] = average.network.state_dict()
+        torch.save(state, root / f"{job}-{rank}.pt")
 
 
 def measure(root: Path, job: str, rank: int) -> None:

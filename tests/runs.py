@@ -95,6 +95,69 @@ RECIPES: dict[str, dict[str, Any]] = {
 }
 
 
+_PAIRED = {"discriminator": [{"use": "paired"}], "generator": [{"use": "paired"}]}
+_JOINT = {
+    "discriminator": {"use": "joint"},
+    "networks": {"encoder": {"use": "toy"}},
+    "players": {"generator": ["generator", "encoder"]},
+    "views": {
+        "code": {"apply": "encoder", "to": "real"},
+        "real_logits": {"apply": "discriminator", "to": {"image": "real", "latent": "code"}},
+    },
+}
+#: recipes with more than two networks, in the shapes of ALI and CycleGAN
+ROLES: dict[str, dict[str, Any]] = {
+    "encoder": {**_JOINT, "stages": [{"name": "all", "steps": 9, **_PAIRED}]},
+    "simultaneous": {
+        **_JOINT,
+        "stages": [
+            {"name": "all", "steps": 9, "updates": [["discriminator", "generator"]], **_PAIRED}
+        ],
+    },
+    "cycle": {
+        "dataset": {"use": "toy", "photo": True},
+        "generator": {"use": "toy-translator"},
+        "discriminator": {"use": "toy", "norm": False, "dropout": 0.0},
+        "networks": {
+            "backward": {"kind": "generator", "use": "toy-translator"},
+            "photo_critic": {
+                "kind": "discriminator",
+                "use": "toy",
+                "norm": False,
+                "dropout": 0.0,
+            },
+        },
+        "players": {
+            "generator": ["generator", "backward"],
+            "discriminator": ["discriminator", "photo_critic"],
+        },
+        "views": {
+            "photo_fake": {"apply": "backward", "to": "real"},
+            "cycled": {"apply": "backward", "to": "fake"},
+        },
+        "stages": [
+            {
+                "name": "all",
+                "steps": 9,
+                "discriminator": [
+                    {"use": "lsgan"},
+                    {
+                        "use": "lsgan",
+                        "judge": "photo_critic",
+                        "inputs": {"real": "photo", "fake": "photo_fake"},
+                    },
+                ],
+                "generator": [
+                    {"use": "lsgan"},
+                    {"use": "lsgan", "judge": "photo_critic", "inputs": {"fake": "photo_fake"}},
+                    {"use": "cycle", "weight": 3},
+                ],
+            }
+        ],
+    },
+}
+
+
 def differences(a: Mapping[str, Any], b: Mapping[str, Any]) -> set[str]:
     return {name for name in a.keys() | b.keys() if a.get(name) != b.get(name)}
 

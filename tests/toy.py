@@ -18,6 +18,7 @@ from ganzoo.interfaces import (
     GROUPS,
     Dataset,
     Discriminator,
+    Encoder,
     Evaluator,
     Extractor,
     Generator,
@@ -165,6 +166,55 @@ class HeadedDiscriminator(ToyDiscriminator):
 
     def guess(self, image: Tensor) -> Tensor:
         return self.other(torch.tanh(self.inner(image.flatten(1)))).squeeze(1)
+
+
+class ToyEncoder(Encoder):
+    """Reads a code off an image, with noise in training.
+
+    Args:
+        size: pixels of a side.
+    """
+
+    def __init__(self, size: int = 8):
+        super().__init__()
+        self.inner = nn.Linear(3 * size * size, 4)
+
+    def forward(self, image: Tensor) -> Tensor:
+        code = self.inner(image.flatten(1))
+        return code + 0.1 * torch.randn_like(code) if self.training else code
+
+
+class JointDiscriminator(ToyDiscriminator):
+    """Judges pairs of an image and a code.
+
+    Args:
+        size: pixels of a side.
+    """
+
+    def __init__(self, size: int = 8):
+        super().__init__(size, norm=False, dropout=0.0)
+        self.code = nn.Linear(4, 12)
+
+    def forward(self, image: Tensor, latent: Tensor) -> Tensor:  # type: ignore[override]
+        hidden = self.inner(image.flatten(1)) + self.code(latent)
+        return self.outer(torch.tanh(hidden)).squeeze(1)
+
+
+class Paired(Loss):
+    """Least squares for pairs, which either player may read."""
+
+    def discriminator(self, real_logits: Tensor, fake_logits: Tensor) -> Tensor:
+        return (real_logits - 1).square().mean() + fake_logits.square().mean()
+
+    def generator(self, real_logits: Tensor, fake_logits: Tensor) -> Tensor:
+        return real_logits.square().mean() + (fake_logits - 1).square().mean()
+
+
+class Cycle(Loss):
+    """Distance of a photo to what came back."""
+
+    def generator(self, cycled: Tensor, photo: Tensor) -> Tensor:
+        return (cycled - photo).abs().mean()
 
 
 class Guess(Loss):
@@ -333,6 +383,11 @@ class Plugin:
     def register_discriminators(self, register: Any) -> None:
         register("toy", "toy:ToyDiscriminator")
         register("headed", "toy:HeadedDiscriminator")
+        register("joint", "toy:JointDiscriminator")
+
+    @hookimpl
+    def register_encoders(self, register: Any) -> None:
+        register("toy", "toy:ToyEncoder")
 
     @hookimpl
     def register_extractors(self, register: Any) -> None:
@@ -352,6 +407,8 @@ class Plugin:
         register("guess", "toy:Guess")
         register("content", "toy:Content")
         register("poison", "toy:Poison")
+        register("paired", "toy:Paired")
+        register("cycle", "toy:Cycle")
 
 
 def plugins(*observers: Any) -> Plugins:

@@ -128,12 +128,12 @@ class Scene:
             networks = {name: network.to(device) for name, network in networks.items()}
             term.loss.to(device)
         fake = networks["generator"](words["latent"])
-        given = words | {"fake": fake if term.player == "generator" else fake.detach()}
+        given = words | {"fake": fake if term.method == "generator" else fake.detach()}
         bare = {name: Network(network) for name, network in networks.items()}
         leaves = [word for word in term.leaves if word in given]
         update = Words(given, bare, {}, None, leaves, {_EXTRACTOR: self.see})
         seed(1)
-        return lambda: term(update, self.kinds), networks[term.player]
+        return lambda: term(update, self.kinds), networks[term.method]
 
     def run(self, term: WeightedLoss, words: dict[str, Tensor]) -> tuple[Any, nn.Module]:
         """Return the term's value for the words, and the network that it trains."""

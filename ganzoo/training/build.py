@@ -30,10 +30,8 @@ from ganzoo.training.objective import Objective, WeightedLoss, unique_names
 from ganzoo.training.optimizers import make_optimizer
 from ganzoo.training.precision import Precision, decide
 from ganzoo.training.run_folder import RunFolder
+from ganzoo.training.turns import Turn, plan
 from ganzoo.training.words import Applied, Extract, Made, Transform, Transformed
-
-#: the players, in the order of their updates
-UPDATE_ORDER = ("discriminator", "generator")
 
 
 @dataclass(frozen=True)
@@ -45,7 +43,10 @@ class Parts:
     networks: Mapping[str, Network]
     #: the full arguments of each network's constructor
     arguments: Mapping[str, Mapping[str, Any]]
-    ema: EMA | None
+    #: role -> the moving average of that network; empty if the recipe has none
+    averages: Mapping[str, EMA]
+    #: player -> the parameters that it learns
+    learning: Mapping[str, list[nn.Parameter]]
     views: Mapping[str, Made]
     augment: Transform | None
     extractors: Mapping[str, Extract]
@@ -54,6 +55,8 @@ class Parts:
     vocabulary: Mapping[str, str]
     #: stage -> player -> what it minimises
     objectives: Mapping[str, Mapping[str, Objective]]
+    #: stage -> the updates of each step
+    turns: Mapping[str, tuple[Turn, ...]]
     #: the image words that the generator reads; none if it draws only from noise
     image_inputs: tuple[str, ...]
     #: the examples of every grid, if the generator reads images
@@ -81,17 +84,16 @@ def assemble(recipe: Recipe, registry: Registry, folder: RunFolder) -> Parts:
         dataset.prepare()
     check_count(recipe, dataset)
 
-    bare, arguments = _networks(recipe, registry, dataset)
+    bare, arguments = _networks(recipe, registry, dataset, extractors)
     init_sha256 = None
     if recipe.init_from and not checkpoint.steps(folder.checkpoints):
         init_sha256 = initialise(recipe.init_from, bare)
-    for network in bare.values():
+    for network in (*bare.values(), *extractors.values()):
         network.to(acc.device)
-    ema = EMA(bare["generator"], recipe.ema.decay, recipe.ema.ramp) if recipe.ema else None
-    views: dict[str, Made] = {"fake": Applied("generator", {})}
-    for name, view in recipe.views.items():
-        assert isinstance(view, View)
-        views[name] = Transformed(_component(registry, "transform", view), view.of)
+    averages = {}
+    if ema := recipe.ema:
+        averages = {role: EMA(bare[role], ema.decay, ema.ramp) for role in recipe.averaged}
+    views = _views(recipe, registry)
     augment = _component(registry, "transform", recipe.augment) if recipe.augment else None
     fit = fitting(dataset, bare, views, acc.device)
     fit.check_networks()
@@ -104,38 +106,40 @@ def assemble(recipe: Recipe, registry: Registry, folder: RunFolder) -> Parts:
         for name, network in extractors.items()
     }
     networks = {
-        name: _prepared(network, acc, precision.channels_last) for name, network in bare.items()
+        role: _prepared(network, acc, precision.channels_last) for role, network in bare.items()
     }
-    words = vocabulary(
-        fields(recipe.dataset, registry, dataset),
-        recipe.views,
-        {role: network.kind for role, network in recipe.networks.items()},
-        {role: network.reads for role, network in networks.items()},
-        extractors,
-    )
-    inputs = tuple(word for word in networks["generator"].reads if words.get(word) == "image")
+    learning = {
+        player: [parameter for role in roles for parameter in networks[role].learning]
+        for player, roles in recipe.players.items()
+    }
+    reads = {role: network.reads for role, network in networks.items()}
+    kinds = {role: network.kind for role, network in recipe.networks.items()}
+    provided = fields(recipe.dataset, registry, dataset)
+    words = vocabulary(provided, recipe.views, kinds, reads, extractors)
+    inputs = tuple(word for word in reads["generator"] if words.get(word) == "image")
     fixed = _fixed(recipe, dataset) if inputs else {}
-    for stage in recipe.stages:  # only to fail early
-        trial = _objectives(registry, stage, words, acc.device)
-        fit.check_terms(stage.name, trial, augment, prepared)
-        optimizers(stage, networks)
-    objectives = {
-        stage.name: _objectives(registry, stage, words, acc.device) for stage in recipe.stages
-    }
+    objectives, turns = {}, {}
+    for stage in recipe.stages:
+        trial = _objectives(recipe, registry, stage, words, acc.device)
+        fit.check_terms(stage.name, trial, recipe, augment, prepared)
+        optimizers(stage, learning)  # only to fail early
+        objectives[stage.name] = _objectives(recipe, registry, stage, words, acc.device)
+        turns[stage.name] = plan(recipe, stage, objectives[stage.name], reads)
     return Parts(
-        acc, dataset, networks, arguments, ema, views, augment, prepared, hashes, words,
-        objectives, inputs, fixed, precision, init_sha256, (*ignored_settings(), *slow),
+        acc, dataset, networks, arguments, averages, learning, views, augment, prepared, hashes,
+        words, objectives, turns, inputs, fixed, precision, init_sha256,
+        (*ignored_settings(), *slow),
     )  # fmt: skip
 
 
 def optimizers(
-    stage: Stage, networks: Mapping[str, Network]
+    stage: Stage, learning: Mapping[str, list[nn.Parameter]]
 ) -> dict[str, tuple[optim.Optimizer, Schedule]]:
     """Build a new optimiser and rate schedule for each player of a stage."""
+    players = [player for players in stage.updates for player in players if stage.terms[player]]
     return {
-        player: make_optimizer(use, networks[player].learning, arguments)
-        for player in UPDATE_ORDER
-        if getattr(stage, player)
+        player: make_optimizer(use, learning[player], arguments)
+        for player in dict.fromkeys(players)
         for use, arguments in [stage.optimizers[player]]
     }
 
@@ -145,7 +149,7 @@ def _component(registry: Registry, kind: str, spec: Component) -> Any:
 
 
 def _networks(
-    recipe: Recipe, registry: Registry, data: Dataset
+    recipe: Recipe, registry: Registry, data: Dataset, extractors: Mapping[str, Extractor]
 ) -> tuple[dict[str, nn.Module], dict[str, dict[str, Any]]]:
     """Build the networks, initialised from the seed; also return their full arguments.
 
@@ -153,21 +157,33 @@ def _networks(
     """
     bare, filled = {}, {}
     for role, spec in recipe.networks.items():
-        parameters = {p.name for p in registry.get(role, spec.use).signature.parameters}
+        parameters = {p.name for p in registry.get(spec.kind, spec.use).signature.parameters}
         filled[role] = dict(spec.arguments)
         for name, attribute in FROM_DATASET.items():
             value = getattr(data, attribute)
             if name in parameters and name not in spec.arguments and value is not None:
                 filled[role][name] = value
         seed_default(recipe.seed, "init", role)
-        bare[role] = construct(registry, role, spec.use, filled[role])
+        seeing = {argument: extractors[name] for argument, name in spec.extractors.items()}
+        bare[role] = construct(registry, spec.kind, spec.use, filled[role] | seeing)
     return bare, filled
 
 
+def _views(recipe: Recipe, registry: Registry) -> dict[str, Made]:
+    views: dict[str, Made] = {"fake": Applied("generator", {})}
+    for name, view in recipe.views.items():
+        if isinstance(view, View):
+            views[name] = Transformed(_component(registry, "transform", view), view.of)
+        else:
+            views[name] = Applied(view.apply, view.to)
+    return views
+
+
 def _extractors(recipe: Recipe, registry: Registry) -> dict[str, Extractor]:
-    """Build the frozen extractors that a term names; their constructors open the weights."""
-    terms = [term for stage in recipe.stages for p in UPDATE_ORDER for term in getattr(stage, p)]
+    """Build the frozen extractors that are used; their constructors open the weights."""
+    terms = [term for stage in recipe.stages for player in stage.terms.values() for term in player]
     wanted = {term.extractor for term in terms}
+    wanted |= {name for network in recipe.networks.values() for name in network.extractors.values()}
     extractors: dict[str, Extractor] = {
         name: _component(registry, "extractor", spec)
         for name, spec in recipe.extractors.items()
@@ -189,22 +205,18 @@ def _prepared(network: nn.Module, accelerator: Accelerator, channels_last: bool)
 
 
 def _objectives(
-    registry: Registry, stage: Stage, words: Iterable[str], device: torch.device
+    recipe: Recipe, registry: Registry, stage: Stage, words: Iterable[str], device: torch.device
 ) -> dict[str, Objective]:
     """Build the objectives of a stage's players on ``device``, with frozen losses."""
     objectives = {}
-    for player in UPDATE_ORDER:
-        specs = getattr(stage, player)
-        names = unique_names(spec.use for spec in specs)
+    for player, specs in stage.terms.items():
         terms = []
-        for name, spec in zip(names, specs, strict=True):
+        for name, spec in zip(unique_names(spec.use for spec in specs), specs, strict=True):
             loss = _component(registry, "loss", spec)
             loss.to(device).eval().requires_grad_(False)
-            terms.append(
-                WeightedLoss(
-                    name, loss, player, spec.weight, spec.every, spec.inputs, spec.extractor
-                )
-            )
+            method, (weight, every) = recipe.method(player), (spec.weight, spec.every)
+            how = (spec.inputs, spec.extractor, spec.judge, recipe.views)
+            terms.append(WeightedLoss(name, loss, method, weight, every, *how))
         if terms:
             objectives[player] = Objective(terms, words)
     return objectives

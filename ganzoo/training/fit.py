@@ -11,12 +11,12 @@ from torch import Tensor, nn
 
 from ganzoo.errors import DataError, RecipeError, reason
 from ganzoo.evaluation.examples import collate
-from ganzoo.interfaces import Dataset, Generator
+from ganzoo.interfaces import Dataset, Discriminator, Generator
 from ganzoo.models.network import Network
 from ganzoo.models.randomness import rng
 from ganzoo.recipe.recipe_types import Recipe
 from ganzoo.training.objective import Objective
-from ganzoo.training.words import Extract, Made, Transform, Words
+from ganzoo.training.words import Applied, Extract, Made, Transform, Words
 
 
 def check_split(recipe: Recipe, processes: int) -> None:
@@ -54,16 +54,17 @@ class Fitting:
 
         Raises RecipeError if the networks do not fit the data or each other.
         """
+        words = Words(self.examples, {}, self.views)
         try:
             with _evaluating(self.networks) as networks:
                 words = Words(self.examples, networks, self.views)
+                for word in outputs(networks, self.views):
+                    words[word]
                 fake = words["fake"]
-                if "discriminator" in networks:
-                    words["fake_logits"]
         except (RuntimeError, ValueError, IndexError, KeyError) as error:
             raise RecipeError(
                 [
-                    f"the networks do not fit the dataset, which gives {_shapes(self.examples)}: "
+                    f"the networks do not fit the dataset, which gives {_shapes(words.values)}: "
                     f"{reason(error)}. Leave `size` out of the networks to "
                     "use the data's."
                 ]
@@ -81,6 +82,7 @@ class Fitting:
         self,
         stage: str,
         objectives: Mapping[str, Objective],
+        recipe: Recipe,
         augment: Transform | None,
         extractors: Mapping[str, Extract],
     ) -> None:
@@ -90,12 +92,13 @@ class Fitting:
         term cannot get its inputs, or whatever a loss or an extractor raises.
         """
         with _evaluating(self.networks) as networks:
-            with torch.no_grad():
-                fake = Words(self.examples, networks, self.views)["fake"]
-            given = {**self.examples, "fake": fake}
             for player, objective in objectives.items():
+                given = dict(self.examples)
                 leaves = {word for term in objective.terms for word in term.leaves}
-                leaves |= {"fake"} if player == "generator" else set()
+                if "generator" in recipe.players[player]:
+                    leaves |= {"fake"}
+                with torch.no_grad():
+                    given["fake"] = Words(given, networks, self.views)["fake"]
                 words = Words(given, networks, self.views, augment, leaves, extractors)
                 for term in objective.terms:
                     try:
@@ -107,6 +110,14 @@ class Fitting:
                                 f"computed from {_shapes(given)}: {reason(error)}."
                             ]
                         ) from error
+
+
+def outputs(networks: Mapping[str, Network], views: Mapping[str, Made]) -> list[str]:
+    """Return words with which every network is run: what it makes, or its logits of ``fake``."""
+    words = [word for word, view in views.items() if isinstance(view, Applied)]
+    roles = {view.role for view in views.values() if isinstance(view, Applied)}
+    judges = [role for role, one in networks.items() if isinstance(one.bare, Discriminator)]
+    return words + [f"fake_logits@{role}" for role in judges if role not in roles]
 
 
 def fitting(

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import inspect
+import math
 from collections import Counter
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import reduce
 from operator import add
 from typing import Any
@@ -15,31 +16,35 @@ from torch import Tensor
 
 from ganzoo.interfaces import Loss
 from ganzoo.recipe.recipe_types import Schedule
-from ganzoo.recipe.vocabulary import FEATURES, aim
+from ganzoo.recipe.vocabulary import Views, full_word
 from ganzoo.training.words import Words
 
 
 @dataclass
 class WeightedLoss:
-    """A loss in one player's objective; ``weight`` is a schedule over the stage's steps."""
+    """A loss in one player's objective; ``weight`` is a schedule over the stage's steps.
+
+    ``method`` is the loss's own: ``generator`` or ``discriminator``.
+    """
 
     name: str
     loss: Loss
-    player: str
+    method: str
     weight: Schedule
     every: int
     inputs: Mapping[str, str]
     extractor: str | None = None
+    judge: str | None = None
+    views: Views = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        parameters = inspect.signature(getattr(self.loss, self.player)).parameters
+        parameters = inspect.signature(getattr(self.loss, self.method)).parameters
         self.words = {name: self._word(name) for name in parameters}
         self.required = {n for n, p in parameters.items() if p.default is inspect.Parameter.empty}
-        self.leaves = [aim(word, self.inputs) for word in self.loss.differentiates]
+        self.leaves = [self._word(word) for word in self.loss.differentiates]
 
     def _word(self, parameter: str) -> str:
-        word = aim(parameter, self.inputs)
-        return f"{word}@{self.extractor}" if word.endswith(FEATURES) else word
+        return full_word(parameter, self.inputs, self.judge, self.extractor, self.views)
 
     def weight_at(self, step: int) -> float:
         """The weight at a stage's ``step``; 0 on the steps that ``every`` skips."""
@@ -52,7 +57,7 @@ class WeightedLoss:
             for parameter, word in self.words.items()
             if parameter in self.required or word.partition("@")[0] in available
         }
-        value: Tensor = getattr(self.loss, self.player)(**given)
+        value: Tensor = getattr(self.loss, self.method)(**given)
         return value
 
 
@@ -80,18 +85,17 @@ class Evaluated:
         bad = [name for name, value in self.raw.items() if not torch.isfinite(value)]
         return bad[0] if bad else "the weighted sum"
 
-    def gradient_shares(self, image: Tensor) -> dict[str, float]:
-        """Compute each term's share of the gradient norms at ``image``; needs the graph alive."""
+    def gradient_shares(self, meters: Sequence[Tensor]) -> dict[str, float]:
+        """Compute each term's share of the gradient norms at ``meters``; needs the graph alive."""
         if len(self.weighted) == 1:
             return dict.fromkeys(self.weighted, 1.0)
         norms = {}
         for name, value in self.weighted.items():
-            gradient = None
-            if value.requires_grad:
-                (gradient,) = torch.autograd.grad(
-                    value, image, retain_graph=True, allow_unused=True
-                )
-            norms[name] = 0.0 if gradient is None else float(gradient.float().norm())
+            gradients: Sequence[Tensor | None] = []
+            if value.requires_grad and meters:
+                gradients = torch.autograd.grad(value, meters, retain_graph=True, allow_unused=True)
+            parts = [float(one.float().norm()) for one in gradients if one is not None]
+            norms[name] = math.hypot(*parts)
         whole = sum(norms.values())
         return {name: norm / whole if whole > 0 else 0.0 for name, norm in norms.items()}
 
@@ -102,6 +106,16 @@ class Objective:
     def __init__(self, terms: list[WeightedLoss], available: Iterable[str]):
         self.terms = terms
         self.available = frozenset(available)
+        #: every word that a term reads or differentiates by
+        self.words = [word for term in terms for word in (*term.words.values(), *term.leaves)]
+        #: role -> the logits of what it takes for real and for fake, by the first term of both
+        self.judged: dict[str, tuple[str, str]] = {}
+        for term in terms:
+            if {"real_logits", "fake_logits"} <= term.words.keys():
+                judge = term.judge or "discriminator"
+                self.judged.setdefault(
+                    judge, (term.words["real_logits"], term.words["fake_logits"])
+                )
 
     def leaves(self, step: int) -> set[str]:
         """The image words that an active penalty differentiates."""

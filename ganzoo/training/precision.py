@@ -29,6 +29,7 @@ from ganzoo.recipe.recipe_types import Recipe
 from ganzoo.training import checkpoint
 from ganzoo.training import manifest as manifests
 from ganzoo.training.devices import deterministic
+from ganzoo.training.fit import outputs
 from ganzoo.training.run_folder import RunFolder
 from ganzoo.training.words import Made, Words
 
@@ -235,10 +236,12 @@ class Trial:
         for _ in range(passes):
             with torch.autocast(self.device.type, torch.bfloat16, enabled=format == "bf16"):
                 update = Words(words, networks, self._views)
-                total = update["fake"].float().square().mean()
-                if "discriminator" in networks:
-                    for image in ["fake", "real"] if "real" in words else ["fake"]:
-                        total = total + update[f"{image}_logits"].float().mean()
+                total = torch.zeros((), device=self.device)
+                for word in outputs(networks, self._views):
+                    value = update[word].float()
+                    total = total + (value.square() if word == "fake" else value).mean()
+                if "discriminator" in networks and "real" in words:
+                    total = total + update["real_logits"].float().mean()
             total.backward()
             for network in networks.values():
                 network.bare.zero_grad()

@@ -108,7 +108,7 @@ def _seconds(run: Run, stage: Stage, first: int, clock: _Clock) -> float:
     run.step = first
     train_stage(run, replace(stage, steps=1 + STEPS), first)
     usual = _mean(clock.times[-1 - STEPS :])
-    every = [term.every for term in (*stage.generator, *stage.discriminator) if term.every > 1]
+    every = [term.every for terms in stage.terms.values() for term in terms if term.every > 1]
     if not every:
         return usual
     at = math.lcm(*every)  # a step with all of them

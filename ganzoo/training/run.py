@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from ganzoo.errors import reason
 from ganzoo.evaluation.environment import environment
@@ -106,11 +106,11 @@ class Run:
 
     @property
     def batches(self) -> int:
-        """Batches seen so far: a step takes one for each update of the discriminator."""
+        """Batches seen so far."""
         seen, left = 0, self.step
         for stage in self.recipe.stages:
             steps = min(left, stage.steps)
-            seen += steps * stage.discriminator_steps
+            seen += steps * stage.batches
             left -= steps
         return seen
 
@@ -122,10 +122,14 @@ class Run:
     @property
     def generator(self) -> Generator:
         """The generator that draws samples: the EMA if the recipe has one."""
-        parts = self.parts
-        network = parts.ema.network if parts.ema else parts.networks["generator"].bare
+        network = self.finished("generator")
         assert isinstance(network, Generator)
         return network
+
+    def finished(self, role: str) -> nn.Module:
+        """The network of ``role`` as a model has it: its EMA if there is one."""
+        average = self.parts.averages.get(role)
+        return average.network if average else self.parts.networks[role].bare
 
     @property
     def scores(self) -> Mapping[str, float]:

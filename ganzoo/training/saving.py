@@ -51,8 +51,8 @@ def save(run: Run) -> None:
 
 def _save(run: Run, latest: Mapping[str, float]) -> None:
     tensors = {name: network.bare.state_dict() for name, network in run.parts.networks.items()}
-    if run.parts.ema:
-        tensors["ema"] = run.parts.ema.network.state_dict()
+    for role, average in run.parts.averages.items():
+        tensors[_average_name(role)] = average.network.state_dict()
     rest = {}
     for player, optimizer in run.optimizers.items():
         name = f"optimizer-{player}"
@@ -101,7 +101,7 @@ def keep_best(run: Run) -> None:
 def _save_model(run: Run, path: Path) -> None:
     parts = {
         name: config.part(
-            run.plugins.registry.get(name, spec.use), spec.use, run.parts.arguments[name]
+            run.plugins.registry.get(spec.kind, spec.use), spec.use, run.parts.arguments[name]
         )
         for name, spec in run.recipe.networks.items()
     }
@@ -119,6 +119,11 @@ def _save_model(run: Run, path: Path) -> None:
     }
     recipe = yaml.safe_dump(without_paths(run.recipe.resolved()), sort_keys=False)
     model.save(path, run.generator, parts, training, recipe, run.dataset.licence)
+
+
+def _average_name(role: str) -> str:
+    """Name the file of a role's average in a checkpoint."""
+    return "ema" if role == "generator" else f"ema-{role}"
 
 
 def restore(run: Run, overrides: Sequence[str] = ()) -> list[str]:
@@ -195,8 +200,8 @@ def _hashes(run: Run, state: Mapping[str, Any]) -> Iterator[tuple[str, str | Non
 def _load(run: Run, tensors: Mapping[str, Mapping[str, Tensor]], state: Mapping[str, Any]) -> None:
     for name, network in run.parts.networks.items():
         network.bare.load_state_dict(tensors[name])
-    if run.parts.ema:
-        run.parts.ema.network.load_state_dict(tensors["ema"])
+    for role, average in run.parts.averages.items():
+        average.network.load_state_dict(tensors[_average_name(role)])
     run.step, run.earlier = state["step"], state["seconds"]
 
 
