@@ -168,7 +168,7 @@ def test_ctrl_c_ends_a_measurement_at_once_for_everything_is_saved(
         pytest.fail("it went on")
 
     with monkeypatch.context() as patch:
-        patch.setattr("ganzoo.training.scoring.evaluate", interrupt)
+        patch.setattr("ganzoo.training.scoring.measure", interrupt)
         with pytest.raises(Interrupted, match="stopped at step 3 of 9 by Ctrl-C; everything is"):
             train(evaluate=evaluate)
     resume(tmp_path / "run", [], toy.plugins())

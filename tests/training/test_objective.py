@@ -208,10 +208,10 @@ def test_inputs_aim_a_parameter_at_another_word_and_its_logits_follow():
     aimed = term(loss, "generator", inputs={"real": "smooth", "fake": "real"})
     aimed(words, {"real", "fake", "smooth"})
     assert loss.given["fake"] is words["real"]
-    assert loss.given["real_logits"] is words["smooth_logits"]
+    assert loss.given["real_logits"] is words["smooth_logits@discriminator"]
     exact = term(loss, "generator", inputs={"real": "smooth", "real_logits": "fake_logits"})
     exact(words, ())
-    assert loss.given["real_logits"] is words["fake_logits"]
+    assert loss.given["real_logits"] is words["fake_logits@discriminator"]
     assert term(R1(), inputs={"real": "smooth"}).leaves == ["smooth"]
 
 
@@ -279,11 +279,11 @@ def test_gradient_shares_are_those_of_the_norms_at_the_image():
         term(Elsewhere(), "generator", name="c"),
     ]
     words = Words({"fake": fake, "real": torch.ones(1)}, {}, {})
-    shares = Objective(terms, ())(words, 0).gradient_shares(fake)
+    shares = Objective(terms, ())(words, 0).gradient_shares([fake])
     assert shares == {"a": pytest.approx(0.25), "b": pytest.approx(0.75), "c": 0.0}
     assert sum(shares.values()) == pytest.approx(1.0)
     silent = Objective([terms[2], term(Elsewhere(), "generator", name="d")], ())(words, 0)
-    assert silent.gradient_shares(fake) == {"c": 0.0, "d": 0.0}
+    assert silent.gradient_shares([fake]) == {"c": 0.0, "d": 0.0}
 
 
 def test_terms_of_one_loss_get_names_of_their_own():
