@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 
-from ganzoo.plugins.registry import Entry
+from ganzoo.plugins.registry import Registration
 
 
 def page(title: str, *parts: str) -> str:
@@ -41,12 +41,12 @@ def code(text: object) -> str:
     return f"`{text}`"
 
 
-def label(entry: Entry) -> str:
+def label(entry: Registration) -> str:
     """Return the anchor of a component's section."""
     return f"{entry.kind}-{entry.name}".lower().replace(".", "-").replace("_", "-")
 
 
-def link(entry: Entry) -> str:
+def link(entry: Registration) -> str:
     """Link a component's name to its section."""
     return f"[`{entry.name}`](#{label(entry)})"
 

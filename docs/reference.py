@@ -15,7 +15,7 @@ from ganzoo.cli import command_line
 from ganzoo.formats.yaml import flow
 from ganzoo.interfaces import ObservedRun
 from ganzoo.plugins.manager import HOOKS, Plugins
-from ganzoo.plugins.registry import KINDS, Entry, Registry
+from ganzoo.plugins.registry import KINDS, Registration, Registry
 from ganzoo.plugins.signature import COMPUTED, REQUIRED, Parameter, Signature, read_signature
 from ganzoo.recipe import vocabulary
 from ganzoo.recipe.grammar import FROM_DATASET, NETWORK_KINDS
@@ -177,7 +177,7 @@ def _promises(kind: str, plugins: Plugins) -> dict[str, None]:
     return {c.promise: None for c in found if c.component.startswith(f"{kind} ")}
 
 
-def _component(entry: Entry, base: type) -> str:
+def _component(entry: Registration, base: type) -> str:
     signature = read_signature(entry.target)
     says = [
         f"{code(method)} reads {needs(words)}" for method, words in signature.methods.items()
@@ -245,7 +245,7 @@ def _meaning(key: Key) -> str:
 
 
 def _vocabulary(registry: Registry) -> str:
-    readers: defaultdict[str, list[Entry]] = defaultdict(list)
+    readers: defaultdict[str, list[Registration]] = defaultdict(list)
     for kind in KINDS:
         for entry in registry.entries(kind):
             methods = read_signature(entry.target).methods if kind != "transform" else {}

@@ -18,7 +18,7 @@ from ganzoo.cli.show_recipe import component, optional_words, show_recipe
 from ganzoo.errors import PluginError
 from ganzoo.files import refusals
 from ganzoo.formats.yaml import flow
-from ganzoo.plugins.registry import KINDS, Entry, Registry
+from ganzoo.plugins.registry import KINDS, Registration, Registry
 from ganzoo.progress import duration
 from ganzoo.recipe.header import read_header
 from ganzoo.recipe.listing import LISTED, kind_of, plural
@@ -91,7 +91,7 @@ def _rows(kind: str, registry: Registry) -> Iterator[dict[str, str]]:
         yield {"name": name, "plugin": owner, "summary": read_header(path).summary}
 
 
-def _summary(entry: Entry) -> str:
+def _summary(entry: Registration) -> str:
     from ganzoo.plugins.signature import read_signature
 
     try:
@@ -177,7 +177,7 @@ def _show_component(kind: str, name: str, as_json: bool) -> None:
         say(f"{method} reads {optional_words(words)}")
 
 
-def _as_data(entry: Entry, signature: Signature) -> dict[str, Any]:
+def _as_data(entry: Registration, signature: Signature) -> dict[str, Any]:
     from ganzoo.plugins.signature import COMPUTED, REQUIRED
 
     arguments = [

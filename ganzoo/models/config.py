@@ -20,7 +20,7 @@ from ganzoo.errors import RunError
 from ganzoo.formats import json as formats
 from ganzoo.formats.json import Count, Sha256, SomeText, Wrong, parse, typed
 from ganzoo.formats.types import Pattern, written
-from ganzoo.plugins.registry import Entry
+from ganzoo.plugins.registry import Registration
 
 FORMAT = 2
 FILE = "config.json"
@@ -175,7 +175,7 @@ def _from_1(data: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def part(entry: Entry, use: str, arguments: Mapping[str, Any]) -> Part:
+def part(entry: Registration, use: str, arguments: Mapping[str, Any]) -> Part:
     """Describe a network for a config."""
     origin = entry.origin
     return Part(use, dict(arguments), origin.plugin, origin.distribution, origin.version)

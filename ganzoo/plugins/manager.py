@@ -24,7 +24,7 @@ from ganzoo import __version__, hookspecs
 from ganzoo.errors import PluginError, nearest, one_of, reason
 from ganzoo.formats.names import COMPONENT
 from ganzoo.hookspecs import VERSION
-from ganzoo.plugins.registry import DIVIDED, KINDS, Entry, Origin, Registry
+from ganzoo.plugins.registry import DIVIDED, KINDS, Origin, Registration, Registry
 from ganzoo.plugins.shipped import own_recipes
 from ganzoo.text import aside
 
@@ -63,7 +63,7 @@ class Plugin:
 
     origin: Origin
     entry_point: str
-    entries: list[Entry] = field(default_factory=list)
+    entries: list[Registration] = field(default_factory=list)
     hooks: list[str] = field(default_factory=list)
     error: str | None = None
     commands_error: str | None = None
@@ -175,7 +175,7 @@ class Plugins:
         self.plugins.append(plugin)
         return plugin
 
-    def _shadowed(self, entry: Entry) -> bool:
+    def _shadowed(self, entry: Registration) -> bool:
         """Whether the bare name belongs to ganzoo itself."""
         taken = entry.kind == "recipe" and entry.name in own_recipes()
         return taken or self.registry.shadowed(entry)
@@ -223,8 +223,8 @@ class Plugins:
             raise PluginError("it has no function with the decorator @ganzoo.hookimpl")
         return sorted(hooks, key=HOOKS.index)
 
-    def _collect(self, found: Any, origin: Origin) -> list[Entry]:
-        entries: dict[tuple[str, str], Entry] = {}
+    def _collect(self, found: Any, origin: Origin) -> list[Registration]:
+        entries: dict[tuple[str, str], Registration] = {}
         others = [other for other in self.manager.get_plugins() if other is not found]
         for kind, hook in _HOOK_OF_KIND.items():
 
@@ -232,7 +232,7 @@ class Plugins:
                 self._check_registration(kind, name, target)
                 if (kind, name) in entries:
                     raise PluginError(f"it registers {kind} '{name}' twice")
-                entries[kind, name] = Entry(kind, name, target, origin)
+                entries[kind, name] = Registration(kind, name, target, origin)
 
             self.manager.subset_hook_caller(hook, remove_plugins=others)(register=register)
         return list(entries.values())

@@ -53,7 +53,7 @@ class Origin:
 
 
 @dataclass(frozen=True)
-class Entry:
+class Registration:
     """One registered component; ``target`` is ``"module:Class"`` or the class itself."""
 
     kind: str
@@ -113,13 +113,15 @@ class Registry:
     """All entries of all plugins."""
 
     def __init__(self) -> None:
-        self._entries: dict[str, dict[str, list[Entry]]] = {k: {} for k in (*KINDS, "recipe")}
+        self._entries: dict[str, dict[str, list[Registration]]] = {
+            k: {} for k in (*KINDS, "recipe")
+        }
 
-    def add(self, entry: Entry) -> None:
+    def add(self, entry: Registration) -> None:
         """Add one entry.  Two plugins may add the same name; it is refused when it is used."""
         self._entries[entry.kind].setdefault(entry.name, []).append(entry)
 
-    def entries(self, kind: str) -> Iterator[Entry]:
+    def entries(self, kind: str) -> Iterator[Registration]:
         """Yield all entries of one kind, sorted by name, clashing ones included."""
         for name in sorted(self._entries[kind]):
             yield from self._entries[kind][name]
@@ -128,16 +130,16 @@ class Registry:
         """List the names that a recipe can use, clashing ones as ``plugin/name``."""
         return [e.full_name if self.clashes(e) else e.name for e in self.entries(kind)]
 
-    def clashes(self, entry: Entry) -> bool:
+    def clashes(self, entry: Registration) -> bool:
         """Whether other plugins register the same bare name, so that it does not mean ``entry``."""
         return _meant(self._entries[entry.kind][entry.name]) is not entry
 
-    def shadowed(self, entry: Entry) -> bool:
+    def shadowed(self, entry: Registration) -> bool:
         """Whether the bare name means another component, one of ganzoo's own."""
         meant = _meant(self._entries[entry.kind][entry.name])
         return meant not in (None, entry)
 
-    def get(self, kind: str, name: str) -> Entry:
+    def get(self, kind: str, name: str) -> Registration:
         """Find the entry for ``name`` or ``plugin/name``.
 
         Raises RecipeError if there is none, or if two plugins claim the name and neither is
@@ -194,7 +196,7 @@ def _remedy(distribution: str, stated: str, used: str | None) -> str:
     return f"; {found} is installed. If you trust it: pip install '{distribution}=={stated}'"
 
 
-def _meant(found: list[Entry]) -> Entry | None:
+def _meant(found: list[Registration]) -> Registration | None:
     """Resolve a bare name: the only entry, or ganzoo's own."""
     own = [entry for entry in found if entry.origin.built_in] if len(found) > 1 else found
     return own[0] if own else None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ganzoo.plugins.registry import Entry, Registry
+from ganzoo.plugins.registry import Registration, Registry
 
 
 def shipped_folder(what: str) -> Path:
@@ -25,7 +25,7 @@ def own_recipes() -> dict[str, Path]:
     return _files("recipes")
 
 
-def registered_recipes(registry: Registry) -> dict[str, Entry]:
+def registered_recipes(registry: Registry) -> dict[str, Registration]:
     """Return plugins' recipes, as ``plugin/name`` if the bare name is not theirs alone."""
     own = own_recipes()
     return {

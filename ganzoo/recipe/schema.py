@@ -23,31 +23,8 @@ _ROLE = "^[a-z][a-z0-9_]*$"
 
 def schema(registry: Registry) -> Schema:
     """Return a JSON Schema (draft 2020-12) of recipes built from the components in ``registry``."""
-    sections: Schema = {
-        "extends": {"type": "string"},
-        "dataset": _ref("dataset"),
-        "generator": _ref("generator"),
-        "discriminator": _or_null(_ref("discriminator")),
-        "networks": {
-            "type": "object",
-            "propertyNames": {"pattern": _ROLE},
-            "properties": {kind: _or_null(_ref(f"network-{kind}")) for kind in NETWORK_KINDS},
-            "additionalProperties": _or_null(_ref("network")),
-        },
-        "players": {
-            "type": "object",
-            "propertyNames": {"pattern": _ROLE},
-            "additionalProperties": {"type": "array", "items": {"type": "string"}},
-        },
-        "optimizer": _ref("optimizer"),
-        "ema": _or_null(_section(grammar.EMA), grammar.EMA["decay"].type.json_schema()),
-        "augment": _or_null(_ref("transform")),
-        "views": {"type": "object", "additionalProperties": _ref("view")},
-        "extractors": {"type": "object", "additionalProperties": _ref("extractor")},
-        "stages": {"type": "array", "minItems": 1, "items": _ref("stage")},
-    } | {name: _section(table) for name, table in grammar.PLAIN_SECTIONS.items()}
-    sections |= {name: _or_null(_section(t)) for name, t in grammar.MEASURING.items()}
     required = [name for name, p in grammar.TOP.items() if p.default is REQUIRED]
+    sections = _sections()
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "ganzoo recipe",
@@ -88,6 +65,34 @@ def schema(registry: Registry) -> Schema:
             "optimizer": _optimizer(),
         },
     }
+
+
+def _sections() -> Schema:
+    """Return the schema of every section of the top level."""
+    found: Schema = {
+        "extends": {"type": "string"},
+        "dataset": _ref("dataset"),
+        "generator": _ref("generator"),
+        "discriminator": _or_null(_ref("discriminator")),
+        "networks": {
+            "type": "object",
+            "propertyNames": {"pattern": _ROLE},
+            "properties": {kind: _or_null(_ref(f"network-{kind}")) for kind in NETWORK_KINDS},
+            "additionalProperties": _or_null(_ref("network")),
+        },
+        "players": {
+            "type": "object",
+            "propertyNames": {"pattern": _ROLE},
+            "additionalProperties": {"type": "array", "items": {"type": "string"}},
+        },
+        "optimizer": _ref("optimizer"),
+        "ema": _or_null(_section(grammar.EMA), grammar.EMA["decay"].type.json_schema()),
+        "augment": _or_null(_ref("transform")),
+        "views": {"type": "object", "additionalProperties": _ref("view")},
+        "extractors": {"type": "object", "additionalProperties": _ref("extractor")},
+        "stages": {"type": "array", "minItems": 1, "items": _ref("stage")},
+    } | {name: _section(table) for name, table in grammar.PLAIN_SECTIONS.items()}
+    return found | {name: _or_null(_section(t)) for name, t in grammar.MEASURING.items()}
 
 
 def _ref(name: str) -> Schema:

@@ -18,7 +18,7 @@ from ganzoo.formats import containers
 from ganzoo.formats.types import Choice, Number, Type
 from ganzoo.interfaces import Extractor
 from ganzoo.plugins.manager import Plugins, installed
-from ganzoo.plugins.registry import Entry
+from ganzoo.plugins.registry import Registration
 from ganzoo.plugins.shipped import shipped_recipes
 from ganzoo.plugins.signature import REQUIRED, Parameter, Signature, read_signature
 from ganzoo.recipe.grammar import NETWORK_KINDS
@@ -46,7 +46,7 @@ class Subject:
     one contract for the next.
     """
 
-    entry: Entry
+    entry: Registration
     plugins: Plugins
     workspace: Workspace
     arguments: Mapping[str, Mapping[str, Any]]
@@ -159,7 +159,7 @@ class Maps(Extractor):
         return found
 
 
-def of_kind(kind: str, plugins: Plugins) -> Iterator[Entry]:
+def of_kind(kind: str, plugins: Plugins) -> Iterator[Registration]:
     """Yield the components of these plugins, and of the installed ones."""
     for registry in dict.fromkeys((plugins.registry, installed().registry)):
         yield from registry.entries(kind)

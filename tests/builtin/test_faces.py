@@ -18,7 +18,7 @@ from ganzoo import hookimpl
 from ganzoo.errors import DataError, GanzooError
 from ganzoo.interfaces import Box, Detector, Extractor
 from ganzoo.plugins.manager import Plugins
-from ganzoo.plugins.registry import Entry, Origin
+from ganzoo.plugins.registry import Origin, Registration
 from ganzoo.scan import scan
 from ganzoo_faces import face_alignment_detectors, geometry, lbp
 from ganzoo_faces.command import _arguments, faces
@@ -318,7 +318,7 @@ class Named(Detector):
 
 @pytest.mark.parametrize("name", ["2023", "true", "null", "a #1", "[HD]", "1e5"])
 def test_a_text_that_is_set_is_taken_to_the_letter(name):
-    entry = Entry("detector", "named", Named, Origin("own", "own-dist", "1.0"))
+    entry = Registration("detector", "named", Named, Origin("own", "own-dist", "1.0"))
     texts = [f"weights={name}", "scale=1e5", "best=null"]
     assert _arguments(texts, entry) == {"weights": name, "scale": 1e5, "best": None}
     assert _arguments([f'weights="{name}"'], entry) == {"weights": name}

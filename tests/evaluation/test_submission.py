@@ -26,7 +26,7 @@ from ganzoo.evaluation.image_sources import Files, Generated
 from ganzoo.evaluation.measure import measure
 from ganzoo.interfaces import Generator
 from ganzoo.models import config, model
-from ganzoo.plugins.registry import Entry, Origin
+from ganzoo.plugins.registry import Origin, Registration
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 ENTRIES = Path("benchmarks/entries/toys")
@@ -76,8 +76,8 @@ class Bare(Generator):
         return latent * self.factor + self.shift
 
 
-def entry_of(name: str, kind: type[Generator]) -> Entry:
-    return Entry("generator", name, kind, Origin("own", "own-dist", "1.0"))
+def entry_of(name: str, kind: type[Generator]) -> Registration:
+    return Registration("generator", name, kind, Origin("own", "own-dist", "1.0"))
 
 
 def saved(name: str, use: str = "toy", seed: int = 0, shift: float = 0, **arguments: Any) -> Path:

@@ -6,7 +6,7 @@ import pytest
 
 from ganzoo.errors import PluginError, RecipeError
 from ganzoo.interfaces import Loss
-from ganzoo.plugins.registry import KINDS, Entry, Origin, Registry
+from ganzoo.plugins.registry import KINDS, Origin, Registration, Registry
 
 MINE = Origin("mine", "my-gans", "0.3")
 YOURS = Origin("yours", "your-gans", "2.0")
@@ -20,15 +20,15 @@ class NoLoss:
     pass
 
 
-def registry(*entries: Entry) -> Registry:
+def registry(*entries: Registration) -> Registry:
     made = Registry()
     for entry in entries:
         made.add(entry)
     return made
 
 
-def loss(name: str, target: object = Good, origin: Origin = MINE) -> Entry:
-    return Entry("loss", name, target, origin)
+def loss(name: str, target: object = Good, origin: Origin = MINE) -> Registration:
+    return Registration("loss", name, target, origin)
 
 
 def test_entries_are_sorted_and_know_their_plugin() -> None:
@@ -42,7 +42,7 @@ def test_entries_are_sorted_and_know_their_plugin() -> None:
 
 
 def test_kinds_do_not_share_names() -> None:
-    made = registry(loss("same"), Entry("transform", "same", "m:T", YOURS))
+    made = registry(loss("same"), Registration("transform", "same", "m:T", YOURS))
     assert made.get("loss", "same").origin is MINE
     assert made.get("transform", "same").origin is YOURS
 
@@ -126,10 +126,10 @@ def test_what_is_missing_is_told_with_how_to_install_it(wanted: dict[str, str], 
 
 
 def test_a_plugin_that_was_divided_still_names_its_components() -> None:
-    avatars = Entry("dataset", "avatars", "m:D", Origin("avatars", "ganzoo", "0.1"))
-    stranger = Entry("dataset", "avatars", "m:D", Origin("figurines", "strange", "0.1"))
+    avatars = Registration("dataset", "avatars", "m:D", Origin("avatars", "ganzoo", "0.1"))
+    stranger = Registration("dataset", "avatars", "m:D", Origin("figurines", "strange", "0.1"))
     assert registry(avatars, stranger).get("dataset", "data/avatars") is avatars
-    own = Entry("dataset", "avatars", "m:D", Origin("data", "strange", "0.1"))
+    own = Registration("dataset", "avatars", "m:D", Origin("data", "strange", "0.1"))
     assert registry(avatars, own).get("dataset", "data/avatars") is own
     with pytest.raises(RecipeError, match="unknown dataset 'data/pictures'"):
         registry(avatars).get("dataset", "data/pictures")

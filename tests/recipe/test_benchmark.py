@@ -15,7 +15,7 @@ from ganzoo.errors import RecipeError
 from ganzoo.evaluation.result import entry_files
 from ganzoo.interfaces import Evaluator
 from ganzoo.plugins.manager import installed
-from ganzoo.plugins.registry import Entry, Origin, Registry
+from ganzoo.plugins.registry import Origin, Registration, Registry
 from ganzoo.plugins.shipped import shipped_benchmarks
 from ganzoo.recipe.benchmark import load_benchmark
 
@@ -45,7 +45,7 @@ def problems(path: Path, text: str, *overrides: str, registry: Registry | None =
 
 def with_evaluator(kind: type[Evaluator]) -> Registry:
     registry = toy.plugins().registry
-    registry.add(Entry("evaluator", "own", kind, Origin("own", "own-dist", "1.0")))
+    registry.add(Registration("evaluator", "own", kind, Origin("own", "own-dist", "1.0")))
     return registry
 
 

@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ganzoo.errors import RecipeError
-from ganzoo.plugins.registry import Entry, Origin, Registry
+from ganzoo.plugins.registry import Origin, Registration, Registry
 from ganzoo.recipe.grammar import EMA, MEASURING, SCHEDULE, SECTIONS, STAGE, TERM, TOP
 from ganzoo.recipe.recipe import diff, find_recipe, load_recipe, shipped_recipes
 from ganzoo.recipe.recipe_types import Evaluate, Schedule, Verify
@@ -144,7 +144,7 @@ def make_registry() -> Registry:
         ("extractor", "network", Network),
         ("evaluator", "gap", Gap),
     ]:
-        registry.add(Entry(kind, name, target, Origin("tests", "tests", "1")))
+        registry.add(Registration(kind, name, target, Origin("tests", "tests", "1")))
     return registry
 
 
@@ -547,7 +547,7 @@ def test_a_registered_recipe_is_found_by_name(tmp_path):
     registry = make_registry()
     file = tmp_path / "some.yaml"
     file.write_text(VALID)
-    registry.add(Entry("recipe", "some-name", file, Origin("tests", "tests", "1")))
+    registry.add(Registration("recipe", "some-name", file, Origin("tests", "tests", "1")))
     assert find_recipe("some-name", registry) == file
     assert load_recipe("some-name", registry=registry).origin("batch") == "some.yaml:2"
     with pytest.raises(RecipeError, match="unknown recipe 'some-nmae', did you mean 'some-name'"):

@@ -7,10 +7,13 @@ from typing import Any
 
 import pytest
 import yaml
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from ganzoo.errors import RecipeError
 from ganzoo.formats.yaml import parse
-from ganzoo.plugins.registry import Entry, Origin, Registry
+from ganzoo.plugins.registry import Origin, Registration, Registry
+from ganzoo.recipe.flow import flow
 from ganzoo.recipe.recipe import load_recipe
 from ganzoo.recipe.recipe_types import Application, Recipe
 from ganzoo.recipe.schema import schema
@@ -140,7 +143,7 @@ def registry() -> Registry:
         ("loss", "pixels", Pixels),
         ("loss", "codes", Codes),
     ]:
-        found.add(Entry(kind, name, target, Origin("tests", "tests", "1")))
+        found.add(Registration(kind, name, target, Origin("tests", "tests", "1")))
     return found
 
 
@@ -463,3 +466,40 @@ def test_the_schema() -> None:
     assert refused(CYCLE, ("views.cycled", {"apply": "backward", "of": "fake"}))
     assert refused(CYCLE, ("stages.0.updates", "generator"))
     assert refused(CYCLE, ("stages.0.critic", {"use": "adversarial"}))
+
+
+def branches(tree: Any) -> list[Any]:
+    inside = tree.values() if isinstance(tree, dict) else tree if isinstance(tree, list) else ()
+    found = [tree] if isinstance(tree, (dict, list)) and tree else []
+    return found + [branch for item in inside for branch in branches(item)]
+
+
+NAMES = "real fake latent code cycled photo_fake real_logits use apply generator backward encoder"
+WORDS = st.sampled_from([None, 3, True, "", "discriminator", "photo_critic", *NAMES.split()])
+VALUES = st.recursive(
+    WORDS,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(WORDS.map(str), inner, max_size=3),
+    max_leaves=8,
+)
+
+
+@settings(
+    max_examples=200,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+@given(st.data())
+def test_fuzz(data: st.DataObject) -> None:
+    tree = parse(data.draw(st.sampled_from([CYCLE, ALI])), "x").plain()
+    for _ in range(data.draw(st.integers(1, 3))):
+        branch = data.draw(st.sampled_from(branches(tree)))
+        keys = list(branch) if isinstance(branch, dict) else list(range(len(branch)))
+        key = data.draw(st.sampled_from(keys))
+        branch[key] = data.draw(VALUES)
+    try:
+        recipe = load(yaml.safe_dump(tree))
+    except RecipeError:
+        return
+    again = load(recipe.to_yaml(), name="again.yaml")
+    assert (again, again.hash) == (recipe, recipe.hash)
+    flow(recipe, REGISTRY)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from ganzoo.plugins.manager import installed
-from ganzoo.plugins.registry import Entry
+from ganzoo.plugins.registry import Registration
 from ganzoo.plugins.signature import read_signature
 from ganzoo.testing import Contract, Unavailable, contracts
 
@@ -52,7 +52,7 @@ def test_it_is_kept(contract: Contract) -> None:
 
 
 @pytest.mark.parametrize("entry", LOSSES, ids=lambda entry: entry.name)
-def test_a_loss_cites_its_paper(entry: Entry) -> None:
+def test_a_loss_cites_its_paper(entry: Registration) -> None:
     module = importlib.import_module(entry.load().__module__)
     doc = f"{module.__doc__} {read_signature(entry.target).doc}"
     assert YEAR.search(doc), "no year: where is it from?"

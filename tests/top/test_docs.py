@@ -26,7 +26,7 @@ from typer.testing import CliRunner
 from ganzoo import errors, hookspecs
 from ganzoo.cli import command_line
 from ganzoo.plugins.manager import HOOKS, Plugins, installed
-from ganzoo.plugins.registry import KINDS, Entry, Origin
+from ganzoo.plugins.registry import KINDS, Origin, Registration
 from ganzoo.plugins.shipped import registered_recipes
 from ganzoo.plugins.signature import read_signature
 from ganzoo.recipe.recipe import load_recipe, shipped_recipes
@@ -94,7 +94,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Site:
     return Site(out / "html")
 
 
-def built_in(kind: str) -> list[Entry]:
+def built_in(kind: str) -> list[Registration]:
     return [e for e in installed().registry.entries(kind) if e.origin.distribution == "ganzoo"]
 
 
