@@ -6,16 +6,16 @@ mouth, whose patches are cut out by landmarks.  The sizes of the patches are our
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Annotated, Literal
+from collections.abc import Callable, Sequence
+from typing import Annotated, Any, Literal
 
 import torch
 from annotated_types import Ge, Gt, Interval
 from torch import Tensor, nn
 from torch.linalg import vector_norm
 
-from ganzoo.errors import DataError, RecipeError
-from ganzoo.interfaces import Discriminator
+from ganzoo.errors import DataError, RecipeError, one_of
+from ganzoo.interfaces import Discriminator, Extractor
 from ganzoo_pix2pix.networks import patch_critic
 
 Part = Literal["eyes", "nose", "mouth"]
@@ -47,10 +47,11 @@ class FacePartsDiscriminator(Discriminator):
 
     ``points`` (N, K, 2) are landmarks in [-1, 1] in one of three layouts: the 68 of 300-W, the 7 of
     dataset ``figurines``, or the left eye, the right eye and the mouth.  A recipe hands them over
-    by a view.  Without them, the face is taken to be where `ganzoo data faces` puts it.  A part is
-    a square around the mean of its points, 2 distances between the eyes wide for the eyes, 1 for
-    the nose and 1.5 for the mouth, and is resized to ``patch`` pixels.  The paper gives each part a
-    weight: for that, give each a critic of its own.
+    by a view.  Without them, the critic takes those that ``extractor`` finds in the image, and
+    without that it expects the face where `ganzoo data faces` puts it.  A part is a square around
+    the mean of its points, 2 distances between the eyes wide for the eyes, 1 for the nose and 1.5
+    for the mouth, and is resized to ``patch`` pixels.  The paper gives each part a weight: for
+    that, give each a critic of its own.
 
     Args:
         parts: which ones; by default eyes, nose and mouth.
@@ -59,6 +60,7 @@ class FacePartsDiscriminator(Discriminator):
         layers: strided convolutions of each critic.
         norm: ``instance``, ``batch`` or ``none``.
         zoom: makes the squares larger, or smaller if below 1.
+        extractor: a finder of landmarks, such as face68, for images that come without.
     """
 
     aligned: Tensor
@@ -71,6 +73,7 @@ class FacePartsDiscriminator(Discriminator):
         layers: Annotated[int, Interval(ge=1, le=5)] = 2,
         norm: Literal["instance", "batch", "none"] = "instance",
         zoom: Annotated[float, Gt(0)] = 1.0,
+        extractor: Extractor | None = None,
     ):
         super().__init__()
         chosen = list(SIDES) if parts is None else list(parts)
@@ -81,14 +84,35 @@ class FacePartsDiscriminator(Discriminator):
         self.patch, self.zoom = patch, zoom
         self.critics = nn.ModuleDict({p: patch_critic(3, width, layers, norm) for p in chosen})
         self.register_buffer("aligned", torch.tensor(ALIGNED), persistent=False)
+        self._finder = (extractor,)  # frozen, and no part of this network
 
     def forward(self, image: Tensor, points: Tensor | None = None) -> Tensor:
         """Return raw logits (N, parts, h, w) of images (N, 3, H, W) by landmarks (N, K, 2)."""
         if points is None:
-            points = self.aligned.expand(len(image), -1, -1)
+            points = self._points(image)
         patches = cut_parts(image, points, list(self.critics), self.patch, self.zoom)
         logits = [critic(patches[part]) for part, critic in self.critics.items()]
         return torch.cat(logits, dim=1)
+
+    @torch.no_grad()
+    def _points(self, image: Tensor) -> Tensor:
+        (finder,) = self._finder
+        if finder is None:
+            return self.aligned.expand(len(image), -1, -1)
+        features = finder(image)
+        if "points" not in features:
+            raise DataError(
+                f"face-parts needs points, but its extractor gives {one_of(features)}. Use an "
+                "extractor that finds landmarks, such as fan or face68."
+            )
+        return features["points"]
+
+    def _apply(self, fn: Callable[..., Any], recurse: bool = True) -> FacePartsDiscriminator:
+        """Move the finder along to another device."""
+        if self._finder[0] is not None:
+            self._finder[0]._apply(fn)  # type: ignore[no-untyped-call]
+        super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
+        return self
 
 
 def cut_parts(

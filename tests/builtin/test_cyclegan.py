@@ -16,6 +16,7 @@ from torch import nn
 import ganzoo_cyclegan
 from ganzoo import hookimpl
 from ganzoo.errors import DataError, RecipeError, TrainingStopped
+from ganzoo.interfaces import Extractor
 from ganzoo.plugins.registry import Origin
 from ganzoo.recipe.recipe import load_recipe
 from ganzoo.training.checkpoint import newest
@@ -214,7 +215,7 @@ def test_processes_that_train_together_share_one_pool(tmp_path):
     assert shown.max() > 1 > others.min()
 
 
-# The terms
+# The loss
 
 
 class Judge:
@@ -311,3 +312,32 @@ def test_each_part_has_its_own_critic_and_no_gradient_moves_the_landmarks():
         assert gradient.any()
         assert not outside.any()
     assert torch.autograd.grad(logits.sum(), points, allow_unused=True) == (None,)
+
+
+class Finder(Extractor):
+    """Sees the eyes and the mouth of any image 0.3 to the right of where they are expected."""
+
+    def __init__(self, layer="points"):
+        super().__init__()
+        self.layer = layer
+        self.register_buffer("points", torch.tensor(ALIGNED) + torch.tensor([0.3, 0.0]))
+
+    def forward(self, image):
+        return {self.layer: self.points.expand(len(image), -1, -1)}
+
+
+def test_without_landmarks_a_finder_is_asked_who_is_no_part_of_the_critic():
+    torch.manual_seed(0)
+    finder, image = Finder(), random(2, 3, 64, 64)
+    network = FacePartsDiscriminator(width=2, extractor=finder)
+    logits = network(image)
+    torch.testing.assert_close(logits, network(image, finder.points.expand(2, -1, -1)))
+    assert not torch.allclose(logits, network(image, torch.tensor(ALIGNED).expand(2, -1, -1)))
+    assert network.state_dict().keys() == FacePartsDiscriminator(width=2).state_dict().keys()
+    network.double()
+    assert finder.points.dtype == torch.float64
+
+
+def test_an_extractor_that_finds_no_landmarks_is_refused():
+    with pytest.raises(DataError, match="needs points"):
+        FacePartsDiscriminator(extractor=Finder("map"))(random(1, 3, 32, 32))
