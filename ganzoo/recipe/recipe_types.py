@@ -105,23 +105,6 @@ class Stage:
             seen |= set(players)
         return count
 
-    # until the engine speaks of players
-
-    @property
-    def generator(self) -> tuple[Term, ...]:
-        """The generator's terms."""
-        return self.terms.get("generator", ())
-
-    @property
-    def discriminator(self) -> tuple[Term, ...]:
-        """The discriminator's terms."""
-        return self.terms.get("discriminator", ())
-
-    @property
-    def discriminator_steps(self) -> int:
-        """Discriminator updates for each of the generator's."""
-        return self.batches
-
 
 @dataclass(frozen=True)
 class Ema:

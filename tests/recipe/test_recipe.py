@@ -202,11 +202,11 @@ def test_a_whole_recipe():
     assert recipe.views["gray"].of == "real"
     assert recipe.extractors["vgg"].arguments == {"layers": ["a"]}
     first, second = recipe.stages
-    assert first.discriminator[0].weight == Schedule(1.0, 0.5, 10)
-    assert first.discriminator[1].inputs == {"real": "gray"}
-    assert first.discriminator[1].every == 4
-    assert second.discriminator == ()
-    assert [term.extractor for term in second.generator] == [None, "vgg"]
+    assert first.terms["discriminator"][0].weight == Schedule(1.0, 0.5, 10)
+    assert first.terms["discriminator"][1].inputs == {"real": "gray"}
+    assert first.terms["discriminator"][1].every == 4
+    assert second.terms["discriminator"] == ()
+    assert [term.extractor for term in second.terms["generator"]] == [None, "vgg"]
     use, arguments = first.optimizers["generator"]
     assert (use, arguments["lr"].at(7), arguments["betas"]) == ("adam", 2e-4, (0.5, 0.999))
     assert first.optimizers["discriminator"][1]["lr"].at(0) == 1e-8
@@ -380,7 +380,10 @@ def test_a_field_exists_where_its_argument_is_given():
     (line,) = problems(text)
     assert line.startswith("x.yaml:18:9 stages[0].discriminator[1]: loss 'edge-promoting' needs")
     assert "Dataset 'images' provides 'smooth' where its argument 'smooth' is given" in line
-    assert load(text, "dataset.smooth=edges").stages[0].discriminator[1].use == "edge-promoting"
+    assert (
+        load(text, "dataset.smooth=edges").stages[0].terms["discriminator"][1].use
+        == "edge-promoting"
+    )
     text = text.replace("path: pictures", "path: pictures, smooth: 3")
     (line,) = problems(text)  # no second complaint that follows from it
     assert "expected a path" in line
@@ -570,7 +573,7 @@ def test_set():
     assert recipe.stages[0].steps == 9
     assert recipe.samples.count == 4
     assert list(recipe.networks) == ["generator"]
-    assert recipe.stages[0].generator[0].arguments == {"layers": (3,), "scale": 1.0}
+    assert recipe.stages[0].terms["generator"][0].arguments == {"layers": (3,), "scale": 1.0}
     use, arguments = recipe.stages[0].optimizers["generator"]
     assert (use, arguments["lr"].at(0)) == ("sgd", 0.1)  # set before `use`, kept all the same
 
