@@ -37,6 +37,7 @@ from ganzoo.models.config import WEIGHTS
 from ganzoo.models.folder import refuse_taken
 from ganzoo.models.hub_id import parse_id
 from ganzoo.models.model import Model
+from ganzoo.models.network import anchor
 from ganzoo.plugins.manager import installed
 from ganzoo.plugins.registry import Registry
 from ganzoo.plugins.shipped import shipped_models
@@ -356,7 +357,7 @@ def push(
 def _refuse_changed(loaded: Model, registry: Registry) -> None:
     """Raise RunError if weights were changed in memory, since the folder is what is sent."""
     now = loaded.generator.state_dict()
-    dtype = next(loaded.generator.parameters()).dtype
+    dtype = anchor(loaded.generator).dtype
     file = models.load(loaded.path, registry, dtype=dtype).generator.state_dict()
     if not all(torch.equal(file[name], value.cpu()) for name, value in now.items()):
         raise RunError(

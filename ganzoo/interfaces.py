@@ -12,7 +12,7 @@ A component's constructor is its schema: recipes are checked against its annotat
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Protocol
@@ -36,6 +36,8 @@ class Generator(nn.Module):
     """
 
     size: int | None = None
+    #: whether a large picture may be made tile by tile: not if it depends on the whole photo
+    tileable: ClassVar[bool] = True
     #: attribute -> its values, if the generator is conditional; see ``Dataset.label_values``
     label: Mapping[str, Sequence[str]] | None = None
 
@@ -96,6 +98,10 @@ class Dataset(torch.utils.data.Dataset[dict[str, Tensor]]):
     """
 
     fields: ClassVar[Mapping[str, str]] = {"real": "image"}
+    #: costly fields, which an example holds only after ``demand`` named them
+    on_demand: ClassVar[frozenset[str]] = frozenset()
+    #: those of them that were named
+    demanded: frozenset[str] = frozenset()
     #: whether the examples are already in random order; if they are in the order of file names, an
     #: evaluation that needs only some draws them at random
     shuffled: ClassVar[bool] = False
@@ -110,6 +116,10 @@ class Dataset(torch.utils.data.Dataset[dict[str, Tensor]]):
 
     def prepare(self) -> None:
         """Read, render or open everything; raises DataError.  May be called more than once."""
+
+    def demand(self, words: Iterable[str]) -> None:
+        """Provide those of ``words`` that are fields ``on_demand``, from now on."""
+        self.demanded = self.demanded | (self.on_demand & frozenset(words))
 
     def __len__(self) -> int:
         raise NotImplementedError
@@ -166,9 +176,11 @@ class Evaluator:
 
     - ``real(...)``, the reference images of a benchmark: the dataset's other fields, ``image`` and
       ``features``;
-    - ``fake(...)``, the model's images: ``image``, ``features`` and ``group``;
+    - ``fake(...)``, the model's images: ``image``, ``features``, ``group`` and ``labels``, what
+      the model was to draw: ``hair=pink`` -> bool (N,), empty for a model without labels;
     - ``pair(...)``, a fake beside its source: the dataset's fields (``photo``, ...), ``fake``,
-      ``X_features`` of any image X, and ``group``.
+      ``X_features`` of any image X, and ``group``; not called for models from noise if the
+      evaluator has other streams.
 
     ``features`` come from the benchmark's extractor, a dict by layer.  An instance measures one
     model; anything random comes from a seed of its own.
@@ -191,7 +203,10 @@ class Evaluator:
     version: ClassVar[int] = 1
 
     def compute(self) -> dict[str, float]:
-        """The scores of everything seen; raises DataError after too few images."""
+        """The scores of everything seen; raises DataError after too few images.
+
+        A score that these images cannot have, as one of labels, is left out.
+        """
         raise NotImplementedError
 
     def unreliable(self) -> dict[str, str]:

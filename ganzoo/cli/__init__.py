@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from ganzoo.cli import evaluation, hub, inspect, leaderboard, recipe, results, training
+from ganzoo.cli import evaluation, hub, inspect, leaderboard, models, recipe, results, training
 from ganzoo.cli import plugins as plugins_group
 from ganzoo.errors import GanzooError, Interrupted, RecipeError
 from ganzoo.files import NO_WORKING_FOLDER, refusals, working_folder
@@ -143,6 +143,7 @@ def command_line(plugins: Plugins) -> typer.Typer:
         recipe,
         training,
         results,
+        models,
         evaluation,
         leaderboard,
         hub,

@@ -48,6 +48,11 @@ def recipe_keys(incomplete: str) -> list[str]:
     return _starting(incomplete, (key.path.replace("[]", ".0") for key in keys()))
 
 
+def generators(incomplete: str) -> list[str]:
+    """Offer the generators."""
+    return _starting(incomplete, list_names("generator"))
+
+
 def importers(incomplete: str) -> list[str]:
     """Offer the formats that ``ganzoo import`` reads."""
     return _starting(incomplete, list_names("importer"))

@@ -48,6 +48,10 @@ class ImageSource:
         """Say what of the files was not used; called after measuring."""
         return []
 
+    def labels(self, start: int, stop: int) -> dict[str, Tensor]:
+        """Say what images ``start`` to ``stop`` were to show: ``hair=pink`` -> bool (n,)."""
+        return {}
+
     def draw(self, start: int, stop: int) -> Tensor:
         """Draw images ``start`` to ``stop``, uint8 (n, 3, S, S).
 
@@ -68,6 +72,7 @@ class Generated(ImageSource):
         known, fields = reads(generator), protocol.fields
         self._draws_latents = "latent" in known.words
         self._reads = [word for word in known.words if word in fields and word not in DRAWN]
+        protocol.dataset.demand(self._reads)
         benchmark = protocol.benchmark.name
         if missing := [w for w in known.needed if w not in fields and w not in DRAWN]:
             raise RunError(
@@ -100,6 +105,18 @@ class Generated(ImageSource):
             ) from error
         self._check(images, start)
         return samples.to_uint8(images)
+
+    def labels(self, start: int, stop: int) -> dict[str, Tensor]:
+        """Return the labels that ``draw`` gives the generator."""
+        known = self.generator.label or {}
+        indices = samples.labels(self.generator, self.protocol.seed, stop - start, {}, start)
+        if indices is None:
+            return {}
+        return {
+            f"{name}={value}": indices[:, column] == number
+            for column, (name, values) in enumerate(known.items())
+            for number, value in enumerate(values)
+        }
 
     def _check(self, images: Tensor, start: int) -> None:
         size = self.protocol.size

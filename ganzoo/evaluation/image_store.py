@@ -47,7 +47,7 @@ class ImageStore:
     """
 
     def __init__(self, protocol: Protocol, source: ImageSource, work: Path, batch: int, bar: Bar):
-        self.protocol, self._source, self._batch, self._bar = protocol, source, batch, bar
+        self.protocol, self.source, self._batch, self._bar = protocol, source, batch, bar
         self._work, self._cache = work, cache_folder() / "features"
         self._is_wide: dict[str, bool] = {}
 
@@ -55,7 +55,7 @@ class ImageStore:
         """Compute the missing files, each process its share."""
 
         def drawn(chunk: Chunk) -> dict[str, Tensor]:
-            return {"image": self._source.draw(chunk.start, chunk.stop)}
+            return {"image": self.source.draw(chunk.start, chunk.stop)}
 
         def features(name: str, chunk: Chunk) -> dict[str, Tensor]:
             return self.extract(name, chunk.images())
@@ -174,6 +174,8 @@ class Chunk:
             return self._store.features(extractor, self)
         if extractor and is_features(word):
             return self._store.extract(extractor, self._word(word.removesuffix(FEATURES), None))
+        if word == "labels" and self.stream == "fake":
+            return self._store.source.labels(self.start, self.stop)
         if word == "fake" or (word == "image" and self.stream != "pair"):
             return self.images()
         return self.examples()[word]

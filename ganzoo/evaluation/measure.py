@@ -17,6 +17,7 @@ from accelerate import PartialState
 from torch import Tensor
 
 from ganzoo import __version__
+from ganzoo.errors import RunError
 from ganzoo.evaluation.image_sources import ImageSource
 from ganzoo.evaluation.image_store import Bar, ImageStore, alone_in, together
 from ganzoo.evaluation.jackknife import Estimate
@@ -85,7 +86,7 @@ def _scores(store: ImageStore, bar: Bar) -> tuple[dict[str, Estimate], dict[str,
     """Feed every evaluator with every chunk, in order.
 
     Returns the published scores, and why some are unreliable.  Raises DataError if an evaluator had
-    too few images.
+    too few images, and RunError if the score that ranks is left out.
     """
     running = [(scorer, scorer.start()) for scorer in store.protocol.scorers]
     for stream in STREAMS:
@@ -105,6 +106,12 @@ def _scores(store: ImageStore, bar: Bar) -> tuple[dict[str, Estimate], dict[str,
             reasons = jackknife.whole.unreliable()
             unreliable |= {scorer.names[name]: reason for name, reason in reasons.items()}
             advance(1)
+    if (primary := store.protocol.primary) not in scores:
+        raise RunError(
+            f"there is no '{primary}' of these images, and benchmark "
+            f"{store.protocol.benchmark.name} ranks by it: it may want a model with labels. Choose "
+            "another benchmark: `ganzoo list benchmarks`."
+        )
     return scores, unreliable
 
 

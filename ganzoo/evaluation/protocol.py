@@ -21,8 +21,16 @@ from ganzoo.models import samples
 from ganzoo.models.randomness import derive, rng
 from ganzoo.models.weights import weights_hash
 from ganzoo.plugins.registry import Registry, construct
-from ganzoo.recipe.benchmark import STREAMS, Benchmark, Measure, is_features, words_of
+from ganzoo.recipe.benchmark import (
+    STREAMS,
+    Benchmark,
+    Measure,
+    has_sources,
+    is_features,
+    words_of,
+)
 from ganzoo.recipe.component import Component
+from ganzoo.recipe.vocabulary import stem
 
 #: raised when the same benchmark and model would give other values: how images are drawn, split,
 #: rounded to 8 bits and grouped
@@ -87,6 +95,8 @@ class Protocol:
         self.reference, self.held_out = self._split()
         self._common = self._told_of_images(registry, fingerprint)
         self.scorers = self._scorers(registry)
+        for scorer in self.scorers:
+            self.dataset.demand(stem(word)[0] for words in scorer.reads.values() for word in words)
         #: the full protocol, for entries
         self.record = self._common | {
             "extractors": self._told,
@@ -316,6 +326,11 @@ class Protocol:
             )
             for stream in STREAMS
             if stream in methods
+            and (
+                stream != "pair"
+                or len(methods.keys() & {*STREAMS}) == 1
+                or has_sources(self.fields)
+            )
         }
 
 

@@ -24,7 +24,6 @@ from ganzoo.formats.names import check_name
 from ganzoo.formats.yaml import parse
 from ganzoo.models import model, samples
 from ganzoo.models.folder import CONFIG, RECIPE, find
-from ganzoo.models.weights import weights_hash
 from ganzoo.plugins.registry import Registry
 from ganzoo.recipe.benchmark import Benchmark
 from ganzoo.scan import scan
@@ -127,7 +126,9 @@ def published(protocol: Protocol, measurement: Measurement) -> dict[str, Score]:
     for scorer in protocol.scorers:
         rankable = scorer.extractor is None or protocol.extractors[scorer.extractor].rankable
         for own, name in scorer.names.items():
-            estimate = measurement.scores[name]
+            estimate = measurement.scores.get(name)
+            if estimate is None:  # as a score of labels, for a model without any
+                continue
             scores[name] = Score(
                 value=estimate.value,
                 low=estimate.low,
@@ -184,7 +185,7 @@ def _candidate(loaded: model.Model, name: str) -> Candidate:
     return Candidate(
         name=name,
         kind="model",
-        weights_sha256=weights_hash(loaded.generator),
+        weights_sha256=loaded.weights_sha256,
         recipe=training.get("recipe"),
         recipe_sha256=digest,
         seed=seed if isinstance(seed, int) else None,

@@ -276,6 +276,9 @@ def _training(training: Mapping[str, Any]) -> Iterator[str]:
         "fingerprint of the dataset": md(data.get("sha256") or ""),
         "environment": ", ".join(f"{md(name)} {md(value)}" for name, value in around.items()),
     }
+    if training.get("computed"):
+        yield "It was not trained: it has no weights, and the licence of its code covers it all."
+        return
     if imported:
         yield from ("It was not trained with ganzoo; its weights were imported.", "")
         facts |= {md(key): _address(value) for key, value in imported.items()}

@@ -31,7 +31,8 @@ from ganzoo.models.config import WEIGHTS, Config, Licences
 from ganzoo.models.folder import CARD, CONFIG, RECIPE, SAMPLES, find
 from ganzoo.models.hub_id import Id
 from ganzoo.models.model import Model
-from ganzoo.models.weights import weights_hash, write_tensors
+from ganzoo.models.network import reads
+from ganzoo.models.weights import write_tensors
 from ganzoo.plugins.registry import Registry
 from ganzoo.recipe.recipe import without_paths
 from ganzoo.training import checkpoint
@@ -228,6 +229,8 @@ def _try(loaded: Model, problems: Problems) -> None:
     try:
         if loaded.config.input.kind == "noise":
             made = loaded.sample(_TRIED, as_tensor=True)
+        elif len(reads(loaded.generator).needed) > 1:
+            return  # there is no photo with its depth here
         else:
             size = loaded.config.input.size or 64
             loaded.translate(Image.new("RGB", (size, size), "gray"))
@@ -284,7 +287,7 @@ def _kept_entries(options: Options) -> list[Entry]:
 
 def _newest(loaded: Model, scores: Sequence[Entry]) -> list[Entry]:
     """Return the newest entry of exactly these weights under each benchmark."""
-    sha = weights_hash(loaded.generator)
+    sha = loaded.weights_sha256
     ours = [one for one in scores if (one.model.kind, one.model.weights_sha256) == ("model", sha)]
     newest = {one.benchmark: one for one in sorted(ours, key=lambda one: one.date)}
     return [newest[name] for name in sorted(newest)]

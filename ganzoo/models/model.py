@@ -7,6 +7,8 @@
 from __future__ import annotations
 
 import copy
+import hashlib
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -36,7 +38,7 @@ from ganzoo.models.folder import (
     find,
     refuse_taken,
 )
-from ganzoo.models.network import Network
+from ganzoo.models.network import Network, anchor
 from ganzoo.models.pictures import figure
 from ganzoo.models.precision import inference_format
 from ganzoo.models.translate import Translator, image_word
@@ -65,7 +67,7 @@ class Model:
     def __repr__(self) -> str:
         """Say what it makes from what, its size and place; never fails."""
         try:
-            config, weight = self.config, next(self.generator.parameters())
+            config, weight = self.config, anchor(self.generator)
             size = config.output.size
             count = sum(parameter.numel() for parameter in self.generator.parameters())
             facts = [
@@ -212,6 +214,15 @@ class Model:
                 )
         return [self._translate_picture(one) for one in photo]
 
+    @property
+    def weights_sha256(self) -> str:
+        """The hash of the weights; without any, that of the generator's name and arguments."""
+        if self.generator.state_dict():
+            return weights.weights_hash(self.generator)
+        part = self.config.generator
+        text = json.dumps([part.use.rpartition("/")[2], part.arguments], sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()
+
     @cached_property
     def recipe(self) -> dict[str, Any] | None:
         """The resolved recipe of its training; None if it was not trained here."""
@@ -236,7 +247,7 @@ class Model:
 
     @cached_property
     def _translator(self) -> Translator:
-        device = next(self.generator.parameters()).device
+        device = anchor(self.generator).device
         precision = self.precision
         if precision == "auto":
             precision = inference_format(self.generator, device)
@@ -260,7 +271,7 @@ class Model:
                 f"translate: expected float (3, H, W) or (N, 3, H, W) in [-1, 1], not "
                 f"{photo.dtype} {shape}."
             )
-        weight = next(self.generator.parameters())
+        weight = anchor(self.generator)
         try:
             with torch.no_grad():  # one by one, as they may be large
                 batch = photo.reshape(-1, 1, *shape[-3:]).to(weight)
@@ -288,16 +299,19 @@ def save(
     training: Mapping[str, Any],
     recipe_yaml: str | None = None,
     data_licence: str | None = None,
+    of_code: bool = False,
 ) -> None:
     """Write a model folder as a whole: config, weights, recipe, and 16 samples if possible.
 
     A model that was not trained here has no recipe.  ``parts`` holds ``config.part`` of the
-    ``generator`` and perhaps the ``discriminator``; ``data_licence`` is that of the images.
+    ``generator`` and perhaps the ``discriminator``; ``data_licence`` is that of the images.  A
+    model ``of_code`` alone is under the code's licence as a whole.
     """
     takes, makes, labels = _described(generator)
     with atomic_folder(path) as folder:
         file = folder / WEIGHTS["generator"]
         write_tensors(file, generator.state_dict())
+        code = configs.code_licence(parts["generator"].distribution)
         found = Config(
             generator=parts["generator"],
             discriminator=parts.get("discriminator"),
@@ -306,9 +320,7 @@ def save(
             labels=labels,
             plugins={part.distribution: part.version for part in parts.values()},
             files={file.name: weights.describe(file, generator)},
-            licences=Licences(
-                configs.code_licence(parts["generator"].distribution), None, data_licence
-            ),
+            licences=Licences(code, code if of_code else None, code if of_code else data_licence),
             training=dict(training),
         )
         (folder / CONFIG).write_text(configs.text(found), encoding="utf-8")
@@ -341,6 +353,29 @@ def _refuse_untrue(config: Config, generator: Generator, folder: Path) -> None:
                 f"{folder / CONFIG} is not true: {key} is {written(said)} in it, and the "
                 f"generator's is {written(found)}. Get the folder again, or correct it."
             )
+
+
+def new(use: str, arguments: Mapping[str, Any], out: Path, registry: Registry) -> None:
+    """Write a model folder of a generator without parameters; ``arguments`` include defaults.
+
+    Raises RecipeError for an unknown generator or a bad argument, and RunError if it has weights to
+    learn or ``out`` is taken.
+    """
+    refuse_taken(out)
+    generator: Generator = construct(registry, "generator", use, arguments)
+    if count := sum(tensor.numel() for tensor in generator.state_dict().values()):
+        raise RunError(
+            f"generator '{use}' has {count:,} weights, which somebody must train first: put it "
+            "into a recipe, for `ganzoo train`; or `ganzoo import` some. `ganzoo model new` is for "
+            "generators that have none, such as xdog."
+        )
+    generator.eval()
+    entry = registry.get("generator", use)
+    parts = {"generator": configs.part(entry, use, arguments)}
+    try:
+        save(out, generator, parts, {"computed": True}, of_code=True)
+    except OSError as error:
+        raise RunError(f"--out {out} cannot be written: {error.strerror or error}.") from error
 
 
 def import_weights(format: str, source: Path, out: Path, registry: Registry) -> Imported:

@@ -29,6 +29,16 @@ def reads(network: nn.Module) -> Reads:
     return Reads(tuple(p.name for p in parameters), tuple(needed))
 
 
+def anchor(network: nn.Module) -> Tensor:
+    """Return a tensor on the network's device and in its number format.
+
+    A generator without parameters has neither, except by a buffer: it then counts as float32 on the
+    CPU.
+    """
+    tensors = (*network.parameters(), *network.buffers())
+    return next((one for one in tensors if one.is_floating_point()), torch.empty(0))
+
+
 class Words(Protocol):
     """Values by name, as an update of training has them."""
 

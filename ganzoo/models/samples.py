@@ -18,6 +18,7 @@ from torch import Tensor
 from ganzoo.errors import RunError, nearest, one_of
 from ganzoo.images import MOST_PIXELS
 from ganzoo.interfaces import Generator
+from ganzoo.models.network import anchor
 from ganzoo.models.randomness import rng
 from ganzoo.scan import refuse_others
 
@@ -81,7 +82,7 @@ def generate(generator: Generator, inputs: Mapping[str, Tensor], batch: int = CH
 
     Every batch is padded to ``batch`` images.
     """
-    weight = next(generator.parameters())
+    weight = anchor(generator)
     n = len(next(iter(inputs.values())))
     was_training = generator.training
     generator.eval()

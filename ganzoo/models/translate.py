@@ -27,6 +27,7 @@ from ganzoo.models.tiling import Pixels, patches, spans, tiled
 Function = Callable[[Tensor], Tensor]  # photos (N, 3, H, W) to pictures
 
 TILE = 512
+_WHOLE = 1 << 30  # no picture is larger
 
 
 def halve(network: nn.Module) -> None:
@@ -45,7 +46,8 @@ def image_word(generator: Generator) -> str:
     if len(words) != 1 or words[0] in DRAWN:
         raise RunError(
             f"this model needs {' and '.join(words) or 'nothing'}; "
-            "`translate` gives a photo and nothing else."
+            "`translate` gives a photo and nothing else. `ganzoo evaluate` can give it what a "
+            "benchmark's dataset has."
         )
     return words[0]
 
@@ -67,7 +69,8 @@ class Translator:
         compile: Callable[[nn.Module], Function] | None = None,
     ):
         self.word = image_word(generator)
-        self.size, self.tile, self.device = generator.size, tile, device
+        self.size, self.device = generator.size, device
+        self.tile = tile if generator.tileable else _WHOLE
         self._autocast = precision == "bf16"
         self._layout = torch.channels_last if self._autocast else torch.contiguous_format
         self._network, self._norms = share_norms(generator)

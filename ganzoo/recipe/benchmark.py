@@ -168,6 +168,8 @@ class _Reader(Checker):
         if (fields := self._fields(done)) is None:
             return
         for stream, words in streams.items():
+            if stream == "pair" and len(streams) > 1 and not has_sources(fields):
+                continue  # it scores images from noise by its other streams
             given = words_of(stream, fields)
             for word, required in words.items():
                 if required and word not in given:
@@ -191,8 +193,15 @@ def words_of(stream: str, fields: Mapping[str, str]) -> list[str]:
     if stream == "pair":
         pictures = [word for word, what in fields.items() if what == "image"] + ["fake"]
         return [*fields, "fake", "group", *(word + FEATURES for word in pictures)]
-    further = [word for word in fields if word != "real"] if stream == "real" else ["group"]
+    further = ["group", "labels"]
+    if stream == "real":
+        further = [word for word in fields if word != "real"]
     return ["image", "features", *further]
+
+
+def has_sources(fields: Mapping[str, str]) -> bool:
+    """Whether a dataset has images that fakes are made from, so that there are pairs."""
+    return any(what == "image" and word != "real" for word, what in fields.items())
 
 
 def is_features(word: str) -> bool:

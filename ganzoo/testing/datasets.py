@@ -110,6 +110,7 @@ def _prepared(subject: Subject, **arguments: Any) -> Any:
     Raises Unavailable if something is missing, or the made-up arguments do not suit it.
     """
     data = _built(subject, **arguments)
+    data.demand(data.on_demand)
 
     def prepare() -> None:
         try:

@@ -18,6 +18,7 @@ from ganzoo.models.randomness import rng, seed_default
 from ganzoo.models.weights import weights_hash
 from ganzoo.plugins.registry import Registry, construct
 from ganzoo.recipe.component import Component
+from ganzoo.recipe.demand import words_read
 from ganzoo.recipe.grammar import FROM_DATASET
 from ganzoo.recipe.recipe_types import Recipe, Schedule, Stage, View
 from ganzoo.recipe.vocabulary import vocabulary
@@ -80,6 +81,7 @@ def assemble(recipe: Recipe, registry: Registry, folder: RunFolder) -> Parts:
     extractors = _extractors(recipe, registry)
     hashes = {name: weights_hash(network) for name, network in extractors.items()}
     dataset: Dataset = _component(registry, "dataset", recipe.dataset)
+    dataset.demand(words_read(recipe.resolved(), registry))
     with acc.main_process_first():
         dataset.prepare()
     check_count(recipe, dataset)

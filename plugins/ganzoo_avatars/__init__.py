@@ -18,6 +18,12 @@ def register_datasets(register: Register) -> None:
 
 
 @hookimpl
+def register_evaluators(register: Register) -> None:
+    """Whether avatars have the attributes that they should have."""
+    register("attribute-accuracy", "ganzoo_avatars.attribute_accuracy:AttributeAccuracy")
+
+
+@hookimpl
 def register_commands(cli: typer.Typer) -> None:
     from ganzoo_avatars.command import render
     from ganzoo_folders.commands import add_to_data

@@ -20,7 +20,8 @@ from ganzoo.interfaces import Dataset
 from ganzoo.progress import progress
 from ganzoo_avatars import render
 from ganzoo_avatars.drawing import draw
-from ganzoo_figurines import clay, parts, sculpt
+from ganzoo_figurines import buffers, clay, parts, sculpt
+from ganzoo_figurines.buffers import depth_of
 from ganzoo_figurines.parts import LANDMARKS, STYLES, StyleName
 from ganzoo_folders import cache, edges
 from ganzoo_folders.cached import as_tensor
@@ -35,8 +36,13 @@ class Figurines(Dataset):
     The ``photo`` is synthetic: it looks like a photographed figurine, never like a person.  Every
     pair has a pose of its own.  ``landmarks`` (K, 2) are in the order of ``LANDMARKS``, x and y in
     [-1, 1] from the outer edge of the first pixel to that of the last.  They are exact even where
-    hair hides the part.  Needs ``pip install 'ganzoo[avatars]'``.  The artist's licence is kept
-    beside the images.
+    hair hides the part.
+
+    ``normal`` holds the unit normals of the photo's surface: x to the right, y down, z towards the
+    camera.  ``depth`` (1, size, size) is in shares of the side; the wall is at 1.  These two are
+    made, and cached, when something first reads them.
+
+    Needs ``pip install 'ganzoo[avatars]'``.  The artist's licence is kept beside the images.
 
     Args:
         style: Whose drawings; toon-head is frontal, adventurer has larger eyes and no body.
@@ -55,7 +61,10 @@ class Figurines(Dataset):
         "smooth": "image",
         "landmarks": "tensor",
         "real_landmarks": "tensor",
+        "normal": "image",
+        "depth": "tensor",
     }
+    on_demand: ClassVar[frozenset[str]] = frozenset({"normal", "depth"})
     shuffled = True
 
     size: int
@@ -83,6 +92,7 @@ class Figurines(Dataset):
         self.smooth = smooth
         self.paired = paired
         self._entries: dict[str, cache.Cached] = {}
+        self._buffers: dict[str, cache.Cached] = {}
         self._partner = np.arange(count)
         self.set_epoch(0, 0)
 
@@ -123,12 +133,33 @@ class Figurines(Dataset):
             word: as_tensor(entry.images.take(rows if word == "photo" else partners, axis=0))
             for word, entry in self._entries.items()
         }
-        return batch | {
+        batch |= {
             word: torch.from_numpy(
                 (self._landmarks()[of] / _FIXED).astype(np.float32).reshape(len(of), -1, 2)
             )
             for word, of in (("landmarks", rows), ("real_landmarks", partners))
         }
+        for word in sorted(self.demanded):
+            stored = self._buffer(word).images.take(rows, axis=0)
+            batch[word] = (
+                as_tensor(stored) if word == "normal" else torch.from_numpy(depth_of(stored))
+            )
+        return batch
+
+    def _buffer(self, word: str) -> cache.Cached:
+        """Make the normals or the depths, or open them if they are in the cache."""
+        if word not in self._buffers:
+            artist = {"normal": "Normals", "depth": "Depths"}[word]
+
+            def measure(writer: cache.Writer) -> None:
+                self._fill(
+                    writer, f"Measuring figurines: {word}", f"ganzoo_figurines.buffers:{artist}"
+                )
+                writer.text("ATTRIBUTION.md", render.attribution(self.style) + _SYNTHETIC)
+
+            key = self._key("photo") | {"buffers": buffers.VERSION}
+            self._buffers[word] = cache.get(f"figurines-{word}", key, self.size, measure)
+        return self._buffers[word]
 
     def set_epoch(self, seed: int, epoch: int) -> None:
         """Draw this epoch's partners, unless the dataset is paired."""

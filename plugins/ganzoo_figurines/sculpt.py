@@ -44,15 +44,19 @@ class Sculptor:
 
     def __call__(self, index: int) -> NDArray[np.uint8]:
         """Make figurine ``index`` as (3, size, size) uint8."""
+        scene = self.scene(index)
+        picture = Image.fromarray((scene.photograph() * 255 + 0.5).astype(np.uint8))
+        picture = picture.resize((self.size, self.size), Image.Resampling.BOX)
+        return _develop(picture, scene.rng).transpose(2, 0, 1)
+
+    def scene(self, index: int) -> Scene:
+        """Set up figurine ``index``."""
         coded, side = self._coded, self._side
         rng = np.random.default_rng([self.seed, index, 1])
         chosen = choose(coded.look, coded.values, self.seed, index)
         colors = {name: palette[chosen[name]] for name, palette in coded.look.colors.items()}
         spots = np.asarray((coded.landmarks(index) + 1) / 2, np.float32)
-        scene = Scene(coded, coded.paint_map(index, side), colors, spots, self._blur, rng)
-        picture = Image.fromarray((scene.photograph() * 255 + 0.5).astype(np.uint8))
-        picture = picture.resize((self.size, self.size), Image.Resampling.BOX)
-        return _develop(picture, rng).transpose(2, 0, 1)
+        return Scene(coded, coded.paint_map(index, side), colors, spots, self._blur, rng)
 
 
 class Scene:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 @hookimpl
 def register_evaluators(register: Register) -> None:
-    """Add the distances between sets of images, their diversity, and likeness to the photo."""
+    """Add distances between sets of images, diversity, and likeness to photos and to twins."""
     register("fid", "ganzoo_metrics.frechet:FrechetDistance")
     register("kid", "ganzoo_metrics.kernel:KernelDistance")
     register("precision-recall", "ganzoo_metrics.precision_recall:PrecisionRecall")
@@ -25,4 +25,8 @@ def register_evaluators(register: Register) -> None:
     register("edges", "ganzoo_metrics.edges:Edges")
     register("likeness", "ganzoo_metrics.likeness:Likeness")
     register("lpips-photo", "ganzoo_metrics.lpips_photo:LPIPSPhoto")
+    register("pixels", "ganzoo_metrics.pixels:Pixels")
+    register("psnr", "ganzoo_metrics.psnr:PSNR")
+    register("ssim", "ganzoo_metrics.ssim:SSIM")
+    register("lpips-target", "ganzoo_metrics.lpips_target:LPIPSTarget")
     register("landmarks", "ganzoo_metrics.landmarks:Landmarks")

@@ -26,6 +26,8 @@ from ganzoo_folders import edges
 
 COUNT, SIZE = 6, 48
 ALL = list(range(COUNT))
+#: the fields without options, and those on demand
+SIX = {"photo", "real", "landmarks", "real_landmarks", "depth", "normal"}
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -252,3 +254,39 @@ def test_wrong_arguments_say_what_there_is(arguments, words):
     with pytest.raises(DataError) as error:
         Figurines(**arguments)
     assert all(word in str(error.value) for word in words)
+
+
+# -- geometry --------------------------------------------------------------------------------
+
+
+def test_geometry_is_made_only_when_something_reads_it(cache):
+    dataset = figurines(seed=3)
+    before = dataset.fingerprint()
+    assert set(dataset[0]) == SIX - {"depth", "normal"}
+    assert not list(cache.glob("figurines-normal-*"))
+    dataset.demand(["depth", "mouth"])
+    assert set(dataset[0]) == SIX - {"normal"}
+    assert not list(cache.glob("figurines-normal-*"))
+    dataset.demand(["normal"])
+    example = pickle.loads(pickle.dumps(dataset))[1]
+    assert set(example) == SIX
+    assert dataset.fingerprint() == before == figurines(seed=3).fingerprint()
+
+
+@pytest.mark.parametrize("style", STYLES)
+def test_normals_and_depth_are_of_one_surface(style):
+    dataset = figurines(style=style)
+    dataset.demand(["depth", "normal"])
+    batch = rows(dataset)
+    depth, normal = batch["depth"].double(), batch["normal"].double()
+    assert depth.shape == (COUNT, 1, SIZE, SIZE)
+    assert torch.allclose(normal.norm(dim=1), torch.ones(()).double(), atol=0.01)
+    wall = depth == 1
+    assert 0.1 < wall.double().mean() < 0.9
+    assert (normal[:, 2:][wall] > 0.9).double().mean() > 0.9
+    # a height z(x, y) has the normal (-dz/dx, -dz/dy, 1), and depth falls as height rises
+    across = (depth[..., 2:] - depth[..., :-2]) * SIZE / 2
+    slope = normal[:, :1, :, 1:-1] / normal[:, 2:, :, 1:-1].clamp_min(0.05)
+    smooth = (across.abs() < 1) & (depth[..., 1:-1] < 0.75)
+    pair = torch.stack([across[smooth], slope[smooth]])
+    assert torch.corrcoef(pair)[0, 1] > 0.8

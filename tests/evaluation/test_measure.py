@@ -306,6 +306,48 @@ def test_a_conditional_model_draws_labels_of_its_own(tmp_path: Path) -> None:
     assert torch.equal(made.draw(5, 9), made.draw(0, 20)[5:9])
 
 
+class Asked(Evaluator):
+    """How many images were to be of each hue, as a share."""
+
+    higher_is_better: ClassVar = {"share": True, "other": True}
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.right = 0.0
+
+    def fake(self, image: Any, labels: Any, group: Any) -> None:
+        self.count += len(image)
+        if labels:
+            self.right += float(labels[f"hue={toy.HUES[0]}"].sum())
+
+    def pair(self, photo: Any, fake: Any) -> None:
+        raise AssertionError("images from noise have no photo")
+
+    def compute(self, without: int | None = None) -> dict[str, float]:
+        return {"share": self.right / self.count} if self.right else {}
+
+
+def test_evaluators_are_told_what_a_model_was_asked_for(tmp_path: Path) -> None:
+    data = {"use": "toy", "count": 80}
+    protocol = toy.protocol(
+        tmp_path,
+        plugins(evaluator_asked=Asked),
+        dataset=data,
+        primary="share",
+        evaluators=[{"use": "asked"}],
+    )
+    made = Generated(generator(label={"hue": toy.HUES}), protocol)
+    labels = made.labels(0, 20)
+    shown = torch.stack([labels[f"hue={hue}"] for hue in toy.HUES])
+    assert (shown.sum(0) == 1).all()
+    assert all(torch.equal(labels[key][5:9], value) for key, value in made.labels(5, 9).items())
+    found = values(measure(protocol, made))
+    assert set(found) == {"share"}  # what cannot be told is left out
+    assert found["share"][0] == pytest.approx(shown[0].double().mean().item())
+    with pytest.raises(RunError, match="a model with labels"):
+        measure(protocol, Generated(generator(), protocol))
+
+
 # -- intervals ----------------------------------------------------------------------------------
 
 

@@ -17,6 +17,10 @@ YEAR = re.compile(r"\b(19|20)\d\d\b")
 #: what makes datasets show all that they can
 ARGUMENTS: dict[str, dict[str, dict[str, Any]]] = {
     "avatars": {"dataset avatars": {"label": ["hair", "skin"]}},
+    "npr": {
+        "generator opie": {"finder": "frame"},
+        "generator portrait-abstraction": {"finder": "frame"},
+    },
     "figurines": {"dataset figurines": {"smooth": "edges", "paired": False}},
     "pix2pix": {"generator pix2pix-unet": {"width": 8, "levels": 5}},  # its own are for 256 px
 }

@@ -1,0 +1,150 @@
+"""Train the network of ``attributes.py``: ``python -m ganzoo_avatars.attribute_training``.
+
+It learns from avatars of all styles, most of them turned and moved as figurines are, and is tested
+on others.  Drawing and training take about four minutes on one core.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors.torch import save
+from torch import Tensor
+from torch.nn.functional import affine_grid, avg_pool2d, cross_entropy, grid_sample, interpolate
+
+from ganzoo.progress import progress
+from ganzoo.text import say
+from ganzoo_avatars import render
+from ganzoo_avatars.attributes import FACTS, VALUES, WEIGHTS, AttributeNet, read
+from ganzoo_avatars.drawing import draw
+from ganzoo_avatars.styles import LOOKS, STYLES
+
+#: pixels of the drawings, which are larger than what the network sees
+SIZE = 64
+STEPS, BATCH, RATE = 3000, 64, 2e-3
+#: seeds of the avatars to learn from and of those to test on; benchmarks use others
+LEARN, TEST = 9001, 9002
+#: share of the training images that are moved, and that are blurred as a weak generator's are
+MOVED, BLURRED = 0.7, 0.3
+
+Examples = tuple[Tensor, dict[str, Tensor]]
+
+
+def examples(style: str, count: int, seed: int) -> Examples:
+    """Draw avatars: uint8 (N, 3, SIZE, SIZE), and the index of each attribute's value."""
+    look = LOOKS[style]
+    values = look.values(render.definition(style))
+    pictures = np.stack(list(draw(render.AVATARS, style, count, SIZE, seed)))
+    chosen = [render.choose(look, values, seed, i) for i in range(count)]
+    answers = {
+        name: torch.tensor([allowed.index(one[name]) for one in chosen])
+        for name, allowed in VALUES.items()
+    }
+    return torch.from_numpy(pictures), answers
+
+
+def joined(parts: list[Examples]) -> Examples:
+    """Join examples into one set."""
+    images = torch.cat([images for images, _ in parts])
+    return images, {name: torch.cat([answers[name] for _, answers in parts]) for name in VALUES}
+
+
+def varied(images: Tensor, rng: torch.Generator) -> Tensor:
+    """Turn, scale, move and blur some of (N, 3, H, W), as figurines and weak generators do."""
+    n = len(images)
+    draw = torch.rand(n, 5, generator=rng)
+    moved = (draw[:, 0] < MOVED).float()
+    angle = (draw[:, 1] - 0.5) * 0.42 * moved
+    scale = 1 + (draw[:, 2] - 0.5) * 0.24 * moved
+    shift = (draw[:, 3:5] - 0.5) * 0.24 * moved[:, None]
+    turn = torch.stack([angle.cos(), -angle.sin(), angle.sin(), angle.cos()], 1).reshape(n, 2, 2)
+    grid = affine_grid(
+        torch.cat([turn * scale[:, None, None], shift[..., None]], 2), list(images.shape), False
+    )
+    images = grid_sample(images, grid, padding_mode="border", align_corners=False)
+    blurred = interpolate(avg_pool2d(images, 4), images.shape[2:], mode="bilinear")
+    some = torch.rand(n, 1, 1, 1, generator=rng) < BLURRED
+    return torch.where(some, blurred, images)
+
+
+def fit(data: Examples, steps: int = STEPS) -> AttributeNet:
+    """Train a network from a fixed seed."""
+    torch.manual_seed(0)
+    rng = torch.Generator().manual_seed(0)
+    network = AttributeNet()
+    images, answers = data
+    optimizer = torch.optim.AdamW(network.parameters(), RATE, weight_decay=0.01)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, RATE, steps)
+    with progress("Training the classifier", steps, "steps") as advance:
+        for _ in range(steps):
+            rows = torch.randint(len(images), (BATCH,), generator=rng)
+            seen = network(varied(images[rows].float() / 127.5 - 1, rng))
+            loss = sum(cross_entropy(seen[name], answers[name][rows]) for name in VALUES)
+            optimizer.zero_grad()
+            torch.as_tensor(loss).backward()
+            optimizer.step()
+            schedule.step()
+            advance(1)
+    return network.eval()
+
+
+def confusion(network: AttributeNet, data: Examples) -> dict[str, Tensor]:
+    """Count, by attribute, true values (rows) that were read as values (columns)."""
+    images, answers = data
+    found: dict[str, Tensor] = {}
+    seen = [read(network, part.float() / 127.5 - 1) for part in images.split(256)]
+    for name, values in VALUES.items():
+        index = answers[name] * len(values) + torch.cat([part[name] for part in seen])
+        counts = torch.bincount(index, minlength=len(values) ** 2)
+        found[name] = counts.reshape(len(values), len(values))
+    return found
+
+
+def accuracy(confused: Mapping[str, Tensor]) -> dict[str, float]:
+    """Return the share of right answers by attribute."""
+    return {
+        name: round((counts.diagonal().sum() / counts.sum()).item(), 4)
+        for name, counts in confused.items()
+    }
+
+
+def main() -> None:
+    """Train, test, and write the weights and the facts."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--out", type=Path, default=Path(__file__).parent, metavar="DIR")
+    parser.add_argument("--count", type=int, default=1600, metavar="N", help="avatars per style")
+    parser.add_argument("--steps", type=int, default=STEPS, metavar="N")
+    given = parser.parse_args()
+    network = fit(joined([examples(style, given.count, LEARN) for style in STYLES]), given.steps)
+    tests = {style: examples(style, given.count // 4, TEST) for style in STYLES}
+    by_style = {style: accuracy(confusion(network, data)) for style, data in tests.items()}
+    whole = confusion(network, joined(list(tests.values())))
+    data = save(network.state_dict(), metadata={"format": "pt"})
+    about: dict[str, Any] = {
+        "sha256": hashlib.sha256(data).hexdigest(),
+        "data": {"learnt from": [LEARN, given.count], "tested on": [TEST, given.count // 4]},
+        "accuracy": accuracy(whole),
+        "by style": by_style,
+        "values": {name: list(values) for name, values in VALUES.items()},
+        "confusion": {name: counts.tolist() for name, counts in whole.items()},
+        "attribution": [render.attribution(style) for style in STYLES],
+    }
+    given.out.mkdir(parents=True, exist_ok=True)
+    (given.out / WEIGHTS).write_bytes(data)
+    text = json.dumps(about, indent=1, ensure_ascii=False)
+    (given.out / FACTS).write_text(text + "\n", encoding="utf-8")
+    say(f"{given.out / WEIGHTS}: {len(data):,} bytes, sha256 {about['sha256']}")
+    for style, right in by_style.items():
+        say(f"  {style:12} {right}")
+    say(f"  {'all':12} {about['accuracy']}")
+
+
+if __name__ == "__main__":
+    main()
