@@ -26,11 +26,18 @@ def make_optimizer(
     """Build the optimiser and the schedule of its learning rate.
 
     ``fused`` only affects speed and is dropped on a device without such kernels.  Raises
-    RecipeError if torch refuses the arguments.
+    RecipeError if torch refuses the arguments, or there is nothing to learn.
     """
     rest = {name: value for name, value in arguments.items() if name != "lr"}
     lr: Schedule = arguments["lr"]
     parameters = list(parameters)
+    if not parameters:
+        raise RecipeError(
+            [
+                f"optimizer '{use}': its player has nothing to learn. A generator without weights "
+                "needs no training: `ganzoo model new NAME --out FOLDER`."
+            ]
+        )
     supported = _get_fused_kernels_supported_devices()
     if rest.get("fused") and any(p.device.type not in supported for p in parameters):
         rest["fused"] = None

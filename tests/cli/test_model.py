@@ -135,3 +135,19 @@ evaluators: [{use: psnr}, {use: pixels}, {use: ssim}, {use: attribute-accuracy}]
     best, *others = (row["scores"]["psnr"]["value"] for row in json.loads(rows.out))
     assert best == 100 > max(others)
     assert folders.find(Path("lines"))
+
+
+def test_training_one_says_that_there_is_no_need(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("dicebear", reason="the extra 'avatars' is not installed")
+    monkeypatch.setenv("GANZOO_CACHE", str(Path("cache").absolute()))
+    Path("ink.yaml").write_text(
+        """
+recipe: ink
+batch: 2
+dataset: {use: figurines, count: 2, size: 32}
+generator: {use: xdog}
+optimizer: {use: adam, lr: 1e-4}
+stages: [{name: only, steps: 1, generator: [{use: total-variation}]}]
+"""
+    )
+    refused(run("train", "ink.yaml"), "nothing to learn", "ganzoo model new")
