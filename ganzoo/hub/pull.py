@@ -35,8 +35,7 @@ if TYPE_CHECKING:
 #: every file that may be fetched, and its size limit in bytes; none can lead out of a folder
 KNOWN = {
     r"config\.json": configs.MAX_BYTES,
-    r"model\.safetensors": 4 << 30,
-    r"discriminator\.safetensors": 4 << 30,
+    r"[a-z][a-z0-9_]{0,40}\.safetensors": 4 << 30,  # a network's, by its role
     r"recipe\.yaml": 1 << 20,
     r"README\.md": 1 << 20,
     r"samples\.png": 20 << 20,
@@ -196,8 +195,12 @@ def _pull(what: Id, registry: Registry, token: str | None, kinds: Collection[str
         check_plugin("generator", config.generator, registry, what.repo)
     _compare(what, config, wanted)
     left = {WEIGHTS[kind] for kind in WEIGHTS if kind not in kinds}
+    if not with_weights:
+        left |= config.files.keys()
+    theirs = config.files.keys() | set(WEIGHTS.values())
     for file in wanted.values():
-        if file.name not in left:
+        is_foreign = file.name.endswith(".safetensors") and file.name not in theirs
+        if file.name not in left and not is_foreign:
             _fetch(api, what, listing, file)
     if with_weights:
         _point(what, folder)

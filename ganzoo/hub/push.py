@@ -20,6 +20,7 @@ from ganzoo.hub.client import client, is_bad_token, telling
 from ganzoo.hub.pull import COMMIT, Listing, copy, download, limit, list_files, same
 from ganzoo.hub.staging import Before, Options, package
 from ganzoo.models import config as configs
+from ganzoo.models.config import WEIGHTS
 from ganzoo.models.folder import CARD, CONFIG, refuse_taken
 from ganzoo.models.hub_id import Id, parse_id
 from ganzoo.plugins.registry import Registry
@@ -196,7 +197,8 @@ def _changes(staged: Path, listing: Listing | None) -> tuple[Change, ...]:
         changes.append(Change(name, path.stat().st_size, action))
     ours = {change.name for change in changes}
     for name, file in sorted(there.items()):
-        if name not in ours and limit(name) and _OURS.fullmatch(name):
+        is_foreign = name.endswith(".safetensors") and name not in WEIGHTS.values()
+        if name not in ours and limit(name) and _OURS.fullmatch(name) and not is_foreign:
             changes.append(Change(name, file.size, "removed"))
     return tuple(changes)
 

@@ -297,7 +297,9 @@ def _copy_weights(staged: Path, loaded: Model, config: Config) -> Config:
     """Copy the weights that the config states; format 1 states none."""
     folder, first = loaded.path, WEIGHTS["generator"]
     stated = config.files or {first: weights.describe(folder / first, loaded.generator)}
-    files = {name: file for name, file in stated.items() if name in WEIGHTS.values()}
+    travelling = {configs.weights_file(role) for role in config.networks}
+    travelling |= set(WEIGHTS.values())
+    files = {name: file for name, file in stated.items() if name in travelling}
     for name in files:
         if (folder / name).is_file():
             shutil.copyfile(folder / name, staged / name)

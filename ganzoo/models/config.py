@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from importlib.metadata import PackageNotFoundError, metadata
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -22,7 +22,8 @@ from ganzoo.formats.json import Count, Sha256, SomeText, Wrong, parse, typed
 from ganzoo.formats.types import Pattern, written
 from ganzoo.plugins.registry import Registration
 
-FORMAT = 2
+#: the newest format; a model of a generator and a discriminator alone is written in format 2
+FORMAT = 3
 FILE = "config.json"
 WEIGHTS = {"generator": "model.safetensors", "discriminator": "discriminator.safetensors"}
 MAX_BYTES = 1_000_000
@@ -38,6 +39,8 @@ UseName = Annotated[
 #: a model's id on the Hub: ``user/repo``
 _NAME = r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,94}[A-Za-z0-9])?"
 REPO = rf"{_NAME}/{_NAME}"
+#: a network's role, and the name of its file
+Role = Annotated[str, Pattern(r"[a-z][a-z0-9_]{0,40}", "a role: lowercase letters, digits and _")]
 Side = Annotated[int, Ge(1)]
 
 
@@ -50,6 +53,13 @@ class Part:
     plugin: SomeText
     distribution: Distribution
     version: Version
+
+
+@dataclass(frozen=True)
+class Network(Part):
+    """A network beside the generator and its discriminator, of a registered ``kind``."""
+
+    kind: Literal["generator", "discriminator", "encoder"]
 
 
 @dataclass(frozen=True)
@@ -91,7 +101,10 @@ class Licences:
 
 @dataclass(frozen=True)
 class Config:
-    """Format 2 of ``config.json``.
+    """``config.json``: format 3 if there are ``networks``, else format 2.
+
+    ``networks`` are those by role beside the two that have keys of their own.  Weights of those
+    that make images or codes are in ``ROLE.safetensors``.
 
     ``discriminator`` is what the generator was trained against, None if unknown; its weights need
     not be there.  ``plugins`` are the distributions that the networks need, with the versions that
@@ -108,11 +121,18 @@ class Config:
     files: dict[str, File]
     licences: Licences
     training: dict[str, Any]
-    ganzoo_format: int = FORMAT
+    networks: dict[Role, Network] = field(default_factory=dict)
+
+    @property
+    def ganzoo_format(self) -> int:
+        """The oldest format that can hold this."""
+        return 3 if self.networks else 2
 
 
 def text(config: Config) -> str:
     data = {"ganzoo_format": config.ganzoo_format} | asdict(config)
+    if not config.networks:
+        del data["networks"]
     return json.dumps(data, indent=1, ensure_ascii=False) + "\n"
 
 
@@ -147,6 +167,9 @@ def _checked(data: dict[str, Any], path: Path) -> Config:
         )
     if version == 1:
         data = _from_1(data)
+    data = {key: value for key, value in data.items() if key != "ganzoo_format"}
+    if version < FORMAT:
+        data["networks"] = {}
     found: Config = typed(Config, data)
     if (found.output.channels, found.output.range) != (3, [-1, 1]):
         raise Wrong("output: expected 3 channels in the range [-1, 1]")
@@ -171,14 +194,21 @@ def _from_1(data: dict[str, Any]) -> dict[str, Any]:
         "licences": {"code": None, "weights": None, "data": None},
         **old,
         "input": {"kind": kind, "words": words[str(kind)], "size": size},
-        "ganzoo_format": FORMAT,
     }
 
 
-def part(entry: Registration, use: str, arguments: Mapping[str, Any]) -> Part:
-    """Describe a network for a config."""
+def part(
+    entry: Registration, use: str, arguments: Mapping[str, Any], kind: str | None = None
+) -> Part | Network:
+    """Describe a network for a config; give its ``kind`` if its role does not say it."""
     origin = entry.origin
-    return Part(use, dict(arguments), origin.plugin, origin.distribution, origin.version)
+    about = (use, dict(arguments), origin.plugin, origin.distribution, origin.version)
+    return Network(*about, kind) if kind else Part(*about)  # type: ignore[arg-type]
+
+
+def weights_file(role: str) -> str:
+    """Name the file of a role's weights."""
+    return WEIGHTS.get(role, f"{role}.safetensors")
 
 
 def contradictions(config: Config) -> list[str]:
@@ -208,5 +238,6 @@ def code_licence(distribution: str) -> str | None:
 def json_schema() -> dict[str, Any]:
     """Return the JSON Schema (draft 2020-12) of ``config.json``: ``model.schema.json``."""
     found = formats.json_schema(Config, "config.json of a ganzoo model folder")
-    found["properties"]["ganzoo_format"] = {"const": FORMAT}
+    found["properties"]["ganzoo_format"] = {"enum": [2, FORMAT]}
+    found["required"] = [key for key in found["required"] if key != "networks"] + ["ganzoo_format"]
     return found

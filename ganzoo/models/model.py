@@ -17,7 +17,7 @@ from typing import Any, Literal, overload
 
 import numpy as np
 import torch
-from PIL import Image
+from PIL import Image, ImageOps
 from torch import Tensor, nn
 
 from ganzoo import images
@@ -63,6 +63,7 @@ class Model:
     config: Config
     path: Path
     precision: str = "auto"
+    encoder: nn.Module | None = None
 
     def __repr__(self) -> str:
         """Say what it makes from what, its size and place; never fails."""
@@ -223,6 +224,45 @@ class Model:
         text = json.dumps([part.use.rpartition("/")[2], part.arguments], sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()
 
+    def encode(self, image: Image.Image | Sequence[Image.Image] | Tensor) -> Tensor:
+        """Return the codes of pictures: float (N, n) on the CPU, N = 1 for one picture.
+
+        PIL images are cut to their middle square and resized to the model's size.  Tensors,
+        (3, H, W) or (N, 3, H, W) in [-1, 1], go through unchanged.  Raises RunError if the model
+        has no encoder, and DataError if it cannot take the image.
+        """
+        if self.encoder is None:
+            raise RunError(
+                f"{self.path} has no encoder: it cannot say which code an image has. A recipe "
+                "with a network of kind 'encoder' trains one."
+            )
+        if isinstance(image, Tensor):
+            batch = image if image.ndim == 4 else image[None]
+        else:
+            pictures = [image] if isinstance(image, Image.Image) else list(image)
+            if not pictures or not all(isinstance(one, Image.Image) for one in pictures):
+                raise DataError("encode: expected a PIL image, a list of them or a tensor.")
+            batch = torch.stack([self._square(one) for one in pictures])
+        weight = next(self.encoder.parameters())
+        try:
+            with torch.no_grad():
+                codes: Tensor = self.encoder(batch.to(weight))
+        except (RuntimeError, ValueError) as error:
+            raise DataError(f"encode: the encoder refuses {tuple(batch.shape)}: {error}") from error
+        return codes.float().cpu()
+
+    def reconstruct(self, image: Image.Image | Sequence[Image.Image] | Tensor) -> list[Image.Image]:
+        """Draw pictures from their own codes: what the model takes them for.
+
+        Raises as ``encode`` does.
+        """
+        return self.sample(latents=self.encode(image))
+
+    def _square(self, picture: Image.Image) -> Tensor:
+        side = self.config.output.size or min(picture.size)
+        fitted = ImageOps.fit(picture.convert("RGB"), (side, side), Image.Resampling.LANCZOS)
+        return samples.from_uint8(torch.from_numpy(np.array(fitted)).permute(2, 0, 1))
+
     @cached_property
     def recipe(self) -> dict[str, Any] | None:
         """The resolved recipe of its training; None if it was not trained here."""
@@ -300,18 +340,25 @@ def save(
     recipe_yaml: str | None = None,
     data_licence: str | None = None,
     of_code: bool = False,
+    others: Mapping[str, nn.Module] | None = None,
 ) -> None:
     """Write a model folder as a whole: config, weights, recipe, and 16 samples if possible.
 
     A model that was not trained here has no recipe.  ``parts`` holds ``config.part`` of the
-    ``generator`` and perhaps the ``discriminator``; ``data_licence`` is that of the images.  A
-    model ``of_code`` alone is under the code's licence as a whole.
+    ``generator``, perhaps the ``discriminator`` and other roles; ``data_licence`` is that of the
+    images.  A model ``of_code`` alone is under the code's licence as a whole.  ``others`` are the
+    networks beside the generator that the folder holds, by role.
     """
     takes, makes, labels = _described(generator)
     with atomic_folder(path) as folder:
         file = folder / WEIGHTS["generator"]
         write_tensors(file, generator.state_dict())
         code = configs.code_licence(parts["generator"].distribution)
+        files = {file.name: weights.describe(file, generator)}
+        for role, network in (others or {}).items():
+            write_tensors(folder / configs.weights_file(role), network.state_dict())
+            own = folder / configs.weights_file(role)
+            files[own.name] = weights.describe(own, network)
         found = Config(
             generator=parts["generator"],
             discriminator=parts.get("discriminator"),
@@ -319,9 +366,12 @@ def save(
             output=makes,
             labels=labels,
             plugins={part.distribution: part.version for part in parts.values()},
-            files={file.name: weights.describe(file, generator)},
+            files=files,
             licences=Licences(code, code if of_code else None, code if of_code else data_licence),
             training=dict(training),
+            networks={
+                role: part for role, part in parts.items() if isinstance(part, configs.Network)
+            },
         )
         (folder / CONFIG).write_text(configs.text(found), encoding="utf-8")
         if recipe_yaml is not None:
@@ -423,28 +473,34 @@ def load(
     assert isinstance(generator, Generator)  # ``Entry.load`` checks this
     _refuse_untrue(found, generator, folder)
     generator.to(device, dtype or torch.float32).eval().requires_grad_(False)
-    return Model(generator, found, folder, _PRECISIONS.get(dtype, "fp32"))
+    encoder = None
+    for role, part in found.networks.items():
+        if part.kind == "encoder" and encoder is None:
+            encoder = network(role, found, folder, registry)
+            encoder.to(device, dtype or torch.float32).eval().requires_grad_(False)
+    return Model(generator, found, folder, _PRECISIONS.get(dtype, "fp32"), encoder)
 
 
-def network(kind: str, config: Config, folder: Path, registry: Registry) -> nn.Module:
-    """Build a model folder's ``generator`` or ``discriminator`` with its weights, on the CPU.
+def network(role: str, config: Config, folder: Path, registry: Registry) -> nn.Module:
+    """Build a network of a model folder by its role, with its weights, on the CPU.
 
     Raises RunError as ``load`` does.
     """
-    part: Part | None = getattr(config, kind)
-    if part is None:
-        raise RunError(f"{folder} has no {kind}.")
+    part: Part | None = config.networks.get(role) or getattr(config, role, None)
+    if not isinstance(part, Part):
+        raise RunError(f"{folder} has no {role}.")
+    kind = part.kind if isinstance(part, configs.Network) else role
     use = check_plugin(kind, part, registry, folder)
-    file = folder / WEIGHTS[kind]
+    file = folder / configs.weights_file(role)
     if not file.is_file():
         raise RunError(f"{folder} is incomplete: {file.name} is missing. Get the folder again.")
     try:
         with weights.budget(file.stat().st_size):
-            made: nn.Module = construct(registry, kind, use, part.arguments)
+            built: nn.Module = construct(registry, kind, use, part.arguments)
     except (RecipeError, RunError) as error:
         raise RunError(f"{folder / CONFIG} cannot be built here: {error}") from error
-    weights.load(file, made, config.files.get(file.name), f"{kind} '{part.use}'")
-    return made
+    weights.load(file, built, config.files.get(file.name), f"{kind} '{part.use}'")
+    return built
 
 
 def device() -> torch.device:

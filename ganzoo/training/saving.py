@@ -99,12 +99,12 @@ def keep_best(run: Run) -> None:
 
 
 def _save_model(run: Run, path: Path) -> None:
-    parts = {
-        name: config.part(
-            run.plugins.registry.get(spec.kind, spec.use), spec.use, run.parts.arguments[name]
-        )
-        for name, spec in run.recipe.networks.items()
-    }
+    parts = {}
+    for role, spec in run.recipe.networks.items():
+        entry = run.plugins.registry.get(spec.kind, spec.use)
+        kind = None if role in config.WEIGHTS else spec.kind
+        parts[role] = config.part(entry, spec.use, run.parts.arguments[role], kind)
+    others = {role: run.finished(role) for role in run.recipe.averaged if role != "generator"}
     training = {
         "recipe": run.recipe.name,
         "steps": run.step,
@@ -118,7 +118,9 @@ def _save_model(run: Run, path: Path) -> None:
         "environment": environment(),
     }
     recipe = yaml.safe_dump(without_paths(run.recipe.resolved()), sort_keys=False)
-    model.save(path, run.generator, parts, training, recipe, run.dataset.licence)
+    model.save(
+        path, run.generator, parts, training, recipe, run.dataset.licence, others=others
+    )
 
 
 def _average_name(role: str) -> str:

@@ -105,17 +105,17 @@ def test_a_broken_format_1_is_refused(tmp_path: Path, changes: dict[str, Any], t
 # -- what is refused ----------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("version", [3, 99, 10**30])
+@pytest.mark.parametrize("version", [4, 99, 10**30])
 def test_a_newer_format_is_refused_with_the_way_out(tmp_path: Path, version: int) -> None:
     said = refusal(tmp_path, {"ganzoo_format": version, "whatever": "is new"})
     assert f"{tmp_path} has model format {version}" in said
-    assert "reads up to 2" in said
+    assert "reads up to 3" in said
     assert "pip install --upgrade ganzoo" in said
 
 
 @pytest.mark.parametrize("version", [0, -1, True, "2", 2.0, [2]])
 def test_a_format_that_is_none_is_refused(tmp_path: Path, version: Any) -> None:
-    assert "ganzoo_format: expected 1 to 2" in refusal(tmp_path, plain(ganzoo_format=version))
+    assert "ganzoo_format: expected 1 to 3" in refusal(tmp_path, plain(ganzoo_format=version))
 
 
 def test_a_config_of_another_library_is_refused(tmp_path: Path) -> None:

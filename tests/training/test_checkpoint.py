@@ -384,8 +384,8 @@ def edited(run: Path, edit: Callable[[dict[str, Any]], object]) -> None:
 
 def test_a_model_of_a_newer_format_is_refused(train: Train):
     run = train()
-    edited(run, lambda c: (c.clear(), c.update(ganzoo_format=3)))
-    with pytest.raises(RunError, match=r"model format 3; this ganzoo reads up to 2\. Update"):
+    edited(run, lambda c: (c.clear(), c.update(ganzoo_format=99)))
+    with pytest.raises(RunError, match=r"model format 99; this ganzoo reads up to 3\. Update"):
         model.load(run, toy.plugins().registry)
 
 

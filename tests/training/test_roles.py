@@ -7,12 +7,15 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 import toy
+from PIL import Image
 from runs import ROLES, At, differences, equal, ranks, stop_at, weights
 
-from ganzoo.errors import TrainingStopped
+from ganzoo.errors import RunError, TrainingStopped
+from ganzoo.models.model import load
 from ganzoo.training.loop import resume, start
 from ganzoo.training.run import Run
 from ganzoo.training.run_folder import RunFolder
@@ -151,3 +154,31 @@ def test_each_judge_has_its_ranking_and_each_term_its_share(train: Train) -> Non
     shares = [row[f"share/{name}"] for name in ("lsgan", "lsgan#2", "cycle")]
     assert min(shares) > 0
     assert sum(shares) == pytest.approx(1, abs=1e-4)
+
+
+def test_a_model_with_an_encoder_gives_codes_and_reconstructions(train: Train) -> None:
+    run = train(**ROLES["encoder"])
+    folder = run / "model"
+    files = {path.name for path in folder.glob("*.safetensors")}
+    assert files == {"model.safetensors", "encoder.safetensors"}
+    loaded = load(run, toy.plugins().registry)
+    assert loaded.config.ganzoo_format == 3
+    picture = Image.new("RGB", (30, 20), (200, 30, 90))
+    codes = loaded.encode([picture, picture])
+    assert codes.shape == (2, 4)
+    assert torch.equal(codes[0], codes[1])
+    assert torch.equal(loaded.encode(picture)[0], loaded.encode([picture])[0])
+    (drawn,) = loaded.reconstruct(picture)
+    assert np.array_equal(drawn, loaded.sample(latents=loaded.encode(picture))[0])
+    average = weights(run)["ema-encoder"]
+    assert torch.equal(loaded.encoder.inner.weight, average["inner.weight"])
+    (folder / "encoder.safetensors").unlink()
+    with pytest.raises(RunError, match=r"encoder\.safetensors is missing"):
+        load(run, toy.plugins().registry)
+
+
+def test_a_model_without_an_encoder_says_so(train: Train) -> None:
+    loaded = load(train(), toy.plugins().registry)
+    assert loaded.config.ganzoo_format == 2
+    with pytest.raises(RunError, match="no encoder"):
+        loaded.encode(Image.new("RGB", (8, 8)))
