@@ -438,7 +438,7 @@ SPOILT = {
     "no discriminator": "discriminator.safetensors is missing",
     "pickle": "discriminator.safetensors is a pickle",
     "plugin": "pip install 'acme-gan==2.1'",
-    "newer": "has model format 99; this ganzoo reads up to 2",
+    "newer": "has model format 99; this ganzoo reads up to 3",
     "path": "config.json names a place on this machine",
     "recipe path": "recipe.yaml names a place on this machine",
     "recipe": "recipe.yaml cannot be read",
