@@ -118,9 +118,7 @@ def _save_model(run: Run, path: Path) -> None:
         "environment": environment(),
     }
     recipe = yaml.safe_dump(without_paths(run.recipe.resolved()), sort_keys=False)
-    model.save(
-        path, run.generator, parts, training, recipe, run.dataset.licence, others=others
-    )
+    model.save(path, run.generator, parts, training, recipe, run.dataset.licence, others=others)
 
 
 def _average_name(role: str) -> str:
