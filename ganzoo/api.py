@@ -25,22 +25,17 @@ from ganzoo.evaluation.leaderboard import entries_folder
 from ganzoo.evaluation.result import Entry
 from ganzoo.files import refusals
 from ganzoo.formats.yaml import quoted
-from ganzoo.hub import pull as pulling
-from ganzoo.hub import push as publish
+from ganzoo.hub import locate as places
+from ganzoo.hub import push as pushing
 from ganzoo.hub import search as catalogue
-from ganzoo.hub.push import Plan, Pushed
+from ganzoo.hub.push_types import Options, Plan, Pushed
 from ganzoo.hub.search import Listed
-from ganzoo.hub.staging import Options
 from ganzoo.models import model as models
 from ganzoo.models import samples
-from ganzoo.models.config import WEIGHTS
-from ganzoo.models.folder import refuse_taken
-from ganzoo.models.hub_id import parse_id
 from ganzoo.models.model import Model
 from ganzoo.models.network import anchor
 from ganzoo.plugins.manager import installed
 from ganzoo.plugins.registry import Registry
-from ganzoo.plugins.shipped import shipped_models
 from ganzoo.recipe.recipe import load_recipe
 from ganzoo.training.report import reporting
 from ganzoo.training.run_folder import free_folder
@@ -79,10 +74,10 @@ def load(
         raise RunError(f"dtype {dtype}: a model computes in torch.float32 or torch.bfloat16.")
     where = models.device() if device is None else _usable(device)
     registry = installed().registry
-    place = pulling.locate(_place(name), registry, revision, token)
+    place = places.locate(_place(name), registry, revision, token)
     if place.note:
         warnings.warn(place.note, stacklevel=2)
-    return pulling.load(place, registry, where, dtype)
+    return places.load(place, registry, where, dtype)
 
 
 def _usable(device: torch.device | str) -> torch.device:
@@ -127,7 +122,7 @@ def train(
     with _as_file(recipe) as path:
         loaded = load_recipe(path, pairs, plugins.registry, relative_to)
     folder = Path(out) if out else free_folder(loaded.name)
-    loaded = pulling.with_pinned_weights(loaded, plugins.registry)
+    loaded = places.with_pinned_weights(loaded, plugins.registry)
     run, unreported = reporting(lambda: start(loaded, folder, plugins), folder)
     if unreported:
         warnings.warn(unreported, stacklevel=2)
@@ -293,19 +288,11 @@ def pull(
     Without ``out`` that is the Hub's cache, which works offline afterwards.  Raises HubError if the
     Hub does not deliver or the model is not valid, RunError if ``out`` is taken.
     """
-    folder = Path(out) if out else None
-    if folder:
-        refuse_taken(folder)
-    what, registry = parse_id(repo, revision), installed().registry
-    name = what.repo if repo in shipped_models() else f"hf://{what}"  # and no such folder exists
-    place = pulling.locate(name, registry, token=token, kinds=tuple(WEIGHTS))
+    target = Path(out) if out else None
+    place = places.fetch(repo, installed().registry, revision, token, target)
     if place.note:
         warnings.warn(place.note, stacklevel=2)
-    if not folder:
-        return place.folder
-    pulling.load(place, registry)  # check that the printed command works
-    pulling.copy(place.folder, folder)
-    return folder
+    return place.folder
 
 
 @refusals()
@@ -345,13 +332,11 @@ def push(
         tag=tag,
         message=message,
     )
-    registry, what = installed().registry, parse_id(repo)
+    registry = installed().registry
     if isinstance(source, Model):
         _refuse_changed(source, registry)
-    kinds = tuple(WEIGHTS)
-    folder = pulling.locate(_place(source), registry, token=token, kinds=kinds).folder
-    act = publish.plan if dry_run else publish.push
-    return act(folder, what, registry, options, token)
+    act = pushing.plan if dry_run else pushing.push
+    return act(_place(source), repo, registry, options, token)
 
 
 def _refuse_changed(loaded: Model, registry: Registry) -> None:

@@ -11,12 +11,12 @@ import typer
 
 from ganzoo.cli.options import Json
 from ganzoo.errors import RunError
+from ganzoo.models.hub_id import Id, parse_id
 from ganzoo.progress import status
 from ganzoo.text import cell, say, say_json, say_table
 
 if TYPE_CHECKING:
-    from ganzoo.hub.push import Plan
-    from ganzoo.hub.search import Listed
+    from ganzoo.hub.push_types import Plan
 
 Token = Annotated[
     str | None,
@@ -50,32 +50,18 @@ def pull(
     Only the files of a model folder are fetched, each is checked, and none is run.  Cached models
     work offline.
     """
-    from ganzoo.hub import pull as pulling
-    from ganzoo.models.config import WEIGHTS
-    from ganzoo.models.folder import refuse_taken
-    from ganzoo.models.hub_id import parse_id
+    from ganzoo.hub.locate import fetch
     from ganzoo.plugins.manager import installed
-    from ganzoo.plugins.shipped import shipped_models
 
-    what = parse_id(id, revision)
-    if out:
-        refuse_taken(out)
-    registry = installed().registry
-    name = what.repo if id in shipped_models() else f"hf://{what}"  # and no such folder exists
-    found = pulling.locate(name, registry, token=token, kinds=tuple(WEIGHTS))
-    if out:
-        pulling.load(found, registry)  # check that the printed command works
-    if found.note:
-        say(found.note, err=True)
-    if out:
-        pulling.copy(found.folder, out)
-    folder = out or found.folder
+    place = fetch(id, installed().registry, revision, token, out)
+    if place.note:
+        say(place.note, err=True)
+    what, commit = place.what or parse_id(id, revision), place.commit
     if as_json:
-        data = {"id": what.repo, "commit": found.commit, "folder": str(folder)}
-        say_json(data)
+        say_json({"id": what.repo, "commit": commit, "folder": str(place.folder)})
         return
-    of = f"at commit {found.commit[:12]}" if found.commit else "comes with ganzoo"
-    say(f"{what} {of}: {folder}")
+    origin = f"at commit {commit[:12]}" if commit else "comes with ganzoo"
+    say(f"{what} {origin}: {place.folder}")
     say(f"next: ganzoo show {out or what}")
 
 
@@ -141,38 +127,41 @@ def push(
     hand-written parts of the card.
     """
     from ganzoo.evaluation.leaderboard import entries_folder
-    from ganzoo.hub.pull import locate
-    from ganzoo.models.config import WEIGHTS
-    from ganzoo.models.folder import find
-    from ganzoo.models.hub_id import Id, parse_id
+    from ganzoo.hub import push as pushing
+    from ganzoo.hub.push_types import Options
     from ganzoo.plugins.manager import installed
 
     if out and not dry_run:
         raise RunError("--out is for --dry-run, which writes there what would go.")
-    what, registry, measured = parse_id(id), installed().registry, entries_folder(entries)
-    folder = locate(model, registry, token=token, kinds=tuple(WEIGHTS)).folder
-    find(folder)
-    from ganzoo.hub import push as publish
-    from ganzoo.hub.staging import Options
-
+    what, registry = parse_id(id), installed().registry
     options = Options(
-        licence, data_licence, card, measured, with_discriminator, half, private, tag, message
+        licence=licence,
+        data_licence=data_licence,
+        card=card,
+        entries=entries_folder(entries),
+        with_discriminator=with_discriminator,
+        half=half,
+        private=private,
+        tag=tag,
+        message=message,
     )
     if dry_run:
         with status("checking what would go"):
-            plan = publish.plan(folder, what, registry, options, token, out)
-        _tell_plan(plan, as_json)
+            plan = pushing.plan(model, id, registry, options, token, out)
+        if as_json:
+            say_json(_plan_data(plan))
+        else:
+            _tell_plan(plan)
         raise typer.Exit(2 if plan.problems else 0)
-    done = publish.push(folder, what, registry, options, token)
+    pushed = pushing.push(model, id, registry, options, token)
     if as_json:
-        data = {"url": done.url, "commit": done.commit} | _plan_data(done.plan)
-        say_json(data)
+        say_json({"url": pushed.url, "commit": pushed.commit} | _plan_data(pushed.plan))
         return
-    if done.commit is None:
+    if pushed.commit is None:
         say(f"{what}: the Hub has all of it already{f', now as {tag}' if tag else ''}")
     else:
-        _tell_changes(done.plan)
-        say(f"commit {done.commit[:12]}: {done.url}")
+        _tell_changes(pushed.plan)
+        say(f"commit {pushed.commit[:12]}: {pushed.url}")
     say(f"next: ganzoo pull {Id(what.repo, tag or what.revision)}")
 
 
@@ -186,10 +175,7 @@ def _plan_data(plan: Plan) -> dict[str, Any]:
     }
 
 
-def _tell_plan(plan: Plan, as_json: bool) -> None:
-    if as_json:
-        say_json(_plan_data(plan))
-        return
+def _tell_plan(plan: Plan) -> None:
     if any(change.name == "README.md" for change in plan.sent):
         say(*plan.card.splitlines())
     if plan.problems:
@@ -222,28 +208,23 @@ def search(
     as_json: Json = False,
 ) -> None:
     """List models on the Hub, with their scores."""
-    from ganzoo.hub.search import search as look
-
-    found = look(text, author, limit, token)
-    if as_json:
-        say_json([asdict(one) for one in found])
-        return
-    if not found:
-        say(f"no model has the tag `ganzoo`{f' and {text!r} in its id' if text else ''}")
-        return
-    _table(found)
-
-
-def _table(found: list[Listed]) -> None:
     from rich.table import Table
 
     from ganzoo.evaluation.leaderboard import reading
+    from ganzoo.hub.search import search as look
 
+    models = look(text, author, limit, token)
+    if as_json:
+        say_json([asdict(one) for one in models])
+        return
+    if not models:
+        say(f"no model has the tag `ganzoo`{f' and {text!r} in its id' if text else ''}")
+        return
     grid = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
     for head in ("model", "makes images from", "licence", "downloads", "updated", "scores"):
         grid.add_column(head, justify="right" if head == "downloads" else "left")
     kinds = {"unconditional-image-generation": "noise", "image-to-image": "images"}
-    for one in found:
+    for one in models:
         scores = [
             f"{entry.benchmark}: {entry.primary} {reading(entry.scores[entry.primary])}"
             for entry in one.entries
@@ -252,5 +233,4 @@ def _table(found: list[Listed]) -> None:
         cells = (name, kinds.get(one.kind, one.kind), one.licence, f"{one.downloads:,}")
         last = [one.problem] if one.problem else scores
         grid.add_row(*map(cell, (*cells, one.updated)), cell(*last))
-    width = shutil.get_terminal_size((200, 24)).columns
-    say_table(grid, width)
+    say_table(grid, shutil.get_terminal_size((200, 24)).columns)

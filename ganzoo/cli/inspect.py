@@ -251,7 +251,7 @@ def _is_model(what: str) -> bool:
 def _show_model(name: str, as_json: bool) -> None:
     from ganzoo.evaluation.interpretation import explain, references
     from ganzoo.evaluation.result import read_entry
-    from ganzoo.hub.pull import locate
+    from ganzoo.hub.locate import locate
     from ganzoo.models import config as configs
     from ganzoo.models.folder import CONFIG, find
     from ganzoo.plugins.manager import installed

@@ -9,7 +9,7 @@ from ganzoo.evaluation.image_sources import ImageSource
 from ganzoo.evaluation.protocol import Protocol
 from ganzoo.evaluation.result import Candidate
 from ganzoo.evaluation.submission import open_candidate
-from ganzoo.hub.pull import locate
+from ganzoo.hub.locate import locate
 from ganzoo.models.hub_id import is_id, parse_id
 from ganzoo.plugins.registry import Registry
 

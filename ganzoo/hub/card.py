@@ -18,7 +18,7 @@ from itertools import pairwise
 from typing import Any
 
 from ganzoo.errors import RecipeError, RunError
-from ganzoo.evaluation.result import Entry, Score
+from ganzoo.evaluation.result import Entry
 from ganzoo.formats import yaml
 from ganzoo.formats.json import Wrong, typed
 from ganzoo.formats.tree import Node
@@ -72,16 +72,12 @@ def make(
     except Wrong as wrong:
         raise RunError(f"the model card cannot be made: {wrong}") from None
     lines = [START, "", *_part(config, entries, repo_id, samples), "", END]
-    return front + _placed(line_end.join(lines), body, line_end)
-
-
-def _placed(part: str, body: str, line_end: str) -> str:
-    """Put the generated part in its place, or after the author's text."""
+    part = line_end.join(lines)
     starts, ends = body.count(START), body.count(END)
     if not starts and not ends:
-        own = body if body.strip() else ""
-        gap = "" if own.endswith("\n") or not own else line_end
-        return own + gap + line_end + part + line_end
+        theirs = body if body.strip() else ""
+        gap = "" if theirs.endswith("\n") or not theirs else line_end
+        return front + theirs + gap + line_end + part + line_end
     first, last = body.find(START), body.find(END)
     if (starts, ends) != (1, 1) or last < first:
         raise RunError(
@@ -89,7 +85,7 @@ def _placed(part: str, body: str, line_end: str) -> str:
             "so it is not clear which text is yours. Keep one of each, the first before the "
             "second, or remove all of them; then push again."
         )
-    return body[:first] + part + body[last + len(END) :]
+    return front + body[:first] + part + body[last + len(END) :]
 
 
 # -- metadata ----------------------------------------------------------------------------------
@@ -152,17 +148,13 @@ def _metadata(
     tags = ["ganzoo", "gan", *(n for n in names if re.fullmatch(r"[A-Za-z0-9._-]{1,60}", n))]
     theirs = before.get("tags") or []
     tags += typed(list[str], [theirs] if isinstance(theirs, str) else theirs, "tags")
-    task = _task(config)
+    is_noise = config.input.kind == "noise"
+    task = "unconditional-image-generation" if is_noise else "image-to-image"
     own = {"library_name": "ganzoo", "pipeline_tag": task, "tags": [*dict.fromkeys(tags)]}
     if config.licences.weights:
         own |= _hub_licence(config.licences.weights)
     results = [result(entry, task) for entry in entries] + foreign(before.get("model-index"))
     return own | ({"model-index": [{"name": repo_id, "results": results}]} if results else {})
-
-
-def _task(config: Config) -> str:
-    noise = config.input.kind == "noise"
-    return "unconditional-image-generation" if noise else "image-to-image"
 
 
 def other_licence(text: str, weights: str) -> str | None:
@@ -302,7 +294,10 @@ def _scores(entry: Entry) -> Iterator[str]:
     notes = []
     for name, score in entry.scores.items():
         shown = f"**{md(name)}**" if name == entry.primary else md(name)
-        value, low, high = _numbers(score)
+        half = (score.high - score.low) / 2
+        digits = 1 - math.floor(math.log10(half)) if half > 1e-100 else 99
+        form = f".{max(digits, 0)}f" if -3 < digits < 8 else ".4g"  # as exact as the interval
+        value, low, high = (f"{number:{form}}" for number in (score.value, score.low, score.high))
         unit = f" {md(score.unit)}" if score.unit else ""
         cells = (f"{value}{unit}", f"{low} to {high}", better(score), f"`{score.protocol}`")
         yield f"| {shown} | {' | '.join(cells)} |"
@@ -312,14 +307,6 @@ def _scores(entry: Entry) -> Iterator[str]:
             notes.append(f"{md(name)} does not rank: it is on features that nobody trained.")
     if notes:
         yield from ("", *(f"- {note}" for note in notes))
-
-
-def _numbers(score: Score) -> list[str]:
-    """Format value, low and high with as many digits as the interval allows."""
-    half = (score.high - score.low) / 2
-    digits = 1 - math.floor(math.log10(half)) if half > 1e-100 else 99
-    form = f".{max(digits, 0)}f" if -3 < digits < 8 else ".4g"
-    return [f"{number:{form}}" for number in (score.value, score.low, score.high)]
 
 
 def _address(value: Any) -> str:

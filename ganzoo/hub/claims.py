@@ -107,35 +107,31 @@ def _a(kind: type, value: Any, at: str) -> Any:
 
 
 def _entry(name: str, result: dict[str, Any], at: str) -> Entry:
+    """Read one result of ``model-index``; raises Wrong, with the place, if it is malformed."""
     dataset = result["dataset"]
     args = _a(dict, dataset.get("args"), f"{at}.dataset.args")
     model = _a(dict, args.get("model"), f"{at}.dataset.args.model")
-    found: dict[str, Any] = {}
+    metrics: dict[str, Any] = {}
     for i, metric in enumerate(_a(list, result.get("metrics"), f"{at}.metrics")[: MAX_RESULTS + 1]):
         place = f"{at}.metrics[{i}]"
         kind = typed(ScoreName, _a(dict, metric, place).get("type"), f"{place}.type")
-        told = _a(dict, metric.get("args"), f"{place}.args")
-        if kind in found or i >= MAX_RESULTS:
+        others = _a(dict, metric.get("args"), f"{place}.args")
+        if kind in metrics or i >= MAX_RESULTS:
             raise Wrong(f"{place}: {kind} twice, or more than {MAX_RESULTS} scores")
-        found[kind] = {"unit": None, "unreliable": None, "rankable": True, **told}
-        found[kind]["value"] = metric.get("value")
+        metrics[kind] = {"unit": None, "unreliable": None, "rankable": True, **others}
+        metrics[kind]["value"] = metric.get("value")
     data = {
         "benchmark": dataset.get("name"),
         "version": int(typed(_Version, dataset.get("revision"), f"{at}.dataset.revision")),
         "protocol": dataset.get("config"),
         "model": dict.fromkeys(Candidate.__annotations__) | model | {"name": "x", "kind": "model"},
-        "scores": found,
+        "scores": metrics,
         **{key: args.get(key) for key in ("primary", "counts", "date", "key")},
         **{key: {} for key in ("record", "environment", "reported")},
         **{"seconds": 0, "notes": "", "format": FORMAT, "sha256": ""},
     }
     entry: Entry = typed(Entry, data, at)
-    _bound(entry, at)
-    return replace(entry, model=replace(entry.model, name=name))
-
-
-def _bound(entry: Entry, at: str) -> None:
-    """Raise Wrong if a value has the right type but ganzoo never writes it."""
+    # values may have the right type, though ganzoo never writes them
     for path, value in flat(asdict(entry)):
         text = value if isinstance(value, str) else ""
         if len(text) > MAX_LETTERS or not text.isprintable() or set(text) & set("<>"):
@@ -143,11 +139,11 @@ def _bound(entry: Entry, at: str) -> None:
         if isinstance(value, int | float) and not -LIMIT <= value <= LIMIT:
             raise Wrong(f"{at}.{path}: no number goes beyond {LIMIT:g}")
     counts = f"n{entry.counts.fakes}-vs-{entry.counts.reference}"
-    for name, score in entry.scores.items():
-        if (told := re.search(r"/(n\d+-vs-\d+)/", score.protocol)) and told[1] != counts:
-            raise Wrong(f"{at}.scores.{name}.protocol: it is of {told[1]}, not {counts} images")
+    for kind, score in entry.scores.items():
+        if (match := re.search(r"/(n\d+-vs-\d+)/", score.protocol)) and match[1] != counts:
+            raise Wrong(f"{at}.scores.{kind}.protocol: it is of {match[1]}, not {counts} images")
         if not score.low <= score.value <= score.high:
-            raise Wrong(f"{at}.scores.{name}.value: not from low to high")
+            raise Wrong(f"{at}.scores.{kind}.value: not from low to high")
     if entry.primary not in entry.scores:
         raise Wrong(f"{at}.dataset.args.primary: no metric has the type {written(entry.primary)}")
     try:
@@ -158,6 +154,7 @@ def _bound(entry: Entry, at: str) -> None:
         raise
     except (ValueError, OverflowError):
         raise Wrong(f"{at}.date: expected ISO 8601, not {written(entry.date)}") from None
+    return replace(entry, model=replace(entry.model, name=name))
 
 
 def eval_results(entries: Sequence[Entry]) -> dict[str, str]:

@@ -30,40 +30,33 @@ TIMEOUT, SILENCE = 10.0, 60.0
 
 
 def client(token: str | None = None) -> HfApi:
-    """Return huggingface_hub's client, with the endpoint and token of its variables."""
+    """Return huggingface_hub's client, with the endpoint and token of its variables.
+
+    Raises HubError if one of them is invalid, without quoting the token.
+    """
     endpoint = os.environ.get("HF_ENDPOINT")
     if endpoint == "":  # huggingface_hub would take it for an address
         del os.environ["HF_ENDPOINT"]
-    if endpoint and not _is_address(endpoint):  # huggingface_hub could not even be imported
-        raise HubError(f"HF_ENDPOINT={endpoint}: expected an address, such as https://...")
-    from huggingface_hub import HfApi
+    if endpoint:  # huggingface_hub could not even be imported with a wrong one
+        try:
+            parts = urlsplit(endpoint)
+            is_address = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+        except ValueError:
+            is_address = False
+        # urlsplit takes some unprintable characters away
+        if not is_address or " " in endpoint or not endpoint.isprintable():
+            raise HubError(f"HF_ENDPOINT={endpoint}: expected an address, such as https://...")
+    from huggingface_hub import HfApi, get_token
 
-    _check_token(token)
-    return HfApi(
-        endpoint or None, token or None, library_name="ganzoo", library_version=__version__
-    )
-
-
-def _check_token(given: str | None) -> None:
-    """Raise HubError if the token cannot be sent in a header, without quoting it."""
-    from huggingface_hub import get_token
-
-    if (token := given or get_token()) and not re.fullmatch(r"[!-~]+", token):
-        where = "--token" if given else "HF_TOKEN, or that of `hf auth login`,"
+    if (sent := token or get_token()) and not re.fullmatch(r"[!-~]+", sent):  # not for a header
+        where = "--token" if token else "HF_TOKEN, or that of `hf auth login`,"
         raise HubError(
             f"the token in {where} holds a space, a line break or another character that no token "
             "has: copy it again from https://huggingface.co/settings/tokens"
         )
-
-
-def _is_address(text: str) -> bool:
-    if not text.isprintable() or " " in text:  # urlsplit takes some of these away
-        return False
-    try:
-        parts = urlsplit(text)
-        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
-    except ValueError:
-        return False
+    return HfApi(
+        endpoint or None, token or None, library_name="ganzoo", library_version=__version__
+    )
 
 
 @contextmanager
@@ -110,8 +103,10 @@ def _explained(error: BaseException, api: HfApi, what: Id) -> HubError:
         error = OSError(errno.ENOSPC, "")
     if isinstance(error, OSError) and not isinstance(error, ConnectionError | TimeoutError):
         return disk_error(error, what)
+    proxies = _proxies()
+    through = f" through the proxy {'='.join(next(iter(proxies.items())))}" if proxies else ""
     return HubFailure(
-        f"{what}: {api.endpoint} cannot be reached{_through()}, or broke off: {gist(error)}. "
+        f"{what}: {api.endpoint} cannot be reached{through}, or broke off: {gist(error)}. "
         "Check the connection and HF_ENDPOINT, and try again; whole files are kept."
     )
 
@@ -215,11 +210,6 @@ def _proxies() -> dict[str, str]:
     variables = [f"{name}_PROXY" if name.isupper() else f"{name}_proxy" for name in names]
     set_here = {name: os.environ[name] for name in variables if os.environ.get(name)}
     return {name: re.sub(r"(://)?[^/@]*@", r"\1", value) for name, value in set_here.items()}
-
-
-def _through() -> str:
-    proxies = _proxies()
-    return f" through the proxy {'='.join(next(iter(proxies.items())))}" if proxies else ""
 
 
 @contextmanager

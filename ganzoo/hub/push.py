@@ -7,71 +7,38 @@ interrupted push leaves the revision unchanged, and can be repeated.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from ganzoo import __version__
 from ganzoo.errors import HubError, RunError
 from ganzoo.evaluation import result as entries
 from ganzoo.hub.client import client, is_bad_token, telling
-from ganzoo.hub.pull import COMMIT, Listing, copy, download, limit, list_files, same
-from ganzoo.hub.staging import Before, Options, package
+from ganzoo.hub.locate import locate
+from ganzoo.hub.pull import copy
+from ganzoo.hub.push_types import Action, Before, Change, Options, Plan, Pushed
+from ganzoo.hub.repository import COMMIT, Listing, download, limit, list_files, same, without_bars
 from ganzoo.models import config as configs
 from ganzoo.models.config import WEIGHTS
-from ganzoo.models.folder import CARD, CONFIG, refuse_taken
+from ganzoo.models.folder import CARD, CONFIG, find, refuse_taken
 from ganzoo.models.hub_id import Id, parse_id
 from ganzoo.plugins.registry import Registry
 
 if TYPE_CHECKING:
     from huggingface_hub import HfApi
 
-Action = Literal["new", "changed", "same", "removed"]
 #: files that a push may remove from the Hub: other folders may hold other people's files
 _OURS = re.compile(r"[^/]*|entries/.*|\.eval_results/ganzoo-.*")
 #: upload size in bytes from which on there are progress bars
 _LONG = 10 << 20
 
 
-@dataclass(frozen=True)
-class Change:
-    """The effect of a push on a file."""
-
-    name: str
-    size: int
-    action: Action
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What a push would do, the card that it would write, and why it would be refused."""
-
-    what: Id
-    changes: tuple[Change, ...]
-    card: str
-    notes: tuple[str, ...] = ()
-    problems: tuple[str, ...] = ()
-
-    @property
-    def sent(self) -> tuple[Change, ...]:
-        """The files to send; none if the Hub has them all."""
-        return tuple(change for change in self.changes if change.action != "same")
-
-
-@dataclass(frozen=True)
-class Pushed:
-    """Where a model is now; ``commit`` is None if nothing had changed."""
-
-    url: str
-    commit: str | None
-    plan: Plan
-
-
 def plan(
-    source: Path,
-    what: Id,
+    source: str | Path,
+    repo: str,
     registry: Registry,
     options: Options,
     token: str | None = None,
@@ -83,40 +50,67 @@ def plan(
     send is written to ``out``.  Raises RunError if there is no model, HubError if the Hub would
     refuse.
     """
+    what = parse_id(repo)
+    folder = _folder(source, registry, token)
+    from ganzoo.hub.staging import package  # imports torch, so cheap mistakes come first
+
     if out:
         refuse_taken(out)
     try:
         before = _look(client(token), what)
     except HubError as error:
         before = Before(note=f"what the Hub has is not known: {error}")
-    with package(source, what, registry, options, before) as (staged, problems):
+    with package(folder, what, registry, options, before) as (staged, problems):
         if out and not problems:
             copy(staged, out)
         return replace(_plan(staged, what, before, options), problems=tuple(problems))
 
 
 def push(
-    source: Path, what: Id, registry: Registry, options: Options, token: str | None = None
+    source: str | Path,
+    repo: str,
+    registry: Registry,
+    options: Options,
+    token: str | None = None,
 ) -> Pushed:
-    """Publish a run or model folder as the repository ``what``; its revision is a branch.
+    """Publish MODEL as ``repo``: ``user/repo``, or ``user/repo@branch``.
 
     Raises RunError with all the model's problems, HubError if the Hub refuses.
     """
+    what = parse_id(repo)
+    folder = _folder(source, registry, token)
+    from ganzoo.hub.staging import package  # imports torch, so cheap mistakes come first
+
     api = client(token)
     with telling(api, what):
         api.whoami()
     before = _look(api, what)
-    with package(source, what, registry, options, before) as (staged, problems):
+    with package(folder, what, registry, options, before) as (staged, problems):
         problems.raise_any(what)
         plan = _plan(staged, what, before, options)
-        parent = commit = _place(api, what, before, options)
+        parent = commit = _parent(api, what, before, options)
         if plan.sent:
             message = options.message or f"Push with ganzoo {__version__}"
             commit = _commit(api, plan, staged, message, parent)
-    if options.tag and options.tag not in before.tags:
-        _tag(api, what, options.tag, commit)
+    if (tag := options.tag) and tag not in before.tags:
+        try:
+            with telling(api, what):
+                api.create_tag(what.repo, tag=tag, revision=commit)
+        except HubError:  # was only the answer lost, now or in the last push?
+            tags = []
+            with suppress(Exception):
+                tags = api.list_repo_refs(what.repo).tags
+            if (tag, commit) not in [(one.name, one.target_commit) for one in tags]:
+                raise
     branch = f"/tree/{what.revision}" if what.revision else ""
     return Pushed(f"{api.endpoint}/{what.repo}{branch}", commit if plan.sent else None, plan)
+
+
+def _folder(source: str | Path, registry: Registry, token: str | None) -> Path:
+    """Locate the run or model to push, with all its weights; raises RunError if there is none."""
+    folder = locate(source, registry, token=token, kinds=tuple(WEIGHTS)).folder
+    find(folder)
+    return folder
 
 
 # -- what the Hub has --------------------------------------------------------------------------
@@ -139,29 +133,27 @@ def _look(api: HfApi, what: Id) -> Before:
         tags = {ref.name: ref.target_commit for ref in refs.tags}
         before = Before(listing, is_new, tags, tuple(branches))
         if CARD in listing.files:
+            path = download(api, what, listing, listing.files[CARD])
             try:
-                text = (
-                    download(api, what, listing, listing.files[CARD]).read_bytes().decode("utf-8")
-                )
+                before = replace(before, card=path.read_bytes().decode("utf-8"))
             except ValueError as error:
                 raise HubError(f"{what}: its {CARD} is no text in UTF-8; mend it there.") from error
-            before = replace(before, card=text)
         if CONFIG in listing.files:
             with suppress(RunError):  # it will be replaced
-                found = configs.read(download(api, what, listing, listing.files[CONFIG]))
-                before = replace(before, licences=found.licences)
+                config = configs.read(download(api, what, listing, listing.files[CONFIG]))
+                before = replace(before, licences=config.licences)
         for name, file in listing.files.items():
             if name.startswith("entries/") and limit(name):
                 with suppress(RunError):
-                    found_entry = entries.read_entry(download(api, what, listing, file))
-                    before = replace(before, entries=(*before.entries, found_entry))
+                    entry = entries.read_entry(download(api, what, listing, file))
+                    before = replace(before, entries=(*before.entries, entry))
     return before
 
 
 def _plan(staged: Path, what: Id, before: Before, options: Options) -> Plan:
     """Decide what to send; raises HubError, before sending, if it cannot be sent."""
     changes = _changes(staged, before.listing)
-    there = before.listing.commit if before.listing else None
+    parent = before.listing.commit if before.listing else None
     if what.revision in before.tags or COMMIT.fullmatch(what.revision or ""):
         raise HubError(
             f"{what}: {what.revision} is a tag or a commit, and those do not change. Name a "
@@ -176,7 +168,7 @@ def _plan(staged: Path, what: Id, before: Before, options: Options) -> Plan:
             f"{what.repo} exists and is public; --private makes new ones private. Make it private "
             f"first: hf repos settings {what.repo} --private"
         )
-    is_done = before.tags.get(options.tag or "") == there and _all_same(changes)
+    is_done = before.tags.get(options.tag or "") == parent and _all_same(changes)
     if options.tag in before.tags and not is_done:  # otherwise only its answer was lost
         raise HubError(
             f"{what.repo} has a tag '{options.tag}' already, and tags do not move. Name another."
@@ -187,16 +179,16 @@ def _plan(staged: Path, what: Id, before: Before, options: Options) -> Plan:
 
 
 def _changes(staged: Path, listing: Listing | None) -> tuple[Change, ...]:
-    there = listing.files if listing else {}
+    on_hub = listing.files if listing else {}
     changes = []
     for path in sorted(filter(Path.is_file, staged.rglob("*"))):
         name = path.relative_to(staged).as_posix()
         action: Action = "new"
-        if name in there:
-            action = "same" if same(path, there[name].sha) else "changed"
+        if name in on_hub:
+            action = "same" if same(path, on_hub[name].sha) else "changed"
         changes.append(Change(name, path.stat().st_size, action))
     ours = {change.name for change in changes}
-    for name, file in sorted(there.items()):
+    for name, file in sorted(on_hub.items()):
         is_foreign = name.endswith(".safetensors") and name not in WEIGHTS.values()
         if name not in ours and limit(name) and _OURS.fullmatch(name) and not is_foreign:
             changes.append(Change(name, file.size, "removed"))
@@ -210,17 +202,17 @@ def _all_same(changes: Sequence[Change]) -> bool:
 # -- sending -----------------------------------------------------------------------------------
 
 
-def _place(api: HfApi, what: Id, before: Before, options: Options) -> str:
+def _parent(api: HfApi, what: Id, before: Before, options: Options) -> str:
     """Return the commit to build on, creating a new repository or branch."""
     with telling(api, what):
         if before.listing:
             start = before.listing.commit
         else:
             api.create_repo(what.repo, private=options.private, exist_ok=True)
-            made = list_files(api, Id(what.repo))
-            if set(made.files) - {".gitattributes"}:
+            listing = list_files(api, Id(what.repo))
+            if set(listing.files) - {".gitattributes"}:
                 raise HubError(f"{what.repo} was made by somebody else just now. Push again.")
-            start = made.commit
+            start = listing.commit
         if before.is_new_branch:
             api.create_branch(what.repo, branch=str(what.revision), revision=start, exist_ok=True)
     return start
@@ -237,17 +229,17 @@ def _commit(api: HfApi, plan: Plan, staged: Path, message: str, parent: str) -> 
         for change in plan.sent
     ]
     what = plan.what
-    bars = _without_bars() if sum(change.size for change in plan.sent) < _LONG else ExitStack()
+    is_short = sum(change.size for change in plan.sent) < _LONG
     try:
-        with telling(api, what), bars:
-            made = api.create_commit(
+        with telling(api, what), without_bars(is_short):
+            commit = api.create_commit(
                 what.repo,
                 operations,
                 commit_message=message,
                 revision=what.revision,
                 parent_commit=parent,
             )
-        return str(made.oid)
+        return str(commit.oid)
     except HubError as error:
         with suppress(Exception):
             now = list_files(api, what)
@@ -259,36 +251,3 @@ def _commit(api: HfApi, plan: Plan, staged: Path, message: str, parent: str) -> 
                 f"wrote: {' '.join(str(error.__cause__).split())}"
             ) from error
         raise
-
-
-def _tag(api: HfApi, what: Id, tag: str, commit: str) -> None:
-    """Tag a commit; a tag whose answer was lost, now or in the last push, is looked for."""
-    try:
-        with telling(api, what):
-            api.create_tag(what.repo, tag=tag, revision=commit)
-    except HubError:
-        with suppress(Exception):
-            tags = api.list_repo_refs(what.repo).tags
-            if (tag, commit) in [(known.name, known.target_commit) for known in tags]:
-                return
-        raise
-
-
-@contextmanager
-def _without_bars() -> Iterator[None]:
-    """Hide progress bars, for short operations."""
-    from huggingface_hub import constants
-    from huggingface_hub.utils.tqdm import (
-        are_progress_bars_disabled,
-        disable_progress_bars,
-        enable_progress_bars,
-    )
-
-    if are_progress_bars_disabled() or constants.HF_HUB_DISABLE_PROGRESS_BARS is not None:
-        yield
-        return
-    disable_progress_bars()
-    try:
-        yield
-    finally:
-        enable_progress_bars()

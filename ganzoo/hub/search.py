@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Any
 
 from ganzoo.errors import HubError, RunError
 from ganzoo.evaluation.result import Entry, EntryFile
@@ -60,7 +59,7 @@ def search(
         raise HubError(f"limit={limit}: ask for one model or more.")
     api = client(token)
     with telling(api, Id("the list of models"), TIMEOUT):
-        found = api.list_models(
+        answer = api.list_models(
             filter=TAG,
             search=text or None,
             author=author,
@@ -68,32 +67,35 @@ def search(
             limit=limit,
             expand=_FACTS,  # type: ignore[arg-type]
         )
-        return [_listed(info) for info in islice(found, limit) if is_id(info.id)]
-
-
-def _listed(info: Any) -> Listed:
-    """Read the Hub's listing of a model.  Its text is untrusted."""
-    tags = [_line(tag) for tag in info.tags or []]
-    entries: list[Entry] = []
-    problem = ""
-    try:
-        entries = claims.scores(info.id, info.model_index)
-    except RunError as error:
-        problem = _line(error)
-    modified = info.last_modified
-    return Listed(
-        id=info.id,
-        commit=_line(info.sha or ""),
-        private=bool(info.private),
-        kind=_line(info.pipeline_tag or ""),
-        licence=next((t.removeprefix("license:") for t in tags if t.startswith("license:")), ""),
-        downloads=int(info.downloads or 0),
-        likes=int(info.likes or 0),
-        updated=modified.date().isoformat() if modified else "",
-        tags=tuple(tags),
-        entries=tuple(entries),
-        problem=problem,
-    )
+        listed = []
+        for info in islice(answer, limit):  # whose text is untrusted
+            if not is_id(info.id):
+                continue
+            entries: list[Entry] = []
+            problem = ""
+            try:
+                entries = claims.scores(info.id, info.model_index)
+            except RunError as error:
+                problem = _line(error)
+            tags = [_line(tag) for tag in info.tags or []]
+            licences = [t.removeprefix("license:") for t in tags if t.startswith("license:")]
+            modified = info.last_modified
+            listed.append(
+                Listed(
+                    id=info.id,
+                    commit=_line(info.sha or ""),
+                    private=bool(info.private),
+                    kind=_line(info.pipeline_tag or ""),
+                    licence=licences[0] if licences else "",
+                    downloads=int(info.downloads or 0),
+                    likes=int(info.likes or 0),
+                    updated=modified.date().isoformat() if modified else "",
+                    tags=tuple(tags),
+                    entries=tuple(entries),
+                    problem=problem,
+                )
+            )
+    return listed
 
 
 def _line(text: object) -> str:
@@ -116,5 +118,5 @@ def standings(
                 by_name.setdefault(entry.benchmark, []).append(
                     EntryFile(Path("hf:", one.id), entry)
                 )
-    boards = [rank(name, found) for name, found in sorted(by_name.items())]
+    boards = [rank(name, files) for name, files in sorted(by_name.items())]
     return boards, [one for one in listed if one.problem]

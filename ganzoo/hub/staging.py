@@ -8,9 +8,9 @@ import shutil
 import stat
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,8 @@ from ganzoo.evaluation.result import Entry
 from ganzoo.formats.types import written
 from ganzoo.formats.yaml import parse
 from ganzoo.hub import card, claims
-from ganzoo.hub.pull import PNG, Listing, limit
+from ganzoo.hub.push_types import Before, Options
+from ganzoo.hub.repository import PNG, limit
 from ganzoo.models import config as configs
 from ganzoo.models import model, samples, weights
 from ganzoo.models.config import WEIGHTS, Config, Licences
@@ -43,45 +44,6 @@ _TOKEN = re.compile(rb"hf_[A-Za-z0-9]{30,}")
 _TRIED = 4  # number of pictures
 #: prefix of temporary folders, their lock, and the seconds that a new one may be without it
 _STAGED, _LOCK, _NEW = "ganzoo-push-", ".lock", 60
-_UNKNOWN = Licences(None, None, None)
-
-
-@dataclass(frozen=True)
-class Options:
-    """The options of a push; ``licence`` is that of the weights.
-
-    ``card`` is a file whose hand-written parts replace those on the Hub, ``entries`` the folder
-    with scores, ``tag`` a name for the new commit.  ``half`` stores the generator in 16 bits, which
-    makes it another model, with scores of its own.
-    """
-
-    licence: str | None = None
-    data_licence: str | None = None
-    card: Path | None = None
-    entries: Path | None = None
-    with_discriminator: bool = False
-    half: bool = False
-    private: bool = False
-    tag: str | None = None
-    message: str | None = None
-
-
-@dataclass(frozen=True)
-class Before:
-    """The Hub's state before a push; empty if the repository is new, or cannot be asked.
-
-    ``listing`` is of the branch, or of main if the branch is new and begins there; ``tags`` are the
-    commits of the repository's tags.
-    """
-
-    listing: Listing | None = None
-    is_new_branch: bool = False
-    tags: Mapping[str, str] = field(default_factory=dict)
-    branches: tuple[str, ...] = ()
-    card: str | None = None
-    licences: Licences = _UNKNOWN
-    entries: tuple[Entry, ...] = ()
-    note: str = ""
 
 
 class Problems(list[str]):
@@ -147,12 +109,15 @@ def staging() -> Iterator[Path]:
 def _fill(
     staged: Path, folder: Path, what: Id, registry: Registry, options: Options, before: Before
 ) -> Problems:
+    """Write all files of the push to ``staged``; return the problems of the model in ``folder``."""
     config = configs.read(folder / CONFIG)
     problems = Problems()
-    _refuse_links(folder, problems)
-    _refuse_paths(folder, config, problems)
+    _refuse_links_and_paths(folder, config, problems)
     config = replace(config, licences=_licences(config, options, before, problems))
-    scores = _own_entries(folder, problems)
+    scores: list[Entry] = []
+    for path in sorted((folder / "entries").glob("*.json")):
+        with problems.noted():
+            scores.append(entries.read_entry(path))
     for name in (RECIPE, SAMPLES):
         if (folder / name).is_file():
             shutil.copyfile(folder / name, staged / name)
@@ -162,16 +127,16 @@ def _fill(
             loaded.generator.half().float()  # round as the reader will
             (staged / SAMPLES).unlink(missing_ok=True)
         _try(loaded, problems)
-        scores = _newest(loaded, [*before.entries, *scores, *_kept_entries(options)])
-        config = _copy_weights(staged, loaded, config)
-        if options.half:
-            config = _halve(staged, loaded, config)
+        files = entries.entry_files(options.entries) if options.entries else []
+        measured = [file.entry for file in files if file.entry]
+        sha = loaded.weights_sha256
+        every = sorted([*before.entries, *scores, *measured], key=lambda one: one.date)
+        ours = [e for e in every if (e.model.kind, e.model.weights_sha256) == ("model", sha)]
+        newest = {one.benchmark: one for one in ours}
+        scores = [newest[name] for name in sorted(newest)]
         if not (staged / SAMPLES).exists() and not problems:
             _add_samples(staged / SAMPLES, loaded)
-        if WEIGHTS["discriminator"] in config.files:
-            model.network("discriminator", config, folder, registry)
-        elif options.with_discriminator:
-            config = _add_discriminator(staged, folder, config, registry)
+        config = _write_weights(staged, loaded, config, registry, options)
     for one in scores:
         entries.write_entry(staged / "entries" / f"{one.benchmark}.json", one)
     for name, text in claims.eval_results(scores).items():
@@ -180,8 +145,8 @@ def _fill(
     (staged / CONFIG).write_text(configs.text(config), encoding="utf-8")
     with problems.noted():
         base = _base(folder, options, before)
-        shown = (staged / SAMPLES).is_file()
-        text = card.make(config, scores, what.repo, samples=shown, base=base)
+        has_samples = (staged / SAMPLES).is_file()
+        text = card.make(config, scores, what.repo, samples=has_samples, base=base)
         (staged / CARD).write_bytes(text.encode())  # keeps its line ends
     _check_files(staged, problems)
     if not problems:
@@ -189,39 +154,37 @@ def _fill(
     return problems
 
 
-def _refuse_links(folder: Path, problems: Problems) -> None:
-    """Refuse links outside huggingface_hub's cache: one could publish a file from elsewhere."""
+def _refuse_links_and_paths(folder: Path, config: Config, problems: Problems) -> None:
+    """Refuse what could publish a file or a path of this machine, and the recipe of another model.
+
+    Links may only lead into huggingface_hub's cache.
+    """
     blobs = folder.resolve().parent.parent / "blobs"
     for path in folder.rglob("*"):
         if path.is_symlink() and not path.resolve().is_relative_to(blobs):
             problems.append(
                 f"{path} is a link to {path.resolve()}: put the file there, or remove it"
             )
-
-
-def _refuse_paths(folder: Path, config: Config, problems: Problems) -> None:
-    told: dict[str, Any] = {CONFIG: asdict(config)}
+    data: dict[str, Any] = {CONFIG: asdict(config)}
     if (path := folder / RECIPE).is_file():
         try:
-            told[RECIPE] = parse(path.read_text(encoding="utf-8"), RECIPE).plain()
-            problems += _untrue(told[RECIPE], config, path)
+            recipe = data[RECIPE] = parse(path.read_text(encoding="utf-8"), RECIPE).plain()
         except (GanzooError, UnicodeDecodeError) as error:
             problems.append(f"{path} cannot be read: {error}")
-    for name, plain in told.items():
+        else:
+            is_recipe = isinstance(recipe, dict)
+            section = recipe.get("generator") if is_recipe else None
+            use = section.get("use") if isinstance(section, dict) else None
+            ours = config.generator.use.rpartition("/")[2]
+            if not is_recipe:
+                what = f"is no recipe, but {written(recipe)}: put the right one there, or none"
+                problems.append(f"{path} {what}")
+            elif str(use).rpartition("/")[2] != ours:
+                what = f"its generator is {written(use)}, and this one {ours!r}"
+                problems.append(f"{path} is of another model: {what}")
+    for name, plain in data.items():
         if without_paths(plain) != plain:
             problems.append(f"{folder / name} names a place on this machine: take its path out")
-
-
-def _untrue(recipe: Any, config: Config, path: Path) -> list[str]:
-    """Return what in a recipe contradicts this model."""
-    if not isinstance(recipe, dict):
-        return [f"{path} is no recipe, but {written(recipe)}: put the right one there, or none"]
-    section = recipe.get("generator")
-    use = section.get("use") if isinstance(section, dict) else None
-    made = config.generator.use.rpartition("/")[2]
-    if str(use).rpartition("/")[2] == made:
-        return []
-    return [f"{path} is of another model: its generator is {written(use)}, and this one {made!r}"]
 
 
 def _try(loaded: Model, problems: Problems) -> None:
@@ -272,46 +235,45 @@ def _licences(config: Config, options: Options, before: Before, problems: Proble
     return found
 
 
-def _own_entries(folder: Path, problems: Problems) -> list[Entry]:
-    found = []
-    for path in sorted((folder / "entries").glob("*.json")):
-        with problems.noted():
-            found.append(entries.read_entry(path))
-    return found
+def _write_weights(
+    staged: Path, loaded: Model, config: Config, registry: Registry, options: Options
+) -> Config:
+    """Write the weights that the config states, the generator's in 16 bits if asked for.
 
-
-def _kept_entries(options: Options) -> list[Entry]:
-    kept = entries.entry_files(options.entries) if options.entries else []
-    return [found.entry for found in kept if found.entry]
-
-
-def _newest(loaded: Model, scores: Sequence[Entry]) -> list[Entry]:
-    """Return the newest entry of exactly these weights under each benchmark."""
-    sha = loaded.weights_sha256
-    ours = [one for one in scores if (one.model.kind, one.model.weights_sha256) == ("model", sha)]
-    newest = {one.benchmark: one for one in sorted(ours, key=lambda one: one.date)}
-    return [newest[name] for name in sorted(newest)]
-
-
-def _copy_weights(staged: Path, loaded: Model, config: Config) -> Config:
-    """Copy the weights that the config states; format 1 states none."""
-    folder, first = loaded.path, WEIGHTS["generator"]
-    stated = config.files or {first: weights.describe(folder / first, loaded.generator)}
-    travelling = {configs.weights_file(role) for role in config.networks}
-    travelling |= set(WEIGHTS.values())
+    The discriminator is that of the same step: the folder's, or that of the run's checkpoint.
+    """
+    folder, name, judge = loaded.path, WEIGHTS["generator"], WEIGHTS["discriminator"]
+    # format 1 states no files
+    stated = config.files or {name: weights.describe(folder / name, loaded.generator)}
+    travelling = {configs.weights_file(role) for role in config.networks} | set(WEIGHTS.values())
     files = {name: file for name, file in stated.items() if name in travelling}
-    for name in files:
-        if (folder / name).is_file():
-            shutil.copyfile(folder / name, staged / name)
+    for one in files:
+        if (folder / one).is_file():
+            shutil.copyfile(folder / one, staged / one)
+    if options.half:
+        state = loaded.generator.state_dict()
+        halved = {k: v.half() if v.is_floating_point() else v for k, v in state.items()}
+        write_tensors(staged / name, halved)
+        files[name] = weights.describe(staged / name, loaded.generator)
+    if judge in files:
+        model.network("discriminator", config, folder, registry)  # check it
+    elif options.with_discriminator:
+        step, checkpoints = config.training.get("steps"), _run(folder).checkpoints
+        kept = checkpoint.steps(checkpoints)
+        if config.discriminator is None:
+            raise RunError(
+                f"--with-discriminator: {folder} does not say what the discriminator was; runs of "
+                "earlier versions of ganzoo do not."
+            )
+        if not isinstance(step, int) or step not in kept:
+            raise RunError(
+                f"--with-discriminator: {folder} has none, and is no part of a run that has a "
+                "checkpoint of its step. Give the run."
+            )
+        write_tensors(staged / judge, checkpoint.read(kept[step])[0]["discriminator"])
+        network = model.network("discriminator", config, staged, registry)
+        files[judge] = weights.describe(staged / judge, network)
     return replace(config, files=files)
-
-
-def _halve(staged: Path, loaded: Model, config: Config) -> Config:
-    file = staged / WEIGHTS["generator"]
-    state = loaded.generator.state_dict()
-    write_tensors(file, {k: v.half() if v.is_floating_point() else v for k, v in state.items()})
-    stated = weights.describe(file, loaded.generator)
-    return replace(config, files=config.files | {file.name: stated})
 
 
 def _add_samples(out: Path, loaded: Model) -> None:
@@ -330,25 +292,6 @@ def _add_samples(out: Path, loaded: Model) -> None:
 def _run(folder: Path) -> RunFolder:
     """Return the run around a model folder; without one, a run with no files."""
     return RunFolder(folder.resolve().parent)
-
-
-def _add_discriminator(staged: Path, folder: Path, config: Config, registry: Registry) -> Config:
-    """Add the discriminator of the same step, from the run's checkpoints."""
-    file = staged / WEIGHTS["discriminator"]
-    step, kept = config.training.get("steps"), checkpoint.steps(_run(folder).checkpoints)
-    if config.discriminator is None:
-        raise RunError(
-            f"--with-discriminator: {folder} does not say what the discriminator was; runs of "
-            "earlier versions of ganzoo do not."
-        )
-    if not isinstance(step, int) or step not in kept:
-        raise RunError(
-            f"--with-discriminator: {folder} has none, and is no part of a run that has a "
-            "checkpoint of its step. Give the run."
-        )
-    write_tensors(file, checkpoint.read(kept[step])[0]["discriminator"])
-    network = model.network("discriminator", config, staged, registry)
-    return replace(config, files=config.files | {file.name: weights.describe(file, network)})
 
 
 def _base(folder: Path, options: Options, before: Before) -> str | None:

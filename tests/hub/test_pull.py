@@ -21,8 +21,9 @@ from hub_server import Failure, HubServer, hermetic
 from typed import typist
 
 from ganzoo.errors import FileError, GanzooError, HubError, HubFailure, RunError
-from ganzoo.hub import pull, search
+from ganzoo.hub import pull, repository, search
 from ganzoo.hub.client import client
+from ganzoo.hub.locate import locate
 from ganzoo.models import config, model
 from ganzoo.models.hub_id import is_id, parse_id
 from ganzoo.plugins import shipped
@@ -71,7 +72,7 @@ def hub(xet: bool, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[
     monkeypatch.setattr("ganzoo.plugins.manager.installed", toy.plugins)
     with HubServer(xet=xet) as server:
         hermetic(monkeypatch, tmp_path, server.url, xet=xet, patience=0.1)
-        monkeypatch.setattr(pull, "TIMEOUT", 0.5)
+        monkeypatch.setattr(repository, "TIMEOUT", 0.5)
         yield server
 
 
@@ -93,7 +94,7 @@ def put(hub: HubServer, files: dict[str, bytes], repo: str = ID) -> str:
 
 
 def get(name: str = ID, **given: Any) -> pull.Pulled:
-    return pull.locate(name, REGISTRY, **given)
+    return locate(name, REGISTRY, **given)
 
 
 def files_of(path: Path) -> dict[str, bytes]:
@@ -418,7 +419,7 @@ def test_cached_files_are_not_hashed_again(
     commit = put(hub, folder())
     kept = get()
     with monkeypatch.context() as patch:
-        patch.setattr(pull, "sha256", full)
+        patch.setattr(repository, "sha256", full)
         assert get() == kept
         assert get(f"{ID}@{commit}").folder == kept.folder
     offline(True)
@@ -455,7 +456,7 @@ def test_broken_off_at_every_request(
         second = put(hub, folder(2), repo)
         fault = hub.fail(how, at=at, times=2 if how == "hang" else None)
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(pull, "TIMEOUT", 0.1)
+            patch.setattr(repository, "TIMEOUT", 0.1)
             try:
                 found = get(repo).commit
                 said = None

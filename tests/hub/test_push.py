@@ -24,10 +24,9 @@ from submitted import entry, submit
 
 from ganzoo.errors import HubError, HubFailure, RunError
 from ganzoo.evaluation.result import read_entry, write_entry
-from ganzoo.hub import client, pull, search
+from ganzoo.hub import client, pull, repository, search
 from ganzoo.hub import push as publish
-from ganzoo.hub.push import Plan, Pushed
-from ganzoo.hub.staging import Options
+from ganzoo.hub.push_types import Options, Plan, Pushed
 from ganzoo.models import config as configs
 from ganzoo.models import model
 from ganzoo.models.hub_id import parse_id
@@ -76,11 +75,11 @@ def server(xet: bool, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterat
 
 
 def push(source: Path, repo: str = REPO, token: str | None = None, **asked: Any) -> Pushed:
-    return publish.push(source, parse_id(repo), REGISTRY, replace(ASKED, **asked), token)
+    return publish.push(source, repo, REGISTRY, replace(ASKED, **asked), token)
 
 
 def plan(source: Path, repo: str = REPO, **asked: Any) -> Plan:
-    return publish.plan(source, parse_id(repo), REGISTRY, replace(ASKED, **asked))
+    return publish.plan(source, repo, REGISTRY, replace(ASKED, **asked))
 
 
 def writes(server: HubServer) -> list[str]:
@@ -116,6 +115,26 @@ def test_a_pushed_run_comes_back_to_the_bit(run: Path, server: HubServer) -> Non
         ".gitattributes", "README.md", "config.json", "model.safetensors", "recipe.yaml",
         "samples.png",
     }  # fmt: skip
+
+
+def test_the_card_tells_what_training_wrote(run: Path, server: HubServer) -> None:
+    training = plan(run).card.partition("## Training")[2].partition("## Licences")[0]
+    facts = dict(line[2:].split(": ", 1) for line in training.splitlines() if line[:2] == "- ")
+    assert facts["recipe"] == "toy"
+    assert facts["trained for"].startswith("9 steps, 36 images, ")
+    assert facts["dataset"] == "toy"
+    sha = model.load(run, REGISTRY).config.training["dataset"]["sha256"]
+    assert facts["fingerprint of the dataset"] == sha
+    assert "torch " in facts["environment"]
+
+
+def test_a_run_whose_generator_is_among_the_networks_can_be_pushed(
+    tmp_path: Path, server: HubServer, one_thread: None
+) -> None:
+    networks = {role: {"use": "toy"} for role in ("generator", "discriminator")}
+    recipe = toy.recipe(tmp_path, generator=None, discriminator=None, networks=networks)
+    start(recipe, tmp_path / "run", toy.plugins())
+    assert plan(tmp_path / "run").problems == ()
 
 
 @both_ways
@@ -299,7 +318,7 @@ def test_a_licence_changed_on_the_hub_is_not_put_back(run: Path, server: HubServ
     with pytest.raises(
         RunError, match=r"the card on the Hub says cc-by-sa-4\.0, and the model mit"
     ):
-        publish.push(run, parse_id(REPO), REGISTRY, Options())
+        publish.push(run, REPO, REGISTRY, Options())
     assert set(sent(push(run, licence="cc-by-sa-4.0"))) == {"README.md", "config.json"}
 
 
@@ -658,7 +677,7 @@ def impatient(patch: pytest.MonkeyPatch, tmp_path: Path, server: HubServer, xet:
     patch.setenv("HF_TOKEN", server.token("ann"))
     patch.setenv("HF_XET_CLIENT_READ_TIMEOUT", "100ms")
     patch.setattr(client, "SILENCE", 0.1)
-    patch.setattr(pull, "TIMEOUT", 0.1)
+    patch.setattr(repository, "TIMEOUT", 0.1)
 
 
 def refusal(run: Path, **asked: Any) -> HubError | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import doctest
+import hashlib
 import re
 import shutil
 import subprocess
@@ -22,7 +23,8 @@ import ganzoo
 from ganzoo import api
 from ganzoo.errors import DataError, GanzooError, HubError, RecipeError, RunError, TrainingStopped
 from ganzoo.evaluation import result
-from ganzoo.hub import pull
+from ganzoo.evaluation.standings import read_standings
+from ganzoo.hub.locate import locate
 from ganzoo.models import config, model
 from ganzoo.models.samples import from_uint8, to_uint8
 from ganzoo.plugins.shipped import shipped_models
@@ -136,7 +138,7 @@ def test_models_that_come_with_ganzoo() -> None:
 
     registry = installed().registry
     for name in shipped_models():
-        found = pull.locate(name, registry)
+        found = locate(name, registry)
         assert model.load(found.folder, registry).sample(1)[0].mode == "RGB"
 
 
@@ -421,6 +423,18 @@ def test_evaluating(train: Callable[..., Path], tmp_path: Path) -> None:
     assert measured.model.name == "one"
     assert measured == ganzoo.evaluate(run, benchmark, name="one", out="entries")
     assert result.read_entry(Path(f"entries/{measured.benchmark}/one.json")) == measured
+    subject, training = measured.model, ganzoo.load(run).config.training
+    text = (run / "model" / "recipe.yaml").read_bytes()
+    assert (subject.recipe, subject.seed, subject.generator) == ("toy", 0, "toy")
+    assert (subject.steps, subject.images) == (training["steps"], training["images"]) == (9, 36)
+    assert subject.training_seconds == training["seconds"]
+    assert subject.recipe_sha256 == hashlib.sha256(text).hexdigest()
+    ganzoo.evaluate(train("other", seed=2), benchmark, out="entries")
+    (table,) = read_standings(Path("entries"), measured.benchmark).tables
+    assert {row.entry.model.name for row in table.rows} == {"one", "other"}
+    assert [(group.recipe, group.steps, group.seeds) for group in table.seeds] == [
+        ("toy", 9, (0, 2))
+    ]
     fewer = ganzoo.evaluate(run, benchmark, overrides={"fakes": 11}, name="few", out="entries")
     assert fewer.counts.fakes == 11
     changed = ganzoo.load(run)

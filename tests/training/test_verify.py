@@ -13,7 +13,7 @@ import yaml
 from typed import Run, typist
 
 from ganzoo.errors import RecipeError, RunError
-from ganzoo.hub.pull import with_pinned_weights
+from ganzoo.hub.locate import with_pinned_weights
 from ganzoo.recipe.recipe import load_recipe
 from ganzoo.training.run_folder import RunFolder
 from ganzoo.training.scores import is_score
