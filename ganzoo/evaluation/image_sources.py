@@ -86,7 +86,10 @@ class Generated(ImageSource):
             )
 
     def draw(self, start: int, stop: int) -> Tensor:
-        """Generate images from the protocol's own seed; each depends only on its number."""
+        """Generate images from the protocol's own seed; each depends only on its number.
+
+        Raises RunError if they do not suit the benchmark, or are not finite and in [-1, 1].
+        """
         generator, protocol, n = self.generator, self.protocol, stop - start
         inputs: dict[str, Tensor] = {}
         if self._draws_latents:
@@ -103,27 +106,11 @@ class Generated(ImageSource):
                 f"the model cannot make images of what benchmark {protocol.benchmark.name} gives "
                 f"it: {str(error).splitlines()[0]}. Was it trained for another size?"
             ) from error
-        self._check(images, start)
-        return samples.to_uint8(images)
-
-    def labels(self, start: int, stop: int) -> dict[str, Tensor]:
-        """Return the labels that ``draw`` gives the generator."""
-        known = self.generator.label or {}
-        indices = samples.labels(self.generator, self.protocol.seed, stop - start, {}, start)
-        if indices is None:
-            return {}
-        return {
-            f"{name}={value}": indices[:, column] == number
-            for column, (name, values) in enumerate(known.items())
-            for number, value in enumerate(values)
-        }
-
-    def _check(self, images: Tensor, start: int) -> None:
-        size = self.protocol.size
+        size = protocol.size
         if size and images.shape[1:] != (3, size, size):
             raise RunError(
                 f"the model makes images of {'x'.join(map(str, images.shape[1:]))}, and benchmark "
-                f"{self.protocol.benchmark.name} is for 3x{size}x{size}. Choose one of its size: "
+                f"{protocol.benchmark.name} is for 3x{size}x{size}. Choose one of its size: "
                 "`ganzoo list benchmarks`."
             )
         bad = ~images.isfinite().flatten(1).all(1)
@@ -137,6 +124,19 @@ class Generated(ImageSource):
                 f"the model's images have values up to {largest:.3g}, and [-1, 1] is wanted: they "
                 "look like 0..255. Its generator should end with tanh, or rescale."
             )
+        return samples.to_uint8(images)
+
+    def labels(self, start: int, stop: int) -> dict[str, Tensor]:
+        """Return the labels that ``draw`` gives the generator."""
+        known = self.generator.label or {}
+        indices = samples.labels(self.generator, self.protocol.seed, stop - start, {}, start)
+        if indices is None:
+            return {}
+        return {
+            f"{name}={value}": indices[:, column] == number
+            for column, (name, values) in enumerate(known.items())
+            for number, value in enumerate(values)
+        }
 
 
 class Files(ImageSource):
@@ -179,24 +179,27 @@ class Files(ImageSource):
 
     def draw(self, start: int, stop: int) -> Tensor:
         """Read the files' pixels, which must have the right size: resizing changes scores."""
-        return torch.stack([self._read(name) for name in self.names[start:stop]])
-
-    def _read(self, name: str) -> Tensor:
-        path, size = self.path / name, self.protocol.size
-        try:
-            decoded = decode(path.read_bytes())
-        except (OSError, BadImage) as error:
-            raise DataError(f"{path} cannot be used: {error}. Remove it, or mend it.") from error
-        for note in decoded.notes:
-            self._noted.setdefault(note, set()).add(name)
-        picture = decoded.image
-        if picture.size != (size, size):
-            raise DataError(
-                f"{path} has {picture.width}x{picture.height} pixels, and benchmark "
-                f"{self.protocol.benchmark.name} is for {size}x{size}. Resize the images all in "
-                "one way, which belongs to what is measured; or choose a benchmark of their size."
-            )
-        return torch.from_numpy(np.asarray(picture).copy()).permute(2, 0, 1)
+        pictures, size = [], self.protocol.size
+        for name in self.names[start:stop]:
+            path = self.path / name
+            try:
+                decoded = decode(path.read_bytes())
+            except (OSError, BadImage) as error:
+                raise DataError(
+                    f"{path} cannot be used: {error}. Remove it, or mend it."
+                ) from error
+            for note in decoded.notes:
+                self._noted.setdefault(note, set()).add(name)
+            picture = decoded.image
+            if picture.size != (size, size):
+                raise DataError(
+                    f"{path} has {picture.width}x{picture.height} pixels, and benchmark "
+                    f"{self.protocol.benchmark.name} is for {size}x{size}. Resize the images all "
+                    "in one way, which belongs to what is measured; or choose a benchmark of "
+                    "their size."
+                )
+            pictures.append(torch.from_numpy(np.asarray(picture).copy()).permute(2, 0, 1))
+        return torch.stack(pictures)
 
 
 class ReferenceRow(ImageSource):
@@ -209,25 +212,23 @@ class ReferenceRow(ImageSource):
         self.key = name
 
     def draw(self, start: int, stop: int) -> Tensor:
-        return samples.to_uint8(self._images(start, stop))
-
-    def _images(self, start: int, stop: int) -> Tensor:
-        """Return images of the row, float (n, 3, S, S) in [-1, 1]."""
+        """Return images of the row, rounded to 8 bits."""
         protocol = self.protocol
-        if self.name == "noise":
-            shape = protocol.examples(protocol.reference[:1])["real"].shape[1:]
-            noise = [
-                torch.rand(shape, generator=rng(protocol.seed, "noise", i))
-                for i in range(start, stop)
-            ]
-            return torch.stack(noise) * 2 - 1
-        if self.name == "repeated":
+        if self.name in ("noise", "repeated"):
             one = protocol.examples(protocol.reference[:1])["real"]
-            return one.expand(stop - start, *one.shape[1:])
-        examples = protocol.examples(protocol.held_out[start:stop])
-        if self.name == "photo":
-            return examples["photo"]
-        return blur(examples["real"]) if self.name == "blurred" else examples["real"]
+            images = one.expand(stop - start, *one.shape[1:])
+            if self.name == "noise":
+                noise = [
+                    torch.rand(one.shape[1:], generator=rng(protocol.seed, "noise", i))
+                    for i in range(start, stop)
+                ]
+                images = torch.stack(noise) * 2 - 1
+        else:
+            examples = protocol.examples(protocol.held_out[start:stop])
+            images = examples["photo" if self.name == "photo" else "real"]
+            if self.name == "blurred":
+                images = blur(images)
+        return samples.to_uint8(images)
 
 
 #: the fewest images that a benchmark may be for, as its grammar says

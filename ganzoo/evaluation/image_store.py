@@ -62,8 +62,9 @@ class ImageStore:
 
         self._write("drawing", "fake", self._work / "fakes", drawn)
         for stream in ("fake", "real"):
-            for name in self._extractors(stream):
-                if not self.is_wide(name):
+            readers = [s for s in self.protocol.scorers if "features" in s.reads.get(stream, ())]
+            for name in dict.fromkeys(scorer.extractor for scorer in readers):
+                if name and not self.is_wide(name):
                     what = f"features '{name}' of {stream} images"
                     folder = self._features_folder(stream, name)
                     self._write(what, stream, folder, partial(features, name))
@@ -104,12 +105,6 @@ class ImageStore:
             self._is_wide[name] = sum(layer.numel() for layer in layers.values()) > KEPT
         return self._is_wide[name]
 
-    def _extractors(self, stream: str) -> list[str]:
-        """List the extractors that scores read in a stream of single images."""
-        scorers = self.protocol.scorers
-        names = [s.extractor for s in scorers if "features" in s.reads.get(stream, ())]
-        return list(dict.fromkeys(name for name in names if name))
-
     def _features_folder(self, stream: str, name: str) -> Path:
         root = self._work if stream == "fake" else self._cache
         return root / self.protocol.features_key(name)[:24]
@@ -148,6 +143,26 @@ class Chunk:
         """Return the words that an evaluator reads."""
         return {word: self._word(word, scorer.extractor) for word in scorer.reads[self.stream]}
 
+    def _word(self, word: str, extractor: str | None) -> Any:
+        key = word, extractor if is_features(word) else None
+        if key in self._words:
+            return self._words[key]
+        value: Any
+        if word == "group":
+            value = self.group
+        elif extractor and word == "features":
+            value = self._store.features(extractor, self)
+        elif extractor and is_features(word):
+            value = self._store.extract(extractor, self._word(word.removesuffix(FEATURES), None))
+        elif word == "labels" and self.stream == "fake":
+            value = self._store.source.labels(self.start, self.stop)
+        elif word == "fake" or (word == "image" and self.stream != "pair"):
+            value = self.images()
+        else:
+            value = self.examples()[word]
+        self._words[key] = value
+        return value
+
     def images(self) -> Tensor:
         """Return the images, float (n, 3, S, S) in [-1, 1]."""
         if self.stream == "real":
@@ -160,25 +175,6 @@ class Chunk:
             indices = self._store.indices(self.stream)[self.start : self.stop]
             self._examples = self._store.protocol.examples(indices)
         return self._examples
-
-    def _word(self, word: str, extractor: str | None) -> Any:
-        key = word, extractor if is_features(word) else None
-        if key not in self._words:
-            self._words[key] = self._compute(word, extractor)
-        return self._words[key]
-
-    def _compute(self, word: str, extractor: str | None) -> Any:
-        if word == "group":
-            return self.group
-        if extractor and word == "features":
-            return self._store.features(extractor, self)
-        if extractor and is_features(word):
-            return self._store.extract(extractor, self._word(word.removesuffix(FEATURES), None))
-        if word == "labels" and self.stream == "fake":
-            return self._store.source.labels(self.start, self.stop)
-        if word == "fake" or (word == "image" and self.stream != "pair"):
-            return self.images()
-        return self.examples()[word]
 
 
 def _file(folder: Path, start: int, stop: int) -> Path:

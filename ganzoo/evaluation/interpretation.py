@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from ganzoo.evaluation.leaderboard import FOLDER, reading
-from ganzoo.evaluation.result import Entry, Score, entry_files
+from ganzoo.evaluation.result import Entry, entry_files
 from ganzoo.plugins.shipped import shipped_folder
 
 #: reference rows and their headings
@@ -46,7 +46,10 @@ def explain(entry: Entry, rows: Mapping[str, Entry]) -> Iterator[str]:
         close = _CLOSE * (max(values) - min(values)) if values else 0.0
         for row in names:
             other = rows[row].scores.get(name)
-            star = "*" if row in _SPOILT and other and _no_worse(other, score, close) else ""
+            star = ""
+            if row in _SPOILT and other:
+                ahead = other.value - score.value
+                star = "*" if (ahead if score.higher_is_better else -ahead) >= -close else ""
             starred = starred or bool(star)
             line += f"{f'{other.value:.3g}' if other else '':>9}{star or ' '}"
         yield line.rstrip()
@@ -54,11 +57,6 @@ def explain(entry: Entry, rows: Mapping[str, Entry]) -> Iterator[str]:
     if starred:
         yield "* spoilt images score as well or better: this score says little about the model"
     yield from _standing(entry, rows)
-
-
-def _no_worse(one: Score, other: Score, close: float) -> bool:
-    ahead = one.value - other.value
-    return (ahead if other.higher_is_better else -ahead) >= -close
 
 
 def _standing(entry: Entry, rows: Mapping[str, Entry]) -> Iterator[str]:

@@ -45,7 +45,13 @@ class Jackknife:
             if group is None:
                 getattr(part, stream)(**words)
             elif len(rows := (group != number).nonzero().flatten()):
-                getattr(part, stream)(**{word: _take(value, rows) for word, value in words.items()})
+                others = {
+                    word: {layer: features[rows] for layer, features in value.items()}
+                    if isinstance(value, Mapping)
+                    else value[rows]
+                    for word, value in words.items()
+                }
+                getattr(part, stream)(**others)
 
     def compute(self) -> dict[str, Estimate]:
         """Compute every score with its interval; raises DataError after too few images."""
@@ -55,7 +61,7 @@ class Jackknife:
             parts = [part.compute() for part in self._parts]
         else:
             parts = [compute(without=group) for group in range(GROUPS)]
-        found = {}
+        estimates = {}
         for name, value in values.items():
             without = [part[name] for part in parts]
             if not all(map(math.isfinite, (value, *without))):
@@ -63,8 +69,8 @@ class Jackknife:
                     f"the score '{name}' is {value:g}, or is not finite without a tenth of the "
                     "fakes: it says nothing of these images. Look at them; are there enough?"
                 )
-            found[name] = interval(value, without)
-        return found
+            estimates[name] = interval(value, without)
+        return estimates
 
 
 def interval(value: float, without: Sequence[float]) -> Estimate:
@@ -74,9 +80,3 @@ def interval(value: float, without: Sequence[float]) -> Estimate:
     error = math.sqrt((n - 1) / n * math.fsum((one - mean) ** 2 for one in without))
     half = T_QUANTILE * error
     return Estimate(value, value - half, value + half)
-
-
-def _take(value: Any, rows: Tensor) -> Any:
-    if isinstance(value, Mapping):
-        return {layer: part[rows] for layer, part in value.items()}
-    return value[rows]

@@ -119,22 +119,24 @@ def as_data(boards: Sequence[Standings]) -> dict[str, Any]:
     problems = [f for board in boards for f in board.problems]
     return {
         "benchmarks": [
-            {"benchmark": board.benchmark, "tables": [_table_data(t) for t in board.tables]}
+            {
+                "benchmark": board.benchmark,
+                "tables": [
+                    {
+                        "version": table.version,
+                        "protocol": table.protocol,
+                        "primary": table.primary.name,
+                        "apart": table.apart or None,
+                        "columns": [asdict(column) for column in table.columns],
+                        "rows": [_row_data(row, table) for row in table.rows],
+                        "over_seeds": [asdict(summary) for summary in table.seeds],
+                    }
+                    for table in board.tables
+                ],
+            }
             for board in boards
         ],
         "problems": [{"path": str(f.path), "problem": f.problem} for f in problems],
-    }
-
-
-def _table_data(table: Table) -> dict[str, Any]:
-    return {
-        "version": table.version,
-        "protocol": table.protocol,
-        "primary": table.primary.name,
-        "apart": table.apart or None,
-        "columns": [asdict(column) for column in table.columns],
-        "rows": [_row_data(row, table) for row in table.rows],
-        "over_seeds": [asdict(summary) for summary in table.seeds],
     }
 
 
@@ -172,12 +174,15 @@ def _md_table(table: Table) -> Iterator[str]:
     if table.apart:
         yield from (md(table.apart), "")
     claims = any(row.entry.reported for row in table.rows)
-    heads = _beside([*map(_unit_heading, table.columns)], "reported" if claims else None)
+    heads = [heading(c) + (f" ({c.unit})" if c.unit else "") for c in table.columns]
+    heads = _beside(heads, "reported" if claims else None)
     yield _md_row(["rank", "model", *heads])
     yield _md_row(["--:", ":--", *["--:" for _ in heads]], raw=True)
     for row in table.rows:
         cells = [cell_text(row, column) for column in table.columns]
-        cells = _beside(cells, _claims(row.entry) if claims else None)
+        reported = row.entry.reported.items()
+        claim = "; ".join(f"{name} {one.value:g} ({one.source})" for name, one in reported)
+        cells = _beside(cells, claim if claims else None)
         name = md(row.entry.model.name)
         name = f"*{name}*" if row.entry.model.kind == "reference" else name
         yield _md_row([row.place or "–", name, *map(md, cells)], raw=True)
@@ -195,14 +200,6 @@ def _md_table(table: Table) -> Iterator[str]:
 def _beside(scores: list[str], claim: str | None) -> list[str]:
     """Put the claim beside the score that ranks."""
     return scores if claim is None else [scores[0], claim, *scores[1:]]
-
-
-def _unit_heading(column: Column) -> str:
-    return heading(column) + (f" ({column.unit})" if column.unit else "")
-
-
-def _claims(entry: Entry) -> str:
-    return "; ".join(f"{n} {claim.value:g} ({claim.source})" for n, claim in entry.reported.items())
 
 
 def means(summary: Summary, columns: Iterable[Column]) -> list[str]:

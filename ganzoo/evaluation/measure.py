@@ -76,7 +76,8 @@ def measure(
         store.fill()
         with together(work):
             scores, unreliable = _scores(store, bar)
-            pictures = _first(store)
+            chunks = [chunk for chunk in store.chunks("fake") if chunk.start < SHOWN]
+            pictures = torch.cat([store.fakes(c.start, c.stop) for c in chunks])[:SHOWN]
         if is_main and not keep:
             shutil.rmtree(root if folder else work, ignore_errors=True)
     return Measurement(scores, unreliable, pictures, time.monotonic() - start, work)
@@ -113,12 +114,6 @@ def _scores(store: ImageStore, bar: Bar) -> tuple[dict[str, Estimate], dict[str,
             "another benchmark: `ganzoo list benchmarks`."
         )
     return scores, unreliable
-
-
-def _first(store: ImageStore) -> Tensor:
-    """Return the first fakes, for the entry's grid."""
-    chunks = [chunk for chunk in store.chunks("fake") if chunk.start < SHOWN]
-    return torch.cat([store.fakes(chunk.start, chunk.stop) for chunk in chunks])[:SHOWN]
 
 
 def _no_bar(

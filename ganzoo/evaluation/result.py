@@ -126,7 +126,12 @@ def read_entry(path: Path) -> Entry:
     Raises RunError with the file, the key, what is wrong and what is allowed.
     """
     try:
-        entry = _parse(path)
+        with path.open("rb") as file:
+            data = parse(file.read(MAX_BYTES + 1), "entry", MAX_BYTES)
+        version = data.get("format")
+        if isinstance(version, int) and version > FORMAT:
+            raise Wrong(f"format: {written(version)} is newer than {FORMAT}; update ganzoo.")
+        entry = _checked(data)
     except Wrong as wrong:
         raise RunError(f"{path}: {wrong}") from None
     except OSError as error:
@@ -217,15 +222,6 @@ def _files(root: Path) -> list[Path]:
 
 
 # -- the format -------------------------------------------------------------------------------
-
-
-def _parse(path: Path) -> Entry:
-    with path.open("rb") as file:
-        data = parse(file.read(MAX_BYTES + 1), "entry", MAX_BYTES)
-    version = data.get("format")
-    if isinstance(version, int) and version > FORMAT:
-        raise Wrong(f"format: {written(version)} is newer than {FORMAT}; update ganzoo.")
-    return _checked(data)
 
 
 def _checked(data: Any) -> Entry:

@@ -139,7 +139,16 @@ def _table(group: Sequence[tuple[Entry, Path]], newest: Entry | None) -> Table:
     footnotes: dict[str, int] = {}
     ranked = {e.model.name: e.scores[e.primary] for e in entries if _ranks(e, columns[0])}
     rows = []
-    for entry, picture in sorted(group, key=lambda item: _order(item[0], columns[0])):
+
+    def order(item: tuple[Entry, Path]) -> tuple[bool, float, str]:
+        """Sort key: best first, entries without a score last."""
+        entry, primary = item[0], columns[0]
+        if not _comparable(entry, primary):
+            return True, 0.0, entry.model.name
+        value = entry.scores[primary.name].value
+        return False, -value if primary.higher_is_better else value, entry.model.name
+
+    for entry, picture in sorted(group, key=order):
         own = ranked.get(entry.model.name)
         others = {name: score for name, score in ranked.items() if name != entry.model.name}
         better = [_better(score, own) for score in others.values()] if own else []
@@ -198,14 +207,6 @@ def _ranks(entry: Entry, column: Column) -> bool:
     return score.rankable and not score.unreliable
 
 
-def _order(entry: Entry, primary: Column) -> tuple[bool, float, str]:
-    """Sort key: best first, entries without a score last."""
-    if not _comparable(entry, primary):
-        return True, 0.0, entry.model.name
-    value = entry.scores[primary.name].value
-    return False, -value if primary.higher_is_better else value, entry.model.name
-
-
 def _better(one: Score, other: Score) -> bool:
     """Whether ``one`` is better than ``other`` beyond the uncertainty of both."""
     ahead = one.value - other.value if one.higher_is_better else other.value - one.value
@@ -222,19 +223,16 @@ def _cell(entry: Entry, column: Column, footnotes: dict[str, int]) -> Cell | Non
     if score is None:
         return None
     comparable = _comparable(entry, column)
-    note = _note(entry, column, score, comparable)
+    note = ""
+    if not comparable:
+        kinds = f"protocol {score.protocol}, not {column.protocol}"
+        note = f"{column.name} under {kinds}: not compared"
+    elif score.unreliable:
+        note = f"{column.name} is unreliable, so it does not rank: {score.unreliable}"
+    elif not score.rankable:
+        note = f"{column.name} is on features that nobody trained, so it does not rank"
     number = footnotes.setdefault(note, len(footnotes) + 1) if note else None
     return Cell(score, comparable, number)
-
-
-def _note(entry: Entry, column: Column, score: Score, comparable: bool) -> str:
-    if not comparable:
-        return f"{column.name} under protocol {score.protocol}, not {column.protocol}: not compared"
-    if score.unreliable:
-        return f"{column.name} is unreliable, so it does not rank: {score.unreliable}"
-    if not score.rankable:
-        return f"{column.name} is on features that nobody trained, so it does not rank"
-    return ""
 
 
 # -- why tables are apart ---------------------------------------------------------------------
@@ -278,7 +276,10 @@ def flat(data: Any, path: str = "") -> Iterator[tuple[str, Any]]:
 
 
 def _over_seeds(entries: Iterable[Entry], columns: Sequence[Column]) -> Iterator[Summary]:
-    """Group models of the same recipe, generator and steps that differ by seed."""
+    """Group models of the same recipe, generator and steps that differ by seed.
+
+    Each score is the mean and 95 % t-interval over seeds, if two of them or more are reliable.
+    """
     groups: dict[tuple[str, str | None, int | None], list[Entry]] = {}
     for entry in entries:
         model = entry.model
@@ -286,24 +287,23 @@ def _over_seeds(entries: Iterable[Entry], columns: Sequence[Column]) -> Iterator
             groups.setdefault((model.recipe, model.generator, model.steps), []).append(entry)
     for (recipe, generator, steps), group in sorted(groups.items(), key=lambda item: str(item[0])):
         seeds = tuple(sorted({entry.model.seed for entry in group if entry.model.seed is not None}))
-        scores = {c.name: mean for c in columns if (mean := _mean(group, c))}
+        scores = {}
+        for column in columns:
+            by_seed: dict[int | None, list[float]] = {}
+            for entry in group:
+                if _ranks(entry, column):
+                    value = entry.scores[column.name].value
+                    by_seed.setdefault(entry.model.seed, []).append(value)
+            values, n = [statistics.fmean(same) for same in by_seed.values()], len(by_seed)
+            if n > 1:
+                mean = statistics.fmean(values)
+                side = student(n - 1) * statistics.stdev(values) / math.sqrt(n)
+                higher, protocol = column.higher_is_better, column.protocol
+                scores[column.name] = Score(
+                    mean, mean - side, mean + side, higher, protocol, column.unit
+                )
         if scores:
             yield Summary(recipe, generator, steps, seeds, scores)
-
-
-def _mean(group: Sequence[Entry], column: Column) -> Score | None:
-    """Return mean and 95 % t-interval over seeds; None with fewer than two reliable scores."""
-    by_seed: dict[int | None, list[float]] = {}
-    for entry in group:
-        if _ranks(entry, column):
-            by_seed.setdefault(entry.model.seed, []).append(entry.scores[column.name].value)
-    values = [statistics.fmean(same) for same in by_seed.values()]
-    if len(values) < 2:
-        return None
-    mean, n = statistics.fmean(values), len(values)
-    side = student(n - 1) * statistics.stdev(values) / math.sqrt(n)
-    higher, protocol = column.higher_is_better, column.protocol
-    return Score(mean, mean - side, mean + side, higher, protocol, column.unit)
 
 
 #: Student's t with 1, 2, 3 and 4 degrees of freedom

@@ -10,7 +10,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from accelerate import PartialState
-from PIL import Image
 
 from ganzoo.errors import RecipeError, RunError
 from ganzoo.evaluation import result
@@ -56,8 +55,28 @@ def open_candidate(
         return files, Candidate(name=name, kind="images", weights_sha256=files.key)
     loaded = model.load(path, registry)
     loaded.generator.to(protocol.device)
-    candidate = _candidate(loaded, name)
-    origin = [asdict(loaded.config.generator), candidate.recipe_sha256]
+    training, part = loaded.config.training, loaded.config.generator
+    recipe, recipe_sha256, seed = loaded.path / RECIPE, None, None
+    if recipe.is_file():
+        text = recipe.read_bytes()
+        recipe_sha256 = hashlib.sha256(text).hexdigest()
+        with suppress(RecipeError, AttributeError):
+            seed = parse(text.decode("utf-8", "replace"), recipe.name).plain().get("seed")
+    candidate = Candidate(
+        name=name,
+        kind="model",
+        weights_sha256=loaded.weights_sha256,
+        recipe=training.get("recipe"),
+        recipe_sha256=recipe_sha256,
+        seed=seed if isinstance(seed, int) else None,
+        generator=part.use,
+        distribution=part.distribution,
+        version=part.version,
+        steps=training.get("steps"),
+        images=training.get("images"),
+        training_seconds=training.get("seconds"),
+    )
+    origin = [asdict(part), recipe_sha256]
     return Generated(loaded.generator, protocol, origin), candidate
 
 
@@ -115,7 +134,7 @@ def submit(
         notes=before.notes if before else source.drawn,
     )
     if PartialState().is_main_process:
-        entry = _write(path, entry, _grid(protocol, measurement))
+        entry = _write(path, entry, protocol, measurement)
         shutil.rmtree(measurement.work, ignore_errors=True)
     return path, entry, True
 
@@ -153,8 +172,15 @@ def _before(path: Path, force: bool) -> Entry | None:
         raise RunError(f"{error} Add --force to replace it, or --name to keep both.") from error
 
 
-def _write(path: Path, entry: Entry, grid: Image.Image) -> Entry:
+def _write(path: Path, entry: Entry, protocol: Protocol, measurement: Measurement) -> Entry:
     """Write the grid and the entry; return the entry with its seal."""
+    pictures = measurement.pictures
+    if "photo" in protocol.fields:
+        shown = protocol.held_out[: min(PAIRS, len(pictures))]
+        photos = samples.to_uint8(protocol.examples(shown)["photo"])
+        grid = samples.pairs(photos, pictures[: len(photos)])
+    else:
+        grid = samples.grid(pictures)
     try:
         with atomic_file(path.with_suffix(".jpg")) as aside:  # a fifth of a PNG
             grid.save(aside, format="JPEG", quality=90, optimize=True)
@@ -171,37 +197,3 @@ def _write(path: Path, entry: Entry, grid: Image.Image) -> Entry:
 
 def _is_model(path: Path) -> bool:
     return any((path / name).exists() for name in (CONFIG, f"model/{CONFIG}", RECIPE))
-
-
-def _candidate(loaded: model.Model, name: str) -> Candidate:
-    """Describe a model, with the seed and the hash of its recipe if it has one."""
-    training, part = loaded.config.training, loaded.config.generator
-    recipe, digest, seed = loaded.path / RECIPE, None, None
-    if recipe.is_file():
-        text = recipe.read_bytes()
-        digest = hashlib.sha256(text).hexdigest()
-        with suppress(RecipeError, AttributeError):
-            seed = parse(text.decode("utf-8", "replace"), recipe.name).plain().get("seed")
-    return Candidate(
-        name=name,
-        kind="model",
-        weights_sha256=loaded.weights_sha256,
-        recipe=training.get("recipe"),
-        recipe_sha256=digest,
-        seed=seed if isinstance(seed, int) else None,
-        generator=part.use,
-        distribution=part.distribution,
-        version=part.version,
-        steps=training.get("steps"),
-        images=training.get("images"),
-        training_seconds=training.get("seconds"),
-    )
-
-
-def _grid(protocol: Protocol, measurement: Measurement) -> Image.Image:
-    pictures = measurement.pictures
-    if "photo" not in protocol.fields:
-        return samples.grid(pictures)
-    shown = protocol.held_out[: min(PAIRS, len(pictures))]
-    photos = samples.to_uint8(protocol.examples(shown)["photo"])
-    return samples.pairs(photos, pictures[: len(photos)])

@@ -23,6 +23,7 @@ from ganzoo.errors import DataError
 from ganzoo.evaluation import image_store, submission
 from ganzoo.evaluation import result as entry
 from ganzoo.evaluation.image_sources import Files, Generated
+from ganzoo.evaluation.interpretation import references
 from ganzoo.evaluation.measure import measure
 from ganzoo.interfaces import Generator
 from ganzoo.models import config, model
@@ -301,6 +302,7 @@ def test_reference_rows(measured: Callable[..., Result], tmp_path: Path) -> None
     assert {e.model.kind for e in found.values()} == {"reference"}
     values = {name: e.scores["distance-toy"].value for name, e in found.items()}
     assert values["held-out"] < min(values["noise"], values["repeated"])
+    assert list(references(found["repeated"], [ENTRIES.parent])) == ["held-out", "blurred", "noise"]
     assert measured("--references").out.count("measured already") == 4
     toy.benchmark(tmp_path, **toy.PAIRS)
     said = measured("--references", "--out", "pairs")
