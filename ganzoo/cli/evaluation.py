@@ -14,7 +14,7 @@ from ganzoo.errors import RunError
 from ganzoo.text import say, say_json
 
 if TYPE_CHECKING:
-    from ganzoo.evaluation.result import Entry, Score
+    from ganzoo.evaluation.result import Entry
     from ganzoo.plugins.registry import Registry
 
 ENTRIES = Path("benchmarks/entries")
@@ -105,8 +105,8 @@ def evaluate(
         protocol = Protocol(loaded, registry, state.device, download=download)
     if state.is_main_process:
         for extractor, why in protocol.left_out.items():
-            told = why.partition(" Get it: ")[0]  # without the remedy, which `ganzoo show` has
-            say(f"left out what needs '{extractor}': {told}", err=True)
+            reason = why.partition(" Get it: ")[0]  # without the remedy, which `ganzoo show` has
+            say(f"left out what needs '{extractor}': {reason}", err=True)
         if protocol.left_out and not download:
             say("--download fetches what can be fetched", err=True)
     if model is None:
@@ -114,18 +114,18 @@ def evaluate(
     else:
         with state.main_process_first():
             candidates = [candidate_of(model, protocol, registry, name)]
-    made = [submit(protocol, source, candidate, out, force) for source, candidate in candidates]
+    results = [submit(protocol, source, candidate, out, force) for source, candidate in candidates]
     if not state.is_main_process:
         return
-    drawn = [protocol.drawn, *(source.drawn for source, _ in candidates)]
-    for text in filter(None, drawn):
+    selections = [protocol.drawn, *(source.drawn for source, _ in candidates)]
+    for text in filter(None, selections):
         say(f"measured with {text}", err=True)
     for note in (note for source, _ in candidates for note in source.notes()):
         say(note, err=True)
     if as_json:
-        say_json([asdict(entry) for _, entry, _ in made])
+        say_json([asdict(entry) for _, entry, _ in results])
         return
-    for path, entry, is_new in made:
+    for path, entry, is_new in results:
         _tell(path, entry, is_new)
     elsewhere = "" if out == ENTRIES else f" --entries {out}"
     say(f"compare: ganzoo leaderboard {loaded.name}{elsewhere}")
@@ -134,13 +134,16 @@ def evaluate(
 def _which_benchmark(model: str | None, registry: Registry) -> RunError:
     """Ask for a benchmark and show those that fit, as commands."""
     from ganzoo.evaluation.suitability import suitable_benchmarks
-    from ganzoo.hub.pull import locate
+    from ganzoo.hub.locate import locate
     from ganzoo.models import config as configs
-    from ganzoo.models.folder import CONFIG, find
+    from ganzoo.models.folder import CONFIG, RECIPE, find
 
     config = None
     what = "any model"
-    if model is not None and not _holds_images(Path(model)):
+    names = (CONFIG, f"model/{CONFIG}", RECIPE)  # a folder without them is one of images
+    if model is not None and (
+        not (path := Path(model)).is_dir() or any((path / n).exists() for n in names)
+    ):
         folder = find(locate(model, registry, kinds=()).folder)
         config = configs.read(folder / CONFIG)
         side = f"{config.output.size}x{config.output.size}" if config.output.size else "any size"
@@ -161,12 +164,6 @@ def _which_benchmark(model: str | None, registry: Registry) -> RunError:
     return RunError(f"--benchmark is missing. These fit {what}:", *commands)
 
 
-def _holds_images(path: Path) -> bool:
-    """Whether it is a folder, but neither a run nor a model."""
-    names = ("config.json", "model/config.json", "recipe.yaml")
-    return path.is_dir() and not any((path / name).exists() for name in names)
-
-
 def verify(
     recipe: RecipeName,
     out: Annotated[
@@ -183,7 +180,7 @@ def verify(
     from ganzoo.training.run_folder import free_folder
 
     name = load_recipe(recipe, (), installed().registry).name
-    from ganzoo.hub.pull import with_pinned_weights
+    from ganzoo.hub.locate import with_pinned_weights
     from ganzoo.training.verify import (
         verify as rerun,  # imports torch, so cheap mistakes come first
     )
@@ -208,13 +205,9 @@ def _tell(path: Path, entry: Entry, is_new: bool) -> None:
     say(f" under {entry.benchmark}@{entry.version}{again}: {path}")
     wide = max(map(len, entry.scores))
     for name, score in entry.scores.items():
-        say(f"  {name:{wide}}  {_shown(score)}")
-
-
-def _shown(score: Score) -> str:
-    arrow = "higher is better" if score.higher_is_better else "lower is better"
-    span = f"[{score.low:.4g}, {score.high:.4g}]"
-    text = f"{score.value:<8.4g} {span:22} {arrow}"
-    if score.unreliable:
-        text += f"; UNRELIABLE: {score.unreliable}"
-    return text if score.rankable else f"{text}; unrankable: nobody trained its features"
+        arrow = "higher is better" if score.higher_is_better else "lower is better"
+        span = f"[{score.low:.4g}, {score.high:.4g}]"
+        unreliable = f"; UNRELIABLE: {score.unreliable}" if score.unreliable else ""
+        unrankable = "" if score.rankable else "; unrankable: nobody trained its features"
+        text = f"{score.value:<8.4g} {span:22} {arrow}{unreliable}{unrankable}"
+        say(f"  {name:{wide}}  {text}")

@@ -8,7 +8,7 @@ import shutil
 import sys
 import textwrap
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -17,7 +17,7 @@ import typer
 
 from ganzoo.cli.options import Json
 from ganzoo.errors import PluginError, nearest
-from ganzoo.plugins.registry import KINDS, Registry, canonical
+from ganzoo.plugins.registry import KINDS, canonical
 from ganzoo.recipe.listing import LISTED, plural
 from ganzoo.text import say, say_json
 
@@ -48,7 +48,7 @@ def list_plugins(as_json: Json = False) -> None:
     """List installed plugins and their problems."""
     from ganzoo.plugins.manager import installed
 
-    plugins = installed().plugins
+    plugins, registry = installed().plugins, installed().registry
     if as_json:
         say_json(
             [
@@ -69,38 +69,39 @@ def list_plugins(as_json: Json = False) -> None:
         return
     for plugin in plugins:
         _headline(plugin)
-        say(*_about(plugin, installed().registry))
+        parts = {
+            plural(kind): sorted(e.name for e in plugin.entries if e.kind == kind)
+            for kind in LISTED
+        }
+        parts["hooks"] = [
+            hook
+            for hook in plugin.hooks
+            if hook == "register_commands" or not hook.startswith("register_")
+        ]
+        for what, names in parts.items():
+            if names:
+                start = f"  {what:15}"
+                column = " " * len(start)
+                say(
+                    *textwrap.wrap(
+                        ", ".join(names), 88, initial_indent=start, subsequent_indent=column
+                    )
+                )
+        for entry in plugin.entries:
+            is_used = entry.kind in KINDS and not registry.shadowed(entry)
+            if is_used and registry.clashes(entry):
+                what = f"{entry.kind} '{entry.name}'"
+                say(f"  another plugin has a {what}: write '{entry.full_name}'")
+        for warning in plugin.warnings:
+            say(f"  WARNING: {warning}")
+        if plugin.error or plugin.commands_error:
+            say(f"  BROKEN: {plugin.report()}")
+            say(*(f"    {line}" for line in plugin.traceback.rstrip().splitlines()))
 
 
 def _headline(plugin: Plugin) -> None:
     say(plugin.origin.plugin, bold=True, nl=False)
     say(f"  {plugin.origin.distribution} {plugin.origin.version}")
-
-
-def _about(plugin: Plugin, registry: Registry) -> Iterator[str]:
-    """Describe a plugin: its components by kind, its other hooks, its problems."""
-    parts = {
-        plural(kind): sorted(e.name for e in plugin.entries if e.kind == kind) for kind in LISTED
-    }
-    parts["hooks"] = [
-        hook
-        for hook in plugin.hooks
-        if hook == "register_commands" or not hook.startswith("register_")
-    ]
-    for what, names in parts.items():
-        if names:
-            start = f"  {what:15}"
-            yield from textwrap.wrap(
-                ", ".join(names), 88, initial_indent=start, subsequent_indent=" " * len(start)
-            )
-    for entry in plugin.entries:
-        if entry.kind in KINDS and registry.clashes(entry) and not registry.shadowed(entry):
-            yield f"  another plugin has a {entry.kind} '{entry.name}': write '{entry.full_name}'"
-    for warning in plugin.warnings:
-        yield f"  WARNING: {warning}"
-    if plugin.error or plugin.commands_error:
-        yield f"  BROKEN: {plugin.report()}"
-        yield from (f"    {line}" for line in plugin.traceback.rstrip().splitlines())
 
 
 # -- new --------------------------------------------------------------------------------------

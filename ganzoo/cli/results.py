@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from ganzoo.models.model import Model
-    from ganzoo.models.translate_files import Outcome, Plan
 
 ModelName = Annotated[
     str,
@@ -47,7 +46,7 @@ def add_to(app: typer.Typer) -> None:
 
 def open_model(name: str) -> Model:
     """Open the model that MODEL names, on the CPU."""
-    from ganzoo.hub.pull import load, locate
+    from ganzoo.hub.locate import load, locate
     from ganzoo.models.folder import find
     from ganzoo.plugins.manager import installed
 
@@ -192,30 +191,26 @@ def translate(
     planned = plan(photos, out, sheet)
     with progress("translating", len(planned.jobs), "pictures") as advance:
         outcome = translate(planned, translator, advance)
-    _tell(outcome, translator.size, planned)
-    if outcome.failed:
-        raise typer.Exit(1 if outcome.translated else 2)
-
-
-def _tell(outcome: Outcome, size: int | None, plan: Plan) -> None:
     count = len(outcome.translated)
-    if size and count:
+    if (size := translator.size) and count:
         say(f"the model makes {size}x{size} pictures: photos were resized to that and back")
     if renamed := [job for job in outcome.translated if job.renamed]:
         say(f"written as .png: {len(renamed)}")
     for note, sources in outcome.notes.items():
         say(f"{note}: {len(sources)} ({sources[0].name})")
     if count:
-        say(f"{count} picture{'s' * (count != 1)} in {plan.out}")
+        say(f"{count} picture{'s' * (count != 1)} in {planned.out}")
     if outcome.sheet:
         say(f"compare them: {outcome.sheet}")
-    for scan in plan.scans:
+    for scan in planned.scans:
         if scan.others:
             say(f"not looked at in {scan.path}: {scan.not_looked_at()}", err=True)
     if outcome.failed:
         say(f"not translated: {len(outcome.failed)}", err=True)
     for source, reason in outcome.failed.items():
         say(f"  {source}: {reason}", err=True)
+    if outcome.failed:
+        raise typer.Exit(1 if outcome.translated else 2)
 
 
 def import_(

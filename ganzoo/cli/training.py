@@ -13,8 +13,6 @@ from ganzoo.text import say
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from ganzoo.plugins.manager import Plugins
-    from ganzoo.recipe.recipe_types import Recipe
     from ganzoo.training.run import Run
 
 RecipeName = Annotated[
@@ -74,33 +72,29 @@ def train(
     folder = out or free_folder(loaded.name)
     RunFolder(folder).refuse_taken()
     check_folders(loaded.dataset, plugins.registry, f"ganzoo train {recipe}")
-    from ganzoo.hub.pull import with_pinned_weights  # imports torch, so cheap mistakes come first
+    from ganzoo.hub.locate import with_pinned_weights  # imports torch, so cheap mistakes come first
     from ganzoo.training.loop import start
 
     loaded = with_pinned_weights(loaded, plugins.registry)
     if dry_run:
-        _rehearse(loaded, plugins)
+        from ganzoo.progress import duration
+        from ganzoo.training.rehearsal import rehearse
+
+        picture = Path(f"{loaded.name}-batch.png")
+        tried = rehearse(loaded, plugins, picture)
+        sizes = ", ".join(f"{role} {n:,}" for role, n in tried.parameters.items())
+        memory = f", {tried.memory / 1e9:.1f} GB of memory" if tried.memory else ""
+        say(
+            f"{loaded.name} is valid and its data can be read: {tried.examples:,} examples",
+            f"first batch: {picture}",
+            f"parameters:  {sizes}",
+            f"computes in: {tried.precision} on {tried.device}",
+        )
+        for stage, steps, seconds in tried.stages:
+            say(f"stage {stage}: {steps:,} steps of {duration(seconds)}")
+        say(f"estimate:    {duration(tried.seconds)}{memory}, without pictures and checkpoints")
         return
     _finish(lambda: start(loaded, folder, plugins), folder)
-
-
-def _rehearse(recipe: Recipe, plugins: Plugins) -> None:
-    from ganzoo.progress import duration
-    from ganzoo.training.rehearsal import rehearse
-
-    picture = Path(f"{recipe.name}-batch.png")
-    tried = rehearse(recipe, plugins, picture)
-    sizes = ", ".join(f"{role} {n:,}" for role, n in tried.parameters.items())
-    memory = f", {tried.memory / 1e9:.1f} GB of memory" if tried.memory else ""
-    say(
-        f"{recipe.name} is valid and its data can be read: {tried.examples:,} examples",
-        f"first batch: {picture}",
-        f"parameters:  {sizes}",
-        f"computes in: {tried.precision} on {tried.device}",
-    )
-    for stage, steps, seconds in tried.stages:
-        say(f"stage {stage}: {steps:,} steps of {duration(seconds)}")
-    say(f"estimate:    {duration(tried.seconds)}{memory}, without pictures and checkpoints")
 
 
 def resume(
