@@ -134,7 +134,7 @@ def test_the_examples_of_the_front_page_are_right(run: Run) -> None:
     ("line", "expected"),
     [
         ("train dcgan-avatars-", ["dcgan-avatars-labels"]),
-        ("recipe check m", ["mine.yaml"]),
+        ("recipe check mi", ["mine.yaml"]),
         ("evaluate x --benchmark figurines-", ["figurines-128", "figurines-64"]),
         ("evaluate x -b sub/", ["sub/own.yaml"]),
         ("sample ganzoo/", ["ganzoo/avatars-64"]),
