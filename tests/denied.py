@@ -121,6 +121,7 @@ WRITING = [
     "pull ganzoo/avatars-64 --out {}",
     "push ganzoo/avatars-64 me/it --dry-run --licence mit --data-licence mit --out {}",
     "plugins new acme --out {}",
+    "model new xdog --out {}",
     "data render --count 1 --size 32 --out {}",
     "data check images --sheet {}.png",
     "data edges images --out {}",
