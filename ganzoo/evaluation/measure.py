@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -70,7 +70,8 @@ def measure(
     root = folder or cache_folder() / "evaluations"
     work = root / key(protocol, source)[:24]  # one folder per model
     is_main = PartialState().is_main_process
-    bar: Bar = progress if is_main and not quiet else _no_bar
+    is_silent = quiet or not is_main
+    bar: Bar = (lambda *about: nullcontext(lambda count: None)) if is_silent else progress
     with alone_in(work, wait=False):
         store = ImageStore(protocol, source, work, batch, bar)
         store.fill()
@@ -114,9 +115,3 @@ def _scores(store: ImageStore, bar: Bar) -> tuple[dict[str, Estimate], dict[str,
             "another benchmark: `ganzoo list benchmarks`."
         )
     return scores, unreliable
-
-
-def _no_bar(
-    what: str, total: int, unit: str = "images"
-) -> AbstractContextManager[Callable[[int], None]]:
-    return nullcontext(lambda n: None)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, fields, replace
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
@@ -73,30 +73,25 @@ def scores(repo_id: str, model_index: Any) -> list[Entry]:
     """
     try:
         name = typed(RepoId, repo_id, "repository")
-        found = [_entry(name, result, at) for at, result in _results(model_index)]
-        ids = [(entry.benchmark, entry.protocol) for entry in found]
+        entries: list[Entry] = []
+        models = [] if model_index is None else model_index
+        for i, model in enumerate(_a(list, models, "model-index")):
+            at = f"model-index[{i}]"
+            results = _a(list, _a(dict, model, at).get("results"), f"{at}.results")
+            for j, result in enumerate(results):
+                dataset = result.get("dataset") if isinstance(result, dict) else None
+                if isinstance(dataset, dict) and dataset.get("type") == KIND:
+                    if len(entries) >= MAX_RESULTS:
+                        raise Wrong(f"model-index: more than {MAX_RESULTS} results")
+                    entries.append(_entry(name, result, f"{at}.results[{j}]"))
+        ids = [(entry.benchmark, entry.protocol) for entry in entries]
         if len(set(ids)) < len(ids):
             raise Wrong("model-index: the same benchmark and protocol twice")
     except Wrong as wrong:
         raise RunError(
             f"the scores of {written(repo_id)} cannot be read: {str(wrong)[:300]}"
         ) from None
-    return found
-
-
-def _results(index: Any) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Yield ganzoo's results in ``model-index``, with their places."""
-    count = 0
-    for i, model in enumerate(_a(list, [] if index is None else index, "model-index")):
-        at = f"model-index[{i}]"
-        results = _a(list, _a(dict, model, at).get("results"), f"{at}.results")
-        for j, result in enumerate(results):
-            dataset = result.get("dataset") if isinstance(result, dict) else None
-            if isinstance(dataset, dict) and dataset.get("type") == KIND:
-                count += 1
-                if count > MAX_RESULTS:
-                    raise Wrong(f"model-index: more than {MAX_RESULTS} results")
-                yield f"{at}.results[{j}]", result
+    return entries
 
 
 def _a(kind: type, value: Any, at: str) -> Any:

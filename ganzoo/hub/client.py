@@ -63,12 +63,24 @@ def client(token: str | None = None) -> HfApi:
 def telling(api: HfApi, what: Id, silence: float | None = None) -> Iterator[None]:
     """Turn huggingface_hub's errors in this block into a HubError that says what to do.
 
-    Give up on a server that is silent for ``silence`` seconds, by default ``SILENCE``.
+    Give up on a server that is silent for ``silence`` seconds, by default ``SILENCE``.  Raises
+    HubError at once if the environment's proxy is invalid.
     """
     import httpx2
     from huggingface_hub import errors as hf
+    from huggingface_hub import get_session
 
-    session = _session(what)
+    try:
+        session = get_session()
+    except (ImportError, ValueError, httpx2.InvalidURL) as error:
+        proxies = _proxies() or {"HF_ENDPOINT": os.environ.get("HF_ENDPOINT", "")}
+        odd = [name for name, value in proxies.items() if not re.match("https?://", value)]
+        name = (odd or list(proxies))[0]
+        needs = "for SOCKS, pip install socksio" if isinstance(error, ImportError) else gist(error)
+        raise HubError(
+            f"{what}: the proxy {name}={proxies[name]} cannot be used: {needs}. Write "
+            f"http://HOST:PORT or socks5://HOST:PORT, or unset {name}."
+        ) from error
     expected = (OSError, ValueError, RuntimeError, httpx2.HTTPError, hf.XetDownloadError)
     of_odd_cards = (TypeError, KeyError, AttributeError)  # its reader of cards trusts them
     try:
@@ -184,24 +196,6 @@ def disk_error(error: OSError, what: Id) -> HubError:
 
 
 # -- the connection ----------------------------------------------------------------------------
-
-
-def _session(what: Id) -> Client:
-    """Return huggingface_hub's session; raises HubError if the environment's proxy is invalid."""
-    import httpx2
-    from huggingface_hub import get_session
-
-    try:
-        return get_session()
-    except (ImportError, ValueError, httpx2.InvalidURL) as error:
-        proxies = _proxies() or {"HF_ENDPOINT": os.environ.get("HF_ENDPOINT", "")}
-        odd = [name for name, value in proxies.items() if not re.match("https?://", value)]
-        name = (odd or list(proxies))[0]
-        needs = "for SOCKS, pip install socksio" if isinstance(error, ImportError) else gist(error)
-        raise HubError(
-            f"{what}: the proxy {name}={proxies[name]} cannot be used: {needs}. Write "
-            f"http://HOST:PORT or socks5://HOST:PORT, or unset {name}."
-        ) from error
 
 
 def _proxies() -> dict[str, str]:

@@ -88,7 +88,19 @@ def push(
     with package(folder, what, registry, options, before) as (staged, problems):
         problems.raise_any(what)
         plan = _plan(staged, what, before, options)
-        parent = commit = _parent(api, what, before, options)
+        with telling(api, what):
+            if before.listing:
+                parent = before.listing.commit
+            else:
+                api.create_repo(what.repo, private=options.private, exist_ok=True)
+                listing = list_files(api, Id(what.repo))
+                if set(listing.files) - {".gitattributes"}:
+                    raise HubError(f"{what.repo} was made by somebody else just now. Push again.")
+                parent = listing.commit
+            if before.is_new_branch:
+                branch = str(what.revision)
+                api.create_branch(what.repo, branch=branch, revision=parent, exist_ok=True)
+        commit = parent
         if plan.sent:
             message = options.message or f"Push with ganzoo {__version__}"
             commit = _commit(api, plan, staged, message, parent)
@@ -102,8 +114,8 @@ def push(
                 tags = api.list_repo_refs(what.repo).tags
             if (tag, commit) not in [(one.name, one.target_commit) for one in tags]:
                 raise
-    branch = f"/tree/{what.revision}" if what.revision else ""
-    return Pushed(f"{api.endpoint}/{what.repo}{branch}", commit if plan.sent else None, plan)
+    place = f"{what.repo}/tree/{what.revision}" if what.revision else what.repo
+    return Pushed(f"{api.endpoint}/{place}", commit if plan.sent else None, plan)
 
 
 def _folder(source: str | Path, registry: Registry, token: str | None) -> Path:
@@ -200,22 +212,6 @@ def _all_same(changes: Sequence[Change]) -> bool:
 
 
 # -- sending -----------------------------------------------------------------------------------
-
-
-def _parent(api: HfApi, what: Id, before: Before, options: Options) -> str:
-    """Return the commit to build on, creating a new repository or branch."""
-    with telling(api, what):
-        if before.listing:
-            start = before.listing.commit
-        else:
-            api.create_repo(what.repo, private=options.private, exist_ok=True)
-            listing = list_files(api, Id(what.repo))
-            if set(listing.files) - {".gitattributes"}:
-                raise HubError(f"{what.repo} was made by somebody else just now. Push again.")
-            start = listing.commit
-        if before.is_new_branch:
-            api.create_branch(what.repo, branch=str(what.revision), revision=start, exist_ok=True)
-    return start
 
 
 def _commit(api: HfApi, plan: Plan, staged: Path, message: str, parent: str) -> str:

@@ -135,7 +135,13 @@ def _fill(
         newest = {one.benchmark: one for one in ours}
         scores = [newest[name] for name in sorted(newest)]
         if not (staged / SAMPLES).exists() and not problems:
-            _add_samples(staged / SAMPLES, loaded)
+            if loaded.config.input.kind == "noise":
+                pictures = samples.stream(loaded.generator, model.SHOWN, seed=0)
+                samples.write(pictures, model.SHOWN, staged / SAMPLES)
+            elif loaded.config.licences.data:  # the dataset allows showing its photos
+                grids = _run(folder).samples.glob("*.png")
+                if newest_grid := max((p for p in grids if not p.is_symlink()), default=None):
+                    shutil.copyfile(newest_grid, staged / SAMPLES)
         config = _write_weights(staged, loaded, config, registry, options)
     for one in scores:
         entries.write_entry(staged / "entries" / f"{one.benchmark}.json", one)
@@ -274,19 +280,6 @@ def _write_weights(
         network = model.network("discriminator", config, staged, registry)
         files[judge] = weights.describe(staged / judge, network)
     return replace(config, files=files)
-
-
-def _add_samples(out: Path, loaded: Model) -> None:
-    """For photos, add the run's newest grid if its dataset allows showing them."""
-    if loaded.config.input.kind == "noise":
-        made = samples.stream(loaded.generator, model.SHOWN, seed=0)
-        samples.write(made, model.SHOWN, out)
-        return
-    if not loaded.config.licences.data:
-        return
-    grids = [path for path in _run(loaded.path).samples.glob("*.png") if not path.is_symlink()]
-    if grids:
-        shutil.copyfile(max(grids), out)
 
 
 def _run(folder: Path) -> RunFolder:

@@ -128,13 +128,34 @@ def test_the_card_tells_what_training_wrote(run: Path, server: HubServer) -> Non
     assert "torch " in facts["environment"]
 
 
-def test_a_run_whose_generator_is_among_the_networks_can_be_pushed(
+def test_a_run_of_several_networks_comes_back(
     tmp_path: Path, server: HubServer, one_thread: None
 ) -> None:
-    networks = {role: {"use": "toy"} for role in ("generator", "discriminator")}
-    recipe = toy.recipe(tmp_path, generator=None, discriminator=None, networks=networks)
+    networks = {
+        "generator": {"use": "toy"},
+        "backward": {"kind": "generator", "use": "toy"},
+        "discriminator": {"use": "toy"},
+    }
+    terms = [
+        {"use": "non-saturating"},
+        {"use": "non-saturating", "inputs": {"fake": "second"}},
+    ]
+    stage = {"name": "both", "steps": 1, "generator": terms, "discriminator": terms[:1]}
+    recipe = toy.recipe(
+        tmp_path,
+        generator=None,
+        discriminator=None,
+        networks=networks,
+        players={"generator": ["generator", "backward"]},
+        views={"second": {"apply": "backward", "to": "latent"}},
+        stages=[stage],
+    )
     start(recipe, tmp_path / "run", toy.plugins())
-    assert plan(tmp_path / "run").problems == ()
+    push(tmp_path / "run")
+    pulled = pull.pull(parse_id(REPO), REGISTRY).folder
+    for name in ("model.safetensors", "backward.safetensors"):
+        assert (pulled / name).read_bytes() == (tmp_path / "run" / "model" / name).read_bytes()
+    assert sent(push(pulled)) == {}
 
 
 @both_ways
