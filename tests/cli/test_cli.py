@@ -614,7 +614,11 @@ def test_class_folders_train_a_model_that_draws_a_class(run: Run, trained: Path)
     small += ["dataset.size=32", "dataset.path=pets", "samples.count=2"]
     sets = [word for item in [*small, "dataset.label=[class]"] for word in ("--set", item)]
     assert run("train", "dcgan", *sets, "--out", "made").code == 0
-    assert "label class    cat, dog\n" in run("show", "made").out
+    about = run("show", "made").out
+    assert "label class    cat, dog\n" in about
+    assert re.search(r"^trained +dcgan, 1 steps, \d", about, re.MULTILINE), about
+    dataset = r"^dataset +\{use: folder, sha256: .?[0-9a-f]{64}"
+    assert re.search(dataset, about, re.MULTILINE), about
     assert run("sample", "made", "-n", 3, "--label", "class=cat", "--out", "cats").code == 0
     refused(run("sample", "made", "--label", "class=cow"), "'cow' is no class")
 
