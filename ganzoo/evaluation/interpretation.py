@@ -21,13 +21,13 @@ def references(entry: Entry, roots: Iterable[Path] | None = None) -> dict[str, E
 
     Looks in ``benchmarks/entries`` and among those that come with ganzoo.
     """
-    found: dict[str, Entry] = {}
+    rows: dict[str, Entry] = {}
     for root in roots or (FOLDER, shipped_folder("benchmarks") / "entries"):
         for one in entry_files(root, entry.benchmark):
             row = one.entry
             if row and row.model.kind == "reference" and row.protocol == entry.protocol:
-                found.setdefault(row.model.name, row)
-    return {name: found[name] for name in ROWS if name in found}
+                rows.setdefault(row.model.name, row)
+    return {name: rows[name] for name in ROWS if name in rows}
 
 
 def explain(entry: Entry, rows: Mapping[str, Entry]) -> Iterator[str]:
@@ -62,7 +62,7 @@ def explain(entry: Entry, rows: Mapping[str, Entry]) -> Iterator[str]:
 def _standing(entry: Entry, rows: Mapping[str, Entry]) -> Iterator[str]:
     """Place the ranking score between real images and noise."""
     name = entry.primary
-    values = {row: found.scores[name].value for row, found in rows.items() if name in found.scores}
+    values = {row: other.scores[name].value for row, other in rows.items() if name in other.scores}
     if name not in entry.scores or not {"held-out", "noise"} <= values.keys():
         return
     real, noise = values["held-out"], values["noise"]

@@ -146,10 +146,10 @@ def _row_data(row: Row, table: Table) -> dict[str, Any]:
         | {"comparable": cell.comparable, "note": table.notes[cell.note - 1] if cell.note else None}
         for name, cell in row.cells.items()
     }
-    own = asdict(row.entry)
-    kept = ("model", "counts", "reported", "notes", "seconds", "date", "key", "sha256")
+    data = asdict(row.entry)
+    names = ("model", "counts", "reported", "notes", "seconds", "date", "key", "sha256")
     head = {"rank": row.rank, "tied_with": list(row.tied)}
-    return head | {name: own[name] for name in kept} | {"scores": scores}
+    return head | {name: data[name] for name in names} | {"scores": scores}
 
 
 # -- Markdown ---------------------------------------------------------------------------------
@@ -204,8 +204,8 @@ def _beside(scores: list[str], claim: str | None) -> list[str]:
 
 def means(summary: Summary, columns: Iterable[Column]) -> list[str]:
     """Return the means of a recipe over its seeds, column by column."""
-    found = (summary.scores.get(column.name) for column in columns)
-    return [reading(score) if score else "–" for score in found]
+    scores = (summary.scores.get(column.name) for column in columns)
+    return [reading(score) if score else "–" for score in scores]
 
 
 def _md_row(cells: Iterable[str], raw: bool = False) -> str:

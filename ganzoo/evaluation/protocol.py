@@ -87,10 +87,10 @@ class Protocol:
         self.fields = fields(spec, registry, self.dataset)
         fingerprint = self.dataset.fingerprint()
         self._check_dataset(fingerprint)
-        wanted = benchmark.reference + benchmark.fakes
+        count = benchmark.reference + benchmark.fakes
         #: whether to draw images at random: the first by name may all be of one class
         self.shuffle = benchmark.shuffle or (
-            len(self.dataset) > wanted and not self.dataset.shuffled
+            len(self.dataset) > count and not self.dataset.shuffled
         )
         self.reference, self.held_out = self._split()
         self._common = self._told_of_images(registry, fingerprint)
@@ -114,10 +114,10 @@ class Protocol:
     @property
     def drawn(self) -> str:
         """The dataset's number of examples, if the real images are only some of them."""
-        wanted = self.benchmark.reference + self.benchmark.fakes
-        if wanted == len(self.dataset) or not self.shuffle:
+        count = self.benchmark.reference + self.benchmark.fakes
+        if count == len(self.dataset) or not self.shuffle:
             return ""
-        return f"{wanted:,} of the dataset's {len(self.dataset):,} images, drawn by its seed"
+        return f"{count:,} of the dataset's {len(self.dataset):,} images, drawn by its seed"
 
     @property
     def size(self) -> int | None:
@@ -170,12 +170,12 @@ class Protocol:
 
     def examples(self, indices: Tensor) -> dict[str, Tensor]:
         """Return examples of the dataset, with every image rounded to 8 bits."""
-        found = collate(self.dataset, indices.tolist())
+        examples = collate(self.dataset, indices.tolist())
         return {
             word: samples.from_uint8(samples.to_uint8(value))
             if self.fields.get(word) == "image"
             else value
-            for word, value in found.items()
+            for word, value in examples.items()
         }
 
     @torch.no_grad()
@@ -191,25 +191,25 @@ class Protocol:
         libraries = [__version__, torch.__version__, self.device.type]
         return digest([images, self.reference.tolist(), self._told[extractor], libraries])
 
-    def _check_dataset(self, found: str) -> None:
+    def _check_dataset(self, fingerprint: str) -> None:
         benchmark = self.benchmark
-        if benchmark.dataset_sha256 not in (None, found):
+        if benchmark.dataset_sha256 not in (None, fingerprint):
             raise DataError(
-                f"benchmark {benchmark.name}: the dataset's hash is {found[:16]}..., and the "
+                f"benchmark {benchmark.name}: the dataset's hash is {fingerprint[:16]}..., and the "
                 f"benchmark is for {str(benchmark.dataset_sha256)[:16]}...: images were added, "
                 "removed or changed. Put them back; or measure on what is there now, which is "
-                f"another protocol: --set dataset_sha256={found}"
+                f"another protocol: --set dataset_sha256={fingerprint}"
             )
         if "real" not in self.fields:
             raise DataError(
                 f"benchmark {benchmark.name}: dataset '{benchmark.dataset.use}' gives no 'real' "
                 "images to compare with. Choose another dataset."
             )
-        wanted = benchmark.reference + benchmark.fakes
-        if len(self.dataset) < wanted:
+        needed = benchmark.reference + benchmark.fakes
+        if len(self.dataset) < needed:
             raise DataError(
                 f"benchmark {benchmark.name} wants {benchmark.reference} reference images and "
-                f"{benchmark.fakes} that are held out, {wanted} together; the dataset has "
+                f"{benchmark.fakes} that are held out, {needed} together; the dataset has "
                 f"{len(self.dataset)}. Add images, or measure with fewer, which is another "
                 f"protocol: --set reference=... --set fakes=..."
             )
@@ -226,9 +226,9 @@ class Protocol:
         return order[:reference], order[reference : reference + fakes]
 
     def _open_extractors(self, registry: Registry, with_optional: bool, download: bool) -> None:
-        wanted = {measure.extractor for measure in self.benchmark.evaluators}
+        names = {measure.extractor for measure in self.benchmark.evaluators}
         for name, spec in self.benchmark.extractors.items():
-            if name not in wanted or (spec.optional and not with_optional):
+            if name not in names or (spec.optional and not with_optional):
                 continue
             quiet = spec.optional and not download
             try:
@@ -269,25 +269,25 @@ class Protocol:
         }
 
     def _scorers(self, registry: Registry) -> list[Scorer]:
-        found: list[Scorer] = []
+        scorers: list[Scorer] = []
         for measure in self.benchmark.evaluators:
             if measure.extractor in self.extractors or measure.extractor is None:
                 scorer = self._scorer(measure, registry)
                 for name in scorer.names.values():
-                    if any(name in other.names.values() for other in found):
+                    if any(name in other.names.values() for other in scorers):
                         raise RecipeError(
                             [
                                 f"benchmark {self.benchmark.name}: two evaluators give the score "
                                 f"'{name}'. Leave one out, or give it another extractor."
                             ]
                         )
-                found.append(scorer)
-        return found
+                scorers.append(scorer)
+        return scorers
 
     def _scorer(self, measure: Measure, registry: Registry) -> Scorer:
         kind: type[Evaluator] = registry.get("evaluator", measure.use).load()
         construct(registry, "evaluator", measure.use, measure.arguments)  # fails early
-        told = self._common | {
+        facts = self._common | {
             "evaluator": measure.use,
             "arguments": dict(measure.arguments),
             "evaluator_version": kind.version,
@@ -296,7 +296,7 @@ class Protocol:
         if name := measure.extractor:
             tag = self.extractors[name].tag or self.benchmark.extractors[name].use.split("/")[-1]
             suffix = "" if tag == kind.standard else f"-{tag}"
-            told["extractor"] = self._told[name]
+            facts["extractor"] = self._told[name]
             shown = f"{tag}-{self._told[name]['weights_sha256'][:8]}/"
         names = {score: score + suffix for score in kind.higher_is_better}
         benchmark = self.benchmark
@@ -309,7 +309,7 @@ class Protocol:
             reads=self._reads(measure, registry),
             names=names,
             ids={
-                published: f"{published}/{shown}{where}/{digest(told | {'score': score})[:8]}"
+                published: f"{published}/{shown}{where}/{digest(facts | {'score': score})[:8]}"
                 for score, published in names.items()
             },
         )

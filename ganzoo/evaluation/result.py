@@ -208,12 +208,12 @@ def entry_files(root: Path, benchmark: str | None = None) -> list[EntryFile]:
             problem = str(error).removeprefix(str(path)).lstrip(": ")
             files.append(EntryFile(path, None, problem))
             continue
-        own = entry_path(root, entry.benchmark, entry.model.name)
-        if own == path:
+        place = entry_path(root, entry.benchmark, entry.model.name)
+        if place == path:
             files.append(EntryFile(path, entry))
         else:
             where = f"it is the entry of {entry.model.name} under {entry.benchmark}"
-            files.append(EntryFile(path, None, f"{where}, whose place is {own}"))
+            files.append(EntryFile(path, None, f"{where}, whose place is {place}"))
     return files
 
 
@@ -249,7 +249,7 @@ def _checked(data: Any) -> Entry:
 
 def json_schema() -> dict[str, Any]:
     """Return the JSON Schema (draft 2020-12) of entries, for editors and other tools."""
-    found = formats.json_schema(Entry, "ganzoo entry")
-    found["properties"]["format"] = {"const": FORMAT}
-    found["properties"]["sha256"] = formats.json_schema(Sha256)
-    return found
+    schema = formats.json_schema(Entry, "ganzoo entry")
+    schema["properties"]["format"] = {"const": FORMAT}
+    schema["properties"]["sha256"] = formats.json_schema(Sha256)
+    return schema

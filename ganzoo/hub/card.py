@@ -93,20 +93,20 @@ def make(
 
 def _split(text: str) -> tuple[str, dict[str, Node], str]:
     """Split a card into its lines of metadata, their keys, and the rest."""
-    found = _FRONT.match(text)
-    if found is None:
+    match = _FRONT.match(text)
+    if match is None:
         if re.match(r"\s*---[ \t]*[\r\n]", text):
             raise Wrong("its metadata begins with a line ---, and no such line ends it: add one")
         return "", {}, text
-    before = "\n" * (len(_lines(found[1])) - 1)  # keeps the file's line numbers
-    head = before + found[2] + found[3]
+    before = "\n" * (len(_lines(match[1])) - 1)  # keeps the file's line numbers
+    head = before + match[2] + match[3]
     try:
         node = yaml.parse(head, "README.md")
     except RecipeError as error:
         raise Wrong(f"its metadata cannot be read. Mend it: {error}") from None
     if node.value is not None and not isinstance(node.value, dict):
         raise Wrong(f"its metadata is {written(node.plain())}, not keys with values. Mend it")
-    return head, node.value or {}, text[found.end() :]
+    return head, node.value or {}, text[match.end() :]
 
 
 def _lines(text: str) -> list[str]:
@@ -119,17 +119,17 @@ def _front(own: Mapping[str, Any], head: str, known: Mapping[str, Node], line_en
     lines = _lines(head)
     starts = [(node.name_at.line - 1, key) for key, node in known.items()]
     ours = (*_KEYS, *_LICENCE_KEYS) if "license" in own else _KEYS
-    kept = lines[: starts[0][0]] if starts else lines
+    others = lines[: starts[0][0]] if starts else lines
     for (first, key), (last, _) in pairwise([*starts, (len(lines), "")]):
         block = lines[first:last]
         if key in ours:  # but keep the comments after it
-            told = [i for i, line in enumerate(block, 1) if not re.match(r"\s*(#|\Z)", line)]
-            block = block[max(told, default=0) :]
-        kept += block
-    text = dump(own).replace("\n", line_end) + "".join(kept).lstrip("\r\n")
-    wanted = dict(own) | {k: node.plain() for k, node in known.items() if k not in ours}
+            ends = [i for i, line in enumerate(block, 1) if not re.match(r"\s*(#|\Z)", line)]
+            block = block[max(ends, default=0) :]
+        others += block
+    text = dump(own).replace("\n", line_end) + "".join(others).lstrip("\r\n")
+    expected = dict(own) | {k: node.plain() for k, node in known.items() if k not in ours}
     try:
-        right = yaml.parse(text, "README.md").plain() == wanted
+        right = yaml.parse(text, "README.md").plain() == expected
     except RecipeError:
         right = False
     if not right:
@@ -163,8 +163,8 @@ def other_licence(text: str, weights: str) -> str | None:
         known = _split(text.removeprefix("\ufeff"))[1]
     except Wrong:
         return None
-    told = {key: known[key].plain() for key in _LICENCE_KEYS if key in known}
-    return str(told.get("license")) if told and told != _hub_licence(weights) else None
+    stated = {key: known[key].plain() for key in _LICENCE_KEYS if key in known}
+    return str(stated.get("license")) if stated and stated != _hub_licence(weights) else None
 
 
 def by_hand(text: str) -> set[str]:
@@ -244,10 +244,10 @@ def _use(config: Config, repo_id: str) -> Iterator[str]:
         for name, values in config.labels.items():
             yield f"| {md(name)} | {_list(values)} |"
         yield ""
-    made = [f"{md(name)} {md(version)}" for name, version in sorted(config.plugins.items())]
-    if made:
+    makers = [f"{md(name)} {md(version)}" for name, version in sorted(config.plugins.items())]
+    if makers:
         yield (
-            f"It was made with {', '.join(made)}."
+            f"It was made with {', '.join(makers)}."
             + " Plugins are code: trust them first." * bool(others)
         )
 

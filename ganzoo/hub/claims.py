@@ -39,8 +39,8 @@ def result(entry: Entry, task: str) -> dict[str, Any]:
     args = {"primary": entry.primary, "counts": asdict(entry.counts), "model": model}
     metrics = []
     for name, score in entry.scores.items():
-        told = _told(score)
-        metrics.append({"type": name, "value": told.pop("value"), "args": told})
+        fields_set = _told(score)
+        metrics.append({"type": name, "value": fields_set.pop("value"), "args": fields_set})
     dataset = {
         "type": KIND,
         "name": entry.benchmark,

@@ -197,48 +197,48 @@ def _try(loaded: Model, problems: Problems) -> None:
     """Use the model once, as whoever pulls it will."""
     try:
         if loaded.config.input.kind == "noise":
-            made = loaded.sample(_TRIED, as_tensor=True)
+            pictures = loaded.sample(_TRIED, as_tensor=True)
         elif len(reads(loaded.generator).needed) > 1:
             return  # there is no photo with its depth here
         else:
             size = loaded.config.input.size or 64
             loaded.translate(Image.new("RGB", (size, size), "gray"))
-            made = loaded.translate(torch.zeros(1, 3, size, size))
+            pictures = loaded.translate(torch.zeros(1, 3, size, size))
     except Exception as error:  # a plugin's code
         problems.append(f"the model cannot be used: {error}")
     else:
-        if not made.isfinite().all():
+        if not pictures.isfinite().all():
             problems.append("the model makes pictures with NaN or infinity: `ganzoo diagnose RUN`")
 
 
 def _licences(config: Config, options: Options, before: Before, problems: Problems) -> Licences:
     """Choose the three licences from the options, the folder or the last push."""
     own, last = config.licences, before.licences
-    found = Licences(
+    licences = Licences(
         code=own.code or configs.code_licence(config.generator.distribution) or last.code,
         weights=options.licence or own.weights or last.weights,
         data=options.data_licence or own.data or last.data,
     )
-    told = {
+    remedies = {
         "code": f"plugin {config.generator.distribution} states none; its author must, as "
         '`license = "Apache-2.0"` in its pyproject.toml',
         "weights": "you choose it: --licence cc-by-4.0, for example",
         "data": "what the training images are under: --data-licence, for example cc-by-4.0 or "
         "an address with their terms",
     }
-    for what, how in told.items():
-        stated = getattr(found, what)
+    for what, how in remedies.items():
+        stated = getattr(licences, what)
         if not stated:
             problems.append(f"the licence of the {what} is not known: {how}")
         elif wrong := card.licence_problem(stated):
             problems.append(f"the licence of the {what}: {wrong}")
-    known = before.card if found.weights and not options.licence else None
-    if known and (other := card.other_licence(known, str(found.weights))):
+    their_card = before.card if licences.weights and not options.licence else None
+    if their_card and (other := card.other_licence(their_card, str(licences.weights))):
         problems.append(
-            f"the card on the Hub says {other}, and the model {found.weights}: say which with "
+            f"the card on the Hub says {other}, and the model {licences.weights}: say which with "
             "--licence"
         )
-    return found
+    return licences
 
 
 def _write_weights(
@@ -265,18 +265,18 @@ def _write_weights(
         model.network("discriminator", config, folder, registry)  # check it
     elif options.with_discriminator:
         step, checkpoints = config.training.get("steps"), _run(folder).checkpoints
-        kept = checkpoint.steps(checkpoints)
+        states = checkpoint.steps(checkpoints)
         if config.discriminator is None:
             raise RunError(
                 f"--with-discriminator: {folder} does not say what the discriminator was; runs of "
                 "earlier versions of ganzoo do not."
             )
-        if not isinstance(step, int) or step not in kept:
+        if not isinstance(step, int) or step not in states:
             raise RunError(
                 f"--with-discriminator: {folder} has none, and is no part of a run that has a "
                 "checkpoint of its step. Give the run."
             )
-        write_tensors(staged / judge, checkpoint.read(kept[step])[0]["discriminator"])
+        write_tensors(staged / judge, checkpoint.read(states[step])[0]["discriminator"])
         network = model.network("discriminator", config, staged, registry)
         files[judge] = weights.describe(staged / judge, network)
     return replace(config, files=files)
