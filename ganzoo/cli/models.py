@@ -46,8 +46,8 @@ def new(
     spec = component("generator", name, overrides, registry)
     refuse_taken(out)
     from ganzoo.models.model import load  # imports torch, so cheap mistakes come first
-    from ganzoo.models.model import new as make
     from ganzoo.models.network import reads
+    from ganzoo.models.writing import new as make
 
     make(spec.use, spec.arguments, out, registry)
     say(f"{name} in {out}")

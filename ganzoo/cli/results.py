@@ -234,10 +234,8 @@ def import_(
     registry.get("importer", format)
     refuse_taken(out)
     check_exists(path, "the weights")
-    from ganzoo.models.model import (  # imports torch, so cheap mistakes come first
-        import_weights,
-        load,
-    )
+    from ganzoo.models.model import load  # imports torch, so cheap mistakes come first
+    from ganzoo.models.writing import import_weights
 
     source = import_weights(format, path, out, registry).source
     licence = source.get("licence")

@@ -27,7 +27,7 @@ from ganzoo.hub import card, claims
 from ganzoo.hub.push_types import Before, Options
 from ganzoo.hub.repository import PNG, limit
 from ganzoo.models import config as configs
-from ganzoo.models import model, samples, weights
+from ganzoo.models import model, samples, weights, writing
 from ganzoo.models.config import WEIGHTS, Config, Licences
 from ganzoo.models.folder import CARD, CONFIG, RECIPE, SAMPLES, find
 from ganzoo.models.hub_id import Id
@@ -136,8 +136,8 @@ def _fill(
         scores = [newest[name] for name in sorted(newest)]
         if not (staged / SAMPLES).exists() and not problems:
             if loaded.config.input.kind == "noise":
-                pictures = samples.stream(loaded.generator, model.SHOWN, seed=0)
-                samples.write(pictures, model.SHOWN, staged / SAMPLES)
+                pictures = samples.stream(loaded.generator, writing.SHOWN, seed=0)
+                samples.write(pictures, writing.SHOWN, staged / SAMPLES)
             elif loaded.config.licences.data:  # the dataset allows showing its photos
                 grids = _run(folder).samples.glob("*.png")
                 if newest_grid := max((p for p in grids if not p.is_symlink()), default=None):

@@ -1,6 +1,6 @@
 """Find and check model folders, without torch.
 
-``model.py`` reads and writes their networks.
+``model.py`` reads their networks, and ``writing.py`` writes them.
 """
 
 from __future__ import annotations

@@ -22,32 +22,21 @@ from torch import Tensor, nn
 
 from ganzoo import images
 from ganzoo.errors import DataError, RecipeError, RunError
-from ganzoo.files import atomic_folder
 from ganzoo.formats.types import written
 from ganzoo.formats.yaml import parse
-from ganzoo.interfaces import Generator, Imported, Importer
+from ganzoo.interfaces import Generator
 from ganzoo.models import config as configs
 from ganzoo.models import samples, weights
-from ganzoo.models.config import WEIGHTS, Config, Input, Licences, Output, Part
-from ganzoo.models.folder import (
-    CARD,
-    CONFIG,
-    RECIPE,
-    SAMPLES,
-    check_plugin,
-    find,
-    refuse_taken,
-)
-from ganzoo.models.network import Network, anchor
+from ganzoo.models.config import Config, Part
+from ganzoo.models.folder import CARD, CONFIG, RECIPE, SAMPLES, check_plugin, find
+from ganzoo.models.network import anchor
 from ganzoo.models.pictures import figure
 from ganzoo.models.precision import inference_format
 from ganzoo.models.translate import Translator, image_word
-from ganzoo.models.weights import write_tensors
+from ganzoo.models.writing import described
 from ganzoo.plugins.registry import Registry, construct
 
 _PRECISIONS = {None: "auto", torch.float32: "fp32", torch.bfloat16: "bf16"}
-#: pictures in ``samples.png``
-SHOWN = 16
 
 
 @dataclass(repr=False)
@@ -164,8 +153,11 @@ class Model:
         if label is not None and not isinstance(label, Mapping):
             raise RunError(f'sample(label={label!r}): write it as label={{"hair": "pink"}}.')
         inputs = samples.inputs(self.generator, n, seed, label or {}, latents)
-        made = samples.generate(self.generator, inputs, batch_size)
-        return made if as_tensor else _pictures(samples.to_uint8(made))
+        batch = samples.generate(self.generator, inputs, batch_size)
+        if as_tensor:
+            return batch
+        pixels = samples.to_uint8(batch).permute(0, 2, 3, 1).numpy()
+        return [Image.fromarray(picture) for picture in pixels]
 
     def _refuse_photos(self) -> None:
         if self.config.input.kind != "noise":
@@ -177,12 +169,12 @@ class Model:
     def _checked(self, latents: Tensor, n: int | None) -> Tensor:
         """Move ``latents`` to the CPU; raises RunError if they do not fit the generator."""
         one = samples.latents(self.generator, 0, 1)[0]
-        wanted = ", ".join(["n", *map(str, one.shape)])
+        shape = ", ".join(["n", *map(str, one.shape)])
         if not isinstance(latents, Tensor) or not latents.is_floating_point():
-            raise RunError(f"sample(latents=...): expected a float tensor ({wanted}).")
+            raise RunError(f"sample(latents=...): expected a float tensor ({shape}).")
         if latents.shape[1:] != one.shape or not len(latents):
             raise RunError(
-                f"sample(latents=...): expected ({wanted}), as model.latents(n) returns, not "
+                f"sample(latents=...): expected ({shape}), as model.latents(n) returns, not "
                 f"{tuple(latents.shape)}."
             )
         if n not in (None, len(latents)):
@@ -268,10 +260,10 @@ class Model:
         """The resolved recipe of its training; None if it was not trained here."""
         if (text := self._text(RECIPE)) is None:
             return None
-        found = parse(text, RECIPE).plain()
-        if not isinstance(found, dict):
-            raise RunError(f"{self.path / RECIPE} is no recipe, but {written(found)}.")
-        return found
+        recipe = parse(text, RECIPE).plain()
+        if not isinstance(recipe, dict):
+            raise RunError(f"{self.path / RECIPE} is no recipe, but {written(recipe)}.")
+        return recipe
 
     @cached_property
     def card(self) -> str | None:
@@ -297,12 +289,12 @@ class Model:
     def _translate_picture(self, photo: Image.Image) -> Image.Image:
         try:
             picture = images.picture(photo)
-            made = Image.fromarray(self._translator(np.asarray(picture.image)))
+            drawing = Image.fromarray(self._translator(np.asarray(picture.image)))
         except images.BadImage as error:
             raise DataError(f"translate: {error}") from error
         if picture.alpha:
-            made.putalpha(picture.alpha)
-        return made
+            drawing.putalpha(picture.alpha)
+        return drawing
 
     def _translate_tensor(self, photo: Tensor) -> Tensor:
         word, shape = image_word(self.generator), tuple(photo.shape)
@@ -315,145 +307,15 @@ class Model:
         try:
             with torch.no_grad():  # one by one, as they may be large
                 batch = photo.reshape(-1, 1, *shape[-3:]).to(weight)
-                made = torch.cat([self.generator(**{word: one}).float().cpu() for one in batch])
+                outputs = [self.generator(**{word: one}).float().cpu() for one in batch]
+                pictures = torch.cat(outputs)
         except (RuntimeError, ValueError) as error:
             raise DataError(f"translate: the generator refuses {shape}: {error}") from error
-        return made if len(shape) == 4 else made[0]
+        return pictures if len(shape) == 4 else pictures[0]
 
 
 def _is_whole(value: object, least: int) -> bool:
     return isinstance(value, int) and value >= least
-
-
-def _pictures(made: Tensor) -> list[Image.Image]:
-    return [Image.fromarray(picture) for picture in made.permute(0, 2, 3, 1).numpy()]
-
-
-# -- writing -----------------------------------------------------------------------------------
-
-
-def save(
-    path: Path,
-    generator: Generator,
-    parts: Mapping[str, Part],
-    training: Mapping[str, Any],
-    recipe_yaml: str | None = None,
-    data_licence: str | None = None,
-    of_code: bool = False,
-    others: Mapping[str, nn.Module] | None = None,
-) -> None:
-    """Write a model folder as a whole: config, weights, recipe, and 16 samples if possible.
-
-    A model that was not trained here has no recipe.  ``parts`` holds ``config.part`` of the
-    ``generator``, perhaps the ``discriminator`` and other roles; ``data_licence`` is that of the
-    images.  A model ``of_code`` alone is under the code's licence as a whole.  ``others`` are the
-    networks beside the generator that the folder holds, by role.
-    """
-    takes, makes, labels = _described(generator)
-    with atomic_folder(path) as folder:
-        file = folder / WEIGHTS["generator"]
-        write_tensors(file, generator.state_dict())
-        code = configs.code_licence(parts["generator"].distribution)
-        files = {file.name: weights.describe(file, generator)}
-        for role, network in (others or {}).items():
-            write_tensors(folder / configs.weights_file(role), network.state_dict())
-            own = folder / configs.weights_file(role)
-            files[own.name] = weights.describe(own, network)
-        found = Config(
-            generator=parts["generator"],
-            discriminator=parts.get("discriminator"),
-            input=takes,
-            output=makes,
-            labels=labels,
-            plugins={part.distribution: part.version for part in parts.values()},
-            files=files,
-            licences=Licences(code, code if of_code else None, code if of_code else data_licence),
-            training=dict(training),
-            networks={
-                role: part for role, part in parts.items() if isinstance(part, configs.Network)
-            },
-        )
-        (folder / CONFIG).write_text(configs.text(found), encoding="utf-8")
-        if recipe_yaml is not None:
-            (folder / RECIPE).write_text(recipe_yaml, encoding="utf-8")
-        if takes.kind == "noise":
-            samples.write(samples.stream(generator, SHOWN, seed=0), SHOWN, folder / SAMPLES)
-
-
-def _described(generator: Generator) -> tuple[Input, Output, dict[str, list[str]] | None]:
-    """Describe a generator for a config: its input, output and labels."""
-    words = Network(generator).reads
-    from_noise = set(words) <= {"latent", "label"}
-    takes = Input("noise" if from_noise else "image", words, None if from_noise else generator.size)
-    labels = {name: list(values) for name, values in (generator.label or {}).items()}
-    return takes, Output(generator.size, 3, [-1.0, 1.0], "RGB"), labels or None
-
-
-def _refuse_untrue(config: Config, generator: Generator, folder: Path) -> None:
-    """Raise RunError if a config contradicts its generator."""
-    takes, makes, labels = _described(generator)
-    for key, said, found in (
-        ("input.kind", config.input.kind, takes.kind),
-        ("input.size", config.input.size, takes.size),
-        ("output.size", config.output.size, makes.size),
-        ("labels", config.labels or None, labels),
-    ):
-        if said != found:
-            raise RunError(
-                f"{folder / CONFIG} is not true: {key} is {written(said)} in it, and the "
-                f"generator's is {written(found)}. Get the folder again, or correct it."
-            )
-
-
-def new(use: str, arguments: Mapping[str, Any], out: Path, registry: Registry) -> None:
-    """Write a model folder of a generator without parameters; ``arguments`` include defaults.
-
-    Raises RecipeError for an unknown generator or a bad argument, and RunError if it has weights to
-    learn or ``out`` is taken.
-    """
-    refuse_taken(out)
-    generator: Generator = construct(registry, "generator", use, arguments)
-    if count := sum(tensor.numel() for tensor in generator.state_dict().values()):
-        raise RunError(
-            f"generator '{use}' has {count:,} weights, which somebody must train first: put it "
-            "into a recipe, for `ganzoo train`; or `ganzoo import` some. `ganzoo model new` is for "
-            "generators that have none, such as xdog."
-        )
-    generator.eval()
-    entry = registry.get("generator", use)
-    parts = {"generator": configs.part(entry, use, arguments)}
-    try:
-        save(out, generator, parts, {"computed": True}, of_code=True)
-    except OSError as error:
-        raise RunError(f"--out {out} cannot be written: {error.strerror or error}.") from error
-
-
-def import_weights(format: str, source: Path, out: Path, registry: Registry) -> Imported:
-    """Read another project's weights with the importer ``format`` into the model folder ``out``.
-
-    Raises RecipeError for an unknown importer, RunError if ``out`` is taken, and DataError if the
-    weights are invalid or do not fit their generator.
-    """
-    importer: Importer = construct(registry, "importer", format, {})
-    refuse_taken(out)
-    read = importer.read(source)
-    generator: Generator = construct(registry, "generator", read.generator, read.arguments)
-    what = f"{source}, read as {format},"
-    shapes = {name: tuple(tensor.shape) for name, tensor in read.weights.items()}
-    weights.check(shapes, generator.state_dict(), what, read.generator)
-    weights.refuse_nonfinite(read.weights, what)
-    generator.load_state_dict(read.weights)
-    generator.eval().requires_grad_(False)
-    entry = registry.get("generator", read.generator)
-    parts = {"generator": configs.part(entry, entry.name, read.arguments)}
-    try:
-        save(out, generator, parts, {"imported": {"format": format, **read.source}})
-    except OSError as error:
-        raise RunError(f"--out {out} cannot be written: {error.strerror or error}.") from error
-    return read
-
-
-# -- reading -----------------------------------------------------------------------------------
 
 
 def load(
@@ -468,17 +330,33 @@ def load(
     altered, of a newer format, or needs a plugin.
     """
     folder = find(path)
-    found = configs.read(folder / CONFIG)
-    generator = network("generator", found, folder, registry)
+    config = configs.read(folder / CONFIG)
+    generator = network("generator", config, folder, registry)
     assert isinstance(generator, Generator)  # ``Entry.load`` checks this
-    _refuse_untrue(found, generator, folder)
+    _refuse_untrue(config, generator, folder)
     generator.to(device, dtype or torch.float32).eval().requires_grad_(False)
     encoder = None
-    for role, part in found.networks.items():
+    for role, part in config.networks.items():
         if part.kind == "encoder" and encoder is None:
-            encoder = network(role, found, folder, registry)
+            encoder = network(role, config, folder, registry)
             encoder.to(device, dtype or torch.float32).eval().requires_grad_(False)
-    return Model(generator, found, folder, _PRECISIONS.get(dtype, "fp32"), encoder)
+    return Model(generator, config, folder, _PRECISIONS.get(dtype, "fp32"), encoder)
+
+
+def _refuse_untrue(config: Config, generator: Generator, folder: Path) -> None:
+    """Raise RunError if a config contradicts its generator."""
+    takes, makes, labels = described(generator)
+    for key, recorded, actual in (
+        ("input.kind", config.input.kind, takes.kind),
+        ("input.size", config.input.size, takes.size),
+        ("output.size", config.output.size, makes.size),
+        ("labels", config.labels or None, labels),
+    ):
+        if recorded != actual:
+            raise RunError(
+                f"{folder / CONFIG} is not true: {key} is {written(recorded)} in it, and the "
+                f"generator's is {written(actual)}. Get the folder again, or correct it."
+            )
 
 
 def network(role: str, config: Config, folder: Path, registry: Registry) -> nn.Module:
@@ -496,14 +374,15 @@ def network(role: str, config: Config, folder: Path, registry: Registry) -> nn.M
         raise RunError(f"{folder} is incomplete: {file.name} is missing. Get the folder again.")
     try:
         with weights.budget(file.stat().st_size):
-            built: nn.Module = construct(registry, kind, use, part.arguments)
+            module: nn.Module = construct(registry, kind, use, part.arguments)
     except (RecipeError, RunError) as error:
         raise RunError(f"{folder / CONFIG} cannot be built here: {error}") from error
-    weights.load(file, built, config.files.get(file.name), f"{kind} '{part.use}'")
-    return built
+    weights.load(file, module, config.files.get(file.name), f"{kind} '{part.use}'")
+    return module
 
 
 def device() -> torch.device:
     """Return the accelerator if there is one, else the CPU."""
-    found = torch.accelerator.current_accelerator() if torch.accelerator.is_available() else None
-    return found or torch.device("cpu")
+    if torch.accelerator.is_available() and (chip := torch.accelerator.current_accelerator()):
+        return chip
+    return torch.device("cpu")

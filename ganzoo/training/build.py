@@ -107,9 +107,7 @@ def assemble(recipe: Recipe, registry: Registry, folder: RunFolder) -> Parts:
         name: acc.prepare_model(network, evaluation_mode=True)
         for name, network in extractors.items()
     }
-    networks = {
-        role: _prepared(network, acc, precision.channels_last) for role, network in bare.items()
-    }
+    networks = _prepared(bare, acc, precision.channels_last)
     learning = {
         player: [parameter for role in roles for parameter in networks[role].learning]
         for player, roles in recipe.players.items()
@@ -184,26 +182,31 @@ def _views(recipe: Recipe, registry: Registry) -> dict[str, Made]:
 def _extractors(recipe: Recipe, registry: Registry) -> dict[str, Extractor]:
     """Build the frozen extractors that are used; their constructors open the weights."""
     terms = [term for stage in recipe.stages for player in stage.terms.values() for term in player]
-    wanted = {term.extractor for term in terms}
-    wanted |= {name for network in recipe.networks.values() for name in network.extractors.values()}
+    names = {term.extractor for term in terms}
+    names |= {name for network in recipe.networks.values() for name in network.extractors.values()}
     extractors: dict[str, Extractor] = {
         name: _component(registry, "extractor", spec)
         for name, spec in recipe.extractors.items()
-        if name in wanted
+        if name in names
     }
     for network in extractors.values():
         network.eval().requires_grad_(False)
     return extractors
 
 
-def _prepared(network: nn.Module, accelerator: Accelerator, channels_last: bool) -> Network:
-    """Wrap a network for several processes and mixed precision."""
-    if channels_last:
-        network.to(memory_format=torch.channels_last)
-    with warnings.catch_warnings():  # torch before 2.15 has no newer name for broadcast_buffers
-        warnings.simplefilter("ignore", FutureWarning)
-        module = accelerator.prepare_model(network.train())
-    return Network(network, module, channels_last)
+def _prepared(
+    bare: Mapping[str, nn.Module], accelerator: Accelerator, channels_last: bool
+) -> dict[str, Network]:
+    """Wrap the networks for several processes and mixed precision."""
+    networks = {}
+    for role, network in bare.items():
+        if channels_last:
+            network.to(memory_format=torch.channels_last)
+        with warnings.catch_warnings():  # torch before 2.15 has no newer name for broadcast_buffers
+            warnings.simplefilter("ignore", FutureWarning)
+            module = accelerator.prepare_model(network.train())
+        networks[role] = Network(network, module, channels_last)
+    return networks
 
 
 def _objectives(

@@ -16,7 +16,7 @@ from torch import Tensor
 from ganzoo.errors import CheckpointError, TrainingStopped
 from ganzoo.evaluation.environment import environment
 from ganzoo.files import write_atomic
-from ganzoo.models import config, model
+from ganzoo.models import config, writing
 from ganzoo.recipe.recipe import without_paths
 from ganzoo.training import checkpoint
 from ganzoo.training.devices import computed_on
@@ -118,7 +118,7 @@ def _save_model(run: Run, path: Path) -> None:
         "environment": environment(),
     }
     recipe = yaml.safe_dump(without_paths(run.recipe.resolved()), sort_keys=False)
-    model.save(path, run.generator, parts, training, recipe, run.dataset.licence, others=others)
+    writing.save(path, run.generator, parts, training, recipe, run.dataset.licence, others=others)
 
 
 def _average_name(role: str) -> str:

@@ -19,7 +19,8 @@ from tutorial import Tutorial, trained
 import ganzoo_dcgan
 from ganzoo.errors import DataError
 from ganzoo.models import samples
-from ganzoo.models.model import import_weights, load
+from ganzoo.models.model import load
+from ganzoo.models.writing import import_weights
 from ganzoo.plugins.manager import Plugins
 from ganzoo.plugins.registry import Origin, Registry
 

@@ -695,14 +695,14 @@ def test_diagnose_exits_with_1_where_something_is_wrong(run: Run, folder: Path) 
 def test_labels_choose_what_a_conditional_model_draws(
     run: Run, tmp_path: Path, one_thread: None
 ) -> None:
-    from ganzoo.models import model
+    from ganzoo.models import writing
     from ganzoo.models.config import Part
     from ganzoo_dcgan.networks import DCGANGenerator
 
     arguments = {"size": 32, "width": 4, "label": {"hair": ["pink", "blue"]}}
     part = Part("dcgan", arguments, "dcgan", "ganzoo", "1.0")
     generator = DCGANGenerator(**arguments)
-    model.save(tmp_path / "model", generator, {"generator": part}, {}, "recipe: x\n")
+    writing.save(tmp_path / "model", generator, {"generator": part}, {}, "recipe: x\n")
     for hair in ("pink", "blue"):
         words = ("--label", f"hair={hair}", "-n", 2, "--out", f"{hair}.png")
         assert run("sample", "model", *words).code == 0

@@ -26,7 +26,7 @@ from ganzoo.evaluation.image_sources import Files, Generated
 from ganzoo.evaluation.interpretation import references
 from ganzoo.evaluation.measure import measure
 from ganzoo.interfaces import Generator
-from ganzoo.models import config, model
+from ganzoo.models import config, writing
 from ganzoo.plugins.registry import Origin, Registration
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -91,7 +91,7 @@ def saved(name: str, use: str = "toy", seed: int = 0, shift: float = 0, **argume
     spec = config.part(entry_of(use, kinds[use]), use, arguments)
     training = {"recipe": "toy", "steps": 9, "images": 36, "seconds": 1.5}
     recipe = "recipe: toy\nseed: 3\n" if use == "toy" else None
-    model.save(Path(name), net, {"generator": spec}, training, recipe)
+    writing.save(Path(name), net, {"generator": spec}, training, recipe)
     return Path(name)
 
 

@@ -24,7 +24,7 @@ from ganzoo.errors import FileError, GanzooError, HubError, HubFailure, RunError
 from ganzoo.hub import pull, repository, search
 from ganzoo.hub.client import client
 from ganzoo.hub.locate import locate
-from ganzoo.models import config, model
+from ganzoo.models import config, model, writing
 from ganzoo.models.hub_id import is_id, parse_id
 from ganzoo.plugins import shipped
 
@@ -42,7 +42,9 @@ def folder(seed: int = 0) -> dict[str, bytes]:
     part = config.part(REGISTRY.get("generator", "toy"), "toy", {})
     with tempfile.TemporaryDirectory() as place:
         path = Path(place, "model")
-        model.save(path, net, {"generator": part}, {"steps": seed}, f"recipe: toy\nseed: {seed}\n")
+        writing.save(
+            path, net, {"generator": part}, {"steps": seed}, f"recipe: toy\nseed: {seed}\n"
+        )
         files = {file.name: file.read_bytes() for file in path.iterdir()}
     card = b"---\ntags: [ganzoo]\n---\n# Toy %d\n" % seed
     return files | {"README.md": card}

@@ -24,7 +24,7 @@ import ganzoo.plugins.manager
 from ganzoo import hookimpl, images
 from ganzoo.errors import DataError
 from ganzoo.interfaces import Generator, Imported, Importer
-from ganzoo.models import model
+from ganzoo.models import writing
 from ganzoo.models.config import Part
 from ganzoo.models.tiling import ALIGN, FADE, MARGIN, PATCH, Pixels, spans
 from ganzoo.models.translate import Translator
@@ -166,7 +166,7 @@ def refused(result: Result, *parts: str) -> None:
 
 def saved(name: str, generator: Generator, **arguments: Any) -> Path:
     part = Part(name, arguments, "toys", "toys-dist", "1.0")
-    model.save(Path(name), generator, {"generator": part}, {})
+    writing.save(Path(name), generator, {"generator": part}, {})
     return Path(name)
 
 

@@ -1,0 +1,128 @@
+"""Write model folders: of a training, of other projects' weights, of a computation."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from ganzoo.errors import RunError
+from ganzoo.files import atomic_folder
+from ganzoo.interfaces import Generator, Imported, Importer
+from ganzoo.models import config as configs
+from ganzoo.models import samples, weights
+from ganzoo.models.config import WEIGHTS, Config, Input, Licences, Output, Part
+from ganzoo.models.folder import CONFIG, RECIPE, SAMPLES, refuse_taken
+from ganzoo.models.network import Network
+from ganzoo.models.weights import write_tensors
+from ganzoo.plugins.registry import Registry, construct
+
+#: pictures in ``samples.png``
+SHOWN = 16
+
+
+def save(
+    path: Path,
+    generator: Generator,
+    parts: Mapping[str, Part],
+    training: Mapping[str, Any],
+    recipe_yaml: str | None = None,
+    data_licence: str | None = None,
+    of_code: bool = False,
+    others: Mapping[str, nn.Module] | None = None,
+) -> None:
+    """Write a model folder as a whole: config, weights, recipe, and 16 samples if possible.
+
+    A model that was not trained here has no recipe.  ``parts`` holds ``config.part`` of the
+    ``generator``, perhaps the ``discriminator`` and other roles; ``data_licence`` is that of the
+    images.  A model ``of_code`` alone is under the code's licence as a whole.  ``others`` are the
+    networks beside the generator that the folder holds, by role.
+    """
+    takes, makes, labels = described(generator)
+    with atomic_folder(path) as folder:
+        file = folder / WEIGHTS["generator"]
+        write_tensors(file, generator.state_dict())
+        code = configs.code_licence(parts["generator"].distribution)
+        files = {file.name: weights.describe(file, generator)}
+        for role, network in (others or {}).items():
+            file = folder / configs.weights_file(role)
+            write_tensors(file, network.state_dict())
+            files[file.name] = weights.describe(file, network)
+        config = Config(
+            generator=parts["generator"],
+            discriminator=parts.get("discriminator"),
+            input=takes,
+            output=makes,
+            labels=labels,
+            plugins={part.distribution: part.version for part in parts.values()},
+            files=files,
+            licences=Licences(code, code if of_code else None, code if of_code else data_licence),
+            training=dict(training),
+            networks={
+                role: part for role, part in parts.items() if isinstance(part, configs.Network)
+            },
+        )
+        (folder / CONFIG).write_text(configs.text(config), encoding="utf-8")
+        if recipe_yaml is not None:
+            (folder / RECIPE).write_text(recipe_yaml, encoding="utf-8")
+        if takes.kind == "noise":
+            samples.write(samples.stream(generator, SHOWN, seed=0), SHOWN, folder / SAMPLES)
+
+
+def described(generator: Generator) -> tuple[Input, Output, dict[str, list[str]] | None]:
+    """Describe a generator for a config: its input, output and labels."""
+    words = Network(generator).reads
+    from_noise = set(words) <= {"latent", "label"}
+    takes = Input("noise" if from_noise else "image", words, None if from_noise else generator.size)
+    labels = {name: list(values) for name, values in (generator.label or {}).items()}
+    return takes, Output(generator.size, 3, [-1.0, 1.0], "RGB"), labels or None
+
+
+def new(use: str, arguments: Mapping[str, Any], out: Path, registry: Registry) -> None:
+    """Write a model folder of a generator without parameters; ``arguments`` include defaults.
+
+    Raises RecipeError for an unknown generator or a bad argument, and RunError if it has weights to
+    learn or ``out`` is taken.
+    """
+    refuse_taken(out)
+    generator: Generator = construct(registry, "generator", use, arguments)
+    if count := sum(tensor.numel() for tensor in generator.state_dict().values()):
+        raise RunError(
+            f"generator '{use}' has {count:,} weights, which somebody must train first: put it "
+            "into a recipe, for `ganzoo train`; or `ganzoo import` some. `ganzoo model new` is for "
+            "generators that have none, such as xdog."
+        )
+    generator.eval()
+    entry = registry.get("generator", use)
+    parts = {"generator": configs.part(entry, use, arguments)}
+    try:
+        save(out, generator, parts, {"computed": True}, of_code=True)
+    except OSError as error:
+        raise RunError(f"--out {out} cannot be written: {error.strerror or error}.") from error
+
+
+def import_weights(format: str, source: Path, out: Path, registry: Registry) -> Imported:
+    """Read another project's weights with the importer ``format`` into the model folder ``out``.
+
+    Raises RecipeError for an unknown importer, RunError if ``out`` is taken, and DataError if the
+    weights are invalid or do not fit their generator.
+    """
+    importer: Importer = construct(registry, "importer", format, {})
+    refuse_taken(out)
+    read = importer.read(source)
+    generator: Generator = construct(registry, "generator", read.generator, read.arguments)
+    what = f"{source}, read as {format},"
+    shapes = {name: tuple(tensor.shape) for name, tensor in read.weights.items()}
+    weights.check(shapes, generator.state_dict(), what, read.generator)
+    weights.refuse_nonfinite(read.weights, what)
+    generator.load_state_dict(read.weights)
+    generator.eval().requires_grad_(False)
+    entry = registry.get("generator", read.generator)
+    parts = {"generator": configs.part(entry, entry.name, read.arguments)}
+    try:
+        save(out, generator, parts, {"imported": {"format": format, **read.source}})
+    except OSError as error:
+        raise RunError(f"--out {out} cannot be written: {error.strerror or error}.") from error
+    return read
