@@ -90,6 +90,7 @@ READING = [
     "sample {} --out new.png",
     "translate {} photo.png --out new",
     "translate painter {} --out new",
+    "encode {} photo.png --out new",
     "import dcgan-pytorch {} --out new",
     "export {} --format onnx --out new.onnx",
     "report {}",

@@ -1,4 +1,4 @@
-"""Use models and runs: sample, translate, import, report and diagnose."""
+"""Use models and runs: sample, translate, encode, import, report and diagnose."""
 
 from __future__ import annotations
 
@@ -17,11 +17,12 @@ from ganzoo.progress import status
 from ganzoo.text import say, say_json
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from torch import Tensor
 
     from ganzoo.models.model import Model
+    from ganzoo.scan import Scan
 
 ModelName = Annotated[
     str,
@@ -38,6 +39,7 @@ _NO_GRID = {".avif", ".bmp", ".gif", ".pdf", ".svg", ".tif", ".tiff"}
 def add_to(app: typer.Typer) -> None:
     app.command(rich_help_panel="Use a model")(sample)
     app.command(rich_help_panel="Use a model")(translate)
+    app.command(rich_help_panel="Use a model")(encode)
     app.command("import", rich_help_panel="Use a model")(import_)
     app.command(rich_help_panel="Use a model")(export)
     app.command(rich_help_panel="Train")(report)
@@ -202,15 +204,60 @@ def translate(
         say(f"{count} picture{'s' * (count != 1)} in {planned.out}")
     if outcome.sheet:
         say(f"compare them: {outcome.sheet}")
-    for scan in planned.scans:
-        if scan.others:
-            say(f"not looked at in {scan.path}: {scan.not_looked_at()}", err=True)
-    if outcome.failed:
-        say(f"not translated: {len(outcome.failed)}", err=True)
-    for source, reason in outcome.failed.items():
-        say(f"  {source}: {reason}", err=True)
+    _say_left_out(planned.scans, "translated", outcome.failed)
     if outcome.failed:
         raise typer.Exit(1 if outcome.translated else 2)
+
+
+def encode(
+    model: ModelName,
+    photos: Annotated[list[Path], typer.Argument(metavar="IMAGE", help="Files and folders.")],
+    out: Annotated[
+        Path, typer.Option(metavar="FOLDER", help="A new folder for the codes and a sheet.")
+    ],
+) -> None:
+    """Write the codes of images, and a sheet of what the model draws from them.
+
+    For models with an encoder, such as those of the recipe ali.  Images are cut to their middle
+    square and resized to the model's size.
+    """
+    from ganzoo.files import check_exists
+    from ganzoo.models.folder import refuse_taken
+
+    for photo in photos:
+        check_exists(photo, "images, or folders")
+    refuse_taken(out, "the codes")
+    loaded = open_model(model)
+    from ganzoo.models import encode_files
+    from ganzoo.models.model import device
+    from ganzoo.progress import progress
+
+    loaded.require_encoder().to(device())
+    loaded.generator.to(device())
+    listed, scans = encode_files.sources(photos)
+    with progress("encoding", len(listed), "images") as advance:
+        outcome = encode_files.encode(listed, loaded, out, advance)
+    for note, paths in outcome.notes.items():
+        say(f"{note}: {len(paths)} ({paths[0].name})")
+    if count := outcome.encoded:
+        say(f"{count} code{'s' * (count != 1)} in {out / encode_files.CODES}")
+    if outcome.has_sheet:
+        say(f"compare them: {out / encode_files.SHEET}")
+    elif count:
+        say("no sheet: the generator of this model draws from photos, not from codes")
+    _say_left_out(scans, "encoded", outcome.failed)
+    if outcome.failed:
+        raise typer.Exit(1 if outcome.encoded else 2)
+
+
+def _say_left_out(scans: Iterable[Scan], verb: str, failed: Mapping[Path, str]) -> None:
+    for scan in scans:
+        if scan.others:
+            say(f"not looked at in {scan.path}: {scan.not_looked_at()}", err=True)
+    if failed:
+        say(f"not {verb}: {len(failed)}", err=True)
+    for source, reason in failed.items():
+        say(f"  {source}: {reason}", err=True)
 
 
 def import_(

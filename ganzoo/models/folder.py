@@ -33,14 +33,14 @@ def find(path: Path) -> Path:
     raise RunError(f"{path} is no run and no model: it holds neither {CONFIG} nor model/{CONFIG}.")
 
 
-def refuse_taken(out: Path) -> None:
-    """Raise RunError if ``out`` cannot be a new folder."""
+def refuse_taken(out: Path, what: str = "the model") -> None:
+    """Raise RunError if ``out`` cannot be a new folder for ``what``."""
     try:
         taken = out.exists() and (not out.is_dir() or any(out.iterdir()))
     except OSError as error:
         raise RunError(f"--out {out} cannot be read: {error.strerror}.") from error
     if taken:
-        raise RunError(f"--out {out} exists and is not empty. Name a new folder for the model.")
+        raise RunError(f"--out {out} exists and is not empty. Name a new folder for {what}.")
 
 
 def check_plugin(kind: str, part: Part, registry: Registry, where: Path | str) -> str:

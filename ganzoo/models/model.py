@@ -223,22 +223,19 @@ class Model:
         (3, H, W) or (N, 3, H, W) in [-1, 1], go through unchanged.  Raises RunError if the model
         has no encoder, and DataError if it cannot take the image.
         """
-        if self.encoder is None:
-            raise RunError(
-                f"{self.path} has no encoder: it cannot say which code an image has. A recipe "
-                "with a network of kind 'encoder' trains one."
-            )
+        encoder = self.require_encoder()
         if isinstance(image, Tensor):
             batch = image if image.ndim == 4 else image[None]
         else:
             pictures = [image] if isinstance(image, Image.Image) else list(image)
             if not pictures or not all(isinstance(one, Image.Image) for one in pictures):
                 raise DataError("encode: expected a PIL image, a list of them or a tensor.")
-            batch = torch.stack([self._square(one) for one in pictures])
-        weight = next(self.encoder.parameters())
+            squares = [np.array(self.square(one)) for one in pictures]
+            batch = samples.from_uint8(torch.from_numpy(np.stack(squares)).permute(0, 3, 1, 2))
+        weight = next(encoder.parameters())
         try:
             with torch.no_grad():
-                codes: Tensor = self.encoder(batch.to(weight))
+                codes: Tensor = encoder(batch.to(weight))
         except (RuntimeError, ValueError) as error:
             raise DataError(f"encode: the encoder refuses {tuple(batch.shape)}: {error}") from error
         return codes.float().cpu()
@@ -250,10 +247,26 @@ class Model:
         """
         return self.sample(latents=self.encode(image))
 
-    def _square(self, picture: Image.Image) -> Tensor:
-        side = self.config.output.size or min(picture.size)
-        fitted = ImageOps.fit(picture.convert("RGB"), (side, side), Image.Resampling.LANCZOS)
-        return samples.from_uint8(torch.from_numpy(np.array(fitted)).permute(2, 0, 1))
+    def require_encoder(self) -> nn.Module:
+        """Return the encoder; raises RunError if the model has none."""
+        if self.encoder is None:
+            raise RunError(
+                f"{self.path} has no encoder: it cannot say which code an image has. A recipe "
+                "with a network of kind 'encoder' trains one, such as ali."
+            )
+        return self.encoder
+
+    def square(self, picture: Image.Image) -> Image.Image:
+        """Cut the middle square of a picture, upright in sRGB, and resize it to the model's size.
+
+        Raises DataError if the picture cannot be used.
+        """
+        try:
+            upright = images.picture(picture).image
+        except images.BadImage as error:
+            raise DataError(f"encode: {error}") from error
+        side = self.config.output.size or min(upright.size)
+        return ImageOps.fit(upright, (side, side), Image.Resampling.LANCZOS)
 
     @cached_property
     def recipe(self) -> dict[str, Any] | None:

@@ -28,6 +28,7 @@ WITHOUT_TORCH = {
     "resume nosuch": 2,
     "sample nosuch": 2,
     "translate ganzoo/avatars-64 nosuch.png --out drawn": 2,
+    "encode ganzoo/avatars-64 nosuch.png --out codes": 2,
     "export nosuch --format onnx": 2,
     "import dcgan-pytorch nosuch --out new": 2,
     "import nosuch nosuch --out new": 2,
