@@ -76,8 +76,8 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def shrunk(recipe: dict[str, Any], pictures: Path) -> dict[str, Any]:
     """The same recipe with small networks, few images and a step for each stage."""
-    for section in ("dataset", "generator", "discriminator"):
-        part = recipe[section]
+    networks = [recipe["generator"], recipe["discriminator"], *recipe.get("networks", {}).values()]
+    for part in (recipe["dataset"], *networks):
         part |= {key: value for key, value in SMALL.items() if key in part}
     for argument, folder in (("path", "photos"), ("photo", "photos"), ("real", "drawings")):
         if argument in recipe["dataset"]:
