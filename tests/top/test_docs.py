@@ -223,7 +223,8 @@ def test_every_recipe_is_in_the_gallery_with_what_its_terms_read(site: Site) -> 
                 for term in terms:
                     loss = read_signature(registry.get("loss", term.use).target)
                     words = loss.methods[recipe.method(player)]
-                    reads = ", ".join(aim(word, term.inputs) for word, _ in words)
+                    judge = {"discriminator": term.judge} if term.judge else {}
+                    reads = ", ".join(judge.get(word, aim(word, term.inputs)) for word, _ in words)
                     assert re.search(rf"\b{term.use}\b.*\b{reads}\b", section)
                     assert f"../reference/kinds/loss.html#loss-{term.use}" in page.links
 
