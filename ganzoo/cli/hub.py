@@ -103,7 +103,7 @@ def push(
     with_discriminator: Annotated[
         bool,
         typer.Option(
-            "--with-discriminator", help="Include the discriminator, for further training."
+            "--with-discriminator", help="Include every discriminator, for further training."
         ),
     ] = False,
     half: Annotated[
@@ -170,6 +170,8 @@ def _plan_data(plan: Plan) -> dict[str, Any]:
         "id": plan.what.repo,
         "files": [asdict(change) for change in plan.changes],
         "notes": list(plan.notes),
+        "networks": list(plan.networks),
+        "left_out": list(plan.left_out),
         "problems": list(plan.problems),
         "card": plan.card,
     }
@@ -194,6 +196,10 @@ def _tell_plan(plan: Plan) -> None:
 def _tell_changes(plan: Plan) -> None:
     for change in plan.changes:
         say(f"  {change.action:8} {change.size:>12,}  {change.name}")
+    if plan.networks:
+        say(f"networks: {', '.join(plan.networks)}")
+    if plan.left_out:
+        say(f"left out without --with-discriminator: {', '.join(plan.left_out)}")
 
 
 def search(

@@ -187,7 +187,13 @@ def _plan(staged: Path, what: Id, before: Before, options: Options) -> Plan:
         )
     card = staged / CARD
     text = card.read_bytes().decode("utf-8") if card.is_file() else ""
-    return Plan(what, changes, text, (before.note,) if before.note else ())
+    config = configs.read(staged / CONFIG)
+    pair = {"generator": config.generator, "discriminator": config.discriminator}
+    roles = [*(role for role, part in pair.items() if part), *config.networks]
+    sent = tuple(role for role in roles if (staged / configs.weights_file(role)).is_file())
+    stays = tuple(role for role in roles if sent and role not in sent)
+    notes = (before.note,) if before.note else ()
+    return Plan(what, changes, text, notes, networks=sent, left_out=stays)
 
 
 def _changes(staged: Path, listing: Listing | None) -> tuple[Change, ...]:
@@ -200,8 +206,10 @@ def _changes(staged: Path, listing: Listing | None) -> tuple[Change, ...]:
             action = "same" if same(path, on_hub[name].sha) else "changed"
         changes.append(Change(name, path.stat().st_size, action))
     ours = {change.name for change in changes}
+    roles = {*WEIGHTS, *configs.read(staged / CONFIG).networks}
+    weights = {configs.weights_file(role) for role in roles}
     for name, file in sorted(on_hub.items()):
-        is_foreign = name.endswith(".safetensors") and name not in WEIGHTS.values()
+        is_foreign = name.endswith(".safetensors") and name not in weights
         if name not in ours and limit(name) and _OURS.fullmatch(name) and not is_foreign:
             changes.append(Change(name, file.size, "removed"))
     return tuple(changes)

@@ -21,8 +21,9 @@ class Options:
     """The options of a push; ``licence`` is that of the weights.
 
     ``card`` is a file whose hand-written parts replace those on the Hub, ``entries`` the folder
-    with scores, ``tag`` a name for the new commit.  ``half`` stores the generator in 16 bits, which
-    makes it another model, with scores of its own.
+    with scores, ``tag`` a name for the new commit.  ``with_discriminator`` sends all networks of
+    that kind.  ``half`` stores the generator in 16 bits, which makes it another model, with scores
+    of its own.
     """
 
     licence: str | None = None
@@ -65,12 +66,18 @@ class Change:
 
 @dataclass(frozen=True)
 class Plan:
-    """What a push would do, the card that it would write, and why it would be refused."""
+    """What a push would do, the card that it would write, and why it would be refused.
+
+    ``networks`` are the roles whose weights travel, ``left_out`` those that stay; both are empty if
+    the model has a problem that hides them.
+    """
 
     what: Id
     changes: tuple[Change, ...]
     card: str
     notes: tuple[str, ...] = ()
+    networks: tuple[str, ...] = ()
+    left_out: tuple[str, ...] = ()
     problems: tuple[str, ...] = ()
 
     @property

@@ -246,9 +246,9 @@ def _write_weights(
 ) -> Config:
     """Write the weights that the config states, the generator's in 16 bits if asked for.
 
-    The discriminator is that of the same step: the folder's, or that of the run's checkpoint.
+    Discriminators are those of the same step: the folder's, or those of the run's checkpoint.
     """
-    folder, name, judge = loaded.path, WEIGHTS["generator"], WEIGHTS["discriminator"]
+    folder, name = loaded.path, WEIGHTS["generator"]
     # format 1 states no files
     stated = config.files or {name: weights.describe(folder / name, loaded.generator)}
     travelling = {configs.weights_file(role) for role in config.networks} | set(WEIGHTS.values())
@@ -261,24 +261,28 @@ def _write_weights(
         halved = {k: v.half() if v.is_floating_point() else v for k, v in state.items()}
         write_tensors(staged / name, halved)
         files[name] = weights.describe(staged / name, loaded.generator)
-    if judge in files:
-        model.network("discriminator", config, folder, registry)  # check it
-    elif options.with_discriminator:
-        step, checkpoints = config.training.get("steps"), _run(folder).checkpoints
-        states = checkpoint.steps(checkpoints)
-        if config.discriminator is None:
-            raise RunError(
-                f"--with-discriminator: {folder} does not say what the discriminator was; runs of "
-                "earlier versions of ganzoo do not."
-            )
-        if not isinstance(step, int) or step not in states:
-            raise RunError(
-                f"--with-discriminator: {folder} has none, and is no part of a run that has a "
-                "checkpoint of its step. Give the run."
-            )
-        write_tensors(staged / judge, checkpoint.read(states[step])[0]["discriminator"])
-        network = model.network("discriminator", config, staged, registry)
-        files[judge] = weights.describe(staged / judge, network)
+    critics = ["discriminator"] if config.discriminator else []
+    critics += [role for role, part in config.networks.items() if part.kind == "discriminator"]
+    if options.with_discriminator and not critics:
+        raise RunError(
+            f"--with-discriminator: {folder} does not say what the discriminator was; runs of "
+            "earlier versions of ganzoo do not."
+        )
+    for role in critics:
+        judge = configs.weights_file(role)
+        if judge in files:
+            model.network(role, config, folder, registry)  # check it
+        elif options.with_discriminator:
+            step, checkpoints = config.training.get("steps"), _run(folder).checkpoints
+            states = checkpoint.steps(checkpoints)
+            if not isinstance(step, int) or step not in states:
+                raise RunError(
+                    f"--with-discriminator: {folder} has no {role}, and is no part of a run that "
+                    "has a checkpoint of its step. Give the run."
+                )
+            write_tensors(staged / judge, checkpoint.read(states[step])[0][role])
+            network = model.network(role, config, staged, registry)
+            files[judge] = weights.describe(staged / judge, network)
     return replace(config, files=files)
 
 

@@ -168,16 +168,22 @@ def _training_charts(columns: Mapping[str, Points]) -> Iterator[Chart]:
         }
 
     def health(*metrics: str) -> Iterator[Chart]:
-        for key in metrics:
-            if key in rest:
-                title, note, lines, shown = _HEALTH[key]
-                curve = Curve(key, COLOURS["generator"] if key[0] == "G" else 0, rest.pop(key))
-                yield Chart(title, note, [curve], lines, shown)
+        for metric in metrics:
+            title, note, lines, shown = _HEALTH[metric]
+            first = COLOURS["generator"] if metric[0] == "G" else COLOURS["discriminator"]
+            keys = [key for key in rest if key.partition("@")[0] == metric]
+            # D/ranking@critic is that of a judge beside the discriminator
+            colours = [first, *range(2, 6)]
+            curves = [Curve(key, colours[i % 5], rest.pop(key)) for i, key in enumerate(keys)]
+            if curves:
+                yield Chart(title, note, curves, lines, shown)
 
     yield from health("D/ranking", "G/diversity")
-    if logits := take("D/", ("real", "fake")):
-        curves = [Curve(name, 2 + (name == "fake"), logits[name]) for name in logits]
-        yield Chart("D's logits", "mean score of reals and of fakes", curves)
+    for key in [key for key in rest if key.partition("@")[0] == "D/real"]:
+        _, at, judge = key.partition("@")
+        logits = take("D/", (f"real{at}{judge}", f"fake{at}{judge}"))
+        curves = [Curve(name, 2 + i, logits[name]) for i, name in enumerate(logits)]
+        yield Chart(f"{judge or 'D'}'s logits", "mean score of reals and of fakes", curves)
     losses = {player: take(f"{player}/") for player in players}
     for term in dict.fromkeys(term for terms in losses.values() for term in terms):
         curves = [Curve(p, players[p], t[term]) for p, t in losses.items() if term in t]

@@ -34,7 +34,10 @@ DEAD_SHARE = 0.001
 
 @dataclass(frozen=True)
 class Finding:
-    """One named finding: its first step, the last value, the threshold, and a remedy."""
+    """One named finding: its first step, the last value, the threshold, and a remedy.
+
+    ``subject`` is the term, or the judge unless that is the discriminator.
+    """
 
     name: str
     subject: str
@@ -106,9 +109,14 @@ def too_early(rows: Sequence[Row]) -> str | None:
 def findings(rows: Sequence[Row]) -> list[Finding]:
     """Find what holds at the end of ``rows``.  Rows with scores say nothing about training."""
     rows = [row for row in rows if not is_score(row)]
-    found = [f for rule in _RULES for f in _lasting(rows, rule[1], rule)]
-    shares = [key for key in (rows[-1] if rows else {}) if key.startswith("share/")]
-    for key in shares:
+    keys = rows[-1] if rows else {}
+    found: list[Finding] = []
+    for rule in _RULES:
+        for key in keys:  # of the role discriminator, or of another judge as metric@judge
+            metric, _, judge = key.partition("@")
+            if metric == rule[1]:
+                found.extend(_lasting(rows, key, rule, judge))
+    for key in [key for key in keys if key.startswith("share/")]:
         subject = key.removeprefix("share/")
         rule = ("DEAD_TERM", key, lambda v: v < DEAD_SHARE, DEAD_SHARE, _DEAD_REMEDY)
         found.extend(_lasting(rows, key, rule, subject))

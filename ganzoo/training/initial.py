@@ -11,6 +11,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from ganzoo.errors import RunError
+from ganzoo.models import config as configs
 from ganzoo.models.config import WEIGHTS
 from ganzoo.models.weights import bytes_of
 from ganzoo.training import checkpoint
@@ -50,7 +51,12 @@ def _weights(init_from: str) -> Weights:
     if (source / checkpoint.STATE).is_file():
         return checkpoint.read(source)[0]
     folder = source / "model" if (source / "model").is_dir() else source
-    files = {name: folder / file for name, file in WEIGHTS.items() if (folder / file).is_file()}
+    roles = dict.fromkeys(WEIGHTS)
+    if (folder / configs.FILE).is_file():
+        roles |= dict.fromkeys(configs.read(folder / configs.FILE).networks)
+    files = {
+        role: file for role in roles if (file := folder / configs.weights_file(role)).is_file()
+    }
     if "generator" not in files:
         raise RunError(
             f"init_from: {source} holds no weights; give a checkpoint, run or model folder, or "

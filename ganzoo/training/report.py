@@ -207,10 +207,6 @@ def _facts(
     size = _at(recipe, "dataset", "size")
     dataset = [_at(recipe, "dataset", key) for key in ("use", "style", "path")]
     dataset += [size and f"{size} px"]
-    nets = [_at(recipe, role, "use") for role in ("generator", "discriminator")]
-    others = _at(recipe, "networks")
-    others = others if isinstance(others, dict) else {}
-    more = [f"{role} {_at(section, 'use')}" for role, section in others.items()]
     return {
         "Steps": f"{step:,} of {total:,}" if total else f"{step:,}",
         "Images seen": f"{manifest.images:,}" if over and manifest.images is not None else "",
@@ -222,9 +218,20 @@ def _facts(
         "Precision": " ".join(filter(None, [kept.get("format"), layout])),
         "Dataset": ", ".join(str(part) for part in dataset if part),
         "Dataset hash": (manifest.dataset_sha256 or "")[:12],
-        "Networks": ", ".join([" against ".join(str(net) for net in nets if net), *more]),
+        "Networks": _networks(recipe),
         "Seed": "" if manifest.seed is None else str(manifest.seed),
     }
+
+
+def _networks(recipe: Any) -> str:
+    """Name the networks: ``dcgan against dcgan``; by role if there are other roles."""
+    pair = {role: _at(recipe, role) for role in ("generator", "discriminator")}
+    others = _at(recipe, "networks")
+    if not (isinstance(others, dict) and others):
+        return " against ".join(str(net["use"]) for net in pair.values() if _at(net, "use"))
+    return ", ".join(
+        f"{role} {_at(net, 'use')}" for role, net in (pair | others).items() if _at(net, "use")
+    )
 
 
 def _commands(folder: RunFolder, manifest: Manifest, stages: Sequence[Any]) -> dict[str, str]:

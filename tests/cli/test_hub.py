@@ -98,7 +98,9 @@ def test_push_says_what_went(run: Run, server: HubServer) -> None:
     done = run("push", "drawer", REPO, *LICENCES, "--tag", "v1", "-m", "First")
     commit = server.repos[REPO].tags["v1"]
     assert (done.code, done.err) == (0, "")  # no progress bars for small files
-    *changes, last, following = done.out.splitlines()
+    *changes, networks, left_out, last, following = done.out.splitlines()
+    assert networks == "networks: generator"
+    assert left_out == "left out without --with-discriminator: discriminator"
     assert [line.split()[0] for line in changes] == ["new"] * 7
     assert last == f"commit {commit.sha[:12]}: {server.url}/{REPO}"
     assert following == f"next: ganzoo pull {REPO}@v1"
@@ -118,6 +120,7 @@ def test_push_says_what_went(run: Run, server: HubServer) -> None:
 def test_push_as_json(run: Run, server: HubServer) -> None:
     dry = told(run("push", "drawer", REPO, *LICENCES, "--dry-run", "--json"))
     assert {file["action"] for file in dry["files"]} == {"new"}
+    assert (dry["networks"], dry["left_out"]) == (["generator"], ["discriminator"])
     assert (dry["id"], dry["notes"]) == (REPO, [])
     done = told(run("push", "drawer", REPO, *LICENCES, "--json"))
     assert done["commit"] == server.repos[REPO].log()[0].sha

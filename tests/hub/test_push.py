@@ -19,6 +19,7 @@ import torch
 import toy
 import yaml
 from hub_server import Failure, HubServer, hermetic
+from runs import ROLES
 from safetensors.torch import load_file, save_file
 from submitted import entry, submit
 
@@ -33,6 +34,8 @@ from ganzoo.models.hub_id import parse_id
 from ganzoo.models.weights import weights_hash
 from ganzoo.training import checkpoint
 from ganzoo.training.loop import resume, start
+from ganzoo.training.run import Run
+from ganzoo.training.run_folder import RunFolder
 
 REPO = "ann/toy"
 ASKED = Options(licence="cc-by-4.0", data_licence="cc0-1.0")
@@ -156,6 +159,28 @@ def test_a_run_of_several_networks_comes_back(
     for name in ("model.safetensors", "backward.safetensors"):
         assert (pulled / name).read_bytes() == (tmp_path / "run" / "model" / name).read_bytes()
     assert sent(push(pulled)) == {}
+
+
+def test_critics_go_where_they_are_asked_for(
+    tmp_path: Path, server: HubServer, one_thread: None
+) -> None:
+    run = tmp_path / "run"
+    start(toy.recipe(tmp_path, **ROLES["cycle"]), run, toy.plugins())
+    plan = push(run).plan
+    assert plan.networks == ("generator", "backward")
+    assert plan.left_out == ("discriminator", "photo_critic")
+    plan = push(run, with_discriminator=True).plan
+    assert plan.networks == ("generator", "discriminator", "backward", "photo_critic")
+    assert plan.left_out == ()
+    pulled = pull.pull(parse_id(REPO), REGISTRY).folder
+    recipe = toy.recipe(tmp_path / "more", init_from=str(pulled), **ROLES["cycle"])
+    begun = Run(recipe, RunFolder(tmp_path / "more" / "run"), toy.plugins())
+    kept = checkpoint.newest(run / "checkpoints")[0]
+    for role in ("discriminator", "photo_critic"):
+        state = begun.parts.networks[role].bare.state_dict()
+        assert all(torch.equal(state[name], kept[role][name]) for name in kept[role]), role
+        assert sent(push(run))[f"{role}.safetensors"] == "removed"
+        push(run, with_discriminator=True)
 
 
 @both_ways

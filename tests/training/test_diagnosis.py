@@ -12,6 +12,7 @@ from ganzoo.training.diagnosis import PATIENCE, WARM_UP, findings
 
 HEALTHY = {
     "D/ranking": 0.8,
+    "D/ranking@photo_critic": 0.7,
     "G/diversity": 0.9,
     "G/std": 0.4,
     "G/saturation": 0.1,
@@ -21,6 +22,7 @@ HEALTHY = {
 }
 TROUBLES = [
     ("D_WON", "", "D/ranking", 0.999),
+    ("D_WON", "photo_critic", "D/ranking@photo_critic", 1.0),
     ("COLLAPSE", "", "G/diversity", 0.2),
     ("CONSTANT_OUTPUT", "", "G/std", 0.001),
     ("SATURATED", "", "G/saturation", 0.97),

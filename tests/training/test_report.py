@@ -144,6 +144,13 @@ def test_the_report_of_what_training_wrote(train, tmp_path, monkeypatch):
     assert all(value is not None for name, value in manifest.items() if name != "reason")
 
 
+def test_networks_are_named_by_role_if_there_are_more_than_two(train):
+    from runs import ROLES
+
+    said = facts(report_of(RunFolder.open(train(**ROLES["encoder"]))))
+    assert said["Networks"] == "generator toy, discriminator joint, encoder toy"
+
+
 def test_a_translator_is_given_photos(train):
     translator = {"dataset": {"use": "toy", "photo": True}, "generator": {"use": "toy-translator"}}
     run = train(**translator)
@@ -175,6 +182,16 @@ def test_one_chart_per_term_with_a_curve_per_player(folder):
     assert page.said.count("discriminator") >= 2
     assert "0.995: D has won" in page.said
     assert "0.5: blind" in page.said
+
+
+def test_judges_share_the_ranking_and_have_logits_of_their_own(folder):
+    judged = {"D/ranking@eye_critic": 0.8, "D/real@eye_critic": 2.0, "D/fake@eye_critic": 1.0}
+    log(folder, 100, **judged)
+    page = report_of(folder)
+    charts = [a["aria-label"].removesuffix(" over steps") for a in page.all("svg", role="img")]
+    assert charts[:5] == ["Ranking", "Diversity", "D's logits", "eye_critic's logits", "hinge"]
+    assert "D/ranking@eye_critic" in page.said
+    assert not any(chart.startswith("D/") for chart in charts)
 
 
 def test_stages_are_marked_as_far_as_the_run_has_come(folder):

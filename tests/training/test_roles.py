@@ -177,6 +177,15 @@ def test_a_model_with_an_encoder_gives_codes_and_reconstructions(train: Train) -
         load(run, toy.plugins().registry)
 
 
+def test_init_from_a_model_folder_takes_its_encoder_too(train: Train, tmp_path: Path) -> None:
+    run = train(seed=1, **ROLES["encoder"])
+    recipe = toy.recipe(tmp_path / "next", init_from=str(run / "model"), **ROLES["encoder"])
+    begun = Run(recipe, RunFolder(tmp_path / "x"), toy.plugins())
+    average = weights(run)["ema-encoder"]
+    state = begun.parts.networks["encoder"].bare.state_dict()
+    assert equal({"encoder": state}, {"encoder": average})
+
+
 def test_a_model_without_an_encoder_says_so(train: Train) -> None:
     loaded = load(train(), toy.plugins().registry)
     assert loaded.config.ganzoo_format == 2
