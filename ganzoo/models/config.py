@@ -170,10 +170,10 @@ def _checked(data: dict[str, Any], path: Path) -> Config:
     data = {key: value for key, value in data.items() if key != "ganzoo_format"}
     if version < FORMAT:
         data["networks"] = {}
-    found: Config = typed(Config, data)
-    if (found.output.channels, found.output.range) != (3, [-1, 1]):
+    result: Config = typed(Config, data)
+    if (result.output.channels, result.output.range) != (3, [-1, 1]):
         raise Wrong("output: expected 3 channels in the range [-1, 1]")
-    return found
+    return result
 
 
 def _from_1(data: dict[str, Any]) -> dict[str, Any]:
@@ -183,8 +183,8 @@ def _from_1(data: dict[str, Any]) -> dict[str, Any]:
     words = {"noise": ["latent"] + ["label"] * bool(labels), "image": ["photo"]}
     output = old.get("output")
     generator = old.get("generator")
-    known = isinstance(kind, str) and kind in words
-    if not (known and isinstance(generator, dict) and isinstance(output, dict)):
+    is_listed = isinstance(kind, str) and kind in words
+    if not (is_listed and isinstance(generator, dict) and isinstance(output, dict)):
         raise Wrong("generator, input or output: missing, or not what format 1 has there")
     size = output.get("size") if kind == "image" else None
     return {
@@ -216,13 +216,13 @@ def contradictions(config: Config) -> list[str]:
 
     This needs no generator; ``model.load`` asks the generator itself.
     """
-    arguments, found = config.generator.arguments, []
+    arguments, result = config.generator.arguments, []
     size, out = arguments.get("size"), config.output.size
     if out is not None and isinstance(size, int) and size != out:
-        found.append(f"output.size is {out}, and the generator's is {size}")
+        result.append(f"output.size is {out}, and the generator's is {size}")
     if "label" in arguments and (arguments["label"] or None) != (config.labels or None):
-        found.append("labels are not those of the generator's arguments")
-    return found
+        result.append("labels are not those of the generator's arguments")
+    return result
 
 
 def code_licence(distribution: str) -> str | None:
@@ -237,7 +237,9 @@ def code_licence(distribution: str) -> str | None:
 
 def json_schema() -> dict[str, Any]:
     """Return the JSON Schema (draft 2020-12) of ``config.json``: ``model.schema.json``."""
-    found = formats.json_schema(Config, "config.json of a ganzoo model folder")
-    found["properties"]["ganzoo_format"] = {"enum": [2, FORMAT]}
-    found["required"] = [key for key in found["required"] if key != "networks"] + ["ganzoo_format"]
-    return found
+    result = formats.json_schema(Config, "config.json of a ganzoo model folder")
+    result["properties"]["ganzoo_format"] = {"enum": [2, FORMAT]}
+    result["required"] = [key for key in result["required"] if key != "networks"] + [
+        "ganzoo_format"
+    ]
+    return result

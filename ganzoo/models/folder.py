@@ -36,10 +36,10 @@ def find(path: Path) -> Path:
 def refuse_taken(out: Path, what: str = "the model") -> None:
     """Raise RunError if ``out`` cannot be a new folder for ``what``."""
     try:
-        taken = out.exists() and (not out.is_dir() or any(out.iterdir()))
+        is_taken = out.exists() and (not out.is_dir() or any(out.iterdir()))
     except OSError as error:
         raise RunError(f"--out {out} cannot be read: {error.strerror}.") from error
-    if taken:
+    if is_taken:
         raise RunError(f"--out {out} exists and is not empty. Name a new folder for {what}.")
 
 

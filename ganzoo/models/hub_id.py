@@ -57,14 +57,14 @@ def from_address(text: str) -> str:
 
 def parse_id(text: str, revision: str | None = None) -> Id:
     """Parse a repository's id; raises HubError if ``text`` is not one."""
-    found = _ID.fullmatch(from_address(text))
-    if not found or ".." in found[0] or "--" in found[1]:
+    match = _ID.fullmatch(from_address(text))
+    if not match or ".." in match[0] or "--" in match[1]:
         raise HubError(
             f"'{text}' is no name of a model on the Hub: write user/repo or user/repo@revision, "
             "in letters, digits and single ._- between them."
         )
-    if found[2] and revision and found[2] != revision:
-        raise HubError(f"'{text}' names revision {found[2]}, and revision {revision} is asked for.")
+    if match[2] and revision and match[2] != revision:
+        raise HubError(f"'{text}' names revision {match[2]}, and revision {revision} is asked for.")
     if revision and (not re.fullmatch(_REVISION, revision) or ".." in revision):
         raise HubError(f"'{revision}' cannot be a revision: give a branch, a tag or a commit.")
-    return Id(found[1], revision or found[2])
+    return Id(match[1], revision or match[2])

@@ -111,18 +111,18 @@ def import_weights(format: str, source: Path, out: Path, registry: Registry) -> 
     """
     importer: Importer = construct(registry, "importer", format, {})
     refuse_taken(out)
-    read = importer.read(source)
-    generator: Generator = construct(registry, "generator", read.generator, read.arguments)
+    result = importer.read(source)
+    generator: Generator = construct(registry, "generator", result.generator, result.arguments)
     what = f"{source}, read as {format},"
-    shapes = {name: tuple(tensor.shape) for name, tensor in read.weights.items()}
-    weights.check(shapes, generator.state_dict(), what, read.generator)
-    weights.refuse_nonfinite(read.weights, what)
-    generator.load_state_dict(read.weights)
+    shapes = {name: tuple(tensor.shape) for name, tensor in result.weights.items()}
+    weights.check(shapes, generator.state_dict(), what, result.generator)
+    weights.refuse_nonfinite(result.weights, what)
+    generator.load_state_dict(result.weights)
     generator.eval().requires_grad_(False)
-    entry = registry.get("generator", read.generator)
-    parts = {"generator": configs.part(entry, entry.name, read.arguments)}
+    entry = registry.get("generator", result.generator)
+    parts = {"generator": configs.part(entry, entry.name, result.arguments)}
     try:
-        save(out, generator, parts, {"imported": {"format": format, **read.source}})
+        save(out, generator, parts, {"imported": {"format": format, **result.source}})
     except OSError as error:
         raise RunError(f"--out {out} cannot be written: {error.strerror or error}.") from error
-    return read
+    return result

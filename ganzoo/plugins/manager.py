@@ -115,24 +115,24 @@ class Plugins:
 
         Raises PluginError if one of them is not installed.
         """
-        found = sorted(entry_points(group=GROUP), key=_built_in_first)
+        points = sorted(entry_points(group=GROUP), key=_built_in_first)
         only = os.environ.get("GANZOO_PLUGINS")
         if only is not None:
-            names = {point.name for point in found}
-            wanted = [
+            names = {point.name for point in points}
+            selection = [
                 part
                 for name in map(str.strip, only.split(","))
                 for part in ([name] if name in names else DIVIDED.get(name, [name]))
                 if part
             ]
-            for name in wanted:
+            for name in selection:
                 if name not in names:
                     raise PluginError(
                         f"GANZOO_PLUGINS names '{name}', which is not installed"
                         f"{nearest(name, names)} Installed: {one_of(names)}."
                     )
-            found = [point for point in found if point.name in wanted]
-        for point in found:
+            points = [point for point in points if point.name in selection]
+        for point in points:
             self.load(point)
 
     def load(self, point: EntryPoint) -> Plugin:
@@ -144,41 +144,39 @@ class Plugins:
 
     def add(self, load: Callable[[], Any], origin: Origin, entry_point: str = "") -> Plugin:
         """Load a plugin object by calling ``load()``, check its hooks and take its components."""
-        plugin, found = Plugin(origin, entry_point), None
+        plugin, module = Plugin(origin, entry_point), None
         name = str(origin)
         try:
             if complaint := COMPONENT.check(origin.plugin):
                 raise PluginError(f"its entry point: {complaint}")
-            self._refuse_taken(origin)
+            for other in self.plugins:  # otherwise plugin/name would be ambiguous
+                if other.origin.plugin == origin.plugin and not other.error:
+                    raise PluginError(f"its name is taken by {other.origin}")
             with aside():  # keep a plugin's banner out of the output
-                found = load()
-                if isinstance(found, type):
+                module = load()
+                if isinstance(module, type):
                     raise PluginError("its entry point names a class; name a module or an instance")
-                _check_version(found)
-                _check_functions(found)
-                self.manager.register(found, name)
-                plugin.hooks = self._hooks(found)
-                plugin.entries = self._collect(found, origin)
+                _check_version(module)
+                _check_functions(module)
+                self.manager.register(module, name)
+                plugin.hooks = self._hooks(module)
+                plugin.entries = self._collect(module, origin)
         except (Exception, SystemExit) as error:
             if self.manager.has_plugin(name):
                 self.manager.unregister(name=name)
             plugin.hooks, plugin.error = [], reason(error)
-            plugin.remedy = _remedy(origin, found)
+            plugin.remedy = _remedy(origin, module)
             _remember(plugin, error)
         for entry in plugin.entries:
             self.registry.add(entry)
-            if not origin.built_in and self._shadowed(entry):
+            is_recipe = entry.kind == "recipe" and entry.name in own_recipes()
+            if not origin.built_in and (is_recipe or self.registry.shadowed(entry)):
                 plugin.warnings.append(
                     f"its {entry.kind} '{entry.name}' has the name of one of ganzoo's own: write "
                     f"'{entry.full_name}' to use it, and tell its author"
                 )
         self.plugins.append(plugin)
         return plugin
-
-    def _shadowed(self, entry: Registration) -> bool:
-        """Whether the bare name belongs to ganzoo itself."""
-        taken = entry.kind == "recipe" and entry.name in own_recipes()
-        return taken or self.registry.shadowed(entry)
 
     def add_commands(self, cli: typer.Typer) -> None:
         """Let every plugin add its commands; if one fails, all its commands are left out.
@@ -187,14 +185,14 @@ class Plugins:
         """
         import typer
 
-        taken = _commands(cli)
+        existing = _commands(cli)
         for implementation in self.hook.register_commands.get_hookimpls():
-            own = typer.Typer()
+            app = typer.Typer()
             try:
                 with aside():
-                    implementation.function(*[own for _ in implementation.argnames])
-                commands = _commands(own)
-                if clash := _clash(commands, taken):
+                    implementation.function(*[app for _ in implementation.argnames])
+                commands = _commands(app)
+                if clash := _clash(commands, existing):
                     raise PluginError(f"there is a command '{clash}' already")
             except (Exception, SystemExit) as error:
                 name = implementation.plugin_name
@@ -203,19 +201,13 @@ class Plugins:
                 _remember(plugin, error)
                 continue
             for name, inner in commands.items():
-                taken.setdefault(name, set()).update(inner)
-            cli.registered_commands += own.registered_commands
-            for group in own.registered_groups:
+                existing.setdefault(name, set()).update(inner)
+            cli.registered_commands += app.registered_commands
+            for group in app.registered_groups:
                 _add_group(cli, group)
 
-    def _refuse_taken(self, origin: Origin) -> None:
-        """Refuse a plugin's name that is taken; otherwise ``plugin/name`` would be ambiguous."""
-        for other in self.plugins:
-            if other.origin.plugin == origin.plugin and not other.error:
-                raise PluginError(f"its name is taken by {other.origin}")
-
-    def _hooks(self, found: Any) -> list[str]:
-        hooks = [caller.name for caller in self.manager.get_hookcallers(found) or ()]
+    def _hooks(self, module: Any) -> list[str]:
+        hooks = [caller.name for caller in self.manager.get_hookcallers(module) or ()]
         for name in hooks:
             if name not in HOOKS:
                 raise PluginError(f"there is no hook '{name}'{nearest(name, HOOKS)}")
@@ -223,9 +215,9 @@ class Plugins:
             raise PluginError("it has no function with the decorator @ganzoo.hookimpl")
         return sorted(hooks, key=HOOKS.index)
 
-    def _collect(self, found: Any, origin: Origin) -> list[Registration]:
+    def _collect(self, module: Any, origin: Origin) -> list[Registration]:
         entries: dict[tuple[str, str], Registration] = {}
-        others = [other for other in self.manager.get_plugins() if other is not found]
+        others = [other for other in self.manager.get_plugins() if other is not module]
         for kind, hook in _HOOK_OF_KIND.items():
 
             def register(name: str, target: Any, kind: str = kind) -> None:
@@ -257,31 +249,31 @@ def _built_in_first(point: EntryPoint) -> tuple[bool, str, str]:
     return distribution != GROUP, point.name, distribution
 
 
-def _check_version(found: Any) -> None:
-    wanted = _hooks_version(found)
-    if not isinstance(wanted, int):
-        raise PluginError(f"its ganzoo_hooks is {wanted!r}; give the number {VERSION}")
-    if wanted > VERSION:
+def _check_version(module: Any) -> None:
+    number = _hooks_version(module)
+    if not isinstance(number, int):
+        raise PluginError(f"its ganzoo_hooks is {number!r}; give the number {VERSION}")
+    if number > VERSION:
         raise PluginError(
-            f"it is written for version {wanted} of ganzoo's hooks, and ganzoo {__version__} has "
+            f"it is written for version {number} of ganzoo's hooks, and ganzoo {__version__} has "
             f"version {VERSION}"
         )
 
 
-def _check_functions(found: Any) -> None:
+def _check_functions(module: Any) -> None:
     """Check that every attribute named like a hook is a function with some of its arguments."""
     for name in HOOKS:
-        function = getattr(found, name, None)
+        function = getattr(module, name, None)
         if not callable(function):
             continue
         if not hasattr(function, "ganzoo_impl"):
             raise PluginError(f"its function {name} lacks the decorator @ganzoo.hookimpl")
-        given = list(signature(getattr(hookspecs, name)).parameters)
+        arguments = list(signature(getattr(hookspecs, name)).parameters)
         for parameter in signature(function).parameters.values():
-            if parameter.default is parameter.empty and parameter.name not in given:
+            if parameter.default is parameter.empty and parameter.name not in arguments:
                 raise PluginError(
-                    f"its {name} takes '{parameter.name}'{nearest(parameter.name, given)} "
-                    f"It is given: {one_of(given)}"
+                    f"its {name} takes '{parameter.name}'{nearest(parameter.name, arguments)} "
+                    f"It is given: {one_of(arguments)}"
                 )
 
 
@@ -293,12 +285,12 @@ def _commands(cli: typer.Typer) -> dict[str, set[str]]:
     return {name: set(getattr(command, "commands", ())) for name, command in commands}
 
 
-def _clash(commands: dict[str, set[str]], taken: dict[str, set[str]]) -> str:
+def _clash(commands: dict[str, set[str]], existing: dict[str, set[str]]) -> str:
     """Return the first command that is taken, or nothing; a group may be in both."""
-    for name in sorted(commands.keys() & taken.keys()):
-        if not (commands[name] and taken[name]):
+    for name in sorted(commands.keys() & existing.keys()):
+        if not (commands[name] and existing[name]):
             return name
-        if both := sorted(commands[name] & taken[name]):
+        if both := sorted(commands[name] & existing[name]):
             return f"{name} {both[0]}"
     return ""
 
@@ -324,17 +316,17 @@ def _add_group(cli: typer.Typer, group: TyperInfo) -> None:
     cli.registered_groups.append(group)
 
 
-def _hooks_version(found: Any) -> Any:
-    return getattr(found, "ganzoo_hooks", 1)
+def _hooks_version(module: Any) -> Any:
+    return getattr(module, "ganzoo_hooks", 1)
 
 
-def _remedy(origin: Origin, found: Any) -> str:
+def _remedy(origin: Origin, module: Any) -> str:
     """Say what to do about a plugin that is too new for this ganzoo; empty for others."""
     try:
-        unmet, wanted = _unmet(origin.distribution), _hooks_version(found)
+        unmet, number = _unmet(origin.distribution), _hooks_version(module)
     except Exception:  # a broken plugin may fail here again
         return ""
-    if not unmet and not (isinstance(wanted, int) and wanted > VERSION):
+    if not unmet and not (isinstance(number, int) and number > VERSION):
         return ""
     needs = f"It needs {unmet}, and this is {__version__}. " if unmet else ""
     return (

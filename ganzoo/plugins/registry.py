@@ -88,12 +88,12 @@ class Registration:
         """
         from ganzoo import interfaces  # imports torch; listing never does
 
-        found = self.target
-        if isinstance(found, str):
-            module, _, attribute = found.partition(":")
+        target = self.target
+        if isinstance(target, str):
+            module, _, attribute = target.partition(":")
             try:
                 with aside():  # keep a plugin's banner out of the output
-                    found = getattr(importlib.import_module(module), attribute)
+                    target = getattr(importlib.import_module(module), attribute)
             except Exception as error:
                 raise PluginError(
                     f"{self.kind} '{self.name}' of {self.origin} cannot be loaded from "
@@ -101,12 +101,12 @@ class Registration:
                     f"Its plugin is broken or misses a package; `ganzoo plugins` tells more."
                 ) from error
         base = getattr(interfaces, self.kind.capitalize())
-        if not (isinstance(found, type) and issubclass(found, base)):
+        if not (isinstance(target, type) and issubclass(target, base)):
             raise PluginError(
-                f"{self.kind} '{self.name}' of {self.origin} is {found!r}, which does not derive "
+                f"{self.kind} '{self.name}' of {self.origin} is {target!r}, which does not derive "
                 f"from ganzoo.interfaces.{base.__name__}. Tell the plugin's author."
             )
-        return found
+        return target
 
 
 class Registry:
@@ -136,8 +136,8 @@ class Registry:
 
     def shadowed(self, entry: Registration) -> bool:
         """Whether the bare name means another component, one of ganzoo's own."""
-        meant = _meant(self._entries[entry.kind][entry.name])
-        return meant not in (None, entry)
+        entry_of_name = _meant(self._entries[entry.kind][entry.name])
+        return entry_of_name not in (None, entry)
 
     def get(self, kind: str, name: str) -> Registration:
         """Find the entry for ``name`` or ``plugin/name``.
@@ -146,25 +146,25 @@ class Registry:
         ganzoo's own.
         """
         plugin, _, bare = name.rpartition("/")
-        found = self._entries[kind].get(bare, [])
+        entries = self._entries[kind].get(bare, [])
         if plugin:
             parts = DIVIDED.get(plugin, ())
-            found = [entry for entry in found if entry.origin.plugin == plugin] or [
-                entry for entry in found if entry.origin.built_in and entry.origin.plugin in parts
+            entries = [entry for entry in entries if entry.origin.plugin == plugin] or [
+                entry for entry in entries if entry.origin.built_in and entry.origin.plugin in parts
             ]
-        if not found:
+        if not entries:
             names = self.names(kind)
             raise RecipeError(
                 [f"unknown {kind} '{name}'{nearest(name, names)} Available: {one_of(names)}."]
             )
-        meant = _meant(found)
-        if meant is None:
-            who = " and ".join(str(entry.origin) for entry in found)
-            choices = " or ".join(f"'{entry.full_name}'" for entry in found)
+        entry_of_name = _meant(entries)
+        if entry_of_name is None:
+            who = " and ".join(str(entry.origin) for entry in entries)
+            choices = " or ".join(f"'{entry.full_name}'" for entry in entries)
             raise RecipeError(
                 [f"{kind} '{name}' is registered by both {who}: write {choices} to choose one."]
             )
-        return meant
+        return entry_of_name
 
     def missing(self, wanted: Mapping[str, str]) -> str:
         """Say how to install what is missing of ``wanted``, distribution -> version.
@@ -172,12 +172,12 @@ class Registry:
         Empty, or sentences with a space before them.
         """
         kinds = self._entries.values()
-        origins = [e.origin for kind in kinds for found in kind.values() for e in found]
-        here = {canonical(origin.distribution): origin.version for origin in origins}
+        origins = [e.origin for kind in kinds for entries in kind.values() for e in entries]
+        versions = {canonical(origin.distribution): origin.version for origin in origins}
         return "".join(
-            f" It needs {name} {stated}{_remedy(name, stated, here.get(canonical(name)))}"
+            f" It needs {name} {stated}{_remedy(name, stated, versions.get(canonical(name)))}"
             for name, stated in wanted.items()
-            if here.get(canonical(name)) != stated
+            if versions.get(canonical(name)) != stated
         )
 
 
@@ -188,17 +188,17 @@ def canonical(distribution: str) -> str:
 
 def _remedy(distribution: str, stated: str, used: str | None) -> str:
     try:
-        found = used or version(distribution)
+        installed = used or version(distribution)
     except PackageNotFoundError:
         return f", which is not installed. If you trust it: pip install '{distribution}=={stated}'"
     if used is None:
-        return f"; {found} is installed and not in use: `ganzoo plugins` tells why."
-    return f"; {found} is installed. If you trust it: pip install '{distribution}=={stated}'"
+        return f"; {installed} is installed and not in use: `ganzoo plugins` tells why."
+    return f"; {installed} is installed. If you trust it: pip install '{distribution}=={stated}'"
 
 
-def _meant(found: list[Registration]) -> Registration | None:
+def _meant(entries: list[Registration]) -> Registration | None:
     """Resolve a bare name: the only entry, or ganzoo's own."""
-    own = [entry for entry in found if entry.origin.built_in] if len(found) > 1 else found
+    own = [entry for entry in entries if entry.origin.built_in] if len(entries) > 1 else entries
     return own[0] if own else None
 
 

@@ -16,8 +16,8 @@ def shipped_folder(what: str) -> Path:
 
 def shipped_recipes(registry: Registry) -> dict[str, Path]:
     """Return the recipes of ganzoo and of plugins, by name."""
-    found = {name: Path(entry.target) for name, entry in registered_recipes(registry).items()}
-    return dict(sorted((found | own_recipes()).items()))
+    recipes = {name: Path(entry.target) for name, entry in registered_recipes(registry).items()}
+    return dict(sorted((recipes | own_recipes()).items()))
 
 
 def own_recipes() -> dict[str, Path]:
@@ -41,8 +41,8 @@ def shipped_benchmarks() -> dict[str, Path]:
 
 def shipped_models() -> dict[str, Path]:
     """Return the folders of the trained models that come with ganzoo, by id."""
-    found = sorted(shipped_folder("pretrained").glob("*/config.json"))
-    return {f"ganzoo/{path.parent.name}": path.parent for path in found}
+    configs = sorted(shipped_folder("pretrained").glob("*/config.json"))
+    return {f"ganzoo/{path.parent.name}": path.parent for path in configs}
 
 
 def _files(what: str) -> dict[str, Path]:

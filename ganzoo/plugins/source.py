@@ -199,17 +199,17 @@ def _base(node: ast.expr, scope: Scope) -> Source | None:
 
 
 def lineage(
-    node: ast.ClassDef, scope: Scope, visited: set[tuple[str, str]] | None = None
+    node: ast.ClassDef, scope: Scope, ancestors: set[tuple[str, str]] | None = None
 ) -> Iterator[Source]:
     """Yield the class and its readable bases, nearest first."""
-    visited = set() if visited is None else visited
-    if (scope.module, node.name) in visited:
+    ancestors = set() if ancestors is None else ancestors
+    if (scope.module, node.name) in ancestors:
         return
-    visited.add((scope.module, node.name))
+    ancestors.add((scope.module, node.name))
     yield node, scope
     for expression in node.bases:
         if base := _base(expression, scope):
-            yield from lineage(*base, visited)
+            yield from lineage(*base, ancestors)
 
 
 def source_of(cls: type) -> Source:

@@ -69,79 +69,76 @@ def load_benchmark(
     at once.
     """
     shipped = shipped_benchmarks()
-    read = inheritance.load(path_or_name, overrides, shipped, "benchmark", set_in=folder)
-    problems = Problems(read.problems)
-    done = _Reader(registry, problems, read.whole).benchmark(read.root)
+    layers = inheritance.load(path_or_name, overrides, shipped, "benchmark", set_in=folder)
+    problems = Problems(layers.problems)
+    section = _Reader(registry, problems, layers.whole).benchmark(layers.root)
     problems.raise_any()
-    return _benchmark(done)
+    return _benchmark(section)
 
 
 class _Reader(Checker):
     """Reads a benchmark's sections into completed nodes."""
 
     def benchmark(self, root: Node) -> Section:
-        given = self.mapping(root, "", "{benchmark: NAME, version: 1, dataset: ...}")
-        if given is None:
+        entries = self.mapping(root, "", "{benchmark: NAME, version: 1, dataset: ...}")
+        if entries is None:
             return {}
         sections = grammar.BENCHMARK_SECTIONS
-        self.refuse_unknown(given, [*grammar.BENCHMARK, *sections], "")
-        done = self.table(given, grammar.BENCHMARK, root, "", "the benchmark")
-        self._check_name(done.get("benchmark"))
-        for name, what in sections.items():
-            if name not in given and name != "extractors":
-                self.missing(root.at, "", f"missing '{name}': {what}")
-        if "dataset" in given:
-            done["dataset"] = self.component("dataset", given["dataset"], "dataset")
-        own = given.get("extractors", default_node({}))
-        done["extractors"] = self.named("extractors", own, "extractor", grammar.EXTRACT)
+        self.refuse_unknown(entries, [*grammar.BENCHMARK, *sections], "")
+        section = self.table(entries, grammar.BENCHMARK, root, "", "the benchmark")
+        if name := section.get("benchmark"):
+            try:
+                check_name(name.value)
+            except RunError as error:
+                self.problems.add(name.at, "benchmark", str(error).removeprefix("name: "))
+        for key, what in sections.items():
+            if key not in entries and key != "extractors":
+                self.missing(root.at, "", f"missing '{key}': {what}")
+        if "dataset" in entries:
+            section["dataset"] = self.component("dataset", entries["dataset"], "dataset")
+        extractors = entries.get("extractors", default_node({}))
+        section["extractors"] = self.named("extractors", extractors, "extractor", grammar.EXTRACT)
         evaluators = self.listed(
-            given.get("evaluators", default_node([])), "evaluators", "evaluator"
+            entries.get("evaluators", default_node([])), "evaluators", "evaluator"
         )
-        found = [
+        nodes = [
             self.component("evaluator", node, join("evaluators", i), grammar.MEASURE)
             for i, node in enumerate(evaluators.value)
         ]
-        done["evaluators"] = replace(evaluators, value=found)
+        section["evaluators"] = replace(evaluators, value=nodes)
         if not self.whole:  # evaluators may read what an unreadable base provides
-            return done
-        signatures = [signature_of(self.registry, "evaluator", node) for node in found]
-        for i, (node, signature) in enumerate(zip(found, signatures, strict=True)):
+            return section
+        signatures = [signature_of(self.registry, "evaluator", node) for node in nodes]
+        for i, (node, signature) in enumerate(zip(nodes, signatures, strict=True)):
             if signature:
-                self._check_reads(node, signature, done, join("evaluators", i))
-        if found and all(signatures):  # an unknown one might provide it
-            self._check_primary(done, [s for s in signatures if s])
-        elif not found and "evaluators" in given and not given["evaluators"].plain():
+                self._check_reads(node, signature, section, join("evaluators", i))
+        if nodes and all(signatures):  # an unknown one might provide it
+            self._check_primary(section, [s for s in signatures if s])
+        elif not nodes and "evaluators" in entries and not entries["evaluators"].plain():
             self.problems.add(evaluators.at, "evaluators", "a benchmark needs an evaluator")
-        return done
+        return section
 
-    def _check_name(self, name: Node | None) -> None:
-        try:
-            check_name(name.value if name else "unknown")
-        except RunError as error:
-            assert name
-            self.problems.add(name.at, "benchmark", str(error).removeprefix("name: "))
-
-    def _check_primary(self, done: Section, signatures: Iterable[Signature]) -> None:
+    def _check_primary(self, benchmark: Section, signatures: Iterable[Signature]) -> None:
         """Note a primary score that some who run the benchmark will not get."""
         optional = {
             name
-            for name, spec in done["extractors"].value.items()
+            for name, spec in benchmark["extractors"].value.items()
             if "optional" in spec.value and spec.value["optional"].value
         }
         always = [
             score
-            for node, signature in zip(done["evaluators"].value, signatures, strict=True)
+            for node, signature in zip(benchmark["evaluators"].value, signatures, strict=True)
             for score in signature.attributes.get("higher_is_better") or ()
             if "extractor" in node.value and node.value["extractor"].value not in optional
         ]
-        primary = done.get("primary")
+        primary = benchmark.get("primary")
         if primary and primary.value not in always:
             what = f"no evaluator gives '{primary.value}'"
             what += " without an optional extractor" if optional else ""
             what += f"{nearest(primary.value, always)} Available: {one_of(set(always))}."
             self.problems.add(primary.at, "primary", what)
 
-    def _check_reads(self, node: Node, signature: Signature, done: Section, path: str) -> None:
+    def _check_reads(self, node: Node, signature: Signature, benchmark: Section, path: str) -> None:
         """Note every word that the benchmark cannot give an evaluator."""
         streams = {s: dict(signature.methods[s]) for s in STREAMS if s in signature.methods}
         features = [
@@ -152,40 +149,40 @@ class _Reader(Checker):
         ]
         extractor = node.value.get("extractor")
         named = extractor.value if extractor else None
-        known = done["extractors"].value
-        if named is not None and named not in known:
-            what = f"there is no extractor '{named}'{nearest(named, known)}"
+        extractors = benchmark["extractors"].value
+        if named is not None and named not in extractors:
+            what = f"there is no extractor '{named}'{nearest(named, extractors)}"
             self.problems.add(
-                extractor.at, join(path, "extractor"), f"{what} Available: {one_of(known)}."
+                extractor.at, join(path, "extractor"), f"{what} Available: {one_of(extractors)}."
             )
         elif named is not None and not features:
             self.problems.add(
                 extractor.at, join(path, "extractor"), "it reads no features: leave it out"
             )
         elif named is None and any(features):
-            what = f"missing 'extractor': whose features? Available: {one_of(known)}."
+            what = f"missing 'extractor': whose features? Available: {one_of(extractors)}."
             self.problems.add(node.name_at, path, what)
-        if (fields := self._fields(done)) is None:
+        if (fields := self._fields(benchmark)) is None:
             return
         for stream, words in streams.items():
             if stream == "pair" and len(streams) > 1 and not has_sources(fields):
                 continue  # it scores images from noise by its other streams
-            given = words_of(stream, fields)
+            available = words_of(stream, fields)
             for word, required in words.items():
-                if required and word not in given:
+                if required and word not in available:
                     what = f"its stream '{stream}' needs '{word}', which nothing provides"
                     self.problems.add(
                         node.name_at,
                         path,
-                        f"{what}{nearest(word, given)} Available: {one_of(given)}.",
+                        f"{what}{nearest(word, available)} Available: {one_of(available)}.",
                     )
 
-    def _fields(self, done: Section) -> dict[str, str] | None:
-        signature = signature_of(self.registry, "dataset", done.get("dataset"))
+    def _fields(self, benchmark: Section) -> dict[str, str] | None:
+        signature = signature_of(self.registry, "dataset", benchmark.get("dataset"))
         fields = signature.attributes.get("fields") if signature else None
         if signature is None or not isinstance(fields, dict):
             return None
-        return provided_fields(fields, signature.optional, done["dataset"].plain())
+        return provided_fields(fields, signature.optional, benchmark["dataset"].plain())
 
 
 def words_of(stream: str, fields: Mapping[str, str]) -> list[str]:
@@ -209,17 +206,18 @@ def is_features(word: str) -> bool:
     return word == "features" or word.endswith(FEATURES)
 
 
-def _benchmark(done: Section) -> Benchmark:
-    plain = {name: done[name].plain() for name in grammar.BENCHMARK}
+def _benchmark(section: Section) -> Benchmark:
+    plain = {name: section[name].plain() for name in grammar.BENCHMARK}
     return Benchmark(
         name=plain.pop("benchmark"),
-        dataset=Component(**split_component(done["dataset"], ())),
+        dataset=Component(**split_component(section["dataset"], ())),
         extractors={
             name: Extract(**split_component(node, grammar.EXTRACT))
-            for name, node in done["extractors"].value.items()
+            for name, node in section["extractors"].value.items()
         },
         evaluators=tuple(
-            Measure(**split_component(node, grammar.MEASURE)) for node in done["evaluators"].value
+            Measure(**split_component(node, grammar.MEASURE))
+            for node in section["evaluators"].value
         ),
         **plain,
     )

@@ -35,9 +35,11 @@ class Problems:
 
     def raise_any(self) -> None:
         """Raise RecipeError with all problems in file order, if there are any."""
-        found = dict.fromkeys(self.found)  # once each
-        sources = list(dict.fromkeys(at.source for at, _ in found))
-        ordered = sorted(found, key=lambda f: (sources.index(f[0].source), f[0].line, f[0].column))
+        problems = dict.fromkeys(self.found)  # once each
+        sources = list(dict.fromkeys(at.source for at, _ in problems))
+        ordered = sorted(
+            problems, key=lambda f: (sources.index(f[0].source), f[0].line, f[0].column)
+        )
         if ordered:
             raise RecipeError([text for _, text in ordered])
 
@@ -103,37 +105,39 @@ class Checker:
         Arguments to ``leave_out``, and those that the class calls ``later``, may be missing.
         """
         own = own or {}
-        given = self.mapping(node, path, "{use: NAME, ...}")
-        if given is None:
+        entries = self.mapping(node, path, "{use: NAME, ...}")
+        if entries is None:
             return replace(node, value={})
-        done: Section = {}
-        signature = self._use(kind, given, node, path, done)
-        done |= self.table(given, own, node, path, f"a {kind}")
+        section: Section = {}
+        signature = self._use(kind, entries, node, path, section)
+        section |= self.table(entries, own, node, path, f"a {kind}")
         reserved = {"use", *own}
         if kind == "loss":
             reserved.add("weight")
-            weight = given.get("weight", default_node(grammar.WEIGHT.default))
-            done["weight"] = self.schedule(weight, join(path, "weight"), grammar.WEIGHT)
+            weight = entries.get("weight", default_node(grammar.WEIGHT.default))
+            section["weight"] = self.schedule(weight, join(path, "weight"), grammar.WEIGHT)
         if signature is None:
-            return replace(node, value=done)
+            return replace(node, value=section)
         table = {n: p for n, p in signature.by_name.items() if n not in reserved}
-        self.refuse_unknown(given, [*reserved, *table], path)
+        self.refuse_unknown(entries, [*reserved, *table], path)
         later = signature.attributes.get("later") or ()
-        absent = [name for name in (*leave_out, *later) if name not in given]
+        absent = [name for name in (*leave_out, *later) if name not in entries]
         table = {n: p for n, p in table.items() if n not in absent}
-        what = f"{kind} '{done['use'].value}'"
-        done |= self.table(given, table, node, path, what)
-        return replace(node, value={name: done[name] for name in (*given, *done) if name in done})
+        what = f"{kind} '{section['use'].value}'"
+        section |= self.table(entries, table, node, path, what)
+        return replace(
+            node, value={name: section[name] for name in (*entries, *section) if name in section}
+        )
 
     def _use(
-        self, kind: str, given: Section, node: Node, path: str, done: Section
+        self, kind: str, entries: Section, node: Node, path: str, section: Section
     ) -> Signature | None:
         names = self.registry.names(kind)
-        if "use" not in given:
+        if "use" not in entries:
             what = f"missing 'use': which {kind}? Available: {one_of(names)}."
             self.missing(node.name_at, path, what)
             return None
-        use, path = given["use"], join(path, "use")
+        use, path = entries["use"], join(path, "use")
         if not isinstance(use.value, str):
             what = f"expected the name of a {kind}, not {written(use.plain())}"
             self.problems.add(use.at, path, f"{what}. Available: {one_of(names)}.")
@@ -148,7 +152,7 @@ class Checker:
         except GanzooError as error:
             self.problems.add(use.at, path, str(error))
             return None
-        done["use"] = use
+        section["use"] = use
         self.used.add(entry.origin)
         return signature
 
@@ -165,31 +169,31 @@ class Checker:
         self.problems.add(node.at, path, what)
         return None
 
-    def refuse_unknown(self, given: Section, allowed: Iterable[str], path: str) -> None:
+    def refuse_unknown(self, entries: Section, allowed: Iterable[str], path: str) -> None:
         """Note every key that is not allowed."""
         names = list(allowed)
-        for key, child in given.items():
+        for key, child in entries.items():
             if key not in names:
                 near = nearest(key, names)
                 what = f"unknown key{near} Allowed: {one_of(names)}."
                 self.problems.add(child.name_at, join(path, key), what)
 
     def table(
-        self, given: Section, table: Mapping[str, Parameter], node: Node, path: str, what: str
+        self, entries: Section, table: Mapping[str, Parameter], node: Node, path: str, what: str
     ) -> Section:
         """Read the parameters of ``table``: as written, by default, or missing."""
-        done: Section = {}
+        section: Section = {}
         for name, parameter in table.items():
-            if name in given:
-                value = self._value(given[name], join(path, name), parameter)
+            if name in entries:
+                value = self._value(entries[name], join(path, name), parameter)
                 if value is not None:
-                    done[name] = value
+                    section[name] = value
             elif parameter.default is REQUIRED:
                 message = f"missing '{name}' ({parameter.type.describe()}), which {what} needs"
                 self.missing(node.name_at, path, message)
             elif parameter.default is not COMPUTED:
-                done[name] = default_node(parameter.default)
-        return {name: done[name] for name in (*given, *done) if name in done}
+                section[name] = default_node(parameter.default)
+        return {name: section[name] for name in (*entries, *section) if name in section}
 
     def _value(self, node: Node, path: str, parameter: Parameter) -> Node | None:
         try:
@@ -212,11 +216,11 @@ class Checker:
 
     def section(self, node: Node, table: Table, path: str) -> Node:
         """Check a section of plain values against its table."""
-        given = self.mapping(node, path, f"{{{', '.join(table)}}}")
-        if given is None:
+        entries = self.mapping(node, path, f"{{{', '.join(table)}}}")
+        if entries is None:
             return replace(node, value={})
-        self.refuse_unknown(given, table, path)
-        return replace(node, value=self.table(given, table, node, path, f"'{path}'"))
+        self.refuse_unknown(entries, table, path)
+        return replace(node, value=self.table(entries, table, node, path, f"'{path}'"))
 
     def schedule(self, node: Node, path: str, parameter: Parameter) -> Node:
         """Check a number, or ``{from, to, over}``."""
@@ -233,12 +237,12 @@ class Checker:
 
     def named(self, section: str, node: Node, kind: str, own: Table | None = None) -> Node:
         """Check a section of components under names chosen by the file."""
-        given = self.mapping(node, section, grammar.NAMED[section]) or {}
-        found = {
+        entries = self.mapping(node, section, grammar.NAMED[section]) or {}
+        components = {
             name: self.component(kind, child, join(section, name), own)
-            for name, child in given.items()
+            for name, child in entries.items()
         }
-        return replace(node, value=found)
+        return replace(node, value=components)
 
     def listed(self, node: Node, path: str, what: str) -> Node:
         """Return a list of ``what``s; for anything else note a problem and return an empty one."""

@@ -20,9 +20,9 @@ class Component:
     arguments: Mapping[str, Any]
 
 
-def split_component(node: Node, own: Iterable[str]) -> dict[str, Any]:
-    """Split a section into its ``use``, its ``own`` keys, and the rest as ``arguments``."""
+def split_component(node: Node, keys: Iterable[str]) -> dict[str, Any]:
+    """Split a section into its ``use``, its ``keys`` of its own, and the rest as ``arguments``."""
     plain = node.plain()
-    own = ("use", *own)
-    rest = {key: value for key, value in plain.items() if key not in own}
-    return {key: plain[key] for key in own if key in plain} | {"arguments": rest}
+    keys = ("use", *keys)
+    arguments = {key: value for key, value in plain.items() if key not in keys}
+    return {key: plain[key] for key in keys if key in plain} | {"arguments": arguments}

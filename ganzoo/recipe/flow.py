@@ -31,7 +31,11 @@ def flow(recipe: Recipe, registry: Registry) -> list[Made]:
         for role, network in recipe.networks.items()
         for signature in [registry.get(network.kind, network.use).signature]
     }
-    words = _words(recipe, reads, registry)
+    dataset = registry.get("dataset", recipe.dataset.use).signature
+    fields = dataset.attributes.get("fields") or {}
+    fields = provided_fields(fields, dataset.optional, recipe.dataset.arguments)
+    kinds = {role: network.kind for role, network in recipe.networks.items()}
+    words = vocabulary(fields, recipe.views, kinds, reads, recipe.extractors)
     teaches: dict[str, dict[str, None]] = {}  # in the order in which words are made
     for stage in recipe.stages:
         for player, terms in stage.terms.items():
@@ -55,16 +59,6 @@ def shown_word(parameter: str, term: Term) -> str:
     """Return the word of a term's parameter as people read it: without what makes it."""
     word = aim(parameter, term.inputs)
     return term.judge or word if word == "discriminator" else word
-
-
-def _words(
-    recipe: Recipe, reads: Mapping[str, Sequence[str]], registry: Registry
-) -> dict[str, str]:
-    dataset = registry.get("dataset", recipe.dataset.use).signature
-    fields = dataset.attributes.get("fields") or {}
-    kinds = {role: network.kind for role, network in recipe.networks.items()}
-    given = provided_fields(fields, dataset.optional, recipe.dataset.arguments)
-    return vocabulary(given, recipe.views, kinds, reads, recipe.extractors)
 
 
 def _follow(

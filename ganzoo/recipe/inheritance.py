@@ -77,9 +77,9 @@ def load(
     cannot be read as YAML.
     """
     path = find(str(name), shipped, what)
-    shown = str(path) if str(path) == str(name) else display(path)
+    label = str(path) if str(path) == str(name) else display(path)
     reader = _Reader(shipped, what, folder)
-    root = reader.read(path, shown)
+    root = reader.read(path, label)
     if isinstance(root.value, dict):
         root = override(root, overrides, reader.problems, set_in)
     return Layers(root, reader.whole, reader.problems)
@@ -99,10 +99,10 @@ class _Reader:
         self.whole = True
         self.problems: list[Problem] = []
 
-    def read(self, path: Path, shown: str, above: tuple[Path, ...] = ()) -> Node:
+    def read(self, path: Path, label: str, above: tuple[Path, ...] = ()) -> Node:
         """Read a file merged over its bases; ``above`` are the files that extend it."""
-        text = _text(path, shown, self.what)
-        root = parse(text, shown, problems=self.problems, folder=self._folder(path))
+        text = _text(path, label, self.what)
+        root = parse(text, label, problems=self.problems, folder=self._folder(path))
         if self.what == "recipe":
             root = hoist(root, self.problems)
         if not isinstance(root.value, dict) or "extends" not in root.value:
@@ -118,8 +118,8 @@ class _Reader:
             self.problems += [(base.at, text) for text in error.problems]
             return own
         # a derived recipe does not inherit the scores
-        kept = {key: child for key, child in inner.value.items() if key != "verify"}
-        return merge(replace(inner, value=kept), own)
+        entries = {key: child for key, child in inner.value.items() if key != "verify"}
+        return merge(replace(inner, value=entries), own)
 
     def _base(self, base: Node, path: Path, above: tuple[Path, ...]) -> Node:
         """Read the base of the file ``path``; raises RecipeError if it cannot be read."""
@@ -127,15 +127,15 @@ class _Reader:
             message = f"expected the name or path of a {self.what}, not {written(base.plain())}"
             raise RecipeError([line(base.at, "extends", message)])
         try:
-            found = find(base.value, self.shipped, self.what, beside=path.parent)
+            file = find(base.value, self.shipped, self.what, beside=path.parent)
         except RecipeError as error:
             raise RecipeError([line(base.at, "extends", str(error))]) from None
         above = (*above, path.resolve())
-        if found.resolve() in above:
-            circle = " -> ".join(display(p) for p in (*above, found))
+        if file.resolve() in above:
+            circle = " -> ".join(display(p) for p in (*above, file))
             message = f"{self.what}s extend in a circle: {circle}"
             raise RecipeError([line(base.at, "extends", message)])
-        inner = self.read(found, display(found), above)
+        inner = self.read(file, display(file), above)
         if not isinstance(inner.value, dict):
             message = f"a {self.what} is a mapping of keys, not {written(inner.plain())}"
             raise RecipeError([line(inner.at, "", message)])
@@ -149,23 +149,23 @@ class _Reader:
         return "" if is_shipped else str(path.parent.resolve())
 
 
-def _text(path: Path, shown: str, what: str) -> str:
+def _text(path: Path, label: str, what: str) -> str:
     try:
         with path.open("rb") as file:
             data = file.read(MAX_BYTES + 1)
     except OSError as error:
-        raise RecipeError([f"{shown} cannot be read: {error.strerror or error}"]) from error
+        raise RecipeError([f"{label} cannot be read: {error.strerror or error}"]) from error
     if len(data) > MAX_BYTES:
-        raise RecipeError([f"{shown} has more than {MAX_BYTES} bytes, so it is no {what}"])
+        raise RecipeError([f"{label} has more than {MAX_BYTES} bytes, so it is no {what}"])
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         row = data.count(b"\n", 0, error.start) + 1
         column = error.start - data.rfind(b"\n", 0, error.start)
         message = "not UTF-8 text; save the file as UTF-8"
-        raise RecipeError([line(Mark(shown, row, column), "", message)]) from error
+        raise RecipeError([line(Mark(label, row, column), "", message)]) from error
     if not text.strip():
-        raise RecipeError([f"{shown} is empty; it should begin with '{what}: NAME'"])
+        raise RecipeError([f"{label} is empty; it should begin with '{what}: NAME'"])
     return text
 
 
@@ -210,8 +210,8 @@ def survivors(section: Mapping[str, Node], over: Mapping[str, Node], steps: Step
         return {}
     if before is None or after is None or before.value == after.value:
         return dict(section)
-    kept = own_keys(steps)
-    return {key: child for key, child in section.items() if key in kept}
+    of_place = own_keys(steps)
+    return {key: child for key, child in section.items() if key in of_place}
 
 
 def merge(base: Node, over: Node, steps: Steps = ()) -> Node:

@@ -82,7 +82,7 @@ def arguments(path: str, kind: str, registry: Registry) -> Iterator[Key]:
 
     Equal keys of several components are merged into one, whose ``of`` names them all.
     """
-    found: dict[Key, list[str]] = {}
+    components: dict[Key, list[str]] = {}
     for name in registry.names(kind):
         try:
             signature = registry.get(kind, name).signature
@@ -92,8 +92,8 @@ def arguments(path: str, kind: str, registry: Registry) -> Iterator[Key]:
             key = _key(f"{path}.{parameter.name}", parameter)
             if kind in NETWORK_KINDS and parameter.name in grammar.FROM_DATASET:
                 key = replace(key, default="the dataset's")
-            found.setdefault(key, []).append(name)
-    for key, names in found.items():
+            components.setdefault(key, []).append(name)
+    for key, names in components.items():
         yield replace(key, of=tuple(names))
 
 
@@ -104,25 +104,29 @@ def explain(path: str, registry: Registry) -> tuple[list[Key], list[Key]]:
     several sections have, such as ``every``.  Raises RecipeError with the nearest key if there is
     none.
     """
-    wanted = _canonical(path)
-    known = list(keys())
-    bare = "." not in wanted and wanted not in {key.path for key in known}
-    parent, _, _ = wanted.rpartition(".")
-    for key in [key for key in known if key.kinds and (bare or key.path in (wanted, parent))]:
+    canonical = _canonical(path)
+    candidates = list(keys())
+    bare = "." not in canonical and canonical not in {key.path for key in candidates}
+    parent, _, _ = canonical.rpartition(".")
+    for key in [
+        key for key in candidates if key.kinds and (bare or key.path in (canonical, parent))
+    ]:
         for kind in key.kinds:
-            known += arguments(key.path, kind, registry)
-    found = [key for key in known if wanted == (key.name if bare else key.path)]
+            candidates += arguments(key.path, kind, registry)
+    matches = [key for key in candidates if canonical == (key.name if bare else key.path)]
     inside = [
-        key for key in known if re.fullmatch(rf"{re.escape(wanted)}(\[\])?\.(NAME|\w+)", key.path)
+        key
+        for key in candidates
+        if re.fullmatch(rf"{re.escape(canonical)}(\[\])?\.(NAME|\w+)", key.path)
     ]
-    if not found:
-        beside = [key.path for key in known if key.path.rpartition(".")[0] == parent]
-        names = dict.fromkeys(beside or [key.path for key in known if "." not in key.path])
-        near = nearest(wanted, names)
-        shown = [name.rpartition(".")[2].removesuffix("[]") for name in names]
+    if not matches:
+        beside = [key.path for key in candidates if key.path.rpartition(".")[0] == parent]
+        names = dict.fromkeys(beside or [key.path for key in candidates if "." not in key.path])
+        near = nearest(canonical, names)
+        short_names = [name.rpartition(".")[2].removesuffix("[]") for name in names]
         where = f"'{parent}' has" if beside and parent else "Available"
-        raise RecipeError([f"no recipe has a key '{path}'{near} {where}: {one_of(shown)}."])
-    return found, inside
+        raise RecipeError([f"no recipe has a key '{path}'{near} {where}: {one_of(short_names)}."])
+    return matches, inside
 
 
 def _canonical(path: str) -> str:

@@ -35,13 +35,13 @@ def _check_numbers(recipe: Section, problems: Problems) -> None:
     if batch and parts and batch.value % parts.value:
         what = f"a batch of {batch.value} does not split into accumulate: {parts.value} parts"
         problems.add(batch.at, "batch", what)
-    seen: dict[str, str] = {}
+    paths: dict[str, str] = {}
     for path, stage in _items(recipe.get("stages"), "stages"):
         if name := stage.value.get("name"):
-            if name.value in seen:
-                what = f"{seen[name.value]} has the name '{name.value}' already"
+            if name.value in paths:
+                what = f"{paths[name.value]} has the name '{name.value}' already"
                 problems.add(name.at, join(path, "name"), what)
-            seen.setdefault(name.value, path)
+            paths.setdefault(name.value, path)
 
 
 def _items(node: Node | None, path: str) -> Iterator[tuple[str, Node]]:
@@ -92,10 +92,10 @@ class _Needs:
         if size is None or not isinstance(size.value, int):
             return
         for role, signature in self.scope.signatures.items():
-            wanted = signature.by_name.get("size") if signature else None
-            if wanted is None or "size" in self.scope.networks[role].value:
+            parameter = signature.by_name.get("size") if signature else None
+            if parameter is None or "size" in self.scope.networks[role].value:
                 continue
-            if complaint := wanted.type.check(size.value):
+            if complaint := parameter.type.check(size.value):
                 what = f"{self.scope.name_of(role)} cannot have this size: {complaint}"
                 self.problems.add(size.at, "dataset.size", what)
 
@@ -113,25 +113,26 @@ class _Needs:
             return
         words = {w: what for w, what in scope.words.items() if what in READABLE}
         if role == "generator":
-            words = {w: k for w, k in words.items() if w != "fake" and not self._uses_fake(w)}
+            words = {
+                word: what
+                for word, what in words.items()
+                if word != "fake" and "generator" not in makers(word, scope.views, scope.reads)
+            }
         for place, (word, required) in enumerate(reads.items()):
             is_image = kind == "discriminator" and place == 0  # X of X_logits
             if required and word not in words and not is_image:
                 what = f"{scope.name_of(role)} {scope.explain(word, words)}"
                 self.problems.add(scope.networks[role].name_at, scope.path_of(role), what)
 
-    def _uses_fake(self, word: str) -> bool:
-        return "generator" in makers(word, self.scope.views, self.scope.reads)
-
     def _find_extractor(self, node: Node, path: str) -> None:
-        known = self.scope.extractors
-        if node.value in known:
+        extractors = self.scope.extractors
+        if node.value in extractors:
             return
         what = "the recipe has no 'extractors': add e.g. extractors: {vgg: {use: vgg19}}."
-        if known:
-            near = nearest(node.value, known)
+        if extractors:
+            near = nearest(node.value, extractors)
             what = f"the recipe's 'extractors' has no '{node.value}'{near} "
-            what += f"Available: {one_of(known)}."
+            what += f"Available: {one_of(extractors)}."
         self.problems.add(node.at, path, what)
 
     # -- terms --------------------------------------------------------------------------------
@@ -181,11 +182,11 @@ class _Needs:
 
     def _check_extractor(self, name: str, term: Node, path: str, reads: list[str]) -> None:
         """A term names an extractor if it reads features, and only then."""
-        chosen = term.value.get("extractor")
+        extractor = term.value.get("extractor")
         features = [word for word in reads if word.endswith(FEATURES)]
-        if chosen is None:  # reported already
+        if extractor is None:  # reported already
             return
-        if chosen.value is None:
+        if extractor.value is None:
             if features and self.scope.extractors:
                 what = f"{name} reads {one_of(features)}: of which extractor? Add extractor: NAME"
                 what += f", which is {one_of(self.scope.extractors)}."
@@ -194,16 +195,16 @@ class _Needs:
         path = join(path, "extractor")
         if not features:
             what = f"{name} reads no features, so it takes no extractor. Leave it out."
-            self.problems.add(chosen.at, path, what)
+            self.problems.add(extractor.at, path, what)
         else:
-            self._find_extractor(chosen, path)
+            self._find_extractor(extractor, path)
 
     def _check_judge(self, name: str, term: Node, path: str, reads: list[str]) -> bool:
         """Check that a term's judge is a discriminator; return whether its words can be found."""
         judges = [role for role, kind in self.roles.items() if kind == "discriminator"]
         judged = [word for word in reads if word.endswith(LOGITS) or word == "discriminator"]
-        chosen = term.value.get("judge")
-        if chosen is None:
+        judge = term.value.get("judge")
+        if judge is None:
             is_clear = not judges or "discriminator" in judges
             if is_clear or not self.scope.checker.knows_players:
                 return True
@@ -215,15 +216,15 @@ class _Needs:
         path = join(path, "judge")
         if not judged:
             what = f"{name} reads no logits, so it takes no judge. Leave it out."
-        elif chosen.value in judges or not self.scope.checker.knows_players:
+        elif judge.value in judges or not self.scope.checker.knows_players:
             return True
-        elif chosen.value in self.roles:
-            what = f"'{chosen.value}' judges nothing: it is of the kind {self.roles[chosen.value]}"
+        elif judge.value in self.roles:
+            what = f"'{judge.value}' judges nothing: it is of the kind {self.roles[judge.value]}"
         else:
-            what = f"there is no role '{chosen.value}'{nearest(chosen.value, judges)}"
+            what = f"there is no role '{judge.value}'{nearest(judge.value, judges)}"
         if judged:
             what = f"{what.rstrip('.')}. Judges: {one_of(judges)}."
-        self.problems.add(chosen.at, path, what)
+        self.problems.add(judge.at, path, what)
         return False
 
     def _check_makers(

@@ -46,65 +46,65 @@ class OptimizerChecker:
         Returns it completed, and merged with the base.  If the optimiser is unknown, the arguments
         of any are accepted.
         """
-        given = self.checker.mapping(node, path, "{use: adam, lr: 2e-4, ...}")
-        if given is None:
+        entries = self.checker.mapping(node, path, "{use: adam, lr: 2e-4, ...}")
+        if entries is None:
             return replace(node, value={}), base or Optimizer()
-        of_players = {player: given[player] for player in self.players if player in given}
-        rest = {key: child for key, child in given.items() if key not in of_players}
+        of_players = {player: entries[player] for player in self.players if player in entries}
+        common_entries = {key: child for key, child in entries.items() if key not in of_players}
         before = base.common if base else {}
-        done = self._arguments(replace(node, value=rest), path, before, is_first=base is None)
-        if done is None:
+        result = self._arguments(
+            replace(node, value=common_entries), path, before, is_first=base is None
+        )
+        if result is None:
             for player, child in of_players.items():
                 self._arguments(child, join(path, player), {}, is_first=False)
             return replace(node, value={}), Optimizer()
-        common = _merged(before, done)
+        common = _merged(before, result)
         is_new = "use" in before and before["use"].value != common["use"].value
         own = {} if base is None or is_new else dict(base.own)
         for player, child in of_players.items():
             above = own.get(player, {})
-            whole = _merged(common, above)
-            part = self._arguments(child, join(path, player), whole, is_first=False) or {}
-            done[player] = replace(child, value=part)
-            keeps = "use" not in part or part["use"].value == whole["use"].value
+            base_section = _merged(common, above)
+            part = self._arguments(child, join(path, player), base_section, is_first=False) or {}
+            result[player] = replace(child, value=part)
+            keeps = "use" not in part or part["use"].value == base_section["use"].value
             own[player] = (above if keeps else {}) | part
-        return replace(node, value=done), Optimizer(common, own)
+        return replace(node, value=result), Optimizer(common, own)
 
     def _arguments(self, node: Node, path: str, base: Section, is_first: bool) -> Section | None:
         """Check a section for all players or one; return None if its ``use`` is unknown."""
         checker = self.checker
-        given = checker.mapping(node, path, "{use: adam, lr: 2e-4, ...}")
-        if given is None:
+        entries = checker.mapping(node, path, "{use: adam, lr: 2e-4, ...}")
+        if entries is None:
             return {}
         players = () if path.rpartition(".")[2] in self.players else self.players
-        use = given.get("use", base.get("use"))
+        use = entries.get("use", base.get("use"))
         if use is None or not isinstance(use.value, str) or use.value not in OPTIMIZERS:
             if use is not None or is_first:
                 self._note_unknown(use, node, path)
             every = {name: p for table in OPTIMIZERS.values() for name, p in table.items()}
-            checker.refuse_unknown(given, ["use", "lr", *every, *players], path)
-            if "lr" in given:
-                checker.schedule(given["lr"], join(path, "lr"), grammar.LR)
-            checker.table(given, {n: p for n, p in every.items() if n in given}, node, path, "")
+            checker.refuse_unknown(entries, ["use", "lr", *every, *players], path)
+            if "lr" in entries:
+                checker.schedule(entries["lr"], join(path, "lr"), grammar.LR)
+            checker.table(entries, {n: p for n, p in every.items() if n in entries}, node, path, "")
             return None
         is_new = "use" not in base or use.value != base["use"].value
         kind = OPTIMIZERS[use.value]
-        checker.refuse_unknown(given, ["use", "lr", *kind, *players], path)
-        done = {"use": use} if "use" in given else {}
-        if "lr" in given:
-            done["lr"] = checker.schedule(given["lr"], join(path, "lr"), grammar.LR)
+        checker.refuse_unknown(entries, ["use", "lr", *kind, *players], path)
+        section = {"use": use} if "use" in entries else {}
+        if "lr" in entries:
+            section["lr"] = checker.schedule(entries["lr"], join(path, "lr"), grammar.LR)
         elif is_new:
             what = f"missing 'lr', the learning rate, which optimizer '{use.value}' needs"
             checker.missing(node.name_at, path, what)
-        table = {name: p for name, p in kind.items() if is_new or name in given}
-        done |= checker.table(given, table, node, path, f"optimizer '{use.value}'")
-        self._check_nesterov(_merged(base, done), path)
-        return done
-
-    def _check_nesterov(self, section: Section, path: str) -> None:
-        values = {name: child.value for name, child in section.items()}
+        table = {name: p for name, p in kind.items() if is_new or name in entries}
+        section |= checker.table(entries, table, node, path, f"optimizer '{use.value}'")
+        total = _merged(base, section)
+        values = {name: child.value for name, child in total.items()}
         if values.get("nesterov") and (not values.get("momentum") or values.get("dampening")):
             what = "nesterov needs a momentum above 0 and a dampening of 0"
-            self.problems.add(section["nesterov"].name_at, join(path, "nesterov"), what)
+            self.problems.add(total["nesterov"].name_at, join(path, "nesterov"), what)
+        return section
 
     def _note_unknown(self, use: Node | None, node: Node, path: str) -> None:
         there_is = f"Available: {one_of(OPTIMIZERS)}."

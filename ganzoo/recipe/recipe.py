@@ -58,27 +58,27 @@ def load_recipe(
     once.
     """
     registry = registry or _installed()
-    read = inheritance.load(
+    layers = inheritance.load(
         path_or_name, overrides, shipped.shipped_recipes(registry), "recipe", folder
     )
-    root, problems = read.root, Problems(read.problems)
-    checker = RecipeChecker(registry, problems, read.whole)
-    done = checker.recipe(root)
-    check_needs(root, done, checker)
-    _check_benchmarks(done, registry, problems)
-    _locate_weights(done, problems)
-    _check_verify(done, problems)
+    root, problems = layers.root, Problems(layers.problems)
+    checker = RecipeChecker(registry, problems, layers.whole)
+    recipe = checker.recipe(root)
+    check_needs(root, recipe, checker)
+    _check_benchmarks(recipe, registry, problems)
+    _locate_weights(recipe, problems)
+    _check_verify(recipe, problems)
     problems.raise_any()
-    return _recipe(Node(done, root.at), checker)
+    return _recipe(Node(recipe, root.at), checker)
 
 
-def _check_benchmarks(done: Section, registry: Registry, problems: Problems) -> None:
+def _check_benchmarks(recipe: Section, registry: Registry, problems: Problems) -> None:
     """Note benchmarks of the recipe that cannot be read; make paths absolute."""
     for section in grammar.MEASURING:
-        given = done[section].value if section in done else None
-        if not given or not {"benchmark", "set"} <= given.keys():
+        entries = recipe[section].value if section in recipe else None
+        if not entries or not {"benchmark", "set"} <= entries.keys():
             continue
-        name, overrides = given["benchmark"], given["set"]
+        name, overrides = entries["benchmark"], entries["set"]
         path: str | Path = name.value
         with suppress(OSError, ValueError):  # too long, or a NUL
             if (file := Path(located(name)).absolute()).is_file():
@@ -88,11 +88,11 @@ def _check_benchmarks(done: Section, registry: Registry, problems: Problems) -> 
         except RecipeError as error:
             for text in error.problems:
                 key = "set" if text.startswith("--set ") else "benchmark"
-                problems.add(given[key].at, join(section, key), text)
+                problems.add(entries[key].at, join(section, key), text)
         else:
-            given["benchmark"] = name
+            entries["benchmark"] = name
             texts = [_with_whole_path(text, benchmark) for text in overrides.plain()]
-            given["set"] = overrides.like(texts)
+            entries["set"] = overrides.like(texts)
 
 
 def _with_whole_path(text: str, benchmark: Benchmark) -> str:
@@ -102,14 +102,14 @@ def _with_whole_path(text: str, benchmark: Benchmark) -> str:
     inner: Any = benchmark.dataset if section == "dataset" else None
     if section == "extractors" and steps:
         inner = benchmark.extractors.get(steps.pop(0))
-    whole = inner.arguments.get(steps[0]) if inner and len(steps) == 1 else None
-    is_path = isinstance(whole, str) and Path(whole).is_absolute()
-    return f"{key}={whole}" if is_path and not Path(value.strip()).is_absolute() else text
+    argument = inner.arguments.get(steps[0]) if inner and len(steps) == 1 else None
+    is_path = isinstance(argument, str) and Path(argument).is_absolute()
+    return f"{key}={argument}" if is_path and not Path(value.strip()).is_absolute() else text
 
 
-def _locate_weights(done: Section, problems: Problems) -> None:
+def _locate_weights(recipe: Section, problems: Problems) -> None:
     """Make ``init_from`` an absolute path or ``hf://user/repo``; note it if it is neither."""
-    node = done.get("init_from")
+    node = recipe.get("init_from")
     if not node or node.value is None:
         return
     from ganzoo.models.hub_id import is_id, parse_id
@@ -125,18 +125,18 @@ def _locate_weights(done: Section, problems: Problems) -> None:
         text = f"hf://{parse_id(text)}" if is_on_hub else str(path)
     except (GanzooError, ValueError) as error:
         problems.add(node.at, "init_from", str(error))
-    done["init_from"] = replace(node, value=text)
+    recipe["init_from"] = replace(node, value=text)
 
 
-def _check_verify(done: Section, problems: Problems) -> None:
+def _check_verify(recipe: Section, problems: Problems) -> None:
     """Note ranges that could never fail or never hold."""
-    given = (done["verify"].value or {}) if "verify" in done else {}
-    if seeds := given.get("seeds"):
+    entries = (recipe["verify"].value or {}) if "verify" in recipe else {}
+    if seeds := entries.get("seeds"):
         values = seeds.plain()
         if not values or len(set(values)) < len(values):
             what = f"expected one seed or several, all different, not {_text(values)}"
             problems.add(seeds.at, "verify.seeds", what)
-    if expected := given.get("expected"):
+    if expected := entries.get("expected"):
         if not expected.value:
             what = "expected at least one score, as {kid-efflite0: [10, 14]}"
             problems.add(expected.at, "verify.expected", what)
@@ -247,12 +247,12 @@ def _network(role: str, node: Node, checker: RecipeChecker) -> Network:
     parts = split_component(node, () if role in PLAYERS else grammar.NETWORK)
     kind = checker.roles[role]
     signature = checker.registry.get(kind, parts["use"]).signature
-    chosen = {
+    extractors = {
         name: extractor
         for name in extractor_arguments(signature)
         if (extractor := parts["arguments"].get(name)) is not None
     }
-    return Network(**parts | {"kind": kind, "extractors": chosen})
+    return Network(**parts | {"kind": kind, "extractors": extractors})
 
 
 def _view(

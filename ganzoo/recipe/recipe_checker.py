@@ -42,63 +42,67 @@ class RecipeChecker(Checker):
             what = f"a recipe is a mapping of keys, not {written(root.plain())}"
             self.problems.add(root.at, "", what)
             return {}
-        given: Section = root.value
-        self.refuse_unknown(given, [*grammar.TOP, *grammar.SECTIONS], "")
-        done = self.table(given, grammar.TOP, root, "", "the recipe")
-        wanted = self._distributions(done)
-        self.remedy = self.registry.missing(wanted)
+        entries: Section = root.value
+        self.refuse_unknown(entries, [*grammar.TOP, *grammar.SECTIONS], "")
+        sections = self.table(entries, grammar.TOP, root, "", "the recipe")
+        distributions = self._distributions(sections)
+        self.remedy = self.registry.missing(distributions)
         for name in grammar.REQUIRED_SECTIONS:
-            if name not in given:
+            if name not in entries:
                 self.missing(root.at, "", f"missing '{name}': {grammar.SECTIONS[name]}")
-        if "dataset" in given:
-            done["dataset"] = self.component("dataset", given["dataset"], "dataset")
-        done |= self._networks(given)
-        done |= self._players(given)
+        if "dataset" in entries:
+            sections["dataset"] = self.component("dataset", entries["dataset"], "dataset")
+        sections |= self._networks(entries)
+        sections |= self._players(entries)
         checker = OptimizerChecker(self, self.keys_of_terms)
         optimizer = Optimizer()
-        if "optimizer" in given:
-            done["optimizer"], optimizer = checker.section(given["optimizer"], "optimizer")
-        done["ema"] = self._ema(given.get("ema", default_node(None)))
-        done["augment"] = augment = given.get("augment", default_node(None))
+        if "optimizer" in entries:
+            sections["optimizer"], optimizer = checker.section(entries["optimizer"], "optimizer")
+        sections["ema"] = ema = entries.get("ema", default_node(None))
+        if isinstance(ema.value, (int, float)):
+            ema = replace(ema, value={"decay": replace(ema, key=ema.name_at)})
+        if ema.value is not None:
+            sections["ema"] = self.section(ema, grammar.EMA, "ema")
+        sections["augment"] = augment = entries.get("augment", default_node(None))
         if augment.value is not None:
-            done["augment"] = self.component("transform", augment, "augment")
-        done["views"] = self._views(given.get("views", default_node({})))
-        extractors = given.get("extractors", default_node({}))
-        done["extractors"] = self.named("extractors", extractors, "extractor")
-        if "stages" in given:
-            done["stages"] = self._stages(given["stages"], checker, optimizer)
+            sections["augment"] = self.component("transform", augment, "augment")
+        sections["views"] = self._views(entries.get("views", default_node({})))
+        extractors = entries.get("extractors", default_node({}))
+        sections["extractors"] = self.named("extractors", extractors, "extractor")
+        if "stages" in entries:
+            sections["stages"] = self._stages(entries["stages"], checker, optimizer)
         for name, table in grammar.PLAIN_SECTIONS.items():
-            done[name] = self.section(given.get(name, default_node({})), table, name)
+            sections[name] = self.section(entries.get(name, default_node({})), table, name)
         for name, table in grammar.MEASURING.items():
-            done[name] = node = given.get(name, default_node(None))
+            sections[name] = node = entries.get(name, default_node(None))
             if node.value is not None:
-                done[name] = self.section(node, table, name)
-        if "plugins" in done:
+                sections[name] = self.section(node, table, name)
+        if "plugins" in sections:
             used = {o.distribution: o.version for o in self.used if not o.built_in}
             if not self.problems.found:
-                self._refuse_substitutes(root, wanted, used)
-            done["plugins"] = done["plugins"].like(dict(sorted(used.items())))
-        return done
+                self._refuse_substitutes(root, distributions, used)
+            sections["plugins"] = sections["plugins"].like(dict(sorted(used.items())))
+        return sections
 
-    def _distributions(self, done: Section) -> dict[str, str]:
+    def _distributions(self, sections: Section) -> dict[str, str]:
         """Check distributions and versions, which may end up in an install line."""
-        wanted = {}
-        for name, version in (done["plugins"].value if "plugins" in done else {}).items():
+        versions = {}
+        for name, version in (sections["plugins"].value if "plugins" in sections else {}).items():
             try:
-                wanted[typed(Distribution, name)] = typed(Version, version.value)
+                versions[typed(Distribution, name)] = typed(Version, version.value)
             except Wrong as error:
                 self.problems.add(version.name_at, join("plugins", name), str(error))
-        return wanted
+        return versions
 
     def _refuse_substitutes(
-        self, root: Node, wanted: Mapping[str, str], used: Mapping[str, str]
+        self, root: Node, distributions: Mapping[str, str], used: Mapping[str, str]
     ) -> None:
         """Note a plugin that the file names but does not use.
 
         Since all its names resolve, another plugin may have claimed one of them.
         """
         names = {canonical(name) for name in used}
-        for name, stated in wanted.items():
+        for name, stated in distributions.items():
             at = root.value["plugins"].value[name].name_at
             if canonical(name) not in names and at.source == root.at.source:
                 remedy = self.registry.missing({name: stated})
@@ -115,14 +119,14 @@ class RecipeChecker(Checker):
 
     # -- networks and players -----------------------------------------------------------------
 
-    def _networks(self, given: Section) -> Section:
+    def _networks(self, sections: Section) -> Section:
         """Check the networks, and fill ``roles``."""
-        done: Section = {}
+        players: Section = {}
         for role in PLAYERS:
-            if role in given and not (role == "discriminator" and given[role].value is None):
+            if role in sections and not (role == "discriminator" and sections[role].value is None):
                 self.roles[role] = role
-                done[role] = self.component(role, given[role], role, leave_out=FROM_DATASET)
-        section = given.get("networks", default_node({}))
+                players[role] = self.component(role, sections[role], role, leave_out=FROM_DATASET)
+        section = sections.get("networks", default_node({}))
         networks = self.mapping(section, "networks", grammar.NAMED["networks"])
         self.knows_players = self.knows_players and networks is not None
         others: Section = {}
@@ -135,12 +139,12 @@ class RecipeChecker(Checker):
                 self.knows_players = False
                 continue
             self.roles[role] = kind
-            own = grammar.NETWORK
-            checked = self.component(kind, node, path, own, FROM_DATASET)
+            table = grammar.NETWORK
+            checked = self.component(kind, node, path, table, FROM_DATASET)
             if isinstance(node.value, dict) and "kind" not in node.value:
                 checked = replace(checked, value={"kind": default_node(kind)} | checked.value)
             others[role] = checked
-        return done | ({"networks": replace(section, value=others)} if others else {})
+        return players | ({"networks": replace(section, value=others)} if others else {})
 
     def _check_name(self, node: Node, name: str, path: str, what: str) -> None:
         """Note a name that no role or player can have."""
@@ -173,10 +177,10 @@ class RecipeChecker(Checker):
             return None
         return str(kind)
 
-    def _players(self, given: Section) -> Section:
+    def _players(self, sections: Section) -> Section:
         """Check who learns together, and fill ``players`` and ``keys_of_terms``."""
         claims: dict[str, str] = {}  # role -> player
-        section = given.get("players")
+        section = sections.get("players")
         stated = (
             self.mapping(section, "players", "{generator: [generator, encoder]}") if section else {}
         )
@@ -210,17 +214,10 @@ class RecipeChecker(Checker):
 
     # -- other sections -----------------------------------------------------------------------
 
-    def _ema(self, node: Node) -> Node:
-        if node.value is None:
-            return node
-        if isinstance(node.value, (int, float)):
-            node = replace(node, value={"decay": replace(node, key=node.name_at)})
-        return self.section(node, grammar.EMA, "ema")
-
     def _views(self, node: Node) -> Node:
-        given = self.mapping(node, "views", grammar.NAMED["views"]) or {}
+        entries = self.mapping(node, "views", grammar.NAMED["views"]) or {}
         views: Section = {}
-        for name, child in given.items():
+        for name, child in entries.items():
             path = join("views", name)
             inner = child.value if isinstance(child.value, dict) else {}
             if "apply" not in inner:
@@ -236,52 +233,52 @@ class RecipeChecker(Checker):
     # -- stages -------------------------------------------------------------------------------
 
     def _stages(self, node: Node, checker: OptimizerChecker, optimizer: Optimizer) -> Node:
-        done = []
+        stages = []
         for i, child in enumerate(self.listed(node, "stages", "stage").value):
             path = join("stages", i)
             stage = self._stage(child, path)
-            own = optimizer
+            optimizer_of_stage = optimizer
             if isinstance(child.value, dict) and "optimizer" in child.value:
-                stage["optimizer"], own = checker.section(
+                stage["optimizer"], optimizer_of_stage = checker.section(
                     child.value["optimizer"], join(path, "optimizer"), optimizer
                 )
-            done.append(replace(child, value=stage))
-            self.optimizers.append(own)
-        if not done and isinstance(node.value, list):
+            stages.append(replace(child, value=stage))
+            self.optimizers.append(optimizer_of_stage)
+        if not stages and isinstance(node.value, list):
             self.problems.add(node.at, "stages", "a recipe needs a stage")
-        return replace(node, value=done)
+        return replace(node, value=stages)
 
     def _stage(self, node: Node, path: str) -> Section:
-        given = self.mapping(node, path, "{name: ..., steps: ..., generator: [...]}")
-        if given is None:
+        entries = self.mapping(node, path, "{name: ..., steps: ..., generator: [...]}")
+        if entries is None:
             return {}
-        self._refuse_unknown_of_stage(given, path)
-        done = self.table(given, grammar.STAGE, node, path, "a stage")
+        self._refuse_unknown_of_stage(entries, path)
+        section = self.table(entries, grammar.STAGE, node, path, "a stage")
         usual = set(self.keys_of_terms) == set(PLAYERS) and self.knows_players
-        if usual and "generator" not in given:
+        if usual and "generator" not in entries:
             what = "missing 'generator': the list of terms that it minimises"
             self.problems.add(node.at, path, what)
         for player in self.keys_of_terms:
             inner = join(path, player)
-            terms = self.listed(given.get(player, default_node([])), inner, "term")
-            done[player] = replace(
+            terms = self.listed(entries.get(player, default_node([])), inner, "term")
+            section[player] = replace(
                 terms,
                 value=[
                     self.component("loss", term, join(inner, i), grammar.TERM)
                     for i, term in enumerate(terms.value)
                 ],
             )
-        trained = [player for player in self.keys_of_terms if done[player].value]
-        if not trained and self.knows_players and not (usual and "generator" not in given):
+        trained = [player for player in self.keys_of_terms if section[player].value]
+        if not trained and self.knows_players and not (usual and "generator" not in entries):
             self.problems.add(node.at, path, "a stage needs at least one term")
-        if "updates" in done:
-            self._check_updates(done, trained, path)
-            del done["discriminator_steps"]
-        return done
+        if "updates" in section:
+            self._check_updates(section, trained, path)
+            del section["discriminator_steps"]
+        return section
 
-    def _refuse_unknown_of_stage(self, given: Section, path: str) -> None:
+    def _refuse_unknown_of_stage(self, entries: Section, path: str) -> None:
         allowed = [*grammar.STAGE, "optimizer", *self.keys_of_terms]
-        for key, child in given.items():
+        for key, child in entries.items():
             whose = next((p for p, roles in self.players.items() if key in roles), None)
             if key not in allowed and whose is not None:
                 what = f"'{key}' learns with player '{whose}': give the terms to that player"
@@ -296,10 +293,10 @@ class RecipeChecker(Checker):
             what = "'updates' says it already; leave this out"
             self.problems.add(every.name_at, join(path, "discriminator_steps"), what)
         node, path = stage["updates"], join(path, "updates")
-        seen = set()
+        learners = set()
         for inner, item in _players_of(node, path):
             player = item.value
-            seen.add(player)
+            learners.add(player)
             if player not in self.keys_of_terms and self.knows_players:
                 near = nearest(player, self.keys_of_terms)
                 what = f"there is no player '{player}'{near} Players: {one_of(self.keys_of_terms)}."
@@ -313,7 +310,7 @@ class RecipeChecker(Checker):
                 what = "players of one update are different ones, and at least one"
                 self.problems.add(item.at, join(path, i), what)
         for player in trained:
-            if player not in seen:
+            if player not in learners:
                 what = f"player '{player}' has terms in this stage, and no update here"
                 self.problems.add(node.at, path, what)
 

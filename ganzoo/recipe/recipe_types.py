@@ -59,8 +59,8 @@ class Schedule:
 
     def at(self, step: int) -> float:
         """The value at a stage's ``step``, counted from 0."""
-        done = min(max((step - self.after) / self.over, 0.0), 1.0)
-        return self.start * (1 - done) + self.end * done
+        share = min(max((step - self.after) / self.over, 0.0), 1.0)
+        return self.start * (1 - share) + self.end * share
 
 
 @dataclass(frozen=True)
@@ -98,11 +98,11 @@ class Stage:
     @property
     def batches(self) -> int:
         """The batches of one step: an update takes a new one if its player has seen the last."""
-        count, seen = 1, set[str]()
+        count, readers = 1, set[str]()
         for players in self.updates:
-            if seen & set(players):
-                count, seen = count + 1, set()
-            seen |= set(players)
+            if readers & set(players):
+                count, readers = count + 1, set()
+            readers |= set(players)
         return count
 
 

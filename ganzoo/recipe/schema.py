@@ -6,13 +6,14 @@ It is the part of the grammar that a schema can express.  Keys that a recipe may
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 from ganzoo.errors import GanzooError
 from ganzoo.formats.yaml import parse
 from ganzoo.plugins.registry import Registry
-from ganzoo.plugins.signature import COMPUTED, REQUIRED, Parameter, Signature
+from ganzoo.plugins.signature import COMPUTED, REQUIRED, Parameter
 from ganzoo.recipe import grammar
 from ganzoo.recipe.grammar import NETWORK_KINDS, OPTIMIZERS, PLAYERS, Table
 
@@ -25,6 +26,7 @@ def schema(registry: Registry) -> Schema:
     """Return a JSON Schema (draft 2020-12) of recipes built from the components in ``registry``."""
     required = [name for name, p in grammar.TOP.items() if p.default is REQUIRED]
     sections = _sections()
+    weight = {"weight": _schedule(grammar.WEIGHT, grammar.SCHEDULE)}
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "ganzoo recipe",
@@ -60,7 +62,8 @@ def schema(registry: Registry) -> Schema:
             },
             "network": _network(),
             "view": _view(registry),
-            "term": _component("loss", registry, _term()) | {"required": ["use"]},
+            "term": _component("loss", registry, weight | _properties(grammar.TERM))
+            | {"required": ["use"]},
             "stage": _stage(),
             "optimizer": _optimizer(),
         },
@@ -69,7 +72,7 @@ def schema(registry: Registry) -> Schema:
 
 def _sections() -> Schema:
     """Return the schema of every section of the top level."""
-    found: Schema = {
+    sections: Schema = {
         "extends": {"type": "string"},
         "dataset": _ref("dataset"),
         "generator": _ref("generator"),
@@ -92,7 +95,7 @@ def _sections() -> Schema:
         "extractors": {"type": "object", "additionalProperties": _ref("extractor")},
         "stages": {"type": "array", "minItems": 1, "items": _ref("stage")},
     } | {name: _section(table) for name, table in grammar.PLAIN_SECTIONS.items()}
-    return found | {name: _or_null(_section(t)) for name, t in grammar.MEASURING.items()}
+    return sections | {name: _or_null(_section(t)) for name, t in grammar.MEASURING.items()}
 
 
 def _ref(name: str) -> Schema:
@@ -103,24 +106,22 @@ def _or_null(*options: Schema) -> Schema:
     return {"anyOf": [*options, {"type": "null"}]}
 
 
-def _property(parameter: Parameter) -> Schema:
-    found = parameter.type.json_schema()
-    if parameter.help:
-        found["description"] = parameter.help
-    if parameter.example:
-        found["examples"] = [_example(parameter.example)]
-    if parameter.default is not REQUIRED and parameter.default is not COMPUTED:
-        default = parameter.default
-        found["default"] = list(default) if isinstance(default, tuple) else default
-    return found
-
-
 def _example(text: str) -> Any:
     return parse(text, "an example").plain()
 
 
 def _properties(table: Mapping[str, Parameter]) -> Schema:
-    return {name: _property(parameter) for name, parameter in table.items()}
+    properties = {}
+    for name, parameter in table.items():
+        properties[name] = schema = parameter.type.json_schema()
+        if parameter.help:
+            schema["description"] = parameter.help
+        if parameter.example:
+            schema["examples"] = [_example(parameter.example)]
+        default = parameter.default
+        if default is not REQUIRED and default is not COMPUTED:
+            schema["default"] = list(default) if isinstance(default, tuple) else default
+    return properties
 
 
 def _section(table: Table) -> Schema:
@@ -153,29 +154,24 @@ def _by_use(choices: Mapping[str, Schema], common: Schema, others: Schema | bool
         }
         for name, properties in choices.items()
     ]
-    found: Schema = {
+    result: Schema = {
         "type": "object",
         "properties": every | common | {"use": use},
         "additionalProperties": others,
     }
-    return found | ({"allOf": cases} if cases else {})  # a schema allows no empty list
+    return result | ({"allOf": cases} if cases else {})  # a schema allows no empty list
 
 
 def _component(kind: str, registry: Registry, common: Schema | None = None) -> Schema:
-    signatures = dict(_signatures(kind, registry))
-    choices = {name: _properties(s.by_name) for name, s in signatures.items()}
-    found = _by_use(choices, common or {})
-    for case, signature in zip(found.get("allOf", ()), signatures.values(), strict=True):
-        case["then"]["description"] = signature.summary
-    return found
-
-
-def _signatures(kind: str, registry: Registry) -> Iterable[tuple[str, Signature]]:
+    signatures = {}
     for name in registry.names(kind):
-        try:
-            yield name, registry.get(kind, name).signature
-        except GanzooError:
-            continue  # `ganzoo plugins` reports it
+        with suppress(GanzooError):  # `ganzoo plugins` reports it
+            signatures[name] = registry.get(kind, name).signature
+    choices = {name: _properties(s.by_name) for name, s in signatures.items()}
+    result = _by_use(choices, common or {})
+    for case, signature in zip(result.get("allOf", ()), signatures.values(), strict=True):
+        case["then"]["description"] = signature.summary
+    return result
 
 
 def _schedule(parameter: Parameter, ends: Table) -> Schema:
@@ -205,11 +201,6 @@ def _view(registry: Registry) -> Schema:
         "then": _section(grammar.APPLICATION),
         "else": _component("transform", registry, _properties(grammar.VIEW)),
     }
-
-
-def _term() -> Schema:
-    weight = _schedule(grammar.WEIGHT, grammar.SCHEDULE)
-    return {"weight": weight} | _properties(grammar.TERM)
 
 
 def _stage() -> Schema:

@@ -67,8 +67,8 @@ class Scope:
             what = "its class attribute 'fields' is no plain dictionary, so its words are unknown"
             self.problems.add(at.name_at, "dataset", f"{what}. Tell the plugin's author.")
             return None
-        given = at.plain() | root.value["dataset"].plain()  # even arguments with wrong values
-        return provided_fields(fields, self.dataset.optional, given)
+        arguments = at.plain() | root.value["dataset"].plain()  # even arguments with wrong values
+        return provided_fields(fields, self.dataset.optional, arguments)
 
     def _view(self, section: Section) -> View | Application | None:
         if "of" in section:
@@ -107,8 +107,8 @@ def targets(to: Node | None, parameters: list[str]) -> dict[str, str]:
     """Return the words that a view hands a network, by parameter."""
     if to is None:
         return {}
-    given = to.plain()
-    return dict(given) if isinstance(given, dict) else dict.fromkeys(parameters[:1], given)
+    words = to.plain()
+    return dict(words) if isinstance(words, dict) else dict.fromkeys(parameters[:1], words)
 
 
 def extractor_arguments(signature: Signature) -> list[str]:

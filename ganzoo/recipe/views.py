@@ -113,11 +113,11 @@ def _misfit(parameter: str, word: str, view: Application, scope: Scope) -> str:
             return ""
         return f"{scope.name_of(view.apply)} {scope.explain(word, _readable(scope))}"
     kind = scope.words[word]
-    wanted = {"latent": "tensor"} | scope.words
+    kinds = {"latent": "tensor"} | scope.words
     if parameter == next(iter(scope.reads[view.apply])) and parameter != "latent":
-        wanted |= {parameter: "image"}
-    if kind not in READABLE or wanted.get(parameter, kind) != kind:
-        network, other = scope.name_of(view.apply), wanted.get(parameter, "image")
+        kinds |= {parameter: "image"}
+    if kind not in READABLE or kinds.get(parameter, kind) != kind:
+        network, other = scope.name_of(view.apply), kinds.get(parameter, "image")
         return f"'{word}' is {_a(kind)}, and '{parameter}' of {network} is {_a(other)}"
     return ""
 

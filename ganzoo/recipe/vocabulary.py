@@ -36,14 +36,14 @@ Views = Mapping[str, View | Application]
 
 
 def provided_fields(
-    fields: Mapping[str, str], optional: Iterable[str], given: Mapping[str, object]
+    fields: Mapping[str, str], optional: Iterable[str], arguments: Mapping[str, object]
 ) -> dict[str, str]:
-    """Return the fields that a dataset provides with the arguments ``given``.
+    """Return the fields that a dataset provides with these ``arguments``.
 
     A field that shares its name with an ``optional`` constructor argument (one whose default is
     None) exists only if that argument is given.
     """
-    absent = {name for name in optional if given.get(name) is None}
+    absent = {name for name in optional if arguments.get(name) is None}
     return {name: what for name, what in fields.items() if name not in absent}
 
 
@@ -124,25 +124,25 @@ def full_word(
 def makers(word: str, views: Views, reads: Mapping[str, Iterable[str]]) -> frozenset[str]:
     """Return the roles on whose weights a full word depends, through other words too."""
     roles: set[str] = set()
-    seen, pending = {word}, [word]
+    words, pending = {word}, [word]
     while pending:
         role, sources = made_of(pending.pop(), views, reads)
         roles |= {role} - {""}
-        pending += [source for source in sources if source not in seen]
-        seen |= set(sources)
+        pending += [source for source in sources if source not in words]
+        words |= set(sources)
     return frozenset(roles)
 
 
 def circle(word: str, views: Views, reads: Mapping[str, Iterable[str]]) -> list[str]:
     """Return a way from a word back to itself; empty if there is none."""
-    pending, seen = [[word]], set[str]()
+    pending, words = [[word]], set[str]()
     while pending:
         way = pending.pop()
         for source in made_of(way[-1], views, reads)[1]:
             if source == word:
                 return [*way, word]
-            if source not in seen:
-                seen.add(source)
+            if source not in words:
+                words.add(source)
                 pending.append([*way, source])
     return []
 

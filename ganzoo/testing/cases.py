@@ -53,26 +53,26 @@ class Case:
 
     def words(self, network: Any, n: int, seeded: int = 0) -> dict[str, Tensor]:
         """Make up every required parameter of ``forward`` from a seed."""
-        found: dict[str, Tensor] = {}
+        values: dict[str, Tensor] = {}
         for place, (word, required) in enumerate(self.subject.needs("forward").items()):
             if word == "label":
                 if self.labelled:
-                    known = self.subject.given.get("label", LABEL)
-                    found[word] = labels(n, known).roll(seeded, 0)
+                    label = self.subject.given.get("label", LABEL)
+                    values[word] = labels(n, label).roll(seeded, 0)
             elif word == "latent":
-                found[word] = self._latents(network, n, seeded)
+                values[word] = self._latents(network, n, seeded)
             elif self.subject.fields.get(word) == "tensor" and required:
-                found[word] = tensor(self.subject, word, n).roll(seeded, 0)
+                values[word] = tensor(self.subject, word, n).roll(seeded, 0)
             elif required or not place:
-                found[word] = noise(n, 3, self.size, self.size, seeded=place + 100 * seeded)
-        return found
+                values[word] = noise(n, 3, self.size, self.size, seeded=place + 100 * seeded)
+        return values
 
     def _latents(self, network: Any, n: int, seeded: int) -> Tensor:
         """Draw them as a generator does; for another network, of the length that it says."""
         if self.subject.entry.kind == "generator":
             rng = torch.Generator().manual_seed(5 + seeded)
-            drawn: Tensor = attempt("sample_latent(n, rng)", network.sample_latent, n, rng)
-            return drawn
+            latents: Tensor = attempt("sample_latent(n, rng)", network.sample_latent, n, rng)
+            return latents
         length, parameter = self.subject.given.get("latent"), self.subject.parameter("latent")
         if length is None and parameter:
             is_required = parameter.default is REQUIRED
@@ -101,8 +101,8 @@ def cases(subject: Subject, sizes: int = 1) -> Iterator[Case]:
 def _forms(subject: Subject) -> list[bool]:
     """Whether to build it with labels: if they are optional, without and with."""
     label = subject.parameter("label")
-    needed = subject.needs("forward").get("label") or (label and label.default is REQUIRED)
-    if "label" in subject.given or needed:
+    is_required = subject.needs("forward").get("label") or (label and label.default is REQUIRED)
+    if "label" in subject.given or is_required:
         return [True]
     return [False, True] if label else [False]
 
@@ -129,7 +129,7 @@ def _allowed(subject: Subject) -> list[int]:
 
 def _tried(subject: Subject) -> list[int]:
     """Return the first sizes that the constructor, or else ``forward``, accepts."""
-    parameter, found = subject.parameter("size"), []
+    parameter, sizes = subject.parameter("size"), []
     candidates = _candidates(parameter)
     refusal: Exception = Unavailable(
         f"no size of {', '.join(map(str, candidates))} is allowed: give {subject} one by {GIVEN}."
@@ -148,12 +148,12 @@ def _tried(subject: Subject) -> list[int]:
                 raise
             refusal = error
             continue
-        found.append(size)
-        if len(found) == MOST - 1:
+        sizes.append(size)
+        if len(sizes) == MOST - 1:
             break
-    if not found:
+    if not sizes:
         raise refusal
-    return sorted(found)
+    return sorted(sizes)
 
 
 def _candidates(parameter: Parameter | None) -> list[int]:

@@ -23,13 +23,13 @@ def can_be_imported(subject: Subject) -> None:
 
 def is_documented(subject: Subject) -> None:
     """It and its arguments are documented."""
-    found = subject.read
-    if not _SUMMARY.fullmatch(found.summary):
+    signature = subject.read
+    if not _SUMMARY.fullmatch(signature.summary):
         raise AssertionError(
             "the docstring of the class must begin with a sentence on one line of 10 to 110 "
-            f"letters, for `ganzoo list` shows it; it begins with {found.summary!r}."
+            f"letters, for `ganzoo list` shows it; it begins with {signature.summary!r}."
         )
-    undocumented = [parameter.name for parameter in found.parameters if not parameter.help]
+    undocumented = [parameter.name for parameter in signature.parameters if not parameter.help]
     if undocumented:
         raise AssertionError(
             f"not documented: {', '.join(undocumented)}. Say what they are under `Args:` in the "
@@ -43,31 +43,31 @@ def is_what_is_read(subject: Subject) -> None:
     Recipes are checked without importing anything: the constructor's arguments, the words of the
     methods and the class attributes are read from the source, and must be plain there.
     """
-    cls, found = subject.cls, subject.read
+    cls, signature = subject.cls, subject.read
     parameters = inspect.signature(cls).parameters
     actual = {name: p for name, p in parameters.items() if name not in ("args", "kwargs")}
-    read = [parameter.name for parameter in found.parameters]
-    if read != list(actual):
+    names = [parameter.name for parameter in signature.parameters]
+    if names != list(actual):
         raise AssertionError(
-            f"its constructor takes {_listed(actual)}, and its source reads as {_listed(read)}. "
+            f"its constructor takes {_listed(actual)}, and its source reads as {_listed(names)}. "
             "Spell the arguments out in `__init__`."
         )
-    for parameter in found.parameters:
+    for parameter in signature.parameters:
         required = actual[parameter.name].default is inspect.Parameter.empty
         if (parameter.default is REQUIRED) != required:
             raise AssertionError(
                 f"whether its argument '{parameter.name}' has a default cannot be read from the "
                 "source."
             )
-    for method, words in found.methods.items():
-        given = list(inspect.signature(getattr(cls, method)).parameters)[1:]
-        if [word for word, _ in words] != given:
+    for method, words in signature.methods.items():
+        arguments = list(inspect.signature(getattr(cls, method)).parameters)[1:]
+        if [word for word, _ in words] != arguments:
             raise AssertionError(
-                f"its {method} takes {_listed(given)}, and its source reads as "
+                f"its {method} takes {_listed(arguments)}, and its source reads as "
                 f"{_listed(word for word, _ in words)}. Name each word as a parameter of its own: "
                 "no *args or **kwargs, and no decorator that changes them."
             )
-    for name, value in found.attributes.items():
+    for name, value in signature.attributes.items():
         actually = getattr(cls, name, value)
         if _plain(actually) != _plain(value):
             raise AssertionError(

@@ -75,20 +75,22 @@ def contracts(
     from ganzoo.testing.workspace import Workspace
 
     plugins = plugins or installed()
-    found = {plugin.origin.plugin: plugin for plugin in plugins.plugins if not plugin.error}
-    if name not in found:
+    by_name = {plugin.origin.plugin: plugin for plugin in plugins.plugins if not plugin.error}
+    if name not in by_name:
         if broken := [plugin for plugin in plugins.plugins if plugin.origin.plugin == name]:
             raise PluginError(broken[0].report())
         raise PluginError(
-            f"there is no plugin '{name}'{nearest(name, found)} Installed: {one_of(found)}."
+            f"there is no plugin '{name}'{nearest(name, by_name)} Installed: {one_of(by_name)}."
         )
     arguments, workspace = arguments or {}, Workspace()
-    subjects = [Subject(entry, plugins, workspace, arguments) for entry in found[name].entries]
-    known = [f"{entry.kind} {entry.name}" for plugin in found.values() for entry in plugin.entries]
-    if unknown := [component for component in arguments if component not in known]:
+    subjects = [Subject(entry, plugins, workspace, arguments) for entry in by_name[name].entries]
+    names = [
+        f"{entry.kind} {entry.name}" for plugin in by_name.values() for entry in plugin.entries
+    ]
+    if unknown := [component for component in arguments if component not in names]:
         raise PluginError(
             f"arguments are given for '{unknown[0]}', which no plugin registers"
-            f"{nearest(unknown[0], known)} Plugin '{name}' has: {one_of(map(str, subjects))}."
+            f"{nearest(unknown[0], names)} Plugin '{name}' has: {one_of(map(str, subjects))}."
         )
     return [
         Contract(str(subject), _said(promise), partial(promise, subject))

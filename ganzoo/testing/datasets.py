@@ -89,15 +89,15 @@ def _folders(subject: Subject) -> list[str]:
 
 def _arguments(subject: Subject, place: str = "pictures", seeded: int = 0) -> dict[str, Any]:
     """Return the author's arguments, small numbers, and folders of pictures named ``place``."""
-    found: dict[str, Any] = {
+    arguments: dict[str, Any] = {
         name: value
         for name, value in SMALL.items()
         if (parameter := subject.parameter(name)) and not parameter.type.check(value)
     }
     for number, name in enumerate(_folders(subject)):
         folder = subject.workspace.pictures(f"{place}/{name}", 10 * seeded + number)
-        found[name] = str(folder)
-    return found | dict(subject.given)
+        arguments[name] = str(folder)
+    return arguments | dict(subject.given)
 
 
 def _built(subject: Subject, **arguments: Any) -> Any:
@@ -117,8 +117,8 @@ def _prepared(subject: Subject, **arguments: Any) -> Any:
             data.prepare()
         except DataError as error:
             advice = f"; or give {subject} arguments that suit it by {GIVEN}"
-            made = "" if subject.given else advice
-            raise Unavailable(f"{error}{made}") from error
+            remedy = "" if subject.given else advice
+            raise Unavailable(f"{error}{remedy}") from error
 
     attempt("prepare()", prepare)
     return data
@@ -131,10 +131,10 @@ def _provided(subject: Subject) -> dict[str, str]:
 
 
 def _example(data: Any, index: int) -> Mapping[str, Tensor]:
-    found = attempt(f"dataset[{index}]", data.__getitem__, index)
-    if not isinstance(found, Mapping):
-        raise AssertionError(f"dataset[{index}] is a {type(found).__name__}: not a dict.")
-    return found
+    example = attempt(f"dataset[{index}]", data.__getitem__, index)
+    if not isinstance(example, Mapping):
+        raise AssertionError(f"dataset[{index}] is a {type(example).__name__}: not a dict.")
+    return example
 
 
 def _indices(data: Any) -> list[int]:
@@ -224,32 +224,33 @@ def gives_what_it_declares(subject: Subject) -> None:
 def _check_value(data: Any, name: str, what: str, value: Any) -> None:
     if not isinstance(value, Tensor):
         raise AssertionError(f"{name} is a {type(value).__name__}: not a tensor.")
-    found = f"{name} is {told({'': value}).strip()}, {value.dtype}"
+    finding = f"{name} is {told({'': value}).strip()}, {value.dtype}"
     if what == "image":
         if value.dtype != torch.float32:
-            raise AssertionError(f"{found}: not torch.float32.")
+            raise AssertionError(f"{finding}: not torch.float32.")
         if not data.size:
             raise AssertionError("it has no `size`: set it to the height and width of its images.")
-        wanted = (3, data.size, data.size)
-        if tuple(value.shape) != wanted:
-            raise AssertionError(f"{found}: not {wanted}, as its size has it.")
+        shape = (3, data.size, data.size)
+        if tuple(value.shape) != shape:
+            raise AssertionError(f"{finding}: not {shape}, as its size has it.")
         if not value.abs().max() <= 1:  # NaN is not
             raise AssertionError(
-                f"{found}, from {value.min():.3g} to {value.max():.3g}: images are in [-1, 1]."
+                f"{finding}, from {value.min():.3g} to {value.max():.3g}: images are in [-1, 1]."
             )
     elif what == "label":
-        known = data.label_values
-        if not known:
+        attributes = data.label_values
+        if not attributes:
             raise AssertionError(
                 f"{name} is there, and `label_values` does not say what its indices mean."
             )
         if value.dtype != torch.int64:
-            raise AssertionError(f"{found}: not torch.int64.")
-        if tuple(value.shape) != (len(known),):
+            raise AssertionError(f"{finding}: not torch.int64.")
+        if tuple(value.shape) != (len(attributes),):
             raise AssertionError(
-                f"{found}: not ({len(known)},), an index for each of {', '.join(known)}."
+                f"{finding}: not ({len(attributes)},), an index for each of "
+                f"{', '.join(attributes)}."
             )
-        for (attribute, values), index in zip(known.items(), value.tolist(), strict=True):
+        for (attribute, values), index in zip(attributes.items(), value.tolist(), strict=True):
             if not 0 <= index < len(values):
                 raise AssertionError(
                     f"{name} is {index} for '{attribute}', which has {len(values)} values."
@@ -287,14 +288,14 @@ def follows_the_epoch(subject: Subject) -> None:
     with subject.workspace.caching():
         one, other = _prepared(subject), _prepared(subject)
         indices = _indices(one)
-        found: list[list[Mapping[str, Tensor]]] = []
+        looks: list[list[Mapping[str, Tensor]]] = []
         for data, epochs in ((one, (2, 1, 2)), (other, (2,))):
             for epoch in epochs:
                 attempt(f"set_epoch(3, {epoch})", data.set_epoch, 3, epoch)
-                seed(len(found))
-                found.append([_example(data, index) for index in indices])
-        for again in (found[2], found[3]):
-            for index, first, then in zip(indices, found[0], again, strict=True):
+                seed(len(looks))
+                looks.append([_example(data, index) for index in indices])
+        for again in (looks[2], looks[3]):
+            for index, first, then in zip(indices, looks[0], again, strict=True):
                 word = _difference(first, then)
                 if word:
                     raise AssertionError(
@@ -306,15 +307,15 @@ def follows_the_epoch(subject: Subject) -> None:
 def fingerprints_its_content(subject: Subject) -> None:
     """Its fingerprint depends on its content, not on its place."""
     with subject.workspace.caching():
-        here = _prepared(subject).fingerprint()
-        there = _prepared(subject, **_arguments(subject, "elsewhere")).fingerprint()
-        if here != there:
+        first = _prepared(subject).fingerprint()
+        elsewhere = _prepared(subject, **_arguments(subject, "elsewhere")).fingerprint()
+        if first != elsewhere:
             raise AssertionError(
                 "the same images in another folder have another fingerprint: hash what is in the "
                 "files, not where they are."
             )
         others = _prepared(subject, **_arguments(subject, "others", seeded=1)).fingerprint()
-        if here == others:
+        if first == others:
             raise AssertionError("other images have the same fingerprint: hash all that is read.")
 
 

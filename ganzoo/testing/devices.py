@@ -27,10 +27,10 @@ class TwoDevicesError(RuntimeError):
 class _Together(TorchFunctionMode):
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         name = getattr(func, "__name__", str(func))
-        found = {t.device.type for t in tensors([args, kwargs or {}]) if t.ndim}
-        if len(found) > 1 and name not in _MAY:
+        value = {t.device.type for t in tensors([args, kwargs or {}]) if t.ndim}
+        if len(value) > 1 and name not in _MAY:
             raise TwoDevicesError(
-                f"{name} of tensors on {' and '.join(sorted(found))}. Make new tensors where the "
+                f"{name} of tensors on {' and '.join(sorted(value))}. Make new tensors where the "
                 "input is (torch.zeros(..., device=x.device), x.new_zeros), and keep constant "
                 "ones with register_buffer"
             )
@@ -51,7 +51,7 @@ def check_device(what: str, function: Callable[[], Any], device: torch.device) -
     """
     try:
         with _Together():
-            found = attempt(what, function)
+            value = attempt(what, function)
     except Raised as error:
         if device.type == "meta" and _is_beyond_meta(error.__cause__):
             raise Unavailable(
@@ -59,7 +59,7 @@ def check_device(what: str, function: Callable[[], Any], device: torch.device) -
                 "accelerator can tell, and there is none. Run it on a machine with one."
             ) from error
         raise
-    apart = {t.device.type for t in tensors(found) if isinstance(t, Tensor)} - {device.type}
+    apart = {t.device.type for t in tensors(value) if isinstance(t, Tensor)} - {device.type}
     if apart:
         raise AssertionError(
             f"{what} gives a tensor on {', '.join(sorted(apart))} where all that it was given is "

@@ -25,21 +25,21 @@ def gives_raw_logits(subject: Subject) -> None:
             words = case.words(network.train(training), n)
             with torch.no_grad():
                 logits = case.run(network, words)
-            found = f"forward gives {told({'logits': logits})} of {told(words)}, {case}"
+            finding = f"forward gives {told({'logits': logits})} of {told(words)}, {case}"
             if not isinstance(logits, Tensor):
                 raise AssertionError(f"forward gives a {type(logits).__name__}, {case}.")
             if not logits.ndim or len(logits) != n:
-                raise AssertionError(f"{found}: not ({n}, ...).")
+                raise AssertionError(f"{finding}: not ({n}, ...).")
             if logits.dtype != torch.float32:
-                raise AssertionError(f"{found}, as {logits.dtype}: not torch.float32.")
+                raise AssertionError(f"{finding}, as {logits.dtype}: not torch.float32.")
             if not logits.isfinite().all():
-                raise AssertionError(f"{found}: some are NaN or infinite.")
+                raise AssertionError(f"{finding}: some are NaN or infinite.")
         with torch.no_grad():  # far from zero, a sigmoid or a tanh would show
             far = {w: v * 64 if v.is_floating_point() else v for w, v in words.items()}
             largest = [case.run(network, far).abs().max()]
             for parameter in network.parameters():
                 parameter.mul_(8)
-            largest += [case.run(network, given).abs().max() for given in (words, far)]
+            largest += [case.run(network, inputs).abs().max() for inputs in (words, far)]
         if not max(largest) > 1:
             raise AssertionError(
                 "its logits stay within [-1, 1] however large its weights and inputs are, "
@@ -52,10 +52,10 @@ def has_its_heads(subject: Subject) -> None:
     for case in cases(subject):
         network = case.build()
         for head, image in heads_of(case, network):
-            found = list(tensors(case.call(getattr(network, head), f"{head}(image)", image)))
-            if not found:
+            outputs = list(tensors(case.call(getattr(network, head), f"{head}(image)", image)))
+            if not outputs:
                 raise AssertionError(f"its head {head}(image) gives no tensor.")
-            if not all(t.isfinite().all() for t in found):
+            if not all(t.isfinite().all() for t in outputs):
                 raise AssertionError(f"{head}(image) gives NaN or infinity.")
 
 
@@ -75,10 +75,10 @@ def can_be_penalised(subject: Subject) -> None:
         if not gradient.abs().sum() > 0:
             raise AssertionError(f"the gradient of its logits is 0 everywhere, {case}.")
         attempt("the gradient of that gradient", gradient.square().sum().backward)
-        given = [p.grad for p in network.parameters() if p.grad is not None]
-        if not given:
+        gradients = [p.grad for p in network.parameters() if p.grad is not None]
+        if not gradients:
             raise AssertionError(f"the gradient of its logits depends on no parameter, {case}.")
-        if not all(g.isfinite().all() for g in given):
+        if not all(g.isfinite().all() for g in gradients):
             raise AssertionError(
                 f"the gradient of the squared gradient of its logits is not finite, {case}."
             )

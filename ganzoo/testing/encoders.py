@@ -24,15 +24,15 @@ def gives_codes(subject: Subject) -> None:
             words = case.words(network.train(training), n)
             with torch.no_grad():
                 codes = case.run(network, words)
-            found = f"forward gives {told({'codes': codes})} of {told(words)}, {case}"
+            finding = f"forward gives {told({'codes': codes})} of {told(words)}, {case}"
             if not isinstance(codes, Tensor):
                 raise AssertionError(f"forward gives a {type(codes).__name__}, {case}.")
             if codes.ndim != 2 or len(codes) != n:
-                raise AssertionError(f"{found}: not ({n}, length of the code).")
+                raise AssertionError(f"{finding}: not ({n}, length of the code).")
             if codes.dtype != torch.float32:
-                raise AssertionError(f"{found}, as {codes.dtype}: not torch.float32.")
+                raise AssertionError(f"{finding}, as {codes.dtype}: not torch.float32.")
             if not codes.isfinite().all():
-                raise AssertionError(f"{found}: some are NaN or infinite.")
+                raise AssertionError(f"{finding}: some are NaN or infinite.")
             lengths.add(codes.shape[1])
         if len(lengths) > 1:
             raise AssertionError(f"the length of its codes changes from {lengths}, {case}.")

@@ -97,11 +97,11 @@ def _part(value: Any, start: int, stop: int) -> Any:
 
 def _made_up(subject: Subject, eye: Eye, seeded: int = 0) -> dict[str, dict[str, Any]]:
     """Make up random images, and features of them."""
-    found: dict[str, dict[str, Any]] = {}
+    words: dict[str, dict[str, Any]] = {}
     for stream, reads in _reads(subject).items():
         n = REALS if stream == "real" else FAKES
-        found[stream] = {word: _word(subject, stream, word, n, eye, seeded) for word in reads}
-    return found
+        words[stream] = {word: _word(subject, stream, word, n, eye, seeded) for word in reads}
+    return words
 
 
 def _word(subject: Subject, stream: str, word: str, n: int, eye: Eye, seeded: int) -> Any:
@@ -127,8 +127,8 @@ def _eye(subject: Subject) -> Eye:
     """Return the features that it accepts, or the first kind."""
     if "eye" not in subject.found_out:
         subject.found_out["eye"] = _find_eye(subject)
-    found: Eye = subject.found_out["eye"]
-    return found
+    eye: Eye = subject.found_out["eye"]
+    return eye
 
 
 def _find_eye(subject: Subject) -> Eye:
@@ -233,7 +233,7 @@ def leaves_a_group_out(subject: Subject) -> None:
     """Leaving a group out is as if its images had never been seen."""
     fed = _fed(subject)
     for group in (0, GROUPS - 1):
-        kept = {
+        remainder = {
             stream: {word: _others(value, words["group"] != group) for word, value in words.items()}
             if "group" in words
             else words
@@ -241,7 +241,7 @@ def leaves_a_group_out(subject: Subject) -> None:
         }
         _check_equal(
             measure(subject, fed, without=group),
-            measure(subject, kept),
+            measure(subject, remainder),
             f"by compute(without={group}) and {{}} of the other groups alone.",
         )
 
@@ -260,21 +260,21 @@ def tells_real_from_spoilt(subject: Subject) -> None:
     """
     streams, eye = _reads(subject), _eye(subject)
     rows = _rows(subject, "pair" in streams)
-    cls, found = subject.cls, {}
+    cls, scores = subject.cls, {}
     # beside its twin, the real image itself is the best; beside its photo, the photo
     by_twin = any(word.partition("_")[0] == "real" for word in streams.get("pair", ()))
     best_row = "held-out" if by_twin else rows.best
     for row in rows.names:
         fed = {stream: rows.words(stream, row, reads, eye) for stream, reads in streams.items()}
         try:
-            found[row] = measure(subject, fed)
+            scores[row] = measure(subject, fed)
         except Raised as error:
             raise Raised(f"of the row '{row}' (features: {eye.name}): {error}") from error.__cause__
     for name, higher in cls.higher_is_better.items():
         skipped = {best_row, "held-out", *cls.blind.get(name, ())}
-        best = found[best_row][name]
+        best = scores[best_row][name]
         for row in rows.names:
-            value = found[row][name]
+            value = scores[row][name]
             better = best > value if higher else best < value
             if row not in skipped and not better:
                 raise AssertionError(

@@ -27,17 +27,17 @@ def gives_features_by_layer(subject: Subject) -> None:
     """It gives finite features by layer, each image independently."""
     network, images = subject.build(), noise(3, 3, SIDE, SIDE)
     network.train()  # as a parent module may do
-    one, all_three = (_features(network, given) for given in (images[:1], images))
+    one, all_three = (_features(network, batch) for batch in (images[:1], images))
     if one.keys() != all_three.keys():
         raise AssertionError("which layers it gives depends on the batch.")
     for layer, features in all_three.items():
-        found = f"layer '{layer}' of {told({'images': images})} is {told({'': features}).strip()}"
+        finding = f"layer '{layer}' of {told({'images': images})} is {told({'': features}).strip()}"
         if len(features) != 3:
-            raise AssertionError(f"{found}: not (3, ...).")
+            raise AssertionError(f"{finding}: not (3, ...).")
         if features.dtype != torch.float32:
-            raise AssertionError(f"{found}, {features.dtype}: not torch.float32.")
+            raise AssertionError(f"{finding}, {features.dtype}: not torch.float32.")
         if not features.isfinite().all():
-            raise AssertionError(f"{found} with NaN or infinity.")
+            raise AssertionError(f"{finding} with NaN or infinity.")
         apart = (features[:1] - one[layer]).abs().max()
         if not apart <= _TOLERANCE * (1 + one[layer].abs().max()):
             raise AssertionError(

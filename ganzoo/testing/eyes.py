@@ -42,10 +42,10 @@ def eyes(subject: Subject) -> Iterator[Eye]:
     yield Eye("landmarks", landmarks, lambda: centroids)
     for other in subject.siblings("extractor"):
         try:
-            own = other.build()
+            extractor = other.build()
         except (AssertionError, Unavailable):
             continue  # its own contracts report it
-        yield Eye(other.entry.name, own, lambda own=own: own)  # type: ignore[misc]
+        yield Eye(other.entry.name, extractor, lambda extractor=extractor: extractor)  # type: ignore[misc]
 
 
 def vectors(image: Tensor) -> Features:
@@ -84,8 +84,8 @@ def centroids(image: Tensor) -> Features:
 def _trained(*layers: str) -> Extract:
     """Return the network trained on photos; raises GanzooError if it or its weights are missing."""
     arguments = {"layers": list(layers), "size": 64}
-    found: nn.Module = construct(installed().registry, "extractor", TRAINED, arguments)
-    return found.eval().requires_grad_(False)
+    trained: nn.Module = construct(installed().registry, "extractor", TRAINED, arguments)
+    return trained.eval().requires_grad_(False)
 
 
 def _convolved(image: Tensor, channels: int, side: int) -> Tensor:

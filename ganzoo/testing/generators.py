@@ -28,23 +28,23 @@ def draws_images(subject: Subject) -> None:
             with torch.no_grad():
                 images = case.run(network, words)
             size = network.size or case.size
-            found = f"forward gives {told({'images': images})} of {told(words)}, {case}"
+            finding = f"forward gives {told({'images': images})} of {told(words)}, {case}"
             if not isinstance(images, Tensor):
                 raise AssertionError(f"forward gives a {type(images).__name__}, {case}.")
             if images.shape != (n, 3, size, size):
-                raise AssertionError(f"{found}: not ({n}, 3, {size}, {size}).")
+                raise AssertionError(f"{finding}: not ({n}, 3, {size}, {size}).")
             if images.dtype != torch.float32:
-                raise AssertionError(f"{found}, as {images.dtype}: not torch.float32.")
+                raise AssertionError(f"{finding}, as {images.dtype}: not torch.float32.")
             if not images.isfinite().all():
-                raise AssertionError(f"{found}: some are NaN or infinite.")
+                raise AssertionError(f"{finding}: some are NaN or infinite.")
             if not images.abs().max() <= 1:
                 raise AssertionError(
-                    f"{found}, with values from {images.min():.3g} to {images.max():.3g}: images "
+                    f"{finding}, with values from {images.min():.3g} to {images.max():.3g}: images "
                     "are in [-1, 1]. End with a tanh."
                 )
         if images.min() >= 0:
             raise AssertionError(
-                f"{found}, and no value is below 0: images are in [-1, 1]. Is there a sigmoid at "
+                f"{finding}, and no value is below 0: images are in [-1, 1]. Is there a sigmoid at "
                 "its end? End with a tanh."
             )
         if subject.parameter("size"):

@@ -104,18 +104,18 @@ class Scene:
 
     def words(self, seeded: int = 0) -> dict[str, Tensor]:
         """Return the dataset's fields, their views, and ``latent``."""
-        found: dict[str, Tensor] = {}
-        needed = {word for player in PLAYERS for word in self._reads(player)}
+        values: dict[str, Tensor] = {}
+        reads = {word for player in PLAYERS for word in self._reads(player)}
         for place, (word, what) in enumerate(self.kinds.items(), 100 * seeded):
             if what == "image":
-                found[word] = noise(BATCH, 3, self.size, self.size, seeded=place)
+                values[word] = noise(BATCH, 3, self.size, self.size, seeded=place)
             elif what == "label":
-                found[word] = labels(BATCH, self.known).roll(seeded, 0)
+                values[word] = labels(BATCH, self.known).roll(seeded, 0)
             elif word == "latent":
-                found[word] = noise(BATCH, LATENT, seeded=place)
-            elif what == "tensor" and word in needed:
-                found[word] = tensor(self.subject, word, BATCH).roll(seeded, 0)
-        return found
+                values[word] = noise(BATCH, LATENT, seeded=place)
+            elif what == "tensor" and word in reads:
+                values[word] = tensor(self.subject, word, BATCH).roll(seeded, 0)
+        return values
 
     def ready(
         self, term: WeightedLoss, words: dict[str, Tensor], device: torch.device | None = None
@@ -128,10 +128,10 @@ class Scene:
             networks = {name: network.to(device) for name, network in networks.items()}
             term.loss.to(device)
         fake = networks["generator"](words["latent"])
-        given = words | {"fake": fake if term.method == "generator" else fake.detach()}
+        values = words | {"fake": fake if term.method == "generator" else fake.detach()}
         bare = {name: Network(network) for name, network in networks.items()}
-        leaves = [word for word in term.leaves if word in given]
-        update = Words(given, bare, {}, None, leaves, {_EXTRACTOR: self.see})
+        leaves = [word for word in term.leaves if word in values]
+        update = Words(values, bare, {}, None, leaves, {_EXTRACTOR: self.see})
         seed(1)
         return lambda: term(update, self.kinds), networks[term.method]
 
@@ -160,8 +160,8 @@ def _vocabulary(subject: Subject) -> dict[str, str]:
     fields = subject.fields
     networks, reads = {player: player for player in PLAYERS}, {"generator": ["latent"]}
     words = vocabulary(fields, {}, networks, reads, [_EXTRACTOR])
-    read = {word for player in PLAYERS for word in subject.needs(player)}
-    if read <= words.keys():
+    needs = {word for player in PLAYERS for word in subject.needs(player)}
+    if needs <= words.keys():
         return words
     views = {name: View("", {}, of) for name, of in subject.views.items()}
     return vocabulary(fields, views, networks, reads, [_EXTRACTOR])
@@ -176,8 +176,8 @@ def _scene(subject: Subject, player: str) -> Scene:
     key = f"scene of {player}"
     if key not in subject.found_out:
         subject.found_out[key] = _find_scene(subject, player)
-    found: Scene = subject.found_out[key]
-    return found
+    scene: Scene = subject.found_out[key]
+    return scene
 
 
 def _find_scene(subject: Subject, player: str) -> Scene:
@@ -222,8 +222,8 @@ def _sights(subject: Subject, player: str) -> Iterator[Extract]:
     if not any(word.endswith(FEATURES) for word in subject.needs(player)):
         yield lambda image: {}
         return
-    found = sorted(eyes(subject), key=lambda eye: not eye.name.startswith("maps"))
-    yield from (eye.see for eye in found)
+    extractors = sorted(eyes(subject), key=lambda eye: not eye.name.startswith("maps"))
+    yield from (eye.see for eye in extractors)
 
 
 # -- the promises -----------------------------------------------------------------------------
@@ -244,11 +244,11 @@ def reads_words_that_there_are(subject: Subject) -> None:
                     f"its {player} reads '{word}', which no dataset and no view of a registered "
                     f"recipe provides{nearest(word, words)} Available: {one_of(words)}."
                 )
-    read = {word for player in players for word in subject.needs(player)}
+    needs = {word for player in players for word in subject.needs(player)}
     for word in subject.cls.differentiates:
-        if words.get(word) != "image" or word not in read:
+        if words.get(word) != "image" or word not in needs:
             raise AssertionError(
-                f"it differentiates '{word}', which is no image that it reads{nearest(word, read)}"
+                f"it differentiates '{word}', which is no image that it reads{nearest(word, needs)}"
             )
 
 
@@ -281,12 +281,12 @@ def trains_its_player(subject: Subject) -> None:
         gradients = attempt(
             f"the gradient of {player}", torch.autograd.grad, value, parameters, allow_unused=True
         )
-        known = [g for g in gradients if g is not None]
-        if not all(g.isfinite().all() for g in known):
+        parts = [g for g in gradients if g is not None]
+        if not all(g.isfinite().all() for g in parts):
             raise AssertionError(
                 f"the gradient of {player} at the {player}'s weights is NaN or infinite."
             )
-        if not any(g.abs().sum() > 0 for g in known):
+        if not any(g.abs().sum() > 0 for g in parts):
             raise AssertionError(
                 f"the gradient of {player} is 0 at all of the {player}'s weights: it trains "
                 "nothing."
@@ -316,11 +316,11 @@ def depends_on_its_words_alone(subject: Subject) -> None:
             )
         declared = {word.removesuffix(suffix) for word in subject.needs(player)
                     for suffix in ("", "_logits", FEATURES)}  # fmt: skip
-        kept = {
+        mixture = {
             word: value if word in declared or word in ("latent", "fake") else others[word]
             for word, value in words.items()
         }
-        again, _ = scene.attempt(player, kept)
+        again, _ = scene.attempt(player, mixture)
         if not torch.equal(value, again):
             raise AssertionError(
                 f"{player} gives {value.item():.6g}, and {again.item():.6g} where only words "

@@ -93,8 +93,8 @@ def _drawn(case: Case, network: Any, words: dict[str, Tensor], seeded: int = 1) 
     """Run the network on the words after a seed, without gradients."""
     seed(seeded)
     with torch.no_grad():
-        found: Tensor = case.run(network, words)
-    return found
+        output: Tensor = case.run(network, words)
+    return output
 
 
 def the_seed_decides(subject: Subject) -> None:

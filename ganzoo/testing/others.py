@@ -31,10 +31,10 @@ def finds_nothing_where_nothing_is(subject: Subject) -> None:
     detector = subject.build()
     for height, width in _SIZES:
         image = np.full((height, width, 3), 200, dtype=np.uint8)
-        found = attempt(f"detect of an image {height} x {width}", detector.detect, image)
-        if found != []:
+        faces = attempt(f"detect of an image {height} x {width}", detector.detect, image)
+        if faces != []:
             raise AssertionError(
-                f"detect gives {found!r} of an image {height} x {width} of one gray."
+                f"detect gives {faces!r} of an image {height} x {width} of one gray."
             )
 
 

@@ -97,8 +97,8 @@ def pytest_collection_modifyitems(
     if all("::" not in argument and Path(argument).is_dir() for argument in config.args):
         names += config.getini("ganzoo_plugins")
     for name in dict.fromkeys(names):
-        found = _contracts(name, config)
-        plugin = Plugin.from_parent(session, name=name, nodeid=f"plugin {name}", contracts=found)
+        promises = _contracts(name, config)
+        plugin = Plugin.from_parent(session, name=name, nodeid=f"plugin {name}", contracts=promises)
         items += session.genitems(plugin)
 
 

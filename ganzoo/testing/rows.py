@@ -97,13 +97,13 @@ class Rows:
             return self._features(word.removesuffix(FEATURES), row, eye, stream)
         if word == "fake" or (stream == "fake" and word == "image"):
             return self.fakes[row]
-        known = self.real if stream == "real" else self.held_out
+        fields = self.real if stream == "real" else self.held_out
         name = "real" if word == "image" else word
-        if name not in known:
+        if name not in fields:
             raise Unavailable(
                 f"the reference rows have no '{word}': test that it tells good from bad yourself."
             )
-        return known[name]
+        return fields[name]
 
     def _features(self, image: str, row: str, eye: Eye, stream: str) -> dict[str, Tensor]:
         which = row if image == "fake" else f"{stream} {image}"

@@ -116,26 +116,26 @@ class Subject:
     @cached_property
     def fields(self) -> dict[str, str]:
         """Every field of some dataset, and its kind."""
-        found: dict[str, str] = {}
+        kinds: dict[str, str] = {}
         for entry in of_kind("dataset", self.plugins):
             try:
-                found |= read_signature(entry.target).attributes.get("fields", {})
+                kinds |= read_signature(entry.target).attributes.get("fields", {})
             except PluginError:
                 continue
-        return found
+        return kinds
 
     @cached_property
     def views(self) -> dict[str, str]:
         """Every view of a shipped or registered recipe, and the word it reads."""
         registry = self.plugins.registry
-        found: dict[str, str] = {}
+        words: dict[str, str] = {}
         for path in shipped_recipes(registry).values():
             try:
                 recipe = load_recipe(path, (), registry)
             except RecipeError:
                 continue
-            found |= {n: view.of for n, view in recipe.views.items() if isinstance(view, View)}
-        return found
+            words |= {n: view.of for n, view in recipe.views.items() if isinstance(view, View)}
+        return words
 
     def siblings(self, kind: str) -> Iterator[Subject]:
         """Yield the components of one kind in the same plugin."""
@@ -151,12 +151,12 @@ class Maps(Extractor):
 
     def forward(self, image: Tensor) -> dict[str, Tensor]:
         """Maps (N, 5, H / 4, W / 4), (N, 6, H / 8, W / 8) and (N, 7, H / 16, W / 16)."""
-        found = {}
+        maps = {}
         for layer, channels in enumerate((5, 6, 7)):
             weight = noise(channels, 3, 3, 3, seeded=layer).to(image)
             pooled = nn.functional.avg_pool2d(image, 4 << layer, ceil_mode=True)
-            found[f"stage{layer + 1}"] = nn.functional.conv2d(pooled, weight, padding=1)
-        return found
+            maps[f"stage{layer + 1}"] = nn.functional.conv2d(pooled, weight, padding=1)
+        return maps
 
 
 def of_kind(kind: str, plugins: Plugins) -> Iterator[Registration]:

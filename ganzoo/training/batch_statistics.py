@@ -23,14 +23,14 @@ def image_statistics(
     spread of ``real``; ``identity``, the distance to ``source``, the generator's input image.
     """
     fake = fake.detach().float()
-    found = {"G/saturation": (fake.abs() > 0.99).float().mean()}
+    statistics = {"G/saturation": (fake.abs() > 0.99).float().mean()}
     if len(fake) > 1:
-        found["G/std"] = fake.std(0).mean()
+        statistics["G/std"] = fake.std(0).mean()
         if real is not None:
-            found["G/diversity"] = spread(fake) / spread(real).clamp_min(1e-6)
+            statistics["G/diversity"] = spread(fake) / spread(real).clamp_min(1e-6)
     if source is not None and source.shape == fake.shape:
-        found["G/identity"] = (fake - source).abs().mean()
-    return found
+        statistics["G/identity"] = (fake - source).abs().mean()
+    return statistics
 
 
 @torch.no_grad()

@@ -111,11 +111,11 @@ def newest(root: Path) -> tuple[dict[str, dict[str, Tensor]], dict[str, Any], li
 
     Raises CheckpointError if none is whole, FileNotFoundError if there are none.
     """
-    found = steps(root)
-    if not found:
+    checkpoints = steps(root)
+    if not checkpoints:
         raise FileNotFoundError(root)
     damaged: list[str] = []
-    for path in reversed(found.values()):
+    for path in reversed(checkpoints.values()):
         try:
             return *read(path), damaged
         except CheckpointError as error:
@@ -130,23 +130,25 @@ def newest(root: Path) -> tuple[dict[str, dict[str, Tensor]], dict[str, Any], li
 def flatten_optimizer(state: Mapping[str, Any]) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """Split an optimiser's ``state_dict`` into tensors for safetensors and the rest for JSON."""
     tensors: dict[str, Tensor] = {}
-    rest: dict[str, Any] = {"param_groups": state["param_groups"], "state": {}}
+    scalars: dict[str, Any] = {"param_groups": state["param_groups"], "state": {}}
     for index, slot in state["state"].items():
-        rest["state"][str(index)] = {}
+        scalars["state"][str(index)] = {}
         for key, value in slot.items():
             if isinstance(value, Tensor):
                 tensors[f"{index}.{key}"] = value
             else:
-                rest["state"][str(index)][key] = value
-    return tensors, rest
+                scalars["state"][str(index)][key] = value
+    return tensors, scalars
 
 
-def unflatten_optimizer(tensors: Mapping[str, Tensor], rest: Mapping[str, Any]) -> dict[str, Any]:
-    state: dict[int, dict[str, Any]] = {int(i): dict(slot) for i, slot in rest["state"].items()}
+def unflatten_optimizer(
+    tensors: Mapping[str, Tensor], scalars: Mapping[str, Any]
+) -> dict[str, Any]:
+    state: dict[int, dict[str, Any]] = {int(i): dict(slot) for i, slot in scalars["state"].items()}
     for name, value in tensors.items():
         index, key = name.split(".", 1)
         state[int(index)][key] = value
-    return {"param_groups": rest["param_groups"], "state": state}
+    return {"param_groups": scalars["param_groups"], "state": state}
 
 
 def first_nonfinite(tensors: Mapping[str, Tensor]) -> str | None:

@@ -93,13 +93,13 @@ class Fitting:
         """
         with _evaluating(self.networks) as networks:
             for player, objective in objectives.items():
-                given = dict(self.examples)
+                values = dict(self.examples)
                 leaves = {word for term in objective.terms for word in term.leaves}
                 if "generator" in recipe.players[player]:
                     leaves |= {"fake"}
                 with torch.no_grad():
-                    given["fake"] = Words(given, networks, self.views)["fake"]
-                words = Words(given, networks, self.views, augment, leaves, extractors)
+                    values["fake"] = Words(values, networks, self.views)["fake"]
+                words = Words(values, networks, self.views, augment, leaves, extractors)
                 for term in objective.terms:
                     try:
                         term(words, objective.available)
@@ -107,7 +107,7 @@ class Fitting:
                         raise RecipeError(
                             [
                                 f"stage '{stage}': the {player}'s term '{term.name}' cannot be "
-                                f"computed from {_shapes(given)}: {reason(error)}."
+                                f"computed from {_shapes(values)}: {reason(error)}."
                             ]
                         ) from error
 

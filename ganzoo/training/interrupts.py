@@ -80,11 +80,11 @@ class Interrupts:
         self._pressed += number == signal.SIGINT
         is_first, self.asked = not self.asked, self.asked or number
         if is_first:
-            wanted = self._may_end()
+            ends = self._may_end()
         else:
             saving = self._run.doing == SAVING and self._pressed == 2
-            wanted = number == signal.SIGINT and not saving
-        if wanted:
+            ends = number == signal.SIGINT and not saving
+        if ends:
             self.raised.set()
             raise KeyboardInterrupt
 
@@ -122,8 +122,8 @@ class Interrupts:
             return ""
         if run.doing:
             return f"{run.doing}, then stopping; press Ctrl-C again to stop now"
-        left = 0.0 if pace.step is None else pace.step - (pace.elapsed or 0.0)
-        about = f", about {duration(max(round(left), 1))}" if left > 0 else ""
+        remainder = 0.0 if pace.step is None else pace.step - (pace.elapsed or 0.0)
+        about = f", about {duration(max(round(remainder), 1))}" if remainder > 0 else ""
         return f"finishing step {run.step + 1}{about}; press Ctrl-C again to stop now"
 
     def when_saved(self, number: int) -> str:

@@ -114,9 +114,9 @@ def train_stage(run: Run, stage: Stage, first: int) -> None:
     """Train from ``run.step`` to the end of a stage that begins at step ``first``."""
     if run.step == first:
         run.latest = {}
-    built = build.optimizers(stage, run.parts.learning)
-    run.optimizers = {player: optimizer for player, (optimizer, _) in built.items()}
-    rates = {player: rate for player, (_, rate) in built.items()}
+    optimizers = build.optimizers(stage, run.parts.learning)
+    run.optimizers = {player: optimizer for player, (optimizer, _) in optimizers.items()}
+    rates = {player: rate for player, (_, rate) in optimizers.items()}
     restore_optimizers(run)
     run.pace = Pace()
     with closing(feed(run)) as batches:

@@ -62,8 +62,8 @@ def read(path: Path) -> Manifest:
     try:
         with path.open("rb") as file:
             data = parse(file.read(MAX_BYTES + 1), "a run's manifest", MAX_BYTES)
-        known = {part.name: data[part.name] for part in fields(Manifest) if part.name in data}
-        manifest: Manifest = typed(Manifest, asdict(Manifest()) | known)
+        values = {part.name: data[part.name] for part in fields(Manifest) if part.name in data}
+        manifest: Manifest = typed(Manifest, asdict(Manifest()) | values)
         return manifest
     except OSError as error:
         raise RunError(f"{path} cannot be read: {error.strerror or error}") from error

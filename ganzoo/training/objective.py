@@ -96,8 +96,8 @@ class Evaluated:
                 gradients = torch.autograd.grad(value, meters, retain_graph=True, allow_unused=True)
             parts = [float(one.float().norm()) for one in gradients if one is not None]
             norms[name] = math.hypot(*parts)
-        whole = sum(norms.values())
-        return {name: norm / whole if whole > 0 else 0.0 for name, norm in norms.items()}
+        total = sum(norms.values())
+        return {name: norm / total if total > 0 else 0.0 for name, norm in norms.items()}
 
 
 class Objective:
@@ -139,9 +139,9 @@ class Objective:
 
 def unique_names(names: Iterable[str]) -> list[str]:
     """Number repeated names, since a log needs one per term: ``lsgan, lsgan#2``."""
-    seen: Counter[str] = Counter()
+    counts: Counter[str] = Counter()
     unique = []
     for name in names:
-        seen[name] += 1
-        unique.append(name if seen[name] == 1 else f"{name}#{seen[name]}")
+        counts[name] += 1
+        unique.append(name if counts[name] == 1 else f"{name}#{counts[name]}")
     return unique

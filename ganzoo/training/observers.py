@@ -123,10 +123,13 @@ def notify(plugins: Plugins, event: str, **arguments: Any) -> None:
     if event == "run_ended":  # close in reverse order, or one writes into another's display
         implementations.reverse()
     for implementation in implementations:
-        wanted = {name: _own(arguments[name]) for name in implementation.argnames}
+        values = {  # copies of dictionaries, so that each observer may change its own
+            name: dict(value) if isinstance(value := arguments[name], dict) else value
+            for name in implementation.argnames
+        }
         try:
             with _switches_put_back():
-                implementation.function(**wanted)
+                implementation.function(**values)
         except (Exception, SystemExit) as error:
             if os.environ.get("GANZOO_STRICT_PLUGINS") == "1":
                 raise
@@ -134,11 +137,6 @@ def notify(plugins: Plugins, event: str, **arguments: Any) -> None:
                 plugins.manager.unregister(implementation.plugin)
                 report = _report(plugins, implementation.plugin_name, event, error)
                 say(report, err=True)
-
-
-def _own(argument: Any) -> Any:
-    """Copy a dictionary, so that each observer may change it."""
-    return dict(argument) if isinstance(argument, dict) else argument
 
 
 @contextmanager

@@ -28,7 +28,7 @@ def make_optimizer(
     ``fused`` only affects speed and is dropped on a device without such kernels.  Raises
     RecipeError if torch refuses the arguments, or there is nothing to learn.
     """
-    rest = {name: value for name, value in arguments.items() if name != "lr"}
+    options = {name: value for name, value in arguments.items() if name != "lr"}
     lr: Schedule = arguments["lr"]
     parameters = list(parameters)
     if not parameters:
@@ -39,9 +39,9 @@ def make_optimizer(
             ]
         )
     supported = _get_fused_kernels_supported_devices()
-    if rest.get("fused") and any(p.device.type not in supported for p in parameters):
-        rest["fused"] = None
+    if options.get("fused") and any(p.device.type not in supported for p in parameters):
+        options["fused"] = None
     try:
-        return _CLASSES[use](parameters, lr=lr.at(0), **rest), lr  # type: ignore[call-arg]
+        return _CLASSES[use](parameters, lr=lr.at(0), **options), lr  # type: ignore[call-arg]
     except (TypeError, ValueError, RuntimeError) as error:
         raise RecipeError([f"optimizer '{use}': {error}"]) from error

@@ -197,8 +197,8 @@ class Trial:
                 if number and time.monotonic() - began > _LIMIT:
                     break
                 for format, layout in seconds:  # in turn, as the machine's speed drifts
-                    taken = self._time(layouts[layout], words, format)
-                    seconds[format, layout] = min(seconds[format, layout], taken)
+                    duration = self._time(layouts[layout], words, format)
+                    seconds[format, layout] = min(seconds[format, layout], duration)
         return seconds
 
     def _copies(self, channels_last: bool) -> dict[str, Network]:

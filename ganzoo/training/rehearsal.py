@@ -15,8 +15,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
-from PIL import Image
-from torch import Tensor
 
 from ganzoo.errors import RunError
 from ganzoo.hookspecs import hookimpl
@@ -131,17 +129,13 @@ def _draw(run: Run, picture: Path) -> None:
         for name, what in run.parts.vocabulary.items()
         if what == "image" and name in words
     ]
+    alike = [samples.to_uint8(one) for one in images if one.shape == images[0].shape]
+    tiles = torch.stack(alike, dim=1).flatten(0, 1)  # the images of an example side by side
+    columns = len(alike) * max(1, round((len(tiles) / len(alike) ** 2) ** 0.5))
     try:
-        _sheet(images).save(picture)
+        samples.grid(tiles, columns).save(picture)
     except (OSError, ValueError) as error:
         raise RunError(f"the first batch cannot be written to {picture}: {error}") from error
-
-
-def _sheet(images: Sequence[Tensor]) -> Image.Image:
-    """Put the images of an example side by side, one example after the other."""
-    alike = [samples.to_uint8(one) for one in images if one.shape == images[0].shape]
-    both = torch.stack(alike, dim=1).flatten(0, 1)
-    return samples.grid(both, len(alike) * max(1, round((len(both) / len(alike) ** 2) ** 0.5)))
 
 
 def _memory(device: torch.device) -> int:

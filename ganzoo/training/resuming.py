@@ -50,13 +50,13 @@ def where_it_moved(recipe: Recipe, run: Path, new: bool) -> list[str]:
     if not new:
         data.pop("init_from", None)
     values = {key: v if isinstance(v, list) else [v] for key, v in leaves(data)}
-    gone = [
+    missing = [
         key
         for key, places in values.items()
         if any(_is_path(value) and not os.path.lexists(value) for value in places)
     ]
-    sets = " ".join(f"--set {shlex.quote(f'{key}=NEW')}" for key in gone)
-    return [f"If they were moved: ganzoo resume {shlex.quote(str(run))} {sets}"] if gone else []
+    sets = " ".join(f"--set {shlex.quote(f'{key}=NEW')}" for key in missing)
+    return [f"If they were moved: ganzoo resume {shlex.quote(str(run))} {sets}"] if missing else []
 
 
 def _is_path(value: Any) -> bool:
@@ -74,8 +74,8 @@ def _put_back(old: Any, new: Any) -> Any:
 
 def _training(recipe: dict[str, Any]) -> dict[str, Any]:
     """Return what decides a training; ``plugin/name``, used after a clash, counts as the name."""
-    kept = {key: value for key, value in recipe.items() if key not in HARMLESS}
-    bare: dict[str, Any] = _bare(kept)
+    settings = {key: value for key, value in recipe.items() if key not in HARMLESS}
+    bare: dict[str, Any] = _bare(settings)
     return bare | {"plugins": sorted(recipe.get("plugins", ()))}
 
 

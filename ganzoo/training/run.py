@@ -40,7 +40,10 @@ class Run:
         self.observers = observing(plugins, trackers(recipe.log.trackers))
         self.parts = assemble(recipe, plugins.registry, folder)
         self.processes = Processes(self.parts.accelerator)
-        self.scoring = self._scoring()
+        self.scoring: Scoring | None = None
+        if spec := recipe.evaluate:
+            with self.parts.accelerator.main_process_first():
+                self.scoring = Scoring(spec, plugins.registry, self.device, self.generator)
         self.interrupts = Interrupts(self, self.processes.count == 1)
 
         self.step = 0
@@ -65,13 +68,6 @@ class Run:
         self.doing = ""
         #: seconds of training in earlier parts of a resumed run, and when this part began
         self.earlier, self.clock = 0.0, time.monotonic()
-
-    def _scoring(self) -> Scoring | None:
-        spec = self.recipe.evaluate
-        if spec is None:
-            return None
-        with self.parts.accelerator.main_process_first():
-            return Scoring(spec, self.plugins.registry, self.device, self.generator)
 
     @property
     def dataset(self) -> Dataset:
@@ -107,12 +103,12 @@ class Run:
     @property
     def batches(self) -> int:
         """Batches seen so far."""
-        seen, left = 0, self.step
+        batches, remainder = 0, self.step
         for stage in self.recipe.stages:
-            steps = min(left, stage.steps)
-            seen += steps * stage.batches
-            left -= steps
-        return seen
+            steps = min(remainder, stage.steps)
+            batches += steps * stage.batches
+            remainder -= steps
+        return batches
 
     @property
     def images(self) -> int:

@@ -77,8 +77,8 @@ class RunFolder:
         A recipe that was deleted is written again from the newest whole checkpoint.
         """
         folder = cls(path)
-        lost = not folder.recipe.is_file() or not folder.recipe.stat().st_size
-        if lost and not folder._recall_recipe() and not folder.recipe.exists():
+        is_missing = not folder.recipe.is_file() or not folder.recipe.stat().st_size
+        if is_missing and not folder._recall_recipe() and not folder.recipe.exists():
             raise RunError(
                 f"{path} holds no run ({RECIPE} is missing). `ganzoo train RECIPE` makes one."
             )
@@ -101,8 +101,8 @@ class RunFolder:
         """Name the newest checkpoint in a sentence."""
         from ganzoo.training import checkpoint
 
-        *_, kept = [None, *checkpoint.steps(self.checkpoints).values()]
-        return f"The last checkpoint is {kept}." if kept else "There is no checkpoint yet."
+        *_, newest = [None, *checkpoint.steps(self.checkpoints).values()]
+        return f"The last checkpoint is {newest}." if newest else "There is no checkpoint yet."
 
     def saved_state(self) -> dict[str, Any]:
         """Return the newest intact checkpoint's state; empty if there is none."""
@@ -163,9 +163,9 @@ class RunFolder:
             return [], ""
         *lines, torn = self.metrics.read_bytes().split(b"\n")
         rows = [_row(line) for line in [*lines, torn]]
-        lost = sum(row is None for row in rows[: len(lines)])
-        note = f"{lost} of {len(lines)} lines of {METRICS} cannot be read and are left out"
-        return [row for row in rows if row is not None], note if lost else ""
+        count = sum(row is None for row in rows[: len(lines)])
+        note = f"{count} of {len(lines)} lines of {METRICS} cannot be read and are left out"
+        return [row for row in rows if row is not None], note if count else ""
 
     def rewind(self, step: int) -> list[dict[str, Any]]:
         """Drop the rows after ``step``, which will be written again; return the rest."""

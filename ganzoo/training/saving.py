@@ -53,10 +53,10 @@ def _save(run: Run, latest: Mapping[str, float]) -> None:
     tensors = {name: network.bare.state_dict() for name, network in run.parts.networks.items()}
     for role, average in run.parts.averages.items():
         tensors[_average_name(role)] = average.network.state_dict()
-    rest = {}
+    states = {}
     for player, optimizer in run.optimizers.items():
         name = f"optimizer-{player}"
-        tensors[name], rest[player] = checkpoint.flatten_optimizer(optimizer.state_dict())
+        tensors[name], states[player] = checkpoint.flatten_optimizer(optimizer.state_dict())
     for name, values in tensors.items():
         if bad := checkpoint.first_nonfinite(values):
             raise TrainingStopped(
@@ -73,7 +73,7 @@ def _save(run: Run, latest: Mapping[str, float]) -> None:
         "dataset_sha256": run.dataset.fingerprint(),
         "extractors_sha256": run.parts.extractor_hashes,
         "init_sha256": run.init_sha256,
-        "optimizers": rest,
+        "optimizers": states,
         "scaler": scaler.state_dict() if scaler else None,
     }
     with run.folder.writing("the checkpoint", run.step):
@@ -137,9 +137,9 @@ def restore(run: Run, overrides: Sequence[str] = ()) -> list[str]:
     try:
         tensors, state, damaged = checkpoint.newest(folder.checkpoints)
     except FileNotFoundError:
-        lost = bool(folder.rows())
+        has_rows = bool(folder.rows())
         on_main(lambda: _rewind(run, 0))
-        return ["there is no checkpoint, so this run starts again at step 0"] if lost else []
+        return ["there is no checkpoint, so this run starts again at step 0"] if has_rows else []
     for what, before, now in _hashes(run, state):
         if before != now:
             raise CheckpointError(
@@ -164,9 +164,9 @@ def restore(run: Run, overrides: Sequence[str] = ()) -> list[str]:
     on_main(lambda: _finish_save(run))
     lines = [f"{line}; going on from an earlier checkpoint" for line in damaged]
     lines += [unread] if unread else []
-    here = computed_on(run.device)
-    if (before := state.get("computed_on", here)) != here:
-        lines.append(f"this run began on {before}, and goes on on {here}: equal up to rounding")
+    place = computed_on(run.device)
+    if (before := state.get("computed_on", place)) != place:
+        lines.append(f"this run began on {before}, and goes on on {place}: equal up to rounding")
     return lines
 
 
@@ -174,11 +174,11 @@ def restore_optimizers(run: Run) -> None:
     """Load what ``restore`` read, if it did, into the optimisers of the current stage."""
     if run.pending is None:
         return
-    tensors, rest = run.pending
+    tensors, states = run.pending
     run.pending = None
     for player, optimizer in run.optimizers.items():
         saved = tensors.get(f"optimizer-{player}", {})
-        optimizer.load_state_dict(checkpoint.unflatten_optimizer(saved, rest[player]))
+        optimizer.load_state_dict(checkpoint.unflatten_optimizer(saved, states[player]))
         for parameter, state in optimizer.state.items():
             for name, value in state.items():  # fused kernels want the layout of the parameters
                 if isinstance(value, Tensor) and value.shape == parameter.shape:

@@ -30,13 +30,13 @@ def scored(rows: Iterable[Mapping[str, Any]]) -> dict[int, dict[str, float]]:
 
 
 def best_step(
-    found: Mapping[int, Mapping[str, float]], primary: str, higher_is_better: bool
+    scores: Mapping[int, Mapping[str, float]], primary: str, higher_is_better: bool
 ) -> int | None:
     """Return the step with the best ``primary`` score, the first of equals, or None."""
     sign = -1 if higher_is_better else 1
-    known = [
+    names = [
         (sign * values[primary], step)
-        for step, values in found.items()
+        for step, values in scores.items()
         if math.isfinite(values.get(primary, math.nan))
     ]
-    return min(known)[1] if known else None
+    return min(names)[1] if names else None

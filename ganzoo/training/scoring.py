@@ -54,9 +54,9 @@ class Scoring:
     def measure(self, generator: Generator, step: int, folder: Path) -> dict[str, float]:
         """Measure a step; ``folder`` keeps partial results and is removed in the end."""
         measured = measure(self.protocol, Generated(generator, self.protocol), folder, quiet=True)
-        found = {name: float(f"{one.value:.6g}") for name, one in measured.scores.items()}
-        self._scored[step] = found
-        return found
+        scores = {name: float(f"{one.value:.6g}") for name, one in measured.scores.items()}
+        self._scored[step] = scores
+        return scores
 
     def row(self, step: int) -> dict[str, Any]:
         """Return a measured step's row for metrics.jsonl."""
@@ -65,12 +65,12 @@ class Scoring:
 
     def evaluation(self) -> Evaluation:
         """Return the manifest's record: each score's protocol, and which way it ranks."""
-        names = [(s, own, name) for s in self.protocol.scorers for own, name in s.names.items()]
+        names = [(s, key, name) for s in self.protocol.scorers for key, name in s.names.items()]
         benchmark = self.protocol.benchmark
         return Evaluation(
             benchmark=f"{benchmark.name}@{benchmark.version}",
             protocol=self.protocol.id,
             primary=self.primary,
-            higher_is_better={name: s.type.higher_is_better[own] for s, own, name in names},
+            higher_is_better={name: s.type.higher_is_better[key] for s, key, name in names},
             ids={name: scorer.ids[name] for scorer, _, name in names},
         )

@@ -58,40 +58,40 @@ def take_step(
 def update(run: Run, stage: Stage, turn: Turn, batch: Batch, now: int, logging: bool) -> None:
     """Let the players of a turn take one optimiser step each, from one forward pass of a batch."""
     moving: list[str] = []
-    for given in batch:
-        make(run, turn, given)
+    for values in batch:
+        make(run, turn, values)
         with _frozen(run, run.parts.networks.keys() - turn.roles):  # needs no gradients
-            totals = evaluate(run, stage, turn, given, now, logging)
+            totals = evaluate(run, stage, turn, values, now, logging)
             moving = [player for player, total in totals.items() if total.requires_grad]
             for player in moving:
                 total = totals[player] / len(batch) if len(batch) > 1 else totals[player]
                 backward(run, player, total, len(turn.players) > 1)
-        for word in turn.makers.keys() & given.keys() - turn.keeps:
-            del given[word]
+        for word in turn.makers.keys() & values.keys() - turn.keeps:
+            del values[word]
     for player in moving:
         move(run, player)
     if moving and (scaler := run.parts.accelerator.scaler):
         scaler.update()
 
 
-def make(run: Run, turn: Turn, given: dict[str, Tensor]) -> None:
-    """Add to ``given`` the words that networks make for this turn, unless one before left them."""
+def make(run: Run, turn: Turn, values: dict[str, Tensor]) -> None:
+    """Add to ``values`` the words that networks make for this turn, unless one before left them."""
     networks = run.parts.networks
     for word, learners in turn.makes.items():
-        if word not in given:
-            sources = Words(_seen(given, turn, learners), networks, run.parts.views)
+        if word not in values:
+            sources = Words(_seen(values, turn, learners), networks, run.parts.views)
             others = turn.makers[word] - learners
             with torch.set_grad_enabled(bool(learners)), _frozen(run, others):
-                given[word] = sources[word]
+                values[word] = sources[word]
 
 
 def evaluate(
-    run: Run, stage: Stage, turn: Turn, given: Mapping[str, Tensor], now: int, logging: bool
+    run: Run, stage: Stage, turn: Turn, values: Mapping[str, Tensor], now: int, logging: bool
 ) -> dict[str, Tensor]:
     """Evaluate and log the objectives of a turn's players on a batch; return what to minimise."""
     parts, objectives = run.parts, run.parts.objectives[stage.name]
     words = Words(
-        _seen(given, turn, turn.roles),
+        _seen(values, turn, turn.roles),
         parts.networks,
         parts.views,
         parts.augment,
@@ -162,11 +162,11 @@ def move(run: Run, player: str) -> None:
     optimizer.zero_grad()
 
 
-def _seen(given: Mapping[str, Tensor], turn: Turn, learners: Roles) -> dict[str, Tensor]:
+def _seen(values: Mapping[str, Tensor], turn: Turn, learners: Roles) -> dict[str, Tensor]:
     """Return the words as the roles ``learners`` see them: detached if they do not make them."""
     return {
         word: value if turn.makers.get(word, learners) & learners else value.detach()
-        for word, value in given.items()
+        for word, value in values.items()
     }
 
 

@@ -51,15 +51,15 @@ class TrainedRun:
 
         Empty if the recipe has no ``evaluate``.
         """
-        found = scored(self._folder.rows())
-        return [{"step": step, **values} for step, values in found.items()]
+        scores = scored(self._folder.rows())
+        return [{"step": step, **values} for step, values in scores.items()]
 
     def __repr__(self) -> str:
         """Show its place, progress and last score; never fails."""
         try:
             facts = [f"step {rows[-1]['step']}"] if (rows := self.metrics) else ["nothing logged"]
-            if found := self.scores:
-                facts += [f"{k} {v:.4g}" for k, v in found[-1].items() if k != "step"][:3]
+            if scores := self.scores:
+                facts += [f"{k} {v:.4g}" for k, v in scores[-1].items() if k != "step"][:3]
             return f"TrainedRun({str(self.path)!r}: {', '.join(facts)})"
         except Exception:  # the folder may be gone
             return f"TrainedRun({str(self.path)!r})"

@@ -63,33 +63,34 @@ def plan(
         roles = frozenset(role for player in active for role in recipe.players[player])
         words = ["fake"] if "generator" in roles else []
         words += [word for player in active for word in objectives[player].words]
-        made = {word: makers(word, views, reads) for word in made_for(words)}
+        makers_of = {word: makers(word, views, reads) for word in made_for(words)}
         later = {
             word: learners
             for word, learners in later.items()
             if recipe.accumulate == 1 and not makers(word, views, reads) & roles
         }
         makes = {
-            word: roles if made[word] & roles else later.get(word, frozenset()) for word in made
+            word: roles if makers_of[word] & roles else later.get(word, frozenset())
+            for word in makers_of
         }
         meters = {}
         for player in active:
             own = frozenset(recipe.players[player])
-            learned = [word for word in made if made[word] & own]
+            learned = [word for word in makers_of if makers_of[word] & own]
             meters[player] = tuple(
                 word
                 for word in learned
                 if not any(s in learned for s in made_for(made_of(word, views, reads)[1]))
             )
-        turns.append(Turn(active, roles, is_fresh, makes, frozenset(later), meters, made))
+        turns.append(Turn(active, roles, is_fresh, makes, frozenset(later), meters, makers_of))
         later = {} if is_fresh else {**later, **makes}
     return tuple(reversed(turns))
 
 
 def _fresh(updates: Iterable[tuple[str, ...]]) -> Iterator[bool]:
     """Yield whether each update takes a new batch, as one of its players has seen the last."""
-    seen: set[str] | None = None
+    readers: set[str] | None = None
     for players in updates:
-        is_fresh = seen is None or bool(seen & set(players))
-        seen = set(players) if is_fresh or seen is None else seen | set(players)
+        is_fresh = readers is None or bool(readers & set(players))
+        readers = set(players) if is_fresh or readers is None else readers | set(players)
         yield is_fresh

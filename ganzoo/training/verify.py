@@ -71,20 +71,20 @@ def verify(
 def _short(name: str, stated: Verify, seed: int, registry: Registry) -> Recipe:
     """Build the short form with one seed, measured at its end under the stated benchmark."""
     evaluate = {"every": _NEVER, "benchmark": stated.benchmark, "set": stated.set}
-    own = (f"seed={seed}", f"evaluate={json.dumps(evaluate)}", "verify=null")
-    return load_recipe(name, (*stated.short, *own), registry)
+    overrides = (f"seed={seed}", f"evaluate={json.dumps(evaluate)}", "verify=null")
+    return load_recipe(name, (*stated.short, *overrides), registry)
 
 
 def _refuse_unknown(recipe: Recipe, stated: Verify, registry: Registry) -> None:
     """Raise RecipeError if a stated score is not in the benchmark, before any training."""
     benchmark = load_benchmark(stated.benchmark, stated.set, registry)
     protocol = Protocol(benchmark, registry, device(), with_optional=False)
-    known = [name for scorer in protocol.scorers for name in scorer.names.values()]
+    names = [name for scorer in protocol.scorers for name in scorer.names.values()]
     unknown = [
         f"{recipe.origin('verify.expected')} verify.expected: benchmark {benchmark.name} gives no "
-        f"'{score}'{nearest(score, known)} Available: {one_of(known)}."
+        f"'{score}'{nearest(score, names)} Available: {one_of(names)}."
         for score in stated.expected
-        if score not in known
+        if score not in names
     ]
     if unknown:
         raise RecipeError(unknown)

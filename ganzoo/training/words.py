@@ -71,14 +71,14 @@ class Words:
 
     def __init__(
         self,
-        given: Mapping[str, Tensor],
+        values: Mapping[str, Tensor],
         networks: Mapping[str, Network],
         views: Mapping[str, Made],
         augment: Transform | None = None,
         leaves: Iterable[str] = (),
         extractors: Mapping[str, Extract] | None = None,
     ):
-        self.values: dict[str, Any] = dict(given)
+        self.values: dict[str, Any] = dict(values)
         self._networks = networks
         self._views = views
         self._augment = augment

@@ -94,26 +94,26 @@ def usable_name(text: str, plugins: Plugins) -> str:
 
 def files(name: str, parts: Collection[str], author: str = "") -> Iterator[tuple[Path, str]]:
     """Yield every file of the package of plugin ``name``: its path in the package, and its text."""
-    left_out = {file for part, own in PARTS.items() if part not in parts for file in own}
-    given = {*parts, *(["author"] if author.strip() else [])}
+    omissions = {file for part, own in PARTS.items() if part not in parts for file in own}
+    choices = {*parts, *(["author"] if author.strip() else [])}
     for path in sorted(_TEMPLATE.rglob("*")):
         inside = path.relative_to(_TEMPLATE).as_posix()
-        if path.is_file() and path.suffix != ".pyc" and inside not in left_out:
-            text = _renamed(_chosen(path.read_text(encoding="utf-8"), given), name)
+        if path.is_file() and path.suffix != ".pyc" and inside not in omissions:
+            text = _renamed(_chosen(path.read_text(encoding="utf-8"), choices), name)
             text = text.replace('{name = "AUTHOR"}', _toml(author))
             yield Path(_renamed(inside, name).replace("_pyproject", "pyproject")), text
 
 
 def _chosen(text: str, parts: Collection[str]) -> str:
     """Drop from ``text`` the parts that are not chosen, and the marks."""
-    kept, keeping = [], True
+    lines, keeping = [], True
     for line in text.splitlines(keepends=True):
-        if found := _MARK.fullmatch(line.strip()):
-            end, no, part = found.groups()
+        if mark := _MARK.fullmatch(line.strip()):
+            end, no, part = mark.groups()
             keeping = bool(end) or (part in parts) != bool(no)
         elif keeping:
-            kept.append(line)
-    return "".join(kept)
+            lines.append(line)
+    return "".join(lines)
 
 
 def _renamed(text: str, name: str) -> str:
@@ -158,6 +158,6 @@ def _refuse_taken(name: str, plugins: Plugins) -> None:
             f"there is a recipe '{name}' (`ganzoo show {name}`). Choose another name."
         )
     module = f"ganzoo_{name.replace('-', '_')}"
-    if found := importlib.util.find_spec(module):
-        where = found.origin or "this Python"
+    if spec := importlib.util.find_spec(module):
+        where = spec.origin or "this Python"
         raise PluginError(f"there is a module '{module}' ({where}). Choose another name.")
