@@ -170,10 +170,10 @@ def _checked(data: dict[str, Any], path: Path) -> Config:
     data = {key: value for key, value in data.items() if key != "ganzoo_format"}
     if version < FORMAT:
         data["networks"] = {}
-    result: Config = typed(Config, data)
-    if (result.output.channels, result.output.range) != (3, [-1, 1]):
+    config: Config = typed(Config, data)
+    if (config.output.channels, config.output.range) != (3, [-1, 1]):
         raise Wrong("output: expected 3 channels in the range [-1, 1]")
-    return result
+    return config
 
 
 def _from_1(data: dict[str, Any]) -> dict[str, Any]:
@@ -216,13 +216,13 @@ def contradictions(config: Config) -> list[str]:
 
     This needs no generator; ``model.load`` asks the generator itself.
     """
-    arguments, result = config.generator.arguments, []
+    arguments, lines = config.generator.arguments, []
     size, out = arguments.get("size"), config.output.size
     if out is not None and isinstance(size, int) and size != out:
-        result.append(f"output.size is {out}, and the generator's is {size}")
+        lines.append(f"output.size is {out}, and the generator's is {size}")
     if "label" in arguments and (arguments["label"] or None) != (config.labels or None):
-        result.append("labels are not those of the generator's arguments")
-    return result
+        lines.append("labels are not those of the generator's arguments")
+    return lines
 
 
 def code_licence(distribution: str) -> str | None:
@@ -237,9 +237,9 @@ def code_licence(distribution: str) -> str | None:
 
 def json_schema() -> dict[str, Any]:
     """Return the JSON Schema (draft 2020-12) of ``config.json``: ``model.schema.json``."""
-    result = formats.json_schema(Config, "config.json of a ganzoo model folder")
-    result["properties"]["ganzoo_format"] = {"enum": [2, FORMAT]}
-    result["required"] = [key for key in result["required"] if key != "networks"] + [
+    schema = formats.json_schema(Config, "config.json of a ganzoo model folder")
+    schema["properties"]["ganzoo_format"] = {"enum": [2, FORMAT]}
+    schema["required"] = [key for key in schema["required"] if key != "networks"] + [
         "ganzoo_format"
     ]
-    return result
+    return schema

@@ -88,10 +88,10 @@ def export(
         out.parent.mkdir(parents=True, exist_ok=True)
         with atomic_file(out) as aside, _quiet(), torch.no_grad():
             task = _Task(network)
-            made = _made(maker, task, format)
-            aside.write_bytes(made.encoded(facts))
-            parity = _prove(made.opened(aside.read_bytes()), task, made.packages)
-            aside.write_bytes(made.encoded({**facts, PARITY: json.dumps(asdict(parity))}))
+            file = _made(maker, task, format)
+            aside.write_bytes(file.encoded(facts))
+            parity = _prove(file.opened(aside.read_bytes()), task, file.packages)
+            aside.write_bytes(file.encoded({**facts, PARITY: json.dumps(asdict(parity))}))
     except OSError as error:
         raise RunError(f"{out} cannot be written: {error.strerror or error}.") from error
     return parity
@@ -177,15 +177,16 @@ class _Task:
 
     def _about(self, word: str) -> str:
         if word == "latent":
-            drawn = samples.latents(self.generator, 0, 256)
-            shape = ", ".join(map(str, drawn.shape[1:]))
+            latents = samples.latents(self.generator, 0, 256)
+            shape = ", ".join(map(str, latents.shape[1:]))
             return (
-                f"float32 (N, {shape}): noise, in 256 draws from {drawn.min():.1f} to "
-                f"{drawn.max():.1f}, mean {drawn.mean():.2f}, standard deviation {drawn.std():.2f}"
+                f"float32 (N, {shape}): noise, in 256 draws from {latents.min():.1f} to "
+                f"{latents.max():.1f}, mean {latents.mean():.2f}, standard deviation "
+                f"{latents.std():.2f}"
             )
         if word == "label":
-            known = self.generator.label or {}
-            rows = [f"{name} ({', '.join(values)})" for name, values in known.items()]
+            labels = self.generator.label or {}
+            rows = [f"{name} ({', '.join(values)})" for name, values in labels.items()]
             return f"int64 (N, {len(rows)}): the index, from 0, of {'; '.join(rows)}"
         if not self.free:
             return self.output()
@@ -220,12 +221,12 @@ class _Extended(nn.Module):
         self.forward = self._with_signature(inspect.signature(generator.forward))
 
     def _with_signature(self, signature: inspect.Signature) -> Callable[..., Tensor]:
-        def forward(**given: Tensor) -> Tensor:
-            photo = given[self.image]
+        def forward(**inputs: Tensor) -> Tensor:
+            photo = inputs[self.image]
             height, width = photo.shape[-2:]
             photo = photo.index_select(2, self._mirrored(height))
             photo = photo.index_select(3, self._mirrored(width))
-            image: Tensor = self.generator(**{**given, self.image: photo})
+            image: Tensor = self.generator(**{**inputs, self.image: photo})
             return image.index_select(2, torch.arange(height)).index_select(3, torch.arange(width))
 
         forward.__signature__ = signature  # type: ignore[attr-defined]
@@ -298,11 +299,11 @@ class _Onnx(_File):
     suffix = "onnx"
 
     def __init__(self, program: ExportedProgram, task: _Task):
-        made = torch.onnx.export(
+        onnx_program = torch.onnx.export(
             program, dynamo=True, verbose=False, output_names=["image"], dynamic_shapes=task.named()
         )
-        assert made is not None  # only the older exporter returns None
-        self.program = made
+        assert onnx_program is not None  # only the older exporter returns None
+        self.program = onnx_program
 
     def encoded(self, facts: Mapping[str, str]) -> bytes:
         self.program.model.metadata_props.update(facts)
@@ -319,8 +320,8 @@ class _Onnx(_File):
         session = runtime.InferenceSession(content, options, ["CPUExecutionProvider"])
 
         def run(inputs: Inputs) -> Tensor:
-            given = {name: value.numpy() for name, value in inputs.items()}
-            return torch.from_numpy(session.run(["image"], given)[0])
+            arrays = {name: value.numpy() for name, value in inputs.items()}
+            return torch.from_numpy(session.run(["image"], arrays)[0])
 
         return run
 
@@ -384,10 +385,10 @@ def _cause(error: BaseException) -> str:
 @contextmanager
 def _quiet() -> Iterator[None]:
     """Silence exporters; what they raise still gets through."""
-    before, said = logging.root.manager.disable, io.StringIO()
+    before, sink = logging.root.manager.disable, io.StringIO()
     logging.disable(logging.CRITICAL)
     try:
-        with warnings.catch_warnings(), redirect_stdout(said), redirect_stderr(said):
+        with warnings.catch_warnings(), redirect_stdout(sink), redirect_stderr(sink):
             warnings.simplefilter("ignore")
             yield
     finally:

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 GROUP = "ganzoo"
 #: every hook, in the order of ``hookspecs.py``
-HOOKS = tuple(n for n, found in vars(hookspecs).items() if hasattr(found, "ganzoo_spec"))
+HOOKS = tuple(n for n, spec in vars(hookspecs).items() if hasattr(spec, "ganzoo_spec"))
 _HOOK_OF_KIND = {
     "generator": "register_generators",
     "discriminator": "register_discriminators",

@@ -166,8 +166,8 @@ class Registry:
             )
         return entry_of_name
 
-    def missing(self, wanted: Mapping[str, str]) -> str:
-        """Say how to install what is missing of ``wanted``, distribution -> version.
+    def missing(self, requirements: Mapping[str, str]) -> str:
+        """Say how to install what is missing of ``requirements``, distribution -> version.
 
         Empty, or sentences with a space before them.
         """
@@ -176,7 +176,7 @@ class Registry:
         versions = {canonical(origin.distribution): origin.version for origin in origins}
         return "".join(
             f" It needs {name} {stated}{_remedy(name, stated, versions.get(canonical(name)))}"
-            for name, stated in wanted.items()
+            for name, stated in requirements.items()
             if versions.get(canonical(name)) != stated
         )
 

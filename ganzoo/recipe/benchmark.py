@@ -162,8 +162,11 @@ class _Reader(Checker):
         elif named is None and any(features):
             what = f"missing 'extractor': whose features? Available: {one_of(extractors)}."
             self.problems.add(node.name_at, path, what)
-        if (fields := self._fields(benchmark)) is None:
+        dataset = signature_of(self.registry, "dataset", benchmark.get("dataset"))
+        fields = dataset.attributes.get("fields") if dataset else None
+        if dataset is None or not isinstance(fields, dict):
             return
+        fields = provided_fields(fields, dataset.optional, benchmark["dataset"].plain())
         for stream, words in streams.items():
             if stream == "pair" and len(streams) > 1 and not has_sources(fields):
                 continue  # it scores images from noise by its other streams
@@ -176,13 +179,6 @@ class _Reader(Checker):
                         path,
                         f"{what}{nearest(word, available)} Available: {one_of(available)}.",
                     )
-
-    def _fields(self, benchmark: Section) -> dict[str, str] | None:
-        signature = signature_of(self.registry, "dataset", benchmark.get("dataset"))
-        fields = signature.attributes.get("fields") if signature else None
-        if signature is None or not isinstance(fields, dict):
-            return None
-        return provided_fields(fields, signature.optional, benchmark["dataset"].plain())
 
 
 def words_of(stream: str, fields: Mapping[str, str]) -> list[str]:

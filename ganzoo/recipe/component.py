@@ -21,7 +21,7 @@ class Component:
 
 
 def split_component(node: Node, keys: Iterable[str]) -> dict[str, Any]:
-    """Split a section into its ``use``, its ``keys`` of its own, and the rest as ``arguments``."""
+    """Split a section into its ``use``, other ``keys``, and the rest as ``arguments``."""
     plain = node.plain()
     keys = ("use", *keys)
     arguments = {key: value for key, value in plain.items() if key not in keys}

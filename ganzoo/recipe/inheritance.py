@@ -102,7 +102,13 @@ class _Reader:
     def read(self, path: Path, label: str, above: tuple[Path, ...] = ()) -> Node:
         """Read a file merged over its bases; ``above`` are the files that extend it."""
         text = _text(path, label, self.what)
-        root = parse(text, label, problems=self.problems, folder=self._folder(path))
+        if self.folder is not None:
+            folder = str(self.folder.absolute())
+        elif path.resolve() in {one.resolve() for one in self.shipped.values()}:
+            folder = ""  # the working directory
+        else:
+            folder = str(path.parent.resolve())
+        root = parse(text, label, problems=self.problems, folder=folder)
         if self.what == "recipe":
             root = hoist(root, self.problems)
         if not isinstance(root.value, dict) or "extends" not in root.value:
@@ -140,13 +146,6 @@ class _Reader:
             message = f"a {self.what} is a mapping of keys, not {written(inner.plain())}"
             raise RecipeError([line(inner.at, "", message)])
         return inner
-
-    def _folder(self, path: Path) -> str:
-        """Return the folder for relative paths in the file; empty for the working directory."""
-        if self.folder is not None:
-            return str(self.folder.absolute())
-        is_shipped = path.resolve() in {one.resolve() for one in self.shipped.values()}
-        return "" if is_shipped else str(path.parent.resolve())
 
 
 def _text(path: Path, label: str, what: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 
 from ganzoo.errors import DataError
@@ -24,18 +25,13 @@ def check_folders(dataset: Component, registry: Registry, command: str) -> None:
 def absent_folders(dataset: Component, registry: Registry) -> dict[str, Path]:
     """Return every argument that is a path, has no default, and does not exist."""
     signature = registry.get("dataset", dataset.use).signature
-    paths = {
-        parameter.name: Path(value)
-        for parameter in signature.parameters
-        if parameter.default is REQUIRED
-        for value in [dataset.arguments[parameter.name]]
-        if () in parameter.type.paths(value)
-    }
-    return {name: path for name, path in paths.items() if not _exists(path)}
-
-
-def _exists(path: Path) -> bool:
-    try:
-        return path.exists()
-    except OSError:  # no permission to look; whoever reads it says why
-        return True
+    absent = {}
+    for parameter in signature.parameters:
+        if parameter.default is not REQUIRED:
+            continue
+        value = dataset.arguments[parameter.name]
+        if () in parameter.type.paths(value):
+            with suppress(OSError):  # no permission to look; whoever reads it says why
+                if not Path(value).exists():
+                    absent[parameter.name] = Path(value)
+    return absent

@@ -99,11 +99,11 @@ class OptimizerChecker:
             checker.missing(node.name_at, path, what)
         table = {name: p for name, p in kind.items() if is_new or name in entries}
         section |= checker.table(entries, table, node, path, f"optimizer '{use.value}'")
-        total = _merged(base, section)
-        values = {name: child.value for name, child in total.items()}
+        effective = _merged(base, section)
+        values = {name: child.value for name, child in effective.items()}
         if values.get("nesterov") and (not values.get("momentum") or values.get("dampening")):
             what = "nesterov needs a momentum above 0 and a dampening of 0"
-            self.problems.add(total["nesterov"].name_at, join(path, "nesterov"), what)
+            self.problems.add(effective["nesterov"].name_at, join(path, "nesterov"), what)
         return section
 
     def _note_unknown(self, use: Node | None, node: Node, path: str) -> None:

@@ -61,7 +61,11 @@ def schema(registry: Registry) -> Schema:
                 for kind in NETWORK_KINDS
             },
             "network": _network(),
-            "view": _view(registry),
+            "view": {
+                "if": {"required": ["apply"]},
+                "then": _section(grammar.APPLICATION),
+                "else": _component("transform", registry, _properties(grammar.VIEW)),
+            },
             "term": _component("loss", registry, weight | _properties(grammar.TERM))
             | {"required": ["use"]},
             "stage": _stage(),
@@ -193,14 +197,6 @@ def _network() -> Schema:
         for kind in NETWORK_KINDS
     ]
     return {"type": "object", "properties": _properties(grammar.NETWORK), "allOf": cases}
-
-
-def _view(registry: Registry) -> Schema:
-    return {
-        "if": {"required": ["apply"]},
-        "then": _section(grammar.APPLICATION),
-        "else": _component("transform", registry, _properties(grammar.VIEW)),
-    }
 
 
 def _stage() -> Schema:

@@ -111,8 +111,8 @@ def _sizes(subject: Subject) -> list[int]:
     """List the sizes that a network can have, small ones first."""
     if "sizes" not in subject.found_out:
         subject.found_out["sizes"] = _allowed(subject) or _tried(subject)
-    found: list[int] = subject.found_out["sizes"]
-    return found
+    sizes: list[int] = subject.found_out["sizes"]
+    return sizes
 
 
 def _allowed(subject: Subject) -> list[int]:

@@ -191,9 +191,9 @@ def reads_nothing_before_prepare(subject: Subject) -> None:
                 f"its constructor asks for a path that is not there: {error} Leave that to "
                 "prepare(): a recipe is checked where the data need not be."
             ) from error
-        written = [path for path in (cache, nowhere) if path.exists()]
-    if written:
-        raise AssertionError(f"its constructor wrote to {written[0]}: leave that to prepare().")
+        changes = [path for path in (cache, nowhere) if path.exists()]
+    if changes:
+        raise AssertionError(f"its constructor wrote to {changes[0]}: leave that to prepare().")
 
 
 def gives_what_it_declares(subject: Subject) -> None:

@@ -27,10 +27,10 @@ class TwoDevicesError(RuntimeError):
 class _Together(TorchFunctionMode):
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         name = getattr(func, "__name__", str(func))
-        value = {t.device.type for t in tensors([args, kwargs or {}]) if t.ndim}
-        if len(value) > 1 and name not in _MAY:
+        kinds = {t.device.type for t in tensors([args, kwargs or {}]) if t.ndim}
+        if len(kinds) > 1 and name not in _MAY:
             raise TwoDevicesError(
-                f"{name} of tensors on {' and '.join(sorted(value))}. Make new tensors where the "
+                f"{name} of tensors on {' and '.join(sorted(kinds))}. Make new tensors where the "
                 "input is (torch.zeros(..., device=x.device), x.new_zeros), and keep constant "
                 "ones with register_buffer"
             )

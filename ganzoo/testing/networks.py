@@ -141,7 +141,7 @@ def _check_rows(subject: Subject, rows: list[int], others: list[int], what: str)
         every = case.words(network, 5)
         words, mates = ({w: v[some] for w, v in every.items()} for some in (rows, others))
         _drawn(case, network.train(), words)  # moves the running statistics from their start
-        ours, theirs = (_drawn(case, network.eval(), given) for given in (words, mates))
+        ours, theirs = (_drawn(case, network.eval(), inputs) for inputs in (words, mates))
         if not torch.equal(ours, _drawn(case, network, words, seeded=2)):
             raise AssertionError(
                 f"in eval mode forward gives something else at every call, {case}: draw nothing at "

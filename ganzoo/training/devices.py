@@ -63,10 +63,10 @@ def _check_device() -> None:
         try:
             torch.zeros(1, device=name).item()
         except (RuntimeError, NotImplementedError, AssertionError) as error:
-            here = torch.accelerator.current_accelerator()
+            device = torch.accelerator.current_accelerator()
             raise RunError(
                 f"{_PREFIX}TORCH_DEVICE={name} cannot be used here. Unset it, or name "
-                f"{here or 'cpu'}."
+                f"{device or 'cpu'}."
             ) from error
 
 

@@ -52,12 +52,12 @@ class WeightedLoss:
 
     def __call__(self, words: Words, available: Iterable[str]) -> Tensor:
         """Compute the loss's scalar; optional words are passed if the recipe has them."""
-        given = {
+        arguments = {
             parameter: words[word]
             for parameter, word in self.words.items()
             if parameter in self.required or word.partition("@")[0] in available
         }
-        value: Tensor = getattr(self.loss, self.method)(**given)
+        value: Tensor = getattr(self.loss, self.method)(**arguments)
         return value
 
 

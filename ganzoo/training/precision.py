@@ -95,7 +95,11 @@ def decide(
     trial = Trial(networks, views, example, images, device)
     precision, slow = Precision(recipe.precision), list[str]()
     if recipe.precision == "auto":
-        precision = _recorded(folder) or precision
+        record = folder.saved_state().get("precision")
+        if record is None:  # before the first checkpoint
+            with suppress(RunError):
+                record = manifests.read(folder.manifest).precision
+        precision = Precision(**record) if record else precision
     if accelerator.is_main_process:
         with deterministic(device):
             if precision.format == "auto":
@@ -104,15 +108,6 @@ def decide(
                 slow.append(_slow(trial.slowdown(), folder))
     decision: Precision = broadcast_object_list([precision])[0]
     return decision, slow
-
-
-def _recorded(folder: RunFolder) -> Precision | None:
-    """Return a run's precision from its newest checkpoint or, before the first, its manifest."""
-    data = folder.saved_state().get("precision")
-    if data is None:
-        with suppress(RunError):
-            data = manifests.read(folder.manifest).precision
-    return Precision(**data) if data else None
 
 
 def _slow(factor: float, folder: RunFolder) -> str:

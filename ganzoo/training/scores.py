@@ -34,9 +34,9 @@ def best_step(
 ) -> int | None:
     """Return the step with the best ``primary`` score, the first of equals, or None."""
     sign = -1 if higher_is_better else 1
-    names = [
+    ranking = [
         (sign * values[primary], step)
         for step, values in scores.items()
         if math.isfinite(values.get(primary, math.nan))
     ]
-    return min(names)[1] if names else None
+    return min(ranking)[1] if ranking else None
