@@ -40,7 +40,7 @@ def schema(registry: Registry) -> Schema:
         "additionalProperties": False,
         "if": {"not": {"required": ["extends"]}},
         "then": {
-            "required": [*required, *(set(grammar.REQUIRED_SECTIONS) - {"generator"})],
+            "required": [*required, *(n for n in grammar.REQUIRED_SECTIONS if n != "generator")],
             "anyOf": [
                 {"required": ["generator"]},
                 {
