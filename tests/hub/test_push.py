@@ -276,7 +276,7 @@ def test_a_discriminator_goes_where_it_is_asked_for(
 def test_the_discriminator_is_that_of_the_model(run: Path, server: HubServer) -> None:
     """And not of a newer step, which a damaged or best model does not belong to."""
     shutil.rmtree(run / "checkpoints" / "step-00000009")
-    with pytest.raises(RunError, match=r"--with-discriminator: .* no part of a run"):
+    with pytest.raises(RunError, match=r"--with-discriminator: .*no part"):
         push(run, with_discriminator=True)
     with pytest.raises(RunError, match="Give the run"):
         push(Path(shutil.copytree(run / "model", run / "alone")), with_discriminator=True)
@@ -291,7 +291,7 @@ def test_a_private_repository(run: Path, server: HubServer) -> None:
     assert server.repos[REPO].private
     push(run, private=True, licence="mit")
     push(run, "ann/public")
-    with pytest.raises(HubError, match="is public; --private makes new ones private"):
+    with pytest.raises(HubError, match="is public; --private"):
         push(run, "ann/public", private=True, licence="mit")
     assert not server.repos["ann/public"].private
 
@@ -306,7 +306,7 @@ def test_tags_do_not_move(run: Path, server: HubServer) -> None:
     with pytest.raises(HubError, match=r"has a tag 'v1' already.*Name another"):
         push(run, tag="v1", licence="mit")
     for fixed in ("v1", str(done.commit)):
-        with pytest.raises(HubError, match="is a tag or a commit, and those do not change"):
+        with pytest.raises(HubError, match="is a tag or a commit"):
             push(run, f"{REPO}@{fixed}", licence="mit")
     assert len(writes(server)) == count
 
@@ -349,7 +349,7 @@ def test_a_card_written_here_and_there(run: Path, server: HubServer, tmp_path: P
     pull.copy(pull.pull(parse_id(REPO), REGISTRY).folder, tmp_path / "mine")
     with (tmp_path / "mine" / "README.md").open("a") as file:
         file.write("## My limits\n")
-    with pytest.raises(RunError, match=r"lines that the card on the Hub has not. --card"):
+    with pytest.raises(RunError, match=r"lines that the card .*--card"):
         push(tmp_path / "mine")
     assert sent(push(tmp_path / "mine", card=tmp_path / "mine" / "README.md")) == {
         "README.md": "changed"
@@ -361,9 +361,7 @@ def test_a_licence_changed_on_the_hub_is_not_put_back(run: Path, server: HubServ
     push(run, licence="mit")
     card = server.files(REPO)["README.md"].replace(b"license: mit", b"license: cc-by-sa-4.0")
     server.put(REPO, {"README.md": card})
-    with pytest.raises(
-        RunError, match=r"the card on the Hub says cc-by-sa-4\.0, and the model mit"
-    ):
+    with pytest.raises(RunError, match=r"card .* cc-by-sa-4\.0, .*model mit"):
         publish.push(run, REPO, REGISTRY, Options())
     assert set(sent(push(run, licence="cc-by-sa-4.0"))) == {"README.md", "config.json"}
 
@@ -600,7 +598,7 @@ def test_a_full_disk_is_one_sentence(
         raise OSError(errno.ENOSPC, "No space left on device", str(out))
 
     monkeypatch.setattr(shutil, "copyfile", full)
-    with pytest.raises(RunError, match=r"No space left .*Nothing was sent.*set TMPDIR"):
+    with pytest.raises(RunError, match=r"No space left .*set TMPDIR"):
         push(run)
     assert not writes(server)
 
@@ -647,7 +645,7 @@ def test_a_dry_run_needs_no_hub(
     found = plan(run)
     assert set(sent(found).values()) == {"new"}
     assert len(found.notes) == (how != "no token")
-    assert all("what the Hub has is not known" in note for note in found.notes)
+    assert all("the Hub has is not known" in note for note in found.notes)
     with pytest.raises(HubError, match=UNASKED[how]):
         push(run)
 

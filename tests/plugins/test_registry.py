@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from ganzoo.errors import PluginError, RecipeError
@@ -73,12 +75,9 @@ def test_the_full_name_chooses_and_the_bare_one_is_refused() -> None:
     assert made.names("loss") == ["mine/r1", "yours/r1", "r2"]
     assert made.get("loss", "yours/r1").origin is YOURS
     assert made.get("loss", "mine/r2").name == "r2"
-    with pytest.raises(RecipeError) as caught:
+    with pytest.raises(RecipeError, match=r"^loss 'r1' .*my-gans .*your-gans ") as caught:
         made.get("loss", "r1")
-    assert str(caught.value) == (
-        "loss 'r1' is registered by both my-gans 0.3 (plugin 'mine') and your-gans 2.0 "
-        "(plugin 'yours'): write 'mine/r1' or 'yours/r1' to choose one."
-    )
+    assert "write 'mine/r1' or 'yours/r1'" in str(caught.value)
 
 
 def test_a_class_and_its_reference_load_alike() -> None:
@@ -99,7 +98,7 @@ def test_a_class_and_its_reference_load_alike() -> None:
 def test_what_cannot_be_loaded_names_its_plugin_and_the_reason(target: object, why: str) -> None:
     with pytest.raises(PluginError) as caught:
         loss("bad", target).load()
-    assert "loss 'bad' of my-gans 0.3 (plugin 'mine')" in str(caught.value)
+    assert re.search(r"loss 'bad' .*my-gans 0\.3 .*'mine'", str(caught.value))
     assert why in str(caught.value)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import subprocess
 import sys
 import textwrap
@@ -67,7 +68,7 @@ def test_reads_a_class_with_its_base():
     assert (width.name, width.default, width.help) == ("width", 128, "how wide.")
     assert (where.name, where.default, where.help) == ("where", None, "a folder.")
     assert (depth.name, depth.default, depth.help) == ("depth", 2, "how deep, over two lines.")
-    assert depth.type.check(0) == "expected an integer of at least 1, not 0"
+    assert str(depth.type.check(0)).endswith("at least 1, not 0")
     assert found.methods == {
         "forward": (("latent", True), ("label", False)),
         "generator": (("fake", True), ("photo", True), ("gray", False)),
@@ -85,7 +86,7 @@ def test_reads_a_class_inside_a_function_and_a_dataclass():
 
     found = read_signature(Local)
     assert [(p.name, p.default) for p in found.parameters] == [("size", 64)]
-    assert found.parameters[0].type.check(63) == "expected one of 32, 64, not 63"
+    assert str(found.parameters[0].type.check(63)).endswith("32, 64, not 63")
 
 
 def test_a_class_without_source_is_read_from_its_signature():
@@ -99,7 +100,7 @@ def test_a_class_without_source_is_read_from_its_signature():
     )
     found = read_signature(space["Made"])
     assert found.methods == {"generator": (("fake", True),)}
-    assert found.parameters[0].type.check(2) == "expected a number above 0 and at most 1, not 2"
+    assert re.search("above 0 .*most 1, not 2", str(found.parameters[0].type.check(2)))
 
 
 @pytest.fixture
@@ -159,7 +160,7 @@ def test_follows_imports_without_importing(package):
 
 def test_what_cannot_be_found_is_named(package):
     name = package(__init__="", a="class Thing: ...", broken="def")
-    with pytest.raises(PluginError, match=r"no class 'Thign', did you mean 'Thing'"):
+    with pytest.raises(PluginError, match=r"class 'Thign', .*mean 'Thing'"):
         read_signature(f"{name}.a:Thign")
     with pytest.raises(PluginError, match="module 'no_such_module' cannot be found"):
         read_signature("no_such_module:Thing")
@@ -226,13 +227,11 @@ def test_types_agree_with_their_json_schema():
 
 
 def test_complaints_say_what_and_where():
-    assert kind("Annotated[int, Ge(1)]").check("abc") == (
-        "expected an integer of at least 1, not 'abc'"
-    )
+    few = str(kind("Annotated[int, Ge(1)]").check("abc"))
+    assert re.search("integer .*least 1, not 'abc'", few)
     assert kind("list[int]").check([1, "x"]) == "[1]: expected an integer, not 'x'"
-    assert kind("Literal['paper', 'pytorch']").check("papr") == (
-        "expected one of paper, pytorch, not 'papr', did you mean 'paper'?"
-    )
+    papr = str(kind("Literal['paper', 'pytorch']").check("papr"))
+    assert re.search("paper, pytorch, .*'papr', .*mean 'paper'", papr)
     assert kind("list[int] | None").check([None]) == "[0]: expected an integer, not null"
 
 

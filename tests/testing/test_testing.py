@@ -938,7 +938,7 @@ def test_a_score_that_is_upside_down_is_told() -> None:
     found = broken(one("evaluator", UpsideDown), "evaluator faulty")
     assert len(found) == 1
     said = message(found, "it ranks real images")
-    assert re.search(r"'contrast-gap' is .* of held-out images .* other way round\?.*blind", said)
+    assert re.search(r"'contrast-gap' .* held-out .* way round\?.*blind", said)
 
 
 def test_without_an_extra_the_reference_rows_say_which(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -950,7 +950,7 @@ def test_without_an_extra_the_reference_rows_say_which(monkeypatch: pytest.Monke
 
 def test_labels_are_checked_where_they_are_asked_for() -> None:
     found = broken(one("dataset", Mislabelled), "dataset faulty", label=True)
-    assert "['label'] is 2 for 'hue', which has 2 values" in message(found, "every example")
+    assert "['label'] is 2 for 'hue'" in message(found, "every example")
     assert broken({"dataset": {"good": GoodMadeUp}}, "dataset good", label=True) == {}
 
 
@@ -1067,12 +1067,10 @@ class Picky(GoodFolder):
 def test_arguments_that_do_not_suit_are_unavailable_with_how_to_give_others() -> None:
     every = contracts("acme", plugins(one("dataset", Picky)))
     (contract,) = [c for c in every if c.promise.startswith("every example")]
-    with pytest.raises(Unavailable) as caught:
+    with pytest.raises(Unavailable, match=r"^these pictures .*dataset faulty ") as caught:
         contract()
-    assert str(caught.value) == (
-        "these pictures are too small; or give dataset faulty arguments that suit it by "
-        "contracts(..., arguments=...), or pytest_ganzoo_arguments() in conftest.py"
-    )
+    for how in ("contracts(..., arguments=...)", "pytest_ganzoo_arguments() in conftest.py"):
+        assert how in str(caught.value)
 
 
 def test_a_recipe_that_does_not_check_is_told_with_every_problem(tmp_path: Path) -> None:
@@ -1109,7 +1107,7 @@ def test_an_exception_becomes_a_sentence_with_its_place() -> None:
     with pytest.raises(AssertionError) as caught:
         contract()
     said = r"forward\(latent\) raised RuntimeError: .*mat1 .*test_testing\.py:\d+, in draw\)\. "
-    assert re.match(said + r"It was given latent \(3, 4\), at size 32\.$", str(caught.value))
+    assert re.match(said + r".*latent \(3, 4\), at size 32\.$", str(caught.value))
     assert isinstance(caught.value.__cause__, RuntimeError)
 
 
@@ -1167,7 +1165,7 @@ def test_nothing_made_up_is_left_behind(tmp_path: Path, monkeypatch: pytest.Monk
 
 def test_names_that_there_are_not_are_refused_with_the_nearest() -> None:
     made = plugins(GOOD)
-    with pytest.raises(PluginError, match=r"no plugin 'acem', did you mean 'acme'\?"):
+    with pytest.raises(PluginError, match=r"plugin 'acem', .*mean 'acme'"):
         contracts("acem", made)
     with pytest.raises(PluginError, match=r"'dataset god'.*did you mean 'dataset good'\?"):
         contracts("acme", made, {"dataset god": {}})

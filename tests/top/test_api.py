@@ -93,7 +93,7 @@ def test_listing() -> None:
     assert {"dcgan"} < set(found["generators"])
     assert found["recipes"] == ganzoo.list("recipes") == ganzoo.list("recipe")
     assert "dcgan-avatars" in found["recipes"]
-    with pytest.raises(RecipeError, match="unknown kind 'recipies', did you mean 'recipe'"):
+    with pytest.raises(RecipeError, match=r"kind 'recipies', .*mean 'recipe'"):
         ganzoo.list("recipies")
 
 
@@ -256,7 +256,7 @@ def test_sampling_by_label(train: Callable[..., Path]) -> None:
     red = drawn.sample(4, label={"hue": "red"}, as_tensor=True)
     assert torch.equal(red, drawn.sample(4, label={"hue": "red"}, as_tensor=True))
     assert not torch.equal(red, drawn.sample(4, label={"hue": "blue"}, as_tensor=True))
-    with pytest.raises(RunError, match=r"'rad' is no hue, did you mean 'red'\?"):
+    with pytest.raises(RunError, match=r"'rad' is no hue, .*'red'"):
         drawn.sample(label={"hue": "rad"})
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import re
 import struct
 import warnings
 from pathlib import Path
@@ -239,7 +240,7 @@ def test_a_large_photo_is_read_where_the_caller_says_so_and_nothing_is_warned_of
     data = stored(Image.new("1", (12_000, 9_000), 1), "PNG")
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        with pytest.raises(BadImage, match=r"12,000 x 9,000 pixels are more than 90 million"):
+        with pytest.raises(BadImage, match=r"12,000 x 9,000 pixels .*90 million"):
             decode(data)
         assert decode(data, images.MOST_PIXELS).image.size == (12_000, 9_000)
         with pytest.raises(BadImage, match="more than 107 million"):
@@ -290,15 +291,15 @@ def test_what_is_no_image_is_counted_by_kind(tmp_path: Path) -> None:
         "hidden": 1, "HEIC": 2, "text": 1, "video": 1, "unknown": 4, "JPEG XL": 1,
         "contact sheet": 1, "folder seen already": 1,
     }  # fmt: skip
-    assert "HEIC 2 (IMG_1.HEIC ...: pip install pillow-heif" in found.not_looked_at()
+    assert re.search(r"HEIC 2 \(IMG_1.HEIC .*pip install pillow-heif", found.not_looked_at())
     for name in ("IMG_1.HEIC", "IMG_2"):
-        with pytest.raises(BadImage, match="HEIC cannot be read here: pip install pillow-heif"):
+        with pytest.raises(BadImage, match=r"HEIC .*pip install pillow-heif"):
             decode((tmp_path / name).read_bytes())
 
 
 def test_a_folder_of_nothing_but_heic_says_what_to_do(tmp_path: Path) -> None:
     (tmp_path / "a.heic").write_bytes(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic")
-    with pytest.raises(DataError, match=r"no image in .*HEIC 1 .*pip install pillow-heif"):
+    with pytest.raises(DataError, match=r"no image .*HEIC 1 .*install pillow-heif"):
         scan(tmp_path)
 
 

@@ -262,9 +262,9 @@ def test_a_part_of_a_run_that_was_deleted_is_made_again(
         assert after[fact] == before[fact]
     assert after["plugins"]["toy"] == before["plugins"]["toy"]
     said = capsys.readouterr()
-    lost = "there is no checkpoint, so this run starts again at step 0"
+    lost = "starts again at step 0"
     assert (lost in said.out) == (part == "checkpoints")
-    assert ("recipe.yaml was lost; it is written again" in said.err) == (part == "recipe.yaml")
+    assert ("recipe.yaml was lost" in said.err) == (part == "recipe.yaml")
 
 
 def test_the_best_model_that_was_deleted_is_that_of_its_step_again(
@@ -330,7 +330,7 @@ def test_a_report_that_cannot_be_written_hides_nothing(
     assert code == (1 if stops else 0)
     assert "warning: the report" in lines[-1]
     if stops:
-        assert "step 6: the checkpoint could not be written" in lines[-2]
+        assert "step 6: the checkpoint " in lines[-2]
         assert f"Make room, then: ganzoo resume {run}" in lines[-2]
     else:
         assert "report:" not in out

@@ -27,14 +27,14 @@ Train = Callable[..., Path]
 
 @pytest.mark.parametrize("player", ["generator", "discriminator"])
 def test_networks_that_do_not_fit(train: Train, tmp_path: Path, player: str):
-    with pytest.raises(RecipeError, match="the networks do not fit the dataset"):
+    with pytest.raises(RecipeError, match="networks do not fit"):
         train(**{player: {"use": "toy", "size": 16}})
     assert not (tmp_path / "run").exists()
 
 
 def test_a_generator_of_another_size_than_the_images(train: Train, tmp_path: Path):
     both = {"use": "toy", "size": 16}
-    with pytest.raises(RecipeError, match="makes 16 x 16 images, and the dataset's are 8 x 8"):
+    with pytest.raises(RecipeError, match=r"16 x 16 images.*8 x 8"):
         train(generator=both, discriminator=both)
     assert not (tmp_path / "run").exists()
 
@@ -45,7 +45,7 @@ def test_a_size_that_the_networks_cannot_have_is_told_without_data():
     assert [line.partition(":")[0] for line in refused.value.problems] == [
         "--set dataset.size=48 dataset.size"
     ] * 2
-    assert "expected one of 32, 64, 128, not 48" in str(refused.value)
+    assert "32, 64, 128, not 48" in str(refused.value)
 
 
 def test_a_folder_that_another_run_took_meanwhile(tmp_path: Path):
@@ -104,7 +104,7 @@ def test_a_published_recipe_names_no_path_of_this_machine(train: Train, tmp_path
 
 def test_weights_that_do_not_fit_are_told_in_one_line(train: Train):
     run = train()
-    with pytest.raises(RunError, match=r"does not fit this \w+; misfits: \d+, the first") as no:
+    with pytest.raises(RunError, match=r"not fit this \w+; misfits: \d+") as no:
         train("other", init_from=str(run), dataset={"use": "toy", "size": 4})
     assert len(str(no.value).splitlines()) == 1
 
