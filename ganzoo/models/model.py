@@ -396,6 +396,5 @@ def network(role: str, config: Config, folder: Path, registry: Registry) -> nn.M
 
 def device() -> torch.device:
     """Return the accelerator if there is one, else the CPU."""
-    if torch.accelerator.is_available() and (chip := torch.accelerator.current_accelerator()):
-        return chip
-    return torch.device("cpu")
+    chip = torch.accelerator.is_available() and torch.accelerator.current_accelerator()
+    return chip or torch.device("cpu")
