@@ -440,9 +440,10 @@ def test_a_checkpoint_that_is_another_thing_is_refused(folder, tmp_path):
     torch.save({"net": nn.Linear(1, 1)}, path)
     assert "nothing in it was run" in refusal(path)
     torch.save(tensors | {"in05_1.scale": torch.zeros(3)}, path)
-    assert "tensor 'in05_1.scale' has the shape (3,), and should have (16,)" in refusal(path)
+    said = refusal(path)
+    assert all(one in said for one in ("'in05_1.scale'", "(3,)", "(16,)"))
     torch.save(tensors | {"conv01_1.weight": torch.zeros(1).expand(4, 3, 7, 7)}, path)
-    assert "tensor 'conv01_1.weight' is not stored as a whole" in refusal(path)
+    assert "'conv01_1.weight' is not stored" in refusal(path)
     tensors.pop("in05_1.scale")
     torch.save(tensors, path)
     assert "tensor 'in05_1.scale' is missing" in refusal(path)
@@ -460,12 +461,12 @@ def test_the_folder_above_the_files_will_do_and_names_may_have_a_prefix(folder, 
 
 
 def test_a_path_that_is_no_folder_of_weights(folder):
-    assert "there is no such file or folder" in refusal(folder / "nowhere")
+    assert "no such file" in refusal(folder / "nowhere")
     assert f"give its folder: {folder}" in refusal(folder / "conv01_1.weight.npy")
     (empty := folder / "empty").mkdir()
-    assert "it has no .npy file, so no tensor of CartoonGAN" in refusal(empty)
+    assert "it has no .npy file" in refusal(empty)
     np.save(empty / "embedding.npy", np.zeros(3))
-    assert "none of its 1 .npy files is a tensor of CartoonGAN" in refusal(empty)
+    assert "none of its 1 .npy files" in refusal(empty)
 
 
 def test_a_tensor_that_is_missing_is_named(folder):
@@ -529,4 +530,6 @@ def test_values_that_are_no_numbers_are_counted(folder, value):
     values = np.load(file)
     values[:2] = value
     np.save(file, values)
-    assert f"{file}: 2 of 16 values are NaN or infinite" in refusal(folder)
+    said = refusal(folder)
+    assert f"{file}: 2 of 16" in said
+    assert "NaN" in said

@@ -299,8 +299,8 @@ def test_faces_are_in_srgb_and_what_is_no_photo_is_told(run, photos, tmp_path):
     (photos / "a.heic").write_bytes(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic")
     for _ in range(2):  # found, and from the manifest
         text = run("--size", 64)
-        assert "only the first frame or page is used: 1 (pages.tif)" in text
-        assert "not looked at: HEIC 1 (a.heic: pip install pillow-heif" in text
+        assert "page is used: 1 (pages.tif)" in text
+        assert "HEIC 1 (a.heic: pip install pillow-heif" in text
     crops = [
         np.asarray(Image.open(tmp_path / "out" / "faces" / name)) / 255
         for name in ("plain.png", "wide.png")
@@ -326,9 +326,9 @@ def test_a_text_that_is_set_is_taken_to_the_letter(name):
 
 def test_a_face_half_outside_is_left_out(run, photos, tmp_path):
     face().save(photos / "a.png")
-    with pytest.raises(DataError, match="too far outside the picture 1") as error:
+    with pytest.raises(DataError, match="outside the picture 1") as error:
         run("--set", "half=true")
-    assert "of the crop lie outside, more than 30%" in str(error.value)
+    assert "more than 30%" in str(error.value)
     assert "--max-outside" in str(error.value)
     assert not (tmp_path / "out").exists()
     run("--set", "half=true", "--max-outside", 0.6)
@@ -369,7 +369,8 @@ def test_a_folder_without_faces_says_so_and_what_to_do(run, photos, tmp_path):
     with pytest.raises(DataError, match="no usable face") as error:
         run()
     text = str(error.value)
-    assert "4 rejected: no face found 3, cannot be decoded 1" in text
+    assert "no face found 3" in text
+    assert "decoded 1" in text
     assert "such as 0.png: 'spots' finds none" in text
     assert "--detector (spots)" in text
     assert [p.name for p in tmp_path.iterdir() if p.name not in ("photos", "cache")] == []
@@ -447,11 +448,11 @@ def test_an_output_folder_of_something_else_is_not_touched(run, photos, tmp_path
 
 def test_names_that_do_not_exist(run, photos, tmp_path):
     face().save(photos / "a.png")
-    with pytest.raises(GanzooError, match="unknown detector 'spot', did you mean 'spots'"):
+    with pytest.raises(GanzooError, match=r"detector 'spot', .* 'spots'"):
         run(detector="spot")
-    with pytest.raises(GanzooError, match="unknown extractor 'dot', did you mean 'dots'"):
+    with pytest.raises(GanzooError, match=r"extractor 'dot', .* 'dots'"):
         run("--landmarks", "dot")
-    with pytest.raises(DataError, match="no argument 'scor', did you mean 'score'"):
+    with pytest.raises(DataError, match=r"argument 'scor', .* 'score'"):
         run("--set", "scor=1")
     with pytest.raises(DataError, match="expected NAME=VALUE"):
         run("--set", "score")
@@ -584,7 +585,7 @@ def test_face_alignment_reads_a_local_file(stubbed, offline, tmp_path):
     with pytest.raises(DataError, match="web page"):
         face_alignment_detectors.FaceAlignment("blazeface", weights)
     (tmp_path / "bad.pth").write_bytes(b"weights")
-    with pytest.raises(DataError, match=r"not those of sfd, or damaged.*Missing key"):
+    with pytest.raises(DataError, match=r"sfd.*Missing key"):
         face_alignment_detectors.FaceAlignment("sfd", tmp_path / "bad.pth")
 
 

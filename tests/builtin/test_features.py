@@ -310,7 +310,7 @@ def test_efficientnet_knows_a_cat(make: Callable[..., Extractor]) -> None:
 
 
 def test_images_too_small_for_a_layer_are_refused(make: Callable[..., Extractor]) -> None:
-    with pytest.raises(DataError, match=r"6x4 pixels are too small for .*conv4_4, which need 8"):
+    with pytest.raises(DataError, match=r"6x4 pixels .*conv4_4, which need 8"):
         make("vgg19")(rand(1, 3, 4, 6))
 
 
@@ -461,7 +461,7 @@ def test_fan_of_darkness_is_finite_and_unsure(make: Callable[..., Extractor]) ->
 def test_another_network_is_not_fan(tmp_path: Path) -> None:
     torch.jit.script(Bright(5)).save(str(tmp_path / "five.pt"))
     fan = FAN(weights=tmp_path / "five.pt")
-    with pytest.raises(DataError, match=r"gives \(1, 5, 64, 64\).* not \(N, 68, h, w\)"):
+    with pytest.raises(DataError, match=r"\(1, 5, 64, 64\).*\(N, 68,"):
         fan(rand(1, 3, 32, 32))
 
 
@@ -487,7 +487,7 @@ def test_points_of_a_crop_go_back() -> None:
 )
 def test_a_crop_is_a_part_of_the_image(files: dict[str, Path], crop: Any) -> None:
     for cls, name in ((Face68, "face68"), (FAN, "fan")):
-        with pytest.raises(RecipeError, match=r"crop: .* is no part of an image"):
+        with pytest.raises(RecipeError, match=r"crop: .* part of"):
             cls(crop=crop, weights=files[name])
 
 

@@ -77,9 +77,9 @@ def test_a_sheet_does_not_come_among_the_images(run, tmp_path):
     (folder / "deep").mkdir(parents=True)
     _blots(0).save(folder / "a.png")
     for sheet in (folder / "sheet.png", folder / "deep" / "sheet.png"):
-        with pytest.raises(DataError, match="would be one of them next time"):
+        with pytest.raises(DataError, match=r"sheet\.png.* next time"):
             run("check", folder, "--sheet", sheet)
-        with pytest.raises(DataError, match="would be one of them next time"):
+        with pytest.raises(DataError, match=r"sheet\.png.* next time"):
             run("edges", folder, "--out", tmp_path / "smooth", "--sheet", sheet)
     assert [path.name for path in folder.rglob("*.png")] == ["a.png"]
     run("check", folder, "--sheet", tmp_path / "images-sheet.png")
@@ -180,12 +180,12 @@ def test_check_recognises_smoothed_images_that_are_not(run, tmp_path):
     report = json.loads(run(*arguments, "--json"))
     assert report["smooth"]["usable"] == 13
     assert not any("true and false" in warning for warning in report["warnings"])
-    assert "have no edges to smooth: 1 of 13" in report["warnings"][1]
+    assert "edges to smooth: 1 of 13" in report["warnings"][1]
 
 
 def test_check_of_folders_that_make_no_sense_together_says_so(run, tmp_path):
     photos, cartoons = _folders(tmp_path)
-    with pytest.raises(DataError, match="photo and real are the same folder"):
+    with pytest.raises(DataError, match=r"photo and real .* same"):
         run("check", photos, "--cartoons", photos)
     with pytest.raises(DataError, match="--cartoons DIR"):
         run("check", photos, "--smooth", cartoons)

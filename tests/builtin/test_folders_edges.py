@@ -284,8 +284,8 @@ def test_shares_that_are_too_small_or_too_large_are_named(run, tmp_path):
     Image.new("RGB", (40, 40), "pink").save(folder / "blank.png")
     Image.fromarray(_noise(40, 40)).save(folder / "noise.png")
     said = run(folder, "--out", tmp_path / "s")
-    assert "Under 0.5% changed in 1: no edges found" in said
-    assert "Over 60% changed in 1: edges almost everywhere" in said
+    assert "Under 0.5% changed in 1:" in said
+    assert "Over 60% changed in 1:" in said
     assert "blank.png" in said
     assert "noise.png" in said
     assert "from 0.0% to 100.0%" in said

@@ -241,7 +241,7 @@ def test_colours_frames_and_what_is_not_looked_at(folder, caplog):
         found = (dataset.__getitems__([0, 1, 2])["real"][:, :, 8, 8] + 1) * 127.5
         assert np.abs(found[0].numpy() - 255 * ADOBE.to_srgb(pixels[0, 0] / 255)).max() < 1.1
         assert np.abs(found[1:].numpy() - pixels[0, 0]).max() < 12
-        assert "only the first frame or page is used: 1 (c.gif)" in caplog.text
+        assert "page is used: 1 (c.gif)" in caplog.text
         assert "HEIC 1 (d.heic: pip install pillow-heif" in caplog.text
         assert "text 1 (labels.csv)" in caplog.text
 

@@ -106,9 +106,9 @@ def test_too_few_without_a_group_is_told(make: Callable[[], Any]) -> None:
 def test_features_that_are_not_finite_are_refused(make: Callable[[], Any], bad: float) -> None:
     rows = features(5, 4, seed=1)
     rows[2, 1] = bad
-    with pytest.raises(DataError, match="1 of 5 images are not finite"):
+    with pytest.raises(DataError, match=r"1 of 5 .* finite"):
         make().real({"features": rows})
-    with pytest.raises(DataError, match="1 of 5 images are not finite"):
+    with pytest.raises(DataError, match=r"1 of 5 .* finite"):
         make().fake({"features": rows}, GROUPED[:5])
 
 
@@ -317,11 +317,11 @@ def test_k_wants_more_images_than_neighbours(fewer: str) -> None:
     few, many = rand(4, 3, seed=1), rand(9, 3, seed=2)
     real, fake = (few, many) if fewer == "reals" else (many, few)
     seen(PrecisionRecall(k=3), real, fake).compute()
-    with pytest.raises(DataError, match=r"5 real images and 5 fakes, each with 4 neighbours \(k\)"):
+    with pytest.raises(DataError, match=r"5 real .* 5 fakes.* 4 .*\(k\)"):
         seen(PrecisionRecall(k=4), real, fake).compute()
     seen(DensityCoverage(k=3), real, fake).compute()
     if fewer == "reals":
-        with pytest.raises(DataError, match=r"5 real images and 2 fakes.*there are 4 and 9"):
+        with pytest.raises(DataError, match=r"5 real .* 2 fakes.* 4 .* 9"):
             seen(DensityCoverage(k=4), real, fake).compute()
 
 

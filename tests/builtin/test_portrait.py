@@ -303,7 +303,7 @@ def test_other_layouts_have_no_regions_and_their_own_width_as_unit():
     photo = landmarks(points=double([[[-0.4, 0], [0.4, 0.1], [0, 0.3]]]))
     fake = moved(photo, [0], [0, 0.08])
     assert loss("landmark").generator(fake, photo).item() == pytest.approx(0.08 / 0.8 / 3)
-    with pytest.raises(DataError, match=r"finds 3 points, but weights of regions \(eyes, jaw\)"):
+    with pytest.raises(DataError, match=r"3 points, .*\(eyes, jaw\)"):
         loss("landmark", eyes=2.0, jaw=0.0).generator(fake, photo)
 
 
@@ -312,7 +312,7 @@ def test_what_landmark_cannot_do_is_said():
     maps = photo.pop("heatmaps")
     with pytest.raises(DataError, match=r"gives confidence, points\. Use space: coords"):
         loss("landmark", space="heatmap").generator(photo, photo)
-    with pytest.raises(DataError, match=r"needs confidence, points, but the extractor gives co"):
+    with pytest.raises(DataError, match=r"confidence, points, .* extractor gives"):
         loss("landmark").generator({"conv4_4": maps}, {"conv4_4": maps})
     with pytest.raises(DataError, match="every region weighs 0"):
         loss("landmark", **dict.fromkeys(REGIONS, 0.0))
@@ -323,7 +323,7 @@ def test_regions_are_arguments_that_a_recipe_is_checked_for():
     assert {name: parameters[name].default for name in REGIONS} == {
         name: weight for name, (_, weight) in REGIONS.items()
     }
-    assert parameters["eyes"].type.check(-1) == "expected a number of at least 0, not -1"
+    assert parameters["eyes"].type.check(-1).endswith("at least 0, not -1")
     assert parameters["confidence_floor"].type.check(1.5)
 
 

@@ -496,7 +496,7 @@ def test_json_is_all_there_is_on_stdout(run: Run, root: Path) -> None:
 def test_no_entries_yet(run: Run, root: Path) -> None:
     found = run("leaderboard", "avatars-64", "--entries", root, "--html", "l.html")
     assert found.code == 0
-    assert "`ganzoo evaluate MODEL --benchmark avatars-64` makes one" in found.out
+    assert "`ganzoo evaluate MODEL --benchmark avatars-64`" in found.out
     assert json.loads(run("leaderboard", "--entries", root, "--json").out) == {
         **{"benchmarks": [], "problems": []}
     }

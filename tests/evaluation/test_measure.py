@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import threading
 from collections.abc import Iterator
 from contextlib import nullcontext
@@ -524,7 +525,7 @@ def test_a_disk_that_is_full_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
     protocol = toy.protocol(tmp_path)
     monkeypatch.setattr(image_store, "write_tensors", refuse)
-    with pytest.raises(RunError, match=r"No space left on device\. Make room, or .*GANZOO_CACHE"):
+    with pytest.raises(RunError, match=r"No space left .*GANZOO_CACHE"):
         measure(protocol, Generated(generator(), protocol))
 
 
@@ -603,9 +604,7 @@ def test_the_content_of_a_dataset_is_in_the_id(
     before = toy.protocol(tmp_path)
     monkeypatch.setattr(toy.ToyDataset, "fingerprint", lambda self: "0" * 64)
     assert toy.protocol(tmp_path).id != before.id
-    with pytest.raises(
-        DataError, match=r"hash is 000.*, and the benchmark is for 111.*: images we"
-    ):
+    with pytest.raises(DataError, match=r"hash is 000.* 111"):
         toy.protocol(tmp_path, dataset_sha256="1" * 64)
     toy.protocol(tmp_path, dataset_sha256="0" * 64)
 
@@ -754,7 +753,7 @@ def test_weights_that_are_missing_are_told_before_images_are_prepared(
 
 
 def test_too_few_images_are_told(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="wants 30 reference images and 60 that are held out, 90"):
+    with pytest.raises(DataError, match=r"30 reference .* 60 .* 90"):
         toy.protocol(tmp_path, fakes=60)
 
 
@@ -764,7 +763,7 @@ def test_a_dataset_without_reals_is_told(tmp_path: Path) -> None:
 
         fields: ClassVar = {"photo": "image"}
 
-    with pytest.raises(DataError, match="dataset 'photos' gives no 'real' images to compare with"):
+    with pytest.raises(DataError, match="dataset 'photos' gives no 'real'"):
         toy.protocol(tmp_path, plugins(dataset_photos=Photos), dataset={"use": "photos"})
 
 
@@ -874,13 +873,9 @@ def test_a_little_beyond_the_range_is_cut(tmp_path: Path) -> None:
 
 def test_a_model_and_a_benchmark_of_two_kinds(tmp_path: Path) -> None:
     noise, photos = toy.protocol(tmp_path), toy.protocol(tmp_path, **toy.PAIRS)
-    with pytest.raises(
-        RunError, match="makes its images from 'photo', and benchmark toys has none"
-    ):
+    with pytest.raises(RunError, match=r"from 'photo', .* toys has none"):
         Generated(toy.ToyTranslator(), noise)
-    with pytest.raises(
-        RunError, match="draws from noise, and benchmark toys gives it photos to tr"
-    ):
+    with pytest.raises(RunError, match=r"from noise, .* toys .* photos"):
         Generated(generator(), photos)
     assert Generated(toy.ToyTranslator(), photos).draw(0, 3).shape == (3, 3, 8, 8)
 
@@ -909,7 +904,7 @@ def test_a_model_that_cannot_take_the_photos_is_told(tmp_path: Path) -> None:
             return super().forward(photo.view(-1, 3, 5, 5))
 
     photos = toy.protocol(tmp_path, **toy.PAIRS)
-    with pytest.raises(RunError, match="cannot make images of what benchmark toys gives it: shape"):
+    with pytest.raises(RunError, match="benchmark toys gives it: shape"):
         Generated(Fixed(), photos).draw(0, 3)
 
 
@@ -932,6 +927,5 @@ def test_two_processes_give_the_same_to_the_bit(tmp_path: Path) -> None:
     expected = {name: [s.value, s.low, s.high] for name, s in alone.scores.items()}
     assert found == [expected, expected]
     # an image that only the second process draws is ill
-    assert [(tmp_path / f"ill-{rank}.txt").read_text()[:40] for rank in (0, 1)] == [
-        "image 9 of the model holds NaN or infini"
-    ] * 2
+    said = [(tmp_path / f"ill-{rank}.txt").read_text() for rank in (0, 1)]
+    assert all(re.match("image 9 .* NaN", one) for one in said)

@@ -159,7 +159,7 @@ def test_an_entry_edited_by_hand_says_so(
     edited(path, change)
     said = refusal(path)
     assert "edited by hand" in said
-    assert "only reported and notes may be edited" in said
+    assert "reported and notes" in said
     assert "`ganzoo evaluate MODEL --benchmark avatars-32`" in said
 
 

@@ -336,7 +336,7 @@ def test_colours_are_read_and_written_in_srgb(run: Run, invert: Path) -> None:
     put("p/bad.png", Image.fromarray(pixels), icc_profile=b"rubbish")
     put("p/plain.jpg", Image.fromarray(pixels))
     result = run("translate", invert, "p", "--out", "out")
-    assert "its colour profile is damaged and ignored: 1 (bad.png)" in result.out
+    assert "damaged and ignored: 1 (bad.png)" in result.out
     wanted = 255 - 255 * P3.to_srgb(pixels / 255)
     for name in ("a.png", "b.tif"):
         assert np.abs(np.asarray(opened(f"out/{name}")) - wanted).max() < 1.6
@@ -355,9 +355,10 @@ def test_only_the_first_frame_is_translated_and_that_is_said(run: Run, invert: P
     for name in ("e.jfif", "f.avif", "g.ppm"):
         put(f"p/{name}", frames[0], format={"e": "JPEG", "f": "AVIF", "g": "PPM"}[name[0]])
     result = run("translate", invert, "p", "--out", "out")
-    assert result.out.startswith(
-        "written as .png: 1\nonly the first frame or page is used: 4 (a.webp)\n7 pictures in out\n"
-    )
+    written, frame, pictures = result.out.splitlines()[:3]
+    assert written == "written as .png: 1"
+    assert frame.endswith("is used: 4 (a.webp)")
+    assert pictures == "7 pictures in out"
     for name, kind in {"e.jfif": "JPEG", "f.avif": "AVIF", "g.ppm": "PPM", "d.png": "PNG"}.items():
         assert opened(f"out/{name}").format == kind
     assert np.array_equal(np.asarray(opened("out/b.png")), inverted(frames[0]))
@@ -374,7 +375,7 @@ def test_a_large_photo_goes_through_in_tiles(
         patched.setattr(images, "MOST_PIXELS", 700 * 600)
         patched.setattr(Image, "MAX_IMAGE_PIXELS", 1000)  # Pillow's own bound warns, then refuses
         result = run("translate", invert, "large.png", "larger.png", "--out", "out", "--tile", 256)
-    assert "larger.png: 900 x 600 pixels are more than" in result.err
+    assert "larger.png: 900 x 600 pixels" in result.err
     assert np.array_equal(np.asarray(opened("out/large.png")), inverted(photo(700, 600)))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -96,8 +97,8 @@ def test_an_unknown_evaluator_is_told_alone(tmp_path: Path) -> None:
 def test_a_word_that_no_stream_has(tmp_path: Path) -> None:
     text = HEAD + "extractors: {net: {use: toy}}\nevaluators: [{use: change, extractor: net}]\n"
     photo, features = problems(tmp_path, text.replace("distance", "change"))
-    assert photo.startswith("8:14 evaluators[0]: its stream 'pair' needs 'photo',")
-    assert features.startswith("8:14 evaluators[0]: its stream 'pair' needs 'photo_features',")
+    assert re.match(r"8:14 evaluators\[0\]: .* 'pair' needs 'photo',", photo)
+    assert re.match(r"8:14 evaluators\[0\]: .* 'pair' needs 'photo_features',", features)
     assert "did you mean 'real_features'?" in features
 
 
@@ -111,7 +112,7 @@ def test_group_is_no_word_of_the_reals(tmp_path: Path) -> None:
 
     text = HEAD.replace("distance", "wrong") + "evaluators: [{use: own}]\n"
     (only,) = problems(tmp_path, text, registry=with_evaluator(Wrong))
-    assert only.startswith("7:14 evaluators[0]: its stream 'real' needs 'group'")
+    assert re.match(r"7:14 evaluators\[0\]: .* 'real' needs 'group'", only)
 
 
 @pytest.mark.parametrize(
@@ -148,7 +149,7 @@ def test_a_mistake_is_told(tmp_path: Path, text: str, told: str) -> None:
 
 
 def test_an_unknown_benchmark_is_told_the_nearest() -> None:
-    with pytest.raises(RecipeError, match="unknown benchmark 'avatar-64', did you mean 'avatars-6"):
+    with pytest.raises(RecipeError, match=r"benchmark 'avatar-64', .* 'avatars-64'"):
         load_benchmark("avatar-64", (), toy.plugins().registry)
     with pytest.raises(RecipeError, match=r"there is no file 'no/such\.yaml'"):
         load_benchmark("no/such.yaml", (), toy.plugins().registry)
@@ -174,10 +175,9 @@ def test_what_is_set_is_checked_like_the_file(tmp_path: Path) -> None:
     toy.benchmark(tmp_path)
     with pytest.raises(RecipeError) as refused:
         load_benchmark(tmp_path / "toys.yaml", ["fakes=few", "sed=3"], toy.plugins().registry)
-    assert [one.partition(" Allowed")[0] for one in refused.value.problems] == [
-        "--set sed=3 sed: unknown key, did you mean 'seed'?",
-        "--set fakes=few fakes: expected an integer of at least 10, not 'few'",
-    ]
+    sed, fakes = refused.value.problems
+    assert re.match("--set sed=3 sed: unknown key, .* 'seed'", sed)
+    assert re.match("--set fakes=few fakes: .* at least 10, not 'few'", fakes)
 
 
 def test_extractors_may_be_optional(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -378,8 +379,9 @@ def test_a_field_exists_where_its_argument_is_given():
     text = VALID.replace("use: adversarial, weight: 3", "use: edge-promoting, weight: 3")
     text = text.replace(", inputs: {real: gray}", "")
     (line,) = problems(text)
-    assert line.startswith("x.yaml:18:9 stages[0].discriminator[1]: loss 'edge-promoting' needs")
-    assert "Dataset 'images' provides 'smooth' where its argument 'smooth' is given" in line
+    assert line.startswith("x.yaml:18:9 stages[0].discriminator[1]: loss 'edge-promoting'")
+    assert "Dataset 'images' provides 'smooth'" in line
+    assert "argument 'smooth'" in line
     assert (
         load(text, "dataset.smooth=edges").stages[0].terms["discriminator"][1].use
         == "edge-promoting"
@@ -451,7 +453,9 @@ def test_extends_goes_wrong():
     own, inherited = problems("extends: base.yaml\nseed: x")
     assert own.startswith("x.yaml:2:7 seed: expected")
     assert inherited.startswith("base.yaml:2:8 batch: expected")
-    assert "x.yaml:1:10 extends: recipes extend in a circle" in problems("extends: x.yaml")[0]
+    circle = problems("extends: x.yaml")[0]
+    assert "x.yaml:1:10 extends:" in circle
+    assert "circle" in circle
     assert "extends: unknown recipe 'bse'" in problems("extends: bse")[0]
     assert "extends: expected the name or path" in problems("extends: [a]")[0]
 
@@ -553,7 +557,7 @@ def test_a_registered_recipe_is_found_by_name(tmp_path):
     registry.add(Registration("recipe", "some-name", file, Origin("tests", "tests", "1")))
     assert find_recipe("some-name", registry) == file
     assert load_recipe("some-name", registry=registry).origin("batch") == "some.yaml:2"
-    with pytest.raises(RecipeError, match="unknown recipe 'some-nmae', did you mean 'some-name'"):
+    with pytest.raises(RecipeError, match=r"recipe 'some-nmae', .* 'some-name'"):
         find_recipe("some-nmae", registry)
 
 
@@ -764,7 +768,7 @@ def test_mistakes_in_a_benchmark_are_those_of_the_recipe_that_names_it():
         ["x.yaml:25:34", "evaluate.benchmark:", "small.yaml:7:20"],
         ["x.yaml:27:14", "verify.benchmark:", "small.yaml:7:20"],
     ]
-    assert "unknown evaluator 'gpa', did you mean 'gap'?" in found[0]
+    assert re.search("evaluator 'gpa', .* 'gap'", found[0])
 
 
 def test_the_schema_knows_what_is_measured():

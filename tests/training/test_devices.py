@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -116,7 +117,7 @@ def test_another_number_of_threads_is_said_by_resume(
     torch.set_num_threads(2)
     resume(tmp_path / "run", (), toy.plugins())
     out = capsys.readouterr().out
-    assert "began on a CPU with 1 thread, and goes on on a CPU with 2 threads" in out
+    assert re.search("1 thread, .* 2 threads", out)
 
 
 def test_what_is_read_ahead_comes_in_order_and_fails_where_it_fails() -> None:
@@ -153,9 +154,7 @@ def test_a_nan_that_is_seen_late_is_told_by_its_step_and_nothing_of_it_is_kept(
     keys = {"stages": [stage], "log": {"every": 8}, "checkpoint": {"every": 3}}
     recipe = toy.recipe(tmp_path / "recipes", **keys)
     out = tmp_path / "run"
-    with pytest.raises(
-        TrainingStopped, match="NON_FINITE at step 4: the generator's term 'poison'"
-    ):
+    with pytest.raises(TrainingStopped, match=r"NON_FINITE at step 4: .* 'poison'"):
         start(recipe, out, toy.plugins(Later()))
     folder = RunFolder(out)
     assert [path.name for path in folder.checkpoints.iterdir()] == ["step-00000003"]

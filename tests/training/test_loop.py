@@ -123,9 +123,8 @@ def test_a_signal_saves_and_says_how_to_go_on(train: Train, tmp_path: Path, numb
         train(observers=[stop_at(5, number)])
     run = tmp_path / "run"
     name = "Ctrl-C" if number == signal.SIGINT else "SIGTERM"
-    assert str(stopped.value) == (
-        f"stopped at step 5 of 9 by {name}; everything is saved. Go on with: ganzoo resume {run}"
-    )
+    assert f"step 5 of 9 by {name};" in str(stopped.value)
+    assert str(stopped.value).endswith(f": ganzoo resume {run}")
     assert stopped.value.exit_code == 130
     assert signal.getsignal(number) is before
     assert list(checkpoint.steps(run / "checkpoints")) == [3, 5]
@@ -149,7 +148,7 @@ def test_a_second_ctrl_c_ends_at_once(train: Train, tmp_path: Path):
         os.kill(os.getpid(), signal.SIGINT)
         os.kill(os.getpid(), signal.SIGINT)
 
-    with pytest.raises(Interrupted, match="by a second Ctrl-C, in step 6 of 9;") as stopped:
+    with pytest.raises(Interrupted, match="second Ctrl-C, in step 6") as stopped:
         train(observers=[At(5, twice)])
     run = tmp_path / "run"
     assert list(checkpoint.steps(run / "checkpoints")) == [3]
@@ -169,7 +168,7 @@ def test_ctrl_c_ends_a_measurement_at_once_for_everything_is_saved(
 
     with monkeypatch.context() as patch:
         patch.setattr("ganzoo.training.scoring.measure", interrupt)
-        with pytest.raises(Interrupted, match="stopped at step 3 of 9 by Ctrl-C; everything is"):
+        with pytest.raises(Interrupted, match="step 3 of 9 by Ctrl-C"):
             train(evaluate=evaluate)
     resume(tmp_path / "run", [], toy.plugins())
     assert differences(toy.contents(tmp_path / "run"), whole) == set()
@@ -187,11 +186,11 @@ def test_a_step_that_does_not_come_back_answers_ctrl_c_and_ends_at_the_second(tm
         assert process.stdout.readline() == "hanging\n"
         process.send_signal(signal.SIGINT)
         answer = process.stderr.readline()
-        assert answer == "finishing step 1; press Ctrl-C again to stop now\n"
+        assert answer.startswith("finishing step 1; press Ctrl-C again")
         process.send_signal(signal.SIGINT)
         rest = process.stderr.read()
         assert process.wait() == 130
-    assert rest.startswith("stopped at once by a second Ctrl-C, in step 1 of 9; ")
+    assert "second Ctrl-C, in step 1 " in rest
     assert rest.endswith(f"Begin again with: ganzoo resume {tmp_path / 'run'}\n")
     assert "Traceback" not in rest
 
@@ -205,7 +204,8 @@ def test_a_term_that_is_not_finite_stops_the_run_by_name(train: Train, tmp_path:
         train(stages=[stage(generator=terms)])
     run = tmp_path / "run"
     message = str(stopped.value)
-    assert "NON_FINITE at step 4: the generator's term 'poison' is NaN or infinite" in message
+    assert "NON_FINITE at step 4: the generator's term" in message
+    assert "'poison'" in message
     assert f"The last checkpoint is {run / 'checkpoints' / 'step-00000003'}." in message
     assert f"ganzoo train {run / 'recipe.yaml'} --set init_from={run} --set optimizer.lr" in message
     checkpoint.read(run / "checkpoints" / "step-00000003")
@@ -265,7 +265,7 @@ def test_a_batch_must_split_over_processes_and_parts(tmp_path: Path):
 
     recipe = toy.recipe(tmp_path, batch=12, accumulate=2)
     check_split(recipe, 3)
-    with pytest.raises(RecipeError, match=r"12 does not split over 4 .* multiple of 8"):
+    with pytest.raises(RecipeError, match=r"over 4 .* multiple of 8"):
         check_split(recipe, 4)
 
 

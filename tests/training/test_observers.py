@@ -140,11 +140,11 @@ def test_one_that_raises_is_reported_once_and_switched_off_and_changes_nothing(
         assert observer.heard.count(event) == 1
         name = f"observer-{number}"
         what = "SystemExit: I am done" if number % 2 else "LookupError: no such dashboard"
-        assert (
-            f"observer {name}-dist 1.0 (plugin '{name}') failed in {event} and is switched off: "
-            f"{what}. The training goes on without it. Update or uninstall '{name}-dist', or tell "
-            "its author; GANZOO_STRICT_PLUGINS=1 stops with the traceback instead."
-        ) in lines
+        (line,) = [line for line in lines if f"(plugin '{name}') failed in {event} " in line]
+        assert line.startswith(f"observer {name}-dist 1.0 ")
+        assert f": {what}. " in line
+        assert f"uninstall '{name}-dist'" in line
+        assert "GANZOO_STRICT_PLUGINS=1" in line
 
 
 def test_one_that_meddles_with_the_process_changes_nothing(
@@ -359,11 +359,12 @@ def test_a_tracker_that_raises_is_reported_once_and_switched_off(
     for name, event in zip(
         failing, ("run_started",) * 2 + ("step_ended", "run_ended"), strict=True
     ):
-        assert (
-            f"tracker '{name}' failed in {event} and is switched off: OSError: [Errno 28] No space "
-            "left on device. The training goes on without it. metrics.jsonl has every number; "
-            "GANZOO_STRICT_PLUGINS=1 stops with the traceback instead."
-        ) in lines
+        (line,) = [
+            line for line in lines if line.startswith(f"tracker '{name}' failed in {event} ")
+        ]
+        assert "OSError: [Errno 28]" in line
+        assert "metrics.jsonl" in line
+        assert "GANZOO_STRICT_PLUGINS=1" in line
     assert not Path("ganzoo-aim.csv").exists()
     assert [row[0] for row in table("clearml")] == ["start", "config"]
     assert [row[0] for row in table("trackio")] == ["start", "config", *["log"] * 6, "finish"]
@@ -472,7 +473,7 @@ def test_a_closed_pipe_stops_neither_the_run_nor_the_words_after_it(
         print("report: ...", flush=True)  # as the command line does; nor does it fail at exit
     assert RunFolder(run).rows()[-1]["step"] == 9
     said = capsys.readouterr().err
-    assert said.count("(plugin 'observer-0') failed in run_started and is switched off") == 1
+    assert said.count("(plugin 'observer-0') failed in run_started ") == 1
     assert "BrokenPipeError" in said
     train("again", observers=[console])
     assert "toy: 9 steps in" in capsys.readouterr().out

@@ -311,7 +311,7 @@ def test_a_measurement_that_fails_keeps_the_training(
     script = Script(monkeypatch, toy.Distance, "distance")
     script.values = {6: float("nan")}
     run = tmp_path / "run"
-    with pytest.raises(TrainingStopped, match="step 6 cannot be measured: the score 'distance' is"):
+    with pytest.raises(TrainingStopped, match=r"step 6 .* the score 'distance'"):
         train("run", observers=[script], **changes)
     with pytest.raises(TrainingStopped) as stopped:
         resume(run, (), toy.plugins(script))
