@@ -15,7 +15,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import runs
+import short_runs
 import torch
 import toy
 from accelerate.state import AcceleratorState, PartialState
@@ -39,16 +39,16 @@ def work(root: Path, job: str, rank: int, port: str, begun: bool) -> None:
     if job in ("entry", "ill"):
         return measure(root, job, rank)
     name, _, stop = job.partition(":")
-    others = {"plain": runs.PLAIN, "headed": runs.HEADED}
+    others = {"plain": short_runs.PLAIN, "headed": short_runs.HEADED}
     others |= {role: {**keys, "batch": 8} for role, keys in runs.ROLES.items()}
-    keys: dict[str, Any] = others.get(name, runs.TWO)
+    keys: dict[str, Any] = others.get(name, short_runs.TWO)
     if name == "measured":
         os.environ["GANZOO_CACHE"] = str(root / "cache")
         benchmark = toy.benchmark(root / f"recipes-{rank}")
         keys = {**keys, "evaluate": {"every": 3, "benchmark": str(benchmark)}}
     if name == "poisoned":
         poison = {"use": "poison", "at": 2 if rank else 99}
-        keys = {**keys, "stages": [runs.stage(generator=[poison])]}
+        keys = {**keys, "stages": [short_runs.stage(generator=[poison])]}
     recipe = toy.recipe(root / f"recipes-{rank}", **keys)
     plugins = toy.plugins()
     if stop and rank:

@@ -15,7 +15,7 @@ import pytest
 import torch
 import toy
 from filelock import FileLock
-from runs import ranks
+from short_runs import ranks
 from torch import Tensor, nn
 
 from ganzoo import hookimpl

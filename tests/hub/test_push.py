@@ -19,8 +19,8 @@ import torch
 import toy
 import yaml
 from hub_server import Failure, HubServer, hermetic
-from runs import ROLES
 from safetensors.torch import load_file, save_file
+from short_runs import ROLES
 from submitted import entry, submit
 
 from ganzoo.errors import HubError, HubFailure, RunError

@@ -10,8 +10,8 @@ import pytest
 import toy
 from PIL import Image
 from profiles import P3
-from runs import ROLES
 from safetensors.torch import load_file
+from short_runs import ROLES
 from torch.testing import assert_close
 from typed import Result, Run, typist
 

@@ -14,11 +14,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-import runs
+import short_runs
 import torch
 import toy
 from PIL import Image
-from runs import differences, stage, stop_at
+from short_runs import differences, stage, stop_at
 
 from ganzoo import cli, hookimpl
 from ganzoo.errors import CheckpointError, DataError, RunError, TrainingStopped
@@ -90,7 +90,7 @@ def moved(tmp_path: Path, one_thread: None) -> tuple[Path, Path]:
     (old / "images" / "count").write_text("16")
     plugins = stored_plugins()
     base = {
-        **runs.RECIPES["translation"],
+        **short_runs.RECIPES["translation"],
         "dataset": {"use": "stored", "path": str(old / "images"), "more": [str(old)]},
         "extractors": {"eye": {"use": "stored", "weights": str(old / "eye")}},
     }
@@ -287,7 +287,7 @@ def test_a_part_of_a_run_that_is_deleted_while_it_trains_is_made_again(
     train: Train, tmp_path: Path, part: str
 ):
     run = tmp_path / "run"
-    seen = runs.At(5, lambda _: remove(run / part))
+    seen = short_runs.At(5, lambda _: remove(run / part))
     train(observers=[seen])
     assert json.loads((run / "manifest.json").read_text())["status"] == "finished"
     assert set(checkpoint.steps(run / "checkpoints")) >= {9}

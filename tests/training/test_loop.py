@@ -17,7 +17,18 @@ import pytest
 import torch
 import toy
 from filelock import FileLock
-from runs import HEADED, PLAIN, RECIPES, At, differences, equal, ranks, stage, stop_at, weights
+from short_runs import (
+    HEADED,
+    PLAIN,
+    RECIPES,
+    At,
+    differences,
+    equal,
+    ranks,
+    stage,
+    stop_at,
+    weights,
+)
 
 from ganzoo import hookimpl
 from ganzoo.errors import (

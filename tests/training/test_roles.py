@@ -12,7 +12,7 @@ import pytest
 import torch
 import toy
 from PIL import Image
-from runs import ROLES, At, differences, equal, ranks, stop_at, weights
+from short_runs import ROLES, At, differences, equal, ranks, stop_at, weights
 
 from ganzoo.errors import RunError, TrainingStopped
 from ganzoo.models.model import load

@@ -10,10 +10,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-import runs
+import short_runs
 import torch
 import toy
-from runs import differences, equal, stage, stop_at, weights
+from short_runs import differences, equal, stage, stop_at, weights
 
 from ganzoo import hookimpl
 from ganzoo.errors import DataError, GanzooError, RunError, TrainingStopped
@@ -86,7 +86,7 @@ def measured(run: Path) -> list[Row]:
 def test_a_measured_run_trains_as_one_that_is_not(
     train: Train, watch: Watch, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    changes = runs.RECIPES[name] | {"checkpoint": {"every": 1, "keep": 99}}
+    changes = short_runs.RECIPES[name] | {"checkpoint": {"every": 1, "keep": 99}}
     alone = toy.contents(train("alone", **changes))
     bench = toy.PAIRS if name == "translation" else {}
     Script(monkeypatch, toy.Brightness, "brightness")  # draws random numbers
@@ -244,7 +244,7 @@ def test_a_stopped_run_is_measured_as_one_never_stopped(
     train: Train, watch: Watch, tmp_path: Path, name: str
 ) -> None:
     bench = toy.PAIRS if name == "translation" else {}
-    changes = runs.RECIPES[name] | {"evaluate": watch(2, **bench)}
+    changes = short_runs.RECIPES[name] | {"evaluate": watch(2, **bench)}
     whole = toy.contents(train("whole", **changes))
     run = tmp_path / "stopped"
     with pytest.raises(TrainingStopped, match="stopped at step 3"):
@@ -348,7 +348,7 @@ def test_without_scores_a_failed_run_goes_on(
     [
         ({}, {"dataset": {"use": "toy", "count": 80, "size": 6}}, RunError, "3x8x8, and .* 3x6x6"),
         ({}, toy.PAIRS, RunError, "draws from noise, and benchmark toys gives it photos"),
-        (runs.RECIPES["translation"], {}, RunError, "images from 'photo', and benchmark"),
+        (short_runs.RECIPES["translation"], {}, RunError, "images from 'photo', and benchmark"),
         ({}, {"reference": 70}, DataError, "the dataset has 80"),
         ({}, {"dataset_sha256": "0" * 64}, DataError, "the dataset's hash is"),
     ],
