@@ -2,7 +2,7 @@
 
 A JOB is the name of a run; ``NAME:STEP`` sends SIGTERM to the second process after that step.
 Each process writes its networks to ``JOB-RANK.pt``, or why it stopped to ``JOB-RANK.txt``; see
-``runs.py``.  The jobs ``entry`` and ``ill`` are for ``evaluation/test_measure.py``.
+``short_runs.py``.  The jobs ``entry`` and ``ill`` are for ``evaluation/test_measure.py``.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def work(root: Path, job: str, rank: int, port: str, begun: bool) -> None:
         return measure(root, job, rank)
     name, _, stop = job.partition(":")
     others = {"plain": short_runs.PLAIN, "headed": short_runs.HEADED}
-    others |= {role: {**keys, "batch": 8} for role, keys in runs.ROLES.items()}
+    others |= {role: {**keys, "batch": 8} for role, keys in short_runs.ROLES.items()}
     keys: dict[str, Any] = others.get(name, short_runs.TWO)
     if name == "measured":
         os.environ["GANZOO_CACHE"] = str(root / "cache")
