@@ -145,7 +145,7 @@ def test_the_report_of_what_training_wrote(train, tmp_path, monkeypatch):
 
 
 def test_networks_are_named_by_role_if_there_are_more_than_two(train):
-    from runs import ROLES
+    from short_runs import ROLES
 
     said = facts(report_of(RunFolder.open(train(**ROLES["encoder"]))))
     assert said["Networks"] == "generator toy, discriminator joint, encoder toy"
