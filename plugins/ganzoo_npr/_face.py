@@ -40,8 +40,13 @@ class Finder:
     def __init__(self, finding: Finding, crop: tuple[float, float, float, float]):
         self._network = Face68(crop) if finding == "face68" else None
 
-    def __call__(self, photo: Tensor) -> tuple[Tensor, Tensor]:
-        """(N, 3, H, W) in [-1, 1] to points (N, 7, 2) in [-1, 1], and 1 where there is a face."""
+    def __call__(self, photo: Tensor, landmarks: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """(N, 3, H, W) in [-1, 1] to points (N, 7, 2) in [-1, 1], and 1 where there is a face.
+
+        Known ``landmarks`` (N, 7, 2) are those points.
+        """
+        if landmarks is not None:
+            return landmarks, photo.new_ones(len(photo))
         if self._network is None:
             frame = torch.tensor(FRAME).to(photo).expand(len(photo), -1, -1)
             return frame, photo.new_ones(len(photo))

@@ -72,9 +72,7 @@ class Opie(Drawing):
     @in_float32
     def forward(self, photo: Tensor, landmarks: Tensor | None = None) -> Tensor:
         """(N, 3, H, W) and perhaps landmarks (N, 7, 2) to a drawing of the same size."""
-        points, has_face = (
-            self._find(photo) if landmarks is None else (landmarks, photo.new_ones(len(photo)))
-        )
+        points, has_face = self._find(photo, landmarks)
         has_face = has_face[:, None, None, None]
         height, width = photo.shape[-2:]
         side = min(height, width)

@@ -64,9 +64,7 @@ class PortraitAbstraction(Drawing):
     @in_float32
     def forward(self, photo: Tensor, landmarks: Tensor | None = None) -> Tensor:
         """(N, 3, H, W) and perhaps landmarks (N, 7, 2) to a drawing of the same size."""
-        points, has_face = (
-            self._find(photo) if landmarks is None else (landmarks, photo.new_ones(len(photo)))
-        )
+        points, has_face = self._find(photo, landmarks)
         detail = self.salience(points, *photo.shape[-2:]) * has_face[:, None, None, None]
         detail = 1 - self.contrast * (1 - detail)
         tolerance = COARSE[0] + detail * (FINE[0] - COARSE[0])
