@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Annotated
 
 from ganzoo.errors import RunError
-from ganzoo.formats.json import Wrong, typed
 from ganzoo.formats.types import Pattern
 
 #: a name of a component, plugin or recipe, which is part of commands too
@@ -21,6 +20,8 @@ EntryName = Annotated[
 
 def check_name(name: str) -> None:
     """Raise RunError if ``name`` cannot name an entry."""
+    from ganzoo.formats.json import Wrong, typed  # listing names checks none, and needs none of it
+
     try:
         typed(EntryName, name, "name")
     except Wrong as wrong:

@@ -22,7 +22,7 @@ from ganzoo.evaluation.standings import flat
 from ganzoo.formats import yaml as yaml12
 from ganzoo.formats.json import Wrong, typed
 from ganzoo.formats.types import Pattern, written
-from ganzoo.models.config import REPO
+from ganzoo.models.hub_id import REPO
 
 #: ``dataset.type`` in ``model-index``
 KIND = "ganzoo-benchmark"

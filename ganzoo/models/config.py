@@ -36,9 +36,6 @@ Version = Annotated[str, Pattern(r"[A-Za-z0-9.!+_-]{1,60}", "a version")]
 UseName = Annotated[
     str, Pattern(r"[A-Za-z0-9_.-]{1,80}(/[A-Za-z0-9_.-]{1,80})?", "the name of a component")
 ]
-#: a model's id on the Hub: ``user/repo``
-_NAME = r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,94}[A-Za-z0-9])?"
-REPO = rf"{_NAME}/{_NAME}"
 #: a network's role, and the name of its file
 Role = Annotated[str, Pattern(r"[a-z][a-z0-9_]{0,40}", "a role: lowercase letters, digits and _")]
 Side = Annotated[int, Ge(1)]

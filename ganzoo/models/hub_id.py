@@ -8,18 +8,14 @@ from dataclasses import dataclass
 from urllib.parse import unquote, urlsplit
 
 from ganzoo.errors import HubError
-from ganzoo.models.config import REPO
 
+_NAME = r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,94}[A-Za-z0-9])?"
+#: a model's id on the Hub: ``user/repo``
+REPO = rf"{_NAME}/{_NAME}"
 _REVISION = r"[A-Za-z0-9][A-Za-z0-9._/-]{0,199}"
-
-
 _ID = re.compile(rf"(?:hf://)?({REPO})(?:@({_REVISION}))?")
-
-
 #: in a page's address: what stands before a revision, and what is not a user
 _AT_REVISION = ("tree", "blob", "resolve", "raw", "commit", "commits", "blame")
-
-
 _NO_MODELS = ("datasets", "spaces", "collections", "docs", "blog", "api")
 
 
