@@ -117,7 +117,7 @@ def evaluate(
     results = [submit(protocol, source, candidate, out, force) for source, candidate in candidates]
     if not state.is_main_process:
         return
-    selections = [protocol.drawn, *(source.drawn for source, _ in candidates)]
+    selections = [protocol.selection, *(source.selection for source, _ in candidates)]
     for text in filter(None, selections):
         say(f"measured with {text}", err=True)
     for note in (note for source, _ in candidates for note in source.notes()):

@@ -89,7 +89,7 @@ def leaderboard(
         if any(board.tables for board in boards):
             _say(pages.HOW, width)
         if from_hub:
-            _say(pages.CLAIMED, width)
+            _say(pages.CLAIMS, width)
     problems = [problem for board in boards for problem in board.problems]
     if problems:
         say(f"left out, because they cannot be read: {len(problems)}", err=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import platform
-from typing import Any
 
 import accelerate
 import torch
@@ -12,7 +11,7 @@ from ganzoo import __version__
 from ganzoo.models import model
 
 
-def environment() -> dict[str, Any]:
+def environment() -> dict[str, str | int]:
     """Return what a number depends on besides the recipe: versions, device, threads."""
     where = model.device()
     name = torch.cuda.get_device_name() if where.type == "cuda" else platform.processor()

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -36,20 +35,20 @@ _BLUR = 1 / 24
 class ImageSource:
     """Images to measure.
 
-    ``key`` hashes everything that decides them beside the protocol.  ``drawn`` says which images
-    they were drawn from, if only some are measured.
+    ``key`` hashes everything that decides them beside the protocol.  ``selection`` says what they
+    were drawn from, if only some are measured.
     """
 
     kind = "model"
     key: str
-    drawn = ""
+    selection = ""
 
     def notes(self) -> list[str]:
-        """Say what of the files was not used; called after measuring."""
+        """List what was not used of the files; called after measuring."""
         return []
 
     def labels(self, start: int, stop: int) -> dict[str, Tensor]:
-        """Say what images ``start`` to ``stop`` were to show: ``hair=pink`` -> bool (n,)."""
+        """Return the labels asked of images ``start`` to ``stop``: ``hair=pink`` -> bool (n,)."""
         return {}
 
     def draw(self, start: int, stop: int) -> Tensor:
@@ -66,17 +65,17 @@ class Generated(ImageSource):
     ``origin`` is plain data that tells models with the same weights apart.
     """
 
-    def __init__(self, generator: Generator, protocol: Protocol, origin: Any = None):
+    def __init__(self, generator: Generator, protocol: Protocol, origin: object = None):
         self.generator, self.protocol = generator, protocol
         self.key = digest([weights_hash(generator), origin])
-        known, fields = reads(generator), protocol.fields
-        self._draws_latents = "latent" in known.words
-        self._reads = [word for word in known.words if word in fields and word not in DRAWN]
+        inputs, fields = reads(generator), protocol.fields
+        self._draws_latents = "latent" in inputs.words
+        self._reads = [word for word in inputs.words if word in fields and word not in DRAWN]
         protocol.dataset.demand(self._reads)
         benchmark = protocol.benchmark.name
-        if missing := [w for w in known.needed if w not in fields and w not in DRAWN]:
+        if absent := [w for w in inputs.needed if w not in fields and w not in DRAWN]:
             raise RunError(
-                f"the model makes its images from '{missing[0]}', and benchmark {benchmark} has "
+                f"the model makes its images from '{absent[0]}', and benchmark {benchmark} has "
                 f"none. Measure it on one that has: `ganzoo list benchmarks`."
             )
         if protocol.has_pairs and not self._reads:
@@ -128,13 +127,13 @@ class Generated(ImageSource):
 
     def labels(self, start: int, stop: int) -> dict[str, Tensor]:
         """Return the labels that ``draw`` gives the generator."""
-        known = self.generator.label or {}
+        classes = self.generator.label or {}
         indices = samples.labels(self.generator, self.protocol.seed, stop - start, {}, start)
         if indices is None:
             return {}
         return {
             f"{name}={value}": indices[:, column] == number
-            for column, (name, values) in enumerate(known.items())
+            for column, (name, values) in enumerate(classes.items())
             for number, value in enumerate(values)
         }
 
@@ -150,31 +149,35 @@ class Files(ImageSource):
 
     def __init__(self, path: Path, protocol: Protocol):
         self.path, self.protocol = path, protocol
-        wanted, size = protocol.benchmark.fakes, protocol.size
+        target, size = protocol.benchmark.fakes, protocol.size
         if protocol.has_pairs:
             raise RunError(
                 f"benchmark {protocol.benchmark.name} looks at each image beside its photo, which "
                 "a folder cannot tell: measure the model."
             )
         self._scan = scan(path)
-        self._noted: dict[str, set[str]] = {}
+        self._files_by_note: dict[str, set[str]] = {}
         self.names = self._scan.names
         count = len(self.names)
         refuse_few(path, count, protocol.benchmark)
-        if count > wanted:
+        if count > target:
             order = torch.randperm(count, generator=rng(protocol.benchmark.seed, "images"))
-            self.names = [self.names[i] for i in sorted(order[:wanted].tolist())]
-            self.drawn = f"{wanted:,} of {path}'s {count:,} images, drawn by the benchmark's seed"
+            self.names = [self.names[i] for i in sorted(order[:target].tolist())]
+            self.selection = (
+                f"{target:,} of {path}'s {count:,} images, drawn by the benchmark's seed"
+            )
         sha = hashlib.sha256(f"{size}".encode())
         for name in self.names:
             sha.update(hashlib.sha256((path / name).read_bytes()).digest())
         self.key = sha.hexdigest()
 
     def notes(self) -> list[str]:
-        """Say what of the files was not used, as far as this process read them."""
-        notes = [f"{note}: {len(names):,} ({min(names)})" for note, names in self._noted.items()]
-        if skipped := self._scan.not_looked_at():
-            notes.append(f"not looked at: {skipped}")
+        """List what was not used of the files that this process read."""
+        notes = [
+            f"{note}: {len(names):,} ({min(names)})" for note, names in self._files_by_note.items()
+        ]
+        if rest := self._scan.not_looked_at():
+            notes.append(f"not looked at: {rest}")
         return notes
 
     def draw(self, start: int, stop: int) -> Tensor:
@@ -183,14 +186,14 @@ class Files(ImageSource):
         for name in self.names[start:stop]:
             path = self.path / name
             try:
-                decoded = decode(path.read_bytes())
+                content = decode(path.read_bytes())
             except (OSError, BadImage) as error:
                 raise DataError(
                     f"{path} cannot be used: {error}. Remove it, or mend it."
                 ) from error
-            for note in decoded.notes:
-                self._noted.setdefault(note, set()).add(name)
-            picture = decoded.image
+            for note in content.notes:
+                self._files_by_note.setdefault(note, set()).add(name)
+            picture = content.image
             if picture.size != (size, size):
                 raise DataError(
                     f"{path} has {picture.width}x{picture.height} pixels, and benchmark "
@@ -259,5 +262,5 @@ def blur(pictures: Tensor) -> Tensor:
     steps = torch.arange(-reach, reach + 1, dtype=torch.float32)
     kernel = torch.exp(-(steps**2) / (2 * sigma**2))
     kernel = (kernel / kernel.sum()).expand(3, 1, 1, -1)
-    padded = pad(pictures, [reach] * 4, mode="reflect")
-    return conv2d(conv2d(padded, kernel, groups=3), kernel.mT, groups=3)
+    canvas = pad(pictures, [reach] * 4, mode="reflect")
+    return conv2d(conv2d(canvas, kernel, groups=3), kernel.mT, groups=3)

@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import torch
 from accelerate import PartialState
@@ -21,6 +20,7 @@ from torch import Tensor
 
 from ganzoo.errors import GanzooError, RunError
 from ganzoo.evaluation.image_sources import ImageSource
+from ganzoo.evaluation.jackknife import Value
 from ganzoo.evaluation.protocol import Protocol, Scorer
 from ganzoo.files import alone, atomic_file, cache_folder
 from ganzoo.interfaces import GROUPS
@@ -33,7 +33,7 @@ from ganzoo.text import say
 #: images in a file, and the most in memory
 CHUNK = 128
 #: floats of features per image, above which they are computed again rather than kept
-KEPT = 8192
+MAX_FLOATS = 8192
 
 Bar = Callable[..., AbstractContextManager[Callable[[int], None]]]
 
@@ -54,13 +54,13 @@ class ImageStore:
     def fill(self) -> None:
         """Compute the missing files, each process its share."""
 
-        def drawn(chunk: Chunk) -> dict[str, Tensor]:
+        def draw(chunk: Chunk) -> dict[str, Tensor]:
             return {"image": self.source.draw(chunk.start, chunk.stop)}
 
         def features(name: str, chunk: Chunk) -> dict[str, Tensor]:
             return self.extract(name, chunk.images())
 
-        self._write("drawing", "fake", self._work / "fakes", drawn)
+        self._write("drawing", "fake", self._work / "fakes", draw)
         for stream in ("fake", "real"):
             readers = [s for s in self.protocol.scorers if "features" in s.reads.get(stream, ())]
             for name in dict.fromkeys(scorer.extractor for scorer in readers):
@@ -102,7 +102,7 @@ class ImageStore:
         """Whether an extractor's features take too much room to be kept."""
         if name not in self._is_wide:
             layers = self.extract(name, next(self.chunks("fake")).images()[:1])
-            self._is_wide[name] = sum(layer.numel() for layer in layers.values()) > KEPT
+            self._is_wide[name] = sum(layer.numel() for layer in layers.values()) > MAX_FLOATS
         return self._is_wide[name]
 
     def _features_folder(self, stream: str, name: str) -> Path:
@@ -117,9 +117,9 @@ class ImageStore:
         with alone_in(folder), together(folder):
             share = list(self.chunks(stream))[state.process_index :: state.num_processes]
             files = {_file(folder, chunk.start, chunk.stop): chunk for chunk in share}
-            missing = {file: chunk for file, chunk in files.items() if not _is_whole(file)}
-            with self._bar(what, sum(map(len, missing.values()))) as advance:
-                for file, chunk in missing.items():
+            todo = {file: chunk for file, chunk in files.items() if not _is_whole(file)}
+            with self._bar(what, sum(map(len, todo.values()))) as advance:
+                for file, chunk in todo.items():
                     with atomic_file(file) as aside:
                         write_tensors(aside, make(chunk))
                     advance(len(chunk))
@@ -133,27 +133,29 @@ class Chunk:
         #: the jackknife's group of each fake, (n,); None for reals
         self.group = None if stream == "real" else torch.arange(start, stop) % GROUPS
         self._store = store
-        self._words: dict[tuple[str, str | None], Any] = {}
+        self._words: dict[tuple[str, str | None], Value] = {}
         self._examples: dict[str, Tensor] = {}
 
     def __len__(self) -> int:
         return self.stop - self.start
 
-    def words(self, scorer: Scorer) -> dict[str, Any]:
+    def words(self, scorer: Scorer) -> dict[str, Value]:
         """Return the words that an evaluator reads."""
         return {word: self._word(word, scorer.extractor) for word in scorer.reads[self.stream]}
 
-    def _word(self, word: str, extractor: str | None) -> Any:
+    def _word(self, word: str, extractor: str | None) -> Value:
         key = word, extractor if is_features(word) else None
         if key in self._words:
             return self._words[key]
-        value: Any
-        if word == "group":
+        value: Value
+        if word == "group" and self.group is not None:
             value = self.group
         elif extractor and word == "features":
             value = self._store.features(extractor, self)
         elif extractor and is_features(word):
-            value = self._store.extract(extractor, self._word(word.removesuffix(FEATURES), None))
+            images = self._word(word.removesuffix(FEATURES), None)
+            assert isinstance(images, Tensor)
+            value = self._store.extract(extractor, images)
         elif word == "labels" and self.stream == "fake":
             value = self._store.source.labels(self.start, self.stop)
         elif word == "fake" or (word == "image" and self.stream != "pair"):
@@ -216,7 +218,7 @@ def alone_in(folder: Path, wait: bool = True) -> Iterator[None]:
     If it is locked already, waits for it, or raises RunError without ``wait``.
     """
 
-    def waiting() -> None:
+    def report_wait() -> None:
         if not wait:
             raise RunError(f"another process measures this model now, in {folder}. Wait for it.")
         say(f"another process makes {folder}; waiting for it", err=True)
@@ -225,5 +227,5 @@ def alone_in(folder: Path, wait: bool = True) -> Iterator[None]:
         with together(folder):
             if PartialState().is_main_process:
                 folder.mkdir(parents=True, exist_ok=True)
-                lock.enter_context(alone(folder / ".lock", waiting))
+                lock.enter_context(alone(folder / ".lock", report_wait))
         yield

@@ -37,7 +37,7 @@ def explain(entry: Entry, rows: Mapping[str, Entry]) -> Iterator[str]:
         yield from (f"  {name:24} {reading(score)}" for name, score in entry.scores.items())
         return
     yield f"  {'':24} {'this model':22}{''.join(f'{ROWS[name]:>10}' for name in names)}"
-    starred = False
+    has_star = False
     for name, score in entry.scores.items():
         arrow = "↑" if score.higher_is_better else "↓"
         line = f"  {name + ' ' + arrow:24} {reading(score):22}"
@@ -50,11 +50,11 @@ def explain(entry: Entry, rows: Mapping[str, Entry]) -> Iterator[str]:
             if row in _SPOILT and other:
                 ahead = other.value - score.value
                 star = "*" if (ahead if score.higher_is_better else -ahead) >= -close else ""
-            starred = starred or bool(star)
+            has_star = has_star or bool(star)
             line += f"{f'{other.value:.3g}' if other else '':>9}{star or ' '}"
         yield line.rstrip()
     yield "↓ lower is better, ↑ higher; real: images of the dataset that are held out"
-    if starred:
+    if has_star:
         yield "* spoilt images score as well or better: this score says little about the model"
     yield from _standing(entry, rows)
 

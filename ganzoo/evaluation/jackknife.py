@@ -10,12 +10,14 @@ import inspect
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from torch import Tensor
 
 from ganzoo.errors import DataError
 from ganzoo.interfaces import GROUPS, Evaluator
+
+#: what an evaluator reads by one word: a tensor, or tensors by layer or label
+Value = Tensor | Mapping[str, Tensor]
 
 #: the 97.5 % quantile of Student's t with GROUPS - 1 = 9 degrees of freedom
 T_QUANTILE = 2.2622
@@ -38,7 +40,7 @@ class Jackknife:
         by_itself = "without" in inspect.signature(self.whole.compute).parameters
         self._parts = [] if by_itself else [make() for _ in range(GROUPS)]
 
-    def feed(self, stream: str, words: Mapping[str, Any], group: Tensor | None) -> None:
+    def feed(self, stream: str, words: Mapping[str, Value], group: Tensor | None) -> None:
         """Feed one chunk to a stream; ``group`` (N,) of the fakes, None for the reals."""
         getattr(self.whole, stream)(**words)
         for number, part in enumerate(self._parts):

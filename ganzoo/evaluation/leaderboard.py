@@ -30,7 +30,7 @@ HOW = (
     "more than the number of rows that are better; = marks a row that cannot be told from some "
     "other. Reference rows are no models and have no rank."
 )
-CLAIMED = (
+CLAIMS = (
     "These are the claims of the models' cards: nobody has checked them. `ganzoo evaluate` does."
 )
 OVER_SEEDS = (
@@ -39,14 +39,14 @@ OVER_SEEDS = (
 )
 
 
-def entries_folder(chosen: Path | None = None) -> Path:
-    """Return the entries folder: the ``chosen``, that of the current folder, or the shipped one.
+def entries_folder(folder: Path | None = None) -> Path:
+    """Return the entries folder: ``folder``, that of the current folder, or the shipped one.
 
-    Raises RunError if the chosen one does not exist.
+    Raises RunError if ``folder`` does not exist.
     """
-    if chosen is not None and not chosen.is_dir():
-        raise RunError(f"--entries {chosen} is no folder. `ganzoo evaluate` writes to {FOLDER}.")
-    return chosen or (FOLDER if FOLDER.is_dir() else shipped_folder("benchmarks") / "entries")
+    if folder is not None and not folder.is_dir():
+        raise RunError(f"--entries {folder} is no folder. `ganzoo evaluate` writes to {FOLDER}.")
+    return folder or (FOLDER if FOLDER.is_dir() else shipped_folder("benchmarks") / "entries")
 
 
 def all_standings(root: Path, benchmark: str | None = None) -> list[Standings]:
@@ -148,7 +148,7 @@ def _row_data(row: Row, table: Table) -> dict[str, Any]:
     }
     data = asdict(row.entry)
     names = ("model", "counts", "reported", "notes", "seconds", "date", "key", "sha256")
-    head = {"rank": row.rank, "tied_with": list(row.tied)}
+    head = {"rank": row.rank, "tied_with": list(row.ties)}
     return head | {name: data[name] for name in names} | {"scores": scores}
 
 
@@ -173,16 +173,16 @@ def _md_table(table: Table) -> Iterator[str]:
     yield ""
     if table.apart:
         yield from (md(table.apart), "")
-    claims = any(row.entry.reported for row in table.rows)
+    has_claims = any(row.entry.reported for row in table.rows)
     heads = [heading(c) + (f" ({c.unit})" if c.unit else "") for c in table.columns]
-    heads = _beside(heads, "reported" if claims else None)
+    heads = _beside(heads, "reported" if has_claims else None)
     yield _md_row(["rank", "model", *heads])
     yield _md_row(["--:", ":--", *["--:" for _ in heads]], raw=True)
     for row in table.rows:
         cells = [cell_text(row, column) for column in table.columns]
-        reported = row.entry.reported.items()
-        claim = "; ".join(f"{name} {one.value:g} ({one.source})" for name, one in reported)
-        cells = _beside(cells, claim if claims else None)
+        claims = row.entry.reported.items()
+        claim = "; ".join(f"{name} {one.value:g} ({one.source})" for name, one in claims)
+        cells = _beside(cells, claim if has_claims else None)
         name = md(row.entry.model.name)
         name = f"*{name}*" if row.entry.model.kind == "reference" else name
         yield _md_row([row.place or "–", name, *map(md, cells)], raw=True)
@@ -293,12 +293,12 @@ def scales_of(table: Table) -> dict[str, Scale]:
         cells = [
             (row.entry, row.cells[column.name]) for row in table.rows if column.name in row.cells
         ]
-        shown = [(entry, cell.score) for entry, cell in cells if cell.comparable]
+        comparable = [(entry, cell.score) for entry, cell in cells if cell.comparable]
         scores = [
             score
-            for entry, score in shown
+            for entry, score in comparable
             if entry.model.kind != "reference" and not score.unreliable
-        ] or [score for _, score in shown]
+        ] or [score for _, score in comparable]
         low = min((score.low for score in scores), default=0)
         high = max((score.high for score in scores), default=1)
         pad = (high - low) / 20 or abs(high) / 10 or 1.0

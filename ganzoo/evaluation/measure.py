@@ -30,7 +30,7 @@ from ganzoo.recipe.benchmark import STREAMS
 #: images in a network's batch
 BATCH = 32
 #: images in the entry's grid
-SHOWN = 64
+GRID_SIZE = 64
 
 
 @dataclass(frozen=True)
@@ -77,8 +77,8 @@ def measure(
         store.fill()
         with together(work):
             scores, unreliable = _scores(store, bar)
-            chunks = [chunk for chunk in store.chunks("fake") if chunk.start < SHOWN]
-            pictures = torch.cat([store.fakes(c.start, c.stop) for c in chunks])[:SHOWN]
+            chunks = [chunk for chunk in store.chunks("fake") if chunk.start < GRID_SIZE]
+            pictures = torch.cat([store.fakes(c.start, c.stop) for c in chunks])[:GRID_SIZE]
         if is_main and not keep:
             shutil.rmtree(root if folder else work, ignore_errors=True)
     return Measurement(scores, unreliable, pictures, time.monotonic() - start, work)
@@ -90,9 +90,9 @@ def _scores(store: ImageStore, bar: Bar) -> tuple[dict[str, Estimate], dict[str,
     Returns the published scores, and why some are unreliable.  Raises DataError if an evaluator had
     too few images, and RunError if the score that ranks is left out.
     """
-    running = [(scorer, scorer.start()) for scorer in store.protocol.scorers]
+    pairs = [(scorer, scorer.start()) for scorer in store.protocol.scorers]
     for stream in STREAMS:
-        readers = [(scorer, jackknife) for scorer, jackknife in running if stream in scorer.reads]
+        readers = [(scorer, jackknife) for scorer, jackknife in pairs if stream in scorer.reads]
         if not readers:
             continue
         with bar(f"measuring {stream} images", store.count(stream)) as advance:
@@ -102,8 +102,8 @@ def _scores(store: ImageStore, bar: Bar) -> tuple[dict[str, Estimate], dict[str,
                 advance(len(chunk))
     scores: dict[str, Estimate] = {}
     unreliable: dict[str, str] = {}
-    with bar("scores", len(running), "evaluators") as advance:
-        for scorer, jackknife in running:
+    with bar("scores", len(pairs), "evaluators") as advance:
+        for scorer, jackknife in pairs:
             scores |= {scorer.names[name]: score for name, score in jackknife.compute().items()}
             reasons = jackknife.whole.unreliable()
             unreliable |= {scorer.names[name]: reason for name, reason in reasons.items()}

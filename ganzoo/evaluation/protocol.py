@@ -78,7 +78,7 @@ class Protocol:
         #: missing optional extractors, and why
         self.left_out: dict[str, str] = {}
         #: what the features of each extractor depend on
-        self._told: dict[str, dict[str, Any]] = {}
+        self._extractor_facts: dict[str, dict[str, Any]] = {}
         self._open_extractors(registry, with_optional, download)
         spec = benchmark.dataset
         self.dataset: Dataset = construct(registry, "dataset", spec.use, spec.arguments)
@@ -93,13 +93,13 @@ class Protocol:
             len(self.dataset) > count and not self.dataset.shuffled
         )
         self.reference, self.held_out = self._split()
-        self._common = self._told_of_images(registry, fingerprint)
+        self._common = self._facts_of_images(registry, fingerprint)
         self.scorers = self._scorers(registry)
         for scorer in self.scorers:
             self.dataset.demand(stem(word)[0] for words in scorer.reads.values() for word in words)
         #: the full protocol, for entries
         self.record = self._common | {
-            "extractors": self._told,
+            "extractors": self._extractor_facts,
             "evaluators": [
                 {
                     "use": scorer.use,
@@ -112,7 +112,7 @@ class Protocol:
         }
 
     @property
-    def drawn(self) -> str:
+    def selection(self) -> str:
         """The dataset's number of examples, if the real images are only some of them."""
         count = self.benchmark.reference + self.benchmark.fakes
         if count == len(self.dataset) or not self.shuffle:
@@ -127,15 +127,19 @@ class Protocol:
     @property
     def id(self) -> str:
         """The id that entries of one table share; optional extractors do not change it."""
-        shared = {
-            "extractors": {n: t for n, t in self._told.items() if not self._is_optional(n)},
+        common = {
+            "extractors": {
+                name: facts
+                for name, facts in self._extractor_facts.items()
+                if not self._is_optional(name)
+            },
             "evaluators": [
-                told
-                for told in self.record["evaluators"]
-                if not self._is_optional(told["extractor"])
+                evaluator
+                for evaluator in self.record["evaluators"]
+                if not self._is_optional(evaluator["extractor"])
             ],
         }
-        return digest(self.record | shared)[:16]
+        return digest(self.record | common)[:16]
 
     @property
     def primary(self) -> str:
@@ -189,7 +193,9 @@ class Protocol:
         """Hash everything that decides the reference images' features, to the bit."""
         images = {k: self._common[k] for k in ("ganzoo_protocol", "seed", "dataset")}
         libraries = [__version__, torch.__version__, self.device.type]
-        return digest([images, self.reference.tolist(), self._told[extractor], libraries])
+        return digest(
+            [images, self.reference.tolist(), self._extractor_facts[extractor], libraries]
+        )
 
     def _check_dataset(self, fingerprint: str) -> None:
         benchmark = self.benchmark
@@ -205,11 +211,11 @@ class Protocol:
                 f"benchmark {benchmark.name}: dataset '{benchmark.dataset.use}' gives no 'real' "
                 "images to compare with. Choose another dataset."
             )
-        needed = benchmark.reference + benchmark.fakes
-        if len(self.dataset) < needed:
+        total = benchmark.reference + benchmark.fakes
+        if len(self.dataset) < total:
             raise DataError(
                 f"benchmark {benchmark.name} wants {benchmark.reference} reference images and "
-                f"{benchmark.fakes} that are held out, {needed} together; the dataset has "
+                f"{benchmark.fakes} that are held out, {total} together; the dataset has "
                 f"{len(self.dataset)}. Add images, or measure with fewer, which is another "
                 f"protocol: --set reference=... --set fakes=..."
             )
@@ -240,13 +246,13 @@ class Protocol:
                 self.left_out[name] = str(error)
                 continue
             self.extractors[name] = network.to(self.device).eval().requires_grad_(False)
-            self._told[name] = {
+            self._extractor_facts[name] = {
                 **_pathless(spec, "extractor", registry),
                 "version": network.version,
                 "weights_sha256": weights_hash(network),
             }
 
-    def _told_of_images(self, registry: Registry, fingerprint: str) -> dict[str, Any]:
+    def _facts_of_images(self, registry: Registry, fingerprint: str) -> dict[str, Any]:
         """Return what all scores of the benchmark depend on."""
         benchmark = self.benchmark
         return {
@@ -292,12 +298,12 @@ class Protocol:
             "arguments": dict(measure.arguments),
             "evaluator_version": kind.version,
         }
-        suffix = shown = ""
+        suffix = prefix = ""
         if name := measure.extractor:
             tag = self.extractors[name].tag or self.benchmark.extractors[name].use.split("/")[-1]
             suffix = "" if tag == kind.standard else f"-{tag}"
-            facts["extractor"] = self._told[name]
-            shown = f"{tag}-{self._told[name]['weights_sha256'][:8]}/"
+            facts["extractor"] = self._extractor_facts[name]
+            prefix = f"{tag}-{self._extractor_facts[name]['weights_sha256'][:8]}/"
         names = {score: score + suffix for score in kind.higher_is_better}
         benchmark = self.benchmark
         where = f"n{benchmark.fakes}-vs-{benchmark.reference}/{benchmark.name}@{benchmark.version}"
@@ -309,8 +315,8 @@ class Protocol:
             reads=self._reads(measure, registry),
             names=names,
             ids={
-                published: f"{published}/{shown}{where}/{digest(facts | {'score': score})[:8]}"
-                for score, published in names.items()
+                name: f"{name}/{prefix}{where}/{digest(facts | {'score': score})[:8]}"
+                for score, name in names.items()
             },
         )
 

@@ -150,17 +150,17 @@ def write_entry(path: Path, entry: Entry) -> Entry:
     Raises RunError if it breaks the format or cannot be written.
     """
     try:
-        checked = _checked(asdict(entry) | {"sha256": "0" * 64})
+        entry = _checked(asdict(entry) | {"sha256": "0" * 64})
     except Wrong as wrong:
         raise RunError(f"{path} cannot be written: {wrong}") from None
-    sealed = replace(checked, sha256=digest(checked))
-    data = {"format": FORMAT} | asdict(sealed)
+    entry = replace(entry, sha256=digest(entry))
+    data = {"format": FORMAT} | asdict(entry)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         write_atomic(path, json.dumps(data, indent=1, ensure_ascii=False) + "\n")
     except OSError as error:
         raise RunError(f"{path} cannot be written: {error.strerror or error}") from error
-    return sealed
+    return entry
 
 
 def digest(entry: Entry) -> str:

@@ -22,7 +22,7 @@ from typing import Any
 from ganzoo.evaluation.result import Entry, EntryFile, Score, entry_files
 
 #: most differences named between two protocols
-NAMED = 4
+MAX_DIFFERENCES = 4
 
 
 @dataclass(frozen=True)
@@ -58,13 +58,13 @@ class Row:
     entry: Entry
     picture: Path
     rank: int | None
-    tied: tuple[str, ...]
+    ties: tuple[str, ...]
     cells: dict[str, Cell]
 
     @property
     def place(self) -> str:
         """The rank for reading: ``2``, ``2=``, or empty."""
-        return f"{self.rank or ''}{'=' if self.tied else ''}"
+        return f"{self.rank or ''}{'=' if self.ties else ''}"
 
 
 @dataclass(frozen=True)
@@ -118,14 +118,14 @@ def read_standings(root: Path, benchmark: str) -> Standings:
     return rank(benchmark, entry_files(root, benchmark))
 
 
-def rank(benchmark: str, found: Sequence[EntryFile]) -> Standings:
+def rank(benchmark: str, files: Sequence[EntryFile]) -> Standings:
     """Rank these entries of ``benchmark``."""
-    good = [(item.entry, item.picture) for item in found if item.entry is not None]
+    good = [(item.entry, item.picture) for item in files if item.entry is not None]
     by_protocol = [list(group) for _, group in groupby(sorted(good, key=_group), key=_group)]
     by_protocol.sort(key=lambda group: (group[0][0].version, max(e.date for e, _ in group)))
     newest = by_protocol[-1][0][0] if by_protocol else None
     tables = [_table(group, newest) for group in reversed(by_protocol)]
-    return Standings(benchmark, tuple(tables), tuple(f for f in found if f.entry is None))
+    return Standings(benchmark, tuple(tables), tuple(f for f in files if f.entry is None))
 
 
 def _group(item: tuple[Entry, Path]) -> tuple[int, str, str]:
@@ -137,7 +137,7 @@ def _table(group: Sequence[tuple[Entry, Path]], newest: Entry | None) -> Table:
     entries = [entry for entry, _ in group]
     columns = tuple(_columns(entries))
     footnotes: dict[str, int] = {}
-    ranked = {e.model.name: e.scores[e.primary] for e in entries if _ranks(e, columns[0])}
+    ranking = {e.model.name: e.scores[e.primary] for e in entries if _ranks(e, columns[0])}
     rows = []
 
     def order(item: tuple[Entry, Path]) -> tuple[bool, float, str]:
@@ -149,17 +149,19 @@ def _table(group: Sequence[tuple[Entry, Path]], newest: Entry | None) -> Table:
         return False, -value if primary.higher_is_better else value, entry.model.name
 
     for entry, picture in sorted(group, key=order):
-        own = ranked.get(entry.model.name)
-        others = {name: score for name, score in ranked.items() if name != entry.model.name}
-        better = [_better(score, own) for score in others.values()] if own else []
-        tied = [n for n, s in others.items() if own and not _better(s, own) and not _better(own, s)]
+        score = ranking.get(entry.model.name)
+        others = {name: other for name, other in ranking.items() if name != entry.model.name}
+        better = [_better(other, score) for other in others.values()] if score else []
+        ties = [
+            n for n, s in others.items() if score and not (_better(s, score) or _better(score, s))
+        ]
         cells = {column.name: _cell(entry, column, footnotes) for column in columns}
         rows.append(
             Row(
                 entry=entry,
                 picture=picture,
-                rank=1 + sum(better) if own else None,
-                tied=tuple(tied),
+                rank=1 + sum(better) if score else None,
+                ties=tuple(ties),
                 cells={name: cell for name, cell in cells.items() if cell},
             )
         )
@@ -249,9 +251,9 @@ def _apart(entry: Entry, newest: Entry) -> str:
     ]
     if not differences:
         differences = ["only the ids do, so what measured is not the same"]
-    more = len(differences) - NAMED
-    named = ", ".join(differences[:NAMED]) + (f", and {more} more" if more > 0 else "")
-    return f"Not comparable with the newest protocol, for they differ: {named}."
+    more = len(differences) - MAX_DIFFERENCES
+    listing = ", ".join(differences[:MAX_DIFFERENCES]) + (f", and {more} more" if more > 0 else "")
+    return f"Not comparable with the newest protocol, for they differ: {listing}."
 
 
 def _facts(entry: Entry) -> dict[str, str]:

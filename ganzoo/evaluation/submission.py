@@ -21,8 +21,9 @@ from ganzoo.evaluation.result import Candidate, Counts, Entry, Score
 from ganzoo.files import atomic_file
 from ganzoo.formats.names import check_name
 from ganzoo.formats.yaml import parse
-from ganzoo.models import model, samples
+from ganzoo.models import samples
 from ganzoo.models.folder import CONFIG, RECIPE, find
+from ganzoo.models.model import load
 from ganzoo.plugins.registry import Registry
 from ganzoo.recipe.benchmark import Benchmark
 from ganzoo.scan import scan
@@ -53,10 +54,10 @@ def open_candidate(
     if path.is_dir() and not _is_model(path):
         files = Files(path, protocol)
         return files, Candidate(name=name, kind="images", weights_sha256=files.key)
-    loaded = model.load(path, registry)
-    loaded.generator.to(protocol.device)
-    training, part = loaded.config.training, loaded.config.generator
-    recipe, recipe_sha256, seed = loaded.path / RECIPE, None, None
+    model = load(path, registry)
+    model.generator.to(protocol.device)
+    training, part = model.config.training, model.config.generator
+    recipe, recipe_sha256, seed = model.path / RECIPE, None, None
     if recipe.is_file():
         text = recipe.read_bytes()
         recipe_sha256 = hashlib.sha256(text).hexdigest()
@@ -65,7 +66,7 @@ def open_candidate(
     candidate = Candidate(
         name=name,
         kind="model",
-        weights_sha256=loaded.weights_sha256,
+        weights_sha256=model.weights_sha256,
         recipe=training.get("recipe"),
         recipe_sha256=recipe_sha256,
         seed=seed if isinstance(seed, int) else None,
@@ -77,7 +78,7 @@ def open_candidate(
         training_seconds=training.get("seconds"),
     )
     origin = [asdict(part), recipe_sha256]
-    return Generated(loaded.generator, protocol, origin), candidate
+    return Generated(model.generator, protocol, origin), candidate
 
 
 def reference_row(name: str, protocol: Protocol) -> tuple[ImageSource, Candidate]:
@@ -102,8 +103,8 @@ def submit(
     except RunError as error:
         raise RunError(f"{error}. Give the entry another name with --name.") from error
     path = result.entry_path(folder, protocol.benchmark.name, candidate.name)
-    wanted, before = key(protocol, source), _before(path, force)
-    if before and before.key == wanted:
+    entry_key, before = key(protocol, source), _before(path, force)
+    if before and before.key == entry_key:
         return path, before, False
     if before and not force:
         raise RunError(
@@ -129,9 +130,9 @@ def submit(
         environment={name: str(value) for name, value in environment().items()},
         seconds=round(measurement.seconds, 1),
         date=datetime.now(UTC).isoformat(timespec="seconds"),
-        key=wanted,
+        key=entry_key,
         reported=before.reported if before else {},
-        notes=before.notes if before else source.drawn,
+        notes=before.notes if before else source.selection,
     )
     if PartialState().is_main_process:
         entry = _write(path, entry, protocol, measurement)
@@ -144,7 +145,7 @@ def published(protocol: Protocol, measurement: Measurement) -> dict[str, Score]:
     scores = {}
     for scorer in protocol.scorers:
         rankable = scorer.extractor is None or protocol.extractors[scorer.extractor].rankable
-        for own, name in scorer.names.items():
+        for score, name in scorer.names.items():
             estimate = measurement.scores.get(name)
             if estimate is None:  # as a score of labels, for a model without any
                 continue
@@ -152,7 +153,7 @@ def published(protocol: Protocol, measurement: Measurement) -> dict[str, Score]:
                 value=estimate.value,
                 low=estimate.low,
                 high=estimate.high,
-                higher_is_better=scorer.type.higher_is_better[own],
+                higher_is_better=scorer.type.higher_is_better[score],
                 protocol=scorer.ids[name],
                 unreliable=measurement.unreliable.get(name),
                 rankable=rankable,
@@ -176,8 +177,8 @@ def _write(path: Path, entry: Entry, protocol: Protocol, measurement: Measuremen
     """Write the grid and the entry; return the entry with its seal."""
     pictures = measurement.pictures
     if "photo" in protocol.fields:
-        shown = protocol.held_out[: min(PAIRS, len(pictures))]
-        photos = samples.to_uint8(protocol.examples(shown)["photo"])
+        indices = protocol.held_out[: min(PAIRS, len(pictures))]
+        photos = samples.to_uint8(protocol.examples(indices)["photo"])
         grid = samples.pairs(photos, pictures[: len(photos)])
     else:
         grid = samples.grid(pictures)

@@ -33,8 +33,8 @@ def suitable_benchmarks(config: Config | None, registry: Registry) -> list[Suita
             benchmark = load_benchmark(name, (), registry)
             if config is None or _suits(benchmark, config, registry):
                 benchmarks.append(benchmark)
-    trained = (config.training.get("dataset") or {}) if config else {}
-    benchmarks.sort(key=lambda benchmark: benchmark.dataset.use != trained.get("use"))
+    dataset = (config.training.get("dataset") or {}) if config else {}
+    benchmarks.sort(key=lambda benchmark: benchmark.dataset.use != dataset.get("use"))
     return [
         SuitableBenchmark(one.name, tuple(absent_folders(one.dataset, registry)))
         for one in benchmarks

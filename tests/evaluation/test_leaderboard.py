@@ -92,8 +92,8 @@ def test_a_chain_of_ties(root: Path) -> None:
         submit(root, name, fid)
     found = table(root)
     assert places(found) == {"a": "1=", "b": "1=", "c": "2=", "d": "4"}
-    assert row(found, "b").tied == ("a", "c")
-    assert row(found, "d").tied == ()
+    assert row(found, "b").ties == ("a", "c")
+    assert row(found, "d").ties == ()
 
 
 def test_equal_scores_without_any_width_are_tied(root: Path) -> None:

@@ -286,7 +286,7 @@ def test_wide_features_are_made_anew_and_give_the_same(
     protocol = toy.protocol(tmp_path)
     kept = values(measure(protocol, Generated(generator(), protocol)))
     monkeypatch.setenv("GANZOO_CACHE", str(tmp_path / "other"))
-    monkeypatch.setattr(image_store, "KEPT", 4 * 6 * 6 - 1)
+    monkeypatch.setattr(image_store, "MAX_FLOATS", 4 * 6 * 6 - 1)
     assert values(measure(protocol, Generated(generator(), protocol))) == kept
     assert not (tmp_path / "other" / "features").exists()
 
@@ -788,11 +788,11 @@ def test_of_images_in_order_of_names_some_are_drawn(tmp_path: Path) -> None:
     made = plugins(dataset_by_name=ByName)
     few = toy.protocol(tmp_path, made, dataset={"use": "by_name", "count": 50})
     assert few.reference.tolist() == list(range(30))  # all are needed: nothing is drawn
-    assert (few.record["split"]["shuffle"], few.drawn) == (False, "")
+    assert (few.record["split"]["shuffle"], few.selection) == (False, "")
     more = toy.protocol(tmp_path, made, dataset={"use": "by_name", "count": 5000})
     assert more.reference.max() > 2500
     assert more.held_out.max() > 2500
-    assert more.drawn.startswith("50 of the dataset's 5,000 images")
+    assert more.selection.startswith("50 of the dataset's 5,000 images")
     same = toy.protocol(tmp_path, made, dataset={"use": "by_name", "count": 5000}, shuffle=True)
     assert torch.equal(same.reference, more.reference)
     assert same.id == more.id  # the rule is in the id, whichever way it was asked for
