@@ -60,8 +60,8 @@ def importers(incomplete: str) -> list[str]:
 
 def shown(incomplete: str) -> list[str]:
     """Offer the first word after ``ganzoo show``."""
-    named = ["vocabulary", *recipes(incomplete), *benchmarks(incomplete), *models(incomplete)]
-    return [*kinds(incomplete), *_starting(incomplete, named)]
+    names = ["vocabulary", *recipes(incomplete), *benchmarks(incomplete), *models(incomplete)]
+    return [*kinds(incomplete), *_starting(incomplete, names)]
 
 
 def components(ctx: typer.Context, incomplete: str) -> list[str]:

@@ -86,9 +86,9 @@ def evaluate(
         raise RunError(f"{model} does not exist. Give a run or model folder, or images.")
     if benchmark is None:
         raise _which_benchmark(model, registry)
-    loaded = load_benchmark(benchmark, overrides, registry)
+    spec = load_benchmark(benchmark, overrides, registry)
     command = f"ganzoo evaluate {model or '--references'} --benchmark {benchmark}"
-    check_folders(loaded.dataset, registry, command)
+    check_folders(spec.dataset, registry, command)
     from accelerate import PartialState  # imports torch, so cheap mistakes come first
 
     from ganzoo.evaluation.image_sources import reference_rows
@@ -99,10 +99,10 @@ def evaluate(
     from ganzoo.progress import status
 
     if model is not None and Path(model).exists():
-        refuse_unsuited(Path(model), loaded)
+        refuse_unsuited(Path(model), spec)
     state = PartialState(cpu=device().type == "cpu")
-    with status(f"opening {loaded.name}"), state.main_process_first():
-        protocol = Protocol(loaded, registry, state.device, download=download)
+    with status(f"opening {spec.name}"), state.main_process_first():
+        protocol = Protocol(spec, registry, state.device, download=download)
     if state.is_main_process:
         for extractor, why in protocol.left_out.items():
             reason = why.partition(" Get it: ")[0]  # without the remedy, which `ganzoo show` has
@@ -126,9 +126,9 @@ def evaluate(
         say_json([asdict(entry) for _, entry, _ in results])
         return
     for path, entry, is_new in results:
-        _tell(path, entry, is_new)
+        _say_entry(path, entry, is_new)
     elsewhere = "" if out == ENTRIES else f" --entries {out}"
-    say(f"compare: ganzoo leaderboard {loaded.name}{elsewhere}")
+    say(f"compare: ganzoo leaderboard {spec.name}{elsewhere}")
 
 
 def _which_benchmark(model: str | None, registry: Registry) -> RunError:
@@ -194,12 +194,12 @@ def verify(
             f"  seed {verdict.seed}  {verdict.score} {verdict.value:.4g}, stated "
             f"{verdict.low:g} to {verdict.high:g}  ({verdict.run})"
         )
-    failed = sum(not verdict.holds for verdict in verdicts)
-    say(f"{len(verdicts) - failed} of {len(verdicts)} scores are in their ranges")
-    raise typer.Exit(1 if failed else 0)
+    failures = sum(not verdict.holds for verdict in verdicts)
+    say(f"{len(verdicts) - failures} of {len(verdicts)} scores are in their ranges")
+    raise typer.Exit(1 if failures else 0)
 
 
-def _tell(path: Path, entry: Entry, is_new: bool) -> None:
+def _say_entry(path: Path, entry: Entry, is_new: bool) -> None:
     again = "" if is_new else ", measured already"
     say(entry.model.name, bold=True, nl=False)
     say(f" under {entry.benchmark}@{entry.version}{again}: {path}")

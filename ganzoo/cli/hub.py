@@ -151,17 +151,17 @@ def push(
         if as_json:
             say_json(_plan_data(plan))
         else:
-            _tell_plan(plan)
+            _say_plan(plan)
         raise typer.Exit(2 if plan.problems else 0)
-    pushed = pushing.push(model, id, registry, options, token)
+    result = pushing.push(model, id, registry, options, token)
     if as_json:
-        say_json({"url": pushed.url, "commit": pushed.commit} | _plan_data(pushed.plan))
+        say_json({"url": result.url, "commit": result.commit} | _plan_data(result.plan))
         return
-    if pushed.commit is None:
+    if result.commit is None:
         say(f"{what}: the Hub has all of it already{f', now as {tag}' if tag else ''}")
     else:
-        _tell_changes(pushed.plan)
-        say(f"commit {pushed.commit[:12]}: {pushed.url}")
+        _say_changes(result.plan)
+        say(f"commit {result.commit[:12]}: {result.url}")
     say(f"next: ganzoo pull {Id(what.repo, tag or what.revision)}")
 
 
@@ -177,7 +177,7 @@ def _plan_data(plan: Plan) -> dict[str, Any]:
     }
 
 
-def _tell_plan(plan: Plan) -> None:
+def _say_plan(plan: Plan) -> None:
     if any(change.name == "README.md" for change in plan.sent):
         say(*plan.card.splitlines())
     if plan.problems:
@@ -186,14 +186,14 @@ def _tell_plan(plan: Plan) -> None:
         say(f"to {plan.what} would go this; nothing is sent yet", bold=True)
     else:
         say(f"{plan.what}: the Hub has all of it already")
-    _tell_changes(plan)
+    _say_changes(plan)
     for note in plan.notes:
         say(note, err=True)
     for problem in plan.problems:
         say(*f"error: {problem}".splitlines(), err=True)
 
 
-def _tell_changes(plan: Plan) -> None:
+def _say_changes(plan: Plan) -> None:
     for change in plan.changes:
         say(f"  {change.action:8} {change.size:>12,}  {change.name}")
     if plan.networks:

@@ -50,13 +50,13 @@ def list_components(
 
     registry = installed().registry
     kinds = LISTED if kind is None else [kind_of(kind, LISTED)]
-    found = {name: list(_rows(name, registry)) for name in kinds}
+    listing = {name: list(_rows(name, registry)) for name in kinds}
     if as_json:
-        say_json(found)
+        say_json(listing)
         return
-    rows = [row for rows in found.values() for row in rows]
+    rows = [row for rows in listing.values() for row in rows]
     names, owners = (max((len(r[key]) for r in rows), default=0) for key in ("name", "plugin"))
-    for name, rows in found.items():
+    for name, rows in listing.items():
         say(plural(name) if rows else f"{plural(name)}: none installed", bold=True)
         for row in rows:
             start = f"  {row['name']:{names}}  {row['plugin']:{owners}}  "
@@ -65,8 +65,14 @@ def list_components(
 
 def _rows(kind: str, registry: Registry) -> Iterator[dict[str, str]]:
     if kind in KINDS:
+        from ganzoo.plugins.signature import read_signature
+
         for name, entry in zip(registry.names(kind), registry.entries(kind), strict=True):
-            yield {"name": name, "plugin": entry.origin.plugin, "summary": _summary(entry)}
+            try:
+                summary = _plain(read_signature(entry.target).summary)
+            except PluginError as error:
+                summary = f"BROKEN: {error}"
+            yield {"name": name, "plugin": entry.origin.plugin, "summary": summary}
         return
     from ganzoo.plugins.shipped import (
         registered_recipes,
@@ -78,26 +84,17 @@ def _rows(kind: str, registry: Registry) -> Iterator[dict[str, str]]:
     if kind == "model":
         for name, folder in shipped_models().items():
             card = (folder / "README.md").read_text(encoding="utf-8")
-            summary = re.search(r"^This .*$", card, re.MULTILINE)
-            yield {"name": name, "plugin": "ganzoo", "summary": summary[0] if summary else ""}
+            line = re.search(r"^This .*$", card, re.MULTILINE)
+            yield {"name": name, "plugin": "ganzoo", "summary": line[0] if line else ""}
         return
     if kind == "benchmark":
         for name, path in shipped_benchmarks().items():
             yield {"name": name, "plugin": "ganzoo", "summary": read_header(path).summary}
         return
-    registered = registered_recipes(registry)
+    from_plugins = registered_recipes(registry)
     for name, path in shipped_recipes(registry).items():
-        owner = registered[name].origin.plugin if name in registered else "ganzoo"
+        owner = from_plugins[name].origin.plugin if name in from_plugins else "ganzoo"
         yield {"name": name, "plugin": owner, "summary": read_header(path).summary}
-
-
-def _summary(entry: Registration) -> str:
-    from ganzoo.plugins.signature import read_signature
-
-    try:
-        return _plain(read_signature(entry.target).summary)
-    except PluginError as error:
-        return f"BROKEN: {error}"
 
 
 def _plain(text: str) -> str:
@@ -162,7 +159,7 @@ def _show_component(kind: str, name: str, as_json: bool) -> None:
         say_json(_as_data(entry, signature))
         return
     say(f"{kind} {entry.name}", bold=True, nl=False)
-    doc = _plain(_without_arguments(signature.doc))
+    doc = _plain(signature.doc.partition("\nArgs:")[0].strip())  # arguments follow, with types
     say(f", from {entry.origin}", "", *doc.splitlines(), "")
     for parameter in signature.parameters:
         default = _default(kind, parameter)
@@ -200,11 +197,6 @@ def _as_data(entry: Registration, signature: Signature) -> dict[str, Any]:
     }
 
 
-def _without_arguments(doc: str) -> str:
-    """Cut a docstring at its ``Args:``, which are shown with their types."""
-    return doc.partition("\nArgs:")[0].strip()
-
-
 def _default(kind: str, parameter: Parameter) -> str:
     from ganzoo.plugins.signature import COMPUTED, REQUIRED
     from ganzoo.recipe.grammar import FROM_DATASET, NETWORK_KINDS
@@ -222,20 +214,21 @@ def _show_benchmark(name: str, as_json: bool) -> None:
     from ganzoo.plugins.manager import installed
     from ganzoo.recipe.benchmark import load_benchmark
 
-    found = load_benchmark(name, (), installed().registry)
+    benchmark = load_benchmark(name, (), installed().registry)
     if as_json:
-        say_json(dataclasses.asdict(found))
+        say_json(dataclasses.asdict(benchmark))
         return
-    say(f"{found.name}, version {found.version}", bold=True, nl=False)
-    say(f": {found.fakes} fakes against {found.reference} real images, seed {found.seed}")
-    say(f"{'dataset':14} {component(found.dataset)}, held out: the {found.held_out}")
-    for extractor, spec in found.extractors.items():
+    say(f"{benchmark.name}, version {benchmark.version}", bold=True, nl=False)
+    say(f": {benchmark.fakes} fakes against {benchmark.reference} real images", nl=False)
+    say(f", seed {benchmark.seed}")
+    say(f"{'dataset':14} {component(benchmark.dataset)}, held out: the {benchmark.held_out}")
+    for extractor, spec in benchmark.extractors.items():
         optional = ", where its weights can be had" if spec.optional else ""
         say(f"{'extractor ' + extractor:19} {component(spec)}{optional}")
-    for measure in found.evaluators:
+    for measure in benchmark.evaluators:
         by = f" by {measure.extractor}" if measure.extractor else ""
         say(f"  {component(measure)}{by}")
-    say(f"ranked by {found.primary}")
+    say(f"ranked by {benchmark.primary}")
 
 
 def _is_model(what: str) -> bool:
@@ -256,10 +249,10 @@ def _show_model(name: str, as_json: bool) -> None:
     from ganzoo.models.folder import CONFIG, find
     from ganzoo.plugins.manager import installed
 
-    found = locate(name, installed().registry, kinds=())
-    if found.note:
-        say(found.note, err=True)
-    folder = find(found.folder)
+    place = locate(name, installed().registry, kinds=())
+    if place.note:
+        say(place.note, err=True)
+    folder = find(place.folder)
     config = configs.read(folder / CONFIG)
     untrue = configs.contradictions(config)
     scores = [read_entry(path) for path in sorted((folder / "entries").glob("*.json"))]
@@ -279,23 +272,25 @@ def _show_model(name: str, as_json: bool) -> None:
 
 def _about_model(config: Config) -> Iterator[tuple[str, str]]:
     """Yield the lines of a model's config, shortened for reading; ``--json`` has all of it."""
-    made, out = config.generator, config.output
-    arguments = {k: v for k, v in made.arguments.items() if k != "label" and v is not None}
-    yield "generator", f"{made.use} {flow(arguments)} of {made.distribution} {made.version}"
-    given = "noise" if config.input.kind == "noise" else f"images ({', '.join(config.input.words)})"
+    generator, out = config.generator, config.output
+    arguments = {k: v for k, v in generator.arguments.items() if k != "label" and v is not None}
+    package = f"{generator.distribution} {generator.version}"
+    yield "generator", f"{generator.use} {flow(arguments)} of {package}"
+    words = ", ".join(config.input.words)
+    source = "noise" if config.input.kind == "noise" else f"images ({words})"
     side = f"{out.size}x{out.size}" if out.size else "any size"
-    yield "makes", f"{side} from {given}"
+    yield "makes", f"{side} from {source}"
     for name, values in (config.labels or {}).items():
         yield f"label {name}", ", ".join(values)
     for name, file in config.files.items():
         yield "weights", f"{name}, {file.parameters:,} parameters, {file.bytes:,} bytes"
     for what, licence in dataclasses.asdict(config.licences).items():
         yield "licence", f"of the {what}: {licence or 'not stated'}"
-    told = config.training
-    if "recipe" in told:
-        seconds = told.get("seconds")
+    training = config.training
+    if "recipe" in training:
+        seconds = training.get("seconds")
         took = f", {duration(seconds)}" if isinstance(seconds, int | float) else ""
-        yield "trained", f"{told['recipe']}, {told.get('steps')} steps{took}"
+        yield "trained", f"{training['recipe']}, {training.get('steps')} steps{took}"
     for key in ("dataset", "imported"):
-        if isinstance(told.get(key), dict):
-            yield key, flow({k: v for k, v in told[key].items() if k != "attribution"})
+        if isinstance(training.get(key), dict):
+            yield key, flow({k: v for k, v in training[key].items() if k != "attribution"})

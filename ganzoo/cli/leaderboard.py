@@ -93,8 +93,8 @@ def leaderboard(
     problems = [problem for board in boards for problem in board.problems]
     if problems:
         say(f"left out, because they cannot be read: {len(problems)}", err=True)
-        for unread in problems:
-            say(f"  {unread.path}: {unread.problem}", err=True)
+        for problem in problems:
+            say(f"  {problem.path}: {problem.problem}", err=True)
         raise typer.Exit(1)
 
 

@@ -164,7 +164,7 @@ def check(
     """Test what a plugin's components promise; exit code 1 if one fails."""
     from ganzoo.plugins.manager import installed
 
-    tested = [(plugin, _outcomes(plugin)) for plugin in _named(name, installed())]
+    results = [(plugin, _outcomes(plugin)) for plugin in _named(name, installed())]
     if as_json:
         say_json(
             [
@@ -181,42 +181,42 @@ def check(
                         for component, outcomes in components.items()
                     ],
                 }
-                for plugin, components in tested
+                for plugin, components in results
             ]
         )
     else:
-        for plugin, components in tested:
+        for plugin, components in results:
             _headline(plugin)
             for component, outcomes in components.items():
-                _tell(component, outcomes)
+                _say_outcomes(component, outcomes)
             if plugin.commands_error:
                 say("  commands: ", nl=False)
                 say("FAILED", colour="red")
                 say(f"    {plugin.commands_error}")
             if not components:
                 say("  it registers no components, so there is nothing to check")
-    every = [outcomes for _, components in tested for outcomes in components.values()]
-    failed = sum(_verdict(outcomes) == "FAILED" for outcomes in every)
+    every = [outcomes for _, components in results for outcomes in components.values()]
+    failures = sum(_verdict(outcomes) == "FAILED" for outcomes in every)
     if not as_json and every:
         promises = _counted([outcome for outcomes in every for outcome in outcomes])
-        say(f"{_number(len(every), 'component')}, {failed} failed: {promises}")
-    if failed or any(plugin.commands_error for plugin, _ in tested):
+        say(f"{_number(len(every), 'component')}, {failures} failed: {promises}")
+    if failures or any(plugin.commands_error for plugin, _ in results):
         raise typer.Exit(1)
 
 
 def _named(name: str, plugins: Plugins) -> list[Plugin]:
     """Return the plugin of that name, or all plugins of the distribution of that name."""
-    named = [p for p in plugins.plugins if p.origin.plugin == name] or [
+    matches = [p for p in plugins.plugins if p.origin.plugin == name] or [
         p for p in plugins.plugins if canonical(p.origin.distribution) == canonical(name)
     ]
-    if not named:
+    if not matches:
         names = {n for p in plugins.plugins for n in (p.origin.plugin, p.origin.distribution)}
         raise PluginError(
             f"no plugin '{name}' is installed{nearest(name, names)} `ganzoo plugins` lists them."
         )
-    usable = [plugin for plugin in named if not plugin.error]
+    usable = [plugin for plugin in matches if not plugin.error]
     if not usable:
-        raise PluginError(named[0].report())
+        raise PluginError(matches[0].report())
     return usable
 
 
@@ -251,7 +251,7 @@ def _verdict(outcomes: Sequence[Outcome]) -> str:
     return "ok"
 
 
-def _tell(component: str, outcomes: Sequence[Outcome]) -> None:
+def _say_outcomes(component: str, outcomes: Sequence[Outcome]) -> None:
     """Print the verdict on a component, and every promise that is not kept."""
     verdict = _verdict(outcomes)
     say(f"  {component}: ", nl=False)

@@ -31,7 +31,7 @@ def check(
     from ganzoo.recipe.recipe import load_recipe
 
     try:
-        loaded = load_recipe(recipe, overrides, installed().registry)
+        spec = load_recipe(recipe, overrides, installed().registry)
     except RecipeError as error:
         if not as_json:
             raise
@@ -40,9 +40,9 @@ def check(
     if as_json:
         say_json({"problems": []})
         return
-    stages = "1 stage" if len(loaded.stages) == 1 else f"{len(loaded.stages)} stages"
-    steps = sum(stage.steps for stage in loaded.stages)
-    say(f"{loaded.name} is valid: {stages}, {steps} steps")
+    stages = "1 stage" if len(spec.stages) == 1 else f"{len(spec.stages)} stages"
+    steps = sum(stage.steps for stage in spec.stages)
+    say(f"{spec.name} is valid: {stages}, {steps} steps")
 
 
 @recipe_app.command()
@@ -55,8 +55,8 @@ def resolve(
     from ganzoo.plugins.manager import installed
     from ganzoo.recipe.recipe import load_recipe
 
-    loaded = load_recipe(recipe, overrides, installed().registry)
-    say_json(loaded.resolved()) if as_json else say(*loaded.to_yaml().splitlines())
+    spec = load_recipe(recipe, overrides, installed().registry)
+    say_json(spec.resolved()) if as_json else say(*spec.to_yaml().splitlines())
 
 
 @recipe_app.command()

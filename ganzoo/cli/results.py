@@ -98,17 +98,17 @@ def sample(
         if not equals:
             raise RunError(f"--label {item}: write it as NAME=VALUE, for example hair=pink.")
         labels[attribute.strip()] = value.strip()
-    loaded = open_model(model)
+    gan = open_model(model)
     from ganzoo.models import samples
     from ganzoo.models.model import device
     from ganzoo.progress import progress
 
-    if loaded.config.input.kind != "noise":
+    if gan.config.input.kind != "noise":
         raise RunError(
             f"{model} turns images into images; it does not draw from noise. Give it some: "
             f"ganzoo translate {model} PHOTO --out DIR"
         )
-    generator = loaded.generator.to(device())
+    generator = gan.generator.to(device())
     if interpolate:
         rows = -(-n // 8)
         n, batches = 8 * rows, samples.interpolate(generator, rows, seed)
@@ -172,7 +172,7 @@ def translate(
 
     for photo in photos:
         check_exists(photo, "photos, or folders")
-    loaded = open_model(model)
+    gan = open_model(model)
     from ganzoo.models.model import device
     from ganzoo.models.precision import CPU, inference_format, native_bf16
     from ganzoo.models.translate import Translator
@@ -181,7 +181,7 @@ def translate(
 
     where = CPU if backend is Backend.openvino else device()
     if precision is Precision.auto:
-        precision = Precision(inference_format(loaded.generator, where))
+        precision = Precision(inference_format(gan.generator, where))
     elif precision is Precision.bf16 and where == CPU and not native_bf16(CPU):
         say("warning: this CPU emulates bf16: --precision fp32 is faster.", err=True)
     compiler = None
@@ -189,22 +189,22 @@ def translate(
         from ganzoo.models.openvino import compiler as make
 
         compiler = make(precision.value)
-    translator = Translator(loaded.generator, where, precision.value, tile, compiler)
-    planned = plan(photos, out, sheet)
-    with progress("translating", len(planned.jobs), "pictures") as advance:
-        outcome = translate(planned, translator, advance)
+    translator = Translator(gan.generator, where, precision.value, tile, compiler)
+    work = plan(photos, out, sheet)
+    with progress("translating", len(work.jobs), "pictures") as advance:
+        outcome = translate(work, translator, advance)
     count = len(outcome.translated)
     if (size := translator.size) and count:
         say(f"the model makes {size}x{size} pictures: photos were resized to that and back")
-    if renamed := [job for job in outcome.translated if job.renamed]:
-        say(f"written as .png: {len(renamed)}")
+    if pngs := [job for job in outcome.translated if job.renamed]:
+        say(f"written as .png: {len(pngs)}")
     for note, sources in outcome.notes.items():
         say(f"{note}: {len(sources)} ({sources[0].name})")
     if count:
-        say(f"{count} picture{'s' * (count != 1)} in {planned.out}")
+        say(f"{count} picture{'s' * (count != 1)} in {work.out}")
     if outcome.sheet:
         say(f"compare them: {outcome.sheet}")
-    _say_left_out(planned.scans, "translated", outcome.failed)
+    _say_left_out(work.scans, "translated", outcome.failed)
     if outcome.failed:
         raise typer.Exit(1 if outcome.translated else 2)
 
@@ -227,16 +227,16 @@ def encode(
     for photo in photos:
         check_exists(photo, "images, or folders")
     refuse_taken(out, "the codes")
-    loaded = open_model(model)
+    gan = open_model(model)
     from ganzoo.models import encode_files
     from ganzoo.models.model import device
     from ganzoo.progress import progress
 
-    loaded.require_encoder().to(device())
-    loaded.generator.to(device())
-    listed, scans = encode_files.sources(photos)
-    with progress("encoding", len(listed), "images") as advance:
-        outcome = encode_files.encode(listed, loaded, out, advance)
+    gan.require_encoder().to(device())
+    gan.generator.to(device())
+    images, scans = encode_files.sources(photos)
+    with progress("encoding", len(images), "images") as advance:
+        outcome = encode_files.encode(images, gan, out, advance)
     for note, paths in outcome.notes.items():
         say(f"{note}: {len(paths)} ({paths[0].name})")
     if count := outcome.encoded:
@@ -250,13 +250,13 @@ def encode(
         raise typer.Exit(1 if outcome.encoded else 2)
 
 
-def _say_left_out(scans: Iterable[Scan], verb: str, failed: Mapping[Path, str]) -> None:
+def _say_left_out(scans: Iterable[Scan], verb: str, failures: Mapping[Path, str]) -> None:
     for scan in scans:
         if scan.others:
             say(f"not looked at in {scan.path}: {scan.not_looked_at()}", err=True)
-    if failed:
-        say(f"not {verb}: {len(failed)}", err=True)
-    for source, reason in failed.items():
+    if failures:
+        say(f"not {verb}: {len(failures)}", err=True)
+    for source, reason in failures.items():
         say(f"  {source}: {reason}", err=True)
 
 
@@ -318,13 +318,13 @@ def export(
     out = out or Path(f"{name}.{suffix}")
     if out.suffix != f".{suffix}":  # it might replace some other file
         raise RunError(f"--out {out}: a file for {format.value} is called NAME.{suffix}.")
-    loaded = open_model(model)
+    gan = open_model(model)
     from ganzoo.models.config import text as config_text
     from ganzoo.models.export import export
 
-    about = {"model": model, "config": config_text(loaded.config)}
+    about = {"model": model, "config": config_text(gan.config)}
     with status(f"exporting, and comparing with {model}"):
-        parity = export(loaded.generator, format.value, out, about)
+        parity = export(gan.generator, format.value, out, about)
     say(f"{out}: {out.stat().st_size / 1e6:.1f} MB")
     shapes = ", ".join("x".join(map(str, next(iter(s.values())))) for s in parity.shapes)
     say(f"at most {parity.difference:.1g} off in [-1, 1], with inputs of {shapes}")

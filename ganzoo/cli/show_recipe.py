@@ -12,7 +12,7 @@ from ganzoo.text import say, say_json, wrapped
 if TYPE_CHECKING:
     from ganzoo.plugins.registry import Registry
     from ganzoo.recipe.component import Component
-    from ganzoo.recipe.recipe_types import Evaluate, Recipe, Schedule, Stage, Term, Verify
+    from ganzoo.recipe.recipe_types import Evaluate, Recipe, Schedule, Stage, Verify
 
 
 def show_recipe(name: str, as_json: bool) -> None:
@@ -67,11 +67,11 @@ def _parts_of(recipe: Recipe) -> Iterator[tuple[str, str]]:
         yield f"extractor {name}", component(extractor)
     if watch := recipe.evaluate:
         yield "evaluate", f"every {watch.every} steps {_benchmark(watch)}"
-    if stated := recipe.verify:
-        scores = ", ".join(f"{s} {low:g} to {high:g}" for s, (low, high) in stated.expected.items())
-        short = f", short form {', '.join(stated.short)}" if stated.short else ""
-        seeds = ", ".join(map(str, stated.seeds))
-        yield "verify", f"{scores} {_benchmark(stated)}, seeds {seeds}{short}"
+    if claim := recipe.verify:
+        scores = ", ".join(f"{s} {low:g} to {high:g}" for s, (low, high) in claim.expected.items())
+        short = f", short form {', '.join(claim.short)}" if claim.short else ""
+        seeds = ", ".join(map(str, claim.seeds))
+        yield "verify", f"{scores} {_benchmark(claim)}, seeds {seeds}{short}"
 
 
 def _benchmark(spec: Evaluate | Verify) -> str:
@@ -80,6 +80,8 @@ def _benchmark(spec: Evaluate | Verify) -> str:
 
 def _stage(stage: Stage, recipe: Recipe, registry: Registry) -> Iterator[list[str]]:
     """Yield the lines of a stage: its players in the order of their first updates."""
+    from ganzoo.recipe.flow import shown_word
+
     order = [player for players in stage.updates for player in players if stage.terms[player]]
     together = [players for players in stage.updates if len(players) > 1]
     for players in together:
@@ -90,27 +92,24 @@ def _stage(stage: Stage, recipe: Recipe, registry: Registry) -> Iterator[list[st
         rate = _schedule(arguments["lr"])
         yield wrapped(f"  {player}: ", f"{use}, lr {rate}{often}")
         for term in stage.terms[player]:
-            yield wrapped("    ", _term(term, recipe.method(player), registry))
-
-
-def _term(term: Term, method: str, registry: Registry) -> str:
-    from ganzoo.recipe.flow import shown_word
-
-    parameters = registry.get("loss", term.use).signature.methods[method]
-    reads = optional_words((shown_word(name, term), required) for name, required in parameters)
-    by = f" of {term.judge}" if term.judge else ""
-    by += f" by {term.extractor}" if term.extractor else ""
-    every = f", every {term.every} steps" if term.every > 1 else ""
-    return f"{_schedule(term.weight)} x {component(term)} reads {reads}{by}{every}"
+            words = registry.get("loss", term.use).signature.methods[recipe.method(player)]
+            reads = optional_words(
+                (shown_word(name, term), is_required) for name, is_required in words
+            )
+            by = f" of {term.judge}" if term.judge else ""
+            by += f" by {term.extractor}" if term.extractor else ""
+            every = f", every {term.every} steps" if term.every > 1 else ""
+            text = f"{_schedule(term.weight)} x {component(term)} reads {reads}{by}{every}"
+            yield wrapped("    ", text)
 
 
 def _flow(recipe: Recipe, registry: Registry) -> Iterator[str]:
     """Yield a row for each word that is made: its sources, its maker, and whom it teaches."""
-    from ganzoo.recipe.flow import flow as made_words
+    from ganzoo.recipe.flow import flow as steps_of
 
     rows = [
-        (", ".join(made.of), made.maker, made.word, ", ".join(made.teaches))
-        for made in made_words(recipe, registry)
+        (", ".join(step.of), step.maker, step.word, ", ".join(step.teaches))
+        for step in steps_of(recipe, registry)
     ]
     widths = [max((len(row[column]) for row in rows), default=0) for column in range(3)]
     for of, maker, word, players in rows:
@@ -120,14 +119,14 @@ def _flow(recipe: Recipe, registry: Registry) -> Iterator[str]:
 
 def optional_words(words: Iterable[tuple[str, bool]]) -> str:
     """List words, and which of them are optional."""
-    shown = [word if required else f"{word} (optional)" for word, required in words]
-    return ", ".join(shown) or "nothing"
+    texts = [word if is_required else f"{word} (optional)" for word, is_required in words]
+    return ", ".join(texts) or "nothing"
 
 
 def component(spec: Component) -> str:
     """Show a component with its arguments, as a recipe has them."""
-    given = [f"{name}: {flow(v)}" for name, v in spec.arguments.items() if v is not None]
-    return f"{spec.use} {{{', '.join(given)}}}" if given else spec.use
+    arguments = [f"{name}: {flow(v)}" for name, v in spec.arguments.items() if v is not None]
+    return f"{spec.use} {{{', '.join(arguments)}}}" if arguments else spec.use
 
 
 def _schedule(schedule: Schedule) -> str:

@@ -68,33 +68,34 @@ def train(
     from ganzoo.training.run_folder import RunFolder, free_folder
 
     plugins = installed()
-    loaded = load_recipe(recipe, overrides, plugins.registry)
-    folder = out or free_folder(loaded.name)
+    spec = load_recipe(recipe, overrides, plugins.registry)
+    folder = out or free_folder(spec.name)
     RunFolder(folder).refuse_taken()
-    check_folders(loaded.dataset, plugins.registry, f"ganzoo train {recipe}")
+    check_folders(spec.dataset, plugins.registry, f"ganzoo train {recipe}")
     from ganzoo.hub.locate import with_pinned_weights  # imports torch, so cheap mistakes come first
     from ganzoo.training.loop import start
 
-    loaded = with_pinned_weights(loaded, plugins.registry)
+    spec = with_pinned_weights(spec, plugins.registry)
     if dry_run:
         from ganzoo.progress import duration
         from ganzoo.training.rehearsal import rehearse
 
-        picture = Path(f"{loaded.name}-batch.png")
-        tried = rehearse(loaded, plugins, picture)
-        sizes = ", ".join(f"{role} {n:,}" for role, n in tried.parameters.items())
-        memory = f", {tried.memory / 1e9:.1f} GB of memory" if tried.memory else ""
+        picture = Path(f"{spec.name}-batch.png")
+        rehearsal = rehearse(spec, plugins, picture)
+        sizes = ", ".join(f"{role} {n:,}" for role, n in rehearsal.parameters.items())
+        memory = f", {rehearsal.memory / 1e9:.1f} GB of memory" if rehearsal.memory else ""
         say(
-            f"{loaded.name} is valid and its data can be read: {tried.examples:,} examples",
+            f"{spec.name} is valid and its data can be read: {rehearsal.examples:,} examples",
             f"first batch: {picture}",
             f"parameters:  {sizes}",
-            f"computes in: {tried.precision} on {tried.device}",
+            f"computes in: {rehearsal.precision} on {rehearsal.device}",
         )
-        for stage, steps, seconds in tried.stages:
+        for stage, steps, seconds in rehearsal.stages:
             say(f"stage {stage}: {steps:,} steps of {duration(seconds)}")
-        say(f"estimate:    {duration(tried.seconds)}{memory}, without pictures and checkpoints")
+        time = duration(rehearsal.seconds)
+        say(f"estimate:    {time}{memory}, without pictures and checkpoints")
         return
-    _finish(lambda: start(loaded, folder, plugins), folder)
+    _finish(lambda: start(spec, folder, plugins), folder)
 
 
 def resume(
@@ -121,11 +122,11 @@ def _finish(train: Callable[[], Run], path: Path) -> None:
     """Train, and write the report however training ends."""
     from ganzoo.training.report import reporting
 
-    run, unreported = reporting(train, path)
+    run, problem = reporting(train, path)
     if run.processes.is_main:
         folder = run.folder
         say(f"grids:  {folder.samples}", f"model:  {folder.model}")
-        if not unreported:
+        if not problem:
             say(f"report: {folder.report}")
         if run.scoring and run.folder.best.exists():
             say(f"best:   {run.folder.best} (step {run.scoring.best})")
@@ -133,5 +134,5 @@ def _finish(train: Callable[[], Run], path: Path) -> None:
             say(f"use it with: ganzoo translate {run.path} PHOTO --out drawn")
         else:
             say(f"draw more with: ganzoo sample {run.path} -n 64 --seed 1 --out grid.png")
-    if unreported:
-        say(f"warning: {unreported}", err=True)
+    if problem:
+        say(f"warning: {problem}", err=True)
