@@ -104,6 +104,8 @@ def example(hook: str) -> str:
         body = f'register("acme", "ganzoo_acme.{kind}:Acme{kind.capitalize()}")'
     elif hook == "register_recipes":
         body = 'register("acme", Path(__file__).parent / "acme.yaml")'
+    elif hook == "register_benchmarks":
+        body = 'register("acme-32", Path(__file__).parent / "acme-32.yaml")'
     elif hook == "register_commands":
         body = '@cli.command()\n    def acme():\n        """Say hello."""\n        print("hello")'
     else:

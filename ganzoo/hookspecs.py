@@ -1,9 +1,10 @@
 """Every hook of ganzoo, on one screen.
 
 ``register_*`` hooks add components: call ``register(name, target)`` once for each, where ``target``
-is ``"module:Class"`` (imported only when used) or the class itself.  The other hooks are for
-observers: they hear what happened and must not change the training.  Their arguments are theirs to
-change, except ``run``: its networks must stay in their mode.
+is ``"module:Class"`` (imported only when used) or the class itself; for recipes and benchmarks, the
+path of a YAML file.  The other hooks are for observers: they hear what happened and must not change
+the training.  Their arguments are theirs to change, except ``run``: its networks must stay in their
+mode.
 """
 
 from __future__ import annotations
@@ -82,6 +83,11 @@ def register_importers(register: Register) -> None:
 @hookspec
 def register_recipes(register: Register) -> None:
     """Add recipes: ``register(name, path_of_the_yaml_file)``."""
+
+
+@hookspec
+def register_benchmarks(register: Register) -> None:
+    """Add benchmarks: ``register(name, path_of_the_yaml_file)``, under the name in the file."""
 
 
 @hookspec

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import typer
 
-from ganzoo.plugins.registry import KINDS
+from ganzoo.plugins.registry import FILE_KINDS, KINDS
 from ganzoo.recipe.listing import LISTED, list_names
 
 
@@ -21,7 +21,7 @@ def recipes(incomplete: str) -> list[str]:
 
 
 def benchmarks(incomplete: str) -> list[str]:
-    """Offer the benchmarks of ganzoo, and YAML files."""
+    """Offer the benchmarks of ganzoo and its plugins, and YAML files."""
     return _starting(incomplete, [*list_names("benchmark"), *_files(incomplete)])
 
 
@@ -65,9 +65,9 @@ def shown(incomplete: str) -> list[str]:
 
 
 def components(ctx: typer.Context, incomplete: str) -> list[str]:
-    """Offer the components of the kind typed before."""
+    """Offer the names of the kind typed before."""
     kind = ctx.params.get("what")
-    return _starting(incomplete, list_names(kind)) if kind in KINDS else []
+    return _starting(incomplete, list_names(kind)) if kind in (*KINDS, *FILE_KINDS) else []
 
 
 def _starting(incomplete: str, names: Iterable[str]) -> list[str]:

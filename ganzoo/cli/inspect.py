@@ -18,7 +18,7 @@ from ganzoo.cli.show_recipe import component, optional_words, show_recipe
 from ganzoo.errors import PluginError
 from ganzoo.files import refusals
 from ganzoo.formats.yaml import flow
-from ganzoo.plugins.registry import KINDS, Registration, Registry
+from ganzoo.plugins.registry import FILE_KINDS, KINDS, Registration, Registry
 from ganzoo.progress import duration
 from ganzoo.recipe.header import read_header
 from ganzoo.recipe.listing import LISTED, kind_of, plural
@@ -74,12 +74,7 @@ def _rows(kind: str, registry: Registry) -> Iterator[dict[str, str]]:
                 summary = f"BROKEN: {error}"
             yield {"name": name, "plugin": entry.origin.plugin, "summary": summary}
         return
-    from ganzoo.plugins.shipped import (
-        registered_recipes,
-        shipped_benchmarks,
-        shipped_models,
-        shipped_recipes,
-    )
+    from ganzoo.plugins.shipped import own_files, registered_files, shipped_models
 
     if kind == "model":
         for name, folder in shipped_models().items():
@@ -87,14 +82,11 @@ def _rows(kind: str, registry: Registry) -> Iterator[dict[str, str]]:
             line = re.search(r"^This .*$", card, re.MULTILINE)
             yield {"name": name, "plugin": "ganzoo", "summary": line[0] if line else ""}
         return
-    if kind == "benchmark":
-        for name, path in shipped_benchmarks().items():
-            yield {"name": name, "plugin": "ganzoo", "summary": read_header(path).summary}
-        return
-    from_plugins = registered_recipes(registry)
-    for name, path in shipped_recipes(registry).items():
-        owner = from_plugins[name].origin.plugin if name in from_plugins else "ganzoo"
-        yield {"name": name, "plugin": owner, "summary": read_header(path).summary}
+    files = {name: (path, "ganzoo") for name, path in own_files(kind).items()}
+    for name, entry in registered_files(kind, registry).items():
+        files[name] = (Path(entry.target), entry.origin.plugin)
+    for name, (path, plugin) in sorted(files.items()):
+        yield {"name": name, "plugin": plugin, "summary": read_header(path).summary}
 
 
 def _plain(text: str) -> str:
@@ -132,7 +124,7 @@ def show(
     from ganzoo.plugins.shipped import shipped_benchmarks, shipped_recipes
 
     if name is not None:
-        _show_component(kind_of(what, KINDS), name, as_json)
+        _show_named(kind_of(what, (*KINDS, *FILE_KINDS)), name, as_json)
     elif what == "vocabulary":
         from ganzoo.plugins.signature import docstring
         from ganzoo.recipe import vocabulary
@@ -141,12 +133,23 @@ def show(
         say_json({"vocabulary": text}) if as_json else say(*text.splitlines())
     elif what in LISTED or what in map(plural, LISTED):
         list_components(what, as_json)
-    elif what in shipped_benchmarks():
+    elif what in shipped_recipes(registry := installed().registry):
+        show_recipe(what, as_json)
+    elif what in shipped_benchmarks(registry):
         _show_benchmark(what, as_json)
-    elif _is_model(what) and what not in shipped_recipes(installed().registry):
+    elif _is_model(what):
         _show_model(what, as_json)
     else:
         show_recipe(what, as_json)
+
+
+def _show_named(kind: str, name: str, as_json: bool) -> None:
+    if kind == "recipe":
+        show_recipe(name, as_json)
+    elif kind == "benchmark":
+        _show_benchmark(name, as_json)
+    else:
+        _show_component(kind, name, as_json)
 
 
 def _show_component(kind: str, name: str, as_json: bool) -> None:
@@ -212,15 +215,19 @@ def _default(kind: str, parameter: Parameter) -> str:
 
 def _show_benchmark(name: str, as_json: bool) -> None:
     from ganzoo.plugins.manager import installed
+    from ganzoo.plugins.shipped import shipped_benchmarks
     from ganzoo.recipe.benchmark import load_benchmark
+    from ganzoo.recipe.inheritance import find
 
-    benchmark = load_benchmark(name, (), installed().registry)
+    registry = installed().registry
+    benchmark = load_benchmark(name, (), registry)
     if as_json:
         say_json(dataclasses.asdict(benchmark))
         return
     say(f"{benchmark.name}, version {benchmark.version}", bold=True, nl=False)
-    say(f": {benchmark.fakes} fakes against {benchmark.reference} real images", nl=False)
-    say(f", seed {benchmark.seed}")
+    counts = f"{benchmark.fakes} fakes against {benchmark.reference} real images"
+    say(f": {counts}, seed {benchmark.seed}")
+    say(*wrapped("", read_header(find(name, shipped_benchmarks(registry), "benchmark")).summary))
     say(f"{'dataset':14} {component(benchmark.dataset)}, held out: the {benchmark.held_out}")
     for extractor, spec in benchmark.extractors.items():
         optional = ", where its weights can be had" if spec.optional else ""

@@ -16,28 +16,29 @@ from ganzoo.recipe.vocabulary import provided_fields
 
 @dataclass(frozen=True)
 class SuitableBenchmark:
-    """A benchmark; ``wants`` are the dataset's arguments whose folders are missing."""
+    """A benchmark's name; ``wants`` are the dataset's arguments whose folders are missing."""
 
     name: str
     wants: tuple[str, ...]
 
 
 def suitable_benchmarks(config: Config | None, registry: Registry) -> list[SuitableBenchmark]:
-    """List the shipped benchmarks that suit a model, those on its training data first.
+    """List the benchmarks with a name that suit a model, those on its training data first.
 
     Without a ``config``, as for a folder of images, returns all.
     """
-    benchmarks = []
-    for name in shipped_benchmarks():
-        with suppress(RecipeError):  # a component's plugin is missing
+    datasets = {}
+    for name in shipped_benchmarks(registry):
+        with suppress(RecipeError):  # a component's plugin is missing, or a plugin's file is broken
             benchmark = load_benchmark(name, (), registry)
             if config is None or _suits(benchmark, config, registry):
-                benchmarks.append(benchmark)
-    dataset = (config.training.get("dataset") or {}) if config else {}
-    benchmarks.sort(key=lambda benchmark: benchmark.dataset.use != dataset.get("use"))
+                datasets[name] = benchmark.dataset
+    theirs = (config.training.get("dataset") or {}) if config else {}
     return [
-        SuitableBenchmark(one.name, tuple(absent_folders(one.dataset, registry)))
-        for one in benchmarks
+        SuitableBenchmark(name, tuple(absent_folders(dataset, registry)))
+        for name, dataset in sorted(
+            datasets.items(), key=lambda item: item[1].use != theirs.get("use")
+        )
     ]
 
 

@@ -24,8 +24,8 @@ from ganzoo import __version__, hookspecs
 from ganzoo.errors import PluginError, nearest, one_of, reason
 from ganzoo.formats.names import COMPONENT
 from ganzoo.hookspecs import VERSION
-from ganzoo.plugins.registry import DIVIDED, KINDS, Origin, Registration, Registry
-from ganzoo.plugins.shipped import own_recipes
+from ganzoo.plugins.registry import DIVIDED, FILE_KINDS, KINDS, Origin, Registration, Registry
+from ganzoo.plugins.shipped import own_files
 from ganzoo.text import aside
 
 if TYPE_CHECKING:
@@ -49,8 +49,9 @@ _HOOK_OF_KIND = {
     "detector": "register_detectors",
     "importer": "register_importers",
     "recipe": "register_recipes",
+    "benchmark": "register_benchmarks",
 }
-assert set(_HOOK_OF_KIND) == {*KINDS, "recipe"}
+assert set(_HOOK_OF_KIND) == {*KINDS, *FILE_KINDS}
 
 
 @dataclass
@@ -169,8 +170,8 @@ class Plugins:
             _remember(plugin, error)
         for entry in plugin.entries:
             self.registry.add(entry)
-            is_recipe = entry.kind == "recipe" and entry.name in own_recipes()
-            if not origin.built_in and (is_recipe or self.registry.shadowed(entry)):
+            is_own = entry.kind in FILE_KINDS and entry.name in own_files(entry.kind)
+            if not origin.built_in and (is_own or self.registry.shadowed(entry)):
                 plugin.warnings.append(
                     f"its {entry.kind} '{entry.name}' has the name of one of ganzoo's own: write "
                     f"'{entry.full_name}' to use it, and tell its author"
@@ -232,7 +233,7 @@ class Plugins:
     def _check_registration(self, kind: str, name: Any, target: Any) -> None:
         if complaint := COMPONENT.check(name):
             raise PluginError(f"it registers a {kind}: {complaint}")
-        if kind == "recipe":
+        if kind in FILE_KINDS:
             good = isinstance(target, (str, Path)) and Path(target).is_file()
         elif isinstance(target, str):
             module, _, attribute = target.partition(":")
@@ -240,7 +241,7 @@ class Plugins:
         else:
             good = isinstance(target, type)
         if not good:
-            allowed = "the path of a file" if kind == "recipe" else "'module:Class' or a class"
+            allowed = "the path of a file" if kind in FILE_KINDS else "'module:Class' or a class"
             raise PluginError(f"it registers {kind} '{name}' as {target!r}; give {allowed}")
 
 

@@ -30,6 +30,8 @@ KINDS = (
     "detector",
     "importer",
 )
+#: what plugins add as YAML files
+FILE_KINDS = ("recipe", "benchmark")
 
 #: Built-in plugins that were divided: ``data/avatars`` now means ``avatars/avatars``.
 DIVIDED = {"data": ("avatars", "figurines", "folders")}
@@ -114,7 +116,7 @@ class Registry:
 
     def __init__(self) -> None:
         self._entries: dict[str, dict[str, list[Registration]]] = {
-            k: {} for k in (*KINDS, "recipe")
+            k: {} for k in (*KINDS, *FILE_KINDS)
         }
 
     def add(self, entry: Registration) -> None:

@@ -16,27 +16,29 @@ def shipped_folder(what: str) -> Path:
 
 def shipped_recipes(registry: Registry) -> dict[str, Path]:
     """Return the recipes of ganzoo and of plugins, by name."""
-    recipes = {name: Path(entry.target) for name, entry in registered_recipes(registry).items()}
-    return dict(sorted((recipes | own_recipes()).items()))
+    return _shipped_files("recipe", registry)
 
 
-def own_recipes() -> dict[str, Path]:
-    """Return the recipes that come with ganzoo, by name."""
-    return _files("recipes")
+def shipped_benchmarks(registry: Registry) -> dict[str, Path]:
+    """Return the benchmarks of ganzoo and of plugins, by name."""
+    return _shipped_files("benchmark", registry)
 
 
-def registered_recipes(registry: Registry) -> dict[str, Registration]:
-    """Return plugins' recipes, as ``plugin/name`` if the bare name is not theirs alone."""
-    own = own_recipes()
+def own_files(kind: str) -> dict[str, Path]:
+    """Return the recipes or benchmarks that come with ganzoo, by name."""
+    return {path.stem: path for path in sorted(shipped_folder(f"{kind}s").glob("*.yaml"))}
+
+
+def registered_files(kind: str, registry: Registry) -> dict[str, Registration]:
+    """Return plugins' recipes or benchmarks, by name.
+
+    The name is ``plugin/name`` if ganzoo or another plugin has one of the same name.
+    """
+    own = own_files(kind)
     return {
         e.full_name if e.name in own or registry.clashes(e) else e.name: e
-        for e in registry.entries("recipe")
+        for e in registry.entries(kind)
     }
-
-
-def shipped_benchmarks() -> dict[str, Path]:
-    """Return the benchmarks that come with ganzoo, by name."""
-    return _files("benchmarks")
 
 
 def shipped_models() -> dict[str, Path]:
@@ -45,5 +47,6 @@ def shipped_models() -> dict[str, Path]:
     return {f"ganzoo/{path.parent.name}": path.parent for path in configs}
 
 
-def _files(what: str) -> dict[str, Path]:
-    return {path.stem: path for path in sorted(shipped_folder(what).glob("*.yaml"))}
+def _shipped_files(kind: str, registry: Registry) -> dict[str, Path]:
+    files = {name: Path(entry.target) for name, entry in registered_files(kind, registry).items()}
+    return dict(sorted((files | own_files(kind)).items()))

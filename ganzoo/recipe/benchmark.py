@@ -62,13 +62,13 @@ class Benchmark:
 def load_benchmark(
     path_or_name: str | Path, overrides: Iterable[str], registry: Registry, folder: str = ""
 ) -> Benchmark:
-    """Read, check and complete a benchmark, given by path or by the name of a shipped one.
+    """Read, check and complete a benchmark, given by path or by its name.
 
     ``overrides`` look like ``"dataset.path=FOLDER"`` and are checked like the file; their paths are
     relative to ``folder``, by default the working directory.  Raises RecipeError with every problem
     at once.
     """
-    shipped = shipped_benchmarks()
+    shipped = shipped_benchmarks(registry)
     layers = inheritance.load(path_or_name, overrides, shipped, "benchmark", set_in=folder)
     problems = Problems(layers.problems)
     section = _Reader(registry, problems, layers.whole).benchmark(layers.root)

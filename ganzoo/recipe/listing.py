@@ -35,7 +35,7 @@ def _names(kind: str, registry: Registry) -> list[str]:
     if kind == "model":
         return list(shipped_models())
     if kind == "benchmark":
-        return list(shipped_benchmarks())
+        return list(shipped_benchmarks(registry))
     if kind == "recipe":
         return list(shipped_recipes(registry))
     return list(registry.names(kind))

@@ -102,6 +102,7 @@ def contracts(
 def _promises(subject: Subject) -> list[Promise]:
     """Return the promises of a component of its kind."""
     from ganzoo.testing import (
+        benchmarks,
         components,
         datasets,
         discriminators,
@@ -117,6 +118,8 @@ def _promises(subject: Subject) -> list[Promise]:
 
     if subject.entry.kind == "recipe":
         return [recipes.loads_and_checks]
+    if subject.entry.kind == "benchmark":
+        return [benchmarks.loads_under_its_name]
     if not subject.is_sound:
         return [components.can_be_imported]
     own = {

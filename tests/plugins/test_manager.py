@@ -15,14 +15,18 @@ from types import ModuleType
 
 import pytest
 import typer
+from typed import Run, typist
 from typer.testing import CliRunner
 
 from ganzoo import hookimpl, hookspecs
+from ganzoo.cli import completion
 from ganzoo.errors import PluginError, RecipeError
 from ganzoo.plugins.manager import HOOKS, Plugin, Plugins
-from ganzoo.plugins.registry import KINDS, Origin
-from ganzoo.plugins.shipped import registered_recipes
+from ganzoo.plugins.registry import FILE_KINDS, KINDS, Origin
+from ganzoo.plugins.shipped import registered_files, shipped_benchmarks
+from ganzoo.recipe.benchmark import load_benchmark
 from ganzoo.recipe.recipe import find_recipe
+from ganzoo.testing import contracts
 
 Install = Callable[..., str]
 _numbers = itertools.count()
@@ -39,6 +43,13 @@ def site(tmp_path: Path) -> Path:
     folder = tmp_path / "site"
     folder.mkdir()
     return folder
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Run:
+    """Type a command in an empty folder."""
+    monkeypatch.chdir(tmp_path)
+    return typist(monkeypatch, capsys)
 
 
 @pytest.fixture
@@ -77,7 +88,7 @@ def state(plugins: Plugins) -> dict[str, object]:
     """All that a plugin can leave behind."""
     return {
         "components": {kind: plugins.registry.names(kind) for kind in KINDS},
-        "recipes": registered_recipes(plugins.registry),
+        "files": {kind: registered_files(kind, plugins.registry) for kind in FILE_KINDS},
         "hooks": {hook: len(getattr(plugins.hook, hook).get_hookimpls()) for hook in HOOKS},
     }
 
@@ -111,8 +122,8 @@ def test_a_component_is_known_by_name_and_origin_without_importing_its_module(
 
 
 def test_every_kind_has_its_hook(tmp_path: Path) -> None:
-    recipe = tmp_path / "r.yaml"
-    recipe.write_text("recipe: r\n")
+    file = tmp_path / "r.yaml"
+    file.write_text("recipe: r\n")
     plugins = Plugins()
     plugin = added(
         plugins,
@@ -126,11 +137,12 @@ def test_every_kind_has_its_hook(tmp_path: Path) -> None:
         register_transforms=lambda register: register("h", "m:H"),
         register_detectors=lambda register: register("i", "m:I"),
         register_importers=lambda register: register("j", "m:J"),
-        register_recipes=lambda register: register("k", recipe),
+        register_recipes=lambda register: register("k", file),
+        register_benchmarks=lambda register: register("l", file),
     )
     assert plugin.error is None
     kinds = [(entry.kind, entry.name) for entry in plugin.entries]
-    assert kinds == list(zip((*KINDS, "recipe"), "abcdefghijk", strict=True))
+    assert kinds == list(zip((*KINDS, *FILE_KINDS), "abcdefghijkl", strict=True))
 
 
 def test_two_plugins_with_one_name_are_both_named_and_the_full_name_chooses() -> None:
@@ -197,10 +209,14 @@ BROKEN = {
         "it registers loss 'b' as 7; give 'module:Class' or a class",
     ),
     "registers no target": (GOOD + '        register("b", "m.B")', "as 'm.B'; give 'module:Class'"),
-    "registers no file": (
+    "registers no recipe": (
         GOOD
         + '\n    @hookimpl\n    def register_recipes(register): register("b", "{site}/b.yaml")',
         "b.yaml'; give the path of a file",
+    ),
+    "registers no benchmark": (
+        GOOD + '\n    @hookimpl\n    def register_benchmarks(register): register("b", "m:B")',
+        "registers benchmark 'b' as 'm:B'; give the path of a file",
     ),
 }
 
@@ -323,6 +339,90 @@ def test_a_recipe_with_the_name_of_a_shipped_one_does_not_take_its_place(tmp_pat
     assert find_recipe("mine/dcgan", plugins.registry) == recipe
     (report,) = plugins.reports
     assert re.search("recipe 'dcgan' .*write 'mine/dcgan'", report)
+
+
+BENCHMARK = """\
+# A benchmark of {plugin}.
+benchmark: {name}
+version: 1
+dataset: {{use: avatars, count: 200, size: 32}}
+reference: 100
+fakes: 50
+primary: color-overlap
+evaluators: [{{use: color}}]
+"""
+
+
+@pytest.fixture
+def with_benchmarks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Plugins:
+    """Three plugins with benchmarks: one alone has its name, two share one, one takes ganzoo's."""
+    plugins = Plugins()
+    plugins.load_entry_points()
+    for plugin, name in (("fern", "ferns-32"), ("moss", "both-32"), ("reed", "both-32")):
+        file = tmp_path / f"{plugin}.yaml"
+        file.write_text(BENCHMARK.format(plugin=plugin, name=name))
+        names = [name, "avatars-32"] if plugin == "reed" else [name]
+
+        def register(register: Callable[..., None], n: list[str] = names, f: Path = file) -> None:
+            for one in n:
+                register(one, f)
+
+        added(plugins, plugin, register_benchmarks=register)
+    for module in ("plugins.manager", "recipe.listing"):
+        monkeypatch.setattr(f"ganzoo.{module}.installed", lambda: plugins)
+    return plugins
+
+
+def test_a_benchmark_of_a_plugin_has_a_name(with_benchmarks: Plugins, run: Run) -> None:
+    registry = with_benchmarks.registry
+    assert load_benchmark("ferns-32", (), registry).name == "ferns-32"
+    rows = {
+        row["name"]: row for row in json.loads(run("list", "benchmarks", "--json").out)["benchmark"]
+    }
+    assert rows["ferns-32"] == {
+        "name": "ferns-32",
+        "plugin": "fern",
+        "summary": "A benchmark of fern.",
+    }
+    assert rows["avatars-32"]["plugin"] == "ganzoo"
+    assert "ferns-32, version 1" in run("show", "ferns-32").out
+    assert run("show", "benchmark", "moss/both-32").out == run("show", "moss/both-32").out
+    assert completion.benchmarks("ferns") == ["ferns-32"]
+    assert "--benchmark ferns-32" in run("evaluate", "--references").err
+
+
+def test_benchmarks_of_one_name_harm_no_plugin_and_the_full_name_chooses(
+    with_benchmarks: Plugins, tmp_path: Path
+) -> None:
+    registry = with_benchmarks.registry
+    with pytest.raises(RecipeError, match="write 'moss/both-32' or 'reed/both-32'"):
+        load_benchmark("both-32", (), registry)
+    for plugin in ("moss", "reed"):
+        assert load_benchmark(f"{plugin}/both-32", (), registry).name == "both-32"
+    assert load_benchmark("avatars-32", (), registry).fakes > 50
+    (report,) = with_benchmarks.reports
+    assert re.search("benchmark 'avatars-32' .*write 'reed/avatars-32'", report)
+    names = [*shipped_benchmarks(registry)]
+    assert {"both-32", "ferns-32", "moss/both-32", "reed/avatars-32"} & {*names} == {
+        *("ferns-32", "moss/both-32", "reed/avatars-32")
+    }
+
+
+def test_a_benchmark_is_checked_and_has_the_name_it_is_registered_by(
+    with_benchmarks: Plugins, tmp_path: Path
+) -> None:
+    (tmp_path / "fern.yaml").write_text(
+        BENCHMARK.format(plugin="fern", name="ferns-32") + "seeed: 1\n"
+    )
+    (broken,) = contracts("fern", with_benchmarks)
+    with pytest.raises(AssertionError, match=r"fern\.yaml:9:1 .*did you mean 'seed'"):
+        broken()
+    right, misnamed = sorted(contracts("reed", with_benchmarks), key=lambda one: one.component)[
+        ::-1
+    ]
+    right()
+    with pytest.raises(AssertionError, match=r"benchmark: both-32.* as 'avatars-32'"):
+        misnamed()
 
 
 def test_what_an_uninstall_left_half_done_harms_nothing(install: Install, site: Path) -> None:

@@ -17,7 +17,6 @@ from hub_server import HubServer
 from PIL import Image
 
 THICKET = Path(__file__).parents[1] / "third_party" / "ganzoo-thicket"
-BENCHMARK = THICKET / "benchmarks" / "thicket-8.yaml"
 #: everything that ganzoo-thicket registers, by kind
 PARTS = {
     "generator": "sprout",
@@ -30,6 +29,7 @@ PARTS = {
     "detector": "leaf",
     "importer": "herbarium",
     "recipe": "thicket",
+    "benchmark": "thicket-8",
 }
 
 
@@ -61,7 +61,7 @@ def run(forest: Environment) -> Path:
         "recipe": "mix",
         "extends": "thicket",
         "discriminator": {"use": "gan", "hidden": [8]},
-        "evaluate": {"every": 6, "benchmark": str(BENCHMARK)},
+        "evaluate": {"every": 6, "benchmark": "thicket-8"},
     }
     path = forest.folder / "mix.yaml"
     path.write_text(yaml.safe_dump(recipe), encoding="utf-8")
@@ -139,7 +139,7 @@ def test_its_command_runs(forest: Environment, run: Path) -> None:
 
 
 def test_its_benchmark_measures_the_model(forest: Environment, run: Path) -> None:
-    command = ("ganzoo", "evaluate", str(run), "-b", str(BENCHMARK), "--json")
+    command = ("ganzoo", "evaluate", str(run), "-b", "thicket-8", "--json")
     (entry,) = json.loads(forest.run(*command).stdout)
     scores = entry["scores"]
     assert set(scores) == {"kinship-bark", "color-overlap"}

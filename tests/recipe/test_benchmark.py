@@ -17,7 +17,7 @@ from ganzoo.evaluation.result import entry_files
 from ganzoo.interfaces import Evaluator
 from ganzoo.plugins.manager import installed
 from ganzoo.plugins.registry import Origin, Registration, Registry
-from ganzoo.plugins.shipped import shipped_benchmarks
+from ganzoo.plugins.shipped import own_files
 from ganzoo.recipe.benchmark import load_benchmark
 
 ROOT = Path(__file__).parents[2]
@@ -195,7 +195,7 @@ def test_extractors_may_be_optional(tmp_path: Path) -> None:
 # -- what is shipped ----------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", shipped_benchmarks())
+@pytest.mark.parametrize("name", own_files("benchmark"))
 def test_shipped_benchmarks_load(name: str) -> None:
     read = load_benchmark(name, (), installed().registry)
     assert read.name == name
@@ -215,7 +215,7 @@ def test_they_load_without_torch() -> None:
     assert said.stdout == "5000\n"
 
 
-@pytest.mark.parametrize("name", shipped_benchmarks())
+@pytest.mark.parametrize("name", own_files("benchmark"))
 def test_a_changed_benchmark_raises_its_version(name: str) -> None:
     read = load_benchmark(name, (), installed().registry)
     for found in entry_files(ROOT / "benchmarks" / "entries", name):

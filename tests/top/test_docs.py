@@ -27,7 +27,7 @@ from ganzoo import errors, hookspecs
 from ganzoo.cli import command_line
 from ganzoo.plugins.manager import HOOKS, Plugins, installed
 from ganzoo.plugins.registry import KINDS, Origin, Registration
-from ganzoo.plugins.shipped import registered_recipes
+from ganzoo.plugins.shipped import registered_files
 from ganzoo.plugins.signature import read_signature
 from ganzoo.recipe.recipe import load_recipe, shipped_recipes
 from ganzoo.recipe.vocabulary import aim
@@ -211,7 +211,7 @@ def test_every_component_is_on_the_page_of_its_kind(site: Site, kind: str) -> No
 def test_every_recipe_is_in_the_gallery_with_what_its_terms_read(site: Site) -> None:
     registry = installed().registry
     recipes = shipped_recipes()
-    for name in recipes.keys() - registered_recipes(registry).keys():
+    for name in recipes.keys() - registered_files("recipe", registry).keys():
         page, recipe = site[f"recipes/{name}.html"], load_recipe(name)
         assert f"recipes/{name}.html" in site["recipes.html"].links
         for stage in recipe.stages:

@@ -11,7 +11,7 @@ import toy
 from ganzoo.evaluation import result
 from ganzoo.formats.json import digest
 from ganzoo.plugins.manager import Plugins
-from ganzoo.plugins.shipped import own_recipes, shipped_benchmarks
+from ganzoo.plugins.shipped import own_files
 from ganzoo.recipe.benchmark import load_benchmark
 from ganzoo.recipe.recipe import load_recipe
 
@@ -54,12 +54,14 @@ def installed() -> Plugins:
 
 @pytest.mark.parametrize("name", RECIPES)
 def test_recipes_keep_their_hash(name: str, installed: Plugins) -> None:
-    assert load_recipe(own_recipes()[name], (), installed.registry, FOLDER).hash == RECIPES[name]
+    assert (
+        load_recipe(own_files("recipe")[name], (), installed.registry, FOLDER).hash == RECIPES[name]
+    )
 
 
 @pytest.mark.parametrize("name", PROTOCOLS)
 def test_published_entries_keep_their_seal_and_protocol(name: str, installed: Plugins) -> None:
-    benchmark = load_benchmark(str(shipped_benchmarks()[name]), (), installed.registry)
+    benchmark = load_benchmark(str(own_files("benchmark")[name]), (), installed.registry)
     optional = {key for key, spec in benchmark.extractors.items() if spec.optional}
     files = result.entry_files(ROOT / "benchmarks" / "entries", name)
     assert files

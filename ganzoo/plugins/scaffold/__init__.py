@@ -28,7 +28,7 @@ PARTS = {
     "encoder": ("src/ganzoo_acme/encoder.py",),
     "loss": ("src/ganzoo_acme/loss.py",),
     "dataset": ("src/ganzoo_acme/dataset.py",),
-    "evaluator": ("src/ganzoo_acme/evaluator.py", "benchmark.yaml"),
+    "evaluator": ("src/ganzoo_acme/evaluator.py", "src/ganzoo_acme/benchmark.yaml"),
 }
 _TEMPLATE = Path(__file__).parent / "template"
 _MARK = re.compile(r"# <(/?)(no )?(\w+)>")

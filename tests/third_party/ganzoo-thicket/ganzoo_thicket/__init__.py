@@ -79,6 +79,12 @@ def register_recipes(register: Register) -> None:
 
 
 @hookimpl
+def register_benchmarks(register: Register) -> None:
+    """Add the benchmark."""
+    register("thicket-8", Path(__file__).parent / "benchmarks" / "thicket-8.yaml")
+
+
+@hookimpl
 def register_commands(cli: typer.Typer) -> None:
     """Add the command."""
     from ganzoo_thicket.command import rings

@@ -53,6 +53,12 @@ def register_evaluators(register: Register) -> None:
     register("acme", "ganzoo_acme.evaluator:Spectrum")
 
 
+@hookimpl
+def register_benchmarks(register: Register) -> None:
+    """Add the benchmark of `ganzoo evaluate MODEL -b acme-32`."""
+    register("acme-32", str(Path(__file__).parent / "benchmark.yaml"))
+
+
 # </evaluator>
 @hookimpl
 def register_recipes(register: Register) -> None:
