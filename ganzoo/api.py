@@ -120,12 +120,12 @@ def train(
     pairs = _pairs(overrides)
     relative_to = Path.cwd() if isinstance(recipe, Mapping) else None
     with _as_file(recipe) as path:
-        loaded = load_recipe(path, pairs, plugins.registry, relative_to)
-    folder = Path(out) if out else free_folder(loaded.name)
-    loaded = places.with_pinned_weights(loaded, plugins.registry)
-    run, unreported = reporting(lambda: start(loaded, folder, plugins), folder)
-    if unreported:
-        warnings.warn(unreported, stacklevel=2)
+        definition = load_recipe(path, pairs, plugins.registry, relative_to)
+    folder = Path(out) if out else free_folder(definition.name)
+    definition = places.with_pinned_weights(definition, plugins.registry)
+    run, warning = reporting(lambda: start(definition, folder, plugins), folder)
+    if warning:
+        warnings.warn(warning, stacklevel=2)
     return TrainedRun(run.folder.path, plugins.registry)
 
 
@@ -156,7 +156,7 @@ def _pairs(overrides: Mapping[str, Any] | None) -> list[str]:
     ]
 
 
-def _json(value: Any, indent: int | None = None) -> str:
+def _json(value: object, indent: int | None = None) -> str:
     """Write a value as JSON, which is also YAML; paths become text."""
     return json.dumps(value, default=str, ensure_ascii=False, indent=indent)
 
@@ -260,15 +260,15 @@ def evaluate(
 
     registry = installed().registry
     pairs = _pairs(overrides)
-    loaded = load_benchmark(os.fspath(benchmark), pairs, registry)
+    definition = load_benchmark(os.fspath(benchmark), pairs, registry)
     if isinstance(model, Model):
         _refuse_changed(model, registry)
     place = _place(model)
     if Path(place).exists():
-        refuse_unsuited(Path(place), loaded)
+        refuse_unsuited(Path(place), definition)
     state = PartialState(cpu=models.device().type == "cpu")
     with state.main_process_first():
-        protocol = Protocol(loaded, registry, state.device, download=download)
+        protocol = Protocol(definition, registry, state.device, download=download)
         source, candidate = candidate_of(place, protocol, registry, name)
     return submit(protocol, source, candidate, Path(out), force)[1]
 
@@ -339,14 +339,14 @@ def push(
     return act(_place(source), repo, registry, options, token)
 
 
-def _refuse_changed(loaded: Model, registry: Registry) -> None:
+def _refuse_changed(model: Model, registry: Registry) -> None:
     """Raise RunError if weights were changed in memory, since the folder is what is sent."""
-    now = loaded.generator.state_dict()
-    dtype = anchor(loaded.generator).dtype
-    file = models.load(loaded.path, registry, dtype=dtype).generator.state_dict()
+    now = model.generator.state_dict()
+    dtype = anchor(model.generator).dtype
+    file = models.load(model.path, registry, dtype=dtype).generator.state_dict()
     if not all(torch.equal(file[name], value.cpu()) for name, value in now.items()):
         raise RunError(
-            f"the model's weights were changed since it was loaded, and {loaded.path} is what "
+            f"the model's weights were changed since it was loaded, and {model.path} is what "
             "would be read. Save them in a model folder first."
         )
 
@@ -357,8 +357,8 @@ def search(
 ) -> Sequence[Listed]:
     """List the Hub's models with the tag ``ganzoo`` and their scores, most downloaded first.
 
-    >>> for found in ganzoo.search("avatars"):
-    ...     print(found.id, found.downloads, [entry.primary for entry in found.entries])
+    >>> for model in ganzoo.search("avatars"):
+    ...     print(model.id, model.downloads, [entry.primary for entry in model.entries])
 
     Raises HubError if the Hub does not answer.
     """

@@ -65,8 +65,8 @@ def of_png(info: Mapping[Any, Any]) -> bytes | None:
     columns = np.array([_xyz(*corner) for corner in corners]).T
     adapt = np.diag(_BRADFORD @ _D50 / (_BRADFORD @ _xyz(*white)))
     try:
-        scaled = columns * np.linalg.solve(columns, _xyz(*white))
-        matrix = np.linalg.inv(_BRADFORD) @ adapt @ _BRADFORD @ scaled
+        primaries = columns * np.linalg.solve(columns, _xyz(*white))
+        matrix = np.linalg.inv(_BRADFORD) @ adapt @ _BRADFORD @ primaries
     except np.linalg.LinAlgError:
         return None
     if not np.isfinite(matrix).all() or abs(matrix).max() > 100:

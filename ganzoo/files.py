@@ -23,7 +23,7 @@ from ganzoo.text import OutputError
 T = TypeVar("T")
 
 #: longest path in a message
-_SHOWN = 100
+_LONGEST_PATH = 100
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 _downloads = ContextVar("downloads", default=True)
 
@@ -57,13 +57,13 @@ def refusal(error: OSError) -> FileError | None:
             return FileError(f"{error.strerror}. Set TMPDIR to a folder that may be written.")
         return None
     path = Path(os.fsdecode(error.filename))
-    name = str(path) if len(str(path)) <= _SHOWN else f"{str(path)[:_SHOWN]}..."
+    name = str(path) if len(str(path)) <= _LONGEST_PATH else f"{str(path)[:_LONGEST_PATH]}..."
     why = (error.strerror or str(error)).lower()
     if error.errno in (errno.EACCES, errno.EPERM):
-        closed = next((p for p in reversed(path.parents) if not os.access(p, os.X_OK)), None)
-        if closed and os.path.lexists(closed):
+        barrier = next((p for p in reversed(path.parents) if not os.access(p, os.X_OK)), None)
+        if barrier and os.path.lexists(barrier):
             return FileError(
-                f"{name} cannot be reached: {why} for the folder {closed}. {_NO_RIGHT}"
+                f"{name} cannot be reached: {why} for the folder {barrier}. {_NO_RIGHT}"
             )
         how = "written" if os.access(path, os.R_OK) or not os.path.lexists(path) else "read"
         return FileError(f"{name} cannot be {how}: {why}. {_NO_RIGHT}")
@@ -94,8 +94,8 @@ def refusals() -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if refused := refusal(error):
-            raise refused from error
+        if file_error := refusal(error):
+            raise file_error from error
         raise
 
 

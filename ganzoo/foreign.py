@@ -67,10 +67,10 @@ def opened(path: Path, advice: str) -> Any:
 
 def _why_not_opened(path: Path, reason: str, advice: str) -> str:
     """Replace torch's message, which tells how to run the file's code."""
-    pickled = re.search(r"GLOBAL ([\w.]+)", reason)
-    if pickled and not pickled[1].startswith("torch._utils."):
+    global_name = re.search(r"GLOBAL ([\w.]+)", reason)
+    if global_name and not global_name[1].startswith("torch._utils."):
         return (
-            f"{path} is a pickle with a Python object in it ({pickled[1]}), not only tensors. "
+            f"{path} is a pickle with a Python object in it ({global_name[1]}), not only tensors. "
             f"Opening it could run any code, so nothing in it was run: {advice}."
         )
     if "TorchScript" in reason:
@@ -100,11 +100,11 @@ def check_shape(
         )
 
 
-def state_dicts(content: Any) -> Iterator[dict[str, Any]]:
+def state_dicts(content: object) -> Iterator[dict[str, Any]]:
     """Yield the dicts with tensors in a checkpoint, each once, at any depth of dicts and lists."""
     visits: set[int] = set()
 
-    def search(content: Any, depth: int) -> Iterator[dict[str, Any]]:
+    def search(content: object, depth: int) -> Iterator[dict[str, Any]]:
         if not depth or id(content) in visits or not isinstance(content, (Mapping, list, tuple)):
             return
         visits.add(id(content))

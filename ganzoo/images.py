@@ -58,7 +58,7 @@ PIXELS, MOST_PIXELS = 90_000_000, 250_000_000
 FIRST_FRAME = "only the first frame or page is used"
 BAD_PROFILE = "its colour profile is damaged and ignored"
 #: Kinds that may hold several frames or pages.
-_FRAMED = {"GIF", "PNG", "WEBP", "TIFF", "AVIF", "HEIF"}
+_MULTI_FRAME = {"GIF", "PNG", "WEBP", "TIFF", "AVIF", "HEIF"}
 #: Pixels of 16 bits that are turned to 8 at once, to bound the memory.
 _AT_ONCE = 1_000_000
 #: Pillow's names for 16-bit colours in a file, and their byte order.
@@ -191,7 +191,7 @@ def _open(data: bytes) -> ImageFile.ImageFile:
 
 def _frames(image: ImageFile.ImageFile) -> int:
     """Count frames or pages; one if a damaged file does not say."""
-    if image.format not in _FRAMED:
+    if image.format not in _MULTI_FRAME:
         return 1
     try:
         return max(1, int(getattr(image, "n_frames", 1)))
@@ -203,12 +203,12 @@ def _frames(image: ImageFile.ImageFile) -> int:
 def _low_bytes(data: bytes) -> Image.Image:
     """Read the lower bytes of 16-bit colours, by asking Pillow for the other byte order."""
     image = _open(data)
-    swapped = {"B": "L", "L": "B", "N": "B" if sys.byteorder == "little" else "L"}
+    other_order = {"B": "L", "L": "B", "N": "B" if sys.byteorder == "little" else "L"}
     for place, tile in enumerate(image.tile):
         mode, *others = _layout(tile)
         order = _BYTES.match(mode)
         assert order  # deep images have one
-        mode = order[1] + swapped[order[2]]
+        mode = order[1] + other_order[order[2]]
         image.tile[place] = tile._replace(args=(mode, *others) if others else mode)
     image.load()
     return image
@@ -314,8 +314,8 @@ def pad_to_multiple(image: Tensor, multiple: int) -> Tensor:
 
     for axis in (-1, -2):
         side = image.shape[axis]
-        missing = max(2 * multiple - side, -side % multiple)
-        if missing:
-            edges = (0, missing, 0, 0) if axis == -1 else (0, 0, 0, missing)
-            image = pad(image, edges, "reflect" if missing < side else "replicate")
+        margin = max(2 * multiple - side, -side % multiple)
+        if margin:
+            edges = (0, margin, 0, 0) if axis == -1 else (0, 0, 0, margin)
+            image = pad(image, edges, "reflect" if margin < side else "replicate")
     return image

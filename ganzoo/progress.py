@@ -49,20 +49,20 @@ class Pace:
     def __init__(self, clock: Callable[[], float] = time.monotonic):
         self._clock = clock
         self._began: float | None = None
-        self._ended: float | None = None
+        self._last_end: float | None = None
         self._count = 0
         self._time = self._weight = self._between = 0.0
 
     def begin_step(self) -> None:
         """Note that a step begins."""
         self._began = self._clock()
-        if self._ended is not None:
-            self._between += self._began - self._ended
+        if self._last_end is not None:
+            self._between += self._began - self._last_end
 
     def end_step(self) -> None:
         """Note that it ends."""
-        self._ended = self._clock()
-        took = self._ended - (self._ended if self._began is None else self._began)
+        self._last_end = self._clock()
+        took = self._last_end - (self._last_end if self._began is None else self._began)
         self._began = None
         self._count += 1
         decay = 0.0

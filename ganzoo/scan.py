@@ -117,9 +117,9 @@ def refuse_others(out: Path, targets: Collection[Path] = ()) -> None:
 def _files(path: Path) -> Iterator[tuple[str, str | None]]:
     """Yield every file below ``path``, and its kind; None for images."""
     endings = frozenset(ending for kind in images.readable().values() for ending in kind)
-    visits, waiting = {_identity(path)}, [""]
-    while waiting:
-        inside = waiting.pop()
+    visits, queue = {_identity(path)}, [""]
+    while queue:
+        inside = queue.pop()
         try:
             with os.scandir(path / inside) as entries:
                 content = sorted(entries, key=lambda entry: entry.name)
@@ -139,7 +139,7 @@ def _files(path: Path) -> Iterator[tuple[str, str | None]]:
                     yield name, _LINK
                 else:
                     visits.add(identity)
-                    waiting.append(f"{name}/")
+                    queue.append(f"{name}/")
             else:
                 kind = _kind(entry, endings)
                 is_sheet = entry.name.endswith(_SHEET_ENDS)

@@ -14,7 +14,7 @@ from contextlib import contextmanager, nullcontext, suppress
 from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec
 from types import FrameType, ModuleType
-from typing import Any, NoReturn
+from typing import NoReturn
 
 from ganzoo.progress import status
 from ganzoo.text import prepare_streams
@@ -25,7 +25,7 @@ SLOW = frozenset(
     | {"torchvision", "wandb"}
 )
 #: exit code of a command that Ctrl-C or SIGTERM ended
-INTERRUPTED = 130
+EXIT_CODE = 130
 
 
 class Stopped(BaseException):
@@ -36,7 +36,7 @@ class Imports(MetaPathFinder):
     """Shows on a terminal which slow module is being imported."""
 
     def __init__(self) -> None:
-        self.running: list[str] = []
+        self.names: list[str] = []
 
     def find_spec(
         self, name: str, path: Sequence[str] | None, target: ModuleType | None = None
@@ -60,12 +60,12 @@ class Imports(MetaPathFinder):
     @contextmanager
     def loading(self, name: str) -> Iterator[None]:
         """Show the name while the block runs; nested blocks keep the first."""
-        self.running.append(name)
+        self.names.append(name)
         try:
-            with status(f"loading {name}") if len(self.running) == 1 else nullcontext():
+            with status(f"loading {name}") if len(self.names) == 1 else nullcontext():
                 yield
         finally:
-            self.running.pop()
+            self.names.pop()
 
 
 def is_running() -> bool:
@@ -82,11 +82,11 @@ def run(command: Callable[[], Callable[[], None]]) -> None:
     prepare_streams()
     imports = Imports()
     sys.meta_path.insert(0, imports)
-    starting = True
+    is_starting = True
 
     def stop(number: int, frame: FrameType | None) -> None:
         name = "Ctrl-C" if number == signal.SIGINT else signal.Signals(number).name
-        if starting or imports.running:
+        if is_starting or imports.names:
             _leave(name)
         raise Stopped(name)
 
@@ -95,7 +95,7 @@ def run(command: Callable[[], Callable[[], None]]) -> None:
     sys.unraisablehook = _later(sys.unraisablehook)
     try:
         main = command()
-        starting = False
+        is_starting = False
         main()
     except (Stopped, KeyboardInterrupt) as error:
         _leave(str(error) or "Ctrl-C")
@@ -113,13 +113,15 @@ def _leave(name: str) -> NoReturn:
     for stream in (sys.stdout, sys.stderr):
         with suppress(Exception):
             stream.flush()
-    os._exit(INTERRUPTED)
+    os._exit(EXIT_CODE)
 
 
-def _later(report: Callable[[Any], object]) -> Callable[[Any], object]:
+def _later(
+    report: Callable[[sys.UnraisableHookArgs], object],
+) -> Callable[[sys.UnraisableHookArgs], object]:
     """Raise later what cannot be raised now, as in ``__del__``."""
 
-    def hook(unraisable: Any) -> None:
+    def hook(unraisable: sys.UnraisableHookArgs) -> None:
         if issubclass(unraisable.exc_type, Stopped):
             threading.Timer(0.01, signal.raise_signal, [signal.SIGINT]).start()
         else:

@@ -161,11 +161,12 @@ def say(
     with suppress(OSError) if err else output():
         for line in lines:
             text = plain(line)
-            styled = typer.style(text, bold=bold or None, fg=colour) if bold or colour else text
-            typer.echo(styled, file=file, nl=nl)
+            if bold or colour:
+                text = typer.style(text, bold=bold or None, fg=colour)
+            typer.echo(text, file=file, nl=nl)
 
 
-def say_json(data: Any) -> None:
+def say_json(data: object) -> None:
     """Print ``data`` as JSON, in ASCII; types unknown to JSON become text."""
     import typer
 
@@ -228,6 +229,6 @@ _ASCII = {
 def _spelt(error: UnicodeError) -> tuple[str, int]:
     """Replace letters that an encoding lacks: by their like in ASCII, else an escape."""
     assert isinstance(error, UnicodeEncodeError)
-    missing = error.object[error.start : error.end]
-    spelt = (_ASCII.get(c) or c.encode("unicode_escape").decode() for c in missing)
+    letters = error.object[error.start : error.end]
+    spelt = (_ASCII.get(c) or c.encode("unicode_escape").decode() for c in letters)
     return "".join(spelt), error.end

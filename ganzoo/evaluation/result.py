@@ -166,7 +166,7 @@ def write_entry(path: Path, entry: Entry) -> Entry:
 def digest(entry: Entry) -> str:
     """SHA-256 of the entry as canonical JSON, without the digest and the hand-written fields."""
     data = {k: v for k, v in asdict(entry).items() if k not in (*BY_HAND, "sha256")}
-    return formats.digest(data, tidied=True)
+    return formats.digest(data, tidy=True)
 
 
 # -- the entries of a folder ------------------------------------------------------------------

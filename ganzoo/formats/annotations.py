@@ -65,8 +65,8 @@ def parse(node: ast.expr | None, names: Names, depth: int = 0) -> Type:
     if isinstance(node, ast.Subscript):
         items = list(node.slice.elts) if isinstance(node.slice, ast.Tuple) else [node.slice]
         return _generic(_name(node.value, names), items, names, inner)
-    if isinstance(node, ast.Name) and (found := names.alias(node.id)):
-        return parse(*found, depth + 1)
+    if isinstance(node, ast.Name) and (target := names.alias(node.id)):
+        return parse(*target, depth + 1)
     return _BARE.get(_name(node, names), Anything)()
 
 
@@ -111,11 +111,11 @@ def _annotated(kind: Type, metadata: list[ast.expr], names: Names) -> Type:
         if not isinstance(call, ast.Call):
             continue
         name = _name(call.func, names)
-        written_out = {keyword.arg or "": keyword.value for keyword in call.keywords}
+        arguments = {keyword.arg or "": keyword.value for keyword in call.keywords}
         if name in _BOUNDS and call.args:
-            written_out[_BOUNDS[name]] = call.args[0]
+            arguments[_BOUNDS[name]] = call.args[0]
         if name in _BOUNDS or name == "Interval":
-            for bound, expression in written_out.items():
+            for bound, expression in arguments.items():
                 try:
                     value = names.evaluate(expression)
                 except ValueError:

@@ -134,17 +134,17 @@ def json_schema(annotation: Any, title: str = "") -> dict[str, Any]:
     return (head if title else {}) | _type(annotation).json_schema()
 
 
-def digest(value: Any, tidied: bool = False) -> str:
+def digest(value: Any, tidy: bool = False) -> str:
     """Hash plain data: SHA-256 of its JSON with sorted keys and no spaces, in hexadecimal.
 
-    ``tidied`` gives one hash whether or not a tool has tidied the JSON: ``1.0`` is ``1``, and
+    ``tidy`` gives one hash whether or not a tool has tidied the JSON: ``1.0`` is ``1``, and
     letters are not escaped.
     """
     text = json.dumps(
-        _whole(value) if tidied else value,
+        _whole(value) if tidy else value,
         sort_keys=True,
         separators=(",", ":"),
-        ensure_ascii=not tidied,
+        ensure_ascii=not tidy,
     )
     return hashlib.sha256(text.encode()).hexdigest()
 

@@ -29,7 +29,7 @@ class Mark:
 
 
 @dataclass(frozen=True)
-class Said:
+class Spelling:
     """The literal text of a ``--set``, and its value as YAML.
 
     It ``is_value`` if it is exactly one value of YAML, without a comment after it.  ``problems``
@@ -45,14 +45,14 @@ class Said:
 class Node:
     """A value and its position; ``value`` is a scalar, or a list, tuple or dict of nodes.
 
-    ``key`` is the place of this value's key, if it has one.  ``said`` is set if a text may be
+    ``key`` is the place of this value's key, if it has one.  ``spelling`` is set if a text may be
     wanted and YAML reads something else.
     """
 
     value: Any
     at: Mark
     key: Mark | None = None
-    said: Said | None = None
+    spelling: Spelling | None = None
 
     @property
     def name_at(self) -> Mark:
@@ -90,10 +90,10 @@ class Node:
         if not path:
             return replace(self, value=value)
         step, *rest = path
-        changed = self.at_path((step,)).with_value(tuple(rest), value)
+        child = self.at_path((step,)).with_value(tuple(rest), value)
         if isinstance(self.value, dict):
-            return replace(self, value=self.value | {step: changed})
-        items = [changed if i == step else item for i, item in enumerate(self.value)]
+            return replace(self, value=self.value | {step: child})
+        items = [child if i == step else item for i, item in enumerate(self.value)]
         return replace(self, value=type(self.value)(items))
 
     def _child(self, step: Any, value: Any) -> Node:

@@ -7,7 +7,7 @@ Anchors work, within limits; tags, merge keys and several documents do not.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from decimal import Decimal
 from typing import Any
@@ -15,7 +15,7 @@ from typing import Any
 import yaml
 
 from ganzoo.errors import RecipeError
-from ganzoo.formats.tree import Mark, Node, Problem, Said, join, line
+from ganzoo.formats.tree import Mark, Node, Problem, Spelling, join, line
 
 #: levels, keys and values, and letters of a key, at most
 MAX_DEPTH = 32
@@ -126,13 +126,13 @@ def argument(text: str, at: Mark) -> Node:
     try:
         node = parse(text, str(at), at)
     except RecipeError as error:
-        return Node(text, at, said=Said(text, False, tuple(error.problems)))
+        return Node(text, at, spelling=Spelling(text, False, tuple(error.problems)))
     if isinstance(node.value, str):
         return node if text[:1] in ("'", '"') else replace(node, value=text)
     is_value = isinstance(node.value, (dict, list)) or any(
         re.fullmatch(pattern, text) for pattern in _CORE.values()
     )
-    return replace(node, said=Said(text, is_value))
+    return replace(node, spelling=Spelling(text, is_value))
 
 
 _NO_MERGE = (
@@ -169,14 +169,14 @@ class _Positions:
         return Node(self.scalar(node, path, at), at, key)
 
     def entries(self, node: yaml.MappingNode, path: str, depth: int) -> Iterator[tuple[str, Node]]:
-        seen: dict[str, Mark] = {}
+        places: dict[str, Mark] = {}
         for key_node, value_node in node.value:
             at = self.mark(key_node)
             is_scalar = isinstance(key_node, yaml.ScalarNode)
             key = self.scalar(key_node, path, at) if is_scalar else None
             if not isinstance(key, str):
-                shown = key_node.value if is_scalar else "a list or mapping"
-                message = f"a key must be a text, not {shown or 'nothing'}; put it in quotes"
+                text = key_node.value if is_scalar else "a list or mapping"
+                message = f"a key must be a text, not {text or 'nothing'}; put it in quotes"
                 self.add(at, path, message)
                 continue
             if len(key) > MAX_KEY:
@@ -186,10 +186,10 @@ class _Positions:
             if key == "<<" and not key_node.style:
                 self.add(at, inner, _NO_MERGE)
                 continue
-            if key in seen:
-                first = f" (first at line {seen[key].line})" if seen[key].line else ""
+            if key in places:
+                first = f" (first at line {places[key].line})" if places[key].line else ""
                 self.add(at, inner, f"the key stands here twice{first}")
-            seen.setdefault(key, at)
+            places.setdefault(key, at)
             yield key, self.read(value_node, inner, depth + 1, at)
 
     def scalar(self, node: yaml.Node, path: str, at: Mark) -> Any:
@@ -215,7 +215,7 @@ def _integer(text: str) -> int:
     return int(text, {"0o": 8, "0x": 16}.get(text[:2], 10))
 
 
-_SCALARS: dict[str, Any] = {
+_SCALARS: dict[str, Callable[[str], object]] = {
     "str": str,
     "null": lambda text: None,
     "bool": lambda text: {"true": True, "false": False}[text.lower()],

@@ -16,7 +16,7 @@ from functools import cache
 from importlib.metadata import PackageNotFoundError, entry_points, requires
 from inspect import signature
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pluggy
 
@@ -24,7 +24,7 @@ from ganzoo import __version__, hookspecs
 from ganzoo.errors import PluginError, nearest, one_of, reason
 from ganzoo.formats.names import COMPONENT
 from ganzoo.hookspecs import VERSION
-from ganzoo.plugins.registry import DIVIDED, FILE_KINDS, KINDS, Origin, Registration, Registry
+from ganzoo.plugins.registry import FILE_KINDS, KINDS, PARTS, Origin, Registration, Registry
 from ganzoo.plugins.shipped import own_files
 from ganzoo.text import aside
 
@@ -116,14 +116,19 @@ class Plugins:
 
         Raises PluginError if one of them is not installed.
         """
-        points = sorted(entry_points(group=GROUP), key=_built_in_first)
+
+        def built_in_first(point: EntryPoint) -> tuple[bool, str, str]:
+            distribution = (point.dist and point.dist.name) or ""
+            return distribution != GROUP, point.name, distribution
+
+        points = sorted(entry_points(group=GROUP), key=built_in_first)
         only = os.environ.get("GANZOO_PLUGINS")
         if only is not None:
             names = {point.name for point in points}
             selection = [
                 part
                 for name in map(str.strip, only.split(","))
-                for part in ([name] if name in names else DIVIDED.get(name, [name]))
+                for part in ([name] if name in names else PARTS.get(name, [name]))
                 if part
             ]
             for name in selection:
@@ -143,7 +148,7 @@ class Plugins:
         version = (point.dist and point.dist.version) or "unknown"
         return self.add(point.load, Origin(point.name, distribution, version), point.value)
 
-    def add(self, load: Callable[[], Any], origin: Origin, entry_point: str = "") -> Plugin:
+    def add(self, load: Callable[[], object], origin: Origin, entry_point: str = "") -> Plugin:
         """Load a plugin object by calling ``load()``, check its hooks and take its components."""
         plugin, module = Plugin(origin, entry_point), None
         name = str(origin)
@@ -157,8 +162,7 @@ class Plugins:
                 module = load()
                 if isinstance(module, type):
                     raise PluginError("its entry point names a class; name a module or an instance")
-                _check_version(module)
-                _check_functions(module)
+                _check_module(module)
                 self.manager.register(module, name)
                 plugin.hooks = self._hooks(module)
                 plugin.entries = self._collect(module, origin)
@@ -186,14 +190,14 @@ class Plugins:
         """
         import typer
 
-        existing = _commands(cli)
+        tree = _commands(cli)
         for implementation in self.hook.register_commands.get_hookimpls():
             app = typer.Typer()
             try:
                 with aside():
                     implementation.function(*[app for _ in implementation.argnames])
                 commands = _commands(app)
-                if clash := _clash(commands, existing):
+                if clash := _clash(commands, tree):
                     raise PluginError(f"there is a command '{clash}' already")
             except (Exception, SystemExit) as error:
                 name = implementation.plugin_name
@@ -202,12 +206,12 @@ class Plugins:
                 _remember(plugin, error)
                 continue
             for name, inner in commands.items():
-                existing.setdefault(name, set()).update(inner)
+                tree.setdefault(name, set()).update(inner)
             cli.registered_commands += app.registered_commands
             for group in app.registered_groups:
                 _add_group(cli, group)
 
-    def _hooks(self, module: Any) -> list[str]:
+    def _hooks(self, module: object) -> list[str]:
         hooks = [caller.name for caller in self.manager.get_hookcallers(module) or ()]
         for name in hooks:
             if name not in HOOKS:
@@ -216,12 +220,12 @@ class Plugins:
             raise PluginError("it has no function with the decorator @ganzoo.hookimpl")
         return sorted(hooks, key=HOOKS.index)
 
-    def _collect(self, module: Any, origin: Origin) -> list[Registration]:
+    def _collect(self, module: object, origin: Origin) -> list[Registration]:
         entries: dict[tuple[str, str], Registration] = {}
         others = [other for other in self.manager.get_plugins() if other is not module]
         for kind, hook in _HOOK_OF_KIND.items():
 
-            def register(name: str, target: Any, kind: str = kind) -> None:
+            def register(name: str, target: object, kind: str = kind) -> None:
                 self._check_registration(kind, name, target)
                 if (kind, name) in entries:
                     raise PluginError(f"it registers {kind} '{name}' twice")
@@ -230,7 +234,7 @@ class Plugins:
             self.manager.subset_hook_caller(hook, remove_plugins=others)(register=register)
         return list(entries.values())
 
-    def _check_registration(self, kind: str, name: Any, target: Any) -> None:
+    def _check_registration(self, kind: str, name: object, target: object) -> None:
         if complaint := COMPONENT.check(name):
             raise PluginError(f"it registers a {kind}: {complaint}")
         if kind in FILE_KINDS:
@@ -241,16 +245,12 @@ class Plugins:
         else:
             good = isinstance(target, type)
         if not good:
-            allowed = "the path of a file" if kind in FILE_KINDS else "'module:Class' or a class"
-            raise PluginError(f"it registers {kind} '{name}' as {target!r}; give {allowed}")
+            form = "the path of a file" if kind in FILE_KINDS else "'module:Class' or a class"
+            raise PluginError(f"it registers {kind} '{name}' as {target!r}; give {form}")
 
 
-def _built_in_first(point: EntryPoint) -> tuple[bool, str, str]:
-    distribution = (point.dist and point.dist.name) or ""
-    return distribution != GROUP, point.name, distribution
-
-
-def _check_version(module: Any) -> None:
+def _check_module(module: object) -> None:
+    """Check the version of its hooks, and that what is named like a hook is an implementation."""
     number = _hooks_version(module)
     if not isinstance(number, int):
         raise PluginError(f"its ganzoo_hooks is {number!r}; give the number {VERSION}")
@@ -259,10 +259,6 @@ def _check_version(module: Any) -> None:
             f"it is written for version {number} of ganzoo's hooks, and ganzoo {__version__} has "
             f"version {VERSION}"
         )
-
-
-def _check_functions(module: Any) -> None:
-    """Check that every attribute named like a hook is a function with some of its arguments."""
     for name in HOOKS:
         function = getattr(module, name, None)
         if not callable(function):
@@ -286,12 +282,12 @@ def _commands(cli: typer.Typer) -> dict[str, set[str]]:
     return {name: set(getattr(command, "commands", ())) for name, command in commands}
 
 
-def _clash(commands: dict[str, set[str]], existing: dict[str, set[str]]) -> str:
+def _clash(commands: dict[str, set[str]], tree: dict[str, set[str]]) -> str:
     """Return the first command that is taken, or nothing; a group may be in both."""
-    for name in sorted(commands.keys() & existing.keys()):
-        if not (commands[name] and existing[name]):
+    for name in sorted(commands.keys() & tree.keys()):
+        if not (commands[name] and tree[name]):
             return name
-        if both := sorted(commands[name] & existing[name]):
+        if both := sorted(commands[name] & tree[name]):
             return f"{name} {both[0]}"
     return ""
 
@@ -305,51 +301,49 @@ def _add_group(cli: typer.Typer, group: TyperInfo) -> None:
         if name and solve_typer_info_defaults(other).name == name:
             assert other.typer_instance is not None  # both have commands
             assert group.typer_instance is not None
-            joined = copy(other.typer_instance)  # its module may use it for another command line
-            joined.registered_commands = (
-                joined.registered_commands + group.typer_instance.registered_commands
+            union = copy(other.typer_instance)  # its module may use it for another command line
+            union.registered_commands = (
+                union.registered_commands + group.typer_instance.registered_commands
             )
-            joined.registered_groups = (
-                joined.registered_groups + group.typer_instance.registered_groups
+            union.registered_groups = (
+                union.registered_groups + group.typer_instance.registered_groups
             )
-            other.typer_instance = joined
+            other.typer_instance = union
             return
     cli.registered_groups.append(group)
 
 
-def _hooks_version(module: Any) -> Any:
+def _hooks_version(module: object) -> object:
     return getattr(module, "ganzoo_hooks", 1)
 
 
-def _remedy(origin: Origin, module: Any) -> str:
+def _remedy(origin: Origin, module: object) -> str:
     """Say what to do about a plugin that is too new for this ganzoo; empty for others."""
     try:
-        unmet, number = _unmet(origin.distribution), _hooks_version(module)
+        conflict, number = _conflict(origin.distribution), _hooks_version(module)
     except Exception:  # a broken plugin may fail here again
         return ""
-    if not unmet and not (isinstance(number, int) and number > VERSION):
+    if not conflict and not (isinstance(number, int) and number > VERSION):
         return ""
-    needs = f"It needs {unmet}, and this is {__version__}. " if unmet else ""
+    needs = f"It needs {conflict}, and this is {__version__}. " if conflict else ""
     return (
         f"{needs}Update ganzoo (pip install -U ganzoo), or install an older "
         f"'{origin.distribution}' or none"
     )
 
 
-def _unmet(distribution: str) -> str:
+def _conflict(distribution: str) -> str:
     """Return a distribution's requirement of ganzoo, if this ganzoo does not meet it."""
     from packaging.requirements import InvalidRequirement, Requirement
 
     try:
-        stated = [Requirement(text) for text in requires(distribution) or ()]
+        needs = [Requirement(text) for text in requires(distribution) or ()]
     except (PackageNotFoundError, InvalidRequirement, ValueError):
         return ""
-    unmet = [
-        need
-        for need in stated
-        if need.name == GROUP and not need.specifier.contains(__version__, prereleases=True)
-    ]
-    return str(unmet[0]) if unmet else ""
+    for need in needs:
+        if need.name == GROUP and not need.specifier.contains(__version__, prereleases=True):
+            return str(need)
+    return ""
 
 
 def _remember(plugin: Plugin, error: BaseException) -> None:

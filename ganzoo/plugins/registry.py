@@ -33,8 +33,8 @@ KINDS = (
 #: what plugins add as YAML files
 FILE_KINDS = ("recipe", "benchmark")
 
-#: Built-in plugins that were divided: ``data/avatars`` now means ``avatars/avatars``.
-DIVIDED = {"data": ("avatars", "figurines", "folders")}
+#: Built-in plugins that now are several: ``data/avatars`` now means ``avatars/avatars``.
+PARTS = {"data": ("avatars", "figurines", "folders")}
 
 
 @dataclass(frozen=True)
@@ -150,7 +150,7 @@ class Registry:
         plugin, _, bare = name.rpartition("/")
         entries = self._entries[kind].get(bare, [])
         if plugin:
-            parts = DIVIDED.get(plugin, ())
+            parts = PARTS.get(plugin, ())
             entries = [entry for entry in entries if entry.origin.plugin == plugin] or [
                 entry for entry in entries if entry.origin.built_in and entry.origin.plugin in parts
             ]
@@ -177,9 +177,9 @@ class Registry:
         origins = [e.origin for kind in kinds for entries in kind.values() for e in entries]
         versions = {canonical(origin.distribution): origin.version for origin in origins}
         return "".join(
-            f" It needs {name} {stated}{_remedy(name, stated, versions.get(canonical(name)))}"
-            for name, stated in requirements.items()
-            if versions.get(canonical(name)) != stated
+            f" It needs {name} {number}{_remedy(name, number, versions.get(canonical(name)))}"
+            for name, number in requirements.items()
+            if versions.get(canonical(name)) != number
         )
 
 
@@ -188,20 +188,22 @@ def canonical(distribution: str) -> str:
     return re.sub("[-_.]+", "-", distribution).lower()
 
 
-def _remedy(distribution: str, stated: str, used: str | None) -> str:
+def _remedy(distribution: str, requirement: str, active: str | None) -> str:
+    """Say how to get a version of a distribution, of which ``active`` is in use."""
+    command = f"If you trust it: pip install '{distribution}=={requirement}'"
     try:
-        installed = used or version(distribution)
+        here = active or version(distribution)
     except PackageNotFoundError:
-        return f", which is not installed. If you trust it: pip install '{distribution}=={stated}'"
-    if used is None:
-        return f"; {installed} is installed and not in use: `ganzoo plugins` tells why."
-    return f"; {installed} is installed. If you trust it: pip install '{distribution}=={stated}'"
+        return f", which is not installed. {command}"
+    if active is None:
+        return f"; {here} is installed and not in use: `ganzoo plugins` says why."
+    return f"; {here} is installed. {command}"
 
 
 def _meant(entries: list[Registration]) -> Registration | None:
     """Resolve a bare name: the only entry, or ganzoo's own."""
-    own = [entry for entry in entries if entry.origin.built_in] if len(entries) > 1 else entries
-    return own[0] if own else None
+    choices = entries if len(entries) == 1 else [e for e in entries if e.origin.built_in]
+    return choices[0] if choices else None
 
 
 def construct(registry: Registry, kind: str, use: str, arguments: Mapping[str, Any]) -> Any:

@@ -34,9 +34,9 @@ def registered_files(kind: str, registry: Registry) -> dict[str, Registration]:
 
     The name is ``plugin/name`` if ganzoo or another plugin has one of the same name.
     """
-    own = own_files(kind)
+    names = own_files(kind)
     return {
-        e.full_name if e.name in own or registry.clashes(e) else e.name: e
+        e.full_name if e.name in names or registry.clashes(e) else e.name: e
         for e in registry.entries(kind)
     }
 

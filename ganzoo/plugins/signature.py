@@ -108,7 +108,7 @@ def read_signature(target: str | type) -> Signature:
         scope = read_module(module)
         source = find_class(scope, name)
         if source is None:
-            names = [n for n, s in scope.named.items() if isinstance(s, ast.ClassDef)]
+            names = [n for n, s in scope.nodes.items() if isinstance(s, ast.ClassDef)]
             raise PluginError(
                 f"'{target}' cannot be found: module '{module}' has no class "
                 f"'{name}'{nearest(name, names)}"
@@ -148,8 +148,8 @@ def _arguments(
     """Yield name, annotation and default of every parameter but self, ``*args``, ``**kwargs``."""
     arguments = function.args
     positional = [*arguments.posonlyargs, *arguments.args]
-    missing = len(positional) - len(arguments.defaults)
-    defaults = [None] * missing + list(arguments.defaults)
+    count = len(positional) - len(arguments.defaults)
+    defaults = [None] * count + list(arguments.defaults)
     static = any(
         isinstance(d, ast.Name) and d.id == "staticmethod" for d in function.decorator_list
     )
@@ -173,12 +173,11 @@ def _parameters(sources: list[Source]) -> tuple[Parameter, ...]:
             for name, annotation, default in arguments
         }
         if init is None or init.args.kwarg:
-            inherited = {p.name: p for p in _parameters(sources[i + 1 :])}
+            base = {p.name: p for p in _parameters(sources[i + 1 :])}
             parameters = (
-                inherited | parameters
+                base | parameters
                 if init is None
-                else parameters
-                | {name: p for name, p in inherited.items() if name not in parameters}
+                else parameters | {name: p for name, p in base.items() if name not in parameters}
             )
         return tuple(parameters.values())
     return ()

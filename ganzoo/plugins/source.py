@@ -11,7 +11,7 @@ import importlib.util
 import inspect
 import sys
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -26,36 +26,36 @@ class Scope:
 
     def __init__(self, module: str, source: str, is_package: bool = False):
         self.module = module
-        self.named: dict[str, ast.stmt] = {}
-        self.imported: dict[str, tuple[str, str]] = {}  # local name -> module, name in it or ""
+        self.nodes: dict[str, ast.stmt] = {}
+        self.imports: dict[str, tuple[str, str]] = {}  # local name -> module, name in it or ""
         package = module if is_package else module.rpartition(".")[0]
         for node in flat(ast.parse(source).body):
             if isinstance(node, (ast.ClassDef, ast.FunctionDef)):
-                self.named[node.name] = node
+                self.nodes[node.name] = node
             elif isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
-                self.named[node.targets[0].id] = node
+                self.nodes[node.targets[0].id] = node
             elif isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
-                self.named[node.target.id] = node
+                self.nodes[node.target.id] = node
             elif isinstance(node, ast.ImportFrom):
                 parents = package.split(".")[: len(package.split(".")) - node.level + 1]
                 base = ".".join([*parents, *filter(None, [node.module])])
                 for name in node.names:
                     origin = base if node.level else node.module or ""
-                    self.imported[name.asname or name.name] = (origin, name.name)
+                    self.imports[name.asname or name.name] = (origin, name.name)
             elif isinstance(node, ast.Import):
                 for name in node.names:
                     local = name.asname or name.name.partition(".")[0]
-                    self.imported[local] = (name.name if name.asname else local, "")
+                    self.imports[local] = (name.name if name.asname else local, "")
 
     def original(self, name: str) -> str:
-        return self.imported.get(name, ("", name))[1]
+        return self.imports.get(name, ("", name))[1]
 
     def alias(self, name: str) -> tuple[ast.expr, Scope] | None:
         """Return what ``name`` was assigned, here or in the module it is imported from."""
-        node = self.named.get(name)
+        node = self.nodes.get(name)
         if isinstance(node, (ast.Assign, ast.AnnAssign)) and node.value is not None:
             return node.value, self
-        module, origin = self.imported.get(name, ("", ""))
+        module, origin = self.imports.get(name, ("", ""))
         scope = _readable(module) if origin else None
         return scope.alias(origin) if scope and scope is not self else None
 
@@ -96,7 +96,7 @@ class Scope:
         raise ValueError(f"not a literal: {ast.unparse(node)}")
 
 
-_OPERATORS: dict[type, Any] = {
+_OPERATORS: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
     ast.Add: lambda a, b: a + b,
     ast.Sub: lambda a, b: a - b,
     ast.Mult: lambda a, b: a * b,
@@ -105,7 +105,7 @@ _OPERATORS: dict[type, Any] = {
 }
 
 
-def _arithmetic(compute: Any) -> Any:
+def _arithmetic(compute: Callable[[], Any]) -> Any:
     try:
         return compute()
     except (TypeError, ArithmeticError, MemoryError) as error:
@@ -177,12 +177,12 @@ def find_class(scope: Scope | None, name: str, depth: int = 0) -> Source | None:
     """Find the class called ``name`` in a module, through imports and assignments."""
     if scope is None or depth > 20:
         return None
-    node = scope.named.get(name)
+    node = scope.nodes.get(name)
     if isinstance(node, ast.ClassDef):
         return node, scope
     if isinstance(node, ast.Assign) and isinstance(node.value, ast.Name):
         return find_class(scope, node.value.id, depth + 1)
-    module, origin = scope.imported.get(name, ("", ""))
+    module, origin = scope.imports.get(name, ("", ""))
     return find_class(_readable(module), origin, depth + 1) if origin else None
 
 
@@ -194,7 +194,7 @@ def _base(node: ast.expr, scope: Scope) -> Source | None:
         return find_class(scope, node.id)
     module, _, name = ast.unparse(node).rpartition(".")
     local, _, inner = module.partition(".")
-    origin = ".".join(filter(None, [*scope.imported.get(local, ("", "")), inner]))
+    origin = ".".join(filter(None, [*scope.imports.get(local, ("", "")), inner]))
     return find_class(_readable(origin), name)
 
 

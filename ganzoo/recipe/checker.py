@@ -68,17 +68,17 @@ def located(node: Node) -> str:
 
 def _as_wanted(node: Node, kind: Type) -> Node:
     """Keep a ``--set`` value as text if text is wanted; raises RecipeError if it is not YAML."""
-    if node.said and kind.wants_text(node.plain(), node.said.is_value):
-        return replace(node, value=node.said.text, said=None)
-    if node.said and node.said.problems:
-        raise RecipeError(list(node.said.problems))
+    if node.spelling and kind.wants_text(node.plain(), node.spelling.is_value):
+        return replace(node, value=node.spelling.text, spelling=None)
+    if node.spelling and node.spelling.problems:
+        raise RecipeError(list(node.spelling.problems))
     if isinstance(node.value, dict):
         inner = {key: _as_wanted(one, kind.inside(key)) for key, one in node.value.items()}
-        return replace(node, value=inner, said=None)
+        return replace(node, value=inner, spelling=None)
     if isinstance(node.value, list):
         items = [_as_wanted(one, kind.inside(i)) for i, one in enumerate(node.value)]
-        return replace(node, value=items, said=None)
-    return replace(node, said=None)
+        return replace(node, value=items, spelling=None)
+    return replace(node, spelling=None)
 
 
 class Checker:

@@ -109,7 +109,7 @@ class Interrupts:
             with suppress(OSError):
                 os.write(sys.stdout.fileno(), b"\x1b[?25h")  # show the cursor again
         _say(self.farewell() if speak else "")
-        os._exit(startup.INTERRUPTED)
+        os._exit(startup.EXIT_CODE)
 
     def _may_end(self) -> bool:
         """Whether a first signal ends the run at once: while measuring, all is saved."""

@@ -171,8 +171,8 @@ def test_many_keys_take_one_pass(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_digest_is_that_of_sorted_json() -> None:
     assert digest({"b": 1.0, "a": "é"}) == digest({"a": "é", "b": 1.0})
     assert digest({"b": 1.0}) != digest({"b": 1})
-    assert digest({"b": [1.0]}, tidied=True) == digest({"b": [1]}, tidied=True)
-    assert len({digest(["é"]), digest(["é"], tidied=True), digest([0.5], tidied=True)}) == 3
+    assert digest({"b": [1.0]}, tidy=True) == digest({"b": [1]}, tidy=True)
+    assert len({digest(["é"]), digest(["é"], tidy=True), digest([0.5], tidy=True)}) == 3
 
 
 def test_a_hash_is_a_hash() -> None:
