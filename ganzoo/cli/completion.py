@@ -12,7 +12,7 @@ from pathlib import Path
 import typer
 
 from ganzoo.plugins.registry import FILE_KINDS, KINDS
-from ganzoo.recipe.listing import LISTED, list_names
+from ganzoo.recipe.listing import LISTS, list_names
 
 
 def recipes(incomplete: str) -> list[str]:
@@ -38,7 +38,7 @@ def runs(incomplete: str) -> list[str]:
 
 def kinds(incomplete: str) -> list[str]:
     """Offer the kinds of ``ganzoo list``."""
-    return _starting(incomplete, LISTED)
+    return _starting(incomplete, LISTS)
 
 
 def recipe_keys(incomplete: str) -> list[str]:

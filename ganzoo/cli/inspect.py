@@ -21,7 +21,7 @@ from ganzoo.formats.yaml import flow
 from ganzoo.plugins.registry import FILE_KINDS, KINDS, Registration, Registry
 from ganzoo.progress import duration
 from ganzoo.recipe.header import read_header
-from ganzoo.recipe.listing import LISTED, kind_of, plural
+from ganzoo.recipe.listing import LISTS, kind_of, plural
 from ganzoo.text import say, say_json, wrapped
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ def list_components(
         str | None,
         typer.Argument(
             metavar="KIND",
-            help=f"Only one of {', '.join(LISTED)}.",
+            help=f"Only one of {', '.join(LISTS)}.",
             autocompletion=completion.kinds,
         ),
     ] = None,
@@ -49,7 +49,7 @@ def list_components(
     from ganzoo.plugins.manager import installed
 
     registry = installed().registry
-    kinds = LISTED if kind is None else [kind_of(kind, LISTED)]
+    kinds = LISTS if kind is None else [kind_of(kind, LISTS)]
     listing = {name: list(_rows(name, registry)) for name in kinds}
     if as_json:
         say_json(listing)
@@ -131,7 +131,7 @@ def show(
 
         text = _plain(docstring(vocabulary))
         say_json({"vocabulary": text}) if as_json else say(*text.splitlines())
-    elif what in LISTED or what in map(plural, LISTED):
+    elif what in LISTS or what in map(plural, LISTS):
         list_components(what, as_json)
     elif what in shipped_recipes(registry := installed().registry):
         show_recipe(what, as_json)

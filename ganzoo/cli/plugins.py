@@ -18,7 +18,7 @@ import typer
 from ganzoo.cli.options import Json
 from ganzoo.errors import PluginError, nearest
 from ganzoo.plugins.registry import KINDS, canonical
-from ganzoo.recipe.listing import LISTED, plural
+from ganzoo.recipe.listing import LISTS, plural
 from ganzoo.text import say, say_json
 
 if TYPE_CHECKING:
@@ -70,8 +70,7 @@ def list_plugins(as_json: Json = False) -> None:
     for plugin in plugins:
         _headline(plugin)
         parts = {
-            plural(kind): sorted(e.name for e in plugin.entries if e.kind == kind)
-            for kind in LISTED
+            plural(kind): sorted(e.name for e in plugin.entries if e.kind == kind) for kind in LISTS
         }
         parts["hooks"] = [
             hook

@@ -68,8 +68,8 @@ def load_benchmark(
     relative to ``folder``, by default the working directory.  Raises RecipeError with every problem
     at once.
     """
-    shipped = shipped_benchmarks(registry)
-    layers = inheritance.load(path_or_name, overrides, shipped, "benchmark", set_in=folder)
+    benchmarks = shipped_benchmarks(registry)
+    layers = inheritance.load(path_or_name, overrides, benchmarks, "benchmark", set_in=folder)
     problems = Problems(layers.problems)
     section = _Reader(registry, problems, layers.whole).benchmark(layers.root)
     problems.raise_any()
@@ -142,24 +142,24 @@ class _Reader(Checker):
         """Note every word that the benchmark cannot give an evaluator."""
         streams = {s: dict(signature.methods[s]) for s in STREAMS if s in signature.methods}
         features = [
-            required
+            is_required
             for words in streams.values()
-            for word, required in words.items()
+            for word, is_required in words.items()
             if is_features(word)
         ]
         extractor = node.value.get("extractor")
-        named = extractor.value if extractor else None
+        name = extractor.value if extractor else None
         extractors = benchmark["extractors"].value
-        if named is not None and named not in extractors:
-            what = f"there is no extractor '{named}'{nearest(named, extractors)}"
+        if name is not None and name not in extractors:
+            what = f"there is no extractor '{name}'{nearest(name, extractors)}"
             self.problems.add(
                 extractor.at, join(path, "extractor"), f"{what} Available: {one_of(extractors)}."
             )
-        elif named is not None and not features:
+        elif name is not None and not features:
             self.problems.add(
                 extractor.at, join(path, "extractor"), "it reads no features: leave it out"
             )
-        elif named is None and any(features):
+        elif name is None and any(features):
             what = f"missing 'extractor': whose features? Available: {one_of(extractors)}."
             self.problems.add(node.name_at, path, what)
         dataset = signature_of(self.registry, "dataset", benchmark.get("dataset"))
@@ -171,8 +171,8 @@ class _Reader(Checker):
             if stream == "pair" and len(streams) > 1 and not has_sources(fields):
                 continue  # it scores images from noise by its other streams
             available = words_of(stream, fields)
-            for word, required in words.items():
-                if required and word not in available:
+            for word, is_required in words.items():
+                if is_required and word not in available:
                     what = f"its stream '{stream}' needs '{word}', which nothing provides"
                     self.problems.add(
                         node.name_at,

@@ -27,21 +27,19 @@ DEFAULT = Mark("default")
 class Problems:
     """All problems of one recipe."""
 
-    def __init__(self, found: Iterable[Problem] = ()) -> None:
-        self.found = list(found)
+    def __init__(self, items: Iterable[Problem] = ()) -> None:
+        self.items = list(items)
 
     def add(self, at: Mark, path: str, message: str) -> None:
-        self.found.append((at, line(at, path, message)))
+        self.items.append((at, line(at, path, message)))
 
     def raise_any(self) -> None:
         """Raise RecipeError with all problems in file order, if there are any."""
-        problems = dict.fromkeys(self.found)  # once each
+        problems = dict.fromkeys(self.items)  # once each
         sources = list(dict.fromkeys(at.source for at, _ in problems))
-        ordered = sorted(
-            problems, key=lambda f: (sources.index(f[0].source), f[0].line, f[0].column)
-        )
-        if ordered:
-            raise RecipeError([text for _, text in ordered])
+        lines = sorted(problems, key=lambda f: (sources.index(f[0].source), f[0].line, f[0].column))
+        if lines:
+            raise RecipeError([text for _, text in lines])
 
 
 def default_node(value: Any) -> Node:
@@ -90,36 +88,36 @@ class Checker:
     def __init__(self, registry: Registry, problems: Problems, whole: bool = True):
         self.registry, self.problems, self.whole = registry, problems, whole
         self.remedy = ""  # how to install the plugins that the file names
-        self.used: set[Origin] = set()
+        self.origins: set[Origin] = set()
 
     def component(
         self,
         kind: str,
         node: Node,
         path: str,
-        own: Table | None = None,
+        extra: Table | None = None,
         leave_out: Iterable[str] = (),
     ) -> Node:
-        """Check a section with ``use``, its ``own`` keys, and the constructor's arguments.
+        """Check a section with ``use``, its ``extra`` keys, and the constructor's arguments.
 
         Arguments to ``leave_out``, and those that the class calls ``later``, may be missing.
         """
-        own = own or {}
+        extra = extra or {}
         entries = self.mapping(node, path, "{use: NAME, ...}")
         if entries is None:
             return replace(node, value={})
         section: Section = {}
         signature = self._use(kind, entries, node, path, section)
-        section |= self.table(entries, own, node, path, f"a {kind}")
-        reserved = {"use", *own}
+        section |= self.table(entries, extra, node, path, f"a {kind}")
+        keys = {"use", *extra}
         if kind == "loss":
-            reserved.add("weight")
+            keys.add("weight")
             weight = entries.get("weight", default_node(grammar.WEIGHT.default))
             section["weight"] = self.schedule(weight, join(path, "weight"), grammar.WEIGHT)
         if signature is None:
             return replace(node, value=section)
-        table = {n: p for n, p in signature.by_name.items() if n not in reserved}
-        self.refuse_unknown(entries, [*reserved, *table], path)
+        table = {n: p for n, p in signature.by_name.items() if n not in keys}
+        self.refuse_unknown(entries, [*keys, *table], path)
         later = signature.attributes.get("later") or ()
         absent = [name for name in (*leave_out, *later) if name not in entries]
         table = {n: p for n, p in table.items() if n not in absent}
@@ -153,7 +151,7 @@ class Checker:
             self.problems.add(use.at, path, str(error))
             return None
         section["use"] = use
-        self.used.add(entry.origin)
+        self.origins.add(entry.origin)
         return signature
 
     def missing(self, at: Mark, path: str, message: str) -> None:
@@ -169,9 +167,9 @@ class Checker:
         self.problems.add(node.at, path, what)
         return None
 
-    def refuse_unknown(self, entries: Section, allowed: Iterable[str], path: str) -> None:
+    def refuse_unknown(self, entries: Section, choices: Iterable[str], path: str) -> None:
         """Note every key that is not allowed."""
-        names = list(allowed)
+        names = list(choices)
         for key, child in entries.items():
             if key not in names:
                 near = nearest(key, names)
@@ -199,7 +197,7 @@ class Checker:
         try:
             node = _as_wanted(node, parameter.type)
         except RecipeError as error:
-            self.problems.found += [(node.at, text) for text in error.problems]
+            self.problems.items += [(node.at, text) for text in error.problems]
             return None
         plain = node.plain()
         wrong = list(parameter.type.problems(plain))
@@ -235,11 +233,11 @@ class Checker:
             return default_node(1.0)
         return node.like(float(plain))
 
-    def named(self, section: str, node: Node, kind: str, own: Table | None = None) -> Node:
+    def named(self, section: str, node: Node, kind: str, extra: Table | None = None) -> Node:
         """Check a section of components under names chosen by the file."""
         entries = self.mapping(node, section, grammar.NAMED[section]) or {}
         components = {
-            name: self.component(kind, child, join(section, name), own)
+            name: self.component(kind, child, join(section, name), extra)
             for name, child in entries.items()
         }
         return replace(node, value=components)

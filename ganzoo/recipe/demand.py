@@ -11,12 +11,12 @@ from ganzoo.plugins.registry import KINDS, Registry
 from ganzoo.recipe.vocabulary import stem
 
 
-def words_read(resolved: dict[str, Any], registry: Registry) -> set[str]:
+def words_read(tree: dict[str, Any], registry: Registry) -> set[str]:
     """Return all words that a resolved recipe names, and that its components' methods read.
 
     That may be more than it reads, as a word may also be the name of something else.
     """
-    return {stem(word)[0] for word in _words(resolved, registry)}
+    return {stem(word)[0] for word in _words(tree, registry)}
 
 
 def _words(value: Any, registry: Registry) -> Iterator[str]:

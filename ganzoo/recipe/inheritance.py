@@ -19,7 +19,7 @@ MAX_BYTES = 1_000_000
 Steps = tuple[str, ...]
 
 
-def find(name: str, shipped: Mapping[str, Path], what: str, beside: Path | None = None) -> Path:
+def find(name: str, catalogue: Mapping[str, Path], what: str, beside: Path | None = None) -> Path:
     """Find the file of a ``what``, given by path (``beside`` a folder) or by a shipped name.
 
     Raises RecipeError that lists the names.
@@ -33,19 +33,19 @@ def find(name: str, shipped: Mapping[str, Path], what: str, beside: Path | None 
         raise RecipeError([str(refusal(error))]) from error
     except (OSError, ValueError, RuntimeError):  # too long, a NUL, or ~ of an unknown user
         is_folder = False
-    if name in shipped:
-        return shipped[name]
+    if name in catalogue:
+        return catalogue[name]
     if is_folder:
         raise RecipeError([f"'{name}' is a folder, not a {what}: give the path of a YAML file"])
-    if choices := [full for full in shipped if full.endswith(f"/{name}")]:
+    if choices := [full for full in catalogue if full.endswith(f"/{name}")]:
         who = " or ".join(f"'{full}'" for full in choices)
         raise RecipeError([f"{what} '{name}' is registered by several plugins: write {who}."])
     is_path = "/" in name or name.endswith((".yaml", ".yml"))
     wrong = f"there is no file {written(name)}" if is_path else f"unknown {what} {written(name)}"
     stem = name.rpartition("/")[2].removesuffix(".yaml")
-    near = nearest(stem, shipped)
+    near = nearest(stem, catalogue)
     raise RecipeError(
-        [f"{wrong}{near} Give the path of a YAML file, or one of: {one_of(shipped)}."]
+        [f"{wrong}{near} Give the path of a YAML file, or one of: {one_of(catalogue)}."]
     )
 
 
@@ -64,7 +64,7 @@ class Layers:
 def load(
     name: str | Path,
     overrides: Iterable[str],
-    shipped: Mapping[str, Path],
+    catalogue: Mapping[str, Path],
     what: str,
     folder: Path | None = None,
     set_in: str = "",
@@ -76,9 +76,9 @@ def load(
     ``--set`` unless they were ``set_in`` another folder.  Raises RecipeError if the file itself
     cannot be read as YAML.
     """
-    path = find(str(name), shipped, what)
+    path = find(str(name), catalogue, what)
     label = str(path) if str(path) == str(name) else display(path)
-    reader = _Reader(shipped, what, folder)
+    reader = _Reader(catalogue, what, folder)
     root = reader.read(path, label)
     if isinstance(root.value, dict):
         root = override(root, overrides, reader.problems, set_in)
@@ -94,8 +94,8 @@ def display(path: Path) -> str:
 class _Reader:
     """Reads a file and those that it extends; faults go to ``problems``."""
 
-    def __init__(self, shipped: Mapping[str, Path], what: str, folder: Path | None):
-        self.shipped, self.what, self.folder = shipped, what, folder
+    def __init__(self, catalogue: Mapping[str, Path], what: str, folder: Path | None):
+        self.catalogue, self.what, self.folder = catalogue, what, folder
         self.whole = True
         self.problems: list[Problem] = []
 
@@ -104,7 +104,7 @@ class _Reader:
         text = _text(path, label, self.what)
         if self.folder is not None:
             folder = str(self.folder.absolute())
-        elif path.resolve() in {one.resolve() for one in self.shipped.values()}:
+        elif path.resolve() in {one.resolve() for one in self.catalogue.values()}:
             folder = ""  # the working directory
         else:
             folder = str(path.parent.resolve())
@@ -113,19 +113,19 @@ class _Reader:
             root = hoist(root, self.problems)
         if not isinstance(root.value, dict) or "extends" not in root.value:
             return root
-        own = replace(root, value={k: v for k, v in root.value.items() if k != "extends"})
+        rest = replace(root, value={k: v for k, v in root.value.items() if k != "extends"})
         base = root.value["extends"]
         if base.value is None:
-            return own
+            return rest
         try:
             inner = self._base(base, path, above)
         except RecipeError as error:
             self.whole = False
             self.problems += [(base.at, text) for text in error.problems]
-            return own
+            return rest
         # a derived recipe does not inherit the scores
         entries = {key: child for key, child in inner.value.items() if key != "verify"}
-        return merge(replace(inner, value=entries), own)
+        return merge(replace(inner, value=entries), rest)
 
     def _base(self, base: Node, path: Path, above: tuple[Path, ...]) -> Node:
         """Read the base of the file ``path``; raises RecipeError if it cannot be read."""
@@ -133,7 +133,7 @@ class _Reader:
             message = f"expected the name or path of a {self.what}, not {written(base.plain())}"
             raise RecipeError([line(base.at, "extends", message)])
         try:
-            file = find(base.value, self.shipped, self.what, beside=path.parent)
+            file = find(base.value, self.catalogue, self.what, beside=path.parent)
         except RecipeError as error:
             raise RecipeError([line(base.at, "extends", str(error))]) from None
         above = (*above, path.resolve())
@@ -217,10 +217,10 @@ def merge(base: Node, over: Node, steps: Steps = ()) -> Node:
     """Merge ``over`` on top of ``base``: mappings key by key, everything else replaced."""
     if not isinstance(base.value, dict) or not isinstance(over.value, dict):
         return over
-    merged = survivors(base.value, over.value, steps)
+    entries = survivors(base.value, over.value, steps)
     for key, child in over.value.items():
-        merged[key] = merge(merged[key], child, (*steps, key)) if key in merged else child
-    return replace(over, value=merged)
+        entries[key] = merge(entries[key], child, (*steps, key)) if key in entries else child
+    return replace(over, value=entries)
 
 
 def override(

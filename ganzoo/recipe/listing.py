@@ -10,7 +10,7 @@ from ganzoo.plugins.manager import installed
 from ganzoo.plugins.registry import KINDS, Registry
 from ganzoo.plugins.shipped import shipped_benchmarks, shipped_models, shipped_recipes
 
-LISTED = (*KINDS, "recipe", "benchmark", "model")
+LISTS = (*KINDS, "recipe", "benchmark", "model")
 
 
 @overload
@@ -27,8 +27,8 @@ def list_names(kind: str | None = None) -> list[str] | dict[str, list[str]]:
     """
     registry = installed().registry
     if kind is not None:
-        return _names(kind_of(kind, LISTED), registry)
-    return {plural(one): _names(one, registry) for one in LISTED}
+        return _names(kind_of(kind, LISTS), registry)
+    return {plural(one): _names(one, registry) for one in LISTS}
 
 
 def _names(kind: str, registry: Registry) -> list[str]:

@@ -55,7 +55,7 @@ class _Needs:
         self.roles, self.players = scope.roles, scope.players
         self.whole = scope.checker.whole
         #: roles that a term of their player depends on
-        self.trained: set[str] = set()
+        self.learners: set[str] = set()
 
     def check(self) -> None:
         """Check networks, then every term; skip what depends on something broken."""
@@ -68,7 +68,7 @@ class _Needs:
         for path, stage in _items(self.scope.recipe.get("stages"), "stages"):
             for player in self.scope.checker.keys_of_terms:
                 self._check_player(player, stage.value.get(player), join(path, player))
-        if self.scope.knows_words and not self.problems.found:
+        if self.scope.knows_words and not self.problems.items:
             self._check_trained()
 
     # -- networks -----------------------------------------------------------------------------
@@ -118,9 +118,9 @@ class _Needs:
                 for word, what in words.items()
                 if word != "fake" and "generator" not in makers(word, scope.views, scope.reads)
             }
-        for place, (word, required) in enumerate(reads.items()):
+        for place, (word, is_required) in enumerate(reads.items()):
             is_image = kind == "discriminator" and place == 0  # X of X_logits
-            if required and word not in words and not is_image:
+            if is_required and word not in words and not is_image:
                 what = f"{scope.name_of(role)} {scope.explain(word, words)}"
                 self.problems.add(scope.networks[role].name_at, scope.path_of(role), what)
 
@@ -138,17 +138,17 @@ class _Needs:
     # -- terms --------------------------------------------------------------------------------
 
     def _check_player(self, player: str, terms: Node | None, path: str) -> None:
-        missing = player not in self.players
-        if terms and terms.value and missing and self.whole and player == "discriminator":
+        is_absent = player not in self.players
+        if terms and terms.value and is_absent and self.whole and player == "discriminator":
             what = f"the recipe has no {player}, so there is nothing that these terms could train"
             self.problems.add(terms.name_at, path, what)
         for inner, term in _items(terms, path):
             signature = signature_of(self.scope.checker.registry, "loss", term)
             if signature is not None:
-                self._check_term(player, term, inner, signature, missing)
+                self._check_term(player, term, inner, signature, is_absent)
 
     def _check_term(
-        self, player: str, term: Node, path: str, signature: Signature, missing: bool
+        self, player: str, term: Node, path: str, signature: Signature, is_absent: bool
     ) -> None:
         name = f"loss '{term.value['use'].value}'"
         method = self.scope.checker.method(player)
@@ -161,24 +161,24 @@ class _Needs:
         inputs = term.value["inputs"].value if "inputs" in term.value else {}
         images = [image for image, suffix in map(stem, parameters) if suffix]
         for key, child in inputs.items():
-            own = dict.fromkeys([*parameters, *images])
-            if key not in own:
-                near = nearest(key, own)
-                what = f"{name} does not read '{key}'{near} It reads: {one_of(own)}."
+            names = dict.fromkeys([*parameters, *images])
+            if key not in names:
+                near = nearest(key, names)
+                what = f"{name} does not read '{key}'{near} It reads: {one_of(names)}."
                 self.problems.add(child.name_at, join(join(path, "inputs"), key), what)
         if self.whole:
             self._check_extractor(name, term, path, list(parameters))
             if not self._check_judge(name, term, path, list(parameters)):
                 return
-        if not self.scope.knows_words or missing or "inputs" not in term.value:
+        if not self.scope.knows_words or is_absent or "inputs" not in term.value:
             return
-        aimed = {key: child.value for key, child in inputs.items()}
-        for parameter, required in parameters.items():
-            word = aim(parameter, aimed)
-            if word not in self.scope.words and (required or word != parameter):
+        words = {key: child.value for key, child in inputs.items()}
+        for parameter, is_required in parameters.items():
+            word = aim(parameter, words)
+            if word not in self.scope.words and (is_required or word != parameter):
                 what = f"{name} {self.scope.explain(word, self.scope.words)}"
                 self.problems.add(term.at, path, what)
-        self._check_makers(player, name, term, path, list(parameters), aimed)
+        self._check_makers(player, name, term, path, list(parameters), words)
 
     def _check_extractor(self, name: str, term: Node, path: str, reads: list[str]) -> None:
         """A term names an extractor if it reads features, and only then."""
@@ -202,19 +202,19 @@ class _Needs:
     def _check_judge(self, name: str, term: Node, path: str, reads: list[str]) -> bool:
         """Check that a term's judge is a discriminator; return whether its words can be found."""
         judges = [role for role, kind in self.roles.items() if kind == "discriminator"]
-        judged = [word for word in reads if word.endswith(LOGITS) or word == "discriminator"]
+        verdicts = [word for word in reads if word.endswith(LOGITS) or word == "discriminator"]
         judge = term.value.get("judge")
         if judge is None:
             is_clear = not judges or "discriminator" in judges
             if is_clear or not self.scope.checker.knows_players:
                 return True
-            if all(word in self.scope.views for word in judged):
+            if all(word in self.scope.views for word in verdicts):
                 return True
-            what = f"{name} reads {one_of(judged)}: of which judge? Add judge: ROLE, which is"
+            what = f"{name} reads {one_of(verdicts)}: of which judge? Add judge: ROLE, which is"
             self.problems.add(term.at, path, f"{what} {one_of(judges)}.")
             return False
         path = join(path, "judge")
-        if not judged:
+        if not verdicts:
             what = f"{name} reads no logits, so it takes no judge. Leave it out."
         elif judge.value in judges or not self.scope.checker.knows_players:
             return True
@@ -222,7 +222,7 @@ class _Needs:
             what = f"'{judge.value}' judges nothing: it is of the kind {self.roles[judge.value]}"
         else:
             what = f"there is no role '{judge.value}'{nearest(judge.value, judges)}"
-        if judged:
+        if verdicts:
             what = f"{what.rstrip('.')}. Judges: {one_of(judges)}."
         self.problems.add(judge.at, path, what)
         return False
@@ -247,9 +247,9 @@ class _Needs:
             for parameter, word in words.items()
             if aim(parameter, inputs) in self.scope.words
         }
-        own, roles = set(self.players[player]), frozenset[str]().union(*makes.values())
-        self.trained |= roles & own
-        if not roles or roles & own:
+        members, roles = set(self.players[player]), frozenset[str]().union(*makes.values())
+        self.learners |= roles & members
+        if not roles or roles & members:
             return
         word, those = next((word, those) for word, those in makes.items() if those)
         judges = [role for role in self.players[player] if self.roles[role] == "discriminator"]
@@ -267,7 +267,7 @@ class _Needs:
         """Note every role beside the usual two that no term trains."""
         for player, roles in self.players.items():
             for role in roles:
-                if role in PLAYERS or role in self.trained:
+                if role in PLAYERS or role in self.learners:
                     continue
                 what = f"nothing trains '{role}': no term of player '{player}' depends on it"
                 if player == role:

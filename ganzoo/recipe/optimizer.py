@@ -15,7 +15,7 @@ from ganzoo.recipe.grammar import OPTIMIZERS
 from ganzoo.recipe.inheritance import survivors
 
 
-def _merged(base: Section, over: Section) -> Section:
+def _merge(base: Section, over: Section) -> Section:
     return survivors(base, over, ("optimizer",)) | over
 
 
@@ -24,11 +24,11 @@ class Optimizer:
     """What an optimizer section and those above it say: for all players, and for single ones."""
 
     common: Section = field(default_factory=dict)
-    own: Mapping[str, Section] = field(default_factory=dict)
+    of_players: Mapping[str, Section] = field(default_factory=dict)
 
     def of(self, player: str) -> Section:
         """Return the whole section of one player."""
-        return _merged(self.common, self.own.get(player, {}))
+        return _merge(self.common, self.of_players.get(player, {}))
 
 
 class OptimizerChecker:
@@ -49,27 +49,27 @@ class OptimizerChecker:
         entries = self.checker.mapping(node, path, "{use: adam, lr: 2e-4, ...}")
         if entries is None:
             return replace(node, value={}), base or Optimizer()
-        of_players = {player: entries[player] for player in self.players if player in entries}
-        common_entries = {key: child for key, child in entries.items() if key not in of_players}
+        nodes = {player: entries[player] for player in self.players if player in entries}
+        common_entries = {key: child for key, child in entries.items() if key not in nodes}
         before = base.common if base else {}
         result = self._arguments(
             replace(node, value=common_entries), path, before, is_first=base is None
         )
         if result is None:
-            for player, child in of_players.items():
+            for player, child in nodes.items():
                 self._arguments(child, join(path, player), {}, is_first=False)
             return replace(node, value={}), Optimizer()
-        common = _merged(before, result)
+        common = _merge(before, result)
         is_new = "use" in before and before["use"].value != common["use"].value
-        own = {} if base is None or is_new else dict(base.own)
-        for player, child in of_players.items():
-            above = own.get(player, {})
-            base_section = _merged(common, above)
+        of_players = {} if base is None or is_new else dict(base.of_players)
+        for player, child in nodes.items():
+            above = of_players.get(player, {})
+            base_section = _merge(common, above)
             part = self._arguments(child, join(path, player), base_section, is_first=False) or {}
             result[player] = replace(child, value=part)
             keeps = "use" not in part or part["use"].value == base_section["use"].value
-            own[player] = (above if keeps else {}) | part
-        return replace(node, value=result), Optimizer(common, own)
+            of_players[player] = (above if keeps else {}) | part
+        return replace(node, value=result), Optimizer(common, of_players)
 
     def _arguments(self, node: Node, path: str, base: Section, is_first: bool) -> Section | None:
         """Check a section for all players or one; return None if its ``use`` is unknown."""
@@ -99,7 +99,7 @@ class OptimizerChecker:
             checker.missing(node.name_at, path, what)
         table = {name: p for name, p in kind.items() if is_new or name in entries}
         section |= checker.table(entries, table, node, path, f"optimizer '{use.value}'")
-        effective = _merged(base, section)
+        effective = _merge(base, section)
         values = {name: child.value for name, child in effective.items()}
         if values.get("nesterov") and (not values.get("momentum") or values.get("dampening")):
             what = "nesterov needs a momentum above 0 and a dampening of 0"

@@ -136,11 +136,11 @@ def _check_verify(recipe: Section, problems: Problems) -> None:
         if not values or len(set(values)) < len(values):
             what = f"expected one seed or several, all different, not {_text(values)}"
             problems.add(seeds.at, "verify.seeds", what)
-    if expected := entries.get("expected"):
-        if not expected.value:
+    if ranges := entries.get("expected"):
+        if not ranges.value:
             what = "expected at least one score, as {kid-efflite0: [10, 14]}"
-            problems.add(expected.at, "verify.expected", what)
-        for score, span in expected.value.items():
+            problems.add(ranges.at, "verify.expected", what)
+        for score, span in ranges.value.items():
             low, high = span.plain()
             if low > high:
                 what = f"no value is from {low:g} to {high:g}: the lowest comes first"
@@ -287,10 +287,10 @@ def _updates(stage: Mapping[str, Any], checker: RecipeChecker) -> tuple[tuple[st
     if "updates" in stage:
         return tuple(tuple(u) if isinstance(u, list) else (u,) for u in stage["updates"])
     players = checker.keys_of_terms
-    judging = [p for p in players if checker.method(p) == "discriminator"]
-    others = [player for player in players if player not in judging]
-    repeated = judging * stage["discriminator_steps"]
-    return tuple((player,) for player in (*repeated, *others))
+    judges = [p for p in players if checker.method(p) == "discriminator"]
+    others = [player for player in players if player not in judges]
+    turns = judges * stage["discriminator_steps"]
+    return tuple((player,) for player in (*turns, *others))
 
 
 def _optimizer(section: Section) -> tuple[str, Mapping[str, Any]]:

@@ -78,10 +78,10 @@ class RecipeChecker(Checker):
             if node.value is not None:
                 sections[name] = self.section(node, table, name)
         if "plugins" in sections:
-            used = {o.distribution: o.version for o in self.used if not o.built_in}
-            if not self.problems.found:
-                self._refuse_substitutes(root, distributions, used)
-            sections["plugins"] = sections["plugins"].like(dict(sorted(used.items())))
+            needs = {o.distribution: o.version for o in self.origins if not o.built_in}
+            if not self.problems.items:
+                self._refuse_substitutes(root, distributions, needs)
+            sections["plugins"] = sections["plugins"].like(dict(sorted(needs.items())))
         return sections
 
     def _distributions(self, sections: Section) -> dict[str, str]:
@@ -95,17 +95,17 @@ class RecipeChecker(Checker):
         return versions
 
     def _refuse_substitutes(
-        self, root: Node, distributions: Mapping[str, str], used: Mapping[str, str]
+        self, root: Node, distributions: Mapping[str, str], needs: Mapping[str, str]
     ) -> None:
         """Note a plugin that the file names but does not use.
 
         Since all its names resolve, another plugin may have claimed one of them.
         """
-        names = {canonical(name) for name in used}
-        for name, stated in distributions.items():
+        names = {canonical(name) for name in needs}
+        for name, version in distributions.items():
             at = root.value["plugins"].value[name].name_at
             if canonical(name) not in names and at.source == root.at.source:
-                remedy = self.registry.missing({name: stated})
+                remedy = self.registry.missing({name: version})
                 what = (
                     f"no component of the recipe is of {name}. Where a name means another "
                     f"plugin's, write PLUGIN/NAME; where it is not needed, leave it out.{remedy}"
@@ -140,10 +140,10 @@ class RecipeChecker(Checker):
                 continue
             self.roles[role] = kind
             table = grammar.NETWORK
-            checked = self.component(kind, node, path, table, FROM_DATASET)
+            network = self.component(kind, node, path, table, FROM_DATASET)
             if isinstance(node.value, dict) and "kind" not in node.value:
-                checked = replace(checked, value={"kind": default_node(kind)} | checked.value)
-            others[role] = checked
+                network = replace(network, value={"kind": default_node(kind)} | network.value)
+            others[role] = network
         return players | ({"networks": replace(section, value=others)} if others else {})
 
     def _check_name(self, node: Node, name: str, path: str, what: str) -> None:
@@ -181,10 +181,10 @@ class RecipeChecker(Checker):
         """Check who learns together, and fill ``players`` and ``keys_of_terms``."""
         claims: dict[str, str] = {}  # role -> player
         section = sections.get("players")
-        stated = (
+        groups = (
             self.mapping(section, "players", "{generator: [generator, encoder]}") if section else {}
         )
-        for player, node in (stated or {}).items():
+        for player, node in (groups or {}).items():
             path = join("players", player)
             self._check_name(node, player, path, "player")
             for i, item in enumerate(self.listed(node, path, "role").value):
@@ -197,7 +197,7 @@ class RecipeChecker(Checker):
             self.players.setdefault(claims.get(role, role), []).append(role)
         extra = [role for role in PLAYERS if claims.get(role, role) == role]
         self.keys_of_terms = list(dict.fromkeys([*extra, *self.players]))
-        return {"players": section} if section is not None and stated else {}
+        return {"players": section} if section is not None and groups else {}
 
     def _claim(self, player: str, item: Node, path: str, claims: dict[str, str]) -> None:
         role = item.value
@@ -268,40 +268,40 @@ class RecipeChecker(Checker):
                     for i, term in enumerate(terms.value)
                 ],
             )
-        trained = [player for player in self.keys_of_terms if section[player].value]
-        if not trained and self.knows_players and not (usual and "generator" not in entries):
+        learners = [player for player in self.keys_of_terms if section[player].value]
+        if not learners and self.knows_players and not (usual and "generator" not in entries):
             self.problems.add(node.at, path, "a stage needs at least one term")
         if "updates" in section:
-            self._check_updates(section, trained, path)
+            self._check_updates(section, learners, path)
             del section["discriminator_steps"]
         return section
 
     def _refuse_unknown_of_stage(self, entries: Section, path: str) -> None:
-        allowed = [*grammar.STAGE, "optimizer", *self.keys_of_terms]
+        names = [*grammar.STAGE, "optimizer", *self.keys_of_terms]
         for key, child in entries.items():
             whose = next((p for p, roles in self.players.items() if key in roles), None)
-            if key not in allowed and whose is not None:
+            if key not in names and whose is not None:
                 what = f"'{key}' learns with player '{whose}': give the terms to that player"
                 self.problems.add(child.name_at, join(path, key), what)
-            elif self.knows_players or key in allowed:
-                self.refuse_unknown({key: child}, allowed, path)
+            elif self.knows_players or key in names:
+                self.refuse_unknown({key: child}, names, path)
 
-    def _check_updates(self, stage: Section, trained: list[str], path: str) -> None:
+    def _check_updates(self, stage: Section, learners: list[str], path: str) -> None:
         """Note updates of players that there are not, or that have nothing to minimise."""
         every = stage.get("discriminator_steps")
         if every is not None and every.value != 1:
             what = "'updates' says it already; leave this out"
             self.problems.add(every.name_at, join(path, "discriminator_steps"), what)
         node, path = stage["updates"], join(path, "updates")
-        learners = set()
+        turns = set()
         for inner, item in _players_of(node, path):
             player = item.value
-            learners.add(player)
+            turns.add(player)
             if player not in self.keys_of_terms and self.knows_players:
                 near = nearest(player, self.keys_of_terms)
                 what = f"there is no player '{player}'{near} Players: {one_of(self.keys_of_terms)}."
                 self.problems.add(item.at, inner, what)
-            elif player not in trained and self.knows_players:
+            elif player not in learners and self.knows_players:
                 what = f"player '{player}' has no terms in this stage"
                 self.problems.add(item.at, inner, what)
         for i, item in enumerate(node.value):
@@ -309,8 +309,8 @@ class RecipeChecker(Checker):
             if not group or len(set(group)) < len(group):
                 what = "players of one update are different ones, and at least one"
                 self.problems.add(item.at, join(path, i), what)
-        for player in trained:
-            if player not in learners:
+        for player in learners:
+            if player not in turns:
                 what = f"player '{player}' has terms in this stage, and no update here"
                 self.problems.add(node.at, path, what)
 

@@ -51,11 +51,11 @@ class Scope:
             for name, node in recipe["views"].value.items()
             if (view := self._view(node.value)) is not None
         }
-        broken = dict.fromkeys(recipe["views"].value.keys() - self.views.keys(), "image")
+        gaps = dict.fromkeys(recipe["views"].value.keys() - self.views.keys(), "image")
         # an unknown generator may read the latent
         reads: dict[str, Mapping[str, bool]] = {"generator": {"latent": True}, **self.reads}
         self.words = vocabulary(
-            (self.fields or {}) | broken, self.views, self.roles, reads, self.extractors
+            (self.fields or {}) | gaps, self.views, self.roles, reads, self.extractors
         )
 
     def _fields(self, root: Node) -> dict[str, str] | None:

@@ -25,7 +25,7 @@ from ganzoo.recipe.recipe import load_recipe
 
 _WIDTH = 96
 #: keys that a new recipe does not take over: it is whole, and scores other than its source
-_OWN = ("recipe", "extends", "plugins", "verify")
+_NOT_COPIED = ("recipe", "extends", "plugins", "verify")
 
 
 def new_recipe(name: str, source: str, registry: Registry) -> Path:
@@ -88,7 +88,7 @@ class _Writer:
 
     def __init__(self, registry: Registry):
         self.registry = registry
-        self._explained: set[object] = set()
+        self._comments: set[object] = set()
 
     def recipe(self, name: str, root: Node) -> Iterator[str]:
         """Yield all keys of the top level."""
@@ -99,7 +99,7 @@ class _Writer:
             yield from _comment(key.help, "")
             if key.path == "recipe":
                 yield f"recipe: {scalar(name)}"
-            elif key.path in _OWN or key.path not in root.value:
+            elif key.path in _NOT_COPIED or key.path not in root.value:
                 is_empty = key.default in ("", "null", "{}")
                 yield f"#{key.path}: {key.example or '{}' if is_empty else key.default}"
             else:
@@ -143,18 +143,18 @@ class _Writer:
             yield from self.component(node, "extractor", {}, "    ")
 
     def component(
-        self, node: Node, kind: str, own: Mapping[str, Parameter], indent: str
+        self, node: Node, kind: str, extra: Mapping[str, Parameter], indent: str
     ) -> Iterator[str]:
         """Yield a component, with all its possible arguments."""
         use = node.value["use"].value
         signature = self.registry.get(kind, use).signature
         yield from self.once((kind, use), signature.summary, indent)
         yield f"{indent}use: {scalar(use)}"
-        given = {name: p for name, p in signature.by_name.items() if name not in own}
+        arguments = {name: p for name, p in signature.by_name.items() if name not in extra}
         if kind == "loss":
             yield from self.table({"weight": grammar.WEIGHT}, node, indent, "loss")
-        yield from self.table(own, node, indent, kind)
-        yield from self.table(given, node, indent, (kind, use))
+        yield from self.table(extra, node, indent, kind)
+        yield from self.table(arguments, node, indent, (kind, use))
 
     def stage(self, node: Node) -> Iterator[str]:
         """Yield a stage: its own keys, then the terms of each player."""
@@ -177,8 +177,8 @@ class _Writer:
     def optimizer(self, node: Node, indent: str) -> Iterator[str]:
         """Yield the optimizer, and what differs for a player."""
         use = node.value["use"].value
-        known, _ = explain("optimizer.use", self.registry)
-        yield from _comment(f"{known[0].help} {known[0].type.capitalize()}.", indent)
+        matches, _ = explain("optimizer.use", self.registry)
+        yield from _comment(f"{matches[0].help} {matches[0].type.capitalize()}.", indent)
         yield f"{indent}use: {use}"
         yield from self.table({"lr": grammar.LR, **grammar.OPTIMIZERS[use]}, node, indent, use)
         plain = {"use", "lr", *grammar.OPTIMIZERS[use]}
@@ -193,7 +193,7 @@ class _Writer:
     ) -> Iterator[str]:
         """Yield values as written; missing ones as a comment, the first time."""
         for name, parameter in table.items():
-            is_new = (where, name) not in self._explained
+            is_new = (where, name) not in self._comments
             yield from self.once((where, name), parameter.help, indent)
             if name in node.value:
                 yield f"{indent}{name}: {flow(_moved(node.value[name], parameter))}"
@@ -202,8 +202,8 @@ class _Writer:
 
     def once(self, what: object, text: str, indent: str) -> Iterator[str]:
         """Yield a comment, unless it stands above already."""
-        if what not in self._explained:
-            self._explained.add(what)
+        if what not in self._comments:
+            self._comments.add(what)
             yield from _comment(text, indent)
 
 
@@ -225,13 +225,13 @@ def _moved(node: Node, parameter: Parameter | None) -> object:
 
 def _item(lines: Iterable[str]) -> Iterator[str]:
     """Turn a mapping's lines into an item of a list: the dash goes to the first non-comment."""
-    begun = False
+    has_dash = False
     for line in lines:
         indent = len(line) - len(line.lstrip())
-        if begun:
+        if has_dash:
             yield line
         elif line.lstrip().startswith("#"):
             yield line[2:]
         else:
-            begun = True
+            has_dash = True
             yield f"{line[: indent - 2]}- {line[indent:]}"

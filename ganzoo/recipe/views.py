@@ -38,9 +38,9 @@ def check_views(scope: Scope) -> None:
 def _complaint(name: str, node: Node, scope: Scope) -> str:
     """Say what is wrong with a view's name; empty if nothing is."""
     view = scope.views.get(name)
-    is_judged = isinstance(view, Application) and scope.roles[view.apply] == "discriminator"
-    allowed = is_judged and name.endswith(LOGITS)
-    if not name.isidentifier() or (name.endswith(OF_IMAGES) and not allowed):
+    is_verdict = isinstance(view, Application) and scope.roles[view.apply] == "discriminator"
+    may_be_logits = is_verdict and name.endswith(LOGITS)
+    if not name.isidentifier() or (name.endswith(OF_IMAGES) and not may_be_logits):
         return (
             "a view's name is one word of letters, digits and _, and does not end in "
             f"{one_of(OF_IMAGES)}"
@@ -52,17 +52,17 @@ def _complaint(name: str, node: Node, scope: Scope) -> str:
 
 def _check_role(node: Node, path: str, scope: Scope) -> None:
     """Note a view that applies what is no network of the recipe."""
-    applied = node.value.get("apply")
-    if applied is None or not scope.checker.knows_players:
+    role = node.value.get("apply")
+    if role is None or not scope.checker.knows_players:
         return
     path = join(path, "apply")
-    if applied.value not in scope.roles:
-        near = nearest(applied.value, scope.roles)
-        what = f"there is no role '{applied.value}'{near} Roles: {one_of(scope.roles)}."
-        scope.problems.add(applied.at, path, what)
-    elif scope.signatures[applied.value] is not None:
-        what = f"the forward of {scope.name_of(applied.value)} cannot be read from its source"
-        scope.problems.add(applied.at, path, f"{what}. Tell the plugin's author.")
+    if role.value not in scope.roles:
+        near = nearest(role.value, scope.roles)
+        what = f"there is no role '{role.value}'{near} Roles: {one_of(scope.roles)}."
+        scope.problems.add(role.at, path, what)
+    elif scope.signatures[role.value] is not None:
+        what = f"the forward of {scope.name_of(role.value)} cannot be read from its source"
+        scope.problems.add(role.at, path, f"{what}. Tell the plugin's author.")
 
 
 def _check_source(name: str, view: View, node: Node, path: str, scope: Scope) -> None:
@@ -94,8 +94,8 @@ def _check_application(name: str, view: Application, node: Node, path: str, scop
         elif complaint := _misfit(parameter, word, view, scope):
             scope.problems.add(child.at, inner, complaint)
     first = next(iter(reads), "")
-    for parameter, required in reads.items():
-        if not required or parameter in view.to or parameter in scope.words:
+    for parameter, is_required in reads.items():
+        if not is_required or parameter in view.to or parameter in scope.words:
             continue
         if not scope.knows_words:
             return

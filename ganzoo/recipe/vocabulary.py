@@ -63,13 +63,11 @@ def vocabulary(
     if "latent" in reads.get("generator", ()):
         words["latent"] = "tensor"
     words["fake"] = "image"
-    pending = dict(views)
-    while ready := {
-        view: kind for view in pending if (kind := _kind(pending[view], words, networks))
-    }:
+    rest = dict(views)
+    while ready := {view: kind for view in rest if (kind := _kind(rest[view], words, networks))}:
         words |= ready
         for view in ready:
-            del pending[view]
+            del rest[view]
     images = [word for word, what in words.items() if what == "image"]
     if "discriminator" in networks.values():
         words |= {word + LOGITS: "logits" for word in images}
@@ -124,26 +122,26 @@ def full_word(
 def makers(word: str, views: Views, reads: Mapping[str, Iterable[str]]) -> frozenset[str]:
     """Return the roles on whose weights a full word depends, through other words too."""
     roles: set[str] = set()
-    words, pending = {word}, [word]
-    while pending:
-        role, sources = made_of(pending.pop(), views, reads)
+    words, queue = {word}, [word]
+    while queue:
+        role, sources = made_of(queue.pop(), views, reads)
         roles |= {role} - {""}
-        pending += [source for source in sources if source not in words]
+        queue += [source for source in sources if source not in words]
         words |= set(sources)
     return frozenset(roles)
 
 
 def circle(word: str, views: Views, reads: Mapping[str, Iterable[str]]) -> list[str]:
     """Return a way from a word back to itself; empty if there is none."""
-    pending, words = [[word]], set[str]()
-    while pending:
-        way = pending.pop()
+    ways, words = [[word]], set[str]()
+    while ways:
+        way = ways.pop()
         for source in made_of(way[-1], views, reads)[1]:
             if source == word:
                 return [*way, word]
             if source not in words:
                 words.add(source)
-                pending.append([*way, source])
+                ways.append([*way, source])
     return []
 
 
