@@ -109,6 +109,7 @@ READING = [
 ]
 WRITING = [
     "train toy.yaml --out {}",
+    "train toy.yaml --seeds 0 --out {}",
     "sample run -n 1 --out {}",
     "sample run -n 1 --out {}.png",
     "translate painter photo.png --out {}",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -37,11 +39,11 @@ def evaluate(
             autocompletion=completion.benchmarks,
         ),
     ] = None,
-    model: Annotated[
-        str | None,
+    models: Annotated[
+        list[str] | None,
         typer.Argument(
             metavar="MODEL",
-            help="A run, model or folder of images, or user/repo.",
+            help="Runs, models or folders of images, or user/repo.",
             autocompletion=completion.models,
         ),
     ] = None,
@@ -67,27 +69,22 @@ def evaluate(
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the entries as JSON.")] = False,
 ) -> None:
-    """Measure a model under a benchmark, and write its entry.
+    """Measure models under a benchmark, and write their entries.
 
     An evaluation that was killed goes on where it stopped; one that is finished is not repeated.
     `torchrun --nproc_per_node 2 -m ganzoo evaluate ...` shares the work.
     """
-    if (model is None) == (not references):
-        raise RunError("give a MODEL to measure, or --references, and not both.")
-    if references and name:
-        raise RunError("--name is for a model; the reference rows have names of their own.")
-    from ganzoo.models.hub_id import is_id
+    _check_models(models or [], references, name)
     from ganzoo.plugins.manager import installed
     from ganzoo.recipe.benchmark import load_benchmark
     from ganzoo.recipe.inputs import check_folders
 
     registry = installed().registry
-    if model is not None and not is_id(model) and not Path(model).exists():
-        raise RunError(f"{model} does not exist. Give a run or model folder, or images.")
     if benchmark is None:
-        raise _which_benchmark(model, registry)
+        raise _which_benchmark(models or [], registry)
     spec = load_benchmark(benchmark, overrides, registry)
-    command = f"ganzoo evaluate {model or '--references'} --benchmark {benchmark}"
+    subject = shlex.join(models or ["--references"])
+    command = f"ganzoo evaluate {subject} --benchmark {benchmark}"
     check_folders(spec.dataset, registry, command)
     from accelerate import PartialState  # imports torch, so cheap mistakes come first
 
@@ -98,8 +95,9 @@ def evaluate(
     from ganzoo.models.model import device
     from ganzoo.progress import status
 
-    if model is not None and Path(model).exists():
-        refuse_unsuited(Path(model), spec)
+    for path in map(Path, models or []):
+        if path.exists():
+            refuse_unsuited(path, spec)
     state = PartialState(cpu=device().type == "cpu")
     with status(f"opening {spec.name}"), state.main_process_first():
         protocol = Protocol(spec, registry, state.device, download=download)
@@ -109,11 +107,12 @@ def evaluate(
             say(f"left out what needs '{extractor}': {reason}", err=True)
         if protocol.left_out and not download:
             say("--download fetches what can be fetched", err=True)
-    if model is None:
+    if not models:
         candidates = [reference_row(row, protocol) for row in reference_rows(protocol)]
     else:
         with state.main_process_first():
-            candidates = [candidate_of(model, protocol, registry, name)]
+            candidates = [candidate_of(model, protocol, registry, name) for model in models]
+    _refuse_same_names([candidate.name for _, candidate in candidates])
     results = [submit(protocol, source, candidate, out, force) for source, candidate in candidates]
     if not state.is_main_process:
         return
@@ -131,14 +130,39 @@ def evaluate(
     say(f"compare: ganzoo leaderboard {spec.name}{elsewhere}")
 
 
-def _which_benchmark(model: str | None, registry: Registry) -> RunError:
+def _check_models(models: Sequence[str], references: bool, name: str | None) -> None:
+    """Raise RunError if there is nothing to measure, or a folder does not exist."""
+    if bool(models) == references:
+        raise RunError("give a MODEL to measure, or --references, and not both.")
+    if references and name:
+        raise RunError("--name is for a model; the reference rows have names of their own.")
+    if name and len(models) > 1:
+        raise RunError(f"--name {name} is for one MODEL, and these are {len(models)}.")
+    from ganzoo.models.hub_id import is_id
+
+    for model in models:
+        if not is_id(model) and not Path(model).exists():
+            raise RunError(f"{model} does not exist. Give a run or model folder, or images.")
+
+
+def _refuse_same_names(names: Sequence[str]) -> None:
+    """Raise RunError if two models would write the same entry."""
+    for i, name in enumerate(names):
+        if name in names[:i]:
+            raise RunError(
+                f"two models are called {name}, and would write the same entry. Measure one after "
+                "the other, with --name."
+            )
+
+
+def _which_benchmark(models: Sequence[str], registry: Registry) -> RunError:
     """Ask for a benchmark and show those that fit, as commands."""
     from ganzoo.evaluation.suitability import suitable_benchmarks
     from ganzoo.hub.locate import locate
     from ganzoo.models import config as configs
     from ganzoo.models.folder import CONFIG, RECIPE, find
 
-    config = None
+    config, model = None, models[0] if models else None
     what = "any model"
     names = (CONFIG, f"model/{CONFIG}", RECIPE)  # a folder without them is one of images
     if model is not None and (
@@ -155,7 +179,7 @@ def _which_benchmark(model: str | None, registry: Registry) -> RunError:
             f"no benchmark of ganzoo fits {what}. `ganzoo list benchmarks` has them all; your own "
             "may begin with `extends: avatars-64` and another size.",
         )
-    subject = model or "--references"
+    subject = shlex.join(models or ["--references"])
     commands = [
         f"  ganzoo evaluate {subject} --benchmark {fit.name}"
         + "".join(f" --set dataset.{key}=FOLDER" for key in fit.wants)

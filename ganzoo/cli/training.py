@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import os
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from ganzoo.cli import completion
+from ganzoo.errors import Interrupted, TrainingStopped
 from ganzoo.text import say
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
+    from ganzoo.recipe.recipe_types import Recipe
     from ganzoo.training.run import Run
+    from ganzoo.training.series import Member
 
 RecipeName = Annotated[
     str,
@@ -53,6 +58,14 @@ def train(
     out: Annotated[
         Path | None, typer.Option(metavar="FOLDER", help="The run folder; default runs/RECIPE.")
     ] = None,
+    seeds: Annotated[
+        str | None,
+        typer.Option(
+            metavar="N,N,...",
+            help="Train with each of these seeds, one after the other, into FOLDER-seedN; again, "
+            "it goes on where it was stopped.",
+        ),
+    ] = None,
     dry_run: Annotated[
         bool,
         typer.Option(
@@ -66,36 +79,89 @@ def train(
     from ganzoo.recipe.inputs import check_folders
     from ganzoo.recipe.recipe import load_recipe
     from ganzoo.training.run_folder import RunFolder, free_folder
+    from ganzoo.training.series import Member, members, read_seeds
 
     plugins = installed()
-    spec = load_recipe(recipe, overrides, plugins.registry)
-    folder = out or free_folder(spec.name)
-    RunFolder(folder).refuse_taken()
-    check_folders(spec.dataset, plugins.registry, f"ganzoo train {recipe}")
-    from ganzoo.hub.locate import with_pinned_weights  # imports torch, so cheap mistakes come first
-    from ganzoo.training.loop import start
-
-    spec = with_pinned_weights(spec, plugins.registry)
+    if seeds is None:
+        spec = load_recipe(recipe, overrides, plugins.registry)
+        runs = [Member(spec, out or free_folder(spec.name))]
+        RunFolder(runs[0].path).refuse_taken()
+    else:
+        numbers = read_seeds(seeds, overrides)
+        runs = list(members(recipe, overrides, numbers, out, plugins.registry))
+    check_folders(runs[0].recipe.dataset, plugins.registry, f"ganzoo train {recipe}")
     if dry_run:
-        from ganzoo.progress import duration
-        from ganzoo.training.rehearsal import rehearse
+        _rehearse(runs[0].recipe, len(runs))
+    elif seeds is None:
+        _train(runs[0])
+    else:
+        options = [word for text in overrides for word in ("--set", text)]
+        options += ["--out", str(out)] if out else []
+        _train_series(runs, lambda text: ["ganzoo", "train", recipe, "--seeds", text, *options])
 
-        picture = Path(f"{spec.name}-batch.png")
-        rehearsal = rehearse(spec, plugins, picture)
-        sizes = ", ".join(f"{role} {n:,}" for role, n in rehearsal.parameters.items())
-        memory = f", {rehearsal.memory / 1e9:.1f} GB of memory" if rehearsal.memory else ""
-        say(
-            f"{spec.name} is valid and its data can be read: {rehearsal.examples:,} examples",
-            f"first batch: {picture}",
-            f"parameters:  {sizes}",
-            f"computes in: {rehearsal.precision} on {rehearsal.device}",
-        )
-        for stage, steps, seconds in rehearsal.stages:
-            say(f"stage {stage}: {steps:,} steps of {duration(seconds)}")
-        time = duration(rehearsal.seconds)
-        say(f"estimate:    {time}{memory}, without pictures and checkpoints")
-        return
-    _finish(lambda: start(spec, folder, plugins), folder)
+
+def _train(member: Member) -> None:
+    """Train a new run, or go on with one that was begun."""
+    from ganzoo.hub.locate import with_pinned_weights  # imports torch, so cheap mistakes come first
+    from ganzoo.plugins.manager import installed
+    from ganzoo.training.loop import resume, start
+
+    plugins = installed()
+    if member.is_begun:
+        _finish(lambda: resume(member.path, member.changes, plugins), member.path)
+    else:
+        spec = with_pinned_weights(member.recipe, plugins.registry)
+        _finish(lambda: start(spec, member.path, plugins), member.path)
+
+
+def _train_series(runs: Sequence[Member], command: Callable[[str], list[str]]) -> None:
+    """Train each seed, except those that are finished; ``command`` trains those it is given."""
+
+    def with_seeds(chosen: Sequence[Member]) -> str:
+        return shlex.join(command(",".join(str(run.recipe.seed) for run in chosen)))
+
+    is_main = os.environ.get("RANK", "0") == "0"  # of torchrun
+    for number, run in enumerate(runs, 1):
+        if is_main:
+            done = f": {run.path} is finished already" if run.is_finished else f" in {run.path}"
+            say(f"seed {run.recipe.seed} ({number} of {len(runs)}){done}")
+        if run.is_finished:
+            continue
+        try:
+            _train(run)
+        except TrainingStopped as stopped:
+            stopped.add_note(f"The whole series goes on with: {with_seeds(runs)}")
+            if not isinstance(stopped, Interrupted) and len(runs) > 1:
+                others = [other for other in runs if other is not run]
+                stopped.add_note(f"Without this seed: {with_seeds(others)}")
+            raise
+    if is_main and len(runs) > 1:
+        folders = shlex.join(str(run.path) for run in runs)
+        say(f"measure them: ganzoo evaluate {folders}", f"compare them: ganzoo compare {folders}")
+
+
+def _rehearse(recipe: Recipe, count: int) -> None:
+    """Check the recipe and estimate what training it ``count`` times takes."""
+    from ganzoo.hub.locate import with_pinned_weights
+    from ganzoo.plugins.manager import installed
+    from ganzoo.progress import duration
+    from ganzoo.training.rehearsal import rehearse
+
+    picture, plugins = Path(f"{recipe.name}-batch.png"), installed()
+    rehearsal = rehearse(with_pinned_weights(recipe, plugins.registry), plugins, picture)
+    sizes = ", ".join(f"{role} {n:,}" for role, n in rehearsal.parameters.items())
+    memory = f", {rehearsal.memory / 1e9:.1f} GB of memory" if rehearsal.memory else ""
+    say(
+        f"{recipe.name} is valid and its data can be read: {rehearsal.examples:,} examples",
+        f"first batch: {picture}",
+        f"parameters:  {sizes}",
+        f"computes in: {rehearsal.precision} on {rehearsal.device}",
+    )
+    for stage, steps, seconds in rehearsal.stages:
+        say(f"stage {stage}: {steps:,} steps of {duration(seconds)}")
+    each = f" for each of {count} seeds" if count > 1 else ""
+    time = duration(rehearsal.seconds)
+    say(f"estimate:    {time}{each}{memory}, without pictures and checkpoints")
 
 
 def resume(
