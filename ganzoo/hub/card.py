@@ -66,9 +66,9 @@ def make(
     try:
         typed(RepoId, repo_id, "repo_id")
         typed(Config, asdict(config))
-        head, known, body = _split(text)
-        own = _metadata(config, entries, repo_id, known)
-        front = _front(own, head, known, line_end)
+        head, keys, body = _split(text)
+        metadata = _metadata(config, entries, repo_id, keys)
+        front = _front(metadata, head, keys, line_end)
     except Wrong as wrong:
         raise RunError(f"the model card cannot be made: {wrong}") from None
     lines = [START, "", *_part(config, entries, repo_id, samples), "", END]
@@ -114,11 +114,11 @@ def _lines(text: str) -> list[str]:
     return re.split(r"(?<=[\n\x85\u2028\u2029])|(?<=\r)(?!\n)", text)
 
 
-def _front(own: Mapping[str, Any], head: str, known: Mapping[str, Node], line_end: str) -> str:
+def _front(metadata: Mapping[str, Any], head: str, keys: Mapping[str, Node], line_end: str) -> str:
     """Write our ``own`` metadata, then the lines of all other keys unchanged, comments included."""
     lines = _lines(head)
-    starts = [(node.name_at.line - 1, key) for key, node in known.items()]
-    ours = (*_KEYS, *_LICENCE_KEYS) if "license" in own else _KEYS
+    starts = [(node.name_at.line - 1, key) for key, node in keys.items()]
+    ours = (*_KEYS, *_LICENCE_KEYS) if "license" in metadata else _KEYS
     others = lines[: starts[0][0]] if starts else lines
     for (first, key), (last, _) in pairwise([*starts, (len(lines), "")]):
         block = lines[first:last]
@@ -126,10 +126,10 @@ def _front(own: Mapping[str, Any], head: str, known: Mapping[str, Node], line_en
             ends = [i for i, line in enumerate(block, 1) if not re.match(r"\s*(#|\Z)", line)]
             block = block[max(ends, default=0) :]
         others += block
-    text = dump(own).replace("\n", line_end) + "".join(others).lstrip("\r\n")
-    expected = dict(own) | {k: node.plain() for k, node in known.items() if k not in ours}
+    text = dump(metadata).replace("\n", line_end) + "".join(others).lstrip("\r\n")
+    content = dict(metadata) | {k: node.plain() for k, node in keys.items() if k not in ours}
     try:
-        right = yaml.parse(text, "README.md").plain() == expected
+        right = yaml.parse(text, "README.md").plain() == content
     except RecipeError:
         right = False
     if not right:
@@ -141,30 +141,30 @@ def _front(own: Mapping[str, Any], head: str, known: Mapping[str, Node], line_en
 
 
 def _metadata(
-    config: Config, entries: Sequence[Entry], repo_id: str, known: Mapping[str, Node]
+    config: Config, entries: Sequence[Entry], repo_id: str, keys: Mapping[str, Node]
 ) -> dict[str, Any]:
-    before = {key: node.plain() for key, node in known.items()}
+    before = {key: node.plain() for key, node in keys.items()}
     names = [config.generator.use.rpartition("/")[2], str(config.training.get("recipe", ""))]
     tags = ["ganzoo", "gan", *(n for n in names if re.fullmatch(r"[A-Za-z0-9._-]{1,60}", n))]
     theirs = before.get("tags") or []
     tags += typed(list[str], [theirs] if isinstance(theirs, str) else theirs, "tags")
     is_noise = config.input.kind == "noise"
     task = "unconditional-image-generation" if is_noise else "image-to-image"
-    own = {"library_name": "ganzoo", "pipeline_tag": task, "tags": [*dict.fromkeys(tags)]}
+    metadata = {"library_name": "ganzoo", "pipeline_tag": task, "tags": [*dict.fromkeys(tags)]}
     if config.licences.weights:
-        own |= _hub_licence(config.licences.weights)
+        metadata |= _hub_licence(config.licences.weights)
     results = [result(entry, task) for entry in entries] + foreign(before.get("model-index"))
-    return own | ({"model-index": [{"name": repo_id, "results": results}]} if results else {})
+    return metadata | ({"model-index": [{"name": repo_id, "results": results}]} if results else {})
 
 
 def other_licence(text: str, weights: str) -> str | None:
     """Return the licence in a card's metadata if it differs from ``weights``."""
     try:
-        known = _split(text.removeprefix("\ufeff"))[1]
+        keys = _split(text.removeprefix("\ufeff"))[1]
     except Wrong:
         return None
-    stated = {key: known[key].plain() for key in _LICENCE_KEYS if key in known}
-    return str(stated.get("license")) if stated and stated != _hub_licence(weights) else None
+    licence = {key: keys[key].plain() for key in _LICENCE_KEYS if key in keys}
+    return str(licence.get("license")) if licence and licence != _hub_licence(weights) else None
 
 
 def by_hand(text: str) -> set[str]:
@@ -179,25 +179,25 @@ def by_hand(text: str) -> set[str]:
     return {line.strip() for line in body.splitlines() if line.strip()}
 
 
-def licence_problem(stated: str) -> str | None:
+def licence_problem(licence: str) -> str | None:
     """Check a licence: an SPDX identifier, its name, or an address.  Return the problem or None."""
-    if stated.strip().lower() in ("unknown", "none", "other"):
-        return f"'{stated}' is none: nobody may use what has no licence. Ask whose it is"
-    if _URL.fullmatch(stated) or re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9 .,+()/_-]{0,99}", stated):
+    if licence.strip().lower() in ("unknown", "none", "other"):
+        return f"'{licence}' is none: nobody may use what has no licence. Ask whose it is"
+    if _URL.fullmatch(licence) or re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9 .,+()/_-]{0,99}", licence):
         return None
     example = "an SPDX identifier, such as CC-BY-4.0, a name, or an address, such as https://..."
-    return f"expected {example}, not {written(stated)}"
+    return f"expected {example}, not {written(licence)}"
 
 
-def _hub_licence(stated: str) -> dict[str, str]:
+def _hub_licence(licence: str) -> dict[str, str]:
     """Name a licence as the Hub does, else ``other`` with its name."""
-    plain = stated.lower()
+    plain = licence.lower()
     base = re.sub(r"-(only|or-later)$", "", plain)
     for name in (plain, base, re.sub(r"-[\d.]+$", "", base)):
         if name in _LICENCES.split():
             return {"license": name}
     slug = re.sub(r"[^a-z0-9.]+", "-", re.sub(r"^https?://", "", plain))[:60].strip("-.")
-    link = {"license_link": stated} if _URL.fullmatch(stated) else {}
+    link = {"license_link": licence} if _URL.fullmatch(licence) else {}
     return {"license": "other", "license_name": slug or "other"} | link
 
 
@@ -228,17 +228,17 @@ def _part(config: Config, entries: Sequence[Entry], repo_id: str, samples: bool)
 def _use(config: Config, repo_id: str) -> Iterator[str]:
     noise = config.input.kind == "noise"
     label = next(({name: v[0]} for name, v in (config.labels or {}).items() if v), None)
-    asked = json.dumps(label, ensure_ascii=False).replace("<", "\\u003c") if label else ""
+    argument = json.dumps(label, ensure_ascii=False).replace("<", "\\u003c") if label else ""
     yield from ("```python", "import ganzoo", *([] if noise else ["from PIL import Image"]), "")
     if noise:
         yield f'model = ganzoo.load("{repo_id}")'
-        yield f"model.sample(4, seed=0{', label=' * bool(label)}{asked})[0].show()"
+        yield f"model.sample(4, seed=0{', label=' * bool(label)}{argument})[0].show()"
     else:
         yield f'ganzoo.load("{repo_id}").translate(Image.open("photo.jpg")).show()'
     words = "sample {} -n 64 --out samples.png" if noise else "translate {} photo.jpg --out drawn"
     others = [f"'{n}=={v}'" for n, v in sorted(config.plugins.items()) if n != "ganzoo"]
-    installed = " ".join(["pip install ganzoo", *others])
-    yield from ("```", "", "```sh", installed, f"ganzoo {words.format(repo_id)}", "```", "")
+    command = " ".join(["pip install ganzoo", *others])
+    yield from ("```", "", "```sh", command, f"ganzoo {words.format(repo_id)}", "```", "")
     if config.labels:
         yield from ("| label | values |", "|:--|:--|")
         for name, values in config.labels.items():
@@ -253,7 +253,7 @@ def _use(config: Config, repo_id: str) -> Iterator[str]:
 
 
 def _training(training: Mapping[str, Any]) -> Iterator[str]:
-    data, imported, around = (
+    data, origin, around = (
         value if isinstance(value := training.get(key), dict) else {}
         for key in ("dataset", "imported", "environment")
     )
@@ -271,9 +271,9 @@ def _training(training: Mapping[str, Any]) -> Iterator[str]:
     if training.get("computed"):
         yield "It was not trained: it has no weights, and the licence of its code covers it all."
         return
-    if imported:
+    if origin:
         yield from ("It was not trained with ganzoo; its weights were imported.", "")
-        facts |= {md(key): _address(value) for key, value in imported.items()}
+        facts |= {md(key): _address(value) for key, value in origin.items()}
     rows = [f"- {name}: {fact}" for name, fact in facts.items() if fact]
     yield from rows or ["Nothing is known of it."]
     if words := data.get("attribution"):
@@ -293,14 +293,14 @@ def _scores(entry: Entry) -> Iterator[str]:
     yield "|:--|--:|:-:|:--|:--|"
     notes = []
     for name, score in entry.scores.items():
-        shown = f"**{md(name)}**" if name == entry.primary else md(name)
+        title = f"**{md(name)}**" if name == entry.primary else md(name)
         half = (score.high - score.low) / 2
         digits = 1 - math.floor(math.log10(half)) if half > 1e-100 else 99
         form = f".{max(digits, 0)}f" if -3 < digits < 8 else ".4g"  # as exact as the interval
         value, low, high = (f"{number:{form}}" for number in (score.value, score.low, score.high))
         unit = f" {md(score.unit)}" if score.unit else ""
         cells = (f"{value}{unit}", f"{low} to {high}", better(score), f"`{score.protocol}`")
-        yield f"| {shown} | {' | '.join(cells)} |"
+        yield f"| {title} | {' | '.join(cells)} |"
         if score.unreliable:
             notes.append(f"{md(name)} is unreliable: {md(score.unreliable)}")
         elif not score.rankable:

@@ -48,7 +48,7 @@ def client(token: str | None = None) -> HfApi:
             raise HubError(f"HF_ENDPOINT={endpoint}: expected an address, such as https://...")
     from huggingface_hub import HfApi, get_token
 
-    if (sent := token or get_token()) and not re.fullmatch(r"[!-~]+", sent):  # not for a header
+    if (secret := token or get_token()) and not re.fullmatch(r"[!-~]+", secret):  # not for a header
         where = "--token" if token else "HF_TOKEN, or that of `hf auth login`,"
         raise HubError(
             f"the token in {where} holds a space, a line break or another character that no token "
@@ -81,7 +81,7 @@ def telling(api: HfApi, what: Id, silence: float | None = None) -> Iterator[None
             f"{what}: the proxy {name}={proxies[name]} cannot be used: {needs}. Write "
             f"http://HOST:PORT or socks5://HOST:PORT, or unset {name}."
         ) from error
-    expected = (OSError, ValueError, RuntimeError, httpx2.HTTPError, hf.XetDownloadError)
+    failures = (OSError, ValueError, RuntimeError, httpx2.HTTPError, hf.XetDownloadError)
     of_odd_cards = (TypeError, KeyError, AttributeError)  # its reader of cards trusts them
     try:
         with _patience(session, silence or SILENCE):
@@ -89,7 +89,7 @@ def telling(api: HfApi, what: Id, silence: float | None = None) -> Iterator[None
     except hf.LocalEntryNotFoundError as error:
         cause = error.__cause__ or ConnectionError("no answer")
         raise _explained(cause, api, what) from cause
-    except expected as error:
+    except failures as error:
         raise _explained(error, api, what) from error
     except of_odd_cards as error:
         raise HubError(
@@ -133,13 +133,13 @@ def _refused(error: hf.HfHubHTTPError, api: HfApi, what: Id) -> HubError:
             "log in: hf auth login"
         )
     if isinstance(error, hf.RevisionNotFoundError):
-        known: list[str] = []
+        names: list[str] = []
         with suppress(Exception):  # only a hint
             refs = api.list_repo_refs(what.repo)
-            known = [ref.name for ref in (*refs.branches, *refs.tags)]
+            names = [ref.name for ref in (*refs.branches, *refs.tags)]
         wrong = f"{what.repo} has no revision '{what.revision or 'main'}'"
-        hint = nearest(str(what.revision), known)
-        return HubError(f"{wrong}{hint} Available: {one_of(known)}, and commits.")
+        hint = nearest(str(what.revision), names)
+        return HubError(f"{wrong}{hint} Available: {one_of(names)}, and commits.")
     if isinstance(error, hf.RepositoryNotFoundError) and not is_bad_token(error):
         return HubError(
             f"there is no model '{what.repo}' on the Hub, or it is private and your token does "
@@ -217,23 +217,23 @@ def _patience(session: Client, silence: float) -> Iterator[None]:
     import httpx2
 
     patience = httpx2.Timeout(silence, connect=TIMEOUT).as_dict()
-    send, answered = session.send, False
+    send, has_answer = session.send, False
 
     def once(request: httpx2.Request, **options: Any) -> httpx2.Response:
-        nonlocal answered
+        nonlocal has_answer
         try:
             response = send(request, **options)
         except (httpx2.ConnectError, httpx2.ConnectTimeout) as error:
-            if answered:
+            if has_answer:
                 raise
             late = isinstance(error, httpx2.ConnectTimeout)
             raise (TimeoutError if late else ConnectionError)(str(error)) from error
-        answered = True
+        has_answer = True
         return response
 
     def limit(request: httpx2.Request) -> None:
-        own = {k: v for k, v in request.extensions.get("timeout", {}).items() if v is not None}
-        request.extensions["timeout"] = patience | own
+        timeouts = {k: v for k, v in request.extensions.get("timeout", {}).items() if v is not None}
+        request.extensions["timeout"] = patience | timeouts
 
     before = session.event_hooks
     session.event_hooks = before | {"request": [*before["request"], limit]}

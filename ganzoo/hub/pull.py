@@ -63,8 +63,8 @@ def pull(
                 "there is no home folder for the Hub's cache. Set HOME, or HF_HOME to a folder "
                 "that may be written."
             )
-        if COMMIT.fullmatch(what.revision or "") and (cached := _cached(what, with_weights)):
-            return cached
+        if COMMIT.fullmatch(what.revision or "") and (hit := _cached(what, with_weights)):
+            return hit
         try:
             with telling(api, what):
                 listing = list_files(api, what)
@@ -72,10 +72,10 @@ def pull(
             is_offline = isinstance(error.__cause__, OfflineModeIsEnabled)
             if not (is_offline or isinstance(error, HubFailure)):
                 raise
-            if cached := _cached(what, with_weights):
-                commit = cached.commit[:12]
+            if hit := _cached(what, with_weights):
+                commit = hit.commit[:12]
                 note = f"{what}: the Hub was not reached; this is commit {commit} of the cache"
-                return replace(cached, note=note)
+                return replace(hit, note=note)
             raise type(error)(f"{error} The model is not whole in the cache either.") from error
         return _fetch_model(api, what, listing, registry, kinds)
     except OSError as error:
@@ -91,21 +91,21 @@ def _fetch_model(
     with naming(what, folder):
         config = configs.read(folder / CONFIG)
         check_plugin("generator", config.generator, registry, what.repo)
-    for name, stated in config.files.items():  # before large files are fetched
+    for name, claim in config.files.items():  # before large files are fetched
         file = files.get(name)
         is_large = file is not None and len(file.sha) == 64
-        if file and (file.size != stated.bytes or (is_large and file.sha != stated.sha256)):
+        if file and (file.size != claim.bytes or (is_large and file.sha != claim.sha256)):
             raise HubError(
                 f"{what}: {name} is not the file that its {CONFIG} is about, and was not "
                 "fetched. Try again; if it stays so, its author has to push it anew."
             )
-    unwanted = {WEIGHTS[kind] for kind in WEIGHTS if kind not in kinds}
+    exclusions = {WEIGHTS[kind] for kind in WEIGHTS if kind not in kinds}
     if "generator" not in kinds:
-        unwanted |= config.files.keys()
+        exclusions |= config.files.keys()
     theirs = config.files.keys() | set(WEIGHTS.values())
     for file in files.values():
         is_foreign = file.name.endswith(".safetensors") and file.name not in theirs
-        if file.name not in unwanted and not is_foreign:
+        if file.name not in exclusions and not is_foreign:
             _fetch(api, what, listing, file)
     # For offline use.  huggingface_hub writes the ref itself when asked for a branch, but with the
     # first file, before the others are there.
@@ -124,8 +124,8 @@ def _model_files(what: Id, listing: Listing) -> dict[str, Remote]:
     """
     names = sorted(filter(limit, listing.files), key=lambda n: (n == _WEIGHTS, n))
     files = {name: listing.files[name] for name in names}
-    if missing := [name for name in (CONFIG, _WEIGHTS) if name not in files]:
-        text = f"{what} is no ganzoo model: it has no {missing[0]}."
+    if gaps := [name for name in (CONFIG, _WEIGHTS) if name not in files]:
+        text = f"{what} is no ganzoo model: it has no {gaps[0]}."
         if pickles := sorted(n for n in listing.files if n.lower().endswith(_PICKLES)):
             text += (
                 f" Its weights are in {one_of(pickles[:3])}, a format that can run code, and "

@@ -60,10 +60,10 @@ def plan(
         before = _look(client(token), what)
     except HubError as error:
         before = Before(note=f"what the Hub has is not known: {error}")
-    with package(folder, what, registry, options, before) as (staged, problems):
+    with package(folder, what, registry, options, before) as (bundle, problems):
         if out and not problems:
-            copy(staged, out)
-        return replace(_plan(staged, what, before, options), problems=tuple(problems))
+            copy(bundle, out)
+        return replace(_plan(bundle, what, before, options), problems=tuple(problems))
 
 
 def push(
@@ -85,9 +85,9 @@ def push(
     with telling(api, what):
         api.whoami()
     before = _look(api, what)
-    with package(folder, what, registry, options, before) as (staged, problems):
+    with package(folder, what, registry, options, before) as (bundle, problems):
         problems.raise_any(what)
-        plan = _plan(staged, what, before, options)
+        plan = _plan(bundle, what, before, options)
         with telling(api, what):
             if before.listing:
                 parent = before.listing.commit
@@ -103,7 +103,7 @@ def push(
         commit = parent
         if plan.sent:
             message = options.message or f"Push with ganzoo {__version__}"
-            commit = _commit(api, plan, staged, message, parent)
+            commit = _commit(api, plan, bundle, message, parent)
     if (tag := options.tag) and tag not in before.tags:
         try:
             with telling(api, what):
@@ -162,9 +162,9 @@ def _look(api: HfApi, what: Id) -> Before:
     return before
 
 
-def _plan(staged: Path, what: Id, before: Before, options: Options) -> Plan:
+def _plan(bundle: Path, what: Id, before: Before, options: Options) -> Plan:
     """Decide what to send; raises HubError, before sending, if it cannot be sent."""
-    changes = _changes(staged, before.listing)
+    changes = _changes(bundle, before.listing)
     parent = before.listing.commit if before.listing else None
     if what.revision in before.tags or COMMIT.fullmatch(what.revision or ""):
         raise HubError(
@@ -185,28 +185,28 @@ def _plan(staged: Path, what: Id, before: Before, options: Options) -> Plan:
         raise HubError(
             f"{what.repo} has a tag '{options.tag}' already, and tags do not move. Name another."
         )
-    card = staged / CARD
+    card = bundle / CARD
     text = card.read_bytes().decode("utf-8") if card.is_file() else ""
-    config = configs.read(staged / CONFIG)
+    config = configs.read(bundle / CONFIG)
     pair = {"generator": config.generator, "discriminator": config.discriminator}
     roles = [*(role for role, part in pair.items() if part), *config.networks]
-    sent = tuple(role for role in roles if (staged / configs.weights_file(role)).is_file())
-    stays = tuple(role for role in roles if sent and role not in sent)
+    networks = tuple(role for role in roles if (bundle / configs.weights_file(role)).is_file())
+    stays = tuple(role for role in roles if networks and role not in networks)
     notes = (before.note,) if before.note else ()
-    return Plan(what, changes, text, notes, networks=sent, left_out=stays)
+    return Plan(what, changes, text, notes, networks=networks, left_out=stays)
 
 
-def _changes(staged: Path, listing: Listing | None) -> tuple[Change, ...]:
+def _changes(bundle: Path, listing: Listing | None) -> tuple[Change, ...]:
     on_hub = listing.files if listing else {}
     changes = []
-    for path in sorted(filter(Path.is_file, staged.rglob("*"))):
-        name = path.relative_to(staged).as_posix()
+    for path in sorted(filter(Path.is_file, bundle.rglob("*"))):
+        name = path.relative_to(bundle).as_posix()
         action: Action = "new"
         if name in on_hub:
             action = "same" if same(path, on_hub[name].sha) else "changed"
         changes.append(Change(name, path.stat().st_size, action))
     ours = {change.name for change in changes}
-    roles = {*WEIGHTS, *configs.read(staged / CONFIG).networks}
+    roles = {*WEIGHTS, *configs.read(bundle / CONFIG).networks}
     weights = {configs.weights_file(role) for role in roles}
     for name, file in sorted(on_hub.items()):
         is_foreign = name.endswith(".safetensors") and name not in weights
@@ -222,14 +222,14 @@ def _all_same(changes: Sequence[Change]) -> bool:
 # -- sending -----------------------------------------------------------------------------------
 
 
-def _commit(api: HfApi, plan: Plan, staged: Path, message: str, parent: str) -> str:
+def _commit(api: HfApi, plan: Plan, bundle: Path, message: str, parent: str) -> str:
     """Commit, and return the hash; if the answer was lost, look for the commit."""
     from huggingface_hub import CommitOperationAdd, CommitOperationDelete
 
     operations = [
         CommitOperationDelete(change.name)
         if change.action == "removed"
-        else CommitOperationAdd(change.name, str(staged / change.name))
+        else CommitOperationAdd(change.name, str(bundle / change.name))
         for change in plan.sent
     ]
     what = plan.what
@@ -247,7 +247,7 @@ def _commit(api: HfApi, plan: Plan, staged: Path, message: str, parent: str) -> 
     except HubError as error:
         with suppress(Exception):
             now = list_files(api, what)
-            if _all_same(_changes(staged, now)):
+            if _all_same(_changes(bundle, now)):
                 return now.commit
         if "Invalid metadata" in str(error.__cause__):
             raise HubError(

@@ -87,9 +87,9 @@ def download(api: HfApi, what: Id, listing: Listing, file: Remote) -> Path:
     """
     from huggingface_hub import try_to_load_from_cache
 
-    cached = try_to_load_from_cache(what.repo, file.name, revision=listing.commit)
-    if isinstance(cached, str) and Path(cached).stat().st_size == file.size:
-        return Path(cached)
+    hit = try_to_load_from_cache(what.repo, file.name, revision=listing.commit)
+    if isinstance(hit, str) and Path(hit).stat().st_size == file.size:
+        return Path(hit)
     for force in (False, True):
         with telling(api, what), without_bars(file.size <= _LONG):
             path = Path(

@@ -67,7 +67,7 @@ def search(
             limit=limit,
             expand=_FACTS,  # type: ignore[arg-type]
         )
-        listed = []
+        models = []
         for info in islice(answer, limit):  # whose text is untrusted
             if not is_id(info.id):
                 continue
@@ -79,8 +79,8 @@ def search(
                 problem = _line(error)
             tags = [_line(tag) for tag in info.tags or []]
             licences = [t.removeprefix("license:") for t in tags if t.startswith("license:")]
-            modified = info.last_modified
-            listed.append(
+            date = info.last_modified
+            models.append(
                 Listed(
                     id=info.id,
                     commit=_line(info.sha or ""),
@@ -89,13 +89,13 @@ def search(
                     licence=licences[0] if licences else "",
                     downloads=int(info.downloads or 0),
                     likes=int(info.likes or 0),
-                    updated=modified.date().isoformat() if modified else "",
+                    updated=date.date().isoformat() if date else "",
                     tags=tuple(tags),
                     entries=tuple(entries),
                     problem=problem,
                 )
             )
-    return listed
+    return models
 
 
 def _line(text: object) -> str:
@@ -110,13 +110,13 @@ def standings(
 
     One table never mixes protocols.
     """
-    listed = search(limit=MOST, token=token)
+    models = search(limit=MOST, token=token)
     by_name: dict[str, list[EntryFile]] = {}
-    for one in listed:
+    for one in models:
         for entry in one.entries:
             if benchmark in (None, entry.benchmark):
                 by_name.setdefault(entry.benchmark, []).append(
                     EntryFile(Path("hf:", one.id), entry)
                 )
     boards = [rank(name, files) for name, files in sorted(by_name.items())]
-    return boards, [one for one in listed if one.problem]
+    return boards, [one for one in models if one.problem]

@@ -72,14 +72,14 @@ def package(
     """Yield the complete folder, in a temporary place, and all its problems."""
     with ExitStack() as stack:
         try:
-            staged = stack.enter_context(staging())
-            problems = _fill(staged, find(source), what, registry, options, before)
+            bundle = stack.enter_context(staging())
+            problems = _fill(bundle, find(source), what, registry, options, before)
         except OSError as error:
             raise RunError(
                 f"{source} cannot be put together for the Hub: {error}. Nothing was sent. Where "
                 "there is no room, make some, or set TMPDIR to a folder on another disk."
             ) from error
-        yield staged, problems
+        yield bundle, problems
 
 
 @contextmanager
@@ -89,27 +89,27 @@ def staging() -> Iterator[Path]:
     Each is locked while its process lives; the system frees the lock of a dead one.
     """
     root = Path(tempfile.gettempdir())
-    for left in root.glob(f"{_STAGED}*"):
+    for remnant in root.glob(f"{_STAGED}*"):
         with suppress(OSError, Timeout):
-            about = left.lstat()
+            about = remnant.lstat()
             is_ours = not hasattr(os, "getuid") or about.st_uid == os.getuid()
             # a new one may not be locked yet
             if is_ours and stat.S_ISDIR(about.st_mode) and time.time() - about.st_mtime > _NEW:
-                with FileLock(left / _LOCK, timeout=0):
-                    shutil.rmtree(left)
+                with FileLock(remnant / _LOCK, timeout=0):
+                    shutil.rmtree(remnant)
     with (
         tempfile.TemporaryDirectory(prefix=_STAGED) as folder,
         FileLock(Path(folder, _LOCK), timeout=0),
     ):
-        staged = Path(folder, "model")
-        staged.mkdir()
-        yield staged
+        bundle = Path(folder, "model")
+        bundle.mkdir()
+        yield bundle
 
 
 def _fill(
-    staged: Path, folder: Path, what: Id, registry: Registry, options: Options, before: Before
+    bundle: Path, folder: Path, what: Id, registry: Registry, options: Options, before: Before
 ) -> Problems:
-    """Write all files of the push to ``staged``; return the problems of the model in ``folder``."""
+    """Write all files of the push to ``bundle``; return the problems of the model in ``folder``."""
     config = configs.read(folder / CONFIG)
     problems = Problems()
     _refuse_links_and_paths(folder, config, problems)
@@ -120,43 +120,43 @@ def _fill(
             scores.append(entries.read_entry(path))
     for name in (RECIPE, SAMPLES):
         if (folder / name).is_file():
-            shutil.copyfile(folder / name, staged / name)
+            shutil.copyfile(folder / name, bundle / name)
     with problems.noted():
-        loaded = model.load(folder, registry)
+        gan = model.load(folder, registry)
         if options.half:
-            loaded.generator.half().float()  # round as the reader will
-            (staged / SAMPLES).unlink(missing_ok=True)
-        _try(loaded, problems)
+            gan.generator.half().float()  # round as the reader will
+            (bundle / SAMPLES).unlink(missing_ok=True)
+        _try(gan, problems)
         files = entries.entry_files(options.entries) if options.entries else []
-        measured = [file.entry for file in files if file.entry]
-        sha = loaded.weights_sha256
-        every = sorted([*before.entries, *scores, *measured], key=lambda one: one.date)
+        results = [file.entry for file in files if file.entry]
+        sha = gan.weights_sha256
+        every = sorted([*before.entries, *scores, *results], key=lambda one: one.date)
         ours = [e for e in every if (e.model.kind, e.model.weights_sha256) == ("model", sha)]
         newest = {one.benchmark: one for one in ours}
         scores = [newest[name] for name in sorted(newest)]
-        if not (staged / SAMPLES).exists() and not problems:
-            if loaded.config.input.kind == "noise":
-                pictures = samples.stream(loaded.generator, writing.SHOWN, seed=0)
-                samples.write(pictures, writing.SHOWN, staged / SAMPLES)
-            elif loaded.config.licences.data:  # the dataset allows showing its photos
+        if not (bundle / SAMPLES).exists() and not problems:
+            if gan.config.input.kind == "noise":
+                pictures = samples.stream(gan.generator, writing.SHOWN, seed=0)
+                samples.write(pictures, writing.SHOWN, bundle / SAMPLES)
+            elif gan.config.licences.data:  # the dataset allows showing its photos
                 grids = _run(folder).samples.glob("*.png")
                 if newest_grid := max((p for p in grids if not p.is_symlink()), default=None):
-                    shutil.copyfile(newest_grid, staged / SAMPLES)
-        config = _write_weights(staged, loaded, config, registry, options)
+                    shutil.copyfile(newest_grid, bundle / SAMPLES)
+        config = _write_weights(bundle, gan, config, registry, options)
     for one in scores:
-        entries.write_entry(staged / "entries" / f"{one.benchmark}.json", one)
+        entries.write_entry(bundle / "entries" / f"{one.benchmark}.json", one)
     for name, text in claims.eval_results(scores).items():
-        (staged / name).parent.mkdir(exist_ok=True)
-        (staged / name).write_text(text, encoding="utf-8")
-    (staged / CONFIG).write_text(configs.text(config), encoding="utf-8")
+        (bundle / name).parent.mkdir(exist_ok=True)
+        (bundle / name).write_text(text, encoding="utf-8")
+    (bundle / CONFIG).write_text(configs.text(config), encoding="utf-8")
     with problems.noted():
         base = _base(folder, options, before)
-        has_samples = (staged / SAMPLES).is_file()
+        has_samples = (bundle / SAMPLES).is_file()
         text = card.make(config, scores, what.repo, samples=has_samples, base=base)
-        (staged / CARD).write_bytes(text.encode())  # keeps its line ends
-    _check_files(staged, problems)
+        (bundle / CARD).write_bytes(text.encode())  # keeps its line ends
+    _check_files(bundle, problems)
     if not problems:
-        model.load(staged, registry)  # check what is sent
+        model.load(bundle, registry)  # check what is sent
     return problems
 
 
@@ -193,17 +193,17 @@ def _refuse_links_and_paths(folder: Path, config: Config, problems: Problems) ->
             problems.append(f"{folder / name} names a place on this machine: take its path out")
 
 
-def _try(loaded: Model, problems: Problems) -> None:
+def _try(gan: Model, problems: Problems) -> None:
     """Use the model once, as whoever pulls it will."""
     try:
-        if loaded.config.input.kind == "noise":
-            pictures = loaded.sample(_TRIED, as_tensor=True)
-        elif len(reads(loaded.generator).needed) > 1:
+        if gan.config.input.kind == "noise":
+            pictures = gan.sample(_TRIED, as_tensor=True)
+        elif len(reads(gan.generator).needed) > 1:
             return  # there is no photo with its depth here
         else:
-            size = loaded.config.input.size or 64
-            loaded.translate(Image.new("RGB", (size, size), "gray"))
-            pictures = loaded.translate(torch.zeros(1, 3, size, size))
+            size = gan.config.input.size or 64
+            gan.translate(Image.new("RGB", (size, size), "gray"))
+            pictures = gan.translate(torch.zeros(1, 3, size, size))
     except Exception as error:  # a plugin's code
         problems.append(f"the model cannot be used: {error}")
     else:
@@ -213,11 +213,11 @@ def _try(loaded: Model, problems: Problems) -> None:
 
 def _licences(config: Config, options: Options, before: Before, problems: Problems) -> Licences:
     """Choose the three licences from the options, the folder or the last push."""
-    own, last = config.licences, before.licences
+    current, last = config.licences, before.licences
     licences = Licences(
-        code=own.code or configs.code_licence(config.generator.distribution) or last.code,
-        weights=options.licence or own.weights or last.weights,
-        data=options.data_licence or own.data or last.data,
+        code=current.code or configs.code_licence(config.generator.distribution) or last.code,
+        weights=options.licence or current.weights or last.weights,
+        data=options.data_licence or current.data or last.data,
     )
     remedies = {
         "code": f"plugin {config.generator.distribution} states none; its author must, as "
@@ -227,10 +227,10 @@ def _licences(config: Config, options: Options, before: Before, problems: Proble
         "an address with their terms",
     }
     for what, how in remedies.items():
-        stated = getattr(licences, what)
-        if not stated:
+        licence = getattr(licences, what)
+        if not licence:
             problems.append(f"the licence of the {what} is not known: {how}")
-        elif wrong := card.licence_problem(stated):
+        elif wrong := card.licence_problem(licence):
             problems.append(f"the licence of the {what}: {wrong}")
     their_card = before.card if licences.weights and not options.licence else None
     if their_card and (other := card.other_licence(their_card, str(licences.weights))):
@@ -242,25 +242,25 @@ def _licences(config: Config, options: Options, before: Before, problems: Proble
 
 
 def _write_weights(
-    staged: Path, loaded: Model, config: Config, registry: Registry, options: Options
+    bundle: Path, gan: Model, config: Config, registry: Registry, options: Options
 ) -> Config:
     """Write the weights that the config states, the generator's in 16 bits if asked for.
 
     Discriminators are those of the same step: the folder's, or those of the run's checkpoint.
     """
-    folder, name = loaded.path, WEIGHTS["generator"]
+    folder, name = gan.path, WEIGHTS["generator"]
     # format 1 states no files
-    stated = config.files or {name: weights.describe(folder / name, loaded.generator)}
-    travelling = {configs.weights_file(role) for role in config.networks} | set(WEIGHTS.values())
-    files = {name: file for name, file in stated.items() if name in travelling}
+    every = config.files or {name: weights.describe(folder / name, gan.generator)}
+    names = {configs.weights_file(role) for role in config.networks} | set(WEIGHTS.values())
+    files = {name: file for name, file in every.items() if name in names}
     for one in files:
         if (folder / one).is_file():
-            shutil.copyfile(folder / one, staged / one)
+            shutil.copyfile(folder / one, bundle / one)
     if options.half:
-        state = loaded.generator.state_dict()
-        halved = {k: v.half() if v.is_floating_point() else v for k, v in state.items()}
-        write_tensors(staged / name, halved)
-        files[name] = weights.describe(staged / name, loaded.generator)
+        state = gan.generator.state_dict()
+        halves = {k: v.half() if v.is_floating_point() else v for k, v in state.items()}
+        write_tensors(bundle / name, halves)
+        files[name] = weights.describe(bundle / name, gan.generator)
     critics = ["discriminator"] if config.discriminator else []
     critics += [role for role, part in config.networks.items() if part.kind == "discriminator"]
     if options.with_discriminator and not critics:
@@ -280,9 +280,9 @@ def _write_weights(
                     f"--with-discriminator: {folder} has no {role}, and is no part of a run that "
                     "has a checkpoint of its step. Give the run."
                 )
-            write_tensors(staged / judge, checkpoint.read(states[step])[0][role])
-            network = model.network(role, config, staged, registry)
-            files[judge] = weights.describe(staged / judge, network)
+            write_tensors(bundle / judge, checkpoint.read(states[step])[0][role])
+            network = model.network(role, config, bundle, registry)
+            files[judge] = weights.describe(bundle / judge, network)
     return replace(config, files=files)
 
 
@@ -293,8 +293,8 @@ def _run(folder: Path) -> RunFolder:
 
 def _base(folder: Path, options: Options, before: Before) -> str | None:
     """Return the card whose hand-written parts stay: as named, on the Hub, or in the folder."""
-    own = folder / CARD
-    path = options.card or (own if own.is_file() else None)
+    local = folder / CARD
+    path = options.card or (local if local.is_file() else None)
     if path is None:
         return before.card
     try:
@@ -312,10 +312,10 @@ def _base(folder: Path, options: Options, before: Before) -> str | None:
     return before.card
 
 
-def _check_files(staged: Path, problems: Problems) -> None:
+def _check_files(bundle: Path, problems: Problems) -> None:
     """Refuse files that ``pull`` would refuse, and private ones."""
-    for path in filter(Path.is_file, staged.rglob("*")):
-        name, size = path.relative_to(staged).as_posix(), path.stat().st_size
+    for path in filter(Path.is_file, bundle.rglob("*")):
+        name, size = path.relative_to(bundle).as_posix(), path.stat().st_size
         if size > limit(name):
             problems.append(f"{name} has {size:,} bytes; {limit(name):,} is the most")
         elif name == SAMPLES and not path.read_bytes().startswith(PNG):
