@@ -61,7 +61,7 @@ class Parts:
     #: the image words that the generator reads; none if it draws only from noise
     image_inputs: tuple[str, ...]
     #: the examples of every grid, if the generator reads images
-    fixed: Mapping[str, Tensor]
+    examples: Mapping[str, Tensor]
     #: the number format of this run, and why
     precision: Precision
     #: the hash of the weights of ``init_from``; None without, or if a checkpoint replaces them
@@ -103,7 +103,7 @@ def assemble(recipe: Recipe, registry: Registry, folder: RunFolder) -> Parts:
     precision, slow = decide(recipe, acc, bare, views, dataset, folder)
     if is_auto:
         acc = accelerator(precision.format)
-    prepared = {
+    extracts = {
         name: acc.prepare_model(network, evaluation_mode=True)
         for name, network in extractors.items()
     }
@@ -114,20 +114,20 @@ def assemble(recipe: Recipe, registry: Registry, folder: RunFolder) -> Parts:
     }
     reads = {role: network.reads for role, network in networks.items()}
     kinds = {role: network.kind for role, network in recipe.networks.items()}
-    provided = fields(recipe.dataset, registry, dataset)
-    words = vocabulary(provided, recipe.views, kinds, reads, extractors)
+    columns = fields(recipe.dataset, registry, dataset)
+    words = vocabulary(columns, recipe.views, kinds, reads, extractors)
     inputs = tuple(word for word in reads["generator"] if words.get(word) == "image")
-    fixed = _fixed(recipe, dataset) if inputs else {}
+    examples = _examples(recipe, dataset) if inputs else {}
     objectives, turns = {}, {}
     for stage in recipe.stages:
         trial = _objectives(recipe, registry, stage, words, acc.device)
-        fit.check_terms(stage.name, trial, recipe, augment, prepared)
+        fit.check_terms(stage.name, trial, recipe, augment, extracts)
         optimizers(stage, learning)  # only to fail early
         objectives[stage.name] = _objectives(recipe, registry, stage, words, acc.device)
         turns[stage.name] = plan(recipe, stage, objectives[stage.name], reads)
     return Parts(
-        acc, dataset, networks, arguments, averages, learning, views, augment, prepared, hashes,
-        words, objectives, turns, inputs, fixed, precision, init_sha256,
+        acc, dataset, networks, arguments, averages, learning, views, augment, extracts, hashes,
+        words, objectives, turns, inputs, examples, precision, init_sha256,
         (*ignored_settings(), *slow),
     )  # fmt: skip
 
@@ -155,18 +155,18 @@ def _networks(
 
     Missing ``size`` and ``label`` are the dataset's.
     """
-    bare, filled = {}, {}
+    bare, arguments = {}, {}
     for role, spec in recipe.networks.items():
         parameters = {p.name for p in registry.get(spec.kind, spec.use).signature.parameters}
-        filled[role] = dict(spec.arguments)
+        arguments[role] = dict(spec.arguments)
         for name, attribute in FROM_DATASET.items():
             value = getattr(data, attribute)
             if name in parameters and name not in spec.arguments and value is not None:
-                filled[role][name] = value
+                arguments[role][name] = value
         seed_default(recipe.seed, "init", role)
         seeing = {argument: extractors[name] for argument, name in spec.extractors.items()}
-        bare[role] = construct(registry, spec.kind, spec.use, filled[role] | seeing)
-    return bare, filled
+        bare[role] = construct(registry, spec.kind, spec.use, arguments[role] | seeing)
+    return bare, arguments
 
 
 def _views(recipe: Recipe, registry: Registry) -> dict[str, Made]:
@@ -227,7 +227,7 @@ def _objectives(
     return objectives
 
 
-def _fixed(recipe: Recipe, data: Dataset) -> dict[str, Tensor]:
+def _examples(recipe: Recipe, data: Dataset) -> dict[str, Tensor]:
     """Return the examples of every grid; read before any ``set_epoch``, to stay the same."""
     order = torch.randperm(len(data), generator=rng(recipe.seed, "fixed"))
     return collate(data, order[: recipe.samples.count].tolist())

@@ -85,7 +85,7 @@ class Chart:
     note: str
     curves: Sequence[Curve]
     lines: Sequence[tuple[float, str]] = ()
-    shown: Sequence[float] = ()  # levels that the axis always includes
+    span: Sequence[float] = ()  # levels that the axis always includes
     best: int | None = None  # a step to mark
 
     @property
@@ -100,7 +100,7 @@ class Chart:
     @cached_property
     def range(self) -> tuple[float, float]:
         """The axis range: all levels and values, except rare spikes that would flatten the rest."""
-        levels = [level for level, _ in self.lines] + list(self.shown)
+        levels = [level for level, _ in self.lines] + list(self.span)
         most, every = list(levels), list(levels)
         for curve in self.curves:
             raw = sorted(value for _, value in curve.raw)
@@ -169,14 +169,14 @@ def _training_charts(columns: Mapping[str, Points]) -> Iterator[Chart]:
 
     def health(*metrics: str) -> Iterator[Chart]:
         for metric in metrics:
-            title, note, lines, shown = _HEALTH[metric]
+            title, note, lines, span = _HEALTH[metric]
             first = COLOURS["generator"] if metric[0] == "G" else COLOURS["discriminator"]
             keys = [key for key in rest if key.partition("@")[0] == metric]
             # D/ranking@critic is that of a judge beside the discriminator
             colours = [first, *range(2, 6)]
             curves = [Curve(key, colours[i % 5], rest.pop(key)) for i, key in enumerate(keys)]
             if curves:
-                yield Chart(title, note, curves, lines, shown)
+                yield Chart(title, note, curves, lines, span)
 
     yield from health("D/ranking", "G/diversity")
     for key in [key for key in rest if key.partition("@")[0] == "D/real"]:
@@ -191,10 +191,10 @@ def _training_charts(columns: Mapping[str, Points]) -> Iterator[Chart]:
     if shares := take("share/"):
         curves = [Curve(name, i % 6, shares[name]) for i, name in enumerate(shares)]
         note = "share of each term in the gradient at the fake image"
-        yield Chart("Gradient shares", note, curves, shown=[0, 1])
+        yield Chart("Gradient shares", note, curves, span=[0, 1])
     if rates := take("lr/"):
         curves = [Curve(p, players[p], points, noisy=False) for p, points in rates.items()]
-        yield Chart("Learning rate", "per update", curves, shown=[0])
+        yield Chart("Learning rate", "per update", curves, span=[0])
     yield from health(*_HEALTH)
     for key, points in rest.items():
         yield Chart(key, "", [Curve(key, 2, points)])
@@ -251,11 +251,11 @@ def _thin(points: Points, most: int = POINTS) -> Points:
     if len(points) <= most:
         return points
     buckets = (most - 1) // 2
-    kept = {len(points) - 1}
+    places = {len(points) - 1}
     for number in range(buckets):
         part = range(number * len(points) // buckets, (number + 1) * len(points) // buckets)
-        kept |= {min(part, key=lambda i: points[i][1]), max(part, key=lambda i: points[i][1])}
-    return [points[i] for i in sorted(kept)]
+        places |= {min(part, key=lambda i: points[i][1]), max(part, key=lambda i: points[i][1])}
+    return [points[i] for i in sorted(places)]
 
 
 def _ticks(low: float, high: float) -> list[float]:

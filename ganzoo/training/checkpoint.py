@@ -45,18 +45,18 @@ def read(path: Path) -> tuple[dict[str, dict[str, Tensor]], dict[str, Any]]:
     """Read a checkpoint; raises CheckpointError if a file is missing or altered."""
     try:
         lines = (path / SUMS).read_text(encoding="utf-8").splitlines()
-        expected = {name: digest for digest, name in (line.split("  ", 1) for line in lines)}
-        files = {name: (path / name).read_bytes() for name in expected}
+        digests = {name: digest for digest, name in (line.split("  ", 1) for line in lines)}
+        files = {name: (path / name).read_bytes() for name in digests}
         state = files.pop(STATE)
-        unlisted = {file.name for file in path.glob("*.safetensors")} - set(files)
+        extras = {file.name for file in path.glob("*.safetensors")} - set(files)
     except PermissionError:  # it may be whole
         raise
     except (OSError, ValueError, KeyError) as error:
         raise CheckpointError(f"{path} is cut short: {error}") from error
-    if unlisted:
-        raise CheckpointError(f"{path} is damaged: {SUMS} does not list {min(unlisted)}")
+    if extras:
+        raise CheckpointError(f"{path} is damaged: {SUMS} does not list {min(extras)}")
     for name, body in {**files, STATE: state}.items():
-        if _sha256(body) != expected[name]:
+        if _sha256(body) != digests[name]:
             raise CheckpointError(f"{path} is damaged: {name} is not what was written")
     tensors = {Path(name).stem: safetensors.load(body) for name, body in files.items()}
     return tensors, json.loads(state)
@@ -79,8 +79,8 @@ def state(path: Path) -> dict[str, Any]:
         raise CheckpointError(f"{path} is cut short: {error}") from error
     if f"{_sha256(body)}  {STATE}" not in sums.splitlines():
         raise CheckpointError(f"{path} is damaged: {STATE} is not what was written")
-    saved: dict[str, Any] = json.loads(body)
-    return saved
+    data: dict[str, Any] = json.loads(body)
+    return data
 
 
 def steps(root: Path) -> dict[int, Path]:
@@ -114,15 +114,15 @@ def newest(root: Path) -> tuple[dict[str, dict[str, Tensor]], dict[str, Any], li
     checkpoints = steps(root)
     if not checkpoints:
         raise FileNotFoundError(root)
-    damaged: list[str] = []
+    problems: list[str] = []
     for path in reversed(checkpoints.values()):
         try:
-            return *read(path), damaged
+            return *read(path), problems
         except CheckpointError as error:
-            damaged.append(str(error))
+            problems.append(str(error))
     raise CheckpointError(
         "no checkpoint of this run is whole:",
-        *damaged,
+        *problems,
         f"Restore one from a backup, or delete {root} to start this run from step 0.",
     )
 

@@ -107,11 +107,11 @@ def _respect_quota() -> None:
 @contextmanager
 def _without_settings() -> Iterator[None]:
     names = {n for n in os.environ if n.startswith(_PREFIX)} - {_PREFIX + n for n in _PLACES}
-    removed = {name: os.environ.pop(name) for name in names}
+    settings = {name: os.environ.pop(name) for name in names}
     try:
         yield
     finally:
-        os.environ.update(removed)
+        os.environ.update(settings)
 
 
 @contextmanager
@@ -126,7 +126,7 @@ def deterministic(device: torch.device) -> Iterator[None]:
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     mode = torch.get_deterministic_debug_mode()
     benchmark, fill = torch.backends.cudnn.benchmark, torch.utils.deterministic
-    filled = fill.fill_uninitialized_memory  # type: ignore[attr-defined]
+    does_fill = fill.fill_uninitialized_memory  # type: ignore[attr-defined]
     torch.use_deterministic_algorithms(True, warn_only=True)
     torch.backends.cudnn.benchmark = False
     fill.fill_uninitialized_memory = False  # type: ignore[attr-defined]
@@ -135,4 +135,4 @@ def deterministic(device: torch.device) -> Iterator[None]:
     finally:
         torch.set_deterministic_debug_mode(mode)
         torch.backends.cudnn.benchmark = benchmark
-        fill.fill_uninitialized_memory = filled  # type: ignore[attr-defined]
+        fill.fill_uninitialized_memory = does_fill  # type: ignore[attr-defined]

@@ -100,8 +100,8 @@ _DEAD_REMEDY = "It hardly moves the generator: raise its weight or leave it out.
 
 def too_early(rows: Sequence[Row]) -> str | None:
     """Say why ``rows`` show nothing yet, good or bad; None if there are enough."""
-    logged = sum(row["step"] > WARM_UP for row in rows if not is_score(row))
-    if logged >= PATIENCE:
+    count = sum(row["step"] > WARM_UP for row in rows if not is_score(row))
+    if count >= PATIENCE:
         return None
     return f"the rules look at {PATIENCE} logged rows after step {WARM_UP}"
 
@@ -110,27 +110,27 @@ def findings(rows: Sequence[Row]) -> list[Finding]:
     """Find what holds at the end of ``rows``.  Rows with scores say nothing about training."""
     rows = [row for row in rows if not is_score(row)]
     keys = rows[-1] if rows else {}
-    found: list[Finding] = []
+    results: list[Finding] = []
     for rule in _RULES:
         for key in keys:  # of the role discriminator, or of another judge as metric@judge
             metric, _, judge = key.partition("@")
             if metric == rule[1]:
-                found.extend(_lasting(rows, key, rule, judge))
+                results.extend(_lasting(rows, key, rule, judge))
     for key in [key for key in keys if key.startswith("share/")]:
         subject = key.removeprefix("share/")
         rule = ("DEAD_TERM", key, lambda v: v < DEAD_SHARE, DEAD_SHARE, _DEAD_REMEDY)
-        found.extend(_lasting(rows, key, rule, subject))
-    return found
+        results.extend(_lasting(rows, key, rule, subject))
+    return results
 
 
 def _lasting(rows: Sequence[Row], metric: str, rule: Any, subject: str = "") -> Iterator[Finding]:
     name, _, bad, threshold, remedy = rule
     if not rows or metric not in rows[-1]:  # of an earlier stage
         return
-    seen = [row for row in rows if metric in row and row["step"] > WARM_UP]
-    since = len(seen)
-    while since and bad(seen[since - 1][metric]):
+    history = [row for row in rows if metric in row and row["step"] > WARM_UP]
+    since = len(history)
+    while since and bad(history[since - 1][metric]):
         since -= 1
-    if len(seen) - since >= PATIENCE:
-        value = float(seen[-1][metric])
-        yield Finding(name, subject, int(seen[since]["step"]), value, threshold, remedy)
+    if len(history) - since >= PATIENCE:
+        value = float(history[-1][metric])
+        yield Finding(name, subject, int(history[since]["step"]), value, threshold, remedy)

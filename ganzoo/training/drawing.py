@@ -25,11 +25,11 @@ def draw(run: Run) -> None:
 def _draw(run: Run) -> None:
     count, seed = run.recipe.samples.count, run.recipe.seed
     if run.parts.image_inputs:
-        reads, fixed = run.parts.networks["generator"].reads, dict(run.parts.fixed)
+        reads, values = run.parts.networks["generator"].reads, dict(run.parts.examples)
         if "latent" in reads:
-            n = len(next(iter(fixed.values())))
-            fixed["latent"] = samples.latents(run.generator, seed, n)
-        words = Words(fixed, run.parts.networks, run.parts.views)
+            n = len(next(iter(values.values())))
+            values["latent"] = samples.latents(run.generator, seed, n)
+        words = Words(values, run.parts.networks, run.parts.views)
         inputs: dict[str, Tensor] = {word: words[word] for word in reads if word in words}
         sources = samples.to_uint8(words[run.parts.image_inputs[0]])
         grid = samples.pairs(sources, samples.draw(run.generator, inputs))

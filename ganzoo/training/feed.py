@@ -26,13 +26,13 @@ def feed(run: Run) -> Generator[list[Example]]:
     an accelerator, a thread reads ahead into pinned memory; close the iterator to end it.
     """
     device, parts = run.device, run.recipe.accumulate
-    pinned = device.type == "cuda"
-    source = _read(run) if device.type == "cpu" else ahead(_read(run), pinned)
+    is_cuda = device.type == "cuda"
+    source = _read(run) if device.type == "cpu" else ahead(_read(run), is_cuda)
     try:
         for words in source:
             yield [
                 {
-                    name: part.to(device, non_blocking=pinned)
+                    name: part.to(device, non_blocking=is_cuda)
                     for name, part in zip(words, micro, strict=True)
                 }
                 for micro in zip(*(word.chunk(parts) for word in words.values()), strict=True)
@@ -66,12 +66,12 @@ def ahead(source: Iterator[Example], pin: bool) -> Generator[Example]:
         return {name: word.pin_memory() for name, word in words.items()} if pin else words
 
     with ThreadPoolExecutor(1, "ganzoo-feed") as thread:
-        waiting: deque[Future[Example]] = deque(thread.submit(read) for _ in range(_AHEAD))
+        queue: deque[Future[Example]] = deque(thread.submit(read) for _ in range(_AHEAD))
         try:
             while True:
-                words = waiting.popleft().result()
-                waiting.append(thread.submit(read))
+                words = queue.popleft().result()
+                queue.append(thread.submit(read))
                 yield words
         finally:
-            for future in waiting:
+            for future in queue:
                 future.cancel()

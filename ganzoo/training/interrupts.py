@@ -41,10 +41,10 @@ class Interrupts:
         #: whether no other process trains with this one
         self._is_alone = is_alone
         #: the first signal, or 0
-        self.asked = 0
+        self.number = 0
         #: set when the run must end in the middle of its work
-        self.raised = threading.Event()
-        self._pressed = 0
+        self.at_once = threading.Event()
+        self._presses = 0
 
     @contextmanager
     def listening(self, speak: bool) -> Iterator[None]:
@@ -65,7 +65,7 @@ class Interrupts:
         try:
             yield
         except KeyboardInterrupt:
-            if not self.raised.is_set():  # raised by an observer
+            if not self.at_once.is_set():  # raised by an observer
                 raise
             raise Interrupted(self.farewell()) from None
         finally:
@@ -77,30 +77,30 @@ class Interrupts:
             read.close()
 
     def _receive(self, number: int, frame: FrameType | None) -> None:
-        self._pressed += number == signal.SIGINT
-        is_first, self.asked = not self.asked, self.asked or number
+        self._presses += number == signal.SIGINT
+        is_first, self.number = not self.number, self.number or number
         if is_first:
             ends = self._may_end()
         else:
-            saving = self._run.doing == SAVING and self._pressed == 2
+            saving = self._run.doing == SAVING and self._presses == 2
             ends = number == signal.SIGINT and not saving
         if ends:
-            self.raised.set()
+            self.at_once.set()
             raise KeyboardInterrupt
 
     def _listen(self, read: socket.socket, speak: bool) -> None:
-        answered = False
-        while received := read.recv(1):
-            number = received[0]
+        has_answered = False
+        while byte := read.recv(1):
+            number = byte[0]
             if number not in _SIGNALS:
                 continue
-            if not answered:
-                answered = True
+            if not has_answered:
+                has_answered = True
                 _say(self.answer() if speak else "")
             elif number == signal.SIGINT:
                 if self._run.doing == SAVING:
                     _say("saving, which takes a moment" if speak else "")
-                elif not self.raised.wait(GRACE) and startup.is_running():
+                elif not self.at_once.wait(GRACE) and startup.is_running():
                     self._end(speak)
 
     def _end(self, speak: bool) -> None:
@@ -137,10 +137,10 @@ class Interrupts:
     def farewell(self) -> str:
         """The last words of a run that ends in the middle of an operation."""
         run = self._run
-        saved = max(checkpoint.steps(self._folder.checkpoints), default=None)
-        if saved == run.step:
-            return self.when_saved(self.asked)
-        verb = "Begin again" if saved is None else "Go on"
+        last = max(checkpoint.steps(self._folder.checkpoints), default=None)
+        if last == run.step:
+            return self.when_saved(self.number)
+        verb = "Begin again" if last is None else "Go on"
         return (
             f"stopped at once by a second Ctrl-C, in step {run.step + 1} of {run.steps}; what came "
             f"after the last checkpoint is not saved. {self._folder.last_checkpoint()} {verb} "

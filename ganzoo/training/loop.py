@@ -56,18 +56,18 @@ def resume(path: Path, overrides: Sequence[str], plugins: Plugins) -> Run:
     """
     folder = RunFolder.open(path)
     recipe = load_recipe(str(folder.recipe), overrides, plugins.registry)
-    saved = folder.saved_state().get("recipe")
-    if saved is not None:
-        refuse_changes(saved, recipe, folder, overrides)
+    before = folder.saved_state().get("recipe")
+    if before is not None:
+        refuse_changes(before, recipe, folder, overrides)
     try:
         with status("preparing the run"):
             run = Run(recipe, folder, plugins)
     except (DataError, RunError) as error:
-        raise type(error)(*error.args, *where_it_moved(recipe, path, saved is None)) from error
+        raise type(error)(*error.args, *where_it_moved(recipe, path, before is None)) from error
     with run.processes.locked(path):
-        for name, begun in (saved or {}).get("plugins", {}).items():
-            if (now := recipe.plugins.get(name, begun)) != begun:
-                _say(run, f"warning: {name} is {now}, and was {begun} when this began")
+        for name, version in (before or {}).get("plugins", {}).items():
+            if (now := recipe.plugins.get(name, version)) != version:
+                _say(run, f"warning: {name} is {now}, and was {version} when this began")
         warnings = [*run.parts.warnings, *restore(run, overrides)]
         _say(run, *(f"warning: {line}" for line in warnings))
         if overrides:
@@ -158,6 +158,6 @@ def evaluate(run: Run) -> None:
 
 def obey_signal(run: Run) -> None:
     """Save and raise Interrupted if this or another process was asked to stop."""
-    if number := run.processes.anywhere(run.interrupts.asked):
+    if number := run.processes.anywhere(run.interrupts.number):
         save(run)
         raise Interrupted(run.interrupts.when_saved(number))

@@ -40,7 +40,7 @@ class WeightedLoss:
     def __post_init__(self) -> None:
         parameters = inspect.signature(getattr(self.loss, self.method)).parameters
         self.words = {name: self._word(name) for name in parameters}
-        self.required = {n for n, p in parameters.items() if p.default is inspect.Parameter.empty}
+        self.needs = {n for n, p in parameters.items() if p.default is inspect.Parameter.empty}
         self.leaves = [self._word(word) for word in self.loss.differentiates]
 
     def _word(self, parameter: str) -> str:
@@ -55,7 +55,7 @@ class WeightedLoss:
         arguments = {
             parameter: words[word]
             for parameter, word in self.words.items()
-            if parameter in self.required or word.partition("@")[0] in available
+            if parameter in self.needs or word.partition("@")[0] in available
         }
         value: Tensor = getattr(self.loss, self.method)(**arguments)
         return value
@@ -63,14 +63,14 @@ class WeightedLoss:
 
 @dataclass
 class Evaluated:
-    """One evaluation of an objective: the total to minimise, each term raw and weighted.
+    """One evaluation of an objective: the total to minimise, each term raw, and with its weight.
 
     ``measures`` holds whatever a loss measured besides, as ``term.name``.
     """
 
     total: Tensor
     raw: dict[str, Tensor]
-    weighted: dict[str, Tensor]
+    summands: dict[str, Tensor]
     measures: dict[str, Tensor]
 
     def detached(self) -> Evaluated:
@@ -87,10 +87,10 @@ class Evaluated:
 
     def gradient_shares(self, meters: Sequence[Tensor]) -> dict[str, float]:
         """Compute each term's share of the gradient norms at ``meters``; needs the graph alive."""
-        if len(self.weighted) == 1:
-            return dict.fromkeys(self.weighted, 1.0)
+        if len(self.summands) == 1:
+            return dict.fromkeys(self.summands, 1.0)
         norms = {}
-        for name, value in self.weighted.items():
+        for name, value in self.summands.items():
             gradients: Sequence[Tensor | None] = []
             if value.requires_grad and meters:
                 gradients = torch.autograd.grad(value, meters, retain_graph=True, allow_unused=True)
@@ -109,11 +109,11 @@ class Objective:
         #: every word that a term reads or differentiates by
         self.words = [word for term in terms for word in (*term.words.values(), *term.leaves)]
         #: role -> the logits of what it takes for real and for fake, by the first term of both
-        self.judged: dict[str, tuple[str, str]] = {}
+        self.logits: dict[str, tuple[str, str]] = {}
         for term in terms:
             if {"real_logits", "fake_logits"} <= term.words.keys():
                 judge = term.judge or "discriminator"
-                self.judged.setdefault(
+                self.logits.setdefault(
                     judge, (term.words["real_logits"], term.words["fake_logits"])
                 )
 
@@ -124,17 +124,17 @@ class Objective:
     def __call__(self, words: Words, step: int) -> Evaluated:
         """Evaluate the terms that are active at a stage's ``step``."""
         raw: dict[str, Any] = {}
-        weighted: dict[str, Any] = {}
+        summands: dict[str, Any] = {}
         measures: dict[str, Tensor] = {}
         for term in self.terms:
             if weight := term.weight_at(step):
                 raw[term.name] = term(words, self.available)
                 value = raw[term.name]
-                weighted[term.name] = value if weight == 1 else weight * value
+                summands[term.name] = value if weight == 1 else weight * value
                 for name, measure in term.loss.measures.items():
                     measures[f"{term.name}.{name}"] = measure
-        total = reduce(add, weighted.values()) if weighted else torch.zeros(())
-        return Evaluated(total, raw, weighted, measures)
+        total = reduce(add, summands.values()) if summands else torch.zeros(())
+        return Evaluated(total, raw, summands, measures)
 
 
 def unique_names(names: Iterable[str]) -> list[str]:

@@ -89,9 +89,9 @@ _PICTURES: dict[str, dict[str, str]] = {"tensorboard": {"dataformats": "NHWC"}, 
 
 def trackers(names: Iterable[str]) -> list[Tracker]:
     """Build the trackers that a recipe names; raises RecipeError if one is not installed."""
-    installed = {str(kind.value) for kind in get_available_trackers()}
+    available = {str(kind.value) for kind in get_available_trackers()}
     for name in names:
-        if name not in installed:
+        if name not in available:
             package = "'ganzoo[tensorboard]'" if name == "tensorboard" else name
             how = (
                 f": pip install {package}"
@@ -105,13 +105,13 @@ def trackers(names: Iterable[str]) -> list[Tracker]:
 
 def observing(plugins: Plugins, trackers: Iterable[Tracker]) -> Plugins:
     """Return the plugins for one run, with its trackers; switching one off affects no other run."""
-    own = Plugins()
-    own.plugins, own.registry = plugins.plugins, plugins.registry
+    copy = Plugins()
+    copy.plugins, copy.registry = plugins.plugins, plugins.registry
     for tracker in trackers:
-        own.manager.register(tracker, f"tracker '{tracker.name}'")
+        copy.manager.register(tracker, f"tracker '{tracker.name}'")
     for name, plugin in plugins.manager.list_name_plugin():
-        own.manager.register(plugin, name)
-    return own
+        copy.manager.register(plugin, name)
+    return copy
 
 
 def notify(plugins: Plugins, event: str, **arguments: Any) -> None:

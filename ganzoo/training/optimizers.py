@@ -38,8 +38,8 @@ def make_optimizer(
                 "needs no training: `ganzoo model new NAME --out FOLDER`."
             ]
         )
-    supported = _get_fused_kernels_supported_devices()
-    if options.get("fused") and any(p.device.type not in supported for p in parameters):
+    devices = _get_fused_kernels_supported_devices()
+    if options.get("fused") and any(p.device.type not in devices for p in parameters):
         options["fused"] = None
     try:
         return _CLASSES[use](parameters, lr=lr.at(0), **options), lr  # type: ignore[call-arg]

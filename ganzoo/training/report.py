@@ -60,11 +60,11 @@ def reporting(train: Callable[[], Run], path: Path) -> tuple[Run, str]:
     """
     try:
         run = train()
-    except TrainingStopped as stopped:
+    except TrainingStopped as error:
         from accelerate import PartialState
 
         if PartialState().is_main_process and (problem := _unwritten(path)):
-            stopped.add_note(f"warning: {problem}")
+            error.add_note(f"warning: {problem}")
         raise
     return run, _unwritten(path) if run.processes.is_main else ""
 
@@ -86,9 +86,9 @@ def _page(folder: RunFolder) -> str:
     except RunError as error:
         manifest, damage = Manifest(), str(error)
     evaluation = manifest.evaluation
-    logged, lost = folder.read_rows()
-    found = scores.under(logged, evaluation.protocol) if evaluation else logged
-    rows = [_numbers(row) for row in found if 0 <= row["step"] < 1e15]
+    all_rows, damage_note = folder.read_rows()
+    ours = scores.under(all_rows, evaluation.protocol) if evaluation else all_rows
+    rows = [_numbers(row) for row in ours if 0 <= row["step"] < 1e15]
     text = folder.recipe.read_text(encoding="utf-8", errors="replace")
     try:
         recipe = parse(text, folder.recipe.name).plain()
@@ -103,7 +103,7 @@ def _page(folder: RunFolder) -> str:
     reason = manifest.reason or "" if manifest.status == "stopped" else ""
     if manifest.status == "running":
         reason = "Still training, or it ended without a word."
-    made, colours = _made(folder)
+    words, colours = _made(folder)
     return render(
         "training/report.html",
         name=manifest.recipe or _at(recipe, "recipe") or folder.path.name,
@@ -113,7 +113,7 @@ def _page(folder: RunFolder) -> str:
         facts=_facts(manifest, recipe, rows, step, sum(steps for _, steps in stages), best),
         too_early=diagnosis.too_early(rows),
         findings=diagnosis.findings(rows),
-        lost=lost,
+        lost=damage_note,
         charts=charts_of(
             rows, evaluation.higher_is_better if evaluation else {}, best[0] if best else None
         ),
@@ -121,7 +121,7 @@ def _page(folder: RunFolder) -> str:
         stages=stages,
         axes=Axes,
         commands=_commands(folder, manifest, stages),
-        made=made,
+        made=words,
         colours=colours,
         recipe=text.split("\n"),
         manifest=dict(_flat(asdict(manifest))),
@@ -156,20 +156,20 @@ def _made(folder: RunFolder) -> tuple[list[Made], dict[str, int]]:
     try:
         registry = installed().registry
         recipe = load_recipe(folder.recipe, (), registry)
-        made = flow(recipe, registry)
+        words = flow(recipe, registry)
     except GanzooError:
         return [], {}
     players = dict.fromkeys([*COLOURS, *recipe.players])
     colours = {player: i % 6 for i, player in enumerate(players)}
     roles = {role: colours[p] for p, roles in recipe.players.items() for role in roles}
-    return made, roles | colours
+    return words, roles | colours
 
 
 def _stages(recipe: Any) -> list[tuple[str, int]]:
     stages = _at(recipe, "stages")
     stages = stages if isinstance(stages, list | tuple) else ()
-    found = [(_at(stage, "name"), _at(stage, "steps")) for stage in stages]
-    return [(str(name), steps) for name, steps in found if isinstance(steps, int)]
+    pairs = [(_at(stage, "name"), _at(stage, "steps")) for stage in stages]
+    return [(str(name), steps) for name, steps in pairs if isinstance(steps, int)]
 
 
 def _best(evaluation: Evaluation, rows: Sequence[diagnosis.Row]) -> tuple[int, str] | None:
@@ -177,9 +177,11 @@ def _best(evaluation: Evaluation, rows: Sequence[diagnosis.Row]) -> tuple[int, s
     name = evaluation.primary
     if name not in evaluation.higher_is_better:
         return None
-    found = scores.scored(rows)
-    step = scores.best_step(found, name, evaluation.higher_is_better[name])
-    return None if step is None else (step, f"{name} {number(found[step][name])} at step {step:,}")
+    by_step = scores.scored(rows)
+    step = scores.best_step(by_step, name, evaluation.higher_is_better[name])
+    if step is None:
+        return None
+    return step, f"{name} {number(by_step[step][name])} at step {step:,}"
 
 
 def _facts(
@@ -202,8 +204,8 @@ def _facts(
         where.get("device_name"),
         threads and f"{threads} thread{'s' * (threads != 1)}",
     ]
-    kept = manifest.precision
-    layout = "channels_last" if kept.get("channels_last") else ""
+    precision = manifest.precision
+    layout = "channels_last" if precision.get("channels_last") else ""
     size = _at(recipe, "dataset", "size")
     dataset = [_at(recipe, "dataset", key) for key in ("use", "style", "path")]
     dataset += [size and f"{size} px"]
@@ -215,7 +217,7 @@ def _facts(
         "Best": best[1] if best else "",
         "Benchmark": manifest.evaluation.benchmark if manifest.evaluation else "",
         "Device": ", ".join(str(part) for part in device if part),
-        "Precision": " ".join(filter(None, [kept.get("format"), layout])),
+        "Precision": " ".join(filter(None, [precision.get("format"), layout])),
         "Dataset": ", ".join(str(part) for part in dataset if part),
         "Dataset hash": (manifest.dataset_sha256 or "")[:12],
         "Networks": _networks(recipe),

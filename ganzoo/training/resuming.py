@@ -19,14 +19,14 @@ _HASHED = ("dataset", "extractors", "init_from")
 
 
 def refuse_changes(
-    saved: dict[str, Any], recipe: Recipe, folder: RunFolder, overrides: Sequence[str]
+    before: dict[str, Any], recipe: Recipe, folder: RunFolder, overrides: Sequence[str]
 ) -> None:
-    """Raise CheckpointError if ``recipe`` would not go on exactly as the ``saved`` one.
+    """Raise CheckpointError if ``recipe`` would not go on exactly as the one of the checkpoint, ``before``.
 
     Only a longer last stage, the intervals of logs, drawings and saves, and the places of images
     and weights with the same hash may change.
     """
-    old, new = (_training(data) for data in (copy.deepcopy(saved), recipe.resolved()))
+    old, new = (_training(data) for data in (copy.deepcopy(before), recipe.resolved()))
     for key in _HASHED:
         new[key] = _put_back(old.get(key), new.get(key))
     if len(old["stages"]) == len(new["stages"]):  # the last stage may be longer
@@ -50,13 +50,13 @@ def where_it_moved(recipe: Recipe, run: Path, new: bool) -> list[str]:
     if not new:
         data.pop("init_from", None)
     values = {key: v if isinstance(v, list) else [v] for key, v in leaves(data)}
-    missing = [
+    keys = [
         key
         for key, places in values.items()
         if any(_is_path(value) and not os.path.lexists(value) for value in places)
     ]
-    sets = " ".join(f"--set {shlex.quote(f'{key}=NEW')}" for key in missing)
-    return [f"If they were moved: ganzoo resume {shlex.quote(str(run))} {sets}"] if missing else []
+    sets = " ".join(f"--set {shlex.quote(f'{key}=NEW')}" for key in keys)
+    return [f"If they were moved: ganzoo resume {shlex.quote(str(run))} {sets}"] if keys else []
 
 
 def _is_path(value: Any) -> bool:

@@ -177,8 +177,8 @@ class Run:
             self.notify("run_started")
             self.clock = time.monotonic()  # opening a tracker is not training
             yield
-        except BaseException as raised:
-            error = raised
+        except BaseException as stop:
+            error = stop
             raise
         finally:
             if self.processes.is_main:

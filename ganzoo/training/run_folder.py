@@ -117,8 +117,8 @@ class RunFolder:
         """Return the command for a new run, from the weights of this one if it saved any."""
         from ganzoo.training import checkpoint
 
-        saved = checkpoint.steps(self.checkpoints)
-        changes = [f"init_from={self.path}"] * bool(saved) + list(overrides)
+        states = checkpoint.steps(self.checkpoints)
+        changes = [f"init_from={self.path}"] * bool(states) + list(overrides)
         sets = (f"--set {shlex.quote(change)}" for change in changes)
         return " ".join(["ganzoo train", shlex.quote(str(self.recipe)), *sets])
 
@@ -161,8 +161,8 @@ class RunFolder:
         """
         if not self.metrics.is_file():
             return [], ""
-        *lines, torn = self.metrics.read_bytes().split(b"\n")
-        rows = [_row(line) for line in [*lines, torn]]
+        *lines, tail = self.metrics.read_bytes().split(b"\n")
+        rows = [_row(line) for line in [*lines, tail]]
         count = sum(row is None for row in rows[: len(lines)])
         note = f"{count} of {len(lines)} lines of {METRICS} cannot be read and are left out"
         return [row for row in rows if row is not None], note if count else ""

@@ -135,7 +135,7 @@ def restore(run: Run, overrides: Sequence[str] = ()) -> list[str]:
     """
     on_main, folder = run.processes.on_main, run.folder
     try:
-        tensors, state, damaged = checkpoint.newest(folder.checkpoints)
+        tensors, state, problems = checkpoint.newest(folder.checkpoints)
     except FileNotFoundError:
         has_rows = bool(folder.rows())
         on_main(lambda: _rewind(run, 0))
@@ -159,11 +159,11 @@ def restore(run: Run, overrides: Sequence[str] = ()) -> list[str]:
     if run.step not in ends:  # a stage that begins has new optimisers
         run.pending = tensors, state["optimizers"]
     run.saved_at = run.step
-    unread = folder.read_rows()[1]
+    note = folder.read_rows()[1]
     on_main(lambda: _rewind(run, run.step))
     on_main(lambda: _finish_save(run))
-    lines = [f"{line}; going on from an earlier checkpoint" for line in damaged]
-    lines += [unread] if unread else []
+    lines = [f"{line}; going on from an earlier checkpoint" for line in problems]
+    lines += [note] if note else []
     place = computed_on(run.device)
     if (before := state.get("computed_on", place)) != place:
         lines.append(f"this run began on {before}, and goes on on {place}: equal up to rounding")
@@ -177,8 +177,8 @@ def restore_optimizers(run: Run) -> None:
     tensors, states = run.pending
     run.pending = None
     for player, optimizer in run.optimizers.items():
-        saved = tensors.get(f"optimizer-{player}", {})
-        optimizer.load_state_dict(checkpoint.unflatten_optimizer(saved, states[player]))
+        values = tensors.get(f"optimizer-{player}", {})
+        optimizer.load_state_dict(checkpoint.unflatten_optimizer(values, states[player]))
         for parameter, state in optimizer.state.items():
             for name, value in state.items():  # fused kernels want the layout of the parameters
                 if isinstance(value, Tensor) and value.shape == parameter.shape:

@@ -31,7 +31,7 @@ class Scoring:
     ):
         benchmark = load_benchmark(spec.benchmark, spec.set, registry)
         self.protocol = Protocol(benchmark, registry, device, with_optional=False)
-        self._scored: dict[int, dict[str, float]] = {}
+        self._scores: dict[int, dict[str, float]] = {}
         Generated(generator, self.protocol).draw(0, 1)
 
     @property
@@ -41,26 +41,26 @@ class Scoring:
     @property
     def best(self) -> int | None:
         """The best step so far; the first of equals."""
-        return best_step(self._scored, self.primary, self.protocol.higher_is_better)
+        return best_step(self._scores, self.primary, self.protocol.higher_is_better)
 
     def at(self, step: int) -> Mapping[str, float]:
         """Return a step's scores; empty if it was not measured."""
-        return self._scored.get(step, {})
+        return self._scores.get(step, {})
 
     def recall(self, rows: Iterable[Mapping[str, Any]]) -> None:
         """Take over earlier scores under the same protocol."""
-        self._scored = scored(under(rows, self.protocol.id))
+        self._scores = scored(under(rows, self.protocol.id))
 
     def measure(self, generator: Generator, step: int, folder: Path) -> dict[str, float]:
         """Measure a step; ``folder`` keeps partial results and is removed in the end."""
-        measured = measure(self.protocol, Generated(generator, self.protocol), folder, quiet=True)
-        scores = {name: float(f"{one.value:.6g}") for name, one in measured.scores.items()}
-        self._scored[step] = scores
+        result = measure(self.protocol, Generated(generator, self.protocol), folder, quiet=True)
+        scores = {name: float(f"{one.value:.6g}") for name, one in result.scores.items()}
+        self._scores[step] = scores
         return scores
 
     def row(self, step: int) -> dict[str, Any]:
         """Return a measured step's row for metrics.jsonl."""
-        values = {SCORE + name: value for name, value in self._scored[step].items()}
+        values = {SCORE + name: value for name, value in self._scores[step].items()}
         return {"protocol": self.protocol.id, **values}
 
     def evaluation(self) -> Evaluation:

@@ -116,7 +116,7 @@ def _measured(
     """Measure what findings are made of: who learns from which term, and how D and G fare."""
     objectives, logs = run.parts.objectives[stage.name], dict[str, Tensor]()
     if run.recipe.method(player) == "discriminator":
-        for judge, (real, fake) in objectives[player].judged.items():
+        for judge, (real, fake) in objectives[player].logits.items():
             if real in words.values and fake in words.values:
                 suffix = "" if judge == "discriminator" else f"@{judge}"
                 ranks = ranking(words[real], words[fake])

@@ -75,12 +75,12 @@ def plan(
         }
         meters = {}
         for player in active:
-            own = frozenset(recipe.players[player])
-            learned = [word for word in makers_of if makers_of[word] & own]
+            its_roles = frozenset(recipe.players[player])
+            products = [word for word in makers_of if makers_of[word] & its_roles]
             meters[player] = tuple(
                 word
-                for word in learned
-                if not any(s in learned for s in made_for(made_of(word, views, reads)[1]))
+                for word in products
+                if not any(s in products for s in made_for(made_of(word, views, reads)[1]))
             )
         turns.append(Turn(active, roles, is_fresh, makes, frozenset(later), meters, makers_of))
         later = {} if is_fresh else {**later, **makes}

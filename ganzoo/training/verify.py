@@ -58,33 +58,30 @@ def verify(
                 "`verify:` with benchmark, seeds and expected states some."
             ]
         )
-    shorts = [_short(name, recipe.verify, seed, registry) for seed in recipe.verify.seeds]
+    claim = recipe.verify
+    # measured at the end, under the benchmark of the claim
+    evaluate = {"every": _NEVER, "benchmark": claim.benchmark, "set": claim.set}
+    changes = (*claim.short, f"evaluate={json.dumps(evaluate)}", "verify=null")
+    shorts = [load_recipe(name, (*changes, f"seed={seed}"), registry) for seed in claim.seeds]
     shorts = [pin(short, registry) for short in shorts]
-    _refuse_unknown(recipe, recipe.verify, registry)
+    _refuse_unknown(recipe, claim, registry)
     for short in shorts:
         run = start(short, out / f"seed-{short.seed}", plugins)
-        for score, (low, high) in recipe.verify.expected.items():
+        for score, (low, high) in claim.expected.items():
             value = run.scores[score]
             yield Verdict(short.seed, score, value, low, high, run.path)
 
 
-def _short(name: str, stated: Verify, seed: int, registry: Registry) -> Recipe:
-    """Build the short form with one seed, measured at its end under the stated benchmark."""
-    evaluate = {"every": _NEVER, "benchmark": stated.benchmark, "set": stated.set}
-    overrides = (f"seed={seed}", f"evaluate={json.dumps(evaluate)}", "verify=null")
-    return load_recipe(name, (*stated.short, *overrides), registry)
-
-
-def _refuse_unknown(recipe: Recipe, stated: Verify, registry: Registry) -> None:
+def _refuse_unknown(recipe: Recipe, claim: Verify, registry: Registry) -> None:
     """Raise RecipeError if a stated score is not in the benchmark, before any training."""
-    benchmark = load_benchmark(stated.benchmark, stated.set, registry)
+    benchmark = load_benchmark(claim.benchmark, claim.set, registry)
     protocol = Protocol(benchmark, registry, device(), with_optional=False)
     names = [name for scorer in protocol.scorers for name in scorer.names.values()]
-    unknown = [
+    problems = [
         f"{recipe.origin('verify.expected')} verify.expected: benchmark {benchmark.name} gives no "
         f"'{score}'{nearest(score, names)} Available: {one_of(names)}."
-        for score in stated.expected
+        for score in claim.expected
         if score not in names
     ]
-    if unknown:
-        raise RecipeError(unknown)
+    if problems:
+        raise RecipeError(problems)
