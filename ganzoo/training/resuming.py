@@ -21,7 +21,7 @@ _HASHED = ("dataset", "extractors", "init_from")
 def refuse_changes(
     before: dict[str, Any], recipe: Recipe, folder: RunFolder, overrides: Sequence[str]
 ) -> None:
-    """Raise CheckpointError if ``recipe`` would not go on exactly as the one of the checkpoint, ``before``.
+    """Raise CheckpointError if ``recipe`` would not go on exactly as the one ``before``.
 
     Only a longer last stage, the intervals of logs, drawings and saves, and the places of images
     and weights with the same hash may change.
