@@ -37,47 +37,47 @@ class Case:
 
     subject: Subject
     size: int
-    labelled: bool
+    has_labels: bool
 
     def __str__(self) -> str:
-        return f"at size {self.size}{', with labels' * self.labelled}"
+        return f"at size {self.size}{', with labels' * self.has_labels}"
 
-    def build(self, seeded: int = 0) -> Any:
+    def build(self, salt: int = 0) -> Any:
         """Build the network, with weights drawn from a seed."""
         arguments: dict[str, Any] = {}
         if self.subject.parameter("size"):
             arguments["size"] = self.size
-        if self.labelled:
+        if self.has_labels:
             arguments["label"] = self.subject.given.get("label", LABEL)
-        return self.subject.build(seeded, **arguments)
+        return self.subject.build(salt, **arguments)
 
-    def words(self, network: Any, n: int, seeded: int = 0) -> dict[str, Tensor]:
+    def words(self, network: Any, n: int, salt: int = 0) -> dict[str, Tensor]:
         """Make up every required parameter of ``forward`` from a seed."""
         values: dict[str, Tensor] = {}
-        for place, (word, required) in enumerate(self.subject.needs("forward").items()):
+        for place, (word, is_required) in enumerate(self.subject.needs("forward").items()):
             if word == "label":
-                if self.labelled:
+                if self.has_labels:
                     label = self.subject.given.get("label", LABEL)
-                    values[word] = labels(n, label).roll(seeded, 0)
+                    values[word] = labels(n, label).roll(salt, 0)
             elif word == "latent":
-                values[word] = self._latents(network, n, seeded)
-            elif self.subject.fields.get(word) == "tensor" and required:
-                values[word] = tensor(self.subject, word, n).roll(seeded, 0)
-            elif required or not place:
-                values[word] = noise(n, 3, self.size, self.size, seeded=place + 100 * seeded)
+                values[word] = self._latents(network, n, salt)
+            elif self.subject.fields.get(word) == "tensor" and is_required:
+                values[word] = tensor(self.subject, word, n).roll(salt, 0)
+            elif is_required or not place:
+                values[word] = noise(n, 3, self.size, self.size, salt=place + 100 * salt)
         return values
 
-    def _latents(self, network: Any, n: int, seeded: int) -> Tensor:
+    def _latents(self, network: Any, n: int, salt: int) -> Tensor:
         """Draw them as a generator does; for another network, of the length that it says."""
         if self.subject.entry.kind == "generator":
-            rng = torch.Generator().manual_seed(5 + seeded)
+            rng = torch.Generator().manual_seed(5 + salt)
             latents: Tensor = attempt("sample_latent(n, rng)", network.sample_latent, n, rng)
             return latents
         length, parameter = self.subject.given.get("latent"), self.subject.parameter("latent")
         if length is None and parameter:
             is_required = parameter.default is REQUIRED
             length = made_up(parameter) if is_required else parameter.default
-        return noise(n, length if isinstance(length, int) else LATENT, seeded=5 + seeded)
+        return noise(n, length if isinstance(length, int) else LATENT, salt=5 + salt)
 
     def run(self, network: Any, words: dict[str, Tensor]) -> Any:
         """Run the network on the words."""
@@ -94,8 +94,8 @@ class Case:
 def cases(subject: Subject, sizes: int = 1) -> Iterator[Case]:
     """Yield the ways to build a network, at so many sizes."""
     for size in _sizes(subject)[:sizes]:
-        for labelled in _forms(subject):
-            yield Case(subject, size, labelled)
+        for has_labels in _forms(subject):
+            yield Case(subject, size, has_labels)
 
 
 def _forms(subject: Subject) -> list[bool]:

@@ -29,11 +29,11 @@ def is_documented(subject: Subject) -> None:
             "the docstring of the class must begin with a sentence on one line of 10 to 110 "
             f"letters, for `ganzoo list` shows it; it begins with {signature.summary!r}."
         )
-    undocumented = [parameter.name for parameter in signature.parameters if not parameter.help]
-    if undocumented:
+    names = [parameter.name for parameter in signature.parameters if not parameter.help]
+    if names:
         raise AssertionError(
-            f"not documented: {', '.join(undocumented)}. Say what they are under `Args:` in the "
-            f"docstring of the class, as `{(undocumented or ['size'])[0]}: ...`."
+            f"not documented: {', '.join(names)}. Say what they are under `Args:` in the "
+            f"docstring of the class, as `{(names or ['size'])[0]}: ...`."
         )
 
 
@@ -53,8 +53,8 @@ def is_what_is_read(subject: Subject) -> None:
             "Spell the arguments out in `__init__`."
         )
     for parameter in signature.parameters:
-        required = actual[parameter.name].default is inspect.Parameter.empty
-        if (parameter.default is REQUIRED) != required:
+        is_required = actual[parameter.name].default is inspect.Parameter.empty
+        if (parameter.default is REQUIRED) != is_required:
             raise AssertionError(
                 f"whether its argument '{parameter.name}' has a default cannot be read from the "
                 "source."

@@ -77,8 +77,8 @@ def contracts(
     plugins = plugins or installed()
     by_name = {plugin.origin.plugin: plugin for plugin in plugins.plugins if not plugin.error}
     if name not in by_name:
-        if broken := [plugin for plugin in plugins.plugins if plugin.origin.plugin == name]:
-            raise PluginError(broken[0].report())
+        if failures := [plugin for plugin in plugins.plugins if plugin.origin.plugin == name]:
+            raise PluginError(failures[0].report())
         raise PluginError(
             f"there is no plugin '{name}'{nearest(name, by_name)} Installed: {one_of(by_name)}."
         )
@@ -87,10 +87,10 @@ def contracts(
     names = [
         f"{entry.kind} {entry.name}" for plugin in by_name.values() for entry in plugin.entries
     ]
-    if unknown := [component for component in arguments if component not in names]:
+    if strangers := [component for component in arguments if component not in names]:
         raise PluginError(
-            f"arguments are given for '{unknown[0]}', which no plugin registers"
-            f"{nearest(unknown[0], names)} Plugin '{name}' has: {one_of(map(str, subjects))}."
+            f"arguments are given for '{strangers[0]}', which no plugin registers"
+            f"{nearest(strangers[0], names)} Plugin '{name}' has: {one_of(map(str, subjects))}."
         )
     return [
         Contract(str(subject), _said(promise), partial(promise, subject))
@@ -122,7 +122,7 @@ def _promises(subject: Subject) -> list[Promise]:
         return [benchmarks.loads_under_its_name]
     if not subject.is_sound:
         return [components.can_be_imported]
-    own = {
+    by_kind = {
         "generator": generators.promises,
         "discriminator": discriminators.promises,
         "encoder": encoders.promises,
@@ -134,7 +134,7 @@ def _promises(subject: Subject) -> list[Promise]:
         "detector": others.of_detectors,
         "importer": others.of_importers,
     }
-    return [*components.PROMISES, *own[subject.entry.kind](subject)]
+    return [*components.PROMISES, *by_kind[subject.entry.kind](subject)]
 
 
 def _said(promise: Promise) -> str:

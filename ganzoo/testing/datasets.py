@@ -87,7 +87,7 @@ def _folders(subject: Subject) -> list[str]:
     ]
 
 
-def _arguments(subject: Subject, place: str = "pictures", seeded: int = 0) -> dict[str, Any]:
+def _arguments(subject: Subject, place: str = "pictures", salt: int = 0) -> dict[str, Any]:
     """Return the author's arguments, small numbers, and folders of pictures named ``place``."""
     arguments: dict[str, Any] = {
         name: value
@@ -95,7 +95,7 @@ def _arguments(subject: Subject, place: str = "pictures", seeded: int = 0) -> di
         if (parameter := subject.parameter(name)) and not parameter.type.check(value)
     }
     for number, name in enumerate(_folders(subject)):
-        folder = subject.workspace.pictures(f"{place}/{name}", 10 * seeded + number)
+        folder = subject.workspace.pictures(f"{place}/{name}", 10 * salt + number)
         arguments[name] = str(folder)
     return arguments | dict(subject.given)
 
@@ -122,12 +122,6 @@ def _prepared(subject: Subject, **arguments: Any) -> Any:
 
     attempt("prepare()", prepare)
     return data
-
-
-def _provided(subject: Subject) -> dict[str, str]:
-    """Return the fields that it provides as it is built here."""
-    fields = subject.read.attributes.get("fields", {})
-    return provided_fields(fields, subject.read.optional, _arguments(subject))
 
 
 def _example(data: Any, index: int) -> Mapping[str, Tensor]:
@@ -180,12 +174,12 @@ def reads_nothing_before_prepare(subject: Subject) -> None:
     """Its constructor only stores: it reads and writes nothing before `prepare`."""
     paths = [p.name for p in subject.read.parameters if isinstance(p.type, Text) and p.type.path]
     nowhere = subject.workspace.folder / "nowhere"
-    used = {*_folders(subject), *(name for name in paths if name in subject.given)}
+    names = {*_folders(subject), *(name for name in paths if name in subject.given)}
     with subject.workspace.caching("untouched") as cache:
         try:
-            _built(subject, **{name: str(nowhere / name) for name in used})
+            _built(subject, **{name: str(nowhere / name) for name in names})
         except Unavailable as error:
-            if not used:
+            if not names:
                 raise
             raise AssertionError(
                 f"its constructor asks for a path that is not there: {error} Leave that to "
@@ -199,14 +193,15 @@ def reads_nothing_before_prepare(subject: Subject) -> None:
 def gives_what_it_declares(subject: Subject) -> None:
     """Every example has the fields that it declares, of the declared kinds."""
     with subject.workspace.caching():
-        data, fields = _prepared(subject), _provided(subject)
+        data = _prepared(subject)
+        fields = provided_fields(
+            subject.read.attributes.get("fields", {}), subject.read.optional, _arguments(subject)
+        )
         for index in _indices(data):
             example = _example(data, index)
-            missing = [word for word in fields if word not in example]
-            if missing:
-                raise AssertionError(
-                    f"dataset[{index}] has no '{missing[0]}', which is in `fields`."
-                )
+            gaps = [word for word in fields if word not in example]
+            if gaps:
+                raise AssertionError(f"dataset[{index}] has no '{gaps[0]}', which is in `fields`.")
             further = [word for word in example if word not in fields]
             if further:
                 raise AssertionError(
@@ -314,7 +309,7 @@ def fingerprints_its_content(subject: Subject) -> None:
                 "the same images in another folder have another fingerprint: hash what is in the "
                 "files, not where they are."
             )
-        others = _prepared(subject, **_arguments(subject, "others", seeded=1)).fingerprint()
+        others = _prepared(subject, **_arguments(subject, "others", salt=1)).fingerprint()
         if first == others:
             raise AssertionError("other images have the same fingerprint: hash all that is read.")
 

@@ -6,6 +6,7 @@ those of an extractor of the same plugin: whichever it accepts.
 
 from __future__ import annotations
 
+import inspect
 import math
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -39,7 +40,9 @@ _ROWS = ("held-out", "blurred", "noise", "repeated", "photo")
 
 def promises(subject: Subject) -> list[Promise]:
     """Return the promises of an evaluator."""
-    groups = [leaves_a_group_out] if _is_grouped(subject) else []
+    reads_group = any("group" in subject.needs(stream) for stream in ("fake", "pair"))
+    takes_without = "without" in inspect.signature(subject.cls.compute).parameters
+    groups = [leaves_a_group_out] if reads_group or takes_without else []
     return [
         reads_what_a_benchmark_gives,
         gives_its_scores,
@@ -48,13 +51,6 @@ def promises(subject: Subject) -> list[Promise]:
         *groups,
         tells_real_from_spoilt,
     ]
-
-
-def _is_grouped(subject: Subject) -> bool:
-    import inspect
-
-    reads = any("group" in subject.needs(stream) for stream in ("fake", "pair"))
-    return reads or "without" in inspect.signature(subject.cls.compute).parameters
 
 
 def _reads(subject: Subject) -> dict[str, list[str]]:
@@ -72,9 +68,11 @@ def measure(
     seed(chunk)
     evaluator = subject.build()
     for stream, words in streams.items():
-        n = _length(words)
+        first = next(iter(words.values()))
+        n = len(next(iter(first.values())) if isinstance(first, Mapping) else first)
         for start in range(0, n, chunk):
-            part = {word: _part(value, start, start + chunk) for word, value in words.items()}
+            rows = slice(start, start + chunk)
+            part = {word: _select(value, rows) for word, value in words.items()}
             what = f"{stream}({', '.join(part)})"
             attempt(what, getattr(evaluator, stream), **part)
     arguments = {} if without is None else {"without": without}
@@ -84,27 +82,23 @@ def measure(
     return dict(scores)
 
 
-def _length(words: Mapping[str, Any]) -> int:
-    value = next(iter(words.values()))
-    return len(next(iter(value.values())) if isinstance(value, Mapping) else value)
-
-
-def _part(value: Any, start: int, stop: int) -> Any:
+def _select(value: Any, rows: slice | Tensor) -> Any:
+    """Copy rows of a word's values, or of each layer of its features."""
     if isinstance(value, Mapping):
-        return {layer: part[start:stop].clone() for layer, part in value.items()}
-    return value[start:stop].clone()
+        return {layer: part[rows].clone() for layer, part in value.items()}
+    return value[rows].clone()
 
 
-def _made_up(subject: Subject, eye: Eye, seeded: int = 0) -> dict[str, dict[str, Any]]:
+def _made_up(subject: Subject, eye: Eye, salt: int = 0) -> dict[str, dict[str, Any]]:
     """Make up random images, and features of them."""
     words: dict[str, dict[str, Any]] = {}
     for stream, reads in _reads(subject).items():
         n = REALS if stream == "real" else FAKES
-        words[stream] = {word: _word(subject, stream, word, n, eye, seeded) for word in reads}
+        words[stream] = {word: _word(subject, stream, word, n, eye, salt) for word in reads}
     return words
 
 
-def _word(subject: Subject, stream: str, word: str, n: int, eye: Eye, seeded: int) -> Any:
+def _word(subject: Subject, stream: str, word: str, n: int, eye: Eye, salt: int) -> Any:
     if word == "group":
         return torch.arange(n) % GROUPS
     if word == "labels":
@@ -113,14 +107,14 @@ def _word(subject: Subject, stream: str, word: str, n: int, eye: Eye, seeded: in
     if is_features(word):
         image = "image" if word == "features" else word.removesuffix(FEATURES)
         with torch.no_grad():
-            return eye.see(_word(subject, stream, image, n, eye, seeded))
+            return eye.see(_word(subject, stream, image, n, eye, salt))
     what = subject.fields.get(word, "image")
     if what == "label":
         return labels(n)
     if what == "tensor":
         return tensor(subject, word, n)
-    place = 1 + STREAMS.index(stream) + 10 * len(word) + 1000 * seeded
-    return noise(n, 3, SIDE, SIDE, seeded=place) * 0.8 + 0.2 * noise(n, 3, 1, 1, seeded=place)
+    place = 1 + STREAMS.index(stream) + 10 * len(word) + 1000 * salt
+    return noise(n, 3, SIDE, SIDE, salt=place) * 0.8 + 0.2 * noise(n, 3, 1, 1, salt=place)
 
 
 def _eye(subject: Subject) -> Eye:
@@ -139,16 +133,16 @@ def _find_eye(subject: Subject) -> Eye:
         try:
             measure(subject, _made_up(subject, eye))
         except Raised as error:
-            refused = isinstance(error.__cause__, (DataError, KeyError, IndexError, ValueError))
-            if not refused and not isinstance(error.__cause__, RuntimeError):
+            is_refusal = isinstance(error.__cause__, (DataError, KeyError, IndexError, ValueError))
+            if not is_refusal and not isinstance(error.__cause__, RuntimeError):
                 break
         else:
             return eye
     return choices[0]
 
 
-def _fed(subject: Subject, seeded: int = 0) -> dict[str, dict[str, Any]]:
-    return _made_up(subject, _eye(subject), seeded)
+def _fed(subject: Subject, salt: int = 0) -> dict[str, dict[str, Any]]:
+    return _made_up(subject, _eye(subject), salt)
 
 
 def _check_equal(one: Mapping[str, float], other: Mapping[str, float], why: str) -> None:
@@ -180,24 +174,24 @@ def reads_what_a_benchmark_gives(subject: Subject) -> None:
 
 def gives_its_scores(subject: Subject) -> None:
     """It gives every score of `higher_is_better`, finite, and no other."""
-    named = subject.cls.higher_is_better
-    if not named:
+    promise = subject.cls.higher_is_better
+    if not promise:
         raise AssertionError("its `higher_is_better` names no score.")
     scores = measure(subject, _fed(subject))
-    missing = [name for name in named if name not in scores]
-    if missing:
-        raise AssertionError(f"compute gives no '{missing[0]}', which is in `higher_is_better`.")
-    further = [name for name in scores if name not in named]
-    if further:
+    gaps = [name for name in promise if name not in scores]
+    if gaps:
+        raise AssertionError(f"compute gives no '{gaps[0]}', which is in `higher_is_better`.")
+    extras = [name for name in scores if name not in promise]
+    if extras:
         raise AssertionError(
-            f"compute gives '{further[0]}', which is not in `higher_is_better`"
-            f"{nearest(further[0], named)}"
+            f"compute gives '{extras[0]}', which is not in `higher_is_better`"
+            f"{nearest(extras[0], promise)}"
         )
     for name, value in scores.items():
         if not isinstance(value, float) or not math.isfinite(value):
             raise AssertionError(f"'{name}' is {value!r}: not a finite float.")
     blind = {row for rows in subject.cls.blind.values() for row in rows}
-    if not set(subject.cls.blind) <= set(named):
+    if not set(subject.cls.blind) <= set(promise):
         raise AssertionError("its `blind` names a score that there is not.")
     if not blind <= set(_ROWS):
         raise AssertionError(
@@ -218,12 +212,12 @@ def is_of_its_images_alone(subject: Subject) -> None:
 
 def does_not_depend_on_the_batch(subject: Subject) -> None:
     """How many images it is given at a time does not matter."""
-    fed = _fed(subject)
-    first = measure(subject, fed, REALS)
+    streams = _fed(subject)
+    first = measure(subject, streams, REALS)
     for chunk in CHUNKS:
         _check_equal(
             first,
-            measure(subject, fed, chunk),
+            measure(subject, streams, chunk),
             f"of all images at once and {{}} of {chunk} at a time: add up in float64, and average "
             "over images at the very end.",
         )
@@ -231,25 +225,19 @@ def does_not_depend_on_the_batch(subject: Subject) -> None:
 
 def leaves_a_group_out(subject: Subject) -> None:
     """Leaving a group out is as if its images had never been seen."""
-    fed = _fed(subject)
+    streams = _fed(subject)
     for group in (0, GROUPS - 1):
         remainder = {
-            stream: {word: _others(value, words["group"] != group) for word, value in words.items()}
+            stream: {word: _select(value, words["group"] != group) for word, value in words.items()}
             if "group" in words
             else words
-            for stream, words in fed.items()
+            for stream, words in streams.items()
         }
         _check_equal(
-            measure(subject, fed, without=group),
+            measure(subject, streams, without=group),
             measure(subject, remainder),
             f"by compute(without={group}) and {{}} of the other groups alone.",
         )
-
-
-def _others(value: Any, rows: Tensor) -> Any:
-    if isinstance(value, Mapping):
-        return {layer: part[rows] for layer, part in value.items()}
-    return value[rows]
 
 
 def tells_real_from_spoilt(subject: Subject) -> None:
@@ -265,18 +253,18 @@ def tells_real_from_spoilt(subject: Subject) -> None:
     by_twin = any(word.partition("_")[0] == "real" for word in streams.get("pair", ()))
     best_row = "held-out" if by_twin else rows.best
     for row in rows.names:
-        fed = {stream: rows.words(stream, row, reads, eye) for stream, reads in streams.items()}
+        words = {stream: rows.words(stream, row, reads, eye) for stream, reads in streams.items()}
         try:
-            scores[row] = measure(subject, fed)
+            scores[row] = measure(subject, words)
         except Raised as error:
             raise Raised(f"of the row '{row}' (features: {eye.name}): {error}") from error.__cause__
     for name, higher in cls.higher_is_better.items():
-        skipped = {best_row, "held-out", *cls.blind.get(name, ())}
+        exceptions = {best_row, "held-out", *cls.blind.get(name, ())}
         best = scores[best_row][name]
         for row in rows.names:
             value = scores[row][name]
             better = best > value if higher else best < value
-            if row not in skipped and not better:
+            if row not in exceptions and not better:
                 raise AssertionError(
                     f"'{name}' is {best:.4g} of {best_row} images and {value:.4g} of the row "
                     f"'{row}', and {'more' if higher else 'less'} is said to be better. Is "

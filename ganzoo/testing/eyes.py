@@ -84,12 +84,12 @@ def centroids(image: Tensor) -> Features:
 def _trained(*layers: str) -> Extract:
     """Return the network trained on photos; raises GanzooError if it or its weights are missing."""
     arguments = {"layers": list(layers), "size": 64}
-    trained: nn.Module = construct(installed().registry, "extractor", TRAINED, arguments)
-    return trained.eval().requires_grad_(False)
+    extractor: nn.Module = construct(installed().registry, "extractor", TRAINED, arguments)
+    return extractor.eval().requires_grad_(False)
 
 
 def _convolved(image: Tensor, channels: int, side: int) -> Tensor:
-    weight = noise(channels, 3, side, side, seeded=9).to(image)
+    weight = noise(channels, 3, side, side, salt=9).to(image)
     return nn.functional.conv2d(image, weight, padding=side // 2)
 
 

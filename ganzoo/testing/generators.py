@@ -52,7 +52,7 @@ def draws_images(subject: Subject) -> None:
                 raise AssertionError(f"its size is {network.size}, {case}.")
         elif "latent" in subject.needs("forward") and not network.size:
             raise AssertionError("its images are always of one size: set `self.size` to it.")
-        if bool(network.label) != case.labelled:
+        if bool(network.label) != case.has_labels:
             raise AssertionError(
                 f"its label is {network.label!r}, {case}: set `self.label` to what it was built "
                 "with."
@@ -65,7 +65,7 @@ def draws_latents(subject: Subject) -> None:
         network = case.build()
         seed(0)
         state = torch.get_rng_state()
-        one, same, other = (_latents(network, seeded) for seeded in (1, 1, 2))
+        one, same, other = (_latents(network, salt) for salt in (1, 1, 2))
         if not isinstance(one, Tensor):
             raise AssertionError(f"sample_latent gives a {type(one).__name__}.")
         if not one.ndim or len(one) != 4:
@@ -87,6 +87,6 @@ def draws_latents(subject: Subject) -> None:
             )
 
 
-def _latents(network: Any, seeded: int) -> Any:
-    rng = torch.Generator().manual_seed(seeded)
+def _latents(network: Any, salt: int) -> Any:
+    rng = torch.Generator().manual_seed(salt)
     return attempt("sample_latent(4, rng)", network.sample_latent, 4, rng)

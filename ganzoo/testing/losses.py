@@ -80,13 +80,13 @@ class Maker(Generator):
 class Scene:
     """Networks and an extractor; with made-up words they run an update of one player.
 
-    ``known`` are the labels' attributes and values.
+    ``label`` holds the labels' attributes and values.
     """
 
     subject: Subject
     judge: nn.Module
     size: int
-    known: Mapping[str, Sequence[str]]
+    label: Mapping[str, Sequence[str]]
     see: Extract
 
     @property
@@ -102,19 +102,19 @@ class Scene:
         loss.requires_grad_(False)
         return WeightedLoss("loss", loss, player, Schedule(1, 1), 1, {}, extractor)
 
-    def words(self, seeded: int = 0) -> dict[str, Tensor]:
+    def words(self, salt: int = 0) -> dict[str, Tensor]:
         """Return the dataset's fields, their views, and ``latent``."""
         values: dict[str, Tensor] = {}
         reads = {word for player in PLAYERS for word in self._reads(player)}
-        for place, (word, what) in enumerate(self.kinds.items(), 100 * seeded):
+        for place, (word, what) in enumerate(self.kinds.items(), 100 * salt):
             if what == "image":
-                values[word] = noise(BATCH, 3, self.size, self.size, seeded=place)
+                values[word] = noise(BATCH, 3, self.size, self.size, salt=place)
             elif what == "label":
-                values[word] = labels(BATCH, self.known).roll(seeded, 0)
+                values[word] = labels(BATCH, self.label).roll(salt, 0)
             elif word == "latent":
-                values[word] = noise(BATCH, LATENT, seeded=place)
+                values[word] = noise(BATCH, LATENT, salt=place)
             elif what == "tensor" and word in reads:
-                values[word] = tensor(self.subject, word, BATCH).roll(seeded, 0)
+                values[word] = tensor(self.subject, word, BATCH).roll(salt, 0)
         return values
 
     def ready(
@@ -182,17 +182,17 @@ def _scene(subject: Subject, player: str) -> Scene:
 
 def _find_scene(subject: Subject, player: str) -> Scene:
     scene, refusal = None, None
-    for judge, size, known in _judges(subject, player):
+    for judge, size, label in _judges(subject, player):
         for see in _sights(subject, player):
-            tried = Scene(subject, judge, size, known, see)
+            trial = Scene(subject, judge, size, label, see)
             try:
-                tried.attempt(player)
+                trial.attempt(player)
             except Raised as error:
                 # of features, the first refusal is most useful; of discriminators, the last
                 if scene is None or judge is not scene.judge:
-                    scene, refusal = tried, error
+                    scene, refusal = trial, error
             else:
-                return tried
+                return trial
     if scene is None:
         raise AssertionError(refusal)
     return scene
@@ -238,8 +238,8 @@ def reads_words_that_there_are(subject: Subject) -> None:
         )
     words = _vocabulary(subject)
     for player in players:
-        for word, required in subject.needs(player).items():
-            if required and word not in words:
+        for word, is_required in subject.needs(player).items():
+            if is_required and word not in words:
                 raise AssertionError(
                     f"its {player} reads '{word}', which no dataset and no view of a registered "
                     f"recipe provides{nearest(word, words)} Available: {one_of(words)}."
@@ -302,29 +302,29 @@ def depends_on_its_words_alone(subject: Subject) -> None:
         scene = _scene(subject, player)
         value, _ = scene.attempt(player)
         words, others = scene.words(), scene.words(1)
-        used = scene.term(player)
+        term_before = scene.term(player)
         for name in _players(subject):
             other = _scene(subject, name)
-            term = replace(other.term(name), loss=used.loss)
+            term = replace(other.term(name), loss=term_before.loss)
             attempt(f"{name} of other images", other.run, term, other.words(1))
-        again, _ = attempt(f"{player} once more", scene.run, used, words)
+        again, _ = attempt(f"{player} once more", scene.run, term_before, words)
         if not torch.equal(value, again):
             raise AssertionError(
                 f"{player} gives {value.item():.6g} at first and {again.item():.6g} of the same "
                 "words after it was called with others: it remembers something, or draws at random "
                 "from elsewhere than torch's default generator."
             )
-        declared = {word.removesuffix(suffix) for word in subject.needs(player)
+        names = {word.removesuffix(suffix) for word in subject.needs(player)
                     for suffix in ("", "_logits", FEATURES)}  # fmt: skip
         mixture = {
-            word: value if word in declared or word in ("latent", "fake") else others[word]
+            word: value if word in names or word in ("latent", "fake") else others[word]
             for word, value in words.items()
         }
         again, _ = scene.attempt(player, mixture)
         if not torch.equal(value, again):
             raise AssertionError(
                 f"{player} gives {value.item():.6g}, and {again.item():.6g} where only words "
-                f"differ that it does not declare ({one_of(words.keys() - declared)})."
+                f"differ that it does not declare ({one_of(words.keys() - names)})."
             )
 
 

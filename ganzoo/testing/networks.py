@@ -26,7 +26,7 @@ def heads_of(case: Case, network: Any) -> Iterator[tuple[str, dict[str, Tensor]]
         if not callable(method):
             raise AssertionError(f"`heads` names '{head}', and it has no such method.")
         word = next(iter(inspect.signature(method).parameters))
-        yield head, {word: noise(3, 3, case.size, case.size, seeded=7)}
+        yield head, {word: noise(3, 3, case.size, case.size, salt=7)}
 
 
 def gradients_reach_every_parameter(subject: Subject) -> None:
@@ -67,7 +67,7 @@ def depends_on_every_word(subject: Subject) -> None:
     """What it gives depends on every word that it reads."""
     for case in cases(subject):
         network = _awake(case).eval()
-        words, others = (case.words(network, 3, seeded) for seeded in (0, 1))
+        words, others = (case.words(network, 3, salt) for salt in (0, 1))
         first = _drawn(case, network, words)
         for word, other in others.items():
             # a label of one value, or a dataset's constant, cannot differ
@@ -89,9 +89,9 @@ def _awake(case: Case) -> Any:
     return network
 
 
-def _drawn(case: Case, network: Any, words: dict[str, Tensor], seeded: int = 1) -> Tensor:
+def _drawn(case: Case, network: Any, words: dict[str, Tensor], salt: int = 1) -> Tensor:
     """Run the network on the words after a seed, without gradients."""
-    seed(seeded)
+    seed(salt)
     with torch.no_grad():
         output: Tensor = case.run(network, words)
     return output
@@ -100,7 +100,7 @@ def _drawn(case: Case, network: Any, words: dict[str, Tensor], seeded: int = 1) 
 def the_seed_decides(subject: Subject) -> None:
     """The seed decides its first weights, and torch's default generator all that is drawn later."""
     for case in cases(subject):
-        one, same, other = (case.build(seeded).state_dict() for seeded in (1, 1, 2))
+        one, same, other = (case.build(salt).state_dict() for salt in (1, 1, 2))
         unlike = [name for name in one if not torch.equal(one[name], same[name])]
         if unlike:
             raise AssertionError(
@@ -109,7 +109,7 @@ def the_seed_decides(subject: Subject) -> None:
             )
         if one and all(torch.equal(one[name], other[name]) for name in one):
             raise AssertionError(
-                f"its weights are the same after any torch.manual_seed, {case}: are they seeded or "
+                f"its weights are the same after any torch.manual_seed, {case}: are they salt or "
                 "constant inside?"
             )
         twins = [case.build(1).train() for _ in range(2)]
@@ -142,7 +142,7 @@ def _check_rows(subject: Subject, rows: list[int], others: list[int], what: str)
         words, mates = ({w: v[some] for w, v in every.items()} for some in (rows, others))
         _drawn(case, network.train(), words)  # moves the running statistics from their start
         ours, theirs = (_drawn(case, network.eval(), inputs) for inputs in (words, mates))
-        if not torch.equal(ours, _drawn(case, network, words, seeded=2)):
+        if not torch.equal(ours, _drawn(case, network, words, salt=2)):
             raise AssertionError(
                 f"in eval mode forward gives something else at every call, {case}: draw nothing at "
                 "random where `self.training` is False."
@@ -168,7 +168,7 @@ def weights_survive_a_file(subject: Subject) -> None:
         _drawn(case, network.train(), words)
         state = network.state_dict()
         attempt("safetensors' save_file(network.state_dict(), ...)", save_file, state, file)
-        twin = case.build(seeded=1)
+        twin = case.build(salt=1)
         attempt("load_state_dict", twin.load_state_dict, load_file(file))
         clone = attempt("copy.deepcopy(network), as the average of weights is made,",
                         copy.deepcopy, network)  # fmt: skip
@@ -193,7 +193,7 @@ def works_in_other_precisions(subject: Subject) -> None:
     for case in cases(subject):
         network = case.build().eval()
         words = case.words(network, 3)
-        single, again = (_drawn(case, network, words, seeded) for seeded in (1, 2))
+        single, again = (_drawn(case, network, words, salt) for salt in (1, 2))
         network = attempt("to(torch.float64)", network.to, torch.float64)
         wide = {w: v.double() if v.is_floating_point() else v for w, v in words.items()}
         double = _drawn(case, network, wide)

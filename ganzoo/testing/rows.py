@@ -70,7 +70,7 @@ class Rows:
             name: from_uint8(ReferenceRow(name, protocol).draw(0, self.count))
             for name in reference_rows(protocol)
         }
-        self._seen: dict[tuple[str, str], dict[str, Tensor]] = {}
+        self._cache: dict[tuple[str, str], dict[str, Tensor]] = {}
         self._open: dict[str, Extract] = {}
 
     @property
@@ -107,7 +107,7 @@ class Rows:
 
     def _features(self, image: str, row: str, eye: Eye, stream: str) -> dict[str, Tensor]:
         which = row if image == "fake" else f"{stream} {image}"
-        if (eye.name, which) not in self._seen:
+        if (eye.name, which) not in self._cache:
             if eye.name not in self._open:
                 try:
                     self._open[eye.name] = eye.open()
@@ -116,7 +116,7 @@ class Rows:
             pictures = self._word(stream, row, image, eye)
             with torch.no_grad():
                 parts = [self._open[eye.name](part) for part in pictures.split(BATCH)]
-            self._seen[eye.name, which] = {
+            self._cache[eye.name, which] = {
                 layer: torch.cat([part[layer] for part in parts]) for layer in parts[0]
             }
-        return self._seen[eye.name, which]
+        return self._cache[eye.name, which]

@@ -86,7 +86,7 @@ class Subject:
         """Return a constructor's parameter."""
         return self.read.by_name.get(name)
 
-    def build(self, seeded: int = 0, **arguments: Any) -> Any:
+    def build(self, salt: int = 0, **arguments: Any) -> Any:
         """Construct it with ``arguments``, the author's, and made-up required ones.
 
         Raises AssertionError if that fails, Unavailable if something is missing.
@@ -101,9 +101,9 @@ class Subject:
                 for name in extractor_arguments(self.read)
                 if arguments.get(name) is not None
             }
-        shown = ", ".join(f"{name}={value!r}" for name, value in arguments.items())
+        text = ", ".join(f"{name}={value!r}" for name, value in arguments.items())
         cls = self.cls
-        seed(seeded)
+        seed(salt)
 
         def construct() -> Any:
             try:
@@ -111,7 +111,7 @@ class Subject:
             except DataError as error:
                 raise Unavailable(str(error)) from error
 
-        return attempt(f"{cls.__name__}({shown})", construct)
+        return attempt(f"{cls.__name__}({text})", construct)
 
     @cached_property
     def fields(self) -> dict[str, str]:
@@ -153,9 +153,9 @@ class Maps(Extractor):
         """Maps (N, 5, H / 4, W / 4), (N, 6, H / 8, W / 8) and (N, 7, H / 16, W / 16)."""
         maps = {}
         for layer, channels in enumerate((5, 6, 7)):
-            weight = noise(channels, 3, 3, 3, seeded=layer).to(image)
-            pooled = nn.functional.avg_pool2d(image, 4 << layer, ceil_mode=True)
-            maps[f"stage{layer + 1}"] = nn.functional.conv2d(pooled, weight, padding=1)
+            weight = noise(channels, 3, 3, 3, salt=layer).to(image)
+            small = nn.functional.avg_pool2d(image, 4 << layer, ceil_mode=True)
+            maps[f"stage{layer + 1}"] = nn.functional.conv2d(small, weight, padding=1)
         return maps
 
 
@@ -206,14 +206,14 @@ def seed(number: int) -> None:
     np.random.seed(other)
 
 
-def noise(*shape: int, seeded: int = 0) -> Tensor:
+def noise(*shape: int, salt: int = 0) -> Tensor:
     """Draw uniformly in [-1, 1]."""
-    return torch.rand(shape, generator=torch.Generator().manual_seed(seeded)) * 2 - 1
+    return torch.rand(shape, generator=torch.Generator().manual_seed(salt)) * 2 - 1
 
 
-def labels(n: int, known: Mapping[str, Any] = LABEL) -> Tensor:
-    """Draw indices int64 (n, A) of the values of ``known``."""
-    return torch.tensor([[i % len(values) for values in known.values()] for i in range(n)])
+def labels(n: int, label: Mapping[str, Any] = LABEL) -> Tensor:
+    """Draw indices int64 (n, A) of the values of ``label``."""
+    return torch.tensor([[i % len(values) for values in label.values()] for i in range(n)])
 
 
 def told(words: Mapping[str, Any]) -> str:

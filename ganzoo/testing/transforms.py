@@ -48,7 +48,7 @@ def lets_gradients_through(subject: Subject) -> None:
         out = attempt(f"a call with images {shape}", transform, image)
         if not out.requires_grad:
             raise AssertionError("what it gives does not hang on its images: is there a detach()?")
-        weights = noise(*out.shape, seeded=3)
+        weights = noise(*out.shape, salt=3)
         (gradient,) = torch.autograd.grad((out * weights).sum(), image, allow_unused=True)
         if gradient is None:
             raise AssertionError("no gradient reaches the images.")

@@ -23,7 +23,7 @@ class Workspace:
     """A folder that exists as long as this object."""
 
     def __init__(self) -> None:
-        self._kept: dict[Hashable, Any] = {}
+        self._results: dict[Hashable, Any] = {}
 
     @cached_property
     def folder(self) -> Path:
@@ -55,9 +55,9 @@ class Workspace:
 
     def once(self, key: Hashable, make: Callable[[], Any]) -> Any:
         """Return what ``make`` returned the first time for this ``key``."""
-        if key not in self._kept:
-            self._kept[key] = make()
-        return self._kept[key]
+        if key not in self._results:
+            self._results[key] = make()
+        return self._results[key]
 
 
 def picture(seed: list[int]) -> Image.Image:
