@@ -51,14 +51,14 @@ class Layer(NamedTuple):
 class Table(NamedTuple):
     """The paper's networks for one size of images.
 
-    ``down`` leads from the image to 1x1, in the encoder and in D; ``hidden`` comes after it in the
+    ``down`` leads from the image to 1x1, in the encoder and in D; ``middle`` comes after it in the
     encoder, and ``up`` is the generator's way back.
     """
 
     width: int
     slope: float
     down: tuple[Layer, ...]
-    hidden: tuple[Layer, ...]
+    middle: tuple[Layer, ...]
     up: tuple[Layer, ...]
 
 
@@ -67,7 +67,7 @@ TABLES = {
         width=32,
         slope=0.1,
         down=(Layer(5, 1, 1), Layer(4, 2, 2), Layer(4, 1, 4), Layer(4, 2, 8), Layer(4, 1, 16)),
-        hidden=(Layer(1, 1, 16),),
+        middle=(Layer(1, 1, 16),),
         up=(
             Layer(4, 1, 8),
             Layer(4, 2, 4),
@@ -81,7 +81,7 @@ TABLES = {
         width=64,
         slope=0.02,
         down=(Layer(2, 1, 1), Layer(7, 2, 2), Layer(5, 2, 4), Layer(7, 2, 4), Layer(4, 1, 8)),
-        hidden=(),
+        middle=(),
         up=(Layer(4, 1, 8), Layer(7, 2, 4), Layer(5, 2, 4), Layer(7, 2, 2), Layer(2, 1, 1)),
     ),
 }
@@ -108,7 +108,7 @@ class ALIEncoder(Encoder):
         super().__init__()
         table = TABLES[size]
         width = table.width if width is None else width
-        layers, channels = _rows(3, (*table.down, *table.hidden), width, table.slope)
+        layers, channels = _rows(3, (*table.down, *table.middle), width, table.slope)
         self.layers = nn.Sequential(*layers)
         self.head = _drawn(nn.Conv2d(channels, 2 * latent, 1), STD)
 
@@ -147,7 +147,7 @@ class ALIGenerator(Generator):
         self.latent = latent
         table = TABLES[size]
         width = table.width if width is None else width
-        layers, channels = _rows(latent, table.up, width, table.slope, transposed=True)
+        layers, channels = _rows(latent, table.up, width, table.slope, is_transpose=True)
         self.layers = nn.Sequential(*layers)
         self.pixels = _drawn(nn.Conv2d(channels, 3, 1, bias=False), STD)
         self.bias = nn.Parameter(torch.zeros(3, size, size))
@@ -226,13 +226,13 @@ def _rows(
     rows: tuple[Layer, ...],
     width: int,
     slope: float,
-    transposed: bool = False,
+    is_transpose: bool = False,
     norm: str = "batch",
     dropout: float = 0.0,
 ) -> tuple[list[nn.Module], int]:
     """Build rows of a table after ``channels`` inputs; return them, and their last channels."""
     layers: list[nn.Module] = []
-    kind = nn.ConvTranspose2d if transposed else nn.Conv2d
+    kind = nn.ConvTranspose2d if is_transpose else nn.Conv2d
     for row in rows:
         after = row.channels * width
         layers += [nn.Dropout(dropout)] if dropout else []

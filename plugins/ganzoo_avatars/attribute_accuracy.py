@@ -54,19 +54,19 @@ class AttributeAccuracy(Evaluator):
         self._network = trained()
         shape = (len(VALUES), GROUPS)
         self._right, self._count = torch.zeros(2, *shape, dtype=torch.int64)
-        self._seen = False
+        self._has_images = False
 
     def fake(self, image: Tensor, labels: dict[str, Tensor], group: Tensor) -> None:
         """Compare (N, 3, H, W) in [-1, 1] with the labels that were asked for."""
-        self._seen = True
+        self._has_images = True
         if not labels:
             return
         values = read(self._network, image)
-        for name, allowed in VALUES.items():
-            for number, value in enumerate(allowed):
-                wanted = labels.get(f"{name}={value}")
-                if wanted is not None:
-                    self._add(name, (values[name] == number)[wanted], group[wanted])
+        for name, options in VALUES.items():
+            for number, value in enumerate(options):
+                mask = labels.get(f"{name}={value}")
+                if mask is not None:
+                    self._add(name, (values[name] == number)[mask], group[mask])
 
     def pair(self, real: Tensor, fake: Tensor, group: Tensor) -> None:
         """Compare fakes (N, 3, H, W) with their real twins."""
@@ -81,13 +81,13 @@ class AttributeAccuracy(Evaluator):
 
     def compute(self, without: int | None = None) -> dict[str, float]:
         """The scores of the attributes that were asked for; raises DataError without an image."""
-        if not self._seen:
+        if not self._has_images:
             raise DataError(f"{ALL} wants at least one image. Evaluate on more.")
-        kept = torch.arange(GROUPS) != (-1 if without is None else without)
-        right, count = self._right[:, kept].sum(1), self._count[:, kept].sum(1)
-        found = {
+        groups = torch.arange(GROUPS) != (-1 if without is None else without)
+        right, count = self._right[:, groups].sum(1), self._count[:, groups].sum(1)
+        scores = {
             f"{name}-accuracy": (right[i] / count[i]).item()
             for i, name in enumerate(VALUES)
             if count[i]
         }
-        return ({ALL: sum(found.values()) / len(found)} if found else {}) | found
+        return ({ALL: sum(scores.values()) / len(scores)} if scores else {}) | scores

@@ -42,10 +42,10 @@ def examples(style: str, count: int, seed: int) -> Examples:
     look = LOOKS[style]
     values = look.values(render.definition(style))
     pictures = np.stack(list(draw(render.AVATARS, style, count, SIZE, seed)))
-    chosen = [render.choose(look, values, seed, i) for i in range(count)]
+    choices = [render.choose(look, values, seed, i) for i in range(count)]
     answers = {
-        name: torch.tensor([allowed.index(one[name]) for one in chosen])
-        for name, allowed in VALUES.items()
+        name: torch.tensor([options.index(one[name]) for one in choices])
+        for name, options in VALUES.items()
     }
     return torch.from_numpy(pictures), answers
 
@@ -60,18 +60,18 @@ def varied(images: Tensor, rng: torch.Generator) -> Tensor:
     """Turn, scale, move and blur some of (N, 3, H, W), as figurines and weak generators do."""
     n = len(images)
     draw = torch.rand(n, 5, generator=rng)
-    moved = (draw[:, 0] < MOVED).float()
-    angle = (draw[:, 1] - 0.5) * 0.42 * moved
-    scale = 1 + (draw[:, 2] - 0.5) * 0.24 * moved
-    shift = (draw[:, 3:5] - 0.5) * 0.24 * moved[:, None]
+    moves = (draw[:, 0] < MOVED).float()
+    angle = (draw[:, 1] - 0.5) * 0.42 * moves
+    scale = 1 + (draw[:, 2] - 0.5) * 0.24 * moves
+    shift = (draw[:, 3:5] - 0.5) * 0.24 * moves[:, None]
     turn = torch.stack([angle.cos(), -angle.sin(), angle.sin(), angle.cos()], 1).reshape(n, 2, 2)
     grid = affine_grid(
         torch.cat([turn * scale[:, None, None], shift[..., None]], 2), list(images.shape), False
     )
     images = grid_sample(images, grid, padding_mode="border", align_corners=False)
-    blurred = interpolate(avg_pool2d(images, 4), images.shape[2:], mode="bilinear")
+    soft = interpolate(avg_pool2d(images, 4), images.shape[2:], mode="bilinear")
     some = torch.rand(n, 1, 1, 1, generator=rng) < BLURRED
-    return torch.where(some, blurred, images)
+    return torch.where(some, soft, images)
 
 
 def fit(data: Examples, steps: int = STEPS) -> AttributeNet:
@@ -85,8 +85,8 @@ def fit(data: Examples, steps: int = STEPS) -> AttributeNet:
     with progress("Training the classifier", steps, "steps") as advance:
         for _ in range(steps):
             rows = torch.randint(len(images), (BATCH,), generator=rng)
-            seen = network(varied(images[rows].float() / 127.5 - 1, rng))
-            loss = sum(cross_entropy(seen[name], answers[name][rows]) for name in VALUES)
+            logits = network(varied(images[rows].float() / 127.5 - 1, rng))
+            loss = sum(cross_entropy(logits[name], answers[name][rows]) for name in VALUES)
             optimizer.zero_grad()
             torch.as_tensor(loss).backward()
             optimizer.step()
@@ -98,20 +98,20 @@ def fit(data: Examples, steps: int = STEPS) -> AttributeNet:
 def confusion(network: AttributeNet, data: Examples) -> dict[str, Tensor]:
     """Count, by attribute, true values (rows) that were read as values (columns)."""
     images, answers = data
-    found: dict[str, Tensor] = {}
-    seen = [read(network, part.float() / 127.5 - 1) for part in images.split(256)]
+    tables: dict[str, Tensor] = {}
+    readings = [read(network, part.float() / 127.5 - 1) for part in images.split(256)]
     for name, values in VALUES.items():
-        index = answers[name] * len(values) + torch.cat([part[name] for part in seen])
+        index = answers[name] * len(values) + torch.cat([part[name] for part in readings])
         counts = torch.bincount(index, minlength=len(values) ** 2)
-        found[name] = counts.reshape(len(values), len(values))
-    return found
+        tables[name] = counts.reshape(len(values), len(values))
+    return tables
 
 
-def accuracy(confused: Mapping[str, Tensor]) -> dict[str, float]:
+def accuracy(tables: Mapping[str, Tensor]) -> dict[str, float]:
     """Return the share of right answers by attribute."""
     return {
         name: round((counts.diagonal().sum() / counts.sum()).item(), 4)
-        for name, counts in confused.items()
+        for name, counts in tables.items()
     }
 
 
@@ -121,26 +121,28 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path(__file__).parent, metavar="DIR")
     parser.add_argument("--count", type=int, default=1600, metavar="N", help="avatars per style")
     parser.add_argument("--steps", type=int, default=STEPS, metavar="N")
-    given = parser.parse_args()
-    network = fit(joined([examples(style, given.count, LEARN) for style in STYLES]), given.steps)
-    tests = {style: examples(style, given.count // 4, TEST) for style in STYLES}
+    options = parser.parse_args()
+    network = fit(
+        joined([examples(style, options.count, LEARN) for style in STYLES]), options.steps
+    )
+    tests = {style: examples(style, options.count // 4, TEST) for style in STYLES}
     by_style = {style: accuracy(confusion(network, data)) for style, data in tests.items()}
     whole = confusion(network, joined(list(tests.values())))
     data = save(network.state_dict(), metadata={"format": "pt"})
     about: dict[str, Any] = {
         "sha256": hashlib.sha256(data).hexdigest(),
-        "data": {"learnt from": [LEARN, given.count], "tested on": [TEST, given.count // 4]},
+        "data": {"learnt from": [LEARN, options.count], "tested on": [TEST, options.count // 4]},
         "accuracy": accuracy(whole),
         "by style": by_style,
         "values": {name: list(values) for name, values in VALUES.items()},
         "confusion": {name: counts.tolist() for name, counts in whole.items()},
         "attribution": [render.attribution(style) for style in STYLES],
     }
-    given.out.mkdir(parents=True, exist_ok=True)
-    (given.out / WEIGHTS).write_bytes(data)
+    options.out.mkdir(parents=True, exist_ok=True)
+    (options.out / WEIGHTS).write_bytes(data)
     text = json.dumps(about, indent=1, ensure_ascii=False)
-    (given.out / FACTS).write_text(text + "\n", encoding="utf-8")
-    say(f"{given.out / WEIGHTS}: {len(data):,} bytes, sha256 {about['sha256']}")
+    (options.out / FACTS).write_text(text + "\n", encoding="utf-8")
+    say(f"{options.out / WEIGHTS}: {len(data):,} bytes, sha256 {about['sha256']}")
     for style, right in by_style.items():
         say(f"  {style:12} {right}")
     say(f"  {'all':12} {about['accuracy']}")

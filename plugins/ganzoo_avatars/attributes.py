@@ -52,8 +52,8 @@ class AttributeNet(nn.Module):
             image = interpolate(
                 image, (SIDE, SIDE), mode="bilinear", antialias=True, align_corners=False
             )
-        seen = self.body(image)
-        return {name: head(seen) for name, head in self.heads.items()}
+        features = self.body(image)
+        return {name: head(features) for name, head in self.heads.items()}
 
 
 def trained() -> AttributeNet:
@@ -79,8 +79,8 @@ def trained() -> AttributeNet:
 def facts() -> dict[str, Any]:
     """Return what is known of the shipped network: data, held-out accuracy and confusion."""
     text = (resources.files("ganzoo_avatars") / FACTS).read_text(encoding="utf-8")
-    found: dict[str, Any] = json.loads(text)
-    return found
+    data: dict[str, Any] = json.loads(text)
+    return data
 
 
 @torch.no_grad()

@@ -64,13 +64,13 @@ class Avatars(CachedDataset):
 
     def prepare(self) -> None:
         """Draw the avatars, or open them if they are in the cache."""
-        if self._cached is None:
+        if self._entry is None:
             key = render.key(self.style, self.count, self.size, self.seed)
-            self._cached = cache.get("avatars", key, self.size, self._draw)
+            self._entry = cache.get("avatars", key, self.size, self._draw)
             if self.label is not None:
-                assert self._cached.labels is not None  # ``_draw`` writes them
+                assert self._entry.labels is not None  # ``_draw`` writes them
                 columns = _columns(self.style, self.label)
-                self._labels = np.ascontiguousarray(self._cached.labels[:, columns])
+                self._labels = np.ascontiguousarray(self._entry.labels[:, columns])
             self.licence = render.licence(self.style)
             self.attribution = render.attribution(self.style)
 

@@ -47,8 +47,8 @@ def definition(style: str) -> dict[str, Any]:
             f"avatars need a package that is not installed ({error.name}). "
             f"Install it: pip install 'ganzoo[avatars]'"
         ) from error
-    parsed: dict[str, Any] = json.loads(text)
-    return parsed
+    data: dict[str, Any] = json.loads(text)
+    return data
 
 
 def key(style: str, count: int, size: int, seed: int) -> dict[str, Any]:
@@ -71,10 +71,10 @@ def choose(
 ) -> dict[str, str]:
     """Draw the attributes of avatar ``index``, each from its ``values``."""
     attributes = {}
-    for name, allowed in values.items():
+    for name, alternatives in values.items():
         part = look.parts.get(name)
         weights = None if part is None or part.weights is None else list(part.weights.values())
-        attributes[name] = random.Random(f"{seed}/{index}/{name}").choices(allowed, weights)[0]
+        attributes[name] = random.Random(f"{seed}/{index}/{name}").choices(alternatives, weights)[0]
     return attributes
 
 

@@ -96,10 +96,10 @@ class CartoonGANDiscriminator(Discriminator):
         ]
         layers: list[nn.Module] = []
         before = 3
-        for multiple, stride, normed in plan:
+        for multiple, stride, has_norm in plan:
             after = multiple * channels
             layers.append(nn.Conv2d(before, after, 3, stride, 1, bias=norm == "none"))
-            if normed and norm != "none":
+            if has_norm and norm != "none":
                 layers.append(normalising(norm, after))
             layers.append(nn.LeakyReLU(0.2, inplace=True))
             before = after

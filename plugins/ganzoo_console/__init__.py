@@ -32,20 +32,20 @@ class Console:
 
     def __init__(self) -> None:
         self._display: Display | None = None
-        self._said: set[tuple[str, str]] = set()
+        self._notes: set[tuple[str, str]] = set()
         self._terms = ""
         self._lock = threading.Lock()
         self._spoke = 0.0  # when the last line was written
-        self._ended = threading.Event()
+        self._end = threading.Event()
 
     @hookimpl
     def run_started(self, run: ObservedRun) -> None:
         """Say what is trained, and start the display."""
         from ganzoo_console.display import Display, Progress
 
-        self._said.clear()
+        self._notes.clear()
         self._terms = ""
-        self._ended = threading.Event()
+        self._end = threading.Event()
         for line in wrapped("", _headline(run)):
             self._print(line)
         if Display.is_possible():
@@ -55,7 +55,7 @@ class Console:
             )
             self._display.open()
         else:
-            talking = (run, self._ended)
+            talking = (run, self._end)
             threading.Thread(target=self._keep_talking, args=talking, daemon=True).start()
 
     @hookimpl
@@ -68,13 +68,13 @@ class Console:
         if self._display is None and (is_end or time.monotonic() - self._spoke >= EVERY):
             self._print(_line(run, self._terms))
         for finding in run.findings:
-            if (key := (finding.name, finding.subject)) not in self._said:
-                self._said.add(key)
+            if (key := (finding.name, finding.subject)) not in self._notes:
+                self._notes.add(key)
                 self._print(f"finding: {finding}")
 
-    def _keep_talking(self, run: ObservedRun, ended: threading.Event) -> None:
+    def _keep_talking(self, run: ObservedRun, end: threading.Event) -> None:
         """Write a line after each long silence."""
-        while not ended.wait(max(self._spoke + SILENCE - time.monotonic(), 0.01)):
+        while not end.wait(max(self._spoke + SILENCE - time.monotonic(), 0.01)):
             if time.monotonic() - self._spoke >= SILENCE:
                 with suppress(Exception):  # the main thread gets the error when it writes
                     self._print(_line(run, self._terms))
@@ -95,7 +95,7 @@ class Console:
             raise
 
     def _close(self) -> None:
-        self._ended.set()
+        self._end.set()
         display, self._display = self._display, None
         if display is not None:
             with suppress(OSError, SystemExit):
@@ -148,10 +148,10 @@ def _time_left(run: ObservedRun) -> str:
 
 def _line(run: ObservedRun, terms: str) -> str:
     """Write a log line with the run's progress."""
-    elapsed = run.pace.elapsed or 0.0
+    seconds = run.pace.elapsed or 0.0
     parts = [f"step {run.step}/{run.steps}", run.pace.rate(), _time_left(run)]
-    if elapsed >= EVERY and run.pace.step is not None:
-        parts.append(f"in step {run.step + 1} for {duration(round(elapsed))}")
+    if seconds >= EVERY and run.pace.step is not None:
+        parts.append(f"in step {run.step + 1} for {duration(round(seconds))}")
     return "  ".join(filter(None, [*parts, terms]))
 
 

@@ -76,13 +76,13 @@ class FacePartsDiscriminator(Discriminator):
         extractor: Extractor | None = None,
     ):
         super().__init__()
-        chosen = list(SIDES) if parts is None else list(parts)
-        if not chosen or len(set(chosen)) < len(chosen):
+        names = list(SIDES) if parts is None else list(parts)
+        if not names or len(set(names)) < len(names):
             raise RecipeError(
-                [f"face-parts: parts {chosen} must name eyes, nose or mouth, each at most once."]
+                [f"face-parts: parts {names} must name eyes, nose or mouth, each at most once."]
             )
         self.patch, self.zoom = patch, zoom
-        self.critics = nn.ModuleDict({p: patch_critic(3, width, layers, norm) for p in chosen})
+        self.critics = nn.ModuleDict({p: patch_critic(3, width, layers, norm) for p in names})
         self.register_buffer("aligned", torch.tensor(ALIGNED), persistent=False)
         self._finder = (extractor,)  # frozen, and no part of this network
 

@@ -41,12 +41,12 @@ class ImagePool(nn.Module):
         places[~older] = -1
         if self.images.shape[1:] != fake.shape[1:]:  # the first fakes, or weights of another size
             self.images = fake.new_zeros(0, *fake.shape[1:])
-        shown = [
+        pictures = [
             self._exchange(one, place)
             for one, place in zip(gathered(fake), gathered(places).tolist(), strict=True)
         ]
         first = count * rank()
-        return torch.stack(shown[first : first + count])
+        return torch.stack(pictures[first : first + count])
 
     def _exchange(self, fake: Tensor, place: int) -> Tensor:
         """Return the fake, or the image at ``place``, which the fake replaces."""
@@ -61,9 +61,9 @@ class ImagePool(nn.Module):
 
     def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *args: Any) -> None:
         """Take a pool of any number and size of images."""
-        saved = state_dict.get(f"{prefix}images")
-        if saved is not None:
-            self.images = self.images.new_zeros(saved.shape)
+        images = state_dict.get(f"{prefix}images")
+        if images is not None:
+            self.images = self.images.new_zeros(images.shape)
         super()._load_from_state_dict(state_dict, prefix, *args)
 
 

@@ -241,9 +241,9 @@ def _refuse_more(path: Path, group: Group) -> None:
                 beside.setdefault(key.removeprefix(above).partition(".")[0], []).append(key)
         for keys in beside.values():
             convolutions = [key for key in keys if getattr(group.state[key], "ndim", 0) == 4]
-            learned = [key for key in keys if key.endswith((".weight", ".bias"))]
-            if learned and len(convolutions) < 2:
-                raise _unknown(path, learned[0])
+            weights = [key for key in keys if key.endswith((".weight", ".bias"))]
+            if weights and len(convolutions) < 2:
+                raise _unknown(path, weights[0])
 
 
 def _unknown(path: Path, name: str) -> DataError:

@@ -139,7 +139,7 @@ def _earlier_manifest(path: Path, out: Path, record: Mapping[str, Any]) -> dict[
             return None
         present = {f.relative_to(out).as_posix() for f in out.rglob("*") if not f.is_dir()}
         manifest = json.loads((out / MANIFEST).read_text(encoding="utf-8"))
-        expected = {face["file"] for face in manifest["faces"]} | {MANIFEST, REJECTS}
+        names = {face["file"] for face in manifest["faces"]} | {MANIFEST, REJECTS}
         before = manifest["settings"]
     except NotADirectoryError as error:
         raise DataError(f"--out {out}: there is a file of that name. Choose a folder.") from error
@@ -148,7 +148,7 @@ def _earlier_manifest(path: Path, out: Path, record: Mapping[str, Any]) -> dict[
             f"--out {out} is not empty, and what it holds was not made by `ganzoo data faces`. "
             f"Choose a new folder, or empty this one."
         ) from error
-    if strange := sorted(present - expected):
+    if strange := sorted(present - names):
         raise DataError(
             f"--out {out} holds faces, but also '{strange[0]}', which would be lost. "
             f"Choose a new folder, or move it away."
@@ -160,7 +160,7 @@ def _earlier_manifest(path: Path, out: Path, record: Mapping[str, Any]) -> dict[
                 f"--out {out} holds faces made with {name} {_short(before.get(name))}, not "
                 f"{_short(record.get(name))}. Choose a new folder, or remove this one."
             )
-    return manifest if present == expected else {"files": None}
+    return manifest if present == names else {"files": None}
 
 
 def _short(value: Any) -> str:

@@ -127,13 +127,13 @@ class Finder:
             yield Reject(name, "unreadable", digest)
             return
         try:
-            decoded = decode(files.read(path, digest), MOST_PIXELS)
+            photo = decode(files.read(path, digest), MOST_PIXELS)
         except BadImage as error:
             yield Reject(name, "cannot be decoded", str(error))
             return
-        for note in decoded.notes:
+        for note in photo.notes:
             self._notes.setdefault(note, []).append(name)
-        picture = decoded.image
+        picture = photo.image
         boxes = self._boxes.recall(digest, lambda: self._detect(picture))
         if not boxes:
             yield Reject(name, "no face found", f"'{self._detector.name}' finds none")
@@ -195,9 +195,9 @@ class Finder:
                 f"extractor '{self._landmarks.name}' gives no {POINTS} landmarks, which alignment "
                 f"needs: 'points' 1x{POINTS}x2, not {shape}. Choose another --landmarks."
             )
-        placed = geometry.apply(matrix, (points[0].double().numpy() + 1) / 2)
+        places = geometry.apply(matrix, (points[0].double().numpy() + 1) / 2)
         confidence = features.get("confidence")
-        return placed.tolist(), 1.0 if confidence is None else float(confidence[0])
+        return places.tolist(), 1.0 if confidence is None else float(confidence[0])
 
 
 class _Memory:

@@ -54,19 +54,19 @@ class Lbp(Detector):
 
     def detect(self, image: NDArray[np.uint8]) -> list[Box]:
         """The faces in an RGB image (H, W, 3), the surest first."""
-        reduced = reduce(image, FACE / self.min_size)
-        short = min(reduced.shape[:2])
+        small = reduce(image, FACE / self.min_size)
+        short = min(small.shape[:2])
         smallest = max(self._cascade.window_width, round(self.min_size * short))
         if short < smallest:
             return []
         # A threshold of overlap that nothing reaches gives the windows as they are: scikit-image
         # would merge them, but not say how many there were.
         windows = self._cascade.detect_multi_scale(
-            reduced, self.scale_factor, 1, (smallest, smallest), (short, short), 0, 2.0
+            small, self.scale_factor, 1, (smallest, smallest), (short, short), 0, 2.0
         )
-        found = np.array([[w["c"], w["r"], w["width"]] for w in windows], float).reshape(-1, 3)
-        corners = np.concatenate([found[:, :2], found[:, :2] + found[:, 2:]], axis=1)
-        height, width = np.divide(image.shape[:2], reduced.shape[:2])
+        boxes = np.array([[w["c"], w["r"], w["width"]] for w in windows], float).reshape(-1, 3)
+        corners = np.concatenate([boxes[:, :2], boxes[:, :2] + boxes[:, 2:]], axis=1)
+        height, width = np.divide(image.shape[:2], small.shape[:2])
         scale = np.array([width, height, width, height])
         return [
             Box(*map(float, [*(corner * scale), count / (count + self.agreeing)]))
@@ -97,8 +97,8 @@ def merge(boxes: NDArray[np.float64]) -> list[tuple[int, NDArray[np.float64]]]:
             free &= ~group
     faces: list[tuple[int, NDArray[np.float64]]] = []
     for count, box in sorted(groups, key=lambda group: -group[0]):
-        taken = np.array([other for _, other in faces]).reshape(-1, 4)
-        if not (_overlap(box, taken)[1] > APART).any():
+        places = np.array([other for _, other in faces]).reshape(-1, 4)
+        if not (_overlap(box, places)[1] > APART).any():
             faces.append((count, box))
     return faces
 
@@ -109,8 +109,8 @@ def _overlap(
     """The intersection of a box (4,) with others (N, 4) over their union, and over the smaller."""
     low, high = np.maximum(box[:2], others[:, :2]), np.minimum(box[2:], others[:, 2:])
     both = (high - low).clip(0).prod(axis=1)
-    own, area = (box[2:] - box[:2]).prod(), (others[:, 2:] - others[:, :2]).prod(axis=1)
-    return both / (own + area - both), both / np.minimum(own, area)
+    area_of_box, area = (box[2:] - box[:2]).prod(), (others[:, 2:] - others[:, :2]).prod(axis=1)
+    return both / (area_of_box + area - both), both / np.minimum(area_of_box, area)
 
 
 def _cascade() -> Any:

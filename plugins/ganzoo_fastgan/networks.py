@@ -162,8 +162,8 @@ class SkipLayerExcitation(nn.Module):
     def forward(self, small: Tensor) -> Tensor:
         """(N, small, h, w) to (N, large, 1, 1)."""
         # to 4x4; the sides are powers of two, and adaptive pooling is not deterministic on CUDA
-        pooled = nn.functional.avg_pool2d(small, small.shape[-1] // 4)
-        return self.excite(leaky_relu(self.squeeze(pooled), 0.1)).sigmoid()
+        grid = nn.functional.avg_pool2d(small, small.shape[-1] // 4)
+        return self.excite(leaky_relu(self.squeeze(grid), 0.1)).sigmoid()
 
 
 class Halve(nn.Module):

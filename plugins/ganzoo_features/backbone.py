@@ -23,10 +23,10 @@ class Frozen(Extractor):
         """Freeze everything at the end of the constructor."""
         self.requires_grad_(False).eval()
 
-    def say_weights(self, name: str, file: Weights, published: Source) -> None:
+    def say_weights(self, name: str, file: Weights, source: Source) -> None:
         """Set ``weights_sha256`` to the file's, and ``tag``; see ``Weights.tag``."""
         self.weights_sha256 = file.sha256
-        self.tag = file.tag(name, published.sha256)
+        self.tag = file.tag(name, source.sha256)
 
     def train(self, mode: bool = True) -> Frozen:
         """Stay in eval mode."""

@@ -211,9 +211,9 @@ def _entries(manifest: Path) -> tuple[str, list[_Entry]]:
     (name,) = group["paths"]
     entries = []
     for each in group["weights"]:
-        stored = each["quantization"]
-        if stored["dtype"] != "uint8":
-            raise ValueError(f"{each['name']} is stored as {stored['dtype']}, not uint8")
+        scheme = each["quantization"]
+        if scheme["dtype"] != "uint8":
+            raise ValueError(f"{each['name']} is stored as {scheme['dtype']}, not uint8")
         shape = tuple(map(int, each["shape"]))
-        entries.append(_Entry(each["name"], shape, float(stored["scale"]), float(stored["min"])))
+        entries.append(_Entry(each["name"], shape, float(scheme["scale"]), float(scheme["min"])))
     return str(name), entries

@@ -36,12 +36,12 @@ WIDE, TALL = "1 7 1 same", "7 1 1 same"
 FORK = "384 1 3 1 same | 384 3 1 1 same"
 
 
-def _a(pooled: int) -> dict[str, str]:
+def _a(channels: int) -> dict[str, str]:
     return {
         ".": f"64 {ONE}",
         ".tower.": f"48 {ONE}, 64 5 5 1 same",
         ".tower_1.": f"64 {ONE}, 96 {THREE}, 96 {THREE}",
-        ".tower_2.": f"average, {pooled} {ONE}",
+        ".tower_2.": f"average, {channels} {ONE}",
     }
 
 

@@ -43,7 +43,7 @@ def alexnet() -> dict[str, nn.Module]:
 class Net(NamedTuple):
     """A network whose layers LPIPS compares."""
 
-    published: Source
+    source: Source
     network: Callable[[], dict[str, nn.Module]]
     layers: tuple[str, ...]
     smallest: int  # pixels of the shorter side
@@ -104,7 +104,7 @@ class LPIPS(Frozen):
     ):
         super().__init__()
         self.net = net
-        published, network, layers, *_ = NETS[net]
+        source, network, layers, *_ = NETS[net]
         spec = find_spec("lpips")  # its weights are read without importing it
         if spec is None or spec.origin is None:
             raise DataError(
@@ -114,7 +114,7 @@ class LPIPS(Frozen):
         path = Path(spec.origin).parent / "weights" / "v0.1" / f"{net}.pth"
         verify(path, NETS[net].linear)
         linear = Weights.read(path)
-        file = Weights.read(published.find(weights))
+        file = Weights.read(source.find(weights))
         chain = needed(network(), layers)
         fill(chain, file, "features.")
         prepare = Prepare(1.0, [1 + shift for shift in SHIFT], SCALE)  # of [0, 2]
@@ -123,7 +123,7 @@ class LPIPS(Frozen):
             weight = linear.tensors[f"lin{i}.model.1.weight"]  # (1, C, 1, 1), none negative
             self.register_buffer(f"root_{layer}", weight.sqrt())
         self.freeze()
-        self.say_weights(f"lpips-{net}", file, published)
+        self.say_weights(f"lpips-{net}", file, source)
 
     def forward(self, image: Tensor) -> dict[str, Tensor]:
         """(N, 3, H, W) in [-1, 1] to lpips (N, D)."""

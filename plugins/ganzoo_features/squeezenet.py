@@ -48,14 +48,14 @@ def _pool() -> nn.Module:
 class Fire(nn.Module):
     """Squeeze by 1x1, expand by 1x1 and 3x3 side by side, a ReLU after each."""
 
-    def __init__(self, inputs: int, squeezed: int, expanded: int):
+    def __init__(self, inputs: int, narrow: int, wide: int):
         super().__init__()
-        self.squeeze = nn.Conv2d(inputs, squeezed, 1)
-        self.expand1x1 = nn.Conv2d(squeezed, expanded, 1)
-        self.expand3x3 = nn.Conv2d(squeezed, expanded, 3, padding=1)
+        self.squeeze = nn.Conv2d(inputs, narrow, 1)
+        self.expand1x1 = nn.Conv2d(narrow, wide, 1)
+        self.expand3x3 = nn.Conv2d(narrow, wide, 3, padding=1)
 
     def forward(self, x: Tensor) -> Tensor:
-        """(N, C, h, w) to (N, 2 * expanded, h, w)."""
+        """(N, C, h, w) to (N, 2 * wide, h, w)."""
         x = self.squeeze(x).relu()
         return torch.cat([self.expand1x1(x), self.expand3x3(x)], dim=1).relu()
 

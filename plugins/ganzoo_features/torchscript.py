@@ -59,15 +59,15 @@ class _Reader(pickle.Unpickler):
     def __init__(self, archive: zipfile.ZipFile):
         self.archive = archive
         names = map(PurePosixPath, archive.namelist())
-        pickled = next(name for name in names if name.match("*/data.pkl"))
-        self.numbers = pickled.parent / "data"
-        super().__init__(io.BytesIO(archive.read(str(pickled))))
+        pickle_name = next(name for name in names if name.match("*/data.pkl"))
+        self.numbers = pickle_name.parent / "data"
+        super().__init__(io.BytesIO(archive.read(str(pickle_name))))
 
     def find_class(self, module: str, name: str) -> Any:
         if module == "torch" and name in _DTYPES:
             return _DTYPES[name]
-        allowed = {"_rebuild_tensor_v2": _tensor, "OrderedDict": OrderedDict}
-        return allowed.get(name, _Object)
+        targets = {"_rebuild_tensor_v2": _tensor, "OrderedDict": OrderedDict}
+        return targets.get(name, _Object)
 
     def persistent_load(self, pid: Any) -> Tensor:
         _, dtype, key, _, length = pid

@@ -47,17 +47,17 @@ class VGG16(Backbone):
     """
 
     def __init__(self, layers: list[str] = ["fc7"], weights: Path | None = None):  # noqa: B006
-        connected = {
+        classifier = {
             # on "meta", because these 411 MB are filled below
             name: nn.Sequential(nn.Linear(inputs, 4096, device="meta"), nn.ReLU())
             for name, (_, inputs) in FULLY_CONNECTED.items()
         }
-        chain = needed(network(BLOCKS) | {"_flatten": nn.Flatten()} | connected, layers)
+        chain = needed(network(BLOCKS) | {"_flatten": nn.Flatten()} | classifier, layers)
         file = Weights.read(PUBLISHED.find(weights))
         for name, (prefix, _) in FULLY_CONNECTED.items():
             if name in chain:
-                file.load_into(connected[name][0], prefix)
-        fill({n: layer for n, layer in chain.items() if n not in connected}, file, "features.")
+                file.load_into(classifier[name][0], prefix)
+        fill({n: layer for n, layer in chain.items() if n not in classifier}, file, "features.")
         prepare = nn.Sequential(_Resize(), Prepare(0.5, IMAGENET_MEAN, IMAGENET_STD))
         super().__init__(prepare, chain, layers)
         self.say_weights("vgg16", file, PUBLISHED)

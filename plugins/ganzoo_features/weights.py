@@ -103,16 +103,16 @@ class Source:
         return path
 
 
-def verify(path: Path, published: str) -> None:
-    """Raise DataError unless the file's SHA-256 begins with ``published``."""
-    if not published:
+def verify(path: Path, prefix: str) -> None:
+    """Raise DataError unless the file's SHA-256 begins with ``prefix``."""
+    if not prefix:
         return
     start_of(path, ADVICE)
     digest = file_sha256(path)
-    if not digest.startswith(published):
+    if not digest.startswith(prefix):
         raise DataError(
             f"'{path}' is not the published file: its SHA-256 begins with {digest[:8]}, not "
-            f"{published[:8]}. It may be cut short: remove it and get it again. To use another "
+            f"{prefix[:8]}. It may be cut short: remove it and get it again. To use another "
             f"file, name it as weights: PATH."
         )
 
@@ -165,9 +165,9 @@ class Weights:
         """SHA-256 of the whole file, in hex."""
         return file_sha256(self.path)
 
-    def tag(self, name: str, published: str) -> str:
-        """``name`` if the file's SHA-256 begins with ``published``, else with the hash appended."""
-        return name if self.sha256.startswith(published) else f"{name}-{self.sha256[:8]}"
+    def tag(self, name: str, digest: str) -> str:
+        """``name`` if the file's SHA-256 begins with ``digest``, else with the hash appended."""
+        return name if self.sha256.startswith(digest) else f"{name}-{self.sha256[:8]}"
 
     def without(self, prefix: str) -> Weights:
         """Return the same without ``prefix`` at the start of names."""

@@ -54,8 +54,8 @@ def reduced(field: Field, size: int) -> Field:
     return np.asarray(image.resize((size, size), Image.Resampling.BOX), np.float32)
 
 
-def depth_of(stored: NDArray[np.uint8]) -> Field:
+def depth_of(pixels: NDArray[np.uint8]) -> Field:
     """Read stored depths (N, 3, S, S): (N, 1, S, S), in shares of the side; the wall is at 1."""
-    high, middle, low = np.moveaxis(stored.astype(np.int64), 1, 0)
+    high, middle, low = np.moveaxis(pixels.astype(np.int64), 1, 0)
     whole = (high << 16) + (middle << 8) + low
     return np.asarray(whole[:, None] / WALL, np.float32)

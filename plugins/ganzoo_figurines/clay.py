@@ -51,8 +51,8 @@ def paint_albedo(material: str, paint: str, colors: dict[str, str]) -> Field:
     source, share = PALETTE.get(material, ("", 0.0))
     if source in colors:
         return np.asarray(linear(colors[source]) * share + 0.004, np.float32)
-    fixed = CLAYS[material].color if material in CLAYS else None
-    return linear(fixed or (paint if paint.startswith("#") else "#e8e4dc"))
+    color = CLAYS[material].color if material in CLAYS else None
+    return linear(color or (paint if paint.startswith("#") else "#e8e4dc"))
 
 
 def linear(color: str) -> Field:

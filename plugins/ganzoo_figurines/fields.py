@@ -26,8 +26,8 @@ class Blur:
         """Blur ``field`` by each of ``sigmas``, through one Fourier transform."""
         waves = np.fft.rfft2(field)
         shape = (self.n, self.n)
-        blurred = [np.fft.irfft2(waves * self._kernel(s), s=shape) for s in sigmas]
-        return [np.asarray(b, np.float32) for b in blurred]
+        results = [np.fft.irfft2(waves * self._kernel(s), s=shape) for s in sigmas]
+        return [np.asarray(b, np.float32) for b in results]
 
     def _kernel(self, sigma: float) -> Field:
         sigma = round(sigma, 3 if sigma > 0.01 else 4)  # a few kernels serve all
@@ -44,10 +44,10 @@ def dot(vectors: Field, vector: Field) -> Field:
 
 def soften(image: Field) -> Field:
     """Mix each pixel of (n, n, C) with its neighbours, because the masks have hard edges."""
-    mixed: NDArray[Any] = image
+    blend: NDArray[Any] = image
     for axis in (0, 1):
-        mixed = (np.roll(mixed, 1, axis) + 2 * mixed + np.roll(mixed, -1, axis)) / 4
-    return np.asarray(mixed, np.float32)
+        blend = (np.roll(blend, 1, axis) + 2 * blend + np.roll(blend, -1, axis)) / 4
+    return np.asarray(blend, np.float32)
 
 
 def smoothstep(value: NDArray[Any], width: float) -> Field:
@@ -56,19 +56,19 @@ def smoothstep(value: NDArray[Any], width: float) -> Field:
 
 
 def fill_nearest(
-    codes: NDArray[np.uint8], missing: NDArray[np.bool_], reach: int
+    codes: NDArray[np.uint8], holes: NDArray[np.bool_], reach: int
 ) -> NDArray[np.uint8]:
     """Give missing pixels the code of their nearest neighbour, at most ``reach`` pixels away."""
-    codes, missing = codes.copy(), missing.copy()
+    codes, holes = codes.copy(), holes.copy()
     for _ in range(reach):
-        if not missing.any():
+        if not holes.any():
             break
-        present, before = ~missing, codes.copy()
+        present, before = ~holes, codes.copy()
         for axis in (0, 1):
             for shift in (1, -1):
-                take = missing & np.roll(present, shift, axis)
+                take = holes & np.roll(present, shift, axis)
                 codes[take] = np.roll(before, shift, axis)[take]
-                missing &= ~take
+                holes &= ~take
     return codes
 
 

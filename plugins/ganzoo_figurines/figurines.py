@@ -140,9 +140,9 @@ class Figurines(Dataset):
             for word, of in (("landmarks", rows), ("real_landmarks", partners))
         }
         for word in sorted(self.demanded):
-            stored = self._buffer(word).images.take(rows, axis=0)
+            pixels = self._buffer(word).images.take(rows, axis=0)
             batch[word] = (
-                as_tensor(stored) if word == "normal" else torch.from_numpy(depth_of(stored))
+                as_tensor(pixels) if word == "normal" else torch.from_numpy(depth_of(pixels))
             )
         return batch
 
@@ -195,8 +195,8 @@ class Figurines(Dataset):
 
     def _sculpt(self, writer: cache.Writer) -> None:
         self._fill(writer, "Making figurines", "ganzoo_figurines.sculpt:Sculptor")
-        coded = parts.Coded(self.style, self.seed)
-        points = np.stack([coded.landmarks(i).ravel() for i in range(self.count)])
+        renderer = parts.Coded(self.style, self.seed)
+        points = np.stack([renderer.landmarks(i).ravel() for i in range(self.count)])
         writer.set_labels(np.rint(points * _FIXED).astype(np.int64))
         writer.index["landmarks"] = list(LANDMARKS)
         writer.text("ATTRIBUTION.md", render.attribution(self.style) + _SYNTHETIC)

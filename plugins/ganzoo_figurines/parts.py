@@ -133,16 +133,16 @@ class Coded:
 
     def paint_map(self, index: int, side: int) -> NDArray[np.uint8]:
         """Return (side, side) indices into ``paints``; the background has their number."""
-        chosen = choose(self.look, self.values, self.seed, index)
-        settings = options(self.look, chosen, self.seed, index)
+        choice = choose(self.look, self.values, self.seed, index)
+        settings = options(self.look, choice, self.seed, index)
         settings.pop("backgroundColor")
         return self._draw(settings | pose(self.look, self.seed, index).options(), side)
 
     def landmarks(self, index: int) -> NDArray[np.float64]:
         """Return ``LANDMARKS`` of figure ``index`` as (K, 2), x and y in [-1, 1]."""
-        chosen = choose(self.look, self.values, self.seed, index)
+        choice = choose(self.look, self.values, self.seed, index)
         eyes, mouth, brows = (
-            self._spots(self.look.parts[name].component, chosen[name])
+            self._spots(self.look.parts[name].component, choice[name])
             for name in ("eyes", "mouth", "brows")
         )
         upright = [*eyes[:2], mouth[2], *mouth[3:], *brows[:2]]
@@ -153,9 +153,9 @@ class Coded:
 
         Each half of the component ``eyes`` holds one eye.
         """
-        hidden = {f"{name}Probability": 0 for name in self._components if name != component}
+        others = {f"{name}Probability": 0 for name in self._components if name != component}
         alone = {f"{component}Variant": variant, f"{component}Probability": 100}
-        mask = self._draw({"seed": "0", **hidden, **alone}, _ALONE) < len(self.paints)
+        mask = self._draw({"seed": "0", **others, **alone}, _ALONE) < len(self.paints)
         y, x = np.nonzero(mask)
         middle = (x.min() + x.max()) / 2
         reach = 0.04 * (x.max() - x.min())
@@ -215,9 +215,9 @@ def decode(image: Image.Image, count: int) -> NDArray[np.uint8]:
     pixels = np.asarray(image)
     red, green, blue, alpha = np.moveaxis(pixels, 2, 0)
     codes = np.where(alpha < 128, np.uint8(count), red // _STEP)
-    mixed = (alpha >= 128) & ((red % _STEP > 0) | (green != 255 - red) | (blue != 128))
-    mixed |= codes > count
-    place = np.where(mixed, 0, np.arange(codes.shape[1]))
+    blends = (alpha >= 128) & ((red % _STEP > 0) | (green != 255 - red) | (blue != 128))
+    blends |= codes > count
+    place = np.where(blends, 0, np.arange(codes.shape[1]))
     return np.take_along_axis(codes, np.maximum.accumulate(place, axis=1), axis=1)
 
 

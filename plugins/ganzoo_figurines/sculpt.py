@@ -38,7 +38,7 @@ class Sculptor:
     def __init__(self, style: str, size: int, seed: int):
         self.size = size
         self.seed = seed
-        self._coded = Coded(style, seed)
+        self._renderer = Coded(style, seed)
         self._side = max(OVERSAMPLE * size, _LEAST)
         self._blur = Blur(self._side)
 
@@ -51,12 +51,12 @@ class Sculptor:
 
     def scene(self, index: int) -> Scene:
         """Set up figurine ``index``."""
-        coded, side = self._coded, self._side
+        renderer, side = self._renderer, self._side
         rng = np.random.default_rng([self.seed, index, 1])
-        chosen = choose(coded.look, coded.values, self.seed, index)
-        colors = {name: palette[chosen[name]] for name, palette in coded.look.colors.items()}
-        spots = np.asarray((coded.landmarks(index) + 1) / 2, np.float32)
-        return Scene(coded, coded.paint_map(index, side), colors, spots, self._blur, rng)
+        choice = choose(renderer.look, renderer.values, self.seed, index)
+        colors = {name: palette[choice[name]] for name, palette in renderer.look.colors.items()}
+        spots = np.asarray((renderer.landmarks(index) + 1) / 2, np.float32)
+        return Scene(renderer, renderer.paint_map(index, side), colors, spots, self._blur, rng)
 
 
 class Scene:
@@ -64,7 +64,7 @@ class Scene:
 
     def __init__(
         self,
-        coded: Coded,
+        renderer: Coded,
         paint_map: NDArray[np.uint8],
         colors: dict[str, str],
         spots: Field,
@@ -76,15 +76,15 @@ class Scene:
         self.blur = blur
         self.side, self.margin, self.n = blur.side, blur.margin, blur.n
         self.background = linear(colors["background"])
-        materials = [paint.material for paint in coded.paints]
+        materials = [paint.material for paint in renderer.paints]
         codes = np.pad(paint_map, self.margin, mode="edge")
         ink = np.isin(codes, [i for i, m in enumerate(materials) if m == "ink"])
         self.codes = fill_nearest(codes, ink, reach=self.side // 24)
         self.groove = ink.astype(np.float32)
         self._materials = materials
-        self._components = [paint.component for paint in coded.paints]
+        self._components = [paint.component for paint in renderer.paints]
         self._albedos = [
-            paint_albedo(paint.material, paint.color, colors) for paint in coded.paints
+            paint_albedo(paint.material, paint.color, colors) for paint in renderer.paints
         ]
         axis = (np.arange(self.n, dtype=np.float32) + 0.5 - self.margin) / self.side
         self.y, self.x = axis[:, None], axis[None, :]
@@ -267,15 +267,15 @@ class Scene:
     def shadow(self, height: Field, lamp: Field) -> Field:
         """Return the share of the lamp's light that reaches each point past the heights between."""
         hair, head = self.component("hair"), self.component(*_FACE)
-        raised = height + 0.02 * self.component("body", "clothes") + 0.05 * head + 0.07 * hair
-        blocked = np.zeros_like(height)
+        relief = height + 0.02 * self.component("body", "clothes") + 0.05 * head + 0.07 * hair
+        shade = np.zeros_like(height)
         flat = float(np.hypot(lamp[0], lamp[1]))
         for step in np.linspace(0.008, 0.16, 12):
             shift = [round(float(step * self.side * c / flat)) for c in (-lamp[1], -lamp[0])]
-            ray = raised + step * lamp[2] / flat
-            blocker = np.roll(raised, shift, axis=(0, 1))
-            blocked = np.maximum(blocked, (blocker - ray) / (0.01 + 0.25 * step))
-        soft = self.blur(np.clip(blocked, 0, 1) * self.figure, 0.006)[0]
+            ray = relief + step * lamp[2] / flat
+            blocker = np.roll(relief, shift, axis=(0, 1))
+            shade = np.maximum(shade, (blocker - ray) / (0.01 + 0.25 * step))
+        soft = self.blur(np.clip(shade, 0, 1) * self.figure, 0.006)[0]
         return np.asarray(1 - np.clip(soft, 0, 1), np.float32)
 
     def lit(self, albedo: Field, normal: Field, lamp: Field, arrives: Field) -> Field:
@@ -343,10 +343,10 @@ class Scene:
         total = np.zeros_like(glass)
         iris = self.material("iris")
         for side in ("left", "right"):
-            own = iris * self.bump(self.spots[f"{side} eye"], 0.25, 0.25)
-            if own.sum() < 1:
+            disc = iris * self.bump(self.spots[f"{side} eye"], 0.25, 0.25)
+            if disc.sum() < 1:
                 continue
-            at = np.array([(own * self.x).sum(), (own * self.y).sum()], np.float32) / own.sum()
+            at = np.array([(disc * self.x).sum(), (disc * self.y).sum()], np.float32) / disc.sum()
             spot = at + 0.09 * self.gap * lamp[:2]
             total += 1.6 * glass * self.bump(spot, 0.022, 0.022)
             total += 0.025 * glass * self.bump(at - 0.08 * self.gap * lamp[:2], 0.05, 0.05)
@@ -381,7 +381,7 @@ def _develop(picture: Image.Image, rng: np.random.Generator) -> NDArray[np.uint8
     grain = rng.standard_normal(pixels.shape, dtype=np.float32)
     grain = 0.35 * grain + 0.65 * grain[..., :1]
     pixels += grain * strength
-    stored = io.BytesIO()
+    file = io.BytesIO()
     noisy = Image.fromarray((pixels.clip(0, 255) + 0.5).astype(np.uint8))
-    noisy.save(stored, "JPEG", quality=quality)
-    return np.asarray(Image.open(stored).convert("RGB"))
+    noisy.save(file, "JPEG", quality=quality)
+    return np.asarray(Image.open(file).convert("RGB"))

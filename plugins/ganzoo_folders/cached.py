@@ -28,7 +28,7 @@ def as_tensor(pixels: NDArray[np.uint8]) -> Tensor:
 class CachedDataset(Dataset):
     """Examples from a cache entry.
 
-    ``prepare`` sets ``_cached``, and ``_labels`` (N, A) if the recipe asks for labels.  ``mirror``
+    ``prepare`` sets ``_entry``, and ``_labels`` (N, A) if the recipe asks for labels.  ``mirror``
     adds a left-right flipped copy of every image, after all the others.
     """
 
@@ -36,15 +36,15 @@ class CachedDataset(Dataset):
     mirror = False
 
     def __init__(self) -> None:
-        self._cached: Cached | None = None
+        self._entry: Cached | None = None
         self._labels: NDArray[np.int64] | None = None
 
     def entry(self) -> Cached:
         """Return the open cache entry; prepare the dataset first if needed."""
-        if self._cached is None:
+        if self._entry is None:
             self.prepare()
-        assert self._cached is not None  # every ``prepare`` sets it or raises
-        return self._cached
+        assert self._entry is not None  # every ``prepare`` sets it or raises
+        return self._entry
 
     def __len__(self) -> int:
         return len(self.entry().images) * (2 if self.mirror else 1)
@@ -57,15 +57,15 @@ class CachedDataset(Dataset):
         """Return a batch: ``real`` (N, 3, size, size) in [-1, 1], perhaps ``label`` (N, A)."""
         entry = self.entry()
         rows = np.asarray(indices, dtype=np.int64)
-        flipped = None
+        mirrors = None
         if self.mirror:
             rows = np.where(rows < 0, rows + len(self), rows)
             count = len(entry.images)
-            flipped = np.flatnonzero((rows >= count) & (rows < 2 * count))
-            rows[flipped] -= count
+            mirrors = np.flatnonzero((rows >= count) & (rows < 2 * count))
+            rows[mirrors] -= count
         pixels: NDArray[np.uint8] = entry.images.take(rows, axis=0)
-        if flipped is not None and len(flipped):
-            pixels[flipped] = pixels[flipped][..., ::-1]
+        if mirrors is not None and len(mirrors):
+            pixels[mirrors] = pixels[mirrors][..., ::-1]
         batch = {"real": as_tensor(pixels)}
         if self._labels is not None:
             batch["label"] = torch.from_numpy(self._labels[rows])

@@ -179,9 +179,9 @@ def _table(title: str, report: dict[str, Any]) -> Table:
     table.add_row("looks like", f"{report['looks_like']} ({report['drawn']:+.1f}; photos below 0)")
     table.add_row("exact duplicates", f"{report['exact_duplicates']:,}")
     table.add_row("near duplicates", f"{report['near_duplicates']:,}")
-    rejected = [f"{name}: {why}" for name, why in report["rejected"].items()]
-    more = [f"and {len(rejected) - SHOWN} more (--json names all)"] * (len(rejected) > SHOWN)
-    table.add_row("unusable", cell(*rejected[:SHOWN], *more) if rejected else "none")
+    rejects = [f"{name}: {why}" for name, why in report["rejected"].items()]
+    more = [f"and {len(rejects) - SHOWN} more (--json names all)"] * (len(rejects) > SHOWN)
+    table.add_row("unusable", cell(*rejects[:SHOWN], *more) if rejects else "none")
     return table
 
 

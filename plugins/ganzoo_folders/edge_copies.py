@@ -32,7 +32,7 @@ class Smoothed:
 
     #: source -> {"copy": its copy's name, "changed": share of pixels, "sha256": of the source}
     copies: dict[str, dict[str, Any]]
-    rejected: dict[str, str]
+    rejects: dict[str, str]
     #: the number of copies made by this run; the others are from earlier ones
     fresh: int
     #: copies whose source was removed or became unusable
@@ -79,8 +79,8 @@ class Job:
         Raises DataError if a folder cannot be used, if ``out`` holds anything else, or if no image
         is usable.
         """
-        scanned = scan(self.path)
-        names = scanned.names
+        listing = scan(self.path)
+        names = listing.names
         sources: dict[str, str] = {}
         for name in names:
             other = sources.setdefault(copy := f"{stem(name)}.png", name)
@@ -104,32 +104,32 @@ class Job:
             for name, row in before.items()
             if row["sha256"] == digests.get(name) and (self.out / row["copy"]).is_file()
         }
-        missing = [name for name in names if name not in rows]
-        rejected: dict[str, str] = {}
+        todo = [name for name in names if name not in rows]
+        rejects: dict[str, str] = {}
         try:
-            with progress(f"Smoothing the edges in {self.path}", len(missing)) as advance:
-                results = files.in_threads(lambda name: self._make(name, copies[name]), missing)
-                for name, result in zip(missing, results, strict=True):
+            with progress(f"Smoothing the edges in {self.path}", len(todo)) as advance:
+                results = files.in_threads(lambda name: self._make(name, copies[name]), todo)
+                for name, result in zip(todo, results, strict=True):
                     if isinstance(result, str):
-                        rejected[name] = result
+                        rejects[name] = result
                     else:
                         rows[name] = {"copy": copies[name], "sha256": digests[name], **result}
                     advance(1)
         finally:  # keep the copies that were made before Ctrl-C
             stale = {name: row for name, row in before.items() if name not in rows}
-            if len(missing) > len(rejected):
+            if len(todo) > len(rejects):
                 self._write_manifest(settings, stale | rows)
         if not rows:
-            first = next(iter(rejected.items()))
+            first = next(iter(rejects.items()))
             raise DataError(
                 f"none of the {len(names)} images in '{self.path}' can be used, e.g. "
                 f"{first[0]}: {first[1]}. `ganzoo data check '{self.path}'` names them all."
             )
-        ordered = {name: rows[name] for name in names if name in rows}
+        in_order = {name: rows[name] for name in names if name in rows}
         old = {row["copy"] for row in stale.values()} - {row["copy"] for row in rows.values()}
         leftover = sorted(copy for copy in old if (self.out / copy).exists())
-        fresh = len(missing) - len(rejected)
-        return Smoothed(ordered, rejected, fresh, leftover, scanned.not_looked_at())
+        fresh = len(todo) - len(rejects)
+        return Smoothed(in_order, rejects, fresh, leftover, listing.not_looked_at())
 
     def look(self, name: str) -> tuple[Pixels, Pixels, NDArray[np.bool_]]:
         """Return image ``name``, its smoothed copy, and the mask of where it was smoothed."""

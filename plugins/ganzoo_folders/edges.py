@@ -49,12 +49,12 @@ def smooth(
     cv2 = opencv()
     edges = cv2.Canny(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), *_CANNY)
     where = cv2.dilate(edges, np.ones((5, 5), np.uint8)) > 0
-    blurred = _filter(image, _TAPS[blur])
+    soft = _filter(image, _TAPS[blur])
     if mask == "hard":
-        return np.where(where[..., None], blurred, image), where
+        return np.where(where[..., None], soft, image), where
     weight = _filter(where.astype(np.uint8) * 255, _TAPS["gaussian"]).astype(np.uint32)[..., None]
-    mixed = (weight * blurred + (255 - weight) * image + 127) // 255
-    return mixed.astype(np.uint8), weight[..., 0] > 0
+    blend = (weight * soft + (255 - weight) * image + 127) // 255
+    return blend.astype(np.uint8), weight[..., 0] > 0
 
 
 def changed(before: Pixels, after: Pixels) -> float:

@@ -49,14 +49,14 @@ def edges(
     from ganzoo.scan import sheet_beside
     from ganzoo_folders.edge_copies import Job
 
-    for option, value, allowed in (
+    for option, value, limits in (
         ("--blur", blur, ("gaussian", "mean")),
         ("--mask", mask, ("hard", "feathered")),
     ):
-        if value not in allowed:
+        if value not in limits:
             raise DataError(
-                f"{option} {value}: no such choice{nearest(value, allowed)} Available: "
-                f"{one_of(allowed)}."
+                f"{option} {value}: no such choice{nearest(value, limits)} Available: "
+                f"{one_of(limits)}."
             )
     out = expand(out)
     if sheet is None:
@@ -117,7 +117,7 @@ def _say_what_changed(result: Smoothed) -> None:
     for names, text in (
         (low, f"Under {USUAL[0]:.1%} changed in {len(low):,}: {why_low}"),
         (high, f"Over {USUAL[1]:.0%} changed in {len(high):,}: {why_high}"),
-        (list(result.rejected), f"Unusable, left out: {len(result.rejected):,}."),
+        (list(result.rejects), f"Unusable, left out: {len(result.rejects):,}."),
         (
             result.stale,
             f"Copies whose original was removed or became unusable: {len(result.stale):,}.",
@@ -125,7 +125,7 @@ def _say_what_changed(result: Smoothed) -> None:
     ):
         if names:
             lines = [
-                f"{name}: {result.rejected[name]}" if name in result.rejected else name
+                f"{name}: {result.rejects[name]}" if name in result.rejects else name
                 for name in names[:SHOWN]
             ]
             more = [f"and {len(names) - SHOWN:,} more"] * (len(names) > SHOWN)

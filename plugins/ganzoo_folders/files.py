@@ -35,7 +35,7 @@ def digests(path: Path, names: list[str]) -> list[str]:
     """
     table = cache_folder() / f"files-{hashlib.sha256(os.fsencode(path.resolve())).hexdigest()[:16]}"
     before = _read_table(table)
-    settled = time.time_ns() - _SETTLED
+    limit = time.time_ns() - _SETTLED
     rows: dict[str, list[Any]] = {}
     fresh = []
     for name in names:
@@ -68,7 +68,7 @@ def digests(path: Path, names: list[str]) -> list[str]:
             {
                 name: (stamp, digest)
                 for name, (stamp, digest) in rows.items()
-                if not digest.startswith(UNREADABLE) and stamp[1] < settled
+                if not digest.startswith(UNREADABLE) and stamp[1] < limit
             },
         )
     return [rows[name][1] for name in names]
@@ -108,12 +108,12 @@ def in_threads(
     Reading, hashing, decoding and resizing all release Python's global lock.
     """
     with ThreadPoolExecutor(min(8, max(2, os.cpu_count() or 2))) as pool:
-        waiting = []
+        queue = []
         for item in items:
-            waiting.append(pool.submit(work, item))
-            if len(waiting) >= ahead:
-                yield waiting.pop(0).result()
-        for future in waiting:
+            queue.append(pool.submit(work, item))
+            if len(queue) >= ahead:
+                yield queue.pop(0).result()
+        for future in queue:
             yield future.result()
 
 

@@ -75,10 +75,10 @@ class Folder(CachedDataset):
         ``max_bad`` of them cannot be used, or if labels are asked for and its folders make no
         classes.
         """
-        if self._cached is not None:
+        if self._entry is not None:
             return
-        scanned = scan(self.path)
-        names = scanned.names
+        listing = scan(self.path)
+        names = listing.names
         classes = _classes(self.path, names) if self.label else []
         digests = files.digests(self.path, names)
         content = hashlib.sha256()
@@ -93,35 +93,35 @@ class Folder(CachedDataset):
         entry = cache.get(
             self.kind, key, self.size, lambda writer: self._fill(writer, names, digests)
         )
-        if rejected := entry.index["rejected"]:
-            if len(rejected) > self.max_bad * len(names):
-                self._refuse(rejected, len(names))
+        if rejects := entry.index["rejected"]:
+            if len(rejects) > self.max_bad * len(names):
+                self._refuse(rejects, len(names))
             cache.log.warning(
                 "%d of %d images in %s are left out:\n%s",
-                len(rejected),
+                len(rejects),
                 len(names),
                 plain(self.path),
-                "\n".join(_listed(rejected)),
+                "\n".join(_listed(rejects)),
             )
-        if scanned.others:
+        if listing.others:
             cache.log.warning(
                 "Files in %s that are not images are skipped: %s.",
                 self.path,
-                scanned.not_looked_at(),
+                listing.not_looked_at(),
             )
         for item in entry.index["notes"].items():
             cache.log.warning("%s: %s", self.path, files.noted(*item))
         if self.label:
             self._label(entry.index["files"], classes)
-        self._cached = entry
+        self._entry = entry
 
     def pixels(self, image: Image.Image) -> NDArray[np.uint8]:
         """Convert a decoded image to (3, size, size); raises BadImage if it cannot be used."""
         return square(image, self.size)
 
-    def _label(self, accepted: Sequence[str], classes: list[str]) -> None:
+    def _label(self, names: Sequence[str], classes: list[str]) -> None:
         """Label every image by its class; raises DataError if a class has no usable image."""
-        indices = [classes.index(_class(name)) for name in accepted]
+        indices = [classes.index(_class(name)) for name in names]
         if empty := [name for i, name in enumerate(classes) if i not in set(indices)]:
             raise DataError(
                 f"no image of class {one_of(empty)} in '{self.path}' can be used. Mend them "
@@ -135,25 +135,25 @@ class Folder(CachedDataset):
         return dict(self.entry().index["rejected"])
 
     def _fill(self, writer: cache.Writer, names: list[str], digests: list[str]) -> None:
-        accepted: list[str] = []
-        rejected: dict[str, str] = {}
+        usable: list[str] = []
+        rejects: dict[str, str] = {}
         notes: dict[str, list[str]] = {}
         results = files.in_threads(self._load, zip(names, digests, strict=True))
         pairs = zip(names, results, strict=True)
         with progress(f"Resizing {self.path} to {self.size} px", len(names)) as advance:
             while block := list(islice(pairs, _BLOCK)):
                 good = {n: r for n, r in block if not isinstance(r, str)}
-                rejected |= {n: r for n, r in block if isinstance(r, str)}
+                rejects |= {n: r for n, r in block if isinstance(r, str)}
                 for name, (_, remarks) in good.items():
                     for note in remarks:
                         notes.setdefault(note, []).append(name)
                 if good:
                     writer.add(np.stack([pixels for pixels, _ in good.values()]))
-                    accepted += good
+                    usable += good
                 advance(len(block))
-        if not accepted:
-            self._refuse(rejected, len(names))
-        writer.index |= {"files": accepted, "rejected": rejected, "notes": notes}
+        if not usable:
+            self._refuse(rejects, len(names))
+        writer.index |= {"files": usable, "rejected": rejects, "notes": notes}
 
     def _load(self, item: tuple[str, str]) -> tuple[NDArray[np.uint8], Sequence[str]] | str:
         """Return the pixels of a file and notes on it, or why it cannot be used."""
@@ -167,11 +167,11 @@ class Folder(CachedDataset):
         except BadImage as error:
             return str(error)
 
-    def _refuse(self, rejected: dict[str, str], total: int) -> None:
+    def _refuse(self, rejects: dict[str, str], total: int) -> None:
         raise DataError(
-            f"{len(rejected)} of {total} images in '{self.path}' cannot be used; "
+            f"{len(rejects)} of {total} images in '{self.path}' cannot be used; "
             f"max_bad allows a share of {self.max_bad:g}:",
-            *_listed(rejected),
+            *_listed(rejects),
             f"Mend or remove them (`ganzoo data check '{self.path}'` names them all), "
             f"or choose a smaller size or a larger max_bad.",
         )
@@ -206,5 +206,5 @@ def _classes(path: Path, names: Sequence[str]) -> list[str]:
     return classes
 
 
-def _listed(rejected: dict[str, str]) -> list[str]:
-    return files.listed([f"{name}: {why}" for name, why in rejected.items()])
+def _listed(rejects: dict[str, str]) -> list[str]:
+    return files.listed([f"{name}: {why}" for name, why in rejects.items()])

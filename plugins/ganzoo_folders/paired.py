@@ -89,7 +89,7 @@ class Paired(Dataset):
         #: for each field, its cache entry and the entry's rows by example
         self._open: dict[str, tuple[Cached, NDArray[np.int64]]] = {}
         self._epoch = [0, 0]
-        self._drawn: tuple[NDArray[np.int64], NDArray[np.bool_]] | None = None
+        self._draws: tuple[NDArray[np.int64], NDArray[np.bool_]] | None = None
 
     def prepare(self) -> None:
         """Read and resize the images, or open them if they are in the cache.
@@ -124,14 +124,14 @@ class Paired(Dataset):
     def __getitems__(self, indices: list[int]) -> dict[str, Tensor]:
         """Return a batch: ``photo`` and ``real``, each (N, 3, size, size) in [-1, 1]."""
         self.prepare()
-        wanted = np.arange(len(self))[indices]
-        if self._drawn is None:
-            self._drawn = self._draw()
-        corners, flips = self._drawn
+        examples = np.arange(len(self))[indices]
+        if self._draws is None:
+            self._draws = self._draw()
+        corners, flips = self._draws
         batch = {}
         for field, (entry, rows) in self._open.items():
-            pixels = np.empty((len(wanted), 3, self.size, self.size), np.uint8)
-            for i, index in enumerate(wanted):
+            pixels = np.empty((len(examples), 3, self.size, self.size), np.uint8)
+            for i, index in enumerate(examples):
                 top, left = corners[index]
                 image = entry.images[rows[index], :, top : top + self.size, left : left + self.size]
                 pixels[i] = image[..., ::-1] if flips[index] else image
@@ -141,7 +141,7 @@ class Paired(Dataset):
     def set_epoch(self, seed: int, epoch: int) -> None:
         """Draw the crops and the pairs to flip from these two numbers."""
         self._epoch = [seed, epoch]
-        self._drawn = None
+        self._draws = None
 
     def _draw(self) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
         """Return the upper left corner of each crop (N, 2), and whether to flip each pair (N,)."""

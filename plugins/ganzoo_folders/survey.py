@@ -53,7 +53,7 @@ class Survey:
 
     scan: Scan
     usable: list[Look]
-    rejected: dict[str, str]
+    rejects: dict[str, str]
     tiles: list[NDArray[np.uint8]]
 
     @property
@@ -74,7 +74,7 @@ class Survey:
         distinct = {one.pixels: one for one in self.usable}
         domain = self.domain()
         return {
-            "files": len(self.usable) + len(self.rejected),
+            "files": len(self.usable) + len(self.rejects),
             "usable": len(self.usable),
             "width": _spread(one.width for one in self.usable),
             "height": _spread(one.height for one in self.usable),
@@ -86,7 +86,7 @@ class Survey:
             "near_duplicates": _lookalikes([one.look for one in distinct.values()]),
             "looks_like": domain.verdict,
             "drawn": round(domain.score, 2),
-            "rejected": self.rejected,
+            "rejected": self.rejects,
             "notes": dict(Counter(note for one in self.usable for note in one.notes)),
             "not_looked_at": {kind: len(names) for kind, names in self.scan.others.items()},
         }
@@ -98,24 +98,24 @@ def survey(path: Path, size: int, keep: int = 0) -> Survey:
     ``keep`` images, spread evenly over the folder, are kept as ``tiles`` (size, size, 3).
     Raises DataError if the folder has no images.
     """
-    scanned = scan(path)
-    names = scanned.names
+    listing = scan(path)
+    names = listing.names
     places = {int(i) for i in np.linspace(0, len(names) - 1, min(keep, len(names)))}
     usable: list[Look] = []
-    rejected: dict[str, str] = {}
+    rejects: dict[str, str] = {}
     tiles = []
     with progress(f"Reading {path}", len(names)) as advance:
         results = files.in_threads(lambda name: _look_at(path / name, size), names)
         for index, (name, result) in enumerate(zip(names, results, strict=True)):
             if isinstance(result, str):
-                rejected[name] = result
+                rejects[name] = result
             else:
                 one, tile = result
                 usable.append(one)
                 if index in places:
                     tiles.append(tile)
             advance(1)
-    return Survey(scanned, usable, rejected, tiles)
+    return Survey(listing, usable, rejects, tiles)
 
 
 def difference_hash(image: Image.Image) -> int:

@@ -78,7 +78,7 @@ class Unpaired(Dataset):
         #: for each paired field, the row of its own cache entry that goes with each row of ``real``
         self._partners: dict[str, NDArray[np.int64]] = {}
         self._epoch = (0, 0)
-        self._drawn: dict[str, tuple[NDArray[np.int64], NDArray[np.bool_]]] = {}
+        self._draws: dict[str, tuple[NDArray[np.int64], NDArray[np.bool_]]] = {}
         if "smooth" in self.paired and smooth is None:
             raise DataError(
                 "unpaired: paired names 'smooth', but the argument smooth is missing. "
@@ -144,15 +144,15 @@ class Unpaired(Dataset):
         for field, entry in self._open.items():
             rows, flips = self._draw(field)
             pixels = entry.images.take(rows[examples], axis=0)
-            flipped = np.flatnonzero(flips[examples])
-            pixels[flipped] = pixels[flipped][..., ::-1]
+            mirrors = np.flatnonzero(flips[examples])
+            pixels[mirrors] = pixels[mirrors][..., ::-1]
             batch[field] = as_tensor(pixels)
         return batch
 
     def set_epoch(self, seed: int, epoch: int) -> None:
         """Draw the order of each field, and the images to flip, from these two numbers."""
         self._epoch = (seed, epoch)
-        self._drawn = {}
+        self._draws = {}
 
     def fingerprint(self) -> str:
         """Return a sha256 of the pixels of all fields, and of how they are drawn."""
@@ -176,17 +176,17 @@ class Unpaired(Dataset):
 
     def _draw(self, field: str) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
         """Return the row of ``field`` for each example of this epoch, and whether to flip it."""
-        if field not in self._drawn:
+        if field not in self._draws:
             if field in self.paired:
                 rows, flips = self._draw("real")
-                self._drawn[field] = self._partners[field][rows], flips
+                self._draws[field] = self._partners[field][rows], flips
             else:
                 rng = np.random.default_rng([*self._epoch, list(self.fields).index(field)])
                 n, count = len(self), len(self._open[field].images)
                 rounds = [rng.permutation(count) for _ in range(-(-n // count))]
                 flips = rng.random(n) < (0.5 if self.mirror else 0)
-                self._drawn[field] = np.concatenate(rounds)[:n], flips
-        return self._drawn[field]
+                self._draws[field] = np.concatenate(rounds)[:n], flips
+        return self._draws[field]
 
     def _match(self, field: str, entries: Mapping[str, Cached]) -> NDArray[np.int64]:
         """Return the row of ``field`` that goes with each row of ``real``."""

@@ -16,9 +16,9 @@ def vectors(features: Mapping[str, Tensor], score: str) -> Tensor:
     """
     shapes = {layer: tuple(value.shape) for layer, value in features.items()}
     if len(features) != 1 or any(len(shape) != 2 for shape in shapes.values()):
-        told = ", ".join(f"{layer} {shape}" for layer, shape in shapes.items())
+        texts = ", ".join(f"{layer} {shape}" for layer, shape in shapes.items())
         raise DataError(
-            f"{score} wants one vector for each image, (N, D), and its extractor gives {told}. "
+            f"{score} wants one vector for each image, (N, D), and its extractor gives {texts}. "
             f"Give the extractor one pooled layer, as layers: [features] of efficientnet-lite0."
         )
     (value,) = features.values()

@@ -21,8 +21,8 @@ def squared_distances(a: Tensor, b: Tensor) -> Tensor:
     """
     a, b = a.double(), b.double()
     lengths = torch.einsum("nd,nd->n", a, a)[:, None] + torch.einsum("nd,nd->n", b, b)
-    squared = torch.addmm(lengths, a, b.T, alpha=-2)
-    return squared.masked_fill_(squared <= lengths.mul_(_RESOLUTION), 0)
+    squares = torch.addmm(lengths, a, b.T, alpha=-2)
+    return squares.masked_fill_(squares <= lengths.mul_(_RESOLUTION), 0)
 
 
 def distance_blocks(a: Rows, b: Rows) -> Iterator[tuple[slice, slice, Tensor]]:
@@ -35,10 +35,10 @@ def distance_blocks(a: Rows, b: Rows) -> Iterator[tuple[slice, slice, Tensor]]:
         for j, columns in b.blocks(_BLOCK):
             if b is a and j < i:
                 continue
-            squared = squared_distances(rows, columns)
+            squares = squared_distances(rows, columns)
             if b is a and j == i:
-                squared.fill_diagonal_(torch.inf)
-            yield slice(i, i + len(rows)), slice(j, j + len(columns)), squared
+                squares.fill_diagonal_(torch.inf)
+            yield slice(i, i + len(rows)), slice(j, j + len(columns)), squares
 
 
 def neighbours(rows: Rows, k: int, group: Tensor, groups: int) -> Tensor:
@@ -47,17 +47,17 @@ def neighbours(rows: Rows, k: int, group: Tensor, groups: int) -> Tensor:
     By index: a row is not its own neighbour, but equal rows are.  Infinite if a group has fewer.
     ``group`` is int64 (N,).
     """
-    found = torch.full((len(rows), groups, k), torch.inf, dtype=torch.float64)
-    for at, to, squared in distance_blocks(rows, rows):
-        _take_nearer(found[at], squared, group[to])
+    nearest = torch.full((len(rows), groups, k), torch.inf, dtype=torch.float64)
+    for at, to, squares in distance_blocks(rows, rows):
+        _take_nearer(nearest[at], squares, group[to])
         if at != to:
-            _take_nearer(found[to], squared.T, group[at])
-    return found
+            _take_nearer(nearest[to], squares.T, group[at])
+    return nearest
 
 
-def radii(found: Tensor) -> Tensor:
+def radii(distances: Tensor) -> Tensor:
     """Return squared distances to the k-th nearest of all groups in ``found`` (N, groups, k)."""
-    return found.flatten(1).kthvalue(found.shape[2]).values
+    return distances.flatten(1).kthvalue(distances.shape[2]).values
 
 
 def reach(rows: Rows, k: int) -> Tensor:
@@ -65,7 +65,7 @@ def reach(rows: Rows, k: int) -> Tensor:
     return radii(neighbours(rows, k, torch.zeros(len(rows), dtype=torch.int64), 1))
 
 
-def _take_nearer(found: Tensor, squared: Tensor, group: Tensor) -> None:
+def _take_nearer(nearest: Tensor, squares: Tensor, group: Tensor) -> None:
     for index in group.unique().tolist():
-        both = torch.cat([found[:, index], squared[:, group == index]], 1)
-        found[:, index] = both.topk(found.shape[2], largest=False).values
+        both = torch.cat([nearest[:, index], squares[:, group == index]], 1)
+        nearest[:, index] = both.topk(nearest.shape[2], largest=False).values

@@ -27,10 +27,10 @@ class PairMean(Evaluator):
     def compute(self, without: int | None = None) -> dict[str, float]:
         """The score; raises DataError without any pair."""
         (name,) = self.higher_is_better
-        kept = torch.arange(GROUPS) != (-1 if without is None else without)
-        if not (count := int(self._counts[kept].sum())):
+        groups = torch.arange(GROUPS) != (-1 if without is None else without)
+        if not (count := int(self._counts[groups].sum())):
             raise DataError(f"{name} wants at least one pair. Evaluate on more images.")
-        return {name: (self._sums[kept].sum() / count).item()}
+        return {name: (self._sums[groups].sum() / count).item()}
 
 
 def luma(image: Tensor) -> Tensor:

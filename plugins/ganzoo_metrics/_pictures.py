@@ -42,8 +42,8 @@ class Histogram:
     def add(self, values: Tensor, group: Tensor) -> None:
         """Count the int64 values (N, P) of N images in the groups (N,)."""
         size = self._counts.shape[1]
-        found = (values + group[:, None] * size).flatten()
-        self._counts += torch.bincount(found, minlength=GROUPS * size).view(GROUPS, size)
+        places = (values + group[:, None] * size).flatten()
+        self._counts += torch.bincount(places, minlength=GROUPS * size).view(GROUPS, size)
         self._images += torch.bincount(group, minlength=GROUPS)
 
     def images(self, without: int | None = None) -> int:

@@ -108,10 +108,10 @@ def refuse_non_finite(features: Tensor) -> None:
         )
 
 
-def refuse_fewer(score: str, need: tuple[int, int], seen: tuple[int, int], why: str) -> None:
+def refuse_fewer(score: str, need: tuple[int, int], counts: tuple[int, int], why: str) -> None:
     """Raise DataError if fewer (reals, fakes) were seen than needed."""
-    if seen[0] < need[0] or seen[1] < need[1]:
+    if counts[0] < need[0] or counts[1] < need[1]:
         raise DataError(
             f"{score} needs at least {need[0]} real images and {need[1]} fakes, {why}, and there "
-            f"are {seen[0]} and {seen[1]}. Evaluate on more images."
+            f"are {counts[0]} and {counts[1]}. Evaluate on more images."
         )

@@ -40,8 +40,8 @@ class Color(Evaluator):
 
     def compute(self, without: int | None = None) -> dict[str, float]:
         """The score; raises DataError without a real and a fake image."""
-        seen = self._real.images(), self._fake.images(without)
-        refuse_fewer("color-overlap", (1, 1), seen, "to count their pixels")
+        counts = self._real.images(), self._fake.images(without)
+        refuse_fewer("color-overlap", (1, 1), counts, "to count their pixels")
         real, fake = self._real.shares(), self._fake.shares(without)
         return {"color-overlap": torch.minimum(real, fake).sum().item()}
 

@@ -38,12 +38,12 @@ class DensityCoverage(AllPairs):
 
     def compute(self, without: int | None = None) -> dict[str, float]:
         """``density`` and ``coverage``; raises DataError with k reals or fewer, or no fake."""
-        kept = self.others(without)
-        reals, fakes = len(self._reals), int(self.members()[:, kept].sum())
+        groups = self.others(without)
+        reals, fakes = len(self._reals), int(self.members()[:, groups].sum())
         need = (self.k + 1, 2)
         refuse_fewer(self._name, need, (reals, fakes), f"the reals with {self.k} neighbours (k)")
         (inside,) = self.tables()
-        inside = inside[:, kept].sum(1)
+        inside = inside[:, groups].sum(1)
         return {
             "density": (inside.sum() / (self.k * fakes)).item(),
             "coverage": (inside > 0).double().mean().item(),
@@ -54,6 +54,6 @@ class DensityCoverage(AllPairs):
         radius = reach(self._reals, self.k)
         members = self.members()
         inside = members.new_zeros(len(self._reals), members.shape[1])
-        for at, to, squared in distance_blocks(self._reals, self._fakes):
-            inside[at] += (squared < radius[at, None]).double() @ members[to]
+        for at, to, squares in distance_blocks(self._reals, self._fakes):
+            inside[at] += (squares < radius[at, None]).double() @ members[to]
         return (inside,)

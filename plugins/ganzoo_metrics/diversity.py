@@ -67,8 +67,8 @@ class Diversity(Evaluator):
 
     def compute(self) -> dict[str, float]:
         """The score; raises DataError for fewer than two images, or reals that are all alike."""
-        seen = self._real.count, self._fake.count
-        refuse_fewer("diversity", (2, 2), seen, "as it is of pairs")
+        counts = self._real.count, self._fake.count
+        refuse_fewer("diversity", (2, 2), counts, "as it is of pairs")
         real = self._real.mean_squared_distance()
         if not real:
             raise DataError(

@@ -44,8 +44,8 @@ class Edges(Evaluator):
 
     def compute(self, without: int | None = None) -> dict[str, float]:
         """The score; raises DataError without a real and a fake image."""
-        seen = self._real.images(), self._fake.images(without)
-        refuse_fewer("edge-gap", (1, 1), seen, "to count their pixels")
+        counts = self._real.images(), self._fake.images(without)
+        refuse_fewer("edge-gap", (1, 1), counts, "to count their pixels")
         real, fake = self._real.shares(), self._fake.shares(without)
         # in one dimension it is the area between the cumulative distributions
         return {"edge-gap": ((fake - real).cumsum(0).abs().sum() / STEPS).item()}

@@ -53,8 +53,8 @@ class FrechetDistance(Evaluator):
     def compute(self, without: int | None = None) -> dict[str, float]:
         """``fid``; raises DataError for fewer than two reals or fakes."""
         groups = [moments for index, moments in enumerate(self._fakes) if index != without]
-        seen = (self._real.count, sum(moments.count for moments in groups))
-        refuse_fewer("fid", (2, 2), seen, "as one has no covariance")
+        counts = (self._real.count, sum(moments.count for moments in groups))
+        refuse_fewer("fid", (2, 2), counts, "as one has no covariance")
         mean, covariance = self._real.gaussian()
         if self._root is None:
             self._root = root_of(covariance)
@@ -82,43 +82,43 @@ class Moments:
     """
 
     def __init__(self) -> None:
-        self._summed = 0
+        self._count = 0
         self._mean = self._scatter = torch.empty(0, dtype=torch.float64)
-        self._waiting = torch.empty(0, 0)
+        self._rest = torch.empty(0, 0)
 
     @property
     def count(self) -> int:
-        return self._summed + len(self._waiting)
+        return self._count + len(self._rest)
 
     @property
     def dim(self) -> int:
-        return self._waiting.shape[1]
+        return self._rest.shape[1]
 
     def add(self, rows: Tensor) -> None:
         """Add rows (N, D)."""
-        together = torch.cat([self._waiting, rows]) if self.count else rows
+        together = torch.cat([self._rest, rows]) if self.count else rows
         whole = len(together) // _BLOCK * _BLOCK
         for block in together[:whole].split(_BLOCK) if whole else ():
             self._sum(block)
-        self._waiting = together[whole:].clone()
+        self._rest = together[whole:].clone()
 
     def gaussian(self) -> tuple[Tensor, Tensor]:
         """The mean (D,) and covariance (D, D) of all rows seen, of which there are two or more."""
         self.settle()
-        return self._mean, self._scatter / (self._summed - 1)
+        return self._mean, self._scatter / (self._count - 1)
 
     def settle(self) -> None:
         """Sum the rows that wait for a whole block."""
-        if len(self._waiting):
-            self._sum(self._waiting)
-            self._waiting = self._waiting[:0].clone()
+        if len(self._rest):
+            self._sum(self._rest)
+            self._rest = self._rest[:0].clone()
 
     def merge(self, other: Moments) -> None:
         """Add everything that ``other`` has seen."""
         other.settle()
-        if not other._summed:
+        if not other._count:
             return
-        self._join(other._summed, other._mean)
+        self._join(other._count, other._mean)
         self._scatter += other._scatter
 
     def _sum(self, rows: Tensor) -> None:
@@ -130,13 +130,13 @@ class Moments:
 
     def _join(self, count: int, mean: Tensor) -> None:
         """Move to the joint mean with ``count`` more rows; their own scatter is added later."""
-        if not self._summed:
+        if not self._count:
             self._mean = torch.zeros_like(mean)
             self._scatter = mean.new_zeros(len(mean), len(mean))
-        apart, total = mean - self._mean, self._summed + count
-        self._scatter.addr_(apart, apart, alpha=self._summed * count / total)
+        apart, total = mean - self._mean, self._count + count
+        self._scatter.addr_(apart, apart, alpha=self._count * count / total)
         self._mean = self._mean + apart * (count / total)
-        self._summed = total
+        self._count = total
 
 
 def merged(parts: list[Moments]) -> Moments:
@@ -173,8 +173,8 @@ def root_of(covariance: Tensor) -> Tensor:
     """
     order = covariance.diagonal().argsort(descending=True)
     part = _trapezoid(covariance[order][:, order])
-    missed = covariance.trace() - part.square().sum()
-    if missed <= _ROUNDING * covariance.trace():
+    loss = covariance.trace() - part.square().sum()
+    if loss <= _ROUNDING * covariance.trace():
         root = torch.empty_like(part)
         root[order] = part
         return root
@@ -185,9 +185,9 @@ def root_of(covariance: Tensor) -> Tensor:
 
 def _trapezoid(covariance: Tensor) -> Tensor:
     """Compute Cholesky's lower triangle, (D, rank), up to the first row that adds nothing."""
-    lower, failed = torch.linalg.cholesky_ex(covariance)
-    while failed:  # the part before it may fail too, as its sums round otherwise
-        lower, failed = torch.linalg.cholesky_ex(covariance[: failed - 1, : failed - 1])
+    lower, info = torch.linalg.cholesky_ex(covariance)
+    while info:  # the part before it may fail too, as its sums round otherwise
+        lower, info = torch.linalg.cholesky_ex(covariance[: info - 1, : info - 1])
     nothing = len(covariance) * _EPS * covariance.diagonal().max()
     none = (lower.diagonal().square() <= nothing).nonzero()
     rank = int(none[0]) if len(none) else len(lower)

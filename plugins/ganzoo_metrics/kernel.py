@@ -29,14 +29,14 @@ class KernelDistance(AllPairs):
 
     def compute(self, without: int | None = None) -> dict[str, float]:
         """``kid``; raises DataError for fewer than two reals or fakes."""
-        kept, sizes = self.others(without).double(), self.members().sum(0)
-        reals, fakes = len(self._reals), int(kept @ sizes)
+        groups, sizes = self.others(without).double(), self.members().sum(0)
+        reals, fakes = len(self._reals), int(groups @ sizes)
         refuse_fewer("kid", (2, 2), (reals, fakes), "as it is of pairs")
         of_reals, of_fakes, between = self.tables()
-        inside = of_reals.sum() / (reals * (reals - 1)) + kept @ of_fakes @ kept / (
+        inside = of_reals.sum() / (reals * (reals - 1)) + groups @ of_fakes @ groups / (
             fakes * (fakes - 1)
         )
-        return {"kid": (inside - 2 * (between @ kept).sum() / (reals * fakes)).item()}
+        return {"kid": (inside - 2 * (between @ groups).sum() / (reals * fakes)).item()}
 
     def tabulate(self) -> tuple[Tensor, ...]:
         """Sum kernels of reals (1, 1), of fakes (GROUPS, GROUPS) and between (1, GROUPS)."""
@@ -62,6 +62,6 @@ def kernel_sums(a: Rows, b: Rows, members_a: Tensor, members_b: Tensor) -> Tenso
             kernel = (rows @ columns.T).double().div_(a.dim).add_(1).pow_(3)
             if b is a and j == i:
                 kernel.fill_diagonal_(0)
-            found = members_a[i : i + _BLOCK].T @ kernel @ members_b[j : j + _BLOCK]
-            total += found + found.T if b is a and j > i else found
+            sums = members_a[i : i + _BLOCK].T @ kernel @ members_b[j : j + _BLOCK]
+            total += sums + sums.T if b is a and j > i else sums
     return total

@@ -49,7 +49,7 @@ class Landmarks(Evaluator):
 
     def __init__(self, confidence: Annotated[float, Interval(ge=0, le=1)] = 0.5):
         self.confidence = confidence
-        self._pairs = self._faces = self._found = 0
+        self._pairs = self._faces = self._hits = 0
         self._drift = 0.0
 
     def pair(self, photo_features: dict[str, Tensor], fake_features: dict[str, Tensor]) -> None:
@@ -67,7 +67,7 @@ class Landmarks(Evaluator):
             refuse_non_finite(points.flatten(1))
         self._pairs += len(face)
         self._faces += len(photo)
-        self._found += int((fake_features["confidence"][face] >= self.confidence).sum())
+        self._hits += int((fake_features["confidence"][face] >= self.confidence).sum())
         self._drift += _drift(photo.double(), fake.double()).sum().item()
 
     def compute(self) -> dict[str, float]:
@@ -80,7 +80,7 @@ class Landmarks(Evaluator):
             )
         return {
             "landmark-drift": self._drift / self._faces,
-            "face-found": self._found / self._faces,
+            "face-found": self._hits / self._faces,
         }
 
 
@@ -100,10 +100,10 @@ def _size(points: Tensor) -> Tensor:
 
 
 def _require(features: dict[str, Tensor]) -> None:
-    missing = {"points", "confidence"} - features.keys()
-    if missing:
+    gaps = {"points", "confidence"} - features.keys()
+    if gaps:
         raise DataError(
-            f"landmark-drift needs {one_of(missing)} of a finder of landmarks, but the extractor "
+            f"landmark-drift needs {one_of(gaps)} of a finder of landmarks, but the extractor "
             f"gives {one_of(features)}. Use an extractor that finds landmarks and tells how sure "
             f"it is, such as fan or face68."
         )

@@ -35,7 +35,7 @@ class Likeness(Evaluator):
 
     def __init__(self) -> None:
         self._pairs = 0
-        self._kept = self._shift = 0.0
+        self._sum = self._shift = 0.0
 
     def pair(self, photo: Tensor, fake: Tensor) -> None:
         """Compare (N, 3, H, W) with (N, 3, H, W); raises DataError if the sizes differ."""
@@ -47,7 +47,7 @@ class Likeness(Evaluator):
             )
         before, after = (_centred(gradient(image)) for image in (photo, fake))
         self._pairs += len(fake)
-        self._kept += cosine_similarity(before, after).sum().item()
+        self._sum += cosine_similarity(before, after).sum().item()
         self._shift += (yuv(fake) - yuv(photo))[:, 1:].abs().mean((1, 2, 3)).sum().item()
 
     def compute(self) -> dict[str, float]:
@@ -55,7 +55,7 @@ class Likeness(Evaluator):
         if not self._pairs:
             raise DataError("edges-kept and color-shift want at least one pair. Give photos.")
         return {
-            "edges-kept": self._kept / self._pairs,
+            "edges-kept": self._sum / self._pairs,
             "color-shift": self._shift / self._pairs,
         }
 

@@ -43,9 +43,9 @@ class Nearest(AllPairs):
 
         Raises DataError for fewer than two reals, no fake, or reals that are mostly twins.
         """
-        kept = self.others(without)[self.group()]
-        seen = len(self._reals), int(kept.sum())
-        refuse_fewer(self._name, (2, 1), seen, "as reals have a nearest other")
+        rows = self.others(without)[self.group()]
+        counts = len(self._reals), int(rows.sum())
+        refuse_fewer(self._name, (2, 1), counts, "as reals have a nearest other")
         real, fake = self.tables()
         if not real.quantile(0.5):
             raise DataError(
@@ -53,8 +53,8 @@ class Nearest(AllPairs):
                 f"among them are no measure. Leave out duplicates; `ganzoo data check` finds them."
             )
         return {
-            "nearest": (fake[kept].quantile(0.5) / real.quantile(0.5)).item(),
-            "copied": (fake[kept] <= real.quantile(_COPY)).double().mean().item(),
+            "nearest": (fake[rows].quantile(0.5) / real.quantile(0.5)).item(),
+            "copied": (fake[rows] <= real.quantile(_COPY)).double().mean().item(),
         }
 
     def unreliable(self) -> dict[str, str]:
@@ -74,8 +74,8 @@ class Nearest(AllPairs):
 def _nearest(a: Rows, b: Rows) -> Tensor:
     """Return the distance, float64 (N,), of each row of ``a`` to the nearest other of ``b``."""
     least = torch.full((len(a),), torch.inf, dtype=torch.float64)
-    for at, to, squared in distance_blocks(a, b):
-        least[at] = torch.minimum(least[at], squared.amin(1))
+    for at, to, squares in distance_blocks(a, b):
+        least[at] = torch.minimum(least[at], squares.amin(1))
         if b is a:
-            least[to] = torch.minimum(least[to], squared.amin(0))
+            least[to] = torch.minimum(least[to], squares.amin(0))
     return least.sqrt()

@@ -39,16 +39,16 @@ class PrecisionRecall(AllPairs):
 
     def compute(self, without: int | None = None) -> dict[str, float]:
         """``precision`` and ``recall``; raises DataError with k reals or fakes, or fewer."""
-        kept = self.others(without)[self.group()]
-        seen = (len(self._reals), int(kept.sum()))
+        rows = self.others(without)[self.group()]
+        counts = (len(self._reals), int(rows.sum()))
         refuse_fewer(
-            self._name, (self.k + 1, self.k + 1), seen, f"each with {self.k} neighbours (k)"
+            self._name, (self.k + 1, self.k + 1), counts, f"each with {self.k} neighbours (k)"
         )
         among_reals, among_fakes = self.tables()
-        reached = among_fakes[:, GROUPS if without is None else without]
+        hits = among_fakes[:, GROUPS if without is None else without]
         return {
-            "precision": among_reals[kept].double().mean().item(),
-            "recall": reached.double().mean().item(),
+            "precision": among_reals[rows].double().mean().item(),
+            "recall": hits.double().mean().item(),
         }
 
     def tabulate(self) -> tuple[Tensor, ...]:
@@ -60,17 +60,17 @@ class PrecisionRecall(AllPairs):
         fake_radii = self._fake_radii()
         among_reals = torch.zeros(len(self._fakes), dtype=torch.bool)
         among_fakes = torch.zeros(len(self._reals), GROUPS + 1, dtype=torch.bool)
-        for at, to, squared in distance_blocks(self._reals, self._fakes):
-            among_reals[to] |= (squared <= real_radii[at, None]).any(0)
+        for at, to, squares in distance_blocks(self._reals, self._fakes):
+            among_reals[to] |= (squares <= real_radii[at, None]).any(0)
             for choice in range(GROUPS + 1):
-                among_fakes[at, choice] |= (squared <= fake_radii[to, choice]).any(1)
+                among_fakes[at, choice] |= (squares <= fake_radii[to, choice]).any(1)
         return among_reals, among_fakes
 
     def _fake_radii(self) -> Tensor:
         """(fakes, GROUPS + 1), squared: without each group, whose own are below 0, and with all."""
         group = self.group()
-        found = neighbours(self._fakes, self.k, group, GROUPS)
-        choices = [radii(found[:, self.others(index)]) for index in range(GROUPS)]
+        distances = neighbours(self._fakes, self.k, group, GROUPS)
+        choices = [radii(distances[:, self.others(index)]) for index in range(GROUPS)]
         for index, choice in enumerate(choices):
             choice[group == index] = -1
-        return torch.stack([*choices, radii(found)], 1)
+        return torch.stack([*choices, radii(distances)], 1)

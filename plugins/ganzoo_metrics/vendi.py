@@ -59,10 +59,10 @@ class Vendi(Evaluator):
 
     def compute(self, without: int | None = None) -> dict[str, float]:
         """The score, from d x d for features of d numbers; raises DataError without an image."""
-        kept = [g for g in range(GROUPS) if g != without and self._count[g]]
-        if not kept:
+        groups = [g for g in range(GROUPS) if g != without and self._count[g]]
+        if not groups:
             raise DataError("vendi wants at least one fake image. Give more.")
         # summed one by one, as indexing with a list would copy nearly all of them
-        total = sum((self._outer[g] for g in kept[1:]), start=self._outer[kept[0]])
-        shares = eigvalsh(total / self._count[kept].sum()).clamp(min=0)
+        total = sum((self._outer[g] for g in groups[1:]), start=self._outer[groups[0]])
+        shares = eigvalsh(total / self._count[groups].sum()).clamp(min=0)
         return {"vendi": math.exp(torch.special.entr(shares).sum().item())}

@@ -51,8 +51,8 @@ class Finder:
             frame = torch.tensor(FRAME).to(photo).expand(len(photo), -1, -1)
             return frame, photo.new_ones(len(photo))
         with torch.no_grad():
-            seen = self._network.to(photo.device)(photo)
-        return seven(seen["points"]), (seen["confidence"] >= CONFIDENT).to(photo)
+            output = self._network.to(photo.device)(photo)
+        return seven(output["points"]), (output["confidence"] >= CONFIDENT).to(photo)
 
 
 def seven(points: Tensor) -> Tensor:

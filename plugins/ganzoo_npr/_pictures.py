@@ -34,12 +34,12 @@ def in_float32(forward: Callable[..., Tensor]) -> Callable[..., Tensor]:
     """Make ``forward`` compute in float32 whatever it is given: thresholds need the precision."""
 
     @functools.wraps(forward)
-    def exact(self: Drawing, photo: Tensor, *others: Any, **named: Any) -> Tensor:
+    def exact(self: Drawing, photo: Tensor, *others: Any, **keywords: Any) -> Tensor:
         images = [other.float() if isinstance(other, Tensor) else other for other in others]
-        words = {k: v.float() if isinstance(v, Tensor) else v for k, v in named.items()}
+        words = {k: v.float() if isinstance(v, Tensor) else v for k, v in keywords.items()}
         # torch.export has no nested ones
-        kept = torch.compiler.is_exporting()
-        with nullcontext() if kept else torch.autocast(photo.device.type, enabled=False):
+        is_export = torch.compiler.is_exporting()
+        with nullcontext() if is_export else torch.autocast(photo.device.type, enabled=False):
             return forward(self, photo.float(), *images, **words).to(photo.dtype)
 
     return exact

@@ -93,8 +93,8 @@ class Cel(Drawing):
         """Return the shade (N, 1, H, W) of unit normals under lamps (N, 3)."""
         facing = (normal * lamp[:, :, None, None]).sum(1, keepdim=True)
         shade = torch.full_like(facing, self.shades[0])
-        for step, shaded in zip(self.steps, self.shades[1:], strict=True):
-            shade = torch.where(facing < step, shaded, shade)
+        for step, tone in zip(self.steps, self.shades[1:], strict=True):
+            shade = torch.where(facing < step, tone, shade)
         return shade
 
 

@@ -30,10 +30,10 @@ def tangents(rgb: Tensor) -> Tensor:
     xx, xy, yy = blur(tensor, TENSOR).chunk(3)
     root = torch.sqrt((xx - yy).square() + 4 * xy.square())
     strong = (xx + yy + root) / 2  # the larger eigenvalue
-    turned = torch.cat([strong - xx, -xy], 1)
+    vectors = torch.cat([strong - xx, -xy], 1)
     # an edge that runs straight down has no first component
     flat = torch.cat([-xy, strong - yy], 1)
-    along = torch.where((xx > yy), flat, turned)
+    along = torch.where((xx > yy), flat, vectors)
     still = torch.tensor([0.0, 1.0]).to(rgb)[:, None, None].expand_as(along)
     return normalize(torch.where(along.square().sum(1, keepdim=True) > 1e-16, along, still), dim=1)
 

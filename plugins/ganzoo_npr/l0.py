@@ -61,8 +61,8 @@ def _minimise(image: Tensor, smoothness: float) -> Tensor:
     while beta < BETA_MAX:
         right, down = smooth.roll(-1, -1) - smooth, smooth.roll(-1, -2) - smooth
         strength = (right.square() + down.square()).sum(1, keepdim=True)
-        kept = (strength >= smoothness / beta).to(image)
-        right, down = right * kept, down * kept
+        mask = (strength >= smoothness / beta).to(image)
+        right, down = right * mask, down * mask
         # the transpose of the differences, in place of a Fourier transform of each
         back = right.roll(1, -1) - right + down.roll(1, -2) - down
         waves_now = (waves + beta * torch.fft.rfft2(back)) / (1 + beta * power)

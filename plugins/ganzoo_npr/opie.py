@@ -122,10 +122,10 @@ def _skin(lab: Tensor, color: Tensor, face: Face) -> Tensor:
     at = (face.middle + face.points[:, 2]) / 2
     head = (face.ellipse(at, 1.4, 0.5 * face.drop + 1.35) < 1).to(lab)
     like = torch.maximum(like * head, inner)
-    grown = inner
+    region = inner
     for _ in range(max(lab.shape[-2:]) // 4):  # a step is two pixels
-        grown = max_pool2d(grown, 5, 1, 2) * like
-    return grown
+        region = max_pool2d(region, 5, 1, 2) * like
+    return region
 
 
 def _simple(index: Tensor, count: int, sigma: float) -> Tensor:
@@ -139,8 +139,8 @@ def _simple(index: Tensor, count: int, sigma: float) -> Tensor:
 def _outlines(index: Tensor, colors: Tensor, width: int) -> Tensor:
     """Return where areas of different colours meet, (N, 1, H, W), about ``width`` pixels wide."""
     image = painted(index, colors)
-    padded = pad(image, (1, 0, 1, 0), mode="replicate")
-    right = (image - padded[..., 1:, :-1]).norm(dim=1, keepdim=True)
-    down = (image - padded[..., :-1, 1:]).norm(dim=1, keepdim=True)
+    frame = pad(image, (1, 0, 1, 0), mode="replicate")
+    right = (image - frame[..., 1:, :-1]).norm(dim=1, keepdim=True)
+    down = (image - frame[..., :-1, 1:]).norm(dim=1, keepdim=True)
     edge = (torch.maximum(right, down) > ALIKE).to(image)
     return max_pool2d(edge, 2 * (width // 2) + 1, 1, width // 2) > 0.5

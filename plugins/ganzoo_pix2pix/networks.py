@@ -127,9 +127,9 @@ def patch_critic(inputs: int, width: int, layers: int, norm: str) -> nn.Sequenti
     before = inputs
     for place, after in enumerate(widths):
         stride = 2 if place < layers else 1
-        normed = norm != "none" and place > 0
-        parts.append(nn.Conv2d(before, after, kernel, stride, kernel // 4, bias=not normed))
-        if normed:
+        has_norm = norm != "none" and place > 0
+        parts.append(nn.Conv2d(before, after, kernel, stride, kernel // 4, bias=not has_norm))
+        if has_norm:
             parts.append(normalising(norm, after))
         parts.append(nn.LeakyReLU(0.2))
         before = after
@@ -153,10 +153,10 @@ def extended(image: Tensor, multiple: int, least: int = 1) -> Tensor:
     """
     for axis in (-1, -2):
         side = image.shape[axis]
-        missing = max(least - side, -side % multiple)
-        if missing:
-            mode = "reflect" if missing < side else "replicate"
-            image = pad(image, (0, missing, 0, 0) if axis == -1 else (0, 0, 0, missing), mode)
+        rest = max(least - side, -side % multiple)
+        if rest:
+            mode = "reflect" if rest < side else "replicate"
+            image = pad(image, (0, rest, 0, 0) if axis == -1 else (0, 0, 0, rest), mode)
     return image
 
 

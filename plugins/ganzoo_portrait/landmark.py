@@ -78,7 +78,7 @@ class Landmark(Loss):
                 f"Give one of {one_of(weights)} a weight above 0, or leave the term out."
             )
         defaults = signature(type(self)).parameters
-        self.changed = [name for name in weights if weights[name] != defaults[name].default]
+        self.changes = [name for name in weights if weights[name] != defaults[name].default]
         self.weights = [weights[name] for name, count in _REGIONS.items() for _ in range(count)]
         self.space = space
         self.confidence_floor = confidence_floor
@@ -96,16 +96,16 @@ class Landmark(Loss):
             "coords": (_distances, "points"),
             "heatmap": (_differences, "heatmaps"),
         }[self.space]
-        missing = {"confidence", layer} - photo_features.keys()
-        if missing == {"heatmaps"}:
+        gaps = {"confidence", layer} - photo_features.keys()
+        if gaps == {"heatmaps"}:
             raise DataError(
                 "landmark: space 'heatmap' needs heatmaps, but the extractor gives "
                 f"{one_of(photo_features)}. Use space: coords, or an extractor that gives "
                 "heatmaps, such as fan."
             )
-        if missing:
+        if gaps:
             raise DataError(
-                f"landmark: space '{self.space}' needs {one_of(missing)}, but the extractor gives "
+                f"landmark: space '{self.space}' needs {one_of(gaps)}, but the extractor gives "
                 f"{one_of(photo_features)}. Use an extractor that finds landmarks, such as fan or "
                 "face68."
             )
@@ -131,10 +131,10 @@ class Landmark(Loss):
         count = each.shape[1]
         if count == len(self.weights):
             return each.new_tensor(self.weights)
-        if self.changed:
+        if self.changes:
             raise DataError(
                 f"landmark: the extractor finds {count} points, but weights of regions "
-                f"({one_of(self.changed)}) are for the layout of {len(self.weights)} points. Leave "
+                f"({one_of(self.changes)}) are for the layout of {len(self.weights)} points. Leave "
                 "them out, or use an extractor of that layout, such as fan or face68."
             )
         return each.new_ones(count)

@@ -66,23 +66,23 @@ class ProjectedDiscriminator(Discriminator):
         shapes = _maps(extractor, size)
         self.layers = tuple(shapes)
         sides = [shape[2] for shape in shapes.values()]
-        mixed = [width * min(2**level, 8) for level in range(len(sides))]
+        widths = [width * min(2**level, 8) for level in range(len(sides))]
         #: the side of every mixed map: that of the next finer one, and twice the finest
         self.sides = [2 * sides[0], *sides[:-1]]
 
         rng = torch.Generator().manual_seed(seed)
-        after = [mixed[0], *mixed[:-1]]
+        after = [widths[0], *widths[:-1]]
         self.channel_mixers = nn.ModuleList(
             RandomMixer(shape[1], channels, rng)
-            for shape, channels in zip(shapes.values(), mixed, strict=True)
+            for shape, channels in zip(shapes.values(), widths, strict=True)
         )
         self.scale_mixers = nn.ModuleList(
-            RandomMixer(channels, fewer, rng) for channels, fewer in zip(mixed, after, strict=True)
+            RandomMixer(channels, fewer, rng) for channels, fewer in zip(widths, after, strict=True)
         )
         self.embedding = LabelEmbedding(label, LABEL_DIM, 0.02) if label is not None else None
         outputs = 1 if label is None else 1 + LABEL_DIM
         self.judges = nn.ModuleList(
-            Head(channels, side, len(sides) - level, mixed[-1], outputs)
+            Head(channels, side, len(sides) - level, widths[-1], outputs)
             for level, (channels, side) in enumerate(zip(after, self.sides, strict=True))
         )
 
@@ -103,10 +103,10 @@ class ProjectedDiscriminator(Discriminator):
                 x = x + coarse
             x = self.scale_mixers[level](x)
             coarse = interpolate(x, size=self.sides[level], mode="bilinear", align_corners=False)
-            judged = self.judges[level](coarse)
-            logit = judged[:, 0]
+            output = self.judges[level](coarse)
+            logit = output[:, 0]
             if vectors is not None:
-                logit = logit + (judged[:, 1:] * vectors).sum(dim=1)
+                logit = logit + (output[:, 1:] * vectors).sum(dim=1)
             logits.append(logit.flatten(1))
         return torch.cat(logits, dim=1)
 
@@ -148,8 +148,8 @@ class Head(nn.Sequential):
         while side >> halvings < SMALLEST and halvings:
             halvings -= 1
         layers: list[nn.Module] = []
-        for left in reversed(range(halvings)):
-            after = max(last >> left, 1)
+        for remainder in reversed(range(halvings)):
+            after = max(last >> remainder, 1)
             layers += [
                 spectral_norm(nn.Conv2d(channels, after, 4, 2, 1, bias=False)),
                 nn.BatchNorm2d(after),
