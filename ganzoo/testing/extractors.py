@@ -48,10 +48,10 @@ def gives_features_by_layer(subject: Subject) -> None:
 
 def is_frozen(subject: Subject) -> None:
     """It is frozen."""
-    learning = [name for name, p in subject.build().named_parameters() if p.requires_grad]
-    if learning:
+    names = [name for name, p in subject.build().named_parameters() if p.requires_grad]
+    if names:
         raise AssertionError(
-            f"{len(learning)} of its parameters are trainable, as {(learning or [''])[0]}. Call "
+            f"{len(names)} of its parameters are trainable, as {(names or [''])[0]}. Call "
             "requires_grad_(False) in its constructor."
         )
 

@@ -331,10 +331,10 @@ def depends_on_its_words_alone(subject: Subject) -> None:
 def has_nothing_to_learn(subject: Subject) -> None:
     """It has no trainable parameters, since no optimiser gets them."""
     loss = subject.build()
-    learning = [name for name, p in loss.named_parameters() if p.requires_grad]
-    if learning:
+    names = [name for name, p in loss.named_parameters() if p.requires_grad]
+    if names:
         raise AssertionError(
-            f"it has trainable parameters, {', '.join(learning)}, and losses are frozen. Make it "
+            f"it has trainable parameters, {', '.join(names)}, and losses are frozen. Make it "
             "an argument of the constructor, keep it with register_buffer, or freeze it with "
             "requires_grad_(False)."
         )

@@ -164,8 +164,8 @@ def _networks(
             if name in parameters and name not in spec.arguments and value is not None:
                 arguments[role][name] = value
         seed_default(recipe.seed, "init", role)
-        seeing = {argument: extractors[name] for argument, name in spec.extractors.items()}
-        bare[role] = construct(registry, spec.kind, spec.use, arguments[role] | seeing)
+        eyes = {argument: extractors[name] for argument, name in spec.extractors.items()}
+        bare[role] = construct(registry, spec.kind, spec.use, arguments[role] | eyes)
     return bare, arguments
 
 

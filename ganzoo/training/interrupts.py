@@ -82,8 +82,8 @@ class Interrupts:
         if is_first:
             ends = self._may_end()
         else:
-            saving = self._run.doing == SAVING and self._presses == 2
-            ends = number == signal.SIGINT and not saving
+            is_saving = self._run.doing == SAVING and self._presses == 2
+            ends = number == signal.SIGINT and not is_saving
         if ends:
             self.at_once.set()
             raise KeyboardInterrupt

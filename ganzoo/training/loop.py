@@ -89,8 +89,8 @@ def train(run: Run) -> None:
 
     Raises TrainingStopped on a non-finite value, a full disk or a signal; saved state is kept.
     """
-    listening = run.interrupts.listening(speak=run.processes.is_main)
-    with run.observed(), listening, deterministic(run.device):
+    signals = run.interrupts.listening(speak=run.processes.is_main)
+    with run.observed(), signals, deterministic(run.device):
         if run.step == 0:
             draw(run)
         elif _is_due(run):  # it was killed while measuring

@@ -57,20 +57,20 @@ def take_step(
 
 def update(run: Run, stage: Stage, turn: Turn, batch: Batch, now: int, logging: bool) -> None:
     """Let the players of a turn take one optimiser step each, from one forward pass of a batch."""
-    moving: list[str] = []
+    movers: list[str] = []
     for values in batch:
         make(run, turn, values)
         with _frozen(run, run.parts.networks.keys() - turn.roles):  # needs no gradients
             totals = evaluate(run, stage, turn, values, now, logging)
-            moving = [player for player, total in totals.items() if total.requires_grad]
-            for player in moving:
+            movers = [player for player, total in totals.items() if total.requires_grad]
+            for player in movers:
                 total = totals[player] / len(batch) if len(batch) > 1 else totals[player]
                 backward(run, player, total, len(turn.players) > 1)
         for word in turn.makers.keys() & values.keys() - turn.keeps:
             del values[word]
-    for player in moving:
+    for player in movers:
         move(run, player)
-    if moving and (scaler := run.parts.accelerator.scaler):
+    if movers and (scaler := run.parts.accelerator.scaler):
         scaler.update()
 
 
@@ -189,11 +189,11 @@ def _awaited(run: Run, player: str) -> list[nn.Parameter]:
 
 @contextmanager
 def _frozen(run: Run, roles: Iterable[str]) -> Iterator[None]:
-    learning = [parameter for role in roles for parameter in run.parts.networks[role].learning]
-    for parameter in learning:
+    parameters = [parameter for role in roles for parameter in run.parts.networks[role].learning]
+    for parameter in parameters:
         parameter.requires_grad_(False)
     try:
         yield
     finally:
-        for parameter in learning:
+        for parameter in parameters:
             parameter.requires_grad_(True)

@@ -32,7 +32,9 @@ def draw(artist: str, style: str, count: int, size: int, seed: int) -> Drawings:
     ``artist`` is the ``"module:Class"`` that draws them.  Close the generator to stop early.
     Raises DataError if a process dies.
     """
-    workers = min(_cores(), -(-count // _ALONE))
+    has_affinity = hasattr(os, "sched_getaffinity")
+    cores = len(os.sched_getaffinity(0)) if has_affinity else os.cpu_count() or 1
+    workers = min(cores, -(-count // _ALONE))
     if workers == 1:
         yield from map(_artist(artist)(style, size, seed), range(count))
     else:
@@ -43,11 +45,11 @@ def _draw_in_processes(
     artist: str, style: str, count: int, size: int, seed: int, workers: int
 ) -> Drawings:
     command = [sys.executable, "-P", "-m", "ganzoo_avatars.drawing"]  # -P: not from this folder
-    running: list[subprocess.Popen[bytes]] = []
+    processes: list[subprocess.Popen[bytes]] = []
     try:
         for first in range(workers):
             job = json.dumps([artist, style, size, seed, first, count, workers])
-            running.append(
+            processes.append(
                 subprocess.Popen(
                     [*command, job],
                     stdout=subprocess.PIPE,
@@ -55,7 +57,7 @@ def _draw_in_processes(
                 )
             )
         for index in range(count):
-            process = running[index % workers]
+            process = processes[index % workers]
             assert process.stdout is not None  # it is a pipe
             pixels = process.stdout.read(3 * size * size)
             if len(pixels) < 3 * size * size:
@@ -66,17 +68,11 @@ def _draw_in_processes(
                 )
             yield np.frombuffer(pixels, dtype=np.uint8).reshape(3, size, size)
     finally:
-        for process in running:
+        for process in processes:
             process.kill()
             if process.stdout is not None:
                 process.stdout.close()
             process.wait()
-
-
-def _cores() -> int:
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def _artist(name: str) -> Artist:

@@ -55,8 +55,8 @@ class Console:
             )
             self._display.open()
         else:
-            talking = (run, self._end)
-            threading.Thread(target=self._keep_talking, args=talking, daemon=True).start()
+            arguments = (run, self._end)
+            threading.Thread(target=self._keep_talking, args=arguments, daemon=True).start()
 
     @hookimpl
     def step_ended(self, run: ObservedRun, step: int, logs: Mapping[str, Any]) -> None:

@@ -25,15 +25,14 @@ class Blur:
     def __call__(self, field: Field, *sigmas: float) -> list[Field]:
         """Blur ``field`` by each of ``sigmas``, through one Fourier transform."""
         waves = np.fft.rfft2(field)
-        shape = (self.n, self.n)
-        results = [np.fft.irfft2(waves * self._kernel(s), s=shape) for s in sigmas]
-        return [np.asarray(b, np.float32) for b in results]
-
-    def _kernel(self, sigma: float) -> Field:
-        sigma = round(sigma, 3 if sigma > 0.01 else 4)  # a few kernels serve all
-        if sigma not in self._kernels:
-            self._kernels[sigma] = np.exp(self._square * np.float32(-0.5 * sigma**2))
-        return self._kernels[sigma]
+        results = []
+        for sigma in sigmas:
+            width = round(sigma, 3 if sigma > 0.01 else 4)  # a few kernels serve all
+            if width not in self._kernels:
+                self._kernels[width] = np.exp(self._square * np.float32(-0.5 * width**2))
+            blur = np.fft.irfft2(waves * self._kernels[width], s=(self.n, self.n))
+            results.append(np.asarray(blur, np.float32))
+        return results
 
 
 def dot(vectors: Field, vector: Field) -> Field:

@@ -197,8 +197,15 @@ def encode(definition: dict[str, Any]) -> list[Paint]:
                 color = attributes.get(key, "none")
                 color = color["name"] if isinstance(color, dict) else color
                 if color != "none":
-                    paint = Paint(component, color, _material(component, color, element["name"]))
-                    attributes[key] = _code(paints.setdefault(paint, len(paints)))
+                    places = (
+                        f"{component}/{color}/{element['name']}",
+                        f"{component}/{color}",
+                        color,
+                    )
+                    material = next((MATERIALS[p] for p in places if p in MATERIALS), "plastic")
+                    paint = Paint(component, color, material)
+                    red = _STEP * paints.setdefault(paint, len(paints))
+                    attributes[key] = f"#{red:02x}{255 - red:02x}80"
             for child in element.values():
                 visit(child, component)
 
@@ -229,13 +236,3 @@ def _is_light(attributes: dict[str, Any], component: str) -> bool:
             del attributes[key]
         return False
     return bool(faint)
-
-
-def _material(component: str, color: str, shape: str) -> str:
-    keys = (f"{component}/{color}/{shape}", f"{component}/{color}", color)
-    return next((MATERIALS[key] for key in keys if key in MATERIALS), "plastic")
-
-
-def _code(index: int) -> str:
-    red = index * _STEP
-    return f"#{red:02x}{255 - red:02x}80"

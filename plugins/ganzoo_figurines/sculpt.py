@@ -282,11 +282,11 @@ class Scene:
         """Return the light that the figurine reflects (n, n, 3), linear."""
         warm = np.array([1.0, 0.89, 0.74], np.float32) ** self.rng.uniform(0.5, 1.3)
         cool = np.array([0.78, 0.9, 1.0], np.float32)
-        facing = dot(normal, lamp)[..., None]
+        cosine = dot(normal, lamp)[..., None]
         skin = self.material("skin", "lip", "tongue")[..., None]
         # light that enters skin leaves it nearby, red light farther away than blue
         wrap = 0.12 + skin * np.array([0.34, 0.16, 0.08], np.float32)
-        key = np.maximum((facing + wrap) / (1 + wrap), 0)
+        key = np.maximum((cosine + wrap) / (1 + wrap), 0)
         dim = arrives[..., None]
         deep = dim * (1 + skin * (1 - dim) * np.array([0.6, 0.0, -0.1], np.float32))
         other = np.array([-lamp[0], 0.1, 0.8], np.float32)

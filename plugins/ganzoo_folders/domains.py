@@ -69,13 +69,10 @@ def score(image: NDArray[np.uint8]) -> float:
     small = Image.fromarray(image).resize((_SIDE, _SIDE), Image.Resampling.BOX).convert("L")
     brightest = float(np.percentile(np.asarray(small), 90)) / 255
     light = min(max(brightest, 0.47), 0.94)
-    value = _LIGHT * light + _CONTRAST * _contrast(small) + _BIAS
-    return min(max(value, -_LIMIT), _LIMIT)
-
-
-def _contrast(gray: Image.Image) -> float:
-    """Compare lines with areas: the log ratio of large to small differences in 3x3 pixels."""
-    highest = np.asarray(gray.filter(ImageFilter.MaxFilter(3))).astype(np.float32)
-    lowest = np.asarray(gray.filter(ImageFilter.MinFilter(3))).astype(np.float32)
+    # lines compared with areas: the log ratio of large to small differences in 3x3 pixels
+    highest = np.asarray(small.filter(ImageFilter.MaxFilter(3))).astype(np.float32)
+    lowest = np.asarray(small.filter(ImageFilter.MinFilter(3))).astype(np.float32)
     area, line = np.percentile(highest - lowest, (30, 90))
-    return float(np.log((line + 2) / (area + 2)))
+    contrast = float(np.log((line + 2) / (area + 2)))
+    value = _LIGHT * light + _CONTRAST * contrast + _BIAS
+    return min(max(value, -_LIMIT), _LIMIT)

@@ -89,6 +89,7 @@ class Paired(Dataset):
         #: for each field, its cache entry and the entry's rows by example
         self._open: dict[str, tuple[Cached, NDArray[np.int64]]] = {}
         self._epoch = [0, 0]
+        #: this epoch's upper left corner of each crop (N, 2), and whether to flip each pair (N,)
         self._draws: tuple[NDArray[np.int64], NDArray[np.bool_]] | None = None
 
     def prepare(self) -> None:
@@ -126,7 +127,9 @@ class Paired(Dataset):
         self.prepare()
         examples = np.arange(len(self))[indices]
         if self._draws is None:
-            self._draws = self._draw()
+            rng = np.random.default_rng(self._epoch)
+            corners = rng.integers(self.jitter + 1, size=(len(self), 2))
+            self._draws = corners, rng.random(len(self)) < (0.5 if self.mirror else 0)
         corners, flips = self._draws
         batch = {}
         for field, (entry, rows) in self._open.items():
@@ -142,12 +145,6 @@ class Paired(Dataset):
         """Draw the crops and the pairs to flip from these two numbers."""
         self._epoch = [seed, epoch]
         self._draws = None
-
-    def _draw(self) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
-        """Return the upper left corner of each crop (N, 2), and whether to flip each pair (N,)."""
-        rng = np.random.default_rng(self._epoch)
-        corners = rng.integers(self.jitter + 1, size=(len(self), 2))
-        return corners, rng.random(len(self)) < (0.5 if self.mirror else 0)
 
     def fingerprint(self) -> str:
         """Return a sha256 of the pixels of both, how they are paired, cropped and flipped."""

@@ -59,7 +59,12 @@ class Landmarks(Evaluator):
         face.
         """
         for features in (photo_features, fake_features):
-            _require(features)
+            if gaps := {"points", "confidence"} - features.keys():
+                raise DataError(
+                    f"landmark-drift needs {one_of(gaps)} of a finder of landmarks, but the "
+                    f"extractor gives {one_of(features)}. Use an extractor that finds landmarks "
+                    f"and tells how sure it is, such as fan or face68."
+                )
         # without a face, points may be anything, even NaN
         face = photo_features["confidence"] >= self.confidence
         photo, fake = photo_features["points"][face], fake_features["points"][face]
@@ -86,24 +91,10 @@ class Landmarks(Evaluator):
 
 def _drift(photo: Tensor, fake: Tensor) -> Tensor:
     """Mean distance (N,) of points (N, K, 2), in sizes of the photo's face."""
-    return vector_norm(fake - photo, dim=2).mean(1) / _size(photo)
-
-
-def _size(points: Tensor) -> Tensor:
-    """The size (N,) of each face (N, K, 2)."""
-    if points.shape[1] == _POINTS:
+    if photo.shape[1] == _POINTS:
         left, right = _OUTER_CORNERS
-        across = points[:, left] - points[:, right]
+        across = photo[:, left] - photo[:, right]
     else:
-        across = points.amax(1) - points.amin(1)
-    return vector_norm(across, dim=1).clamp(min=_SMALLEST_FACE)
-
-
-def _require(features: dict[str, Tensor]) -> None:
-    gaps = {"points", "confidence"} - features.keys()
-    if gaps:
-        raise DataError(
-            f"landmark-drift needs {one_of(gaps)} of a finder of landmarks, but the extractor "
-            f"gives {one_of(features)}. Use an extractor that finds landmarks and tells how sure "
-            f"it is, such as fan or face68."
-        )
+        across = photo.amax(1) - photo.amin(1)
+    size = vector_norm(across, dim=1).clamp(min=_SMALLEST_FACE)
+    return vector_norm(fake - photo, dim=2).mean(1) / size

@@ -45,7 +45,8 @@ class Likeness(Evaluator):
                 f"edges-kept and color-shift cannot compare them. Give a size that the generator "
                 f"keeps, such as a multiple of 16."
             )
-        before, after = (_centred(gradient(image)) for image in (photo, fake))
+        edges = [gradient(image).flatten(1) for image in (photo, fake)]
+        before, after = (flat - flat.mean(1, keepdim=True) for flat in edges)
         self._pairs += len(fake)
         self._sum += cosine_similarity(before, after).sum().item()
         self._shift += (yuv(fake) - yuv(photo))[:, 1:].abs().mean((1, 2, 3)).sum().item()
@@ -58,12 +59,6 @@ class Likeness(Evaluator):
             "edges-kept": self._sum / self._pairs,
             "color-shift": self._shift / self._pairs,
         }
-
-
-def _centred(maps: Tensor) -> Tensor:
-    """Convert (N, H, W) to (N, H * W) of mean 0 each."""
-    flat = maps.flatten(1)
-    return flat - flat.mean(1, keepdim=True)
 
 
 def _size(image: Tensor) -> str:

@@ -57,7 +57,12 @@ class PrecisionRecall(AllPairs):
         The latter without each group, and last with all of them.
         """
         real_radii = reach(self._reals, self.k)
-        fake_radii = self._fake_radii()
+        group = self.group()
+        distances = neighbours(self._fakes, self.k, group, GROUPS)
+        choices = [radii(distances[:, self.others(index)]) for index in range(GROUPS)]
+        for index, radius in enumerate(choices):
+            radius[group == index] = -1  # reaches nothing
+        fake_radii = torch.stack([*choices, radii(distances)], 1)
         among_reals = torch.zeros(len(self._fakes), dtype=torch.bool)
         among_fakes = torch.zeros(len(self._reals), GROUPS + 1, dtype=torch.bool)
         for at, to, squares in distance_blocks(self._reals, self._fakes):
@@ -65,12 +70,3 @@ class PrecisionRecall(AllPairs):
             for choice in range(GROUPS + 1):
                 among_fakes[at, choice] |= (squares <= fake_radii[to, choice]).any(1)
         return among_reals, among_fakes
-
-    def _fake_radii(self) -> Tensor:
-        """(fakes, GROUPS + 1), squared: without each group, whose own are below 0, and with all."""
-        group = self.group()
-        distances = neighbours(self._fakes, self.k, group, GROUPS)
-        choices = [radii(distances[:, self.others(index)]) for index in range(GROUPS)]
-        for index, choice in enumerate(choices):
-            choice[group == index] = -1
-        return torch.stack([*choices, radii(distances)], 1)

@@ -84,14 +84,11 @@ class Face:
         dx = self._x - at[:, 0, None, None]
         dy = self._y - at[:, 1, None, None]
         u, v = (
-            (dx * axis[:, 0, None, None] + dy * axis[:, 1, None, None]) / self._length(length)
-            for axis, length in ((self.right, across), (self.down, along))
+            (dx * axis[:, 0, None, None] + dy * axis[:, 1, None, None])
+            / (self.gap * share)[:, None, None]
+            for axis, share in ((self.right, across), (self.down, along))
         )
         return (u * u + v * v)[:, None]
-
-    def _length(self, share: float | Tensor) -> Tensor:
-        length: Tensor = self.gap * share
-        return length[:, None, None]
 
     @property
     def drop(self) -> Tensor:

@@ -91,10 +91,10 @@ class Cel(Drawing):
 
     def ramp(self, normal: Tensor, lamp: Tensor) -> Tensor:
         """Return the shade (N, 1, H, W) of unit normals under lamps (N, 3)."""
-        facing = (normal * lamp[:, :, None, None]).sum(1, keepdim=True)
-        shade = torch.full_like(facing, self.shades[0])
+        cosine = (normal * lamp[:, :, None, None]).sum(1, keepdim=True)
+        shade = torch.full_like(cosine, self.shades[0])
         for step, tone in zip(self.steps, self.shades[1:], strict=True):
-            shade = torch.where(facing < step, tone, shade)
+            shade = torch.where(cosine < step, tone, shade)
         return shade
 
 
@@ -111,5 +111,5 @@ def lamp_of(light: Tensor, normal: Tensor) -> tuple[Tensor, Tensor]:
     square = sides.mT @ (weight * sides) + 1e-3 * torch.eye(4).to(light)
     fit = torch.linalg.solve(square, sides.mT @ (weight * tone))  # (N, 4, 1)
     lamp = normalize(fit[:, :3, 0] + 1e-6 * light.new_tensor([0, 0, 1]), dim=1)
-    facing = ((sides - sides.new_tensor([0, 0, 1, 1])) @ fit).mT.unflatten(2, light.shape[2:])
-    return lamp, facing.exp().clamp(DARKEST, 1 / DARKEST)
+    log_shade = ((sides - sides.new_tensor([0, 0, 1, 1])) @ fit).mT.unflatten(2, light.shape[2:])
+    return lamp, log_shade.exp().clamp(DARKEST, 1 / DARKEST)

@@ -86,19 +86,15 @@ class Opie(Drawing):
         index = torch.where(skin[:, 0] > 0.5, self.colors, labels(lab, colors))
         index = _simple(index, self.colors + 1, max(0.7, side * SOFT))
         colors = torch.cat([colors, skin_color[:, None]], 1)
-        drawing = from_lab(painted(index, _vivid(colors)))
+        # lighter and more saturated, as of paint rather than of a photo
+        paint = torch.cat([100 - 0.85 * (100 - colors[..., :1]), 1.35 * colors[..., 1:]], -1)
+        drawing = from_lab(painted(index, paint))
         lines = _outlines(index, colors, max(1, round(side * LINE)))
         strokes = XDoG(max(0.6, side / 140), 20.0, 0.35, 1000.0).ink(to_lab(rgb)[:, :1] / 100)
         shapes = face.shapes(0.04)
         near = torch.minimum(shapes["nose"], shapes["mouth"]) < 1
         lines = lines | ((near & (strokes < 0.5) | _dots(face)) & (has_face > 0.5))
         return from_unit(torch.where(lines, INK, drawing))
-
-
-def _vivid(colors: Tensor) -> Tensor:
-    """Make colours (N, K, 3) lighter and more saturated, as of paint rather than of a photo."""
-    light, chroma = colors[..., :1], colors[..., 1:]
-    return torch.cat([100 - 0.85 * (100 - light), 1.35 * chroma], -1)
 
 
 def _dots(face: Face) -> Tensor:
