@@ -109,7 +109,7 @@ def the_seed_decides(subject: Subject) -> None:
             )
         if one and all(torch.equal(one[name], other[name]) for name in one):
             raise AssertionError(
-                f"its weights are the same after any torch.manual_seed, {case}: are they salt or "
+                f"its weights are the same after any torch.manual_seed, {case}: are they seeded or "
                 "constant inside?"
             )
         twins = [case.build(1).train() for _ in range(2)]
