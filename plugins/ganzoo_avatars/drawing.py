@@ -32,9 +32,7 @@ def draw(artist: str, style: str, count: int, size: int, seed: int) -> Drawings:
     ``artist`` is the ``"module:Class"`` that draws them.  Close the generator to stop early.
     Raises DataError if a process dies.
     """
-    has_affinity = hasattr(os, "sched_getaffinity")
-    cores = len(os.sched_getaffinity(0)) if has_affinity else os.cpu_count() or 1
-    workers = min(cores, -(-count // _ALONE))
+    workers = min(_cores(), -(-count // _ALONE))
     if workers == 1:
         yield from map(_artist(artist)(style, size, seed), range(count))
     else:
@@ -73,6 +71,12 @@ def _draw_in_processes(
             if process.stdout is not None:
                 process.stdout.close()
             process.wait()
+
+
+def _cores() -> int:
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def _artist(name: str) -> Artist:
