@@ -20,7 +20,7 @@ from ganzoo.formats.json import digest
 from ganzoo.images import BadImage, decode
 from ganzoo.interfaces import Generator
 from ganzoo.models import samples
-from ganzoo.models.network import DRAWN, reads
+from ganzoo.models.network import RANDOM, reads
 from ganzoo.models.randomness import rng
 from ganzoo.models.weights import weights_hash
 from ganzoo.recipe.benchmark import Benchmark
@@ -70,10 +70,10 @@ class Generated(ImageSource):
         self.key = digest([weights_hash(generator), origin])
         inputs, fields = reads(generator), protocol.fields
         self._draws_latents = "latent" in inputs.words
-        self._reads = [word for word in inputs.words if word in fields and word not in DRAWN]
+        self._reads = [word for word in inputs.words if word in fields and word not in RANDOM]
         protocol.dataset.demand(self._reads)
         benchmark = protocol.benchmark.name
-        if absent := [w for w in inputs.needed if w not in fields and w not in DRAWN]:
+        if absent := [w for w in inputs.needed if w not in fields and w not in RANDOM]:
             raise RunError(
                 f"the model makes its images from '{absent[0]}', and benchmark {benchmark} has "
                 f"none. Measure it on one that has: `ganzoo list benchmarks`."

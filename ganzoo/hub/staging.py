@@ -136,8 +136,8 @@ def _fill(
         scores = [newest[name] for name in sorted(newest)]
         if not (bundle / SAMPLES).exists() and not problems:
             if gan.config.input.kind == "noise":
-                pictures = samples.stream(gan.generator, writing.SHOWN, seed=0)
-                samples.write(pictures, writing.SHOWN, bundle / SAMPLES)
+                pictures = samples.stream(gan.generator, writing.SAMPLE_COUNT, seed=0)
+                samples.write(pictures, writing.SAMPLE_COUNT, bundle / SAMPLES)
             elif gan.config.licences.data:  # the dataset allows showing its photos
                 grids = _run(folder).samples.glob("*.png")
                 if newest_grid := max((p for p in grids if not p.is_symlink()), default=None):

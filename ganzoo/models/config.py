@@ -225,10 +225,10 @@ def contradictions(config: Config) -> list[str]:
 def code_licence(distribution: str) -> str | None:
     """Return the licence that an installed distribution states, if it is one line."""
     try:
-        stated = metadata(distribution)
+        facts = metadata(distribution)
     except PackageNotFoundError:
         return None
-    lines = (stated[key] for key in ("License-Expression", "License") if key in stated)
+    lines = (facts[key] for key in ("License-Expression", "License") if key in facts)
     return next((line for line in lines if line and "\n" not in line), None)
 
 

@@ -39,7 +39,7 @@ def sources(paths: Iterable[Path]) -> tuple[list[Path], list[Scan]]:
 
     Raises DataError if a folder holds no image.
     """
-    listed: dict[Path, Path] = {}
+    images: dict[Path, Path] = {}
     scans: list[Scan] = []
     for path in paths:
         several = [path]
@@ -47,8 +47,8 @@ def sources(paths: Iterable[Path]) -> tuple[list[Path], list[Scan]]:
             scans.append(scan(path))
             several = [path / name for name in scans[-1].names]
         for one in several:
-            listed.setdefault(one.absolute(), one)
-    return list(listed.values()), scans
+            images.setdefault(one.absolute(), one)
+    return list(images.values()), scans
 
 
 def encode(
@@ -73,10 +73,10 @@ def encode(
         chunk = photos[start : start + samples.CHUNK]
         squares = {path: image for path in chunk if (image := _square(path, model, outcome))}
         if squares:
-            made = model.encode(list(squares.values()))
-            codes |= {_key(path): code for path, code in zip(squares, made, strict=True)}
+            batch = model.encode(list(squares.values()))
+            codes |= {_key(path): code for path, code in zip(squares, batch, strict=True)}
             if len(pairs) < _PAIRS and model.config.input.kind == "noise":
-                pairs += zip(squares.values(), model.sample(latents=made), strict=True)
+                pairs += zip(squares.values(), model.sample(latents=batch), strict=True)
         advance(len(chunk))
     outcome.encoded, outcome.has_sheet = len(codes), bool(pairs)
     if codes:
@@ -119,6 +119,6 @@ def _sheet(pairs: Sequence[tuple[Image.Image, Image.Image]]) -> Image.Image:
         row, column = divmod(index, columns)
         for place, image in enumerate(pair):
             left = column * cell[0] + gap + place * (wide + gap // 4)
-            enlarged = image.resize((wide, high), Image.Resampling.NEAREST)
-            sheet.paste(enlarged, (left, gap + row * cell[1]))
+            large = image.resize((wide, high), Image.Resampling.NEAREST)
+            sheet.paste(large, (left, gap + row * cell[1]))
     return sheet

@@ -31,7 +31,7 @@ from ganzoo.errors import RunError
 from ganzoo.files import atomic_file
 from ganzoo.interfaces import Generator
 from ganzoo.models import samples
-from ganzoo.models.network import DRAWN, reads, stride
+from ganzoo.models.network import RANDOM, reads, stride
 from ganzoo.models.randomness import rng
 from ganzoo.text import gist
 
@@ -109,10 +109,10 @@ class _Task:
         self.module: nn.Module = generator
         self.any_side = False
         if self.free and self.image:
-            extended = _Extended(generator, self.image, self.multiple)
-            self.any_side = self.multiple == 1 or _alike(generator, extended, self._odd())
+            module = _Extended(generator, self.image, self.multiple)
+            self.any_side = self.multiple == 1 or _alike(generator, module, self._odd())
             if self.any_side and self.multiple > 1:
-                self.module = extended
+                self.module = module
 
     def example(self) -> Inputs:
         """Inputs for the exporter to trace; no proof has their shapes."""
@@ -196,9 +196,9 @@ class _Task:
 
 def _words(generator: Generator) -> list[str]:
     """Return the generator's words; raises RunError if they are two images."""
-    known = reads(generator)
-    words = [w for w in known.words if w in known.needed or (w == "label" and generator.label)]
-    images = [word for word in words if word not in DRAWN]
+    inputs = reads(generator)
+    words = [w for w in inputs.words if w in inputs.needed or (w == "label" and generator.label)]
+    images = [word for word in words if word not in RANDOM]
     if len(images) > 1:
         raise RunError(
             f"this generator cannot be exported: it needs {' and '.join(images)}, and only "

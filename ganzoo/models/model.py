@@ -359,15 +359,15 @@ def load(
 def _refuse_untrue(config: Config, generator: Generator, folder: Path) -> None:
     """Raise RunError if a config contradicts its generator."""
     takes, makes, labels = described(generator)
-    for key, recorded, actual in (
+    for key, record, actual in (
         ("input.kind", config.input.kind, takes.kind),
         ("input.size", config.input.size, takes.size),
         ("output.size", config.output.size, makes.size),
         ("labels", config.labels or None, labels),
     ):
-        if recorded != actual:
+        if record != actual:
             raise RunError(
-                f"{folder / CONFIG} is not true: {key} is {written(recorded)} in it, and the "
+                f"{folder / CONFIG} is not true: {key} is {written(record)} in it, and the "
                 f"generator's is {written(actual)}. Get the folder again, or correct it."
             )
 

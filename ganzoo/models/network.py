@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 #: words that are drawn, where others are taken from examples
-DRAWN = ("latent", "label")
+RANDOM = ("latent", "label")
 
 
 @dataclass(frozen=True)
@@ -25,8 +25,8 @@ class Reads:
 def reads(network: nn.Module) -> Reads:
     """Return the words that ``network`` reads: the parameters of its class's ``forward``."""
     _, *parameters = inspect.signature(type(network).forward).parameters.values()
-    needed = (p.name for p in parameters if p.default is p.empty)
-    return Reads(tuple(p.name for p in parameters), tuple(needed))
+    names = (p.name for p in parameters if p.default is p.empty)
+    return Reads(tuple(p.name for p in parameters), tuple(names))
 
 
 def anchor(network: nn.Module) -> Tensor:
@@ -66,13 +66,13 @@ class Network:
 
     def __call__(self, words: Words, inputs: Mapping[str, Tensor] | None = None) -> Tensor:
         """Run on ``inputs`` by parameter; the other parameters are filled from ``words``."""
-        filled = dict(inputs or {})
-        filled |= {name: words[name] for name in self.reads if name not in filled and name in words}
+        values = dict(inputs or {})
+        values |= {name: words[name] for name in self.reads if name not in values and name in words}
         if self.channels_last:
             layout = torch.channels_last
-            for name, value in filled.items():
-                filled[name] = value.contiguous(memory_format=layout) if value.ndim == 4 else value
-        output: Tensor = self.module(**filled)
+            for name, value in values.items():
+                values[name] = value.contiguous(memory_format=layout) if value.ndim == 4 else value
+        output: Tensor = self.module(**values)
         return output.contiguous() if self.channels_last else output
 
 

@@ -54,7 +54,7 @@ def _compile(openvino: Any, network: nn.Module, settings: dict[str, Any]) -> Fun
             warnings.simplefilter("ignore")  # about OpenVINO's tracing
             example = torch.zeros(1, 3, *_EXAMPLE)
             model = openvino.convert_model(network, example_input=example, input=[1, 3, -1, -1])
-        compiled = openvino.Core().compile_model(model, "CPU", settings)
+        program = openvino.Core().compile_model(model, "CPU", settings)
     except Exception as error:  # OpenVINO raises anything
         raise DataError(
             f"OpenVINO cannot take this generator: {str(error).strip().splitlines()[0]}. "
@@ -64,15 +64,15 @@ def _compile(openvino: Any, network: nn.Module, settings: dict[str, Any]) -> Fun
     def run(photos: Tensor) -> Tensor:
         height, width = photos.shape[2:]
         # A network treats other sides in a way that depends on the size, which tracing has lost.
-        pictures = compiled(pad_to_multiple(photos, multiple).numpy())[0]
+        pictures = program(pad_to_multiple(photos, multiple).numpy())[0]
         return torch.from_numpy(pictures)[..., :height, :width]
 
     # Tracing may also have frozen something else that depends on the size.
     photo = torch.rand(1, 3, *_PROOF, generator=torch.Generator().manual_seed(0)) * 2 - 1
     with torch.no_grad():
-        expected = network(photo)
+        target = network(photo)
     picture = run(photo)
-    if picture.shape != expected.shape or not (picture - expected).abs().mean() < 0.1:
+    if picture.shape != target.shape or not (picture - target).abs().mean() < 0.1:
         raise DataError(
             "OpenVINO gives other pictures than PyTorch with this generator. Leave --backend out."
         )

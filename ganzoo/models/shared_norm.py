@@ -86,10 +86,10 @@ def moments(x: Tensor) -> tuple[int, Tensor, Tensor]:
 def share_norms(generator: nn.Module) -> tuple[nn.Module, list[SharedNorm]]:
     """Copy the generator with shared norms in place of instance norms; also return the norms."""
     generator = copy.deepcopy(generator)
-    shared = []
+    norms = []
     for parent in list(generator.modules()):
         for name, child in parent.named_children():
             if isinstance(child, nn.InstanceNorm2d) and not child.track_running_stats:
-                shared.append(SharedNorm(child))
-                setattr(parent, name, shared[-1])
-    return generator, shared
+                norms.append(SharedNorm(child))
+                setattr(parent, name, norms[-1])
+    return generator, norms

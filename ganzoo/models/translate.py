@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from ganzoo.errors import RunError
 from ganzoo.images import BadImage
 from ganzoo.interfaces import Generator
-from ganzoo.models.network import DRAWN, reads
+from ganzoo.models.network import RANDOM, reads
 from ganzoo.models.samples import from_uint8, to_uint8
 from ganzoo.models.shared_norm import share_norms
 from ganzoo.models.tiling import Pixels, patches, spans, tiled
@@ -41,9 +41,9 @@ def halve(network: nn.Module) -> None:
 def image_word(generator: Generator) -> str:
     """Return the name of the generator's photo; RunError if it needs anything else."""
     words = reads(generator).needed
-    if words in (("latent",), DRAWN):
+    if words in (("latent",), RANDOM):
         raise RunError("this model draws from noise and takes no photo: `ganzoo sample` shows it.")
-    if len(words) != 1 or words[0] in DRAWN:
+    if len(words) != 1 or words[0] in RANDOM:
         raise RunError(
             f"this model needs {' and '.join(words) or 'nothing'}; "
             "`translate` gives a photo and nothing else. `ganzoo evaluate` can give it what a "

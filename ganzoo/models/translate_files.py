@@ -20,7 +20,7 @@ from ganzoo.models.translate import Translator
 from ganzoo.scan import Scan, others_in, refuse_others, scan, sheet_beside
 
 #: The format by file ending; PNG for others.
-_WRITTEN: Mapping[str, tuple[str, dict[str, Any]]] = {
+_FORMATS: Mapping[str, tuple[str, dict[str, Any]]] = {
     ".jpg": ("JPEG", {"quality": 95, "subsampling": 0}),
     ".jpeg": ("JPEG", {"quality": 95, "subsampling": 0}),
     ".jpe": ("JPEG", {"quality": 95, "subsampling": 0}),
@@ -132,7 +132,7 @@ def _jobs(path: Path, out: Path, scans: list[Scan]) -> Iterator[Job]:
 
 def _target(path: Path) -> Path:
     """Return the path to write; a PNG if the ending names no format that can be written."""
-    if path.suffix.lower() in _WRITTEN:
+    if path.suffix.lower() in _FORMATS:
         return path
     return path.with_name(f"{images.stem(path.name)}.png")
 
@@ -195,7 +195,7 @@ def _translate_file(job: Job, translator: Translator) -> tuple[Picture, Image.Im
 
 
 def _write(image: Image.Image, path: Path) -> None:
-    kind, options = _WRITTEN[path.suffix.lower()]
+    kind, options = _FORMATS[path.suffix.lower()]
     if kind == "JPEG" and image.mode == "RGBA":
         image = _on_white(image)
     try:

@@ -46,20 +46,20 @@ def describe(path: Path, network: nn.Module) -> File:
     return File(sha256(path), path.stat().st_size, parameters)
 
 
-def load(path: Path, network: nn.Module, stated: File | None, what: str) -> None:
-    """Load the weights in ``path`` into ``network``; ``stated`` is the config's record of the file.
+def load(path: Path, network: nn.Module, record: File | None, what: str) -> None:
+    """Load the weights in ``path`` into ``network``; ``record`` is its entry in the config.
 
     Raises RunError if the file is missing, a pickle, altered, or does not fit; ``what`` is the
     network's name.
     """
     try:
         refuse_pickle(path)
-        if stated and (size := path.stat().st_size) != stated.bytes:
+        if record and (size := path.stat().st_size) != record.bytes:
             raise RunError(
-                f"{path} has {size:,} bytes, and its config says {stated.bytes:,}: it was cut "
+                f"{path} has {size:,} bytes, and its config says {record.bytes:,}: it was cut "
                 "short or replaced. Get the folder again."
             )
-        if stated and sha256(path) != stated.sha256:
+        if record and sha256(path) != record.sha256:
             raise RunError(
                 f"{path} is damaged or was altered: its hash is not the one in its config. "
                 "Get the folder again."

@@ -20,7 +20,7 @@ from ganzoo.models.weights import write_tensors
 from ganzoo.plugins.registry import Registry, construct
 
 #: pictures in ``samples.png``
-SHOWN = 16
+SAMPLE_COUNT = 16
 
 
 def save(
@@ -68,7 +68,9 @@ def save(
         if recipe_yaml is not None:
             (folder / RECIPE).write_text(recipe_yaml, encoding="utf-8")
         if takes.kind == "noise":
-            samples.write(samples.stream(generator, SHOWN, seed=0), SHOWN, folder / SAMPLES)
+            samples.write(
+                samples.stream(generator, SAMPLE_COUNT, seed=0), SAMPLE_COUNT, folder / SAMPLES
+            )
 
 
 def described(generator: Generator) -> tuple[Input, Output, dict[str, list[str]] | None]:

@@ -80,8 +80,14 @@ class OptimizerChecker:
         players = () if path.rpartition(".")[2] in self.players else self.players
         use = entries.get("use", base.get("use"))
         if use is None or not isinstance(use.value, str) or use.value not in OPTIMIZERS:
-            if use is not None or is_first:
-                self._note_unknown(use, node, path)
+            choices = f"Available: {one_of(OPTIMIZERS)}."
+            if use is not None:
+                near = nearest(str(use.plain()), OPTIMIZERS)
+                what = f"unknown optimizer {written(use.plain())}{near} {choices}"
+                self.problems.add(use.at, join(path, "use"), what)
+            elif is_first:
+                what = f"missing 'use': which optimizer? {choices}"
+                checker.missing(node.name_at, path, what)
             every = {name: p for table in OPTIMIZERS.values() for name, p in table.items()}
             checker.refuse_unknown(entries, ["use", "lr", *every, *players], path)
             if "lr" in entries:
@@ -105,12 +111,3 @@ class OptimizerChecker:
             what = "nesterov needs a momentum above 0 and a dampening of 0"
             self.problems.add(effective["nesterov"].name_at, join(path, "nesterov"), what)
         return section
-
-    def _note_unknown(self, use: Node | None, node: Node, path: str) -> None:
-        there_is = f"Available: {one_of(OPTIMIZERS)}."
-        if use is None:
-            self.checker.missing(node.name_at, path, f"missing 'use': which optimizer? {there_is}")
-        else:
-            near = nearest(str(use.plain()), OPTIMIZERS)
-            what = f"unknown optimizer {written(use.plain())}{near} {there_is}"
-            self.problems.add(use.at, join(path, "use"), what)

@@ -265,20 +265,24 @@ def _view(
     return Application(role, targets(node.value.get("to"), [word for word, _ in reads]))
 
 
-def _term(node: Node) -> Term:
-    parts = split_component(node, (*grammar.TERM, "weight"))
-    return Term(**parts | {"weight": _schedule(parts["weight"])})
-
-
 def _stage(node: Node, optimizer: Optimizer, checker: RecipeChecker) -> Stage:
     plain = node.plain()
-    players = checker.keys_of_terms
+    terms: dict[str, tuple[Term, ...]] = {}
+    optimizers: dict[str, tuple[str, dict[str, Any]]] = {}
+    for player in checker.keys_of_terms:
+        parts = [
+            split_component(term, (*grammar.TERM, "weight")) for term in node.value[player].value
+        ]
+        terms[player] = tuple(Term(**p | {"weight": _schedule(p["weight"])}) for p in parts)
+        arguments = {key: child.plain() for key, child in optimizer.of(player).items()}
+        arguments["lr"] = _schedule(arguments["lr"])
+        optimizers[player] = arguments.pop("use"), arguments
     return Stage(
         name=plain["name"],
         steps=plain["steps"],
-        terms={player: tuple(map(_term, node.value[player].value)) for player in players},
+        terms=terms,
         updates=_updates(plain, checker),
-        optimizers={player: _optimizer(optimizer.of(player)) for player in players},
+        optimizers=optimizers,
     )
 
 
@@ -291,12 +295,6 @@ def _updates(stage: Mapping[str, Any], checker: RecipeChecker) -> tuple[tuple[st
     others = [player for player in players if player not in judges]
     turns = judges * stage["discriminator_steps"]
     return tuple((player,) for player in (*turns, *others))
-
-
-def _optimizer(section: Section) -> tuple[str, Mapping[str, Any]]:
-    arguments = {key: child.plain() for key, child in section.items()}
-    arguments["lr"] = _schedule(arguments["lr"])
-    return arguments.pop("use"), arguments
 
 
 def _schedule(value: Any) -> Schedule:

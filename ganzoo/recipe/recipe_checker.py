@@ -252,7 +252,14 @@ class RecipeChecker(Checker):
         entries = self.mapping(node, path, "{name: ..., steps: ..., generator: [...]}")
         if entries is None:
             return {}
-        self._refuse_unknown_of_stage(entries, path)
+        names = [*grammar.STAGE, "optimizer", *self.keys_of_terms]
+        for key, child in entries.items():
+            whose = next((p for p, roles in self.players.items() if key in roles), None)
+            if key not in names and whose is not None:
+                what = f"'{key}' learns with player '{whose}': give the terms to that player"
+                self.problems.add(child.name_at, join(path, key), what)
+            elif self.knows_players or key in names:
+                self.refuse_unknown({key: child}, names, path)
         section = self.table(entries, grammar.STAGE, node, path, "a stage")
         usual = set(self.keys_of_terms) == set(PLAYERS) and self.knows_players
         if usual and "generator" not in entries:
@@ -275,16 +282,6 @@ class RecipeChecker(Checker):
             self._check_updates(section, learners, path)
             del section["discriminator_steps"]
         return section
-
-    def _refuse_unknown_of_stage(self, entries: Section, path: str) -> None:
-        names = [*grammar.STAGE, "optimizer", *self.keys_of_terms]
-        for key, child in entries.items():
-            whose = next((p for p, roles in self.players.items() if key in roles), None)
-            if key not in names and whose is not None:
-                what = f"'{key}' learns with player '{whose}': give the terms to that player"
-                self.problems.add(child.name_at, join(path, key), what)
-            elif self.knows_players or key in names:
-                self.refuse_unknown({key: child}, names, path)
 
     def _check_updates(self, stage: Section, learners: list[str], path: str) -> None:
         """Note updates of players that there are not, or that have nothing to minimise."""
