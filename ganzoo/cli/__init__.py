@@ -13,10 +13,10 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from typer.core import TyperGroup
 
 from ganzoo.cli import evaluation, hub, inspect, leaderboard, models, recipe, results, training
 from ganzoo.cli import plugins as plugins_group
+from ganzoo.cli.front_page import FrontPage
 from ganzoo.errors import GanzooError, Interrupted, RecipeError
 from ganzoo.files import NO_WORKING_FOLDER, refusals, working_folder
 from ganzoo.text import OutputError, output, plain, prepare_streams, say
@@ -74,69 +74,9 @@ def _run() -> int:
         return int(error.exit_code)
 
 
-EXAMPLES = {
-    "ganzoo sample ganzoo/avatars-64": "draw 64 avatars",
-    "ganzoo train dcgan-avatars": "train the demo",
-    "ganzoo train dcgan --set dataset.path=FOLDER": "train on your own images",
-}
-#: the groups of ``ganzoo --help``; those of plugins come after them
-PANELS = ("Train", "Use a model", "Measure", "Share", "Look things up", "Extend")
-
-
-class _Verbs(TyperGroup):
-    """The front page: where to start, and all verbs by purpose."""
-
-    def __init__(self, **arguments: Any) -> None:
-        super().__init__(**arguments)
-        _show_plain_arguments(self)
-
-    def format_options(self, ctx: Any, formatter: Any) -> None:
-        with formatter.section("Start here"):
-            formatter.write_dl(list(EXAMPLES.items()), col_max=48)
-        panels: dict[str, list[tuple[str, str]]] = {panel: [] for panel in PANELS}
-        for name in self.list_commands(ctx):
-            command = self.get_command(ctx, name)
-            if command and not command.hidden:
-                panel = getattr(command, "rich_help_panel", None)
-                row = (name, command.get_short_help_str(200))
-                panels.setdefault(panel or "Other commands", []).append(row)
-        wide = max(len(name) for rows in panels.values() for name, _ in rows)
-        for panel, rows in panels.items():
-            if rows:
-                with formatter.section(panel):
-                    formatter.write_dl([(f"{name:{wide}}", text) for name, text in rows])
-        records = [parameter.get_help_record(ctx) for parameter in self.get_params(ctx)]
-        with formatter.section("Options"):
-            formatter.write_dl([record for record in records if record])
-        formatter.write_paragraph()
-        formatter.write_text("`ganzoo COMMAND -h` explains a command.")
-
-
-def _show_plain_arguments(group: Any) -> None:
-    """Show an argument as RECIPE, not as {RECIPE} or RECIPE <str>: typer 0.29 has no setting."""
-    for command in group.commands.values():
-        for argument in command.params:
-            if argument.param_type_name == "argument":
-                pieces = argument.get_usage_pieces
-                argument.get_usage_pieces = lambda ctx, pieces=pieces: [
-                    piece.replace("{", "").replace("}", "") for piece in pieces(ctx)
-                ]
-                argument.display_type_rich = lambda ctx: None
-        if hasattr(command, "commands"):
-            _show_plain_arguments(command)
-
-
 def command_line(plugins: Plugins) -> typer.Typer:
     """Build the command line, plugins' verbs included."""
-    app = typer.Typer(
-        name="ganzoo",
-        cls=_Verbs,
-        no_args_is_help=True,
-        pretty_exceptions_enable=False,
-        rich_markup_mode=None,
-        context_settings={"help_option_names": ["-h", "--help"]},
-    )
-    app.callback()(_ganzoo)
+    verbs = typer.Typer()
     for group in (
         inspect,
         plugins_group,
@@ -148,10 +88,20 @@ def command_line(plugins: Plugins) -> typer.Typer:
         leaderboard,
         hub,
     ):
-        group.add_to(app)
-    plugins.add_commands(app)
+        group.add_to(verbs)
+    plugins.add_commands(verbs)
+    app = typer.Typer(
+        name="ganzoo",
+        cls=type("Ganzoo", (FrontPage,), {"app": verbs}),
+        no_args_is_help=True,
+        pretty_exceptions_enable=False,
+        rich_markup_mode=None,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    app.callback()(_ganzoo)
     if sys.flags.optimize > 1:  # python -OO drops the docstrings, which are the help
         _restore_help(app)
+        _restore_help(verbs)
     return app
 
 

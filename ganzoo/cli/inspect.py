@@ -14,10 +14,8 @@ import typer
 
 from ganzoo.cli import completion
 from ganzoo.cli.options import Json
-from ganzoo.cli.show_recipe import component, optional_words, show_recipe
 from ganzoo.errors import PluginError
 from ganzoo.files import refusals
-from ganzoo.formats.yaml import flow
 from ganzoo.plugins.registry import FILE_KINDS, KINDS, Registration, Registry
 from ganzoo.progress import duration
 from ganzoo.recipe.header import read_header
@@ -65,11 +63,11 @@ def list_components(
 
 def _rows(kind: str, registry: Registry) -> Iterator[dict[str, str]]:
     if kind in KINDS:
-        from ganzoo.plugins.signature import read_signature
+        from ganzoo.plugins.signature import read_summary
 
         for name, entry in zip(registry.names(kind), registry.entries(kind), strict=True):
             try:
-                summary = _plain(read_signature(entry.target).summary)
+                summary = _plain(read_summary(entry.target))
             except PluginError as error:
                 summary = f"BROKEN: {error}"
             yield {"name": name, "plugin": entry.origin.plugin, "summary": summary}
@@ -120,6 +118,7 @@ def show(
     its weights; `show avatars-64` a benchmark.  `show vocabulary` lists the words that components
     can read.
     """
+    from ganzoo.cli.show_recipe import show_recipe
     from ganzoo.plugins.manager import installed
     from ganzoo.plugins.shipped import shipped_benchmarks, shipped_recipes
 
@@ -144,6 +143,8 @@ def show(
 
 
 def _show_named(kind: str, name: str, as_json: bool) -> None:
+    from ganzoo.cli.show_recipe import show_recipe
+
     if kind == "recipe":
         show_recipe(name, as_json)
     elif kind == "benchmark":
@@ -153,6 +154,7 @@ def _show_named(kind: str, name: str, as_json: bool) -> None:
 
 
 def _show_component(kind: str, name: str, as_json: bool) -> None:
+    from ganzoo.cli.show_recipe import optional_words
     from ganzoo.plugins.manager import installed
     from ganzoo.plugins.signature import read_signature
 
@@ -201,6 +203,7 @@ def _as_data(entry: Registration, signature: Signature) -> dict[str, Any]:
 
 
 def _default(kind: str, parameter: Parameter) -> str:
+    from ganzoo.formats.yaml import flow
     from ganzoo.plugins.signature import COMPUTED, REQUIRED
     from ganzoo.recipe.grammar import FROM_DATASET, NETWORK_KINDS
 
@@ -214,6 +217,7 @@ def _default(kind: str, parameter: Parameter) -> str:
 
 
 def _show_benchmark(name: str, as_json: bool) -> None:
+    from ganzoo.cli.show_recipe import component
     from ganzoo.plugins.manager import installed
     from ganzoo.plugins.shipped import shipped_benchmarks
     from ganzoo.recipe.benchmark import load_benchmark
@@ -279,6 +283,8 @@ def _show_model(name: str, as_json: bool) -> None:
 
 def _about_model(config: Config) -> Iterator[tuple[str, str]]:
     """Yield the lines of a model's config, shortened for reading; ``--json`` has all of it."""
+    from ganzoo.formats.yaml import flow
+
     generator, out = config.generator, config.output
     arguments = {k: v for k, v in generator.arguments.items() if k != "label" and v is not None}
     package = f"{generator.distribution} {generator.version}"

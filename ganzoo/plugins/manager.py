@@ -20,7 +20,8 @@ from typing import TYPE_CHECKING
 
 import pluggy
 
-from ganzoo import __version__, hookspecs
+import ganzoo
+from ganzoo import hookspecs
 from ganzoo.errors import PluginError, nearest, one_of, reason
 from ganzoo.formats.names import COMPONENT
 from ganzoo.hookspecs import VERSION
@@ -29,7 +30,7 @@ from ganzoo.plugins.shipped import own_files
 from ganzoo.text import aside
 
 if TYPE_CHECKING:
-    from importlib.metadata import EntryPoint
+    from importlib.metadata import Distribution, EntryPoint
 
     import typer
     from typer.models import TyperInfo
@@ -118,7 +119,7 @@ class Plugins:
         """
 
         def built_in_first(point: EntryPoint) -> tuple[bool, str, str]:
-            distribution = (point.dist and point.dist.name) or ""
+            distribution, _ = _distribution(point.dist)
             return distribution != GROUP, point.name, distribution
 
         points = sorted(entry_points(group=GROUP), key=built_in_first)
@@ -143,10 +144,11 @@ class Plugins:
 
     def load(self, point: EntryPoint) -> Plugin:
         """Load one entry point; a broken one leaves only its report."""
+        distribution, version = _distribution(point.dist)
         # after a broken uninstall, either may be missing
-        distribution = (point.dist and point.dist.name) or point.value.partition(":")[0]
-        version = (point.dist and point.dist.version) or "unknown"
-        return self.add(point.load, Origin(point.name, distribution, version), point.value)
+        distribution = distribution or point.value.partition(":")[0]
+        origin = Origin(point.name, distribution, version or "unknown")
+        return self.add(point.load, origin, point.value)
 
     def add(self, load: Callable[[], object], origin: Origin, entry_point: str = "") -> Plugin:
         """Load a plugin object by calling ``load()``, check its hooks and take its components."""
@@ -189,6 +191,7 @@ class Plugins:
         A plugin may add to a group that exists: ``ganzoo data`` has commands of several.
         """
         import typer
+        from typer.main import get_group
 
         tree = _commands(cli)
         for implementation in self.hook.register_commands.get_hookimpls():
@@ -196,6 +199,7 @@ class Plugins:
             try:
                 with aside():
                     implementation.function(*[app for _ in implementation.argnames])
+                get_group(app)  # raises if an option of a command cannot be read
                 commands = _commands(app)
                 if clash := _clash(commands, tree):
                     raise PluginError(f"there is a command '{clash}' already")
@@ -249,6 +253,14 @@ class Plugins:
             raise PluginError(f"it registers {kind} '{name}' as {target!r}; give {form}")
 
 
+@cache
+def _distribution(distribution: Distribution | None) -> tuple[str, str]:
+    """Return name and version; each read of them would parse the metadata again."""
+    metadata = distribution.metadata if distribution else None
+    name, version = (metadata[k] if metadata and k in metadata else "" for k in ("Name", "Version"))
+    return name, version
+
+
 def _check_module(module: object) -> None:
     """Check the version of its hooks, and that what is named like a hook is an implementation."""
     number = _hooks_version(module)
@@ -256,8 +268,8 @@ def _check_module(module: object) -> None:
         raise PluginError(f"its ganzoo_hooks is {number!r}; give the number {VERSION}")
     if number > VERSION:
         raise PluginError(
-            f"it is written for version {number} of ganzoo's hooks, and ganzoo {__version__} has "
-            f"version {VERSION}"
+            f"it is written for version {number} of ganzoo's hooks, and ganzoo "
+            f"{ganzoo.__version__} has version {VERSION}"
         )
     for name in HOOKS:
         function = getattr(module, name, None)
@@ -275,11 +287,19 @@ def _check_module(module: object) -> None:
 
 
 def _commands(cli: typer.Typer) -> dict[str, set[str]]:
-    """List each command with its subcommands; only groups have any."""
-    from typer.main import get_group
+    """List each command with its subcommands, without building any; only groups have any."""
+    from typer.main import get_command_name, solve_typer_info_defaults
 
-    commands = get_group(cli).commands.items()
-    return {name: set(getattr(command, "commands", ())) for name, command in commands}
+    commands: dict[str, set[str]] = {}
+    for command in cli.registered_commands:
+        assert command.callback
+        commands[command.name or get_command_name(command.callback.__name__)] = set()
+    for group in cli.registered_groups:
+        assert group.typer_instance
+        inner = _commands(group.typer_instance)
+        name = solve_typer_info_defaults(group).name
+        commands |= {name: set(inner)} if name else inner
+    return commands
 
 
 def _clash(commands: dict[str, set[str]], tree: dict[str, set[str]]) -> str:
@@ -325,7 +345,7 @@ def _remedy(origin: Origin, module: object) -> str:
         return ""
     if not conflict and not (isinstance(number, int) and number > VERSION):
         return ""
-    needs = f"It needs {conflict}, and this is {__version__}. " if conflict else ""
+    needs = f"It needs {conflict}, and this is {ganzoo.__version__}. " if conflict else ""
     return (
         f"{needs}Update ganzoo (pip install -U ganzoo), or install an older "
         f"'{origin.distribution}' or none"
@@ -341,7 +361,7 @@ def _conflict(distribution: str) -> str:
     except (PackageNotFoundError, InvalidRequirement, ValueError):
         return ""
     for need in needs:
-        if need.name == GROUP and not need.specifier.contains(__version__, prereleases=True):
+        if need.name == GROUP and not need.specifier.contains(ganzoo.__version__, prereleases=True):
             return str(need)
     return ""
 

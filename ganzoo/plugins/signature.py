@@ -11,7 +11,7 @@ import ast
 import inspect
 import re
 import textwrap
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import Any
@@ -103,22 +103,8 @@ def read_signature(target: str | type) -> Signature:
 
     Raises PluginError if the module or the class cannot be found or read.
     """
-    if isinstance(target, str):
-        module, _, name = target.partition(":")
-        scope = read_module(module)
-        source = find_class(scope, name)
-        if source is None:
-            names = [n for n, s in scope.nodes.items() if isinstance(s, ast.ClassDef)]
-            raise PluginError(
-                f"'{target}' cannot be found: module '{module}' has no class "
-                f"'{name}'{nearest(name, names)}"
-            )
-        sources = list(lineage(*source))
-    else:
-        bases = [base for base in target.__mro__[1:] if not is_opaque(base.__module__)]
-        sources = [source_of(base) for base in (target, *bases)]
+    sources = list(_sources(target))
     classes = [source for source in sources if source[1].module != _INTERFACES]
-    doc = next((text for node, _ in classes if (text := ast.get_docstring(node))), "")
     methods: dict[str, tuple[tuple[str, bool], ...]] = {}
     for node, _ in classes:
         for function in _functions(node).values():
@@ -126,8 +112,45 @@ def read_signature(target: str | type) -> Signature:
                 methods[function.name] = tuple(
                     (name, default is None) for name, _, default in _arguments(function)
                 )
-    summary = doc.strip().partition("\n")[0]
-    return Signature(summary, doc, _parameters(classes), methods, attributes(sources))
+    doc = _docstring(sources)
+    parameters = _parameters(classes)
+    return Signature(_first_line(doc), doc, parameters, methods, attributes(sources))
+
+
+def read_summary(target: str | type) -> str:
+    """Read no more of a class than the first line of its docstring.
+
+    Raises PluginError if the module or the class cannot be found or read.
+    """
+    return _first_line(_docstring(_sources(target)))
+
+
+def _sources(target: str | type) -> Iterator[Source]:
+    """Yield the class and its readable bases, nearest first; other modules are read late."""
+    if isinstance(target, type):
+        bases = [base for base in target.__mro__[1:] if not is_opaque(base.__module__)]
+        yield from map(source_of, (target, *bases))
+        return
+    module, _, name = target.partition(":")
+    scope = read_module(module)
+    source = find_class(scope, name)
+    if source is None:
+        names = [n for n, s in scope.nodes.items() if isinstance(s, ast.ClassDef)]
+        raise PluginError(
+            f"'{target}' cannot be found: module '{module}' has no class '{name}'"
+            f"{nearest(name, names)}"
+        )
+    yield from lineage(*source)
+
+
+def _docstring(sources: Iterable[Source]) -> str:
+    """Return the nearest docstring; those of the interfaces say nothing of a component."""
+    classes = (node for node, scope in sources if scope.module != _INTERFACES)
+    return next(filter(None, map(ast.get_docstring, classes)), "")
+
+
+def _first_line(doc: str) -> str:
+    return doc.strip().partition("\n")[0]
 
 
 def parameter(

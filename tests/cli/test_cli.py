@@ -16,7 +16,8 @@ from PIL import Image
 from typed import Result, Run, typist
 
 import ganzoo
-from ganzoo.cli import EXAMPLES, PANELS, main
+from ganzoo.cli import main
+from ganzoo.cli.front_page import EXAMPLES, PANELS
 from ganzoo.errors import GanzooError, TrainingStopped
 from ganzoo.plugins.manager import Plugins
 from ganzoo.plugins.registry import Origin
