@@ -1,8 +1,9 @@
 """How long ganzoo takes to start, to draw, and to say something: whole processes in turn.
 
-Starts are compared with `import torch`; `ganzoo.load` and `model.sample` are then timed in one
-process, where torch is there already.  With `--silence` every command runs on a terminal instead:
-seconds to its first output, its longest silence, and its end.
+Starts are compared with `import torch`, in CPU seconds, which other work on the machine disturbs
+least.  A first run, which writes the bytecode, does not count.  `ganzoo.load` and `model.sample`
+are then timed in one process, where torch is there already.  With `--silence` every command runs on
+a terminal instead: seconds to its first output, its longest silence, and its end.
 
 python benchmarks/speed/startup.py [--runs 7] [--silence]
 """
@@ -11,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import resource
 import statistics
 import subprocess
 import sys
@@ -68,19 +70,31 @@ def main() -> None:
     if options.silence:
         _silences()
         return
-    seconds: dict[str, list[float]] = {name: [] for name in COMMANDS}
-    for _ in range(options.runs + 1):
-        for name, arguments in COMMANDS.items():
-            began = time.perf_counter()
-            with tempfile.TemporaryDirectory() as folder:
+    cpu: dict[str, list[float]] = {name: [] for name in COMMANDS}
+    wall: dict[str, list[float]] = {name: [] for name in COMMANDS}
+    with tempfile.TemporaryDirectory() as folder:
+        bytecode = {"PYTHONPYCACHEPREFIX": f"{folder}/cache", "PYTHONDONTWRITEBYTECODE": ""}
+        for _ in range(options.runs + 1):
+            for name, arguments in COMMANDS.items():
+                cpu_before, began = _cpu_of_children(), time.perf_counter()
                 command = [sys.executable, *arguments]
-                subprocess.run(command, check=True, stdout=subprocess.DEVNULL, cwd=folder)
-            seconds[name].append(time.perf_counter() - began)
-    medians = {name: statistics.median(values[1:]) for name, values in seconds.items()}
+                environment = os.environ | bytecode
+                subprocess.run(
+                    command, check=True, stdout=subprocess.DEVNULL, cwd=folder, env=environment
+                )
+                cpu[name].append(_cpu_of_children() - cpu_before)
+                wall[name].append(time.perf_counter() - began)
+    medians = {name: statistics.median(values[1:]) for name, values in cpu.items()}
     for name, median in medians.items():
         share = median / medians["import torch"]
-        print(f"{name:14} {median:6.3f} s   {share:5.2f} of import torch")
+        waited = statistics.median(wall[name][1:])
+        print(f"{name:14} {median:6.3f} CPU s  {share:5.2f} of import torch  ({waited:.3f} s)")
     _in_process()
+
+
+def _cpu_of_children() -> float:
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def _in_process() -> None:

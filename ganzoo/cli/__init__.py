@@ -19,6 +19,7 @@ from ganzoo.cli import plugins as plugins_group
 from ganzoo.cli.front_page import FrontPage
 from ganzoo.errors import GanzooError, Interrupted, RecipeError
 from ganzoo.files import NO_WORKING_FOLDER, refusals, working_folder
+from ganzoo.startup import no_collection
 from ganzoo.text import OutputError, output, plain, prepare_streams, say
 
 if TYPE_CHECKING:
@@ -50,8 +51,9 @@ def _run() -> int:
 
     try:
         with refusals():
-            plugins = installed()
-            app = command_line(plugins)
+            with no_collection():
+                plugins = installed()
+                app = command_line(plugins)
             if "_GANZOO_COMPLETE" not in os.environ:  # a shell is completing a line
                 say(*(f"warning: {report}" for report in plugins.reports), err=True)
             return app(obj=plugins, prog_name="ganzoo", standalone_mode=False) or 0

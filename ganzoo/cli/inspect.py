@@ -20,6 +20,7 @@ from ganzoo.plugins.registry import FILE_KINDS, KINDS, Registration, Registry
 from ganzoo.progress import duration
 from ganzoo.recipe.header import read_header
 from ganzoo.recipe.listing import LISTS, kind_of, plural
+from ganzoo.startup import no_collection
 from ganzoo.text import say, say_json, wrapped
 
 if TYPE_CHECKING:
@@ -48,7 +49,8 @@ def list_components(
 
     registry = installed().registry
     kinds = LISTS if kind is None else [kind_of(kind, LISTS)]
-    listing = {name: list(_rows(name, registry)) for name in kinds}
+    with no_collection():
+        listing = {name: list(_rows(name, registry)) for name in kinds}
     if as_json:
         say_json(listing)
         return
