@@ -231,8 +231,9 @@ class HubServer:
     """The Hub; see the top of the module.
 
     Args:
-        xet: Serve Xet's tokens and hashes; what is sent by Xet ends in the folder ``cas``, in
-            pieces ``cas / "xet/xorbs/xorbs"`` that a test may damage.
+        xet: Serve Xet's tokens and hashes.  Users upload both ways: huggingface_hub uses LFS on
+            machines without hf_xet, and if HF_HUB_DISABLE_XET is set.  What is sent by Xet ends in
+            the folder ``cas``, in pieces ``cas / "xet/xorbs/xorbs"`` that a test may damage.
         page: How many models, files or commits a listing shows before it needs a next page.
     """
 

@@ -83,12 +83,14 @@ def fetch(
     """Fetch all of a model from the Hub, never from a folder here; copy it to ``out`` if given.
 
     A copy is loaded first, so that whoever uses it next finds it valid.  Raises HubError if the Hub
-    does not deliver or the model is not valid, RunError if ``out`` is taken.
+    does not deliver, the model is not valid, or a revision is asked of a model that comes with
+    ganzoo; RunError if ``out`` is taken.
     """
     what = parse_id(repo, revision)
     if out:
         refuse_taken(out)
-    name = what.repo if repo in shipped_models() else f"hf://{what}"  # and no such folder exists
+    is_ours = what.repo in shipped_models() and not from_address(repo).startswith("hf://")
+    name = str(what) if is_ours else f"hf://{what}"
     place = locate(name, registry, token=token, kinds=tuple(WEIGHTS))
     if not out:
         return place

@@ -172,6 +172,8 @@ def test_pull(run: Run, server: HubServer) -> None:
     refused(run("pull", "ann/nothing"), "there is no model 'ann/nothing'")
     refused(run("pull", REPO, "--revision", "v9"), "has no revision 'v9'", "Available: main")
     refused(run("pull", f"{REPO}@a", "--revision", "b"), "revision b is asked for")
+    for ours in (("ganzoo/avatars-64@v1",), ("ganzoo/avatars-64", "--revision", "v1")):
+        refused(run("pull", *ours), "no revisions", "hf://ganzoo/avatars-64@v1")
     server.stop()
     offline = run("pull", REPO)
     assert offline.code == 0
