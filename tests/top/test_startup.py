@@ -78,6 +78,14 @@ def test_what_needs_no_torch_does_not_load_it(tmp_path: Path) -> None:
     assert "--set dataset.path=FOLDER" in found["train dcgan"][2]
 
 
+@pytest.mark.parametrize("word", ["--help", "list"])
+def test_help_and_list_leave_out_what_takes_long_to_import(word: str) -> None:
+    done = command("-X", "importtime", "-m", "ganzoo", word)
+    modules = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
+    assert "typer" in modules
+    assert not modules & {"pydantic", "rich", "torch", "yaml"}
+
+
 @pytest.mark.parametrize("module", ["typer", "torch"])
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupt_while_modules_are_imported_shows_no_traceback(
