@@ -21,7 +21,7 @@ from PIL import Image
 from torch import Tensor
 
 from ganzoo.errors import RecipeError, RunError
-from ganzoo.evaluation.leaderboard import entries_folder
+from ganzoo.evaluation.places import entry_folders, folder_for
 from ganzoo.evaluation.result import Entry
 from ganzoo.files import refusals
 from ganzoo.formats.yaml import quoted
@@ -235,7 +235,7 @@ def evaluate(
     benchmark: str | os.PathLike[str],
     *,
     name: str | None = None,
-    out: str | os.PathLike[str] = "benchmarks/entries",
+    out: str | os.PathLike[str] | None = None,
     overrides: Mapping[str, Any] | None = None,
     download: bool = False,
     force: bool = False,
@@ -245,8 +245,9 @@ def evaluate(
     >>> entry = ganzoo.evaluate("ganzoo/avatars-64", "avatars-64")
     >>> {name: (score.value, score.low, score.high) for name, score in entry.scores.items()}
 
-    The entry is also written to ``out``, as `ganzoo evaluate` does; if the model was measured
-    before, it is read from there.  ``name`` is the entry's, by default that of the model's folder.
+    The entry is also written to ``out``, by default ``evaluation`` in a run and the user's data
+    folder for anything else, as `ganzoo evaluate` does; if the model was measured before, it is
+    read from there.  ``name`` is the entry's, by default that of the model's folder.
     ``overrides`` are those of ``ganzoo evaluate --set``.  ``download`` fetches the weights that
     optional scores need.  ``force`` replaces an entry of another model.  Raises RecipeError for a
     wrong benchmark, RunError or DataError for an unusable model or unusable images.
@@ -270,7 +271,8 @@ def evaluate(
     with state.main_process_first():
         protocol = Protocol(definition, registry, state.device, download=download)
         source, candidate = candidate_of(place, protocol, registry, name)
-    return submit(protocol, source, candidate, Path(out), force)[1]
+    folder = Path(out) if out is not None else folder_for(Path(place))
+    return submit(protocol, source, candidate, folder, force)[1]
 
 
 @refusals()
@@ -317,9 +319,10 @@ def push(
 
     ``licence`` is that of the weights, ``data_licence`` that of the training images if the dataset
     does not say.  ``card`` is a file whose hand-written parts replace those on the Hub.  ``half``
-    stores the generator in 16 bits.  Scores of these weights come from ``benchmarks/entries``.
-    ``dry_run`` sends nothing and returns what would be sent, with all ``problems``.  Raises
-    RunError with every problem before anything is sent, HubError if the Hub refuses.
+    stores the generator in 16 bits.  Scores of these weights come from the entries that `ganzoo
+    leaderboard` finds.  ``dry_run`` sends nothing and returns what would be sent, with all
+    ``problems``.  Raises RunError with every problem before anything is sent, HubError if the Hub
+    refuses.
     """
     options = Options(
         licence=licence,
@@ -327,7 +330,7 @@ def push(
         card=Path(card) if card else None,
         with_discriminator=with_discriminator,
         half=half,
-        entries=entries_folder(),
+        entries=tuple(entry_folders()),
         private=private,
         tag=tag,
         message=message,

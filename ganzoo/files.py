@@ -114,14 +114,26 @@ def cache_folder() -> Path:
 
     Raises FileError if there is no home folder for it.
     """
-    if place := os.environ.get("GANZOO_CACHE"):
+    return _user_folder("GANZOO_CACHE", "the cache", platformdirs.user_cache_path)
+
+
+def data_folder() -> Path:
+    """Return the user's data folder: ``GANZOO_DATA``, or the platform's place for such data.
+
+    Raises FileError if there is no home folder for it.
+    """
+    return _user_folder("GANZOO_DATA", "your scores", platformdirs.user_data_path)
+
+
+def _user_folder(variable: str, what: str, default: Callable[[str], Path]) -> Path:
+    if place := os.environ.get(variable):
         return expand(Path(place))
     try:
-        return platformdirs.user_cache_path("ganzoo")
+        return default("ganzoo")
     except RuntimeError as error:
         raise FileError(
-            "there is no home folder for the cache. Set HOME, or GANZOO_CACHE to a folder that may "
-            "be written."
+            f"there is no home folder for {what}. Set HOME, or {variable} to a folder that may be "
+            "written."
         ) from error
 
 

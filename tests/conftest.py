@@ -16,11 +16,14 @@ import pytest
 def pytest_configure(config: pytest.Config) -> None:
     """One image cache for the whole session, so that what several tests draw is drawn once.
 
+    No test writes to the user's data folder.
+
     Processes of pytest-xdist inherit it.
     """
     if not hasattr(config, "workerinput"):
         cache = tempfile.mkdtemp(prefix="ganzoo-tests-")
         os.environ["GANZOO_CACHE"] = cache
+        os.environ["GANZOO_DATA"] = f"{cache}/data"
         config.add_cleanup(lambda: shutil.rmtree(cache, ignore_errors=True))
 
 

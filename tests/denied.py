@@ -168,8 +168,10 @@ GONE = [
 ]
 #: without HOME and without an entry in the list of users
 HOMELESS = [
-    *("list", "train {}/folder.yaml --out {}/free-3", "evaluate {}/run --benchmark {}/toys.yaml"),
+    *("list", "train {}/folder.yaml --out {}/free-3"),
     *(
+        "evaluate {}/images --benchmark {}/toys.yaml",
+        "leaderboard",
         "data check {}/images",
         "data check ~/images",
         "data edges ~/images --out x",
@@ -216,7 +218,8 @@ def without_home(root: Path) -> Iterator[dict[str, object]]:
     def unknown(uid: int) -> None:
         raise KeyError(f"getpwuid(): uid not found: {uid}")
 
-    for name in ("HOME", "USER", "LOGNAME", "USERNAME", "GANZOO_CACHE", "XDG_CACHE_HOME"):
+    variables = "HOME USER LOGNAME USERNAME GANZOO_CACHE GANZOO_DATA XDG_CACHE_HOME XDG_DATA_HOME"
+    for name in variables.split():
         os.environ.pop(name, None)
     pwd.getpwuid = unknown  # type: ignore[assignment]
     (root / "home").mkdir()

@@ -70,6 +70,7 @@ class Environment:
             "PATH": f"{self.bin}{os.pathsep}{os.environ['PATH']}",
             "VIRTUAL_ENV": str(self.folder / "venv"),
             "GANZOO_CACHE": os.environ["GANZOO_CACHE"],  # of all tests: see conftest.py
+            "GANZOO_DATA": str(self.folder / "data"),
             "XDG_CACHE_HOME": str(self.folder / "cache"),
             "HF_ENDPOINT": "http://127.0.0.1:9",  # nobody answers there
             "no_proxy": "127.0.0.1",

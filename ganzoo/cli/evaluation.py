@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from ganzoo.evaluation.result import Entry
     from ganzoo.plugins.registry import Registry
 
-ENTRIES = Path("benchmarks/entries")
-
 
 def add_to(app: typer.Typer) -> None:
     app.command(rich_help_panel="Measure")(evaluate)
@@ -57,7 +55,13 @@ def evaluate(
     name: Annotated[
         str | None, typer.Option(metavar="NAME", help="The entry's name; default the folder's.")
     ] = None,
-    out: Annotated[Path, typer.Option(metavar="FOLDER", help="Where entries are kept.")] = ENTRIES,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FOLDER",
+            help="Where entries go; default RUN/evaluation, or your own data folder.",
+        ),
+    ] = None,
     download: Annotated[
         bool,
         typer.Option(
@@ -89,15 +93,17 @@ def evaluate(
     from accelerate import PartialState  # imports torch, so cheap mistakes come first
 
     from ganzoo.evaluation.image_sources import reference_rows
+    from ganzoo.evaluation.places import entry_folders, folder_for
     from ganzoo.evaluation.protocol import Protocol
     from ganzoo.evaluation.submission import reference_row, refuse_unsuited, submit
     from ganzoo.hub.candidate import candidate_of
     from ganzoo.models.model import device
     from ganzoo.progress import status
 
-    for path in map(Path, models or []):
-        if path.exists():
-            refuse_unsuited(path, spec)
+    paths = [Path(model) if Path(model).exists() else None for model in models or []]
+    folders = [out or folder_for(path) for path in paths or [None]]
+    for path in filter(None, paths):
+        refuse_unsuited(path, spec)
     state = PartialState(cpu=device().type == "cpu")
     with status(f"opening {spec.name}"), state.main_process_first():
         protocol = Protocol(spec, registry, state.device, download=download)
@@ -112,8 +118,12 @@ def evaluate(
     else:
         with state.main_process_first():
             candidates = [candidate_of(model, protocol, registry, name) for model in models]
-    _refuse_same_names([candidate.name for _, candidate in candidates])
-    results = [submit(protocol, source, candidate, out, force) for source, candidate in candidates]
+    folders *= len(candidates) // len(folders)  # all reference rows go to one
+    _refuse_same_places(list(zip(folders, (one.name for _, one in candidates), strict=True)))
+    results = [
+        submit(protocol, source, candidate, folder, force)
+        for folder, (source, candidate) in zip(folders, candidates, strict=True)
+    ]
     if not state.is_main_process:
         return
     selections = [protocol.selection, *(source.selection for source, _ in candidates)]
@@ -126,8 +136,10 @@ def evaluate(
         return
     for path, entry, is_new in results:
         _say_entry(path, entry, is_new)
-    elsewhere = "" if out == ENTRIES else f" --entries {out}"
-    say(f"compare: ganzoo leaderboard {spec.name}{elsewhere}")
+    words = ["ganzoo", "leaderboard", spec.name]
+    if not {folder.resolve() for folder in folders} <= {one.resolve() for one in entry_folders()}:
+        words += [word for one in dict.fromkeys(folders) for word in ("--entries", str(one))]
+    say(f"compare: {shlex.join(words)}")
 
 
 def _check_models(models: Sequence[str], references: bool, name: str | None) -> None:
@@ -145,10 +157,10 @@ def _check_models(models: Sequence[str], references: bool, name: str | None) -> 
             raise RunError(f"{model} does not exist. Give a run or model folder, or images.")
 
 
-def _refuse_same_names(names: Sequence[str]) -> None:
+def _refuse_same_places(places: Sequence[tuple[Path, str]]) -> None:
     """Raise RunError if two models would write the same entry."""
-    for i, name in enumerate(names):
-        if name in names[:i]:
+    for i, (folder, name) in enumerate(places):
+        if (folder, name) in places[:i]:
             raise RunError(
                 f"two models are called {name}, and would write the same entry. Measure one after "
                 "the other, with --name."

@@ -97,8 +97,10 @@ def push(
         typer.Option(metavar="FILE", help="Take the card's hand-written parts from here."),
     ] = None,
     entries: Annotated[
-        Path | None,
-        typer.Option(metavar="FOLDER", help="Where scores are.  [benchmarks/entries, or ganzoo's]"),
+        list[Path] | None,
+        typer.Option(
+            metavar="FOLDER", help="Where scores are; default the run, and all that ganzoo knows."
+        ),
     ] = None,
     with_discriminator: Annotated[
         bool,
@@ -126,7 +128,7 @@ def push(
     scores, plugins and sizes are checked.  A second push sends only what changed, and keeps the
     hand-written parts of the card.
     """
-    from ganzoo.evaluation.leaderboard import entries_folder
+    from ganzoo.evaluation.places import entry_folders
     from ganzoo.hub import push as pushing
     from ganzoo.hub.push_types import Options
     from ganzoo.plugins.manager import installed
@@ -138,7 +140,7 @@ def push(
         licence=licence,
         data_licence=data_licence,
         card=card,
-        entries=entries_folder(entries),
+        entries=tuple(entry_folders(entries or ())),
         with_discriminator=with_discriminator,
         half=half,
         private=private,

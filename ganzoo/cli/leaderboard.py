@@ -35,8 +35,10 @@ def leaderboard(
         ),
     ] = None,
     entries: Annotated[
-        Path | None,
-        typer.Option(metavar="FOLDER", help="Where the entries are.  [benchmarks/entries]"),
+        list[Path] | None,
+        typer.Option(
+            metavar="FOLDER", help="Only the entries of a run, or of evaluate's --out; repeatable."
+        ),
     ] = None,
     markdown: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write it as Markdown.")
@@ -49,11 +51,12 @@ def leaderboard(
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """Rank measured models.
+    """Rank measured models: yours, those of `runs`, and those that come with ganzoo.
 
     Exit code 1 if an entry of yours cannot be read; the others are ranked all the same.
     """
     from ganzoo.evaluation import leaderboard as pages
+    from ganzoo.evaluation.places import entry_folders
 
     name = benchmark or "BENCHMARK"
     if from_hub:
@@ -67,9 +70,10 @@ def leaderboard(
         under = f" under {benchmark}" if benchmark else ""
         nothing = f"no model on the Hub has scores{under}: `ganzoo search` lists all"
     else:
-        root = pages.entries_folder(entries)
-        boards = pages.all_standings(root, benchmark)
-        nothing = f"no entries in {root} yet: `ganzoo evaluate MODEL --benchmark {name}` makes one."
+        folders = entry_folders(entries or ())
+        boards = pages.all_standings(folders, benchmark)
+        where = f" in {', '.join(map(str, entries))}" if entries else ""
+        nothing = f"no entries{where} yet: `ganzoo evaluate MODEL --benchmark {name}` makes one."
     if as_json:
         say_json(pages.as_data(boards))
     elif not boards:

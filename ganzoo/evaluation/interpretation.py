@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
-from ganzoo.evaluation.leaderboard import FOLDER, reading
+from ganzoo.evaluation.leaderboard import reading
+from ganzoo.evaluation.places import entry_folders
 from ganzoo.evaluation.result import Entry, entry_files
-from ganzoo.plugins.shipped import shipped_folder
 
 #: reference rows and their headings
 ROWS = {"held-out": "real", "blurred": "blurred", "noise": "noise"}
@@ -19,10 +19,10 @@ _CLOSE = 0.05
 def references(entry: Entry, roots: Iterable[Path] | None = None) -> dict[str, Entry]:
     """Find the reference rows of an entry's benchmark, under the same protocol.
 
-    Looks in ``benchmarks/entries`` and among those that come with ganzoo.
+    Looks in ``roots``, by default in all ``entry_folders``.
     """
     rows: dict[str, Entry] = {}
-    for root in roots or (FOLDER, shipped_folder("benchmarks") / "entries"):
+    for root in roots or entry_folders():
         for one in entry_files(root, entry.benchmark):
             row = one.entry
             if row and row.model.kind == "reference" and row.protocol == entry.protocol:

@@ -12,17 +12,15 @@ from pathlib import Path
 from typing import Any
 
 from ganzoo.errors import RunError, nearest, one_of
-from ganzoo.evaluation import result as entries
+from ganzoo.evaluation.places import benchmarks_of
 from ganzoo.evaluation.result import Candidate, Entry, Score
 from ganzoo.evaluation.standings import Column, Row, Standings, Summary, Table, flat, read_standings
 from ganzoo.formats.page import render
-from ganzoo.plugins.shipped import shipped_folder
 from ganzoo.progress import duration
 from ganzoo.text import md
 
 #: most bytes of a sample grid in the page
 PICTURE_BYTES = 60_000
-FOLDER = Path("benchmarks/entries")
 
 HOW = (
     "Every score has its 95 % interval. A row is better than another where their first scores "
@@ -39,30 +37,21 @@ OVER_SEEDS = (
 )
 
 
-def entries_folder(folder: Path | None = None) -> Path:
-    """Return the entries folder: ``folder``, that of the current folder, or the shipped one.
-
-    Raises RunError if ``folder`` does not exist.
-    """
-    if folder is not None and not folder.is_dir():
-        raise RunError(f"--entries {folder} is no folder. `ganzoo evaluate` writes to {FOLDER}.")
-    return folder or (FOLDER if FOLDER.is_dir() else shipped_folder("benchmarks") / "entries")
-
-
-def all_standings(root: Path, benchmark: str | None = None) -> list[Standings]:
-    """Read the standings of every benchmark with entries under ``root``, or of the one named.
+def all_standings(folders: Sequence[Path], benchmark: str | None = None) -> list[Standings]:
+    """Read the standings of every benchmark with entries in ``folders``, or of the one named.
 
     Raises RunError if there are others, but none for the one named.
     """
-    names = entries.benchmarks_in(root)
+    names = benchmarks_of(folders)
     if benchmark is None or not names:
-        return [read_standings(root, name) for name in names]
+        return [read_standings(folders, name) for name in names]
+    benchmark = benchmark.rpartition("/")[2]  # entries go by the name in the benchmark's file
     if benchmark not in names:
         raise RunError(
             f"no entries for benchmark '{benchmark}'{nearest(benchmark, names)} There are some "
             f"for: {one_of(names)}. `ganzoo evaluate MODEL --benchmark NAME` makes one."
         )
-    return [read_standings(root, benchmark)]
+    return [read_standings(folders, benchmark)]
 
 
 # -- numbers ----------------------------------------------------------------------------------

@@ -19,7 +19,8 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from ganzoo.evaluation.result import Entry, EntryFile, Score, entry_files
+from ganzoo.evaluation.places import gather
+from ganzoo.evaluation.result import Entry, EntryFile, Score
 
 #: most differences named between two protocols
 MAX_DIFFERENCES = 4
@@ -113,9 +114,9 @@ class Standings:
     problems: tuple[EntryFile, ...]
 
 
-def read_standings(root: Path, benchmark: str) -> Standings:
-    """Rank the entries of ``benchmark`` in the entries folder ``root``."""
-    return rank(benchmark, entry_files(root, benchmark))
+def read_standings(folders: Iterable[Path], benchmark: str) -> Standings:
+    """Rank the entries of ``benchmark`` in the ``folders`` of entries."""
+    return rank(benchmark, gather(folders, benchmark))
 
 
 def rank(benchmark: str, files: Sequence[EntryFile]) -> Standings:

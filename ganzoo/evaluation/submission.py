@@ -115,7 +115,8 @@ def submit(
         path.parent.mkdir(parents=True, exist_ok=True)  # before the work, not after it
     except OSError as error:
         raise RunError(
-            f"--out: {path.parent} cannot be made: {error.strerror or error}. Name another folder."
+            f"{path.parent} cannot be made: {error.strerror or error}. Name another folder with "
+            "--out."
         ) from error
     measurement = measure(protocol, source, keep=True)
     entry = Entry(

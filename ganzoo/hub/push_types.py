@@ -20,7 +20,7 @@ Action = Literal["new", "changed", "same", "removed"]
 class Options:
     """The options of a push; ``licence`` is that of the weights.
 
-    ``card`` is a file whose hand-written parts replace those on the Hub, ``entries`` the folder
+    ``card`` is a file whose hand-written parts replace those on the Hub, ``entries`` the folders
     with scores, ``tag`` a name for the new commit.  ``with_discriminator`` sends all networks of
     that kind.  ``half`` stores the generator in 16 bits, which makes it another model, with scores
     of its own.
@@ -29,7 +29,7 @@ class Options:
     licence: str | None = None
     data_licence: str | None = None
     card: Path | None = None
-    entries: Path | None = None
+    entries: tuple[Path, ...] = ()
     with_discriminator: bool = False
     half: bool = False
     private: bool = False

@@ -20,6 +20,7 @@ from PIL import Image
 
 from ganzoo.errors import GanzooError, RunError
 from ganzoo.evaluation import result as entries
+from ganzoo.evaluation.places import folder_in_run
 from ganzoo.evaluation.result import Entry
 from ganzoo.formats.types import written
 from ganzoo.formats.yaml import parse
@@ -127,8 +128,9 @@ def _fill(
             gan.generator.half().float()  # round as the reader will
             (bundle / SAMPLES).unlink(missing_ok=True)
         _try(gan, problems)
-        files = entries.entry_files(options.entries) if options.entries else []
-        results = [file.entry for file in files if file.entry]
+        in_run = folder_in_run(folder)
+        folders = [*([in_run] if in_run else []), *options.entries]
+        results = [f.entry for place in folders for f in entries.entry_files(place) if f.entry]
         sha = gan.weights_sha256
         every = sorted([*before.entries, *scores, *results], key=lambda one: one.date)
         ours = [e for e in every if (e.model.kind, e.model.weights_sha256) == ("model", sha)]

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from pages import Page
 from PIL import Image
-from submitted import PROTOCOL, score, submit
+from submitted import PROTOCOL, score, sha, submit
 from typed import Run, typist
 
 from ganzoo.errors import RunError
@@ -20,11 +20,11 @@ from ganzoo.evaluation.leaderboard import (
     PICTURE_BYTES,
     all_standings,
     as_data,
-    entries_folder,
     markdown,
     page,
 )
 from ganzoo.evaluation.leaderboard import reading as shown
+from ganzoo.evaluation.places import entry_folders
 from ganzoo.evaluation.result import Reported
 from ganzoo.evaluation.standings import Row, Standings, Table, read_standings, student
 
@@ -48,7 +48,7 @@ def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp
 
 
 def table(root: Path) -> Table:
-    (only,) = read_standings(root, "avatars-32").tables
+    (only,) = read_standings([root], "avatars-32").tables
     return only
 
 
@@ -125,7 +125,7 @@ def test_what_may_not_be_ranked_has_no_rank_and_says_why(root: Path) -> None:
     assert row(found, "few").cells["fid"].note == 1
     assert not row(found, "other").cells["fid"].comparable
     assert row(found, "good").cells["fid"].note is None
-    text = markdown([read_standings(root, "avatars-32")])
+    text = markdown([read_standings([root], "avatars-32")])
     assert re.search(r"\| – +\| few \| 15\.0 ± 1\.0¹ \|", text)
     assert re.search(r"\| other \| other protocol³ \|", text)
     assert re.search(r"\| none \| – \| 1\.0 ± 1\.0 \|", text)
@@ -147,7 +147,7 @@ def test_a_primary_score_that_nobody_has(root: Path) -> None:
     found = table(root)
     assert [column.name for column in found.columns] == ["fid", "kid"]
     assert places(found) == {"a": "", "b": ""}
-    assert "–" in page([read_standings(root, "avatars-32")])
+    assert "–" in page([read_standings([root], "avatars-32")])
 
 
 # -- tables -------------------------------------------------------------------------------------
@@ -157,7 +157,7 @@ def test_unlike_protocols_never_share_a_table(root: Path) -> None:
     submit(root, "new", 20, version=2, record={"counts": {"fakes": 5000}, "same": 1})
     old = {"counts": {"fakes": 1000}, "same": 1, "list": [{"use": "x"}]}
     submit(root, "old", 10, protocol=OTHER, record=old)
-    newest, oldest = read_standings(root, "avatars-32").tables
+    newest, oldest = read_standings([root], "avatars-32").tables
     assert (newest.version, oldest.version) == (2, 1)
     assert newest.apart == ""
     assert "counts.fakes 1000 against 5000, list[0].use" in oldest.apart
@@ -170,7 +170,7 @@ def test_the_same_version_may_have_several_protocols(root: Path) -> None:
     submit(root, "later", date="2026-06-02")
     submit(root, "earlier", date="2026-06-01", protocol=OTHER)
     submit(root, "by-kid", date="2026-05-30", primary="kid")
-    found = read_standings(root, "avatars-32").tables
+    found = read_standings([root], "avatars-32").tables
     assert [[*places(t)] for t in found] == [["later"], ["earlier"], ["by-kid"]]
     assert "only the ids do" in found[1].apart
     assert 'primary "kid" against "fid"' in found[2].apart
@@ -179,14 +179,14 @@ def test_the_same_version_may_have_several_protocols(root: Path) -> None:
 def test_only_some_differences_are_named(root: Path) -> None:
     submit(root, "new", version=2, record={})
     submit(root, "old", record={f"k{i}": i for i in range(9)})
-    assert "and 5 more" in read_standings(root, "avatars-32").tables[1].apart
+    assert "and 5 more" in read_standings([root], "avatars-32").tables[1].apart
 
 
 def test_benchmarks_are_apart(root: Path) -> None:
     submit(root, "a")
     submit(root, "a", benchmark="figurines-128")
-    assert [b.benchmark for b in all_standings(root)] == ["avatars-32", "figurines-128"]
-    assert [b.benchmark for b in all_standings(root, "avatars-32")] == ["avatars-32"]
+    assert [b.benchmark for b in all_standings([root])] == ["avatars-32", "figurines-128"]
+    assert [b.benchmark for b in all_standings([root], "avatars-32")] == ["avatars-32"]
 
 
 # -- over seeds ---------------------------------------------------------------------------------
@@ -226,7 +226,7 @@ def test_what_is_not_of_one_kind_is_not_summed_up(root: Path, other: dict[str, A
     like = {"recipe": "dcgan", "seed": 1, "steps": 100, "generator": "dcgan"}
     submit(root, "a", **like | {"seed": 0})
     submit(root, "b", **like | other)
-    assert not any(t.seeds for t in read_standings(root, "avatars-32").tables)
+    assert not any(t.seeds for t in read_standings([root], "avatars-32").tables)
 
 
 def test_student() -> None:
@@ -264,7 +264,7 @@ def test_numbers_are_as_exact_as_their_intervals(
 def test_any_number_can_be_shown(root: Path, value: float, half: float) -> None:
     submit(root, "a", score(value, half))
     submit(root, "b", score(value / 2, half))
-    text = page([read_standings(root, "avatars-32")])
+    text = page([read_standings([root], "avatars-32")])
     assert not re.search(r"\b(nan|inf)\b", re.sub(r"<script>.*?</script>", "", text, flags=re.S))
 
 
@@ -280,7 +280,7 @@ def board(root: Path) -> Standings:
     submit(root, "acme", 40, reported=claim, recipe="acme", notes="Trained elsewhere.")
     submit(root, "old", 9, protocol=OTHER, record={"seed": 1}, date="2026-01-01")
     (root / "avatars-32" / "broken.json").write_text("{")
-    return read_standings(root, "avatars-32")
+    return read_standings([root], "avatars-32")
 
 
 def test_markdown_holds_everything(root: Path) -> None:
@@ -299,7 +299,7 @@ def test_markdown_holds_everything(root: Path) -> None:
 def test_markdown_shows_hostile_text_as_it_is(root: Path) -> None:
     submit(root, "a", score(1, unit=HOSTILE, unreliable=HOSTILE), recipe=HOSTILE, seed=0)
     submit(root, "b", reported={"fid": Reported(1, HOSTILE)}, recipe=HOSTILE, seed=1)
-    text = markdown([read_standings(root, "avatars-32")])
+    text = markdown([read_standings([root], "avatars-32")])
     assert "<script" not in text.replace("\\<script", "")
     assert "](" not in text.replace("\\](", "")
     widths = {len(re.findall(r"(?<!\\)\|", line)) for line in text.splitlines() if line[:1] == "|"}
@@ -360,7 +360,7 @@ def test_the_page_can_be_sorted_and_filtered(root: Path) -> None:
         both = {"fid": score(value), "recall": score(0.5, 0.1, higher_is_better=True)}
         submit(root, name, scores=both, recipe="DCGAN")
     submit(root, "noise", kind="reference")
-    found = Page(page([read_standings(root, "avatars-32")]))
+    found = Page(page([read_standings([root], "avatars-32")]))
     heads = found.all("th", scope="col")
     assert [head["data-first"] for head in heads] == ["up", "up", "up", "down"]
     assert [head.get("aria-sort") for head in heads] == [None, None, "ascending", None]
@@ -386,7 +386,7 @@ def test_intervals_are_drawn_on_one_scale(root: Path) -> None:
     for name, (value, half) in {"a": (10, 2), "b": (20, 4)}.items():
         submit(root, name, score(value, half))
     submit(root, "noise", 400, kind="reference")
-    found = Page(page([read_standings(root, "avatars-32")]))
+    found = Page(page([read_standings([root], "avatars-32")]))
     narrow, wide = (float(str(bar["width"])) for bar in found.all("rect"))
     assert wide == pytest.approx(2 * narrow, rel=0.02)
     assert len(found.all("path", **{"class": "beyond"})) == 1
@@ -397,7 +397,7 @@ def test_sample_grids_are_embedded_within_bounds(root: Path) -> None:
     picture(submit(root, "small"), 32)
     submit(root, "bad").with_suffix(".jpg").write_bytes(b"no picture")
     submit(root, "none")
-    found = Page(page([read_standings(root, "avatars-32")])).all("img")
+    found = Page(page([read_standings([root], "avatars-32")])).all("img")
     sources = [str(image["src"]) for image in found if "src" in image]
     assert [source[:15] for source in sources] == ["data:image/jpeg", "data:image/png;"]
     assert all(len(source) < 4 / 3 * PICTURE_BYTES + 100 for source in sources)
@@ -422,7 +422,7 @@ def test_whatever_an_entry_says_is_escaped(root: Path) -> None:
         )
     submit(root, "old", protocol=OTHER, date="2020-01-01", record={HOSTILE: 1})
     (root / "avatars-32" / "<script>alert(1)<|script>.json").write_text(json.dumps({HOSTILE: 1}))
-    found = Page(page([read_standings(root, "avatars-32")]))
+    found = Page(page([read_standings([root], "avatars-32")]))
     assert len(found.all("script")) == 1
     assert "alert('1')</script>" not in found.text
     assert found.said.count(HOSTILE) > 15
@@ -430,9 +430,9 @@ def test_whatever_an_entry_says_is_escaped(root: Path) -> None:
 
 def test_several_benchmarks_share_a_page(root: Path) -> None:
     submit(root, "a")
-    assert "<nav" not in page(all_standings(root))
+    assert "<nav" not in page(all_standings([root]))
     submit(root, "a", benchmark="figurines-128")
-    found = Page(page(all_standings(root)))
+    found = Page(page(all_standings([root])))
     assert [a["href"] for a in found.all("a")] == ["#avatars-32", "#figurines-128"]
     assert [s["id"] for s in found.all("section")] == ["avatars-32", "figurines-128"]
 
@@ -479,8 +479,8 @@ def test_files_are_written(run: Run, root: Path, tmp_path: Path) -> None:
     submit(root, "acme")
     done = run("leaderboard", "--entries", root, "--markdown", "L.md", "--html", "l.html")
     assert (done.code, done.out.split()) == (0, ["L.md", "l.html"])
-    assert (tmp_path / "L.md").read_text(encoding="utf-8") == markdown(all_standings(root))
-    assert (tmp_path / "l.html").read_text(encoding="utf-8") == page(all_standings(root))
+    assert (tmp_path / "L.md").read_text(encoding="utf-8") == markdown(all_standings([root]))
+    assert (tmp_path / "l.html").read_text(encoding="utf-8") == page(all_standings([root]))
     refused = run("leaderboard", "--entries", root, "--html", "no/such/folder.html")
     assert refused.code == 2
     assert "--html no/such/folder.html cannot be written" in refused.err
@@ -490,7 +490,7 @@ def test_json_is_all_there_is_on_stdout(run: Run, root: Path) -> None:
     board(root)
     found = run("leaderboard", "--entries", root, "--json", "--markdown", "L.md")
     assert found.code == 1
-    assert json.loads(found.out) == json.loads(json.dumps(as_data(all_standings(root))))
+    assert json.loads(found.out) == json.loads(json.dumps(as_data(all_standings([root]))))
 
 
 def test_no_entries_yet(run: Run, root: Path) -> None:
@@ -514,16 +514,44 @@ def test_an_unknown_benchmark_or_folder(run: Run, root: Path) -> None:
 
 def test_where_entries_are_looked_for(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.chdir(tmp_path)
-    assert entries_folder().parts[-2:] == ("benchmarks", "entries")
-    assert entries_folder().is_absolute()  # what was shipped
+    monkeypatch.setenv("GANZOO_DATA", str(tmp_path / "data"))
+    yours, shipped = entry_folders()
+    assert yours == tmp_path / "data" / "entries"
+    assert shipped.is_absolute()
+    assert shipped.parts[-2:] == ("benchmarks", "entries")
     (tmp_path / "benchmarks" / "entries").mkdir(parents=True)
-    assert entries_folder() == Path("benchmarks/entries")
+    run = tmp_path / "runs" / "demo"
+    (run / "evaluation").mkdir(parents=True)
+    (run / "recipe.yaml").touch()
+    found = [Path("runs/demo/evaluation"), yours, Path("benchmarks/entries")]
+    assert entry_folders() == found
+    assert entry_folders([run]) == [run / "evaluation"]
+    assert entry_folders([tmp_path]) == [tmp_path]
     with pytest.raises(RunError, match="is no folder"):
-        entries_folder(tmp_path / "nowhere")
+        entry_folders([tmp_path, tmp_path / "nowhere"])
+
+
+def test_a_model_in_two_folders_is_one_row_and_models_of_one_name_are_two(tmp_path: Path) -> None:
+    own, shipped = tmp_path / "runs" / "dcgan" / "evaluation", tmp_path / "shipped"
+    submit(own, "dcgan", 10, weights_sha256=sha("mine"))
+    submit(own, "demo", 11, weights_sha256=sha("demo"))
+    submit(own, "held-out", 2, kind="reference")
+    submit(shipped, "dcgan", 20, weights_sha256=sha("theirs"))
+    submit(shipped, "demo", 12, weights_sha256=sha("demo"))
+    submit(shipped, "held-out", 3, kind="reference")
+    (found,) = read_standings([own, shipped], "avatars-32").tables
+    assert {row.entry.model.name: row.entry.scores["fid"].value for row in found.rows} == {
+        **{"held-out": 2, "dcgan": 10, "demo": 11, f"dcgan ({shipped})": 20}
+    }
+    assert places(found) == {"held-out": "", "dcgan": "1=", "demo": "1=", f"dcgan ({shipped})": "3"}
+    (found,) = read_standings([shipped, own], "avatars-32").tables
+    assert f"dcgan ({own.parent})" in places(found)
 
 
 def test_the_committed_leaderboard_is_that_of_the_committed_entries() -> None:
     folder = Path(__file__).parents[2] / "benchmarks"
-    made = markdown(all_standings(folder / "entries")) + "\n"
+    made = markdown(all_standings([folder / "entries"])) + "\n"
     text = (folder / "LEADERBOARD.md").read_text(encoding="utf-8")
-    assert text.rstrip() == made.rstrip(), "ganzoo leaderboard --markdown benchmarks/LEADERBOARD.md"
+    assert text.rstrip() == made.rstrip(), (
+        "ganzoo leaderboard --entries benchmarks/entries --markdown benchmarks/LEADERBOARD.md"
+    )

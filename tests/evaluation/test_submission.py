@@ -30,14 +30,15 @@ from ganzoo.models import config, writing
 from ganzoo.plugins.registry import Origin, Registration
 
 pytestmark = pytest.mark.usefixtures("one_thread")
-ENTRIES = Path("benchmarks/entries/toys")
+ENTRIES = Path("data/entries/toys")
 
 
 @pytest.fixture(autouse=True)
 def here(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """An empty folder, a cache of one's own, and the toy plugin with the folder dataset."""
+    """An empty folder with cache and data folder, and the toy plugin with the folder dataset."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("GANZOO_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("GANZOO_DATA", "data")
     monkeypatch.setattr(image_store, "CHUNK", 7)
     made = toy.plugins()
     made.add(lambda: importlib.import_module("ganzoo_folders"), Origin("folders", "dist", "1.0"))
@@ -130,9 +131,10 @@ def refused(result: Result, *told: str) -> None:
 
 def test_a_model_gets_an_entry(measured: Callable[..., Result]) -> None:
     saved("runs/best-so-far/model")
+    Path("runs/best-so-far/recipe.yaml").touch()
     said = measured("runs/best-so-far")
     assert said.code == 0, said.err
-    path = ENTRIES / "best-so-far.json"
+    path = Path("runs/best-so-far/evaluation/toys/best-so-far.json")
     first, *scores, last = said.out.splitlines()
     assert first == f"best-so-far under toys@1: {path}"
     assert [line.split()[0] for line in scores] == ["brightness", "distance-toy"]
@@ -165,10 +167,44 @@ def test_the_same_model_is_not_measured_again(
     first = measured("a")
     before = (ENTRIES / "a.json").read_bytes()
     again = measured("a/../a", "--force")
-    assert "a under toys@1, measured already: benchmarks" in again.out
+    assert "a under toys@1, measured already: data" in again.out
     assert again.out.splitlines()[1:] == first.out.splitlines()[1:]
     assert (ENTRIES / "a.json").read_bytes() == before
     assert len(evaluations) == 1
+
+
+def test_entries_go_to_a_folder_of_the_user_where_the_leaderboard_finds_them(
+    measured: Callable[..., Result], run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A run keeps its own, in and below it; everything else goes to the data folder."""
+    monkeypatch.setenv("GANZOO_DATA", str(tmp_path / "data"))
+    for folder in ("runs/one/model", "runs/one/best", "far/two/model", "models/three"):
+        saved(folder, seed=len(folder))
+    for folder in ("runs/one", "far/two"):
+        (Path(folder) / "recipe.yaml").touch()
+    before = {path.name for path in tmp_path.iterdir()} | {"cache", "data"}
+    files = {path.name for path in Path("models/three").iterdir()}
+    places = {
+        "runs/one": "runs/one/evaluation/toys/one.json",
+        "runs/one/best": "runs/one/evaluation/toys/one-best.json",
+        "far/two": "far/two/evaluation/toys/two.json",
+        "models/three": tmp_path / "data/entries/toys/three.json",
+    }
+    for model, place in places.items():
+        said = measured(model).out
+        assert said.splitlines()[0].endswith(f" under toys@1: {place}")
+        assert Path(place).is_file()
+        hint = " --entries far/two/evaluation" if model == "far/two" else ""
+        assert said.splitlines()[-1] == f"compare: ganzoo leaderboard toys{hint}"
+    assert {path.name for path in tmp_path.iterdir()} == before
+    assert {path.name for path in Path("models/three").iterdir()} == files
+    for words, names in {
+        (): {"one", "one-best", "three"},
+        ("--entries", "far/two", "--entries", "runs/one"): {"two", "one", "one-best"},
+    }.items():
+        data = json.loads(run("leaderboard", "toys", "--json", *words).out)
+        (table,) = data["benchmarks"][0]["tables"]
+        assert {row["model"]["name"] for row in table["rows"]} == names
 
 
 @pytest.mark.parametrize("change", ["weight", "argument", "recipe", "protocol"])
@@ -231,7 +267,7 @@ def test_where_no_entry_can_be_written_nothing_is_measured(
 ) -> None:
     saved("a")
     Path("file").touch()
-    refused(measured("a", "--out", "file"), "--out: file/toys cannot be made", "another folder")
+    refused(measured("a", "--out", "file"), "file/toys cannot be made", "--out")
     assert evaluations == []
 
 

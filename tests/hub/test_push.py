@@ -378,7 +378,7 @@ def test_a_tag_that_cannot_be_one(run: Path, server: HubServer, tag: str) -> Non
 def test_half_the_size(run: Path, server: HubServer, tmp_path: Path) -> None:
     """What is pulled is the generator rounded, which has no claim to the scores of the whole."""
     submit(tmp_path / "entries", "whole", fid=1.0, weights_sha256=weights(run))
-    push(run, half=True, entries=tmp_path / "entries")
+    push(run, half=True, entries=(tmp_path / "entries",))
     files, whole = server.files(REPO), load_file(run / "model" / "model.safetensors")
     assert not any(name.startswith("entries/") for name in files)
     found = model.load(pull.pull(parse_id(REPO), REGISTRY).folder, REGISTRY)
@@ -399,18 +399,18 @@ def test_scores_of_these_weights_go_and_come_back(
     sha, root, own = weights(run), tmp_path / "entries", run / "model" / "entries"
     submit(root, "other", fid=1.0, weights_sha256="0" * 64)
     submit(root, "old", fid=2.0, weights_sha256=sha, date="2026-01-01")
-    submit(root, "new", fid=3.0, weights_sha256=sha, date="2026-03-01")
+    new = submit(run / "evaluation", "new", fid=3.0, weights_sha256=sha, date="2026-03-01")
     submit(root, "real", fid=0.0, kind="reference", weights_sha256=sha, date="2026-04-01")
     (root / "avatars-32" / "damaged.json").write_text("{}")  # somebody else's
     write_entry(own / "older.json", entry("older", 4.0, weights_sha256=sha, date="2025-01-01"))
     write_entry(own / "b.json", entry("b", 5.0, weights_sha256=sha, benchmark="avatars-64"))
-    push(run, entries=root)
+    push(run, entries=(root,))
     files = server.files(REPO)
     assert [name for name in files if "/" in name] == [
         ".eval_results/ganzoo-avatars-32.yaml", ".eval_results/ganzoo-avatars-64.yaml",
         "entries/avatars-32.json", "entries/avatars-64.json",
     ]  # fmt: skip
-    kept = read_entry(root / "avatars-32" / "new.json")
+    kept = read_entry(new)
     pulled = pull.pull(parse_id(REPO), REGISTRY).folder
     assert read_entry(pulled / "entries" / "avatars-32.json") == kept
     assert yaml.safe_load(files[".eval_results/ganzoo-avatars-32.yaml"])[0]["value"] == 3.0
@@ -419,7 +419,7 @@ def test_scores_of_these_weights_go_and_come_back(
     boards = search.standings()[0]
     assert [board.benchmark for board in boards] == ["avatars-32", "avatars-64"]
     assert boards[0].tables[0].rows[0].entry.model.name == REPO
-    assert sent(push(run, entries=root)) == {}
+    assert sent(push(run, entries=(root,))) == {}
 
     shutil.rmtree(root)
     shutil.rmtree(own)

@@ -145,7 +145,7 @@ def test_its_benchmark_measures_the_model(forest: Environment, run: Path) -> Non
     assert set(scores) == {"kinship-bark", "color-overlap"}
     assert 0 < scores["kinship-bark"]["low"] < scores["kinship-bark"]["high"] < 1
     assert not scores["kinship-bark"]["rankable"]
-    assert (forest.folder / "benchmarks/entries/thicket-8/run.json").is_file()
+    assert (forest.folder / "run/evaluation/thicket-8/run.json").is_file()
 
 
 def pictures(folder: Path) -> list[bytes]:

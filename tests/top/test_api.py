@@ -430,7 +430,7 @@ def test_evaluating(train: Callable[..., Path], tmp_path: Path) -> None:
     assert subject.training_seconds == training["seconds"]
     assert subject.recipe_sha256 == hashlib.sha256(text).hexdigest()
     ganzoo.evaluate(train("other", seed=2), benchmark, out="entries")
-    (table,) = read_standings(Path("entries"), measured.benchmark).tables
+    (table,) = read_standings([Path("entries")], measured.benchmark).tables
     assert {row.entry.model.name for row in table.rows} == {"one", "other"}
     assert [(group.recipe, group.steps, group.seeds) for group in table.seeds] == [
         ("toy", 9, (0, 2))
