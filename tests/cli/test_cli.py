@@ -435,7 +435,7 @@ def test_a_ganzoo_error_is_its_message(
     def fail(*arguments: object) -> None:
         raise error
 
-    monkeypatch.setattr("ganzoo.plugins.shipped.shipped_recipes", fail)
+    monkeypatch.setattr("ganzoo.plugins.manager.installed", fail)
     result = run("list", "recipes")
     assert (result.code, result.out, result.err) == (code, "", "error: what to do\n")
 
@@ -444,7 +444,7 @@ def test_a_bug_keeps_its_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*arguments: object) -> None:
         raise ZeroDivisionError
 
-    monkeypatch.setattr("ganzoo.plugins.shipped.shipped_recipes", fail)
+    monkeypatch.setattr("ganzoo.plugins.manager.installed", fail)
     monkeypatch.setattr(sys, "argv", ["ganzoo", "list"])
     with pytest.raises(ZeroDivisionError):
         main()
