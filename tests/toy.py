@@ -173,14 +173,16 @@ class ToyEncoder(Encoder):
 
     Args:
         size: pixels of a side.
+        norm: whether to normalise the code over the batch.
     """
 
-    def __init__(self, size: int = 8):
+    def __init__(self, size: int = 8, norm: bool = False):
         super().__init__()
         self.inner = nn.Linear(3 * size * size, 4)
+        self.norm = nn.BatchNorm1d(4, affine=False) if norm else nn.Identity()
 
     def forward(self, image: Tensor) -> Tensor:
-        code = self.inner(image.flatten(1))
+        code: Tensor = self.norm(self.inner(image.flatten(1)))
         return code + 0.1 * torch.randn_like(code) if self.training else code
 
 

@@ -19,7 +19,7 @@ from ganzoo.text import say, say_json
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
-    from torch import Tensor
+    from torch import Tensor, nn
 
     from ganzoo.models.model import Model
     from ganzoo.scan import Scan
@@ -308,32 +308,42 @@ def export(
     out: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Default the model's name, .onnx or .pt2.")
     ] = None,
+    role: Annotated[
+        str, typer.Option(metavar="ROLE", help="Another network of the model, such as encoder.")
+    ] = "generator",
 ) -> None:
-    """Write the generator as one file for other programs.
+    """Write the generator, or another network, as one file for other programs.
 
     The file is tested against the original at three sizes, and states the largest difference.
     """
     suffix = {"onnx": "onnx", "torch-export": "pt2"}[format.value]
     name = Path(from_address(model).partition("@")[0]).resolve().name
+    name += f"-{role}" if role != "generator" else ""
     out = out or Path(f"{name}.{suffix}")
     if out.suffix != f".{suffix}":  # it might replace some other file
         raise RunError(f"--out {out}: a file for {format.value} is called NAME.{suffix}.")
     gan = open_model(model)
+    from ganzoo.models import roles
     from ganzoo.models.config import text as config_text
     from ganzoo.models.export import export
+    from ganzoo.plugins.manager import installed
 
-    about = {"model": model, "config": config_text(gan.config)}
+    about = {"model": model, "role": role, "config": config_text(gan.config)}
+    network: nn.Module = gan.generator
+    if role != "generator":
+        network = roles.network(role, gan.config, gan.path, installed().registry)
     with status(f"exporting, and comparing with {model}"):
-        parity = export(gan.generator, format.value, out, about)
+        parity = export(network, format.value, out, about, gan.generator)
     say(f"{out}: {out.stat().st_size / 1e6:.1f} MB")
     shapes = ", ".join("x".join(map(str, next(iter(s.values())))) for s in parity.shapes)
-    say(f"at most {parity.difference:.1g} off in [-1, 1], with inputs of {shapes}")
+    scale = " in [-1, 1]" if "image" in parity.output else ""
+    say(f"at most {parity.difference:.1g} off{scale}, with inputs of {shapes}")
     for name, what in {**parity.inputs, **parity.output}.items():
         say(f"  {name}: {what}")
     names = ", ".join(f'"{n}": {n}' for n in parity.inputs)
-    keywords = ", ".join(f"{n}={n}" for n in parity.inputs)
+    keywords, (result,) = ", ".join(f"{n}={n}" for n in parity.inputs), parity.output
     how = {
-        "onnx": f'onnxruntime.InferenceSession("{out}").run(["image"], {{{names}}})',
+        "onnx": f'onnxruntime.InferenceSession("{out}").run(["{result}"], {{{names}}})',
         "torch-export": f'torch.export.load("{out}").module()({keywords})',
     }
     say(f"next: {how[format.value]}")

@@ -28,7 +28,7 @@ from ganzoo.hub import card, claims
 from ganzoo.hub.push_types import Before, Options
 from ganzoo.hub.repository import PNG, limit
 from ganzoo.models import config as configs
-from ganzoo.models import model, samples, weights, writing
+from ganzoo.models import model, roles, samples, weights, writing
 from ganzoo.models.config import WEIGHTS, Config, Licences
 from ganzoo.models.folder import CARD, CONFIG, RECIPE, SAMPLES, find
 from ganzoo.models.hub_id import Id
@@ -273,7 +273,7 @@ def _write_weights(
     for role in critics:
         judge = configs.weights_file(role)
         if judge in files:
-            model.network(role, config, folder, registry)  # check it
+            roles.network(role, config, folder, registry)  # check it
         elif options.with_discriminator:
             step, checkpoints = config.training.get("steps"), _run(folder).checkpoints
             states = checkpoint.steps(checkpoints)
@@ -283,7 +283,7 @@ def _write_weights(
                     "has a checkpoint of its step. Give the run."
                 )
             write_tensors(bundle / judge, checkpoint.read(states[step])[0][role])
-            network = model.network(role, config, bundle, registry)
+            network = roles.network(role, config, bundle, registry)
             files[judge] = weights.describe(bundle / judge, network)
     return replace(config, files=files)
 

@@ -21,20 +21,21 @@ from PIL import Image, ImageOps
 from torch import Tensor, nn
 
 from ganzoo import images
-from ganzoo.errors import DataError, RecipeError, RunError
+from ganzoo.errors import DataError, RunError
 from ganzoo.formats.types import written
 from ganzoo.formats.yaml import parse
 from ganzoo.interfaces import Generator
 from ganzoo.models import config as configs
 from ganzoo.models import samples, weights
-from ganzoo.models.config import Config, Part
-from ganzoo.models.folder import CARD, CONFIG, RECIPE, SAMPLES, check_plugin, find
+from ganzoo.models.config import Config
+from ganzoo.models.folder import CARD, CONFIG, RECIPE, SAMPLES, find
 from ganzoo.models.network import anchor
 from ganzoo.models.pictures import figure
 from ganzoo.models.precision import inference_format
+from ganzoo.models.roles import network
 from ganzoo.models.translate import Translator, image_word
 from ganzoo.models.writing import described
-from ganzoo.plugins.registry import Registry, construct
+from ganzoo.plugins.registry import Registry
 
 _PRECISIONS = {None: "auto", torch.float32: "fp32", torch.bfloat16: "bf16"}
 
@@ -370,28 +371,6 @@ def _refuse_untrue(config: Config, generator: Generator, folder: Path) -> None:
                 f"{folder / CONFIG} is not true: {key} is {written(record)} in it, and the "
                 f"generator's is {written(actual)}. Get the folder again, or correct it."
             )
-
-
-def network(role: str, config: Config, folder: Path, registry: Registry) -> nn.Module:
-    """Build a network of a model folder by its role, with its weights, on the CPU.
-
-    Raises RunError as ``load`` does.
-    """
-    part: Part | None = config.networks.get(role) or getattr(config, role, None)
-    if not isinstance(part, Part):
-        raise RunError(f"{folder} has no {role}.")
-    kind = part.kind if isinstance(part, configs.Network) else role
-    use = check_plugin(kind, part, registry, folder)
-    file = folder / configs.weights_file(role)
-    if not file.is_file():
-        raise RunError(f"{folder} is incomplete: {file.name} is missing. Get the folder again.")
-    try:
-        with weights.budget(file.stat().st_size):
-            module: nn.Module = construct(registry, kind, use, part.arguments)
-    except (RecipeError, RunError) as error:
-        raise RunError(f"{folder / CONFIG} cannot be built here: {error}") from error
-    weights.load(file, module, config.files.get(file.name), f"{kind} '{part.use}'")
-    return module
 
 
 def device() -> torch.device:

@@ -23,6 +23,7 @@ from ganzoo.recipe.grammar import FROM_DATASET
 from ganzoo.recipe.recipe_types import Recipe, Schedule, Stage, View
 from ganzoo.recipe.vocabulary import vocabulary
 from ganzoo.training import checkpoint
+from ganzoo.training.calibration import Calibration, calibration
 from ganzoo.training.devices import accelerator, ignored_settings
 from ganzoo.training.ema import EMA
 from ganzoo.training.fit import check_count, check_split, fitting
@@ -62,6 +63,8 @@ class Parts:
     image_inputs: tuple[str, ...]
     #: the examples of every grid, if the generator reads images
     examples: Mapping[str, Tensor]
+    #: what estimates the running statistics of averages
+    calibration: Calibration
     #: the number format of this run, and why
     precision: Precision
     #: the hash of the weights of ``init_from``; None without, or if a checkpoint replaces them
@@ -118,6 +121,7 @@ def assemble(recipe: Recipe, registry: Registry, folder: RunFolder) -> Parts:
     words = vocabulary(columns, recipe.views, kinds, reads, extractors)
     inputs = tuple(word for word in reads["generator"] if words.get(word) == "image")
     examples = _examples(recipe, dataset) if inputs else {}
+    calibrating = calibration(recipe, dataset, averages, views)
     objectives, turns = {}, {}
     for stage in recipe.stages:
         trial = _objectives(recipe, registry, stage, words, acc.device)
@@ -127,7 +131,7 @@ def assemble(recipe: Recipe, registry: Registry, folder: RunFolder) -> Parts:
         turns[stage.name] = plan(recipe, stage, objectives[stage.name], reads)
     return Parts(
         acc, dataset, networks, arguments, averages, learning, views, augment, extracts, hashes,
-        words, objectives, turns, inputs, examples, precision, init_sha256,
+        words, objectives, turns, inputs, examples, calibrating, precision, init_sha256,
         (*ignored_settings(), *slow),
     )  # fmt: skip
 

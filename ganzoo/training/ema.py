@@ -1,11 +1,14 @@
-"""The exponential moving average of a generator, from which samples are drawn."""
+"""The exponential moving average of a network: a model has it in the network's place."""
 
 from __future__ import annotations
 
 import copy
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import torch
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
 
 
 class EMA:
@@ -19,6 +22,12 @@ class EMA:
         self.network = copy.deepcopy(network).requires_grad_(False).eval()
         self._parameters = list[Tensor](self.network.parameters())
         self._buffers = list(self.network.buffers())
+        #: the layers with running statistics
+        self.norms = [
+            module
+            for module in self.network.modules()
+            if isinstance(module, _BatchNorm) and module.track_running_stats
+        ]
         self.decay = decay
         self.ramp = ramp
 
@@ -31,3 +40,24 @@ class EMA:
             torch._foreach_lerp_(self._parameters, theirs, 1 - decay)
         if self._buffers:
             torch._foreach_copy_(self._buffers, list(network.buffers()))
+
+    @contextmanager
+    def estimating(self) -> Iterator[None]:
+        """Replace running statistics by their means over the batches that go through in the block.
+
+        Those of the training network do not fit averaged weights, whose activations spread less.
+        As torch.optim.swa_utils.update_bn (Izmailov et al. 2018, https://arxiv.org/abs/1803.05407),
+        but the rest of the network stays in eval mode, without dropout and noise.
+        """
+        momenta = [norm.momentum for norm in self.norms]
+        for norm in self.norms:
+            norm.reset_running_stats()
+            norm.momentum = None  # a mean of all batches
+            norm.train()
+        try:
+            with torch.no_grad():
+                yield
+        finally:
+            for norm, momentum in zip(self.norms, momenta, strict=True):
+                norm.momentum = momentum
+                norm.eval()

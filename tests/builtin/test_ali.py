@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 import torch
@@ -137,7 +137,21 @@ def test_one_objective_moves_encoder_and_generator() -> None:
         assert any(p.grad.any() for p in network.parameters())
 
 
-def test_the_objective_finds_the_modes_of_a_grid_and_the_way_back() -> None:
+class Game(NamedTuple):
+    """A trained game: what the tests below look at."""
+
+    grid: Tensor
+    fakes: Tensor
+    reals: Tensor
+    #: the mode of each real example
+    modes: Tensor
+    mean: Tensor
+    deviation: Tensor
+    reconstructions: Tensor
+
+
+@pytest.fixture(scope="module")
+def game() -> Game:
     """The toy of the paper's section 4.2: 25 Gaussians, and networks of two hidden layers."""
     torch.manual_seed(0)
     grid = torch.cartesian_prod(torch.arange(-2.0, 3), torch.arange(-2.0, 3))
@@ -146,8 +160,9 @@ def test_the_objective_finds_the_modes_of_a_grid_and_the_way_back() -> None:
         layers = [nn.Linear(inputs, 64), nn.LeakyReLU(0.1), nn.Linear(64, 64), nn.LeakyReLU(0.1)]
         return nn.Sequential(*layers, nn.Linear(64, outputs))
 
-    def examples(n: int) -> Tensor:
-        return grid[torch.randint(25, (n,))] + 0.05 * torch.randn(n, 2)
+    def examples(n: int) -> tuple[Tensor, Tensor]:
+        modes = torch.randint(25, (n,))
+        return grid[modes] + 0.05 * torch.randn(n, 2), modes
 
     generator, encoder, judge = network(LATENT, 2), network(2, 2 * LATENT), network(2 + LATENT, 1)
     players = [[*judge.parameters()], [*generator.parameters(), *encoder.parameters()]]
@@ -156,7 +171,7 @@ def test_the_objective_finds_the_modes_of_a_grid_and_the_way_back() -> None:
     for step in range(steps):
         for optimizer in optimizers:
             optimizer.param_groups[0]["lr"] = 3e-3 * min(1, 2 - 2 * step / steps)
-        real, latent = examples(128), torch.randn(128, LATENT)
+        (real, _), latent = examples(128), torch.randn(128, LATENT)
         mean, log_sigma = encoder(real).chunk(2, dim=1)
         code = mean + log_sigma.clamp(-8, 4).exp() * torch.randn(128, LATENT)
         pairs = torch.cat([torch.cat([real, code], 1), torch.cat([generator(latent), latent], 1)])
@@ -165,13 +180,38 @@ def test_the_objective_finds_the_modes_of_a_grid_and_the_way_back() -> None:
             torch.autograd.grad(objective(*logits), p, retain_graph=True)
             for objective, p in zip((loss.discriminator, loss.generator), players, strict=True)
         ]
-        for parameters, found, optimizer in zip(players, gradients, optimizers, strict=True):
-            for parameter, gradient in zip(parameters, found, strict=True):
+        for parameters, taken, optimizer in zip(players, gradients, optimizers, strict=True):
+            for parameter, gradient in zip(parameters, taken, strict=True):
                 parameter.grad = gradient
             optimizer.step()
     with torch.no_grad():
-        nearest = torch.cdist(generator(torch.randn(10_000, LATENT)), grid).argmin(dim=1)
-        real = examples(2000)
-        again = generator(encoder(real)[:, :LATENT])
+        fakes = generator(torch.randn(10_000, LATENT))
+        reals, modes = examples(4000)
+        mean, log_sigma = encoder(reals).chunk(2, dim=1)
+        deviation = log_sigma.clamp(-8, 4).exp()
+        return Game(grid, fakes, reals, modes, mean, deviation, generator(mean))
+
+
+def test_the_objective_finds_the_modes_of_a_grid_and_the_way_back(game: Game) -> None:
+    nearest = torch.cdist(game.fakes, game.grid).argmin(dim=1)
     assert len(nearest.unique()) >= 20  # a mode is dropped if no sample is nearest to it
-    assert (again - real).norm(dim=1).mean() < 1  # the spacing of the grid
+    apart = (game.reconstructions - game.reals).norm(dim=1).mean()
+    assert apart < 1  # the spacing of the grid
+
+
+def test_codes_of_all_examples_together_are_normal_and_those_of_one_are_not(game: Game) -> None:
+    """The aggregate posterior nears the latents' distribution, since D sees codes beside both."""
+    codes = game.mean + game.deviation * torch.randn(game.mean.shape)
+    assert codes.mean(dim=0).abs().max() < 0.35
+    assert codes.std(dim=0).min() > 0.6
+    assert codes.std(dim=0).max() < 1.5
+    # two latents tell where the example is; an encoder that reads nothing has deviations of 1
+    assert game.deviation.mean(dim=0).sort().values[1] < 0.4
+
+
+def test_a_linear_probe_reads_the_mode_off_a_code(game: Game) -> None:
+    inputs = torch.cat([game.mean, torch.ones(len(game.mean), 1)], dim=1)
+    targets = nn.functional.one_hot(game.modes, 25).float()
+    fitted = torch.linalg.lstsq(inputs[:2000], targets[:2000]).solution
+    right = (inputs[2000:] @ fitted).argmax(dim=1) == game.modes[2000:]
+    assert right.float().mean() > 0.15  # chance has 0.04

@@ -1,10 +1,13 @@
 """CycleGAN's networks and its pool of past fakes; the local critics of a face."""
 
+import json
 import math
 import os
+import shutil
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import torch
@@ -17,6 +20,7 @@ import ganzoo_cyclegan
 from ganzoo import hookimpl
 from ganzoo.errors import DataError, RecipeError, TrainingStopped
 from ganzoo.interfaces import Extractor
+from ganzoo.plugins.manager import installed
 from ganzoo.plugins.registry import Origin
 from ganzoo.recipe.recipe import load_recipe
 from ganzoo.training.checkpoint import newest
@@ -341,3 +345,39 @@ def test_without_landmarks_a_finder_is_asked_who_is_no_part_of_the_critic():
 def test_an_extractor_that_finds_no_landmarks_is_refused():
     with pytest.raises(DataError, match="needs points"):
         FacePartsDiscriminator(extractor=Finder("map"))(random(1, 3, 32, 32))
+
+
+# The recipes
+
+
+SHARED = Path(__file__).resolve().parents[3] / "shared"
+FACE68 = SHARED / "weights" / "face-landmark-68"
+
+
+@pytest.mark.skipif(not FACE68.is_dir(), reason="the weights of face68 are not in ../shared")
+def test_the_papers_recipe_finds_the_landmarks_of_real_portraits(tmp_path):
+    """Both stages, with the real finder: local critics and the landmark term see faces."""
+    for name in ("portraits", "anime-faces"):
+        (tmp_path / name).mkdir()
+        for file in sorted((SHARED / "data" / name).iterdir())[:8]:
+            shutil.copy(file, tmp_path / name)
+    networks = ("generator", "networks.backward", "discriminator", "networks.photo_critic")
+    overrides = [
+        f"dataset.photo={tmp_path / 'portraits'}",
+        f"dataset.real={tmp_path / 'anime-faces'}",
+        f"extractors.face.weights={FACE68}",
+        *(f"{network}.width=4" for network in (*networks, "networks.parts")),
+        *(f"{network}.blocks=1" for network in networks[:2]),
+        *("networks.parts.patch=16", "networks.parts.layers=1", "dataset.size=64"),
+        *("stages.0.steps=1", "stages.1.steps=1", "batch=2", "precision=fp32", "samples.count=2"),
+    ]
+    run = start(
+        load_recipe("landmark-cyclegan", overrides, installed().registry),
+        tmp_path / "run",
+        installed(),
+    )
+    coarse, local = (json.loads(line) for line in (run.path / "metrics.jsonl").open())
+    assert coarse["generator/landmark.faces"] == local["generator/landmark.faces"] == 1
+    assert 0 < local["generator/landmark"] < 2
+    assert local["discriminator/lsgan"] > 0  # of the parts
+    assert "discriminator/lsgan" not in coarse

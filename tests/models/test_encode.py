@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 import toy
 from PIL import Image
 from profiles import P3
@@ -105,6 +106,17 @@ def test_the_sheet_shows_each_image_beside_its_reconstruction(run: Run, folders:
     )
     assert np.array_equal(left, np.asarray(image))
     assert np.array_equal(right, np.asarray(drawn))
+
+
+def test_the_encoder_is_exported_by_its_role(run: Run, folders: Path) -> None:
+    made = run("export", folders / "encoder", "--format", "torch-export", "--role", "encoder")
+    assert made.code == 0, made.err
+    image = torch.rand(3, 3, SIZE, SIZE) * 2 - 1
+    codes = torch.export.load("encoder-encoder.pt2").module()(image=image)
+    assert_close(codes, load(folders / "encoder", toy.plugins().registry).encode(image))
+    export = ("export", folders / "encoder", "--format", "torch-export", "--role")
+    refused(run(*export, "encodr"), "no encodr", "'encoder'?", "there: encoder, generator.")
+    refused(run(*export, "discriminator"), "no weights", "there: encoder, generator.")
 
 
 def test_what_cannot_be_used_is_named_and_the_rest_is_done(run: Run, folders: Path) -> None:

@@ -16,9 +16,11 @@ from torch import Tensor, nn
 from ganzoo.errors import RunError
 from ganzoo.interfaces import Generator
 from ganzoo.models.export import PARITY, TOLERANCE, Parity, export
+from ganzoo_ali.networks import ALIDiscriminator, ALIEncoder, ALIGenerator
 from ganzoo_cartoongan.animegan import AnimeGANGenerator
 from ganzoo_cartoongan.networks import CartoonGANGenerator
 from ganzoo_dcgan.networks import DCGANGenerator
+from ganzoo_pix2pix.networks import ConditionalPatchDiscriminator
 from ganzoo_r3gan.networks import R3GANGenerator
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -68,7 +70,7 @@ class Strict(Plain):
         return self.up(self.down(photo)).tanh()
 
 
-def trained(generator: Generator, std: float = 0.2) -> Generator:
+def trained(generator: Any, std: float = 0.2) -> Any:
     """Weights and statistics that are not those of the start, as after training."""
     torch.manual_seed(0)
     for parameter in generator.parameters():
@@ -82,11 +84,11 @@ def trained(generator: Generator, std: float = 0.2) -> Generator:
     return generator.eval()
 
 
-def with_onnx(path: Path) -> tuple[Callable[..., Tensor], dict[str, str]]:
+def with_onnx(path: Path, result: str) -> tuple[Callable[..., Tensor], dict[str, str]]:
     """What runs a file, and its metadata."""
     runtime = pytest.importorskip("onnxruntime")
     session = runtime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
-    assert [output.name for output in session.get_outputs()] == ["image"]
+    assert [output.name for output in session.get_outputs()] == [result]
 
     def run(**inputs: Tensor) -> Tensor:
         assert [i.name for i in session.get_inputs()] == list(inputs)
@@ -96,7 +98,7 @@ def with_onnx(path: Path) -> tuple[Callable[..., Tensor], dict[str, str]]:
     return run, session.get_modelmeta().custom_metadata_map
 
 
-def with_torch(path: Path) -> tuple[Callable[..., Tensor], dict[str, str]]:
+def with_torch(path: Path, result: str) -> tuple[Callable[..., Tensor], dict[str, str]]:
     facts = {PARITY: "", "ganzoo.model": "", "ganzoo.licence": ""}
     with path.open("rb") as file:
         program = torch.export.load(file, extra_files=facts)
@@ -106,12 +108,14 @@ def with_torch(path: Path) -> tuple[Callable[..., Tensor], dict[str, str]]:
 FORMATS: dict[str, Any] = {"onnx": with_onnx, "torch-export": with_torch}
 
 
-def exported(generator: Generator, format: Any, path: Path) -> tuple[Callable[..., Tensor], Parity]:
+def exported(
+    network: nn.Module, format: Any, path: Path, generator: Generator | None = None
+) -> tuple[Callable[..., Tensor], Parity]:
     """Export, check what is told of it, and open the file."""
     if format == "onnx":
         pytest.importorskip("onnxscript")
-    parity = export(generator, format, path, ABOUT)
-    run, facts = FORMATS[format](path)
+    parity = export(network, format, path, ABOUT, generator)
+    run, facts = FORMATS[format](path, next(iter(parity.output)))
     assert facts["ganzoo.model"] == "someone/faces"
     assert facts["ganzoo.licence"] == "CC-BY-4.0"
     told = json.loads(facts[PARITY])
@@ -124,9 +128,9 @@ def exported(generator: Generator, format: Any, path: Path) -> tuple[Callable[..
     return run, parity
 
 
-def same(run: Callable[..., Tensor], generator: Generator, **inputs: Tensor) -> None:
+def same(run: Callable[..., Tensor], network: nn.Module, **inputs: Tensor) -> None:
     with torch.no_grad():
-        right = generator(**inputs)
+        right = network(**inputs)
     made = run(**inputs)
     assert made.shape == right.shape
     assert made.dtype == torch.float32
@@ -175,6 +179,30 @@ def test_photos_of_any_size(format: str, generator: Generator, tmp_path: Path) -
     assert parity.inputs == {"photo": "float32 (N, 3, H, W): RGB in [-1, 1]; H and W at least 8"}
     for n, height, width in SIDES:
         same(run, generator, photo=torch.rand(n, 3, height, width) * 2 - 1)
+
+
+@pytest.mark.parametrize("format", ["onnx", "torch-export"])
+def test_an_encoder_and_a_critic_of_pairs(format: str, tmp_path: Path) -> None:
+    generator = ALIGenerator(32, width=4, latent=5)
+    encoder = trained(ALIEncoder(32, width=4, latent=5), 0.05)
+    critic = trained(ALIDiscriminator(32, width=4, latent=5), 0.05)
+    image = torch.rand(5, 3, 32, 32) * 2 - 1
+    run, parity = exported(encoder, format, tmp_path / "a" / "model", generator)
+    assert parity.inputs == {"image": "float32 (N, 3, 32, 32): RGB in [-1, 1]"}
+    assert parity.output == {"code": "float32 (N, 5): the code"}
+    same(run, encoder, image=image)
+    run, parity = exported(critic, format, tmp_path / "b" / "model", generator)
+    assert parity.inputs.keys() == {"image", "latent"}
+    assert parity.output == {"logits": "float32 (N,): raw logits"}
+    same(run, critic, image=image, latent=torch.randn(5, 5))
+
+
+def test_a_critic_of_photo_and_drawing_of_any_size(tmp_path: Path) -> None:
+    critic = trained(ConditionalPatchDiscriminator(width=4, layers=2, norm="none"))
+    run, parity = exported(critic, "onnx", tmp_path / "model", CartoonGANGenerator(4, 1))
+    assert parity.inputs.keys() == {"image", "photo"}
+    image, photo = torch.rand(2, 2, 3, 40, 64) * 2 - 1
+    same(run, critic, image=image, photo=photo)
 
 
 def test_a_generator_of_multiples_takes_multiples(tmp_path: Path) -> None:

@@ -177,6 +177,28 @@ def test_a_model_with_an_encoder_gives_codes_and_reconstructions(train: Train) -
         load(run, toy.plugins().registry)
 
 
+def test_statistics_of_an_averaged_encoder_fit_its_own_weights(
+    train: Train, tmp_path: Path
+) -> None:
+    """Its codes of the training images have the mean 0 that its last layer promises."""
+    normed = {**ROLES["encoder"], "networks": {"encoder": {"use": "toy", "norm": True}}}
+    whole = train("whole", **normed)
+    with pytest.raises(TrainingStopped):
+        train("stopped", observers=[stop_at(5)], **normed)
+    resume(tmp_path / "stopped", (), toy.plugins())
+    assert differences(toy.contents(tmp_path / "stopped"), toy.contents(whole)) == set()
+
+    data = toy.ToyDataset()
+    images = torch.stack([data[index]["real"] for index in range(len(data))])
+    loaded = load(whole, toy.plugins().registry)
+    codes = loaded.encode(images)
+    assert torch.allclose(codes.mean(0), torch.zeros(4), atol=1e-5)
+    saved = weights(whole)
+    for name in ("running_mean", "running_var"):
+        ours = [saved[file][f"norm.{name}"] for file in ("ema", "generator")]
+        assert torch.equal(*ours)  # what every recipe of two networks had
+
+
 def test_init_from_a_model_folder_takes_its_encoder_too(train: Train, tmp_path: Path) -> None:
     run = train(seed=1, **ROLES["encoder"])
     recipe = toy.recipe(tmp_path / "next", init_from=str(run / "model"), **ROLES["encoder"])
