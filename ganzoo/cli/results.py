@@ -218,8 +218,8 @@ def encode(
 ) -> None:
     """Write the codes of images, and a sheet of what the model draws from them.
 
-    For models with an encoder, such as those of the recipe ali.  Images are cut to their middle
-    square and resized to the model's size.
+    For models with an encoder, of which `ganzoo list encoders` shows some.  Images are cut to their
+    middle square and resized to the model's size.
     """
     from ganzoo.files import check_exists
     from ganzoo.models.folder import refuse_taken

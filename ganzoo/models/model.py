@@ -253,7 +253,7 @@ class Model:
         if self.encoder is None:
             raise RunError(
                 f"{self.path} has no encoder: it cannot say which code an image has. A recipe "
-                "with a network of kind 'encoder' trains one, such as ali."
+                "with a network of kind 'encoder' trains one; `ganzoo list encoders` shows some."
             )
         return self.encoder
 

@@ -25,8 +25,8 @@ _EXAMPLES = 512
 class Calibration:
     """The words that each role makes in training, and the batches that it makes them of.
 
-    The generator is left out: shipped recipes were chosen with the statistics that it has from
-    training, and a run of today's recipe goes on to the same bit.
+    It is empty if only the generator is averaged: the shipped recipes of that kind were chosen with
+    the statistics of the training network, and their runs go on to the same bit.
     """
 
     makes: Mapping[str, tuple[str, ...]]
@@ -54,8 +54,7 @@ def calibration(
     for word, view in views.items():
         if isinstance(view, Applied) and view.role in averages and averages[view.role].norms:
             makes[view.role] = (*makes.get(view.role, ()), word)
-    makes.pop("generator", None)
-    if not makes:
+    if not makes.keys() - {"generator"}:
         return Calibration({}, ())
     generator = averages["generator"].network
     assert isinstance(generator, Generator)

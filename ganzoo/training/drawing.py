@@ -23,6 +23,7 @@ def draw(run: Run) -> None:
 
 
 def _draw(run: Run) -> None:
+    run.calibrate()
     count, seed = run.recipe.samples.count, run.recipe.seed
     if run.parts.image_inputs:
         reads, values = run.parts.networks["generator"].reads, dict(run.parts.examples)

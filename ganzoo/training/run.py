@@ -127,6 +127,10 @@ class Run:
         average = self.parts.averages.get(role)
         return average.network if average else self.parts.networks[role].bare
 
+    def calibrate(self) -> None:
+        """Estimate the running statistics of averages; the same weights get the same ones."""
+        self.parts.calibration(self.parts.averages, self.parts.views, self.device)
+
     @property
     def scores(self) -> Mapping[str, float]:
         """The scores of this step; empty if it was not measured."""

@@ -50,7 +50,7 @@ def save(run: Run) -> None:
 
 
 def _save(run: Run, latest: Mapping[str, float]) -> None:
-    run.parts.calibration(run.parts.averages, run.parts.views, run.device)
+    run.calibrate()
     tensors = {name: network.bare.state_dict() for name, network in run.parts.networks.items()}
     for role, average in run.parts.averages.items():
         tensors[_average_name(role)] = average.network.state_dict()
@@ -203,9 +203,8 @@ def _load(run: Run, tensors: Mapping[str, Mapping[str, Tensor]], state: Mapping[
         network.bare.load_state_dict(tensors[name])
     for role, average in run.parts.averages.items():
         average.network.load_state_dict(tensors[_average_name(role)])
-    # earlier versions saved the statistics of the training network
-    run.parts.calibration(run.parts.averages, run.parts.views, run.device)
     run.step, run.earlier = state["step"], state["seconds"]
+    run.calibrate()  # earlier versions saved the statistics of the training network
 
 
 def _restore_best(run: Run, newest: int) -> None:

@@ -15,6 +15,7 @@ from PIL import Image
 from short_runs import ROLES, At, differences, equal, ranks, stop_at, weights
 
 from ganzoo.errors import RunError, TrainingStopped
+from ganzoo.models import samples
 from ganzoo.models.model import load
 from ganzoo.training.loop import resume, start
 from ganzoo.training.run import Run
@@ -193,10 +194,21 @@ def test_statistics_of_an_averaged_encoder_fit_its_own_weights(
     loaded = load(whole, toy.plugins().registry)
     codes = loaded.encode(images)
     assert torch.allclose(codes.mean(0), torch.zeros(4), atol=1e-5)
+    assert drawn_alike(whole)
     saved = weights(whole)
+    assert not torch.equal(
+        saved["ema"]["norm.running_mean"], saved["generator"]["norm.running_mean"]
+    )
+    plain = weights(train("plain"))  # with two networks, those of the training network
     for name in ("running_mean", "running_var"):
-        ours = [saved[file][f"norm.{name}"] for file in ("ema", "generator")]
-        assert torch.equal(*ours)  # what every recipe of two networks had
+        assert torch.equal(plain["ema"][f"norm.{name}"], plain["generator"][f"norm.{name}"])
+
+
+def drawn_alike(run: Path) -> bool:
+    """Whether the last grid of a run shows what its model draws."""
+    model = load(run, toy.plugins().registry)
+    grid = np.asarray(Image.open(sorted((run / "samples").iterdir())[-1]))
+    return np.array_equal(grid, np.asarray(samples.grid(samples.sample(model.generator, 4, 0))))
 
 
 def test_init_from_a_model_folder_takes_its_encoder_too(train: Train, tmp_path: Path) -> None:
