@@ -9,9 +9,10 @@ head, and spectral and batch normalisation in the heads.  Use it with ``hinge`` 
 as the authors do.  They resize images to 224 px, which is the extractor's ``size`` here.
 
 Departures: the random layers have no bias, and variance 1 / fan-in (in the code a third of that, by
-torch's default); they come before the upsampling, with which 1x1 layers commute; a head stops
-halving where its map would get smaller than 4x4; with labels there is a logit of the image alone
-beside the projection.
+torch's default); those of the pyramid are 1x1, as in the code (the paper: 3x3), and come before the
+upsampling, with which 1x1 layers commute; upsampling does not align corners (the code does); a head
+stops halving where its map would get smaller than 4x4; with labels there is a logit of the image
+alone beside the projection, which the code scales by 1 / 8.
 """
 
 from __future__ import annotations

@@ -25,6 +25,7 @@ from ganzoo_features.efficientnet import EfficientNetLite0
 from ganzoo_features.face68 import MANIFEST, Face68
 from ganzoo_features.fan import FAN
 from ganzoo_features.random import RandomFeatures
+from ganzoo_features.same import SameConv2d
 from ganzoo_features.squeezenet import SqueezeNet
 from ganzoo_features.vgg19 import VGG19
 
@@ -287,6 +288,18 @@ def test_efficientnets_layers_have_their_strides(make: Callable[..., Extractor])
         assert found["features"].shape == (1, 1280)
         for layer, stride in strides.items():
             assert found[layer].shape[2:] == (math.ceil(size / stride), 64 // stride)
+
+
+def test_a_strided_depthwise_layer_has_its_gradient_in_float32() -> None:
+    layer = SameConv2d(4, 4, 3, stride=2, groups=4)  # in bfloat16, a CPU is slow at its gradient
+    image = rand(2, 4, 9, 8).bfloat16()
+    with torch.autocast("cpu", torch.bfloat16):
+        plain = layer(image)
+        precise = layer(image.clone().requires_grad_())
+    assert (plain.dtype, precise.dtype) == (torch.bfloat16, torch.float32)
+    torch.testing.assert_close(plain.float(), precise, rtol=0.02, atol=0.02)
+    leaf = image.requires_grad_()
+    assert layer.bfloat16()(leaf).dtype == torch.bfloat16  # the network's own format stays
 
 
 def test_efficientnet_knows_a_cat(make: Callable[..., Extractor]) -> None:
