@@ -46,6 +46,9 @@ def leaderboard(
     html: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write a page that sorts and filters.")
     ] = None,
+    every: Annotated[
+        bool, typer.Option("--all", help="Print every score that fits, not only the first few.")
+    ] = False,
     from_hub: Annotated[
         bool, typer.Option("--hub", help="Rank the models on the Hub by the scores in their cards.")
     ] = False,
@@ -89,7 +92,7 @@ def leaderboard(
             for table in board.tables:
                 say(board.benchmark, bold=True, nl=False)
                 say(f"  version {table.version}, protocol {table.protocol}")
-                _print_table(table, width)
+                _print_table(table, table.columns if every else table.few, width)
         if any(board.tables for board in boards):
             _say(pages.HOW, width)
         if from_hub:
@@ -115,26 +118,39 @@ def _write(path: Path, text: str, option: str, as_json: bool) -> None:
 # -- the terminal -----------------------------------------------------------------------------
 
 
-def _print_table(table: Table, width: int) -> None:
-    from ganzoo.evaluation.leaderboard import OVER_SEEDS, cell_text, group_name, means, raised
+def _print_table(table: Table, columns: Sequence[Column], width: int) -> None:
+    from ganzoo.evaluation.leaderboard import (
+        NO_WEIGHTS,
+        OVER_SEEDS,
+        cell_text,
+        group_name,
+        means,
+        raised,
+    )
 
     _say(table.apart, width)
     heads = ["rank", "model"]
     rows = [
-        [row.place, row.entry.model.name, *(cell_text(row, column) for column in table.columns)]
+        [
+            "ref." if row.entry.model.kind == "reference" else row.place,
+            row.entry.model.name + (f" ({NO_WEIGHTS})" if row.entry.model.is_baseline else ""),
+            *(cell_text(row, column) for column in columns),
+        ]
         for row in table.rows
     ]
     references = [i for i, row in enumerate(table.rows) if row.entry.model.kind == "reference"]
-    others = _grid(heads, table.columns, rows, width, references)
+    others = _grid(heads, columns, rows, width, references)
     if others:
         _say(f"No room here for: {', '.join(others)} (--json and --html show all).", width)
+    if len(columns) < len(table.columns):
+        _say(f"{len(table.columns) - len(columns)} more scores: --all, --html or --json.", width)
     for number, note in enumerate(table.notes, 1):
         _say(f"{raised(number)} {note}", width)
     if table.seeds:
         say("")
         _say(OVER_SEEDS, width)
-        rows = [[group_name(group), *means(group, table.columns)] for group in table.seeds]
-        _grid(["recipe"], table.columns, rows, width)
+        rows = [[group_name(group), *means(group, columns)] for group in table.seeds]
+        _grid(["recipe"], columns, rows, width)
     say("")
 
 

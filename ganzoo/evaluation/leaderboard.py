@@ -9,7 +9,7 @@ import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ganzoo.errors import RunError, nearest, one_of
 from ganzoo.evaluation.places import benchmarks_of
@@ -19,15 +19,22 @@ from ganzoo.formats.page import render
 from ganzoo.progress import duration
 from ganzoo.text import md
 
-#: most bytes of a sample grid in the page
-PICTURE_BYTES = 60_000
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+#: most bytes of a row's samples in the page
+PICTURE_BYTES = 100_000
+#: pixels of a sheet's side that the page holds, and that a row shows; two samples at least
+SHEET_PIXELS, SHOWN_PIXELS = 530, 160
 
 HOW = (
     "Every score has its 95 % interval. A row is better than another where their first scores "
     "differ by more than √(h₁² + h₂²), h being half the width of each interval. A rank is one "
     "more than the number of rows that are better; = marks a row that cannot be told from some "
-    "other. Reference rows are no models and have no rank."
+    "other. Reference rows are no models and have no rank. A model with no weights was not "
+    "trained: a trained one has to beat it."
 )
+NO_WEIGHTS = "no weights"
 CLAIMS = (
     "These are the claims of the models' cards: nobody has checked them. `ganzoo evaluate` does."
 )
@@ -58,21 +65,28 @@ def all_standings(folders: Sequence[Path], benchmark: str | None = None) -> list
 
 
 def reading(score: Score) -> str:
-    """Format a score and its interval, both as exact as that allows: ``12.34 ± 0.56``.
+    """Format a score and its interval, both as exact as that allows: ``12.3 ± 0.7``.
 
-    ``12.3 [11.9, 14.1]`` if the value is not in the middle.
+    The interval has its first digit, or two where one would round it by much, which is below 3.55
+    (Particle Data Group, Review of Particle Physics, 5.3).  ``12.3 [11.9, 14.1]`` if the value is
+    not in the middle; ``12.3`` if it cannot vary.
     """
     size = max(abs(score.low), abs(score.high))
     power = math.floor(math.log10(size)) if size > 1e-100 else 0
     power = 0 if -4 <= power < 7 else power
     value, low, high = (x / 10.0**power for x in (score.value, score.low, score.high))
     side = (high - low) / 2
-    varies = side > 1e-5 * abs(value)  # a smaller one has no meaningful digits
-    exact = side if varies else abs(value) / 10
-    decimals = min(max(0, 1 - math.floor(math.log10(exact))), 6) if exact else 0
-    even = abs((value - low) - (high - value)) <= 0.02 * (high - low)
-    around = f" ± {side:.{decimals}f}" if even else f" [{low:.{decimals}f}, {high:.{decimals}f}]"
-    text = f"{value:.{decimals}f}{around}".replace("-", "−")
+    if side > 1e-5 * abs(value):  # a smaller one has no meaningful digits
+        place = math.floor(math.log10(side))
+        digits = 2 if side < 3.55 * 10.0**place else 1
+        decimals = min(max(0, digits - 1 - place), 6)
+        even = abs((value - low) - (high - value)) <= 0.02 * (high - low)
+        span = f"± {side:.{decimals}f}" if even else f"[{low:.{decimals}f}, {high:.{decimals}f}]"
+        text = f"{value:.{decimals}f} {span}"
+    else:
+        text = f"{value:.{max(0, 2 - math.floor(math.log10(abs(value)))) if value else 0}f}"
+        text = text.rstrip("0").rstrip(".") if "." in text else text
+    text = text.replace("-", "−")
     return f"({text})e{power}".replace("e-", "e−") if power else text
 
 
@@ -163,27 +177,34 @@ def _md_table(table: Table) -> Iterator[str]:
     if table.apart:
         yield from (md(table.apart), "")
     has_claims = any(row.entry.reported for row in table.rows)
-    heads = [heading(c) + (f" ({c.unit})" if c.unit else "") for c in table.columns]
-    heads = _beside(heads, "reported" if has_claims else None)
-    yield _md_row(["rank", "model", *heads])
-    yield _md_row(["--:", ":--", *["--:" for _ in heads]], raw=True)
-    for row in table.rows:
-        cells = [cell_text(row, column) for column in table.columns]
-        claims = row.entry.reported.items()
-        claim = "; ".join(f"{name} {one.value:g} ({one.source})" for name, one in claims)
-        cells = _beside(cells, claim if has_claims else None)
-        name = md(row.entry.model.name)
-        name = f"*{name}*" if row.entry.model.kind == "reference" else name
-        yield _md_row([row.place or "–", name, *map(md, cells)], raw=True)
+    yield from _md_scores(table, table.few, has_claims)
     yield ""
+    if table.others:
+        yield from ("All other scores:", "", *_md_scores(table, table.others, False), "")
     for number, note in enumerate(table.notes, 1):
         yield f"{raised(number)} {md(note)}  "
     if table.seeds:
         yield from ("", md(OVER_SEEDS), "")
-        yield _md_row(["recipe", *map(heading, table.columns)])
-        yield _md_row([":--", *["--:" for _ in table.columns]], raw=True)
+        yield _md_row(["recipe", *map(heading, table.few)])
+        yield _md_row([":--", *["--:" for _ in table.few]], raw=True)
         for summary in table.seeds:
-            yield _md_row([group_name(summary), *means(summary, table.columns)])
+            yield _md_row([group_name(summary), *means(summary, table.few)])
+
+
+def _md_scores(table: Table, columns: Sequence[Column], has_claims: bool) -> Iterator[str]:
+    heads = [heading(c) + (f" ({c.unit})" if c.unit else "") for c in columns]
+    heads = _beside(heads, "reported" if has_claims else None)
+    yield _md_row(["rank", "model", *heads])
+    yield _md_row(["--:", ":--", *["--:" for _ in heads]], raw=True)
+    for row in table.rows:
+        claims = row.entry.reported.items()
+        claim = "; ".join(f"{name} {one.value:g} ({one.source})" for name, one in claims)
+        cells = [cell_text(row, column) for column in columns]
+        cells = _beside(cells, claim if has_claims else None)
+        model = row.entry.model
+        name = f"*{md(model.name)}*" if model.kind == "reference" else md(model.name)
+        name += f" ({NO_WEIGHTS})" if model.is_baseline else ""
+        yield _md_row([row.place or "–", name, *map(md, cells)], raw=True)
 
 
 def _beside(scores: list[str], claim: str | None) -> list[str]:
@@ -206,16 +227,19 @@ def _md_row(cells: Iterable[str], raw: bool = False) -> str:
 
 def page(boards: Sequence[Standings]) -> str:
     """Write ``leaderboard.html``, which is self-contained."""
-    from ganzoo.models.pictures import embed, opened
+    from ganzoo.models.pictures import opened
 
-    files = [row.picture for board in boards for table in board.tables for row in table.rows]
-    pictures = {file: picture for file in files if (picture := opened(file))}
+    rows = [row for board in boards for table in board.tables for row in table.rows]
+    thumbs = {
+        row.picture: _thumb(row.entry, picture) for row in rows if (picture := opened(row.picture))
+    }
     return render(
         "evaluation/leaderboard.html",
         boards=boards,
         how=HOW,
+        no_weights=NO_WEIGHTS,
         over_seeds=OVER_SEEDS,
-        thumbs={file: embed(picture, PICTURE_BYTES) for file, picture in pictures.items()},
+        thumbs=thumbs,
         flat=flat,
         group_name=group_name,
         heading=heading,
@@ -227,10 +251,39 @@ def page(boards: Sequence[Standings]) -> str:
     )
 
 
+@dataclass(frozen=True)
+class Thumb:
+    """A row's samples in the page: a data URI, its width in pixels, and how far it is enlarged.
+
+    ``zoom`` is the picture's width over that of its top left corner, which the row shows.
+    """
+
+    uri: str
+    width: int
+    zoom: float
+
+
+def _thumb(entry: Entry, sheet: Image) -> Thumb:
+    """Embed the top left of a sheet of samples, sharp; the whole of one whose size is unknown."""
+    from ganzoo.models.pictures import embed
+
+    zoom, size = 1.0, entry.record.get("size")
+    if isinstance(size, int) and 0 < size < SHEET_PIXELS:
+        gap = 2  # as ``samples.grid`` has it
+        # pairs of a photo and its drawing stay together
+        whole, corner = (max(2, n // (size + gap) // 2 * 2) for n in (SHEET_PIXELS, SHOWN_PIXELS))
+        side = whole * (size + gap) + gap
+        sheet = sheet.crop((0, 0, min(side, sheet.width), min(side, sheet.height)))
+        zoom = max(1.0, sheet.width / (corner * (size + gap) + gap))
+    return Thumb(*embed(sheet, PICTURE_BYTES), zoom)
+
+
 def origin(model: Candidate) -> list[str]:
     """Return the lines below a model's name: how it came about."""
     if model.kind != "model":
         return [model.kind]
+    if model.is_baseline:
+        return [NO_WEIGHTS]
     seconds = model.training_seconds
     lines = [
         [model.recipe, None if model.steps is None else f"{model.steps:,} steps"],

@@ -69,7 +69,10 @@ class Reported:
 
 @dataclass(frozen=True)
 class Candidate:
-    """What was measured: a model, a reference row, or a folder of images; None if unknown."""
+    """What was measured: a model, a reference row, or a folder of images; None if unknown.
+
+    ``parameters`` are the generator's; entries from before they were counted have None.
+    """
 
     name: EntryName
     kind: Literal["model", "reference", "images"]
@@ -83,6 +86,12 @@ class Candidate:
     steps: Count | None = None
     images: Count | None = None
     training_seconds: Seconds | None = None
+    parameters: Count | None = None
+
+    @property
+    def is_baseline(self) -> bool:
+        """Whether it is a model without weights, which every trained one has to beat."""
+        return self.kind == "model" and self.parameters == 0
 
 
 @dataclass(frozen=True)
@@ -131,6 +140,8 @@ def read_entry(path: Path) -> Entry:
         version = data.get("format")
         if isinstance(version, int) and version > FORMAT:
             raise Wrong(f"format: {written(version)} is newer than {FORMAT}; update ganzoo.")
+        if isinstance(model := data.get("model"), dict):
+            model.setdefault("parameters", None)
         entry = _checked(data)
     except Wrong as wrong:
         raise RunError(f"{path}: {wrong}") from None
@@ -164,8 +175,13 @@ def write_entry(path: Path, entry: Entry) -> Entry:
 
 
 def digest(entry: Entry) -> str:
-    """SHA-256 of the entry as canonical JSON, without the digest and the hand-written fields."""
+    """SHA-256 of the entry as canonical JSON, without the digest and the hand-written fields.
+
+    An unknown count of parameters is left out too, so that older entries keep their digests.
+    """
     data = {k: v for k, v in asdict(entry).items() if k not in (*BY_HAND, "sha256")}
+    if entry.model.parameters is None:
+        del data["model"]["parameters"]
     return formats.digest(data, tidy=True)
 
 
@@ -250,6 +266,7 @@ def _checked(data: Any) -> Entry:
 def json_schema() -> dict[str, Any]:
     """Return the JSON Schema (draft 2020-12) of entries, for editors and other tools."""
     schema = formats.json_schema(Entry, "ganzoo entry")
+    schema["properties"]["model"]["required"].remove("parameters")
     schema["properties"]["format"] = {"const": FORMAT}
     schema["properties"]["sha256"] = formats.json_schema(Sha256)
     return schema

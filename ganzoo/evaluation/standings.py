@@ -24,6 +24,8 @@ from ganzoo.evaluation.result import Entry, EntryFile, Score
 
 #: most differences named between two protocols
 MAX_DIFFERENCES = 4
+#: the scores that are shown first, the one that ranks among them
+FEW = 4
 
 
 @dataclass(frozen=True)
@@ -83,7 +85,7 @@ class Summary:
 class Table:
     """Entries that may be compared; ``apart`` says why they are not in the newest table.
 
-    The first column is the primary score.
+    The first column is the primary score; the others keep the benchmark's order.
     """
 
     version: int
@@ -98,6 +100,16 @@ class Table:
     def primary(self) -> Column:
         """The score that ranks."""
         return self.columns[0]
+
+    @property
+    def few(self) -> tuple[Column, ...]:
+        """The scores that matter first."""
+        return self.columns[:FEW]
+
+    @property
+    def others(self) -> tuple[Column, ...]:
+        """All further scores."""
+        return self.columns[FEW:]
 
     @property
     def record(self) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import shutil
 from contextlib import suppress
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -76,6 +76,7 @@ def open_candidate(
         steps=training.get("steps"),
         images=training.get("images"),
         training_seconds=training.get("seconds"),
+        parameters=sum(weight.numel() for weight in model.generator.parameters()),
     )
     origin = [asdict(part), recipe_sha256]
     return Generated(model.generator, protocol, origin), candidate
@@ -105,6 +106,9 @@ def submit(
     path = result.entry_path(folder, protocol.benchmark.name, candidate.name)
     entry_key, before = key(protocol, source), _before(path, force)
     if before and before.key == entry_key:
+        if before.model.parameters is None and candidate.parameters is not None:
+            before = replace(before, model=replace(before.model, parameters=candidate.parameters))
+            before = result.write_entry(path, before)
         return path, before, False
     if before and not force:
         raise RunError(

@@ -241,13 +241,16 @@ def test_student() -> None:
 @pytest.mark.parametrize(
     ("value", "low", "high", "text"),
     [
-        (12.345, 11.678, 13.012, "12.35 ± 0.67"),
+        (12.345, 11.678, 13.012, "12.3 ± 0.7"),
+        (12.345, 12.045, 12.645, "12.35 ± 0.30"),
+        (638.69, 628.73, 648.65, "639 ± 10"),
         (12.3, 11.9, 14.1, "12.3 [11.9, 14.1]"),
-        (0.5, 0.5, 0.5, "0.500 ± 0.000"),
-        (0, 0, 0, "0 ± 0"),
+        (0.5, 0.5, 0.5, "0.5"),
+        (0, 0, 0, "0"),
+        (1021, 1021, 1021, "1021"),
         (-0.0012, -0.0022, -0.0002, "−0.0012 ± 0.0010"),
         (12345, 12095, 12595, "12345 ± 250"),
-        (2.5e-6, 2e-6, 3e-6, "(2.50 ± 0.50)e−6"),
+        (2.5e-6, 2e-6, 3e-6, "(2.5 ± 0.5)e−6"),
         (3e9, 2e9, 4e9, "(3.0 ± 1.0)e9"),
         (0.9999, 0.8999, 1.0999, "1.00 ± 0.10"),
     ],
@@ -287,10 +290,10 @@ def test_markdown_holds_everything(root: Path) -> None:
     text = markdown([board(root)])
     lines = text.splitlines()
     assert "| rank | model | fid ↓ | reported |" in lines
-    assert "| – | *held-out* | 2.00 ± 0.50 |  |" in lines
+    assert "| – | *held-out* | 2.0 ± 0.5 |  |" in lines
     assert "| 1= | dcgan-s0 | 20.0 ± 1.0 |  |" in lines
     assert "| 3 | acme | 40.0 ± 1.0 | fid 12.5 (Acme 2024, table 2) |" in lines
-    assert "| dcgan, 1,000 steps, 2 seeds | 20.5 ± 6.4 |" in lines
+    assert "| dcgan, 1,000 steps, 2 seeds | 20 ± 6 |" in lines
     assert f"### Version 1, protocol `{PROTOCOL}`" in lines
     assert f"### Version 1, protocol `{OTHER}`" in lines
     assert any(line.startswith("- broken.json: not JSON") for line in lines)
@@ -343,9 +346,9 @@ def test_the_page_is_a_table_without_a_script(root: Path) -> None:
     said = Page(page([board(root)])).said
     for words in (
         "1= dcgan-s0 dcgan, 1,000 steps seed 0 20.0 ± 1.0",
-        "held-out reference 2.00 ± 0.50",
+        "held-out reference 2.0 ± 0.5",
         "40.0 ± 1.0 fid 12.5 Acme 2024, table 2",
-        "dcgan, 1,000 steps, 2 seeds 20.5 ± 6.4",
+        "dcgan, 1,000 steps, 2 seeds 20 ± 6",
         "Trained elsewhere.",
         f"Version 1 {OTHER}",
         "seed 1 against 0",
@@ -437,6 +440,51 @@ def test_several_benchmarks_share_a_page(root: Path) -> None:
     assert [s["id"] for s in found.all("section")] == ["avatars-32", "figurines-128"]
 
 
+def test_the_few_scores_come_first_and_the_rest_is_one_click_away(root: Path) -> None:
+    names = ["fid", "kid", "recall", "edges", "drift", "color"]
+    scores = {name: score(1, 0.125) for name in names}
+    submit(root, "dcgan", scores=scores, recipe="dcgan", parameters=9)
+    submit(root, "xdog", scores=scores, parameters=0)
+    submit(root, "held-out", scores=scores, kind="reference")
+    (found,) = read_standings([root], "avatars-32").tables
+    assert [column.name for column in found.few] == ["fid", "kid", "recall", "edges"]
+    html = page([read_standings([root], "avatars-32")])
+    main, more = re.findall(r"<table[^>]*class=\"board.*?</table>", html, re.S)
+    labels = [cell["data-label"] for cell in Page(main).all("td") if "data-label" in cell]
+    assert labels == ["fid ↓", "kid ↓", "recall ↓", "edges ↓"] * 3
+    assert "drift" not in main
+    assert [Page(table).said.count("color") for table in (main, more)] == [0, 1]
+    assert html.rindex("<summary>2 more scores", 0, html.index(more)) > html.index(main)
+    page_of_text = markdown([read_standings([root], "avatars-32")])
+    assert "| rank | model | fid ↓ | kid ↓ | recall ↓ | edges ↓ |" in page_of_text
+    assert "| rank | model | drift ↓ | color ↓ |" in page_of_text
+    assert "| 1= | xdog (no weights) | 1.00 ± 0.12 |" in page_of_text
+
+
+def test_references_and_models_without_weights_are_marked(root: Path) -> None:
+    submit(root, "dcgan", recipe="dcgan", parameters=9)
+    submit(root, "older", recipe="dcgan", parameters=None)
+    submit(root, "xdog", parameters=0)
+    submit(root, "held-out", kind="reference")
+    found = Page(page([read_standings([root], "avatars-32")]))
+    rows = {str(row["data-words"]).split()[0]: row for row in found.all("tr") if "class" in row}
+    assert {name: row["class"] for name, row in rows.items()} == {
+        **{"dcgan": "model", "older": "model", "xdog": "model baseline", "held-out": "reference"}
+    }
+    assert "no weights" in str(rows["xdog"]["data-words"])
+    assert len(found.all("span", **{"class": "badge"})) == 2
+
+
+@pytest.mark.parametrize(("size", "zoom"), [(32, 2.0), (64, 4.0), (128, 2.0), (None, 1.0)])
+def test_a_row_shows_a_corner_of_its_samples(root: Path, size: int | None, zoom: float) -> None:
+    side = 8 * ((size or 64) + 2) + 2
+    picture(submit(root, "drawn", record={"size": size}), side)
+    found = Page(page([read_standings([root], "avatars-32")]))
+    (image,) = [image for image in found.all("img") if "src" in image]
+    width = float(re.fullmatch(r"width: ([\d.]+)%", str(image["style"]))[1])  # type: ignore[index]
+    assert width == pytest.approx(100 * zoom, rel=0.02)
+
+
 # -- the command --------------------------------------------------------------------------------
 
 
@@ -444,14 +492,21 @@ def test_the_terminal_shows_what_fits(run: Run, root: Path) -> None:
     names = ["kid", "precision", "recall", "lpips-diversity", "nearest-training", "drift", "edges"]
     scores = {"fid": score(20)} | {name: score(1, 0.125) for name in names}
     submit(root, "a", scores=scores)
+    submit(root, "xdog", scores=scores, parameters=0)
     submit(root, "noise", scores=scores, kind="reference")
-    found = run("leaderboard", "avatars-32", "--entries", root)
-    assert found.code == 0
-    lines = found.out.splitlines()
-    assert all(len(line) <= 100 for line in lines)
-    assert any(re.match(r"1 +a +20\.0 ± 1\.0 +1\.00 ± 0\.12", line) for line in lines)
-    assert "No room here for: " in found.out
-    assert "edges" in found.out
+    few = run("leaderboard", "avatars-32", "--entries", root)
+    every = run("leaderboard", "avatars-32", "--entries", root, "--all")
+    assert few.code == every.code == 0
+    lines = few.out.splitlines()
+    assert all(len(line) <= 100 for line in (*lines, *every.out.splitlines()))
+    assert any(re.match(r"1= +a +20\.0 ± 1\.0 +1\.00 ± 0\.12", line) for line in lines)
+    assert any(re.match(r"1= +xdog \(no weights\) +20\.0", line) for line in lines)
+    assert any(re.match(r"ref\. +noise +20\.0", line) for line in lines)
+    assert "4 more scores: --all" in few.out
+    assert "lpips" not in few.out
+    assert "lpips" in every.out
+    assert "No room here for: " in every.out
+    assert "edges" in every.out
 
 
 @pytest.mark.parametrize("columns", ["20", "80", "200"])

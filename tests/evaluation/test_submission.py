@@ -7,6 +7,7 @@ import importlib
 import json
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -205,6 +206,24 @@ def test_entries_go_to_a_folder_of_the_user_where_the_leaderboard_finds_them(
         data = json.loads(run("leaderboard", "toys", "--json", *words).out)
         (table,) = data["benchmarks"][0]["tables"]
         assert {row["model"]["name"] for row in table["rows"]} == names
+
+
+def test_an_older_entry_learns_how_many_parameters_its_model_has(
+    measured: Callable[..., Result], evaluations: list[str]
+) -> None:
+    saved("a")
+    measured("a")
+    path = ENTRIES / "a.json"
+    made = entry.read_entry(path)
+    assert made.model.parameters
+    data = json.loads(path.read_text())
+    del data["model"]["parameters"]
+    older = replace(made, model=replace(made.model, parameters=None))
+    path.write_text(json.dumps(data | {"sha256": entry.digest(older)}))
+    assert entry.read_entry(path).model.parameters is None
+    assert "measured already" in measured("a").out
+    assert entry.read_entry(path) == made
+    assert len(evaluations) == 1
 
 
 @pytest.mark.parametrize("change", ["weight", "argument", "recipe", "protocol"])
