@@ -63,6 +63,7 @@ def prepare(root: Path, plugins: Plugins) -> None:
     toy.recipe(root / "recipes", **translator)
     shutil.copy(root / "recipes" / "toy.yaml", root / "painter.yaml")
     start(load_recipe(root / "painter.yaml", (), plugins.registry), root / "painter", plugins)
+    shutil.copytree(root / "painter" / "model", root / "twin")
     for name in ("closed", "sealed"):
         (root / name).mkdir()
         shutil.copy(root / "toy.yaml", root / name)
@@ -99,6 +100,9 @@ READING = [
     "evaluate run --benchmark {} --out new",
     "verify {} --out new",
     "leaderboard --entries {}",
+    "compare run {}",
+    "compare run ganzoo/avatars-64 --no-pictures --entries {}",
+    "compare painter twin --photo {} --html new.html",
     "push {} me/it --dry-run",
     "push run me/it --dry-run --licence mit --card {}",
     "push run me/it --dry-run --licence mit --entries {}",
@@ -120,6 +124,7 @@ WRITING = [
     "verify verified.yaml --out {}",
     "leaderboard --entries entries --markdown {}",
     "leaderboard --entries entries --html {}",
+    "compare run ganzoo/avatars-64 --no-pictures --html {}",
     "pull ganzoo/avatars-64 --out {}",
     "push ganzoo/avatars-64 me/it --dry-run --licence mit --data-licence mit --out {}",
     "plugins new acme --out {}",
@@ -134,6 +139,7 @@ ONLY_READ = {
     "show run": 0,
     "sample run -n 1 --out free.png": 0,
     "report run --out free.html": 0,
+    "compare run ganzoo/avatars-64 --no-pictures --html compared.html": 0,
     "diagnose run": 0,
     "evaluate run --benchmark toys.yaml --out free": 0,
     "train toy.yaml --set init_from=run --out free-run": 0,
@@ -144,6 +150,7 @@ ONLY_READ = {
 
 #: in a folder that was removed
 GONE = [
+    *("compare {}/painter {}/twin", "compare x y"),
     *("list", "show dcgan", "show {}/run", "recipe check {}/toy.yaml", "train toy.yaml"),
     *("train {}/toy.yaml --out {}/free-2", "train {}/toy.yaml", "sample {}/run", "resume run"),
     *("translate {}/painter photo.png --out new", "report {}/run --out page.html", "data check x"),
@@ -188,6 +195,7 @@ PARTS = [
 ]
 VERBS = [
     *("show painter", "diagnose painter", "report painter --out page.html"),
+    "compare painter twin --html page.html",
     "translate painter photo.png --out drawn-{}",
 ]
 STARTS = "train painter.yaml --set init_from=painter --out new-{}"

@@ -14,7 +14,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ganzoo.cli import evaluation, hub, inspect, leaderboard, models, recipe, results, training
+from ganzoo.cli import (
+    compare,
+    evaluation,
+    hub,
+    inspect,
+    leaderboard,
+    models,
+    recipe,
+    results,
+    training,
+)
 from ganzoo.cli import plugins as plugins_group
 from ganzoo.cli.front_page import FrontPage
 from ganzoo.errors import GanzooError, Interrupted, RecipeError
@@ -88,6 +98,7 @@ def command_line(plugins: Plugins) -> typer.Typer:
         models,
         evaluation,
         leaderboard,
+        compare,
         hub,
     ):
         group.add_to(verbs)

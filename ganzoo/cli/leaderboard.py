@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from ganzoo.evaluation.standings import Column, Table
 
 #: columns of text that does not go to a terminal
-_WIDE = 200
+WIDE = 200
 _NAME, _SCORE = 40, 8  # widest name, narrowest score
 
 
@@ -83,20 +83,20 @@ def leaderboard(
         say(nothing)
         return
     if markdown:
-        _write(markdown, pages.markdown(boards), "--markdown", as_json)
+        write_page(markdown, pages.markdown(boards), "--markdown", as_json)
     if html:
-        _write(html, pages.page(boards), "--html", as_json)
+        write_page(html, pages.page(boards), "--html", as_json)
     if not (as_json or markdown or html):
-        width = shutil.get_terminal_size((_WIDE, 24)).columns
+        width = shutil.get_terminal_size((WIDE, 24)).columns
         for board in boards:
             for table in board.tables:
                 say(board.benchmark, bold=True, nl=False)
                 say(f"  version {table.version}, protocol {table.protocol}")
                 _print_table(table, table.columns if every else table.few, width)
         if any(board.tables for board in boards):
-            _say(pages.HOW, width)
+            say_wrapped(pages.HOW, width)
         if from_hub:
-            _say(pages.CLAIMS, width)
+            say_wrapped(pages.CLAIMS, width)
     problems = [problem for board in boards for problem in board.problems]
     if problems:
         say(f"left out, because they cannot be read: {len(problems)}", err=True)
@@ -105,7 +105,8 @@ def leaderboard(
         raise typer.Exit(1)
 
 
-def _write(path: Path, text: str, option: str, as_json: bool) -> None:
+def write_page(path: Path, text: str, option: str, as_json: bool) -> None:
+    """Write a page and say where; raises RunError if it cannot be written."""
     from ganzoo.files import write_atomic
 
     try:
@@ -128,7 +129,7 @@ def _print_table(table: Table, columns: Sequence[Column], width: int) -> None:
         raised,
     )
 
-    _say(table.apart, width)
+    say_wrapped(table.apart, width)
     heads = ["rank", "model"]
     rows = [
         [
@@ -139,22 +140,24 @@ def _print_table(table: Table, columns: Sequence[Column], width: int) -> None:
         for row in table.rows
     ]
     references = [i for i, row in enumerate(table.rows) if row.entry.model.kind == "reference"]
-    others = _grid(heads, columns, rows, width, references)
+    others = grid(heads, columns, rows, width, references)
     if others:
-        _say(f"No room here for: {', '.join(others)} (--json and --html show all).", width)
+        say_wrapped(f"No room here for: {', '.join(others)} (--json and --html show all).", width)
     if len(columns) < len(table.columns):
-        _say(f"{len(table.columns) - len(columns)} more scores: --all, --html or --json.", width)
+        say_wrapped(
+            f"{len(table.columns) - len(columns)} more scores: --all, --html or --json.", width
+        )
     for number, note in enumerate(table.notes, 1):
-        _say(f"{raised(number)} {note}", width)
+        say_wrapped(f"{raised(number)} {note}", width)
     if table.seeds:
         say("")
-        _say(OVER_SEEDS, width)
+        say_wrapped(OVER_SEEDS, width)
         rows = [[group_name(group), *means(group, columns)] for group in table.seeds]
-        _grid(["recipe"], columns, rows, width)
+        grid(["recipe"], columns, rows, width)
     say("")
 
 
-def _grid(
+def grid(
     heads: Sequence[str],
     columns: Sequence[Column],
     rows: Sequence[Sequence[str]],
@@ -166,13 +169,13 @@ def _grid(
 
     from ganzoo.evaluation.leaderboard import heading
 
-    grid = Grid(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+    table = Grid(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
     for i, head in enumerate(heads):
         widest = max(len(row[i]) for row in rows)
-        grid.add_column(
+        table.add_column(
             head, width=max(len(head), min(widest, _NAME, width // 2 - 4)), overflow="ellipsis"
         )
-    room = width - sum(column.width + 2 for column in grid.columns if column.width)
+    room = width - sum(column.width + 2 for column in table.columns if column.width)
     count = 0
     for i, column in enumerate(columns, len(heads)):
         size = max(_SCORE, *(len(row[i]) for row in rows))
@@ -180,16 +183,17 @@ def _grid(
         size = max(size, *map(len, words))
         if room < size:
             break
-        grid.add_column(cell(*words), width=size, no_wrap=True)
+        table.add_column(cell(*words), width=size, no_wrap=True)
         room -= size + 2
         count += 1
     for i, row in enumerate(rows):
         cells = [cell(text, no_wrap=True) for text in row[: len(heads) + count]]
-        grid.add_row(*cells, style="dim" if i in dim else "")
-    say_table(grid, width)
+        table.add_row(*cells, style="dim" if i in dim else "")
+    say_table(table, width)
     return [column.name for column in columns[count:]]
 
 
-def _say(text: str, width: int) -> None:
+def say_wrapped(text: str, width: int) -> None:
+    """Print text in lines of at most ``width`` and 100 letters."""
     if text:
         say(*textwrap.wrap(text, min(width, 100)))

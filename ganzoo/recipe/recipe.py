@@ -134,7 +134,7 @@ def _check_verify(recipe: Section, problems: Problems) -> None:
     if seeds := entries.get("seeds"):
         values = seeds.plain()
         if not values or len(set(values)) < len(values):
-            what = f"expected one seed or several, all different, not {_text(values)}"
+            what = f"expected one seed or several, all different, not {value_text(values)}"
             problems.add(seeds.at, "verify.seeds", what)
     if ranges := entries.get("expected"):
         if not ranges.value:
@@ -171,7 +171,7 @@ def diff(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
     nothing = object()
 
     def show(value: Any) -> str:
-        return "(nothing)" if value is nothing else _text(value)
+        return "(nothing)" if value is nothing else value_text(value)
 
     return [
         f"{path}: {show(a.get(path, nothing))} -> {show(b.get(path, nothing))}"
@@ -203,7 +203,8 @@ def leaves(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
         yield from leaves(item, join(path, step))
 
 
-def _text(value: Any) -> str:
+def value_text(value: Any) -> str:
+    """Write a scalar, or a list of scalars, as a recipe does."""
     return f"[{', '.join(map(scalar, value))}]" if isinstance(value, list) else scalar(value)
 
 

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import accumulate
+from statistics import fmean
+from typing import Any
 
 from ganzoo.training import diagnosis
 from ganzoo.training.scores import SCORE
@@ -16,6 +19,20 @@ POINTS = 400
 
 Points = list[tuple[int, float]]
 Stages = Sequence[tuple[str, int]]
+
+
+def numeric(rows: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Drop everything but numbers from rows of metrics.jsonl; non-finite ones become NaN."""
+    return [
+        {
+            key: float(value) if abs(value) < 1e100 else math.nan
+            for key, value in row.items()
+            if isinstance(value, int | float) and not isinstance(value, bool)
+        }
+        | {"step": int(row["step"])}
+        for row in rows
+        if 0 <= row["step"] < 1e15
+    ]
 
 
 def charts_of(
@@ -49,16 +66,38 @@ def charts_of(
 
 @dataclass(frozen=True)
 class Curve:
-    """A curve of a chart: its name, colour number and (step, value) points."""
+    """A curve of a chart: its name, colour number and (step, value) points.
+
+    The mean of several curves has these as its ``members``.
+    """
 
     name: str
     colour: int
     points: Points
     noisy: bool = True
+    members: Sequence[Curve] = ()
 
     @cached_property
     def raw(self) -> Points:
         return [point for point in self.points if math.isfinite(point[1])]
+
+    @property
+    def faint(self) -> Sequence[Points]:
+        """What is drawn faintly behind the smooth curve: its members, or what was logged."""
+        if self.members:
+            return [member.smooth for member in self.members if member.raw]
+        return [self.raw] if self.raw != self.smooth else []
+
+    @property
+    def last(self) -> float:
+        """The last value; of a mean, the last smooth one."""
+        return (self.smooth if self.members else self.points)[-1][1]
+
+    @property
+    def ends(self) -> tuple[float, float]:
+        """The lowest and the highest last value of the smooth members."""
+        values = [member.smooth[-1][1] for member in self.members if member.raw]
+        return min(values), max(values)
 
     @cached_property
     def smooth(self) -> Points:
@@ -103,7 +142,8 @@ class Chart:
         levels = [level for level, _ in self.lines] + list(self.span)
         most, every = list(levels), list(levels)
         for curve in self.curves:
-            raw = sorted(value for _, value in curve.raw)
+            drawn = [curve.raw, *(member.smooth for member in curve.members)]
+            raw = sorted(value for points in drawn for _, value in points)
             cut = -(-len(raw) // 50) if curve.noisy and len(raw) > 10 else 0
             most += raw[cut : len(raw) - cut]
             every += raw
@@ -114,6 +154,50 @@ class Chart:
             pad = abs(high) / 10 if abs(high) > 1e-12 else 1.0
             return low - pad, high + pad
         return low, high
+
+
+def overlaid(
+    runs: Mapping[str, Sequence[Chart]], groups: Mapping[str, Sequence[str]]
+) -> list[Chart]:
+    """Lay the curves of several runs over one another: one chart for each of their curves.
+
+    ``runs`` are the charts of each run by its name.  ``groups`` are names of runs by the name of
+    their group: these get one colour, and one curve that is their mean.  A run without a group is
+    the only one of its own.
+    """
+    charts: dict[tuple[str, str], Chart] = {}
+    curves: dict[tuple[str, str], dict[str, Curve]] = {}
+    for name, each in runs.items():
+        for chart in each:
+            for curve in chart.curves:
+                charts.setdefault((chart.title, curve.name), chart)
+                curves.setdefault((chart.title, curve.name), {})[name] = curve
+    titles = Counter(title for title, _ in charts)
+    return [
+        replace(
+            chart,
+            title=title if titles[title] == 1 else f"{title}: {name}",
+            curves=list(_grouped(curves[title, name], groups)),
+            best=None,
+        )
+        for (title, name), chart in charts.items()
+    ]
+
+
+def _grouped(curves: Mapping[str, Curve], groups: Mapping[str, Sequence[str]]) -> Iterator[Curve]:
+    """Yield the mean curve of each group, in its colour."""
+    for number, (name, members) in enumerate(groups.items()):
+        own = [
+            replace(curves[one], name=one, colour=number % 6) for one in members if one in curves
+        ]
+        if len(own) == 1:
+            yield own[0]
+        elif own:
+            tables = [dict(curve.raw) for curve in own]
+            steps = [step for step in tables[0] if all(step in table for table in tables)]
+            points = [(step, fmean(table[step] for table in tables)) for step in steps]
+            if points:
+                yield replace(own[0], name=name, points=points, members=own)
 
 
 _IMAGES = "images in [−1,\u00a01]"

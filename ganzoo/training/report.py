@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import shlex
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,7 +25,7 @@ from ganzoo.recipe.flow import Made, flow
 from ganzoo.recipe.recipe import load_recipe
 from ganzoo.training import diagnosis, scores
 from ganzoo.training import manifest as manifests
-from ganzoo.training.charts import COLOURS, Axes, charts_of, number
+from ganzoo.training.charts import COLOURS, Axes, charts_of, number, numeric
 from ganzoo.training.manifest import Evaluation, Manifest
 from ganzoo.training.run_folder import RunFolder
 
@@ -88,7 +88,7 @@ def _page(folder: RunFolder) -> str:
     evaluation = manifest.evaluation
     all_rows, damage_note = folder.read_rows()
     ours = scores.under(all_rows, evaluation.protocol) if evaluation else all_rows
-    rows = [_numbers(row) for row in ours if 0 <= row["step"] < 1e15]
+    rows = numeric(ours)
     text = folder.recipe.read_text(encoding="utf-8", errors="replace")
     try:
         recipe = parse(text, folder.recipe.name).plain()
@@ -130,16 +130,6 @@ def _page(folder: RunFolder) -> str:
 
 
 # -- what the run folder says ---------------------------------------------------------------
-
-
-def _numbers(row: Mapping[str, Any]) -> dict[str, Any]:
-    """Drop everything but numbers from the row; non-finite ones become NaN."""
-    numbers = {
-        key: float(value) if abs(value) < 1e100 else math.nan
-        for key, value in row.items()
-        if isinstance(value, int | float) and not isinstance(value, bool)
-    }
-    return numbers | {"step": int(row["step"])}
 
 
 def _at(data: Any, *path: str) -> Any:

@@ -106,6 +106,14 @@ WALK: dict[str, list[tuple[str, ...]]] = {
         ("--entries", NAME),
         (NAME, *ENTRIES),
     ],
+    "compare": [
+        (RUN, MODEL),
+        (RUN, MODEL, "--html", "compared.html"),
+        (RUN, MODEL, "--json", *ENTRIES),
+        (NAME, MODEL),
+        (MODEL, "ganzoo/avatars-64", "--photo", NAME),
+        (RUN, MODEL, "--html", f"{NAME}/x.html"),
+    ],
     "pull": [(NAME,), ("ann/toy", "--revision", NAME), ("ann/toy", "--token", NAME)],
     "push": [(MODEL, NAME), (MODEL, "ann/toy", "--licence", NAME), (NAME, "ann/toy")],
     "search": [(NAME,)],
@@ -145,7 +153,9 @@ def test_pages_hold_no_markup_of_others(place: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.chdir(place)
     typed("leaderboard", *ENTRIES, "--html", "b.html", "--markdown", "b.md")
     typed("report", RUN)
-    for page in (Path("b.html"), Path("b.md"), Path(RUN) / "report.html"):
+    shutil.copytree(RUN, f"again{NAME}")
+    typed("compare", RUN, f"again{NAME}", "--html", "c.html")
+    for page in (Path("b.html"), Path("b.md"), Path("c.html"), Path(RUN) / "report.html"):
         text = page.read_text(encoding="utf-8")
         assert "[bold]<b>" not in text
         assert "\x1b" not in text.replace(NAME, "")

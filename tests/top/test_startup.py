@@ -40,6 +40,8 @@ WITHOUT_TORCH = {
     "report nosuch": 2,
     "diagnose nosuch": 2,
     "leaderboard": 0,
+    "compare ganzoo/avatars-64": 2,
+    "compare ganzoo/avatars-64 nosuch": 2,
     "plugins": 0,
     "plugins check nosuch": 2,
     "data check nosuch": 2,

@@ -115,10 +115,8 @@ def test_evaluate_and_leaderboard_take_a_series(run: Run, trained: Path, tmp_pat
     runs = ("runs/toy-seed0", "runs/toy-seed1")
     measured = run("evaluate", *runs, "--benchmark", "toys.yaml")
     assert measured.code == 0
-    assert sorted(path.stem for path in Path("benchmarks/entries/toys").glob("*.json")) == [
-        "toy-seed0",
-        "toy-seed1",
-    ]
+    for path in map(Path, runs):
+        assert (path / "evaluation" / "toys" / f"{path.name}.json").is_file()
     assert "toy, 9 steps, 2 seeds" in run("leaderboard", "toys").out
     assert "benchmark" in run("evaluate", *runs).err
     for words in ((*runs, "--name", "x"), (*runs, runs[0])):
