@@ -239,11 +239,12 @@ def _say_entry(path: Path, entry: Entry, is_new: bool) -> None:
     again = "" if is_new else ", measured already"
     say(entry.model.name, bold=True, nl=False)
     say(f" under {entry.benchmark}@{entry.version}{again}: {path}")
+    from ganzoo.evaluation.leaderboard import reading
+
     wide = max(map(len, entry.scores))
     for name, score in entry.scores.items():
         arrow = "higher is better" if score.higher_is_better else "lower is better"
-        span = f"[{score.low:.4g}, {score.high:.4g}]"
         unreliable = f"; UNRELIABLE: {score.unreliable}" if score.unreliable else ""
         unrankable = "" if score.rankable else "; unrankable: nobody trained its features"
-        text = f"{score.value:<8.4g} {span:22} {arrow}{unreliable}{unrankable}"
+        text = f"{reading(score):22} {arrow}{unreliable}{unrankable}"
         say(f"  {name:{wide}}  {text}")

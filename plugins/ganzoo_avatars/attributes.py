@@ -68,8 +68,9 @@ def trained() -> AttributeNet:
     if (sha := hashlib.sha256(data).hexdigest()) != SHA256:
         raise DataError(
             f"{file} has the hash {sha[:16]}..., and scores are by the one of {SHA256[:16]}...: it "
-            "was changed or damaged. Install ganzoo again, or, after training it anew, put its "
-            "hash into ganzoo_avatars/attributes.py."
+            "was changed or damaged. Install ganzoo again. To train another, `python -m "
+            "ganzoo_avatars.attribute_training --out FOLDER`, and put its hash into "
+            "ganzoo_avatars/attributes.py."
         )
     network = AttributeNet()
     network.load_state_dict(load(data))

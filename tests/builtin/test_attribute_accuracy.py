@@ -94,9 +94,15 @@ def test_the_classifier_reads_avatars_that_it_has_not_seen() -> None:
 
 
 def test_another_file_than_the_shipped_one_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    shipped = attributes.SHA256
     monkeypatch.setattr(attributes, "SHA256", "0" * 64)
-    with pytest.raises(DataError, match="changed or damaged"):
+    with pytest.raises(DataError, match="changed or damaged") as error:
         AttributeAccuracy()
+    message = str(error.value)
+    assert "\n" not in message
+    assert shipped[:16] in message
+    assert "0" * 16 in message
+    assert "ganzoo_avatars.attribute_training --out" in message
 
 
 def test_the_command_trains_and_states_what_it_made(

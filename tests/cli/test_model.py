@@ -90,7 +90,9 @@ def test_verbs_that_do_not_suit_it_say_what_does(run: Run) -> None:
     run("model", "new", "l0", "--out", "l0")
     made = run("model", "new", "cel", "--out", "cel")
     assert "ganzoo evaluate cel" in made.out
-    refused(run("sample", "l0"), "ganzoo translate l0 PHOTO")
+    sampled = run("sample", "l0")
+    refused(sampled, "ganzoo translate l0 PHOTO")
+    assert len(sampled.err.splitlines()) == 1
     refused(run("translate", "cel", photo(), "--out", "x"), "normal and depth", "ganzoo evaluate")
     refused(run("export", "cel", "--format", "onnx"), "normal and depth")
 
