@@ -169,6 +169,7 @@ def test_the_example_of_every_hook_works(
     file = tmp_path / "ganzoo_acme.py"
     file.write_text(code[code.index("from ") :])
     (tmp_path / "acme.yaml").write_text("recipe: acme\n")
+    (tmp_path / "acme-32.yaml").write_text("benchmark: acme-32\n")
     spec = importlib.util.spec_from_file_location("ganzoo_acme", file)
     assert spec
     assert spec.loader
@@ -181,7 +182,8 @@ def test_the_example_of_every_hook_works(
         done = CliRunner().invoke(command_line(plugins), ["acme"])
         assert done.output == "hello\n"
     elif hook.startswith("register_"):
-        assert [entry.name for entry in plugin.entries] == ["acme"]
+        name = "acme-32" if hook == "register_benchmarks" else "acme"
+        assert [entry.name for entry in plugin.entries] == [name]
     else:
         run = SimpleNamespace(step=3, recipe=SimpleNamespace(name="toy"))
         arguments = dict.fromkeys(inspect.signature(getattr(hookspecs, hook)).parameters, 3)
