@@ -74,7 +74,7 @@ class Contestant:
         threads = where.get("threads")
         cores = f"{threads} thread{'s' * (threads != 1)}" if threads else ""
         machine = [where.get("device"), where.get("device_name"), cores]
-        generator = self.config.files.get("generator") if self.config else None
+        generator = self.config.files.get(configs.WEIGHTS["generator"]) if self.config else None
         facts = {
             "status": manifest.status if self.is_run else "",
             "steps": "" if self.step is None else f"{self.step:,}",

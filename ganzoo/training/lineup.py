@@ -67,6 +67,7 @@ def from_images(models: Mapping[str, Model], examples: Mapping[str, Tensor], see
     notes: list[str] = []
     photos = None
     n = len(next(iter(examples.values())))
+    columns = min(n, 4)
     for name, generator in ((name, model.generator) for name, model in models.items()):
         known = reads(generator)
         if missing := [w for w in known.needed if w not in (*examples, *RANDOM)]:
@@ -83,8 +84,8 @@ def from_images(models: Mapping[str, Model], examples: Mapping[str, Tensor], see
         except (GanzooError, RuntimeError, ValueError) as error:
             notes.append(f"{name} cannot draw: {gist(error)}")
             continue
-        photos = photos or samples.grid(samples.to_uint8(examples[words[0]]), 4)
-        grids[name] = samples.grid(drawn, 4)
+        photos = photos or samples.grid(samples.to_uint8(examples[words[0]]), columns)
+        grids[name] = samples.grid(drawn, columns)
     return Lineup(grids, notes, photos)
 
 

@@ -94,6 +94,7 @@ def test_the_terminal_has_scores_recipes_training_and_last_values(run: Run) -> N
         "steps 9 9",
         "images seen 36 72",
         "machine cpu",
+        "generator 2,580 parameters",
         "--html FILE",
     ):
         assert words in " ".join(said.split()), words
