@@ -245,6 +245,6 @@ def _say_entry(path: Path, entry: Entry, is_new: bool) -> None:
     for name, score in entry.scores.items():
         arrow = "higher is better" if score.higher_is_better else "lower is better"
         unreliable = f"; UNRELIABLE: {score.unreliable}" if score.unreliable else ""
-        unrankable = "" if score.rankable else "; unrankable: nobody trained its features"
+        unrankable = "" if score.rankable else "; unrankable: its features are untrained"
         text = f"{reading(score):22} {arrow}{unreliable}{unrankable}"
         say(f"  {name:{wide}}  {text}")

@@ -183,9 +183,9 @@ def _say_plan(plan: Plan) -> None:
     if any(change.name == "README.md" for change in plan.sent):
         say(*plan.card.splitlines())
     if plan.problems:
-        say(f"to {plan.what} would go this, if the problems below were solved", bold=True)
+        say(f"this would go to {plan.what} without the problems below", bold=True)
     elif plan.sent:
-        say(f"to {plan.what} would go this; nothing is sent yet", bold=True)
+        say(f"this would go to {plan.what}; nothing is sent yet", bold=True)
     else:
         say(f"{plan.what}: the Hub has all of it already")
     _say_changes(plan)

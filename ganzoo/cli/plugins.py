@@ -116,7 +116,7 @@ def new(
         Path | None, typer.Option(metavar="FOLDER", help="The new folder; default ganzoo-NAME.")
     ] = None,
     author: Annotated[
-        str, typer.Option(metavar="TEXT", help="A name, or 'Name <email>'; default nobody.")
+        str, typer.Option(metavar="TEXT", help="A name, or 'Name <email>'; default none.")
     ] = "",
 ) -> None:
     """Write the package of a new plugin, ready to use."""

@@ -103,9 +103,9 @@ def _split(text: str) -> tuple[str, dict[str, Node], str]:
     try:
         node = yaml.parse(head, "README.md")
     except RecipeError as error:
-        raise Wrong(f"its metadata cannot be read. Mend it: {error}") from None
+        raise Wrong(f"its metadata cannot be read. Correct it: {error}") from None
     if node.value is not None and not isinstance(node.value, dict):
-        raise Wrong(f"its metadata is {written(node.plain())}, not keys with values. Mend it")
+        raise Wrong(f"its metadata is {written(node.plain())}, not keys with values. Correct it")
     return head, node.value or {}, text[match.end() :]
 
 
@@ -182,7 +182,7 @@ def by_hand(text: str) -> set[str]:
 def licence_problem(licence: str) -> str | None:
     """Check a licence: an SPDX identifier, its name, or an address.  Return the problem or None."""
     if licence.strip().lower() in ("unknown", "none", "other"):
-        return f"'{licence}' is none: nobody may use what has no licence. Ask whose it is"
+        return f"'{licence}' is no licence, and without one nobody may use the model. Ask its owner"
     if _URL.fullmatch(licence) or re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9 .,+()/_-]{0,99}", licence):
         return None
     example = "an SPDX identifier, such as CC-BY-4.0, a name, or an address, such as https://..."
@@ -304,12 +304,12 @@ def _scores(entry: Entry) -> Iterator[str]:
         if score.unreliable:
             notes.append(f"{md(name)} is unreliable: {md(score.unreliable)}")
         elif not score.rankable:
-            notes.append(f"{md(name)} does not rank: it is on features that nobody trained.")
+            notes.append(f"{md(name)} does not rank, as its features are untrained.")
     if notes:
         yield from ("", *(f"- {note}" for note in notes))
 
 
-def _address(value: Any) -> str:
+def _address(value: object) -> str:
     """Link an address; return other text as it is."""
     return f"<{value}>" if isinstance(value, str) and _URL.fullmatch(value) else md(value)
 

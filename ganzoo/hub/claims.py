@@ -12,7 +12,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import asdict, fields, replace
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 import yaml
 
@@ -28,6 +28,8 @@ from ganzoo.models.hub_id import REPO
 KIND = "ganzoo-benchmark"
 #: most results in one ``model-index``, and most letters of a text there
 MAX_RESULTS, MAX_LETTERS = 100, 500
+
+T = TypeVar("T")
 
 RepoId = Annotated[str, Pattern(REPO, "a name such as user/repo")]
 _Version = Annotated[str, Pattern(r"[1-9][0-9]{0,8}", "a version from 1 on, as a text")]
@@ -62,10 +64,10 @@ def foreign(index: Any) -> list[Any]:
         results = [result for model in index or [] for result in model["results"]]
         return [result for result in results if result["dataset"]["type"] != KIND]
     except (TypeError, KeyError):
-        raise Wrong("model-index: expected a list of models with results. Mend it") from None
+        raise Wrong("model-index: expected a list of models with results. Correct it") from None
 
 
-def scores(repo_id: str, model_index: Any) -> list[Entry]:
+def scores(repo_id: str, model_index: object) -> list[Entry]:
     """Read a card's ``model-index`` into entries for ranking; ``repo_id`` is the model's name.
 
     Fields that only entry files have stay empty: record, environment, seconds, sha256.  Results
@@ -94,7 +96,7 @@ def scores(repo_id: str, model_index: Any) -> list[Entry]:
     return entries
 
 
-def _a(kind: type, value: Any, at: str) -> Any:
+def _a(kind: type[T], value: object, at: str) -> T:
     if not isinstance(value, kind):
         what = "a mapping" if kind is dict else "a list"
         raise Wrong(f"{at}: expected {what}, not {written(value)}")

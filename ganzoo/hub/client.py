@@ -94,7 +94,7 @@ def telling(api: HfApi, what: Id, silence: float | None = None) -> Iterator[None
     except of_odd_cards as error:
         raise HubError(
             f"{what}: the Hub's answer about it cannot be read: {gist(error)}. Its author has to "
-            "mend the metadata at the top of README.md."
+            "correct the metadata at the top of README.md."
         ) from error
 
 
@@ -175,8 +175,8 @@ def _status(error: BaseException) -> int:
 
 
 _TOKEN = (
-    "the Hub wants a token, and there is none, or it is wrong or has expired. Make one that may "
-    "write at https://huggingface.co/settings/tokens, then: hf auth login (or set HF_TOKEN)"
+    "the Hub needs a token, and yours is missing, wrong or expired. Create one with write access "
+    "at https://huggingface.co/settings/tokens, then: hf auth login (or set HF_TOKEN)"
 )
 
 
@@ -189,7 +189,7 @@ def disk_error(error: OSError, what: Id) -> HubError:
             "disk, and run it again."
         )
     if error.errno:
-        return HubError(f"{what}: {error.strerror}{where}. Mend that and run it again.")
+        return HubError(f"{what}: {error.strerror}{where}. Fix that and run it again.")
     return HubFailure(  # no errno: raised by huggingface_hub itself
         f"{what}: the file that came is not the one announced: {gist(error)}. Try again."
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ganzoo.errors import HubError, RunError, nearest
 from ganzoo.files import refusals
@@ -19,6 +19,8 @@ from ganzoo.recipe.recipe_types import Recipe
 from ganzoo.text import say
 
 if TYPE_CHECKING:
+    import torch
+
     from ganzoo.models.model import Model
 
 #: the default folder of runs; a mistyped one looks like an id
@@ -57,20 +59,25 @@ def locate(
     if not text.startswith("hf://") and (beside.is_dir() or beside.name == RUNS):
         siblings = [str(sibling) for sibling in beside.iterdir()] if beside.is_dir() else []
         raise RunError(
-            f"{text} does not exist{nearest(text, [*siblings, *models])} It is taken for a "
-            f"folder, as is all in {beside}/; hf://{text} means the Hub."
+            f"{text} does not exist{nearest(text, [*siblings, *models])} Names in {beside}/ "
+            f"mean folders; hf://{text} means the Hub."
         )
     return pull(what, registry, token, kinds)
 
 
-def load(place: Pulled, registry: Registry, *how: Any) -> Model:
+def load(
+    place: Pulled,
+    registry: Registry,
+    device: torch.device | None = None,
+    dtype: torch.dtype | None = None,
+) -> Model:
     """Load the model of a located folder with ``model.load``; errors give its name on the Hub."""
     from ganzoo.models import model
 
     if place.what is None:
-        return model.load(place.folder.absolute(), registry, *how)
+        return model.load(place.folder.absolute(), registry, device, dtype)
     with naming(place.what, place.folder):
-        return model.load(place.folder, registry, *how)
+        return model.load(place.folder, registry, device, dtype)
 
 
 def fetch(
@@ -82,9 +89,9 @@ def fetch(
 ) -> Pulled:
     """Fetch all of a model from the Hub, never from a folder here; copy it to ``out`` if given.
 
-    A copy is loaded first, so that whoever uses it next finds it valid.  Raises HubError if the Hub
-    does not deliver, the model is not valid, or a revision is asked of a model that comes with
-    ganzoo; RunError if ``out`` is taken.
+    A copy is loaded first, so that its next user finds it valid.  Raises HubError if the Hub does
+    not deliver, the model is not valid, or a revision is asked of a model that comes with ganzoo;
+    RunError if ``out`` is taken.
     """
     what = parse_id(repo, revision)
     if out:

@@ -97,7 +97,7 @@ def _fetch_model(
         if file and (file.size != claim.bytes or (is_large and file.sha != claim.sha256)):
             raise HubError(
                 f"{what}: {name} is not the file that its {CONFIG} is about, and was not "
-                "fetched. Try again; if it stays so, its author has to push it anew."
+                "fetched. Try again; if it happens again, its author has to push again."
             )
     exclusions = {WEIGHTS[kind] for kind in WEIGHTS if kind not in kinds}
     if "generator" not in kinds:

@@ -149,7 +149,9 @@ def _look(api: HfApi, what: Id) -> Before:
             try:
                 before = replace(before, card=path.read_bytes().decode("utf-8"))
             except ValueError as error:
-                raise HubError(f"{what}: its {CARD} is no text in UTF-8; mend it there.") from error
+                raise HubError(
+                    f"{what}: its {CARD} is no text in UTF-8; correct it there."
+                ) from error
         if CONFIG in listing.files:
             with suppress(RunError):  # it will be replaced
                 config = configs.read(download(api, what, listing, listing.files[CONFIG]))
@@ -251,7 +253,7 @@ def _commit(api: HfApi, plan: Plan, bundle: Path, message: str, parent: str) -> 
                 return now.commit
         if "Invalid metadata" in str(error.__cause__):
             raise HubError(
-                f"{what}: the Hub refuses the card's metadata. Mend the lines at its top that you "
-                f"wrote: {' '.join(str(error.__cause__).split())}"
+                f"{what}: the Hub refuses the card's metadata. Correct those lines at its top "
+                f"that you wrote: {' '.join(str(error.__cause__).split())}"
             ) from error
         raise

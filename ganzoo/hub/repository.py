@@ -105,7 +105,7 @@ def download(api: HfApi, what: Id, listing: Listing, file: Remote) -> Path:
             return path
         forget(path)
     raise HubError(
-        f"{what}: {wrong}. Nothing of it was kept. Try again; if it stays so, do not trust "
+        f"{what}: {wrong}. The file was not kept. Try again; if it happens again, do not trust "
         "the repository."
     )
 

@@ -196,7 +196,7 @@ def _refuse_links_and_paths(folder: Path, config: Config, problems: Problems) ->
 
 
 def _try(gan: Model, problems: Problems) -> None:
-    """Use the model once, as whoever pulls it will."""
+    """Use the model once, as those who pull it will."""
     try:
         if gan.config.input.kind == "noise":
             pictures = gan.sample(_TRIED, as_tensor=True)
@@ -308,8 +308,8 @@ def _base(folder: Path, options: Options, before: Before) -> str | None:
         return text
     if card.by_hand(text) - card.by_hand(before.card):
         raise RunError(
-            f"{path} has lines that the card on the Hub has not. --card {path} takes this one, "
-            "whatever was written on the Hub; or remove it here, and the Hub's stays."
+            f"{path} has lines that the card on the Hub lacks. --card {path} replaces the Hub's "
+            "card by this one; to keep the Hub's, remove the file here."
         )
     return before.card
 

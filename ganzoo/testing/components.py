@@ -37,11 +37,11 @@ def is_documented(subject: Subject) -> None:
         )
 
 
-def is_what_is_read(subject: Subject) -> None:
-    """What is read from its source is what it is.
+def matches_its_source(subject: Subject) -> None:
+    """Its class agrees with its source.
 
     Recipes are checked without importing anything: the constructor's arguments, the words of the
-    methods and the class attributes are read from the source, and must be plain there.
+    methods and the class attributes are read from the source, so they must be literal there.
     """
     cls, signature = subject.cls, subject.read
     parameters = inspect.signature(cls).parameters
@@ -76,7 +76,7 @@ def is_what_is_read(subject: Subject) -> None:
             )
 
 
-PROMISES = [can_be_imported, is_documented, is_what_is_read]
+PROMISES = [can_be_imported, is_documented, matches_its_source]
 
 
 def _listed(names: object) -> str:

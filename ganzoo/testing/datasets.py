@@ -266,8 +266,8 @@ def is_repeatable(subject: Subject) -> None:
                 word = _difference(first, _example(twin, index))
                 if word:
                     raise AssertionError(
-                        f"dataset[{index}] {what} has another '{word}': draw what is random from "
-                        "what set_epoch(seed, epoch) was told alone."
+                        f"dataset[{index}] {what} has another '{word}': draw random numbers "
+                        "only from the seed and epoch that set_epoch got."
                     )
         if len(one) != len(other):
             raise AssertionError(f"its length is {len(one)}, and then {len(other)}.")

@@ -192,7 +192,7 @@ def gives_its_scores(subject: Subject) -> None:
             raise AssertionError(f"'{name}' is {value!r}: not a finite float.")
     blind = {row for rows in subject.cls.blind.values() for row in rows}
     if not set(subject.cls.blind) <= set(promise):
-        raise AssertionError("its `blind` names a score that there is not.")
+        raise AssertionError("its `blind` names an unknown score.")
     if not blind <= set(_ROWS):
         raise AssertionError(
             f"its `blind` names {one_of(blind - set(_ROWS))}: the rows are {one_of(_ROWS)}."

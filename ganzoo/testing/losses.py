@@ -39,7 +39,7 @@ _EXTRACTOR = "extractor"
 def promises(subject: Subject) -> list[Promise]:
     """Return the promises of a loss."""
     return [
-        reads_words_that_there_are,
+        reads_words_of_the_vocabulary,
         trains_its_player,
         depends_on_its_words_alone,
         has_nothing_to_learn,
@@ -229,12 +229,12 @@ def _sights(subject: Subject, player: str) -> Iterator[Extract]:
 # -- the promises -----------------------------------------------------------------------------
 
 
-def reads_words_that_there_are(subject: Subject) -> None:
+def reads_words_of_the_vocabulary(subject: Subject) -> None:
     """It has a part for a player, and reads only words that exist."""
     players = _players(subject)
     if not players:
         raise AssertionError(
-            "it has neither a method `generator` nor `discriminator`, so it is for nobody."
+            "it has neither a method `generator` nor `discriminator`, so no player can use it."
         )
     words = _vocabulary(subject)
     for player in players:

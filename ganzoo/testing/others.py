@@ -18,15 +18,15 @@ _SIZES = ((1, 1), (40, 200), (300, 200))
 
 def of_detectors(subject: Subject) -> list[Promise]:
     """Return the promises of a detector."""
-    return [finds_nothing_where_nothing_is]
+    return [finds_no_face_in_an_empty_image]
 
 
 def of_importers(subject: Subject) -> list[Promise]:
     """Return the promises of an importer."""
-    return [refuses_what_is_not_there]
+    return [refuses_a_missing_path]
 
 
-def finds_nothing_where_nothing_is(subject: Subject) -> None:
+def finds_no_face_in_an_empty_image(subject: Subject) -> None:
     """It finds no face in an empty image, however small or long."""
     detector = subject.build()
     for height, width in _SIZES:
@@ -38,14 +38,14 @@ def finds_nothing_where_nothing_is(subject: Subject) -> None:
             )
 
 
-def refuses_what_is_not_there(subject: Subject) -> None:
+def refuses_a_missing_path(subject: Subject) -> None:
     """It refuses a missing path, and an empty folder, with a DataError that names it."""
     empty = subject.workspace.folder / "empty"
     empty.mkdir(exist_ok=True)
     for path in (empty / "nowhere", empty):
         refusal = attempt(f"read({str(path)!r})", _refusal, subject, path)
         if refusal is None:
-            raise AssertionError(f"read takes '{path}', where nothing is.")
+            raise AssertionError(f"read accepts '{path}', which is missing or empty.")
         if str(path) not in refusal:
             raise AssertionError(f"its refusal does not name '{path}': {refusal}")
 

@@ -224,7 +224,7 @@ def told(words: Mapping[str, Any]) -> str:
     )
 
 
-def tensors(value: Any) -> Iterator[Tensor]:
+def tensors(value: object) -> Iterator[Tensor]:
     """Yield all tensors in dicts, lists and tuples."""
     if isinstance(value, Tensor):
         yield value

@@ -10,10 +10,12 @@ from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from PIL import Image
+
+T = TypeVar("T")
 
 #: images in a made-up folder, and their height and width
 COUNT, SIDE = 6, 48
@@ -53,11 +55,12 @@ class Workspace:
                 picture([seed, index]).save(folder / f"{index}.png")
         return folder
 
-    def once(self, key: Hashable, make: Callable[[], Any]) -> Any:
+    def once(self, key: Hashable, make: Callable[[], T]) -> T:
         """Return what ``make`` returned the first time for this ``key``."""
         if key not in self._results:
             self._results[key] = make()
-        return self._results[key]
+        result: T = self._results[key]
+        return result
 
 
 def picture(seed: list[int]) -> Image.Image:

@@ -6,7 +6,7 @@ diagnose`` and the report agree with the messages during training.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -57,8 +57,9 @@ class Finding:
         return asdict(self)
 
 
-# name, metric, is it bad?, threshold, remedy
-_RULES = (
+#: name, metric, is it bad?, threshold, remedy
+Rule = tuple[str, str, Callable[[float], bool], float, str]
+_RULES: tuple[Rule, ...] = (
     (
         "D_WON",
         "D/ranking",
@@ -118,12 +119,12 @@ def findings(rows: Sequence[Row]) -> list[Finding]:
                 results.extend(_lasting(rows, key, rule, judge))
     for key in [key for key in keys if key.startswith("share/")]:
         subject = key.removeprefix("share/")
-        rule = ("DEAD_TERM", key, lambda v: v < DEAD_SHARE, DEAD_SHARE, _DEAD_REMEDY)
-        results.extend(_lasting(rows, key, rule, subject))
+        dead: Rule = ("DEAD_TERM", key, lambda v: v < DEAD_SHARE, DEAD_SHARE, _DEAD_REMEDY)
+        results.extend(_lasting(rows, key, dead, subject))
     return results
 
 
-def _lasting(rows: Sequence[Row], metric: str, rule: Any, subject: str = "") -> Iterator[Finding]:
+def _lasting(rows: Sequence[Row], metric: str, rule: Rule, subject: str = "") -> Iterator[Finding]:
     name, _, bad, threshold, remedy = rule
     if not rows or metric not in rows[-1]:  # of an earlier stage
         return

@@ -89,7 +89,7 @@ class Fitting:
         """Evaluate every term of a stage once, in eval mode.
 
         Discard ``objectives`` afterwards, as a loss may count its calls.  Raises RecipeError if a
-        term cannot get its inputs, or whatever a loss or an extractor raises.
+        term cannot get its inputs, or any error of a loss or an extractor.
         """
         with _evaluating(self.networks) as networks:
             for player, objective in objectives.items():

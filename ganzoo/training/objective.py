@@ -65,7 +65,7 @@ class WeightedLoss:
 class Evaluated:
     """One evaluation of an objective: the total to minimise, each term raw, and with its weight.
 
-    ``measures`` holds whatever a loss measured besides, as ``term.name``.
+    ``measures`` holds what losses measured besides, as ``term.name``.
     """
 
     total: Tensor

@@ -165,7 +165,7 @@ def _report(plugins: Plugins, name: str, event: str, error: BaseException) -> st
     )
 
 
-def _settings(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
+def _settings(value: object, path: str = "") -> Iterator[tuple[str, object]]:
     """Yield every setting of a recipe under its ``--set`` name, such as ``stages.0.steps``."""
     if isinstance(value, (dict, list)):
         for key, item in value.items() if isinstance(value, dict) else enumerate(value):

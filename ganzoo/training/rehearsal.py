@@ -54,7 +54,7 @@ class Rehearsal:
 def rehearse(recipe: Recipe, plugins: Plugins, picture: Path) -> Rehearsal:
     """Take a few steps of every stage of ``recipe``; write the first batch as ``picture``.
 
-    Observers and trackers are not notified, and no benchmark is measured.  Raises whatever training
+    Observers and trackers are not notified, and no benchmark is measured.  Raises all that training
     would raise, and RunError if the picture cannot be written.
     """
     quiet = replace(

@@ -226,7 +226,9 @@ def _networks(recipe: Any) -> str:
     )
 
 
-def _commands(folder: RunFolder, manifest: Manifest, stages: Sequence[Any]) -> dict[str, str]:
+def _commands(
+    folder: RunFolder, manifest: Manifest, stages: Sequence[tuple[str, int]]
+) -> dict[str, str]:
     """Return commands by their purpose."""
     run = shlex.quote(str(folder.path))
     resume, longer = f"ganzoo resume {run}", ""

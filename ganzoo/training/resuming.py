@@ -59,7 +59,7 @@ def where_it_moved(recipe: Recipe, run: Path, new: bool) -> list[str]:
     return [f"If they were moved: ganzoo resume {shlex.quote(str(run))} {sets}"] if keys else []
 
 
-def _is_path(value: Any) -> bool:
+def _is_path(value: object) -> bool:
     return isinstance(value, str) and Path(value).is_absolute()
 
 

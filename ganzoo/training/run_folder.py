@@ -132,7 +132,7 @@ class RunFolder:
             raise TrainingStopped(
                 f"step {step}: {what} could not be written to {self.path}: "
                 f"{'the disk is full' if full else error}. {self.last_checkpoint()} "
-                f"{'Make room' if full else 'Mend that'}, then: ganzoo resume {self.path}"
+                f"{'Make room' if full else 'Fix that'}, then: ganzoo resume {self.path}"
             ) from error
 
     def is_complete(self, recipe_sha256: str, steps: int) -> bool:

@@ -107,7 +107,7 @@ class Look:
         return values
 
     def edit(self, definition: dict[str, Any]) -> None:
-        """Apply ``recolor`` to DiceBear's definition, in place, and mend its overlays.
+        """Apply ``recolor`` to DiceBear's definition, in place, and soften its overlays.
 
         resvg draws a masked ``overlay`` as plain paint, which turns skin gray; it is made faint.
         """
@@ -118,7 +118,7 @@ class Look:
         _soften(definition["components"])
 
 
-def _repaint(element: Any, old: str, new: str) -> None:
+def _repaint(element: object, old: str, new: str) -> None:
     if isinstance(element, list):
         for child in element:
             _repaint(child, old, new)
@@ -129,7 +129,7 @@ def _repaint(element: Any, old: str, new: str) -> None:
             _repaint(child, old, new)
 
 
-def _soften(element: Any) -> None:
+def _soften(element: object) -> None:
     if isinstance(element, list):
         for child in element:
             _soften(child)

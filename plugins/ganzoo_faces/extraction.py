@@ -163,7 +163,7 @@ def _earlier_manifest(path: Path, out: Path, record: Mapping[str, Any]) -> dict[
     return manifest if present == names else {"files": None}
 
 
-def _short(value: Any) -> str:
+def _short(value: object) -> str:
     if isinstance(value, dict) and "name" in value:
         details = [f"{k}={v}" for k, v in value["arguments"].items()]
         if "content" in value:

@@ -203,7 +203,7 @@ class Finder:
 class _Memory:
     """Results by the content of a file, stored one by one, so that a kill loses only one."""
 
-    def __init__(self, key: Any):
+    def __init__(self, key: list[Any]):
         digest = hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()
         self.folder = cache_folder() / f"faces-{digest[:16]}"
 

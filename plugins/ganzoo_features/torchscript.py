@@ -75,7 +75,9 @@ class _Reader(pickle.Unpickler):
         return torch.frombuffer(bytearray(data), dtype=dtype, count=length)
 
 
-def _tensor(storage: Tensor, offset: int, size: Any, stride: Any, *_: object) -> Tensor:
+def _tensor(
+    storage: Tensor, offset: int, size: tuple[int, ...], stride: tuple[int, ...], *_: object
+) -> Tensor:
     return storage.as_strided(size, stride, offset)
 
 

@@ -185,7 +185,7 @@ def encode(definition: dict[str, Any]) -> list[Paint]:
     """Replace every paint of a style by a code, in place; return the paints in order of code."""
     paints: dict[Paint, int] = {}
 
-    def visit(element: Any, component: str) -> None:
+    def visit(element: object, component: str) -> None:
         if isinstance(element, list):
             for child in element:
                 visit(child, component)

@@ -124,7 +124,7 @@ class Folder(CachedDataset):
         indices = [classes.index(_class(name)) for name in names]
         if empty := [name for i, name in enumerate(classes) if i not in set(indices)]:
             raise DataError(
-                f"no image of class {one_of(empty)} in '{self.path}' can be used. Mend them "
+                f"no image of class {one_of(empty)} in '{self.path}' can be used. Repair them "
                 f"(`ganzoo data check '{self.path}'` names them), or remove the folder."
             )
         self.label_values = {"class": classes}
@@ -172,7 +172,7 @@ class Folder(CachedDataset):
             f"{len(rejects)} of {total} images in '{self.path}' cannot be used; "
             f"max_bad allows a share of {self.max_bad:g}:",
             *_listed(rejects),
-            f"Mend or remove them (`ganzoo data check '{self.path}'` names them all), "
+            f"Repair or remove them (`ganzoo data check '{self.path}'` names them all), "
             f"or choose a smaller size or a larger max_bad.",
         )
 

@@ -31,7 +31,7 @@ class Drawing(Generator):
 
 
 def in_float32(forward: Callable[..., Tensor]) -> Callable[..., Tensor]:
-    """Make ``forward`` compute in float32 whatever it is given: thresholds need the precision."""
+    """Make ``forward`` compute in float32, since thresholds need the precision."""
 
     @functools.wraps(forward)
     def exact(self: Drawing, photo: Tensor, *others: Any, **keywords: Any) -> Tensor:

@@ -74,7 +74,7 @@ class Landmark(Loss):
         weights = dict(zip(_REGIONS, (jaw, brows, bridge, nose, eyes, mouth), strict=True))
         if not any(weights.values()):
             raise DataError(
-                "landmark: every region weighs 0, so the loss would be 0 whatever the fake is. "
+                "landmark: every region weighs 0, so the loss would always be 0. "
                 f"Give one of {one_of(weights)} a weight above 0, or leave the term out."
             )
         defaults = signature(type(self)).parameters

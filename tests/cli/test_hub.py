@@ -143,9 +143,9 @@ def test_what_push_refuses(run: Run, server: HubServer, monkeypatch: pytest.Monk
     refused(run("push", "drawer", "toy"), "is no name of a model on the Hub")
     refused(run("push", "drawer", "bob/toy", *LICENCES), "does not let you do this")
     refused(run("push", "drawer", REPO, "--entries", "nowhere"), "--entries nowhere is no folder")
-    refused(run("push", "drawer", REPO, "--token", "hf_no"), "wants a token")
+    refused(run("push", "drawer", REPO, "--token", "hf_no"), "needs a token")
     monkeypatch.delenv("HF_TOKEN")
-    refused(run("push", "drawer", REPO, *LICENCES), "wants a token", "hf auth login")
+    refused(run("push", "drawer", REPO, *LICENCES), "needs a token", "hf auth login")
     assert not server.repos
     server.stop()
     refused(run("push", "drawer", REPO, *LICENCES, "--token", "hf_x"), "cannot be reached", code=1)

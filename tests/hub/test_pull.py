@@ -243,7 +243,7 @@ def test_pull_as_it_is_typed(
         ("ann/secret", "bob", ("no model 'ann/secret'", "your token")),
         ("ann/gated", None, ("is gated", "accept its terms at http", "/ann/gated")),
         ("ann/gated", "bob", ("is gated", "accept its terms at http")),
-        (ID, "wrong", ("wants a token", "hf auth login")),
+        (ID, "wrong", ("needs a token", "hf auth login")),
         (f"{ID}@v9", None, ("no revision 'v9'", "Available: main, v1, and commits")),
         (f"{ID}@{ABSENT}", None, (f"no revision '{ABSENT}'",)),
     ],
@@ -277,7 +277,7 @@ no_model: list[tuple[str, dict[str, bytes], tuple[str, ...]]] = [
     ("no text", folder() | {"config.json": b'{"a": "\xff"}'}, ("no text in UTF-8",)),
     ("a link", folder() | {"config.json": b"../../../../etc/passwd"}, ("not JSON",)),
     ("no picture", folder() | {"samples.png": b"<svg/>"}, ("samples.png is no PNG",)),
-    ("odd card", folder() | {"README.md": b"---\ntags: 3\n---\n"}, ("mend the metadata",)),
+    ("odd card", folder() | {"README.md": b"---\ntags: 3\n---\n"}, ("correct the metadata",)),
 ]  # fmt: skip
 
 
@@ -389,7 +389,7 @@ def test_more_files_than_a_model_has(hub: HubServer) -> None:
 @only_http
 def test_weights_that_the_config_is_not_about(hub: HubServer) -> None:
     hub.put(ID, folder() | {"model.safetensors": folder(1)["model.safetensors"]})
-    refused("is not the file that its config.json is about", "push it anew")
+    refused("is not the file that its config.json is about", "push again")
     assert not hub.count("GET", "/resolve/.*/model.safetensors")
 
 

@@ -624,8 +624,8 @@ def test_a_dry_run_sends_nothing(run: Path, server: HubServer) -> None:
 UNASKED = {
     "offline": "HF_HUB_OFFLINE is set",
     "down": "cannot be reached",
-    "bad token": "wants a token",
-    "no token": "wants a token",
+    "bad token": "needs a token",
+    "no token": "needs a token",
 }
 
 
@@ -659,7 +659,7 @@ def test_who_may_not_write_is_told_so(
     push(run)
     reader, other = server.token("ann", "read"), server.token("bob")
     refusals = {
-        "hf_wrong": "wants a token",
+        "hf_wrong": "needs a token",
         reader: "must have the role `write`",
         other: "you must own the repository",
     }
@@ -671,7 +671,7 @@ def test_who_may_not_write_is_told_so(
     with pytest.raises(HubError, match="you must own the repository"):
         push(run, REPO, other, licence="mit")
     monkeypatch.delenv("HF_TOKEN")
-    with pytest.raises(HubError, match=r"wants a token.*hf auth login"):
+    with pytest.raises(HubError, match=r"needs a token.*hf auth login"):
         push(run, licence="mit")
     assert list(server.repos) == [REPO]
     assert len(server.repos[REPO].log()) == 2

@@ -177,7 +177,7 @@ def test_a_leaderboard_of_the_hub(crowd: HubServer, run: Run) -> None:
         ("hang", "timed out", HubFailure),
         (429, r"in trouble \(429\)", HubFailure),
         (500, "in trouble", HubFailure),
-        (401, "wants a token", HubError),
+        (401, "needs a token", HubError),
     ],
 )
 def test_a_hub_that_does_not_answer(

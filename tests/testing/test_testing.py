@@ -859,7 +859,7 @@ FAULTS: list[tuple[str, type, str, str]] = [
     ("transform", Unseeded, "all that is random", "not from numpy"),
     ("transform", TransformOnTheCPU, "it works on the device", "cpu and meta"),
     ("detector", Seeing, "it finds no face", "Box"),
-    ("importer", Trusting, "it refuses", "where nothing is"),
+    ("importer", Trusting, "it refuses", "missing or empty"),
     ("importer", Blunt, "it refuses", r"read\('.*nowhere'\) raised FileNotFoundError"),
 ]
 #: faults that break more than one promise: the one that names it best
