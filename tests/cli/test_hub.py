@@ -92,7 +92,7 @@ def test_push_says_what_went(run: Run, server: HubServer) -> None:
     dry = run("push", "drawer", REPO, *LICENCES, "--dry-run")
     assert (dry.code, dry.err) == (0, "")
     assert "# toy" in dry.out
-    assert re.search(rf"to {REPO} .*nothing is sent.*\n  new ", dry.out)
+    assert re.search(rf"would go to {REPO}; nothing is sent.*\n  new ", dry.out)
     assert not server.repos
 
     done = run("push", "drawer", REPO, *LICENCES, "--tag", "v1", "-m", "First")

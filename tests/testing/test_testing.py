@@ -864,8 +864,8 @@ FAULTS: list[tuple[str, type, str, str]] = [
 ]
 #: faults that break more than one promise: the one that names it best
 WIDE: list[tuple[str, type, str, str]] = [
-    ("loss", AnyArguments, "what is read", r"no \*args or \*\*kwargs"),
-    ("loss", Patched, "what is read", r"differentiates is \(\)"),
+    ("loss", AnyArguments, "its class agrees", r"no \*args or \*\*kwargs"),
+    ("loss", Patched, "its class agrees", r"differentiates is \(\)"),
     ("discriminator", Headless, "its heads", "'reconstruct', and it has no such method"),
     ("loss", Misspelt, "it has a part", "'fake_logit'.*did you mean 'fake_logits'"),
     ("loss", NoLeaf, "it gives a finite scalar", "Name it in `differentiates`"),
@@ -876,7 +876,7 @@ WIDE: list[tuple[str, type, str, str]] = [
 
 
 def test_there_is_a_fault_for_every_promise() -> None:
-    of_all = ("it and its arguments", "what is read", "it can be imported")
+    of_all = ("it and its arguments", "its class agrees", "it can be imported")
     untested = [
         str(contract)
         for contract in contracts("acme", plugins(GOOD))
