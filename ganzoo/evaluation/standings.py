@@ -245,7 +245,7 @@ def _cell(entry: Entry, column: Column, footnotes: dict[str, int]) -> Cell | Non
     elif score.unreliable:
         note = f"{column.name} is unreliable, so it does not rank: {score.unreliable}"
     elif not score.rankable:
-        note = f"{column.name} is on features that nobody trained, so it does not rank"
+        note = f"{column.name} does not rank, as its features are untrained"
     number = footnotes.setdefault(note, len(footnotes) + 1) if note else None
     return Cell(score, comparable, number)
 

@@ -52,14 +52,14 @@ def plan(
     """
     what = parse_id(repo)
     folder = _folder(source, registry, token)
-    from ganzoo.hub.staging import package  # imports torch, so cheap mistakes come first
-
     if out:
         refuse_taken(out)
     try:
         before = _look(client(token), what)
     except HubError as error:
         before = Before(note=f"what the Hub has is not known: {error}")
+    from ganzoo.hub.staging import package  # imports torch, so other mistakes come first
+
     with package(folder, what, registry, options, before) as (bundle, problems):
         if out and not problems:
             copy(bundle, out)
@@ -79,12 +79,12 @@ def push(
     """
     what = parse_id(repo)
     folder = _folder(source, registry, token)
-    from ganzoo.hub.staging import package  # imports torch, so cheap mistakes come first
-
     api = client(token)
     with telling(api, what):
         api.whoami()
     before = _look(api, what)
+    from ganzoo.hub.staging import package  # imports torch, so other mistakes come first
+
     with package(folder, what, registry, options, before) as (bundle, problems):
         problems.raise_any(what)
         plan = _plan(bundle, what, before, options)

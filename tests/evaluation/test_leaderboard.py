@@ -120,7 +120,7 @@ def test_what_may_not_be_ranked_has_no_rank_and_says_why(root: Path) -> None:
         *(("none", ""), ("other", ""), ("upside-down", "")),
     ]
     assert "1000 fakes where 2048 are needed" in found.notes[0]
-    assert "nobody trained" in found.notes[1]
+    assert "untrained" in found.notes[1]
     assert "protocol bbbb00000000, not aaaa00000000" in found.notes[2]
     assert row(found, "few").cells["fid"].note == 1
     assert not row(found, "other").cells["fid"].comparable

@@ -650,6 +650,29 @@ def test_a_dry_run_needs_no_hub(
         push(run)
 
 
+PUSH = """
+import sys
+from ganzoo.errors import HubFailure
+from ganzoo.hub import push
+from ganzoo.hub.push_types import Options
+from ganzoo.plugins.manager import installed
+try:
+    push.push("ganzoo/avatars-64", "ann/toy", installed().registry, Options())
+except HubFailure as error:
+    print(error, "torch" in sys.modules)
+"""
+
+
+def test_an_unreachable_hub_is_reported_before_torch_is_imported(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    hermetic(monkeypatch, tmp_path, "http://127.0.0.1:9")
+    monkeypatch.setenv("HF_TOKEN", "hf_some")
+    said = subprocess.check_output([sys.executable, "-c", PUSH], text=True)
+    assert "http://127.0.0.1:9 cannot be reached" in said
+    assert said.endswith(" False\n")
+
+
 # -- the Hub refuses -----------------------------------------------------------------------------
 
 
