@@ -14,7 +14,7 @@ import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Literal, overload
+from typing import Any, Literal, Unpack, overload
 
 import torch
 from PIL import Image
@@ -34,6 +34,7 @@ from ganzoo.models import model as models
 from ganzoo.models import samples
 from ganzoo.models.model import Model
 from ganzoo.models.network import anchor
+from ganzoo.models.samples import Sampling
 from ganzoo.plugins.manager import installed
 from ganzoo.plugins.registry import Registry
 from ganzoo.recipe.recipe import load_recipe
@@ -166,22 +167,16 @@ def sample(
     model: Source | Model,
     n: int | None = None,
     *,
-    seed: int = 0,
-    label: Mapping[str, str] | None = None,
-    latents: Tensor | None = None,
-    batch_size: int = samples.CHUNK,
     as_tensor: Literal[False] = False,
+    **how: Unpack[Sampling],
 ) -> list[Image.Image]: ...
 @overload
 def sample(
     model: Source | Model,
     n: int | None = None,
     *,
-    seed: int = 0,
-    label: Mapping[str, str] | None = None,
-    latents: Tensor | None = None,
-    batch_size: int = samples.CHUNK,
     as_tensor: Literal[True],
+    **how: Unpack[Sampling],
 ) -> Tensor: ...
 @refusals()
 def sample(

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal, overload
+from typing import Any, Literal, Unpack, overload
 
 import numpy as np
 import torch
@@ -33,6 +33,7 @@ from ganzoo.models.network import anchor
 from ganzoo.models.pictures import figure
 from ganzoo.models.precision import inference_format
 from ganzoo.models.roles import network
+from ganzoo.models.samples import Sampling
 from ganzoo.models.translate import Translator, image_word
 from ganzoo.models.writing import described
 from ganzoo.plugins.registry import Registry
@@ -89,36 +90,15 @@ class Model:
 
     @overload
     def sample(
-        self,
-        n: int | None = None,
-        *,
-        seed: int = 0,
-        label: Mapping[str, str] | None = None,
-        latents: Tensor | None = None,
-        batch_size: int = samples.CHUNK,
-        as_tensor: Literal[False] = False,
+        self, n: int | None = None, *, as_tensor: Literal[False] = False, **how: Unpack[Sampling]
     ) -> list[Image.Image]: ...
     @overload
     def sample(
-        self,
-        n: int | None = None,
-        *,
-        seed: int = 0,
-        label: Mapping[str, str] | None = None,
-        latents: Tensor | None = None,
-        batch_size: int = samples.CHUNK,
-        as_tensor: Literal[True],
+        self, n: int | None = None, *, as_tensor: Literal[True], **how: Unpack[Sampling]
     ) -> Tensor: ...
     @overload
     def sample(
-        self,
-        n: int | None = None,
-        *,
-        seed: int = 0,
-        label: Mapping[str, str] | None = None,
-        latents: Tensor | None = None,
-        batch_size: int = samples.CHUNK,
-        as_tensor: bool,
+        self, n: int | None = None, *, as_tensor: bool, **how: Unpack[Sampling]
     ) -> list[Image.Image] | Tensor: ...
     def sample(
         self,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
+from typing import TypedDict
 
 import numpy as np
 import torch
@@ -23,6 +24,15 @@ from ganzoo.models.randomness import rng
 from ganzoo.scan import refuse_others
 
 CHUNK = 16
+
+
+class Sampling(TypedDict, total=False):
+    """The options of ``Model.sample`` beside ``n`` and ``as_tensor``, for its overloads."""
+
+    seed: int
+    label: Mapping[str, str] | None
+    latents: Tensor | None
+    batch_size: int
 
 
 def latents(generator: Generator, seed: int, n: int, start: int = 0) -> Tensor:
