@@ -12,6 +12,7 @@ import pytest
 import toy
 import yaml
 from annotated_types import Ge
+from fake_components import registry
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -30,20 +31,6 @@ class Noise:
         pass
 
     def forward(self, latent):
-        pass
-
-
-class Cartoon:
-    """From photos."""
-
-    def forward(self, photo):
-        pass
-
-
-class Judge:
-    """Judges."""
-
-    def forward(self, image, label=None):
         pass
 
 
@@ -67,16 +54,6 @@ class Images:
         pass
 
 
-class Adversarial:
-    """For both players."""
-
-    def generator(self, fake_logits):
-        pass
-
-    def discriminator(self, real_logits, fake_logits):
-        pass
-
-
 class Edges:
     """For D."""
 
@@ -84,30 +61,10 @@ class Edges:
         pass
 
 
-class Content:
-    """For G."""
-
-    def __init__(self, layers: tuple[int, ...] = (1, 2), scale: float = 1):
-        pass
-
-    def generator(self, fake, photo):
-        pass
-
-
 class Style:
     """For G, of features."""
 
     def generator(self, fake_features, real_features):
-        pass
-
-
-class Network:
-    """Features."""
-
-    def __init__(self, layers: list[str] | None = None):
-        pass
-
-    def forward(self, image):
         pass
 
 
@@ -131,22 +88,14 @@ class Grayscale:
 
 
 def make_registry() -> Registry:
-    registry = Registry()
-    for kind, name, target in [
+    return registry(
         ("generator", "noise", Noise),
-        ("generator", "cartoon", Cartoon),
-        ("discriminator", "judge", Judge),
         ("dataset", "images", Images),
-        ("loss", "adversarial", Adversarial),
         ("loss", "edge-promoting", Edges),
-        ("loss", "content", Content),
         ("loss", "style", Style),
         ("transform", "grayscale", Grayscale),
-        ("extractor", "network", Network),
         ("evaluator", "gap", Gap),
-    ]:
-        registry.add(Registration(kind, name, target, Origin("tests", "tests", "1")))
-    return registry
+    )
 
 
 REGISTRY = make_registry()
@@ -312,7 +261,7 @@ def test_hash_and_diff():
         ("use: noise, ", "", "x.yaml:4:1 generator: missing 'use'"),
         ("{use: noise, width: 32}", "noise", "generator: expected a section, {use: NAME"),
         ("width: 32", "wdth: 32", "x.yaml:4:25 generator.wdth: unknown key"),
-        ("use: noise, width: 32", "use: cartoon", "generator 'cartoon' needs 'photo'"),
+        ("use: noise, width: 32", "use: translator", "generator 'translator' needs 'photo'"),
         ("discriminator: {use: judge}", "", "the recipe has no discriminator"),
         ("lr: 2e-4", "lr: 0", "x.yaml:6:28 optimizer.lr: expected a number"),
         ("lr: 2e-4, ", "", "x.yaml:6:1 optimizer: missing 'lr'"),
@@ -554,7 +503,7 @@ def test_a_registered_recipe_is_found_by_name(tmp_path):
     registry = make_registry()
     file = tmp_path / "some.yaml"
     file.write_text(VALID)
-    registry.add(Registration("recipe", "some-name", file, Origin("tests", "tests", "1")))
+    registry.add(Registration("recipe", "some-name", str(file), Origin("tests", "tests", "1")))
     assert find_recipe("some-name", registry) == file
     assert load_recipe("some-name", registry=registry).origin("batch") == "some.yaml:2"
     with pytest.raises(RecipeError, match=r"recipe 'some-nmae', .* 'some-name'"):

@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 import yaml
+from fake_components import registry
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ganzoo.errors import RecipeError
 from ganzoo.formats.yaml import parse
-from ganzoo.plugins.registry import Origin, Registration, Registry
 from ganzoo.recipe.flow import flow
 from ganzoo.recipe.recipe import load_recipe
 from ganzoo.recipe.recipe_types import Application, Recipe
@@ -42,20 +42,6 @@ class Reader:
         pass
 
 
-class Translator:
-    """From photos."""
-
-    def forward(self, photo):
-        pass
-
-
-class Judge:
-    """Of images."""
-
-    def forward(self, image):
-        pass
-
-
 class JointJudge:
     """Of images and codes."""
 
@@ -79,23 +65,6 @@ class Images:
     fields = {"real": "image", "photo": "image", "label": "label"}  # noqa: RUF012
 
 
-class Network:
-    """Features."""
-
-    def forward(self, image):
-        pass
-
-
-class Adversarial:
-    """For both."""
-
-    def generator(self, fake_logits):
-        pass
-
-    def discriminator(self, real_logits, fake_logits):
-        pass
-
-
 class Joint:
     """ALI's, whose generator reads both."""
 
@@ -113,13 +82,6 @@ class Penalty:
         pass
 
 
-class Pixels:
-    """Distance."""
-
-    def generator(self, fake, photo):
-        pass
-
-
 class Codes:
     """Of a code."""
 
@@ -127,28 +89,16 @@ class Codes:
         pass
 
 
-def registry() -> Registry:
-    found = Registry()
-    for kind, name, target in [
-        ("generator", "noise", Noise),
-        ("generator", "translator", Translator),
-        ("encoder", "reader", Reader),
-        ("discriminator", "judge", Judge),
-        ("discriminator", "joint", JointJudge),
-        ("discriminator", "projected", Projected),
-        ("dataset", "images", Images),
-        ("extractor", "network", Network),
-        ("loss", "adversarial", Adversarial),
-        ("loss", "joint", Joint),
-        ("loss", "penalty", Penalty),
-        ("loss", "pixels", Pixels),
-        ("loss", "codes", Codes),
-    ]:
-        found.add(Registration(kind, name, target, Origin("tests", "tests", "1")))
-    return found
-
-
-REGISTRY = registry()
+REGISTRY = registry(
+    ("generator", "noise", Noise),
+    ("encoder", "reader", Reader),
+    ("discriminator", "joint", JointJudge),
+    ("discriminator", "projected", Projected),
+    ("dataset", "images", Images),
+    ("loss", "joint", Joint),
+    ("loss", "penalty", Penalty),
+    ("loss", "codes", Codes),
+)
 CYCLE = """\
 recipe: cycle
 batch: 1
@@ -173,7 +123,7 @@ stages:
     generator:
       - {use: adversarial}
       - {use: adversarial, judge: photo_critic, inputs: {fake: photo_fake}}
-      - {use: pixels, weight: 10, inputs: {fake: cycled}}
+      - {use: content, weight: 10, inputs: {fake: cycled}}
     updates: [generator, discriminator, photo_critic]
 """
 ALI = """\
@@ -306,7 +256,7 @@ def test_a_role_is_left_out_by_null() -> None:
     text = (
         "extends: x.yaml\nrecipe: own\nnetworks: {photo_critic: null}\n"
         "optimizer: {photo_critic: {}}\n"
-        "stages:\n  - {name: a, steps: 1, generator: [{use: pixels, inputs: {fake: cycled}}]}\n"
+        "stages:\n  - {name: a, steps: 1, generator: [{use: content, inputs: {fake: cycled}}]}\n"
     )
     assert "optimizer.photo_critic: unknown key" in "".join(problems(text))
     own = CYCLE.replace(", photo_critic: {lr: 1e-4}", "")
@@ -390,8 +340,8 @@ def test_what_survives_a_change_of_use() -> None:
          "x.yaml:23:35 stages[0].generator[1].judge: 'backward' judges nothing: it is of the kind"),
         (CYCLE, "judge: photo_critic, inputs: {fake", "judge: photo, inputs: {fake",
          "stages[0].generator[1].judge: there is no role 'photo'. Judges:"),
-        (CYCLE, "{use: pixels,", "{use: pixels, judge: photo_critic,",
-         "stages[0].generator[2].judge: loss 'pixels' reads no logits"),
+        (CYCLE, "{use: content,", "{use: content, judge: photo_critic,",
+         "stages[0].generator[2].judge: loss 'content' reads no logits"),
         (CYCLE, "judge: photo_critic, inputs: {real", "inputs: {real",
          "x.yaml:20:9 stages[0].photo_critic[0]: loss 'adversarial' reads 'photo_logits', which"),
         (ALI, "generator: [{use: joint}]\n", "generator: [{use: joint}]\n    encoder: []\n",
