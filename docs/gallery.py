@@ -18,7 +18,7 @@ from ganzoo.recipe.flow import flow as made_words
 from ganzoo.recipe.flow import shown_word
 from ganzoo.recipe.header import read_header
 from ganzoo.recipe.recipe import load_recipe
-from ganzoo.recipe.recipe_types import Recipe, Schedule, Stage, Term, View
+from ganzoo.recipe.recipe_types import Recipe, Stage, Term, View
 
 PICTURES = Path(__file__).resolve().parent / "pictures" / "recipes"
 
@@ -108,8 +108,8 @@ def _stage(stage: Stage, recipe: Recipe, registry: Registry) -> str:
         with_rest = f" with {_given(rest)}" if _given(rest) else ""
         roles = recipe.players[player]
         who = "" if roles == (player,) else f" ({' and '.join(roles)})"
-        rate = _schedule(arguments["lr"])
-        parts.append(f"The {player}{who} learns by {use}{with_rest}, rate {rate}{often}:")
+        use = f"{use}{with_rest}, rate {arguments['lr']}{often}"
+        parts.append(f"The {player}{who} learns by {use}:")
         rows = [_term(term, recipe.method(player), registry) for term in stage.terms[player]]
         parts.append(table(["weight", "term", "with", "reads"], rows))
     return "\n\n".join(parts)
@@ -122,14 +122,7 @@ def _term(term: Term, method: str, registry: Registry) -> list[str]:
     by = f", of judge `{term.judge}`" if term.judge else ""
     by += f", by extractor `{term.extractor}`" if term.extractor else ""
     every = f", every {term.every} steps" if term.every > 1 else ""
-    return [_schedule(term.weight) + every, link(entry), _given(term.arguments), reads + by]
-
-
-def _schedule(schedule: Schedule) -> str:
-    if schedule.start == schedule.end:
-        return f"{schedule.start:g}"
-    after = f" after {schedule.after:,}" if schedule.after else ""
-    return f"{schedule.start:g} to {schedule.end:g} over {schedule.over:,} steps{after}"
+    return [f"{term.weight}{every}", link(entry), _given(term.arguments), reads + by]
 
 
 def _given(arguments: Mapping[str, Any]) -> str:

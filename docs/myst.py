@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 
+from ganzoo.cli.show_recipe import optional_words
 from ganzoo.plugins.registry import Registration
 
 
@@ -52,6 +53,5 @@ def link(entry: Registration) -> str:
 
 
 def needs(words: Iterable[tuple[str, bool]]) -> str:
-    """Write what a method reads, like ``ganzoo show``."""
-    texts = [code(word) + ("" if required else " (optional)") for word, required in words]
-    return ", ".join(texts) or "nothing"
+    """Write what a method reads."""
+    return optional_words((code(word), is_required) for word, is_required in words)

@@ -12,7 +12,7 @@ from ganzoo.text import say, say_json, wrapped
 if TYPE_CHECKING:
     from ganzoo.plugins.registry import Registry
     from ganzoo.recipe.component import Component
-    from ganzoo.recipe.recipe_types import Evaluate, Recipe, Schedule, Stage, Verify
+    from ganzoo.recipe.recipe_types import Evaluate, Recipe, Stage, Verify
 
 
 def show_recipe(name: str, as_json: bool) -> None:
@@ -89,8 +89,7 @@ def _stage(stage: Stage, recipe: Recipe, registry: Registry) -> Iterator[list[st
     for player in dict.fromkeys(order):
         use, arguments = stage.optimizers[player]
         often = f", {order.count(player)} updates a step" if order.count(player) > 1 else ""
-        rate = _schedule(arguments["lr"])
-        yield wrapped(f"  {player}: ", f"{use}, lr {rate}{often}")
+        yield wrapped(f"  {player}: ", f"{use}, lr {arguments['lr']}{often}")
         for term in stage.terms[player]:
             words = registry.get("loss", term.use).signature.methods[recipe.method(player)]
             reads = optional_words(
@@ -99,7 +98,7 @@ def _stage(stage: Stage, recipe: Recipe, registry: Registry) -> Iterator[list[st
             by = f" of {term.judge}" if term.judge else ""
             by += f" by {term.extractor}" if term.extractor else ""
             every = f", every {term.every} steps" if term.every > 1 else ""
-            text = f"{_schedule(term.weight)} x {component(term)} reads {reads}{by}{every}"
+            text = f"{term.weight} x {component(term)} reads {reads}{by}{every}"
             yield wrapped("    ", text)
 
 
@@ -127,10 +126,3 @@ def component(spec: Component) -> str:
     """Show a component with its arguments, as a recipe has them."""
     arguments = [f"{name}: {flow(v)}" for name, v in spec.arguments.items() if v is not None]
     return f"{spec.use} {{{', '.join(arguments)}}}" if arguments else spec.use
-
-
-def _schedule(schedule: Schedule) -> str:
-    if schedule.start == schedule.end:
-        return f"{schedule.start:g}"
-    after = f" after {schedule.after}" if schedule.after else ""
-    return f"({schedule.start:g} to {schedule.end:g} over {schedule.over} steps{after})"

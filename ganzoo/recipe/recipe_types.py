@@ -62,6 +62,12 @@ class Schedule:
         share = min(max((step - self.after) / self.over, 0.0), 1.0)
         return self.start * (1 - share) + self.end * share
 
+    def __str__(self) -> str:
+        if self.start == self.end:
+            return f"{self.start:g}"
+        after = f" after {self.after:,}" if self.after else ""
+        return f"({self.start:g} to {self.end:g} over {self.over:,} steps{after})"
+
 
 @dataclass(frozen=True)
 class Term(Component):
