@@ -9,7 +9,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable, Sequence
 
-from ganzoo.text import plain, shortened, without_secrets
+from ganzoo.text import plain, shorten, without_secrets
 
 
 class GanzooError(Exception):
@@ -104,4 +104,4 @@ def reason(error: BaseException) -> str:
     text = " ".join(plain(error).split()).rstrip(".")
     if isinstance(error, GanzooError):
         return text
-    return shortened(f"{type(error).__name__}: {text}".removesuffix(": "))
+    return shorten(f"{type(error).__name__}: {text}".removesuffix(": "))

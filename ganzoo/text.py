@@ -67,10 +67,10 @@ def gist(error: object) -> str:
     text = lines[0] if lines else type(error).__name__
     if text.endswith(":") and len(lines) > 1:
         text = f"{text} {lines[1]}"
-    return shortened(text.rstrip("."))
+    return shorten(text.rstrip("."))
 
 
-def shortened(text: str, most: int = MOST) -> str:
+def shorten(text: str, most: int = MOST) -> str:
     """Cut ``text`` to ``most`` letters, ending in ``...``."""
     return text if len(text) <= most else f"{text[: most - 4]} ..."
 

@@ -84,7 +84,7 @@ def _rows(kind: str, registry: Registry) -> Iterator[dict[str, str]]:
         return
     files = {name: (path, "ganzoo") for name, path in own_files(kind).items()}
     for name, entry in registered_files(kind, registry).items():
-        files[name] = (Path(entry.target), entry.origin.plugin)
+        files[name] = (entry.file, entry.origin.plugin)
     for name, (path, plugin) in sorted(files.items()):
         yield {"name": name, "plugin": plugin, "summary": read_header(path).summary}
 
@@ -125,7 +125,11 @@ def show(
     from ganzoo.plugins.shipped import shipped_benchmarks, shipped_recipes
 
     if name is not None:
-        _show_named(kind_of(what, (*KINDS, *FILE_KINDS)), name, as_json)
+        kind = kind_of(what, (*KINDS, *FILE_KINDS))
+        if kind in KINDS:
+            _show_component(kind, name, as_json)
+        else:
+            (show_recipe if kind == "recipe" else _show_benchmark)(name, as_json)
     elif what == "vocabulary":
         from ganzoo.plugins.signature import docstring
         from ganzoo.recipe import vocabulary
@@ -142,17 +146,6 @@ def show(
         _show_model(what, as_json)
     else:
         show_recipe(what, as_json)
-
-
-def _show_named(kind: str, name: str, as_json: bool) -> None:
-    from ganzoo.cli.show_recipe import show_recipe
-
-    if kind == "recipe":
-        show_recipe(name, as_json)
-    elif kind == "benchmark":
-        _show_benchmark(name, as_json)
-    else:
-        _show_component(kind, name, as_json)
 
 
 def _show_component(kind: str, name: str, as_json: bool) -> None:

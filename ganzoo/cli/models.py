@@ -51,7 +51,7 @@ def new(
 
     make(spec.use, spec.arguments, out, registry)
     say(f"{name} in {out}")
-    if len(reads(load(out, registry).generator).needed) == 1:
+    if len(reads(load(out, registry).generator).required) == 1:
         say(f"next: ganzoo translate {out} PHOTO... --out drawn")
     else:
         say(f"next: ganzoo evaluate {out}")

@@ -193,10 +193,10 @@ def translate(
     work = plan(photos, out, sheet)
     with progress("translating", len(work.jobs), "pictures") as advance:
         outcome = translate(work, translator, advance)
-    count = len(outcome.translated)
+    count = len(outcome.successes)
     if (size := translator.size) and count:
         say(f"the model makes {size}x{size} pictures: photos were resized to that and back")
-    if pngs := [job for job in outcome.translated if job.renamed]:
+    if pngs := [job for job in outcome.successes if job.renamed]:
         say(f"written as .png: {len(pngs)}")
     for note, sources in outcome.notes.items():
         say(f"{note}: {len(sources)} ({sources[0].name})")
@@ -204,9 +204,9 @@ def translate(
         say(f"{count} picture{'s' * (count != 1)} in {work.out}")
     if outcome.sheet:
         say(f"compare them: {outcome.sheet}")
-    _say_left_out(work.scans, "translated", outcome.failed)
-    if outcome.failed:
-        raise typer.Exit(1 if outcome.translated else 2)
+    _say_left_out(work.scans, "translated", outcome.failures)
+    if outcome.failures:
+        raise typer.Exit(1 if outcome.successes else 2)
 
 
 def encode(
@@ -239,15 +239,15 @@ def encode(
         outcome = encode_files.encode(images, gan, out, advance)
     for note, paths in outcome.notes.items():
         say(f"{note}: {len(paths)} ({paths[0].name})")
-    if count := outcome.encoded:
+    if count := outcome.count:
         say(f"{count} code{'s' * (count != 1)} in {out / encode_files.CODES}")
     if outcome.has_sheet:
         say(f"compare them: {out / encode_files.SHEET}")
     elif count:
         say("no sheet: the generator of this model draws from photos, not from codes")
-    _say_left_out(scans, "encoded", outcome.failed)
-    if outcome.failed:
-        raise typer.Exit(1 if outcome.encoded else 2)
+    _say_left_out(scans, "encoded", outcome.failures)
+    if outcome.failures:
+        raise typer.Exit(1 if outcome.count else 2)
 
 
 def _say_left_out(scans: Iterable[Scan], verb: str, failures: Mapping[Path, str]) -> None:

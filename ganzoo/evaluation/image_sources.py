@@ -73,7 +73,7 @@ class Generated(ImageSource):
         self._reads = [word for word in inputs.words if word in fields and word not in RANDOM]
         protocol.dataset.demand(self._reads)
         benchmark = protocol.benchmark.name
-        if absent := [w for w in inputs.needed if w not in fields and w not in RANDOM]:
+        if absent := [w for w in inputs.required if w not in fields and w not in RANDOM]:
             raise RunError(
                 f"the model makes its images from '{absent[0]}', and benchmark {benchmark} has "
                 f"none. Measure it on one that has: `ganzoo list benchmarks`."

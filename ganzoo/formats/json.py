@@ -21,7 +21,7 @@ from annotated_types import Ge
 
 from ganzoo.formats.containers import Mapping, Record, Sequence, bounded, union
 from ganzoo.formats.types import Anything, Choice, Fault, Number, Pattern, Text, Type, path, written
-from ganzoo.text import shortened
+from ganzoo.text import shorten
 
 
 class Wrong(ValueError):
@@ -67,7 +67,7 @@ def typed(annotation: Any, value: Any, at: str = "") -> Any:
     kind = _type(annotation)
     for where, complaint in chain(_unfit(value), kind.problems(value)):
         place = path(where, at)
-        raise Wrong(f"{shortened(place)}: {complaint}" if place else complaint)
+        raise Wrong(f"{shorten(place)}: {complaint}" if place else complaint)
     return kind.convert(value)
 
 

@@ -12,7 +12,7 @@ from ganzoo.evaluation.standings import Standings, rank
 from ganzoo.hub import claims
 from ganzoo.hub.client import TIMEOUT, client, telling
 from ganzoo.models.hub_id import Id, is_id
-from ganzoo.text import plain, shortened
+from ganzoo.text import plain, shorten
 
 #: the tag that marks ganzoo's models
 TAG = "ganzoo"
@@ -100,7 +100,7 @@ def search(
 
 def _line(text: object) -> str:
     """Fit someone else's text for a table."""
-    return shortened(" ".join(plain(text).split()))
+    return shorten(" ".join(plain(text).split()))
 
 
 def standings(

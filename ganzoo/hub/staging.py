@@ -200,7 +200,7 @@ def _try(gan: Model, problems: Problems) -> None:
     try:
         if gan.config.input.kind == "noise":
             pictures = gan.sample(_TRIED, as_tensor=True)
-        elif len(reads(gan.generator).needed) > 1:
+        elif len(reads(gan.generator).required) > 1:
             return  # there is no photo with its depth here
         else:
             size = gan.config.input.size or 64

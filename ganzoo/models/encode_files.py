@@ -27,8 +27,8 @@ _PAIRS, _SIDE = 48, 128
 class Outcome:
     """The number of images that have a code, and why the others have none."""
 
-    encoded: int = 0
-    failed: dict[Path, str] = field(default_factory=dict)
+    count: int = 0
+    failures: dict[Path, str] = field(default_factory=dict)
     #: notes on unused parts of images, such as further frames
     notes: dict[str, list[Path]] = field(default_factory=dict)
     has_sheet: bool = False
@@ -78,7 +78,7 @@ def encode(
             if len(pairs) < _PAIRS and model.config.input.kind == "noise":
                 pairs += zip(squares.values(), model.sample(latents=batch), strict=True)
         advance(len(chunk))
-    outcome.encoded, outcome.has_sheet = len(codes), bool(pairs)
+    outcome.count, outcome.has_sheet = len(codes), bool(pairs)
     if codes:
         try:
             with atomic_folder(out, replace=False) as folder:
@@ -94,7 +94,7 @@ def _square(path: Path, model: Model, outcome: Outcome) -> Image.Image | None:
     try:
         picture = images.decode(path.read_bytes(), images.MOST_PIXELS)
     except (BadImage, OSError) as error:
-        outcome.failed[path] = getattr(error, "strerror", None) or str(error)
+        outcome.failures[path] = getattr(error, "strerror", None) or str(error)
         return None
     for note in picture.notes:
         outcome.notes.setdefault(note, []).append(path)

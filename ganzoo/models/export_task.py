@@ -57,7 +57,7 @@ class Task:
     def _words(self) -> list[str]:
         """Return the words to export; raises RunError if a generator needs two images."""
         inputs, label = reads(self.network), self.generator.label
-        words = [w for w in inputs.words if w in inputs.needed or (w == "label" and label)]
+        words = [w for w in inputs.words if w in inputs.required or (w == "label" and label)]
         images = [word for word in words if word not in RANDOM]
         if len(images) > 1 and isinstance(self.network, Generator):
             raise RunError(

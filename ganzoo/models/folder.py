@@ -54,7 +54,7 @@ def check_plugin(kind: str, part: Part, registry: Registry, where: Path | str) -
     try:
         return registry.get(kind, part.use).full_name  # it moved to another plugin
     except RecipeError as error:
-        remedy = registry.missing({part.distribution: part.version})
+        remedy = registry.install_hint({part.distribution: part.version})
         raise RunError(
             f"{where}: {error}",
             f"The model was made with {kind} '{part.use}' of "

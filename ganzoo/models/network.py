@@ -16,10 +16,10 @@ RANDOM = ("latent", "label")
 
 @dataclass(frozen=True)
 class Reads:
-    """The words that ``forward`` reads, in order; those without a default are ``needed``."""
+    """The words that ``forward`` reads, in order; those without a default are ``required``."""
 
     words: tuple[str, ...]
-    needed: tuple[str, ...]
+    required: tuple[str, ...]
 
 
 def reads(network: nn.Module) -> Reads:

@@ -40,7 +40,7 @@ def halve(network: nn.Module) -> None:
 
 def image_word(generator: Generator) -> str:
     """Return the name of the generator's photo; RunError if it needs anything else."""
-    words = reads(generator).needed
+    words = reads(generator).required
     if words in (("latent",), RANDOM):
         raise RunError("this model draws from noise and takes no photo: `ganzoo sample` shows it.")
     if len(words) != 1 or words[0] in RANDOM:

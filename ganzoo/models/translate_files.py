@@ -141,8 +141,8 @@ def _target(path: Path) -> Path:
 class Outcome:
     """The photos that were translated, and why the others were not."""
 
-    translated: list[Job] = field(default_factory=list)
-    failed: dict[Path, str] = field(default_factory=dict)
+    successes: list[Job] = field(default_factory=list)
+    failures: dict[Path, str] = field(default_factory=dict)
     #: notes on unused parts of photos, such as further frames
     notes: dict[str, list[Path]] = field(default_factory=dict)
     sheet: Path | None = None
@@ -167,9 +167,9 @@ def translate(
         try:
             before, after = _translate_file(job, translator)
         except BadImage as error:
-            outcome.failed[job.source] = str(error)
+            outcome.failures[job.source] = str(error)
         else:
-            outcome.translated.append(job)
+            outcome.successes.append(job)
             for note in before.notes:
                 outcome.notes.setdefault(note, []).append(job.source)
             if plan.sheet and len(pairs) < _PAIRS:

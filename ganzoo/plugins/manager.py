@@ -230,27 +230,29 @@ class Plugins:
         for kind, hook in _HOOK_OF_KIND.items():
 
             def register(name: str, target: object, kind: str = kind) -> None:
-                self._check_registration(kind, name, target)
+                component = self._target(kind, name, target)
                 if (kind, name) in entries:
                     raise PluginError(f"it registers {kind} '{name}' twice")
-                entries[kind, name] = Registration(kind, name, target, origin)
+                entries[kind, name] = Registration(kind, name, component, origin)
 
             self.manager.subset_hook_caller(hook, remove_plugins=others)(register=register)
         return list(entries.values())
 
-    def _check_registration(self, kind: str, name: object, target: object) -> None:
+    def _target(self, kind: str, name: object, target: object) -> str | type:
+        """Return what a plugin registers; raises PluginError if it is no component or file."""
         if complaint := COMPONENT.check(name):
             raise PluginError(f"it registers a {kind}: {complaint}")
         if kind in FILE_KINDS:
-            good = isinstance(target, (str, Path)) and Path(target).is_file()
+            if isinstance(target, (str, Path)) and Path(target).is_file():
+                return str(target)
         elif isinstance(target, str):
             module, _, attribute = target.partition(":")
-            good = all(part.isidentifier() for part in (*module.split("."), attribute))
-        else:
-            good = isinstance(target, type)
-        if not good:
-            form = "the path of a file" if kind in FILE_KINDS else "'module:Class' or a class"
-            raise PluginError(f"it registers {kind} '{name}' as {target!r}; give {form}")
+            if all(part.isidentifier() for part in (*module.split("."), attribute)):
+                return target
+        elif isinstance(target, type):
+            return target
+        form = "the path of a file" if kind in FILE_KINDS else "'module:Class' or a class"
+        raise PluginError(f"it registers {kind} '{name}' as {target!r}; give {form}")
 
 
 @cache

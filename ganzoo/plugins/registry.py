@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from typing import Any
 
 from ganzoo.errors import GanzooError, PluginError, RecipeError, nearest, one_of
@@ -56,17 +57,23 @@ class Origin:
 
 @dataclass(frozen=True)
 class Registration:
-    """One registered component; ``target`` is ``"module:Class"`` or the class itself."""
+    """One registered component; ``target`` is ``"module:Class"``, the class, or a file's path."""
 
     kind: str
     name: str
-    target: Any
+    target: str | type
     origin: Origin
 
     @property
     def full_name(self) -> str:
         """``plugin/name``, which no other plugin can claim."""
         return f"{self.origin.plugin}/{self.name}"
+
+    @property
+    def file(self) -> Path:
+        """The file of a recipe or benchmark, which its ``target`` names."""
+        assert isinstance(self.target, str)
+        return Path(self.target)
 
     @property
     def signature(self) -> Signature:
@@ -82,7 +89,7 @@ class Registration:
                 f"plugin's author."
             ) from error
 
-    def load(self) -> Any:
+    def load(self) -> type[Any]:
         """Import the component and check that it keeps its kind's promise.
 
         Raises PluginError if the module does not import, lacks the class, or the class does not
@@ -168,7 +175,7 @@ class Registry:
             )
         return entry_of_name
 
-    def missing(self, requirements: Mapping[str, str]) -> str:
+    def install_hint(self, requirements: Mapping[str, str]) -> str:
         """Say how to install what is missing of ``requirements``, distribution -> version.
 
         Empty, or sentences with a space before them.

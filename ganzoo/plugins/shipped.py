@@ -48,5 +48,5 @@ def shipped_models() -> dict[str, Path]:
 
 
 def _shipped_files(kind: str, registry: Registry) -> dict[str, Path]:
-    files = {name: Path(entry.target) for name, entry in registered_files(kind, registry).items()}
+    files = {name: entry.file for name, entry in registered_files(kind, registry).items()}
     return dict(sorted((files | own_files(kind)).items()))

@@ -97,8 +97,9 @@ class _Reader(Checker):
         if "dataset" in entries:
             section["dataset"] = self.component("dataset", entries["dataset"], "dataset")
         extractors = entries.get("extractors", default_node({}))
-        section["extractors"] = self.named("extractors", extractors, "extractor", grammar.EXTRACT)
-        evaluators = self.listed(
+        table = grammar.EXTRACT
+        section["extractors"] = self.collection("extractors", extractors, "extractor", table)
+        evaluators = self.items(
             entries.get("evaluators", default_node([])), "evaluators", "evaluator"
         )
         nodes = [

@@ -233,16 +233,16 @@ class Checker:
             return default_node(1.0)
         return node.like(float(plain))
 
-    def named(self, section: str, node: Node, kind: str, extra: Table | None = None) -> Node:
+    def collection(self, section: str, node: Node, kind: str, extra: Table | None = None) -> Node:
         """Check a section of components under names chosen by the file."""
-        entries = self.mapping(node, section, grammar.NAMED[section]) or {}
+        entries = self.mapping(node, section, grammar.COLLECTIONS[section]) or {}
         components = {
             name: self.component(kind, child, join(section, name), extra)
             for name, child in entries.items()
         }
         return replace(node, value=components)
 
-    def listed(self, node: Node, path: str, what: str) -> Node:
+    def items(self, node: Node, path: str, what: str) -> Node:
         """Return a list of ``what``s; for anything else note a problem and return an empty one."""
         if isinstance(node.value, list):
             return node

@@ -201,7 +201,7 @@ TERM = _table(
     ),
 )
 #: sections of components by names that the recipe chooses, and an example of each
-NAMED = {
+COLLECTIONS = {
     "networks": "{backward: {kind: generator, use: cartoongan}}",
     "views": "{gray: {use: grayscale, of: real}}",
     "extractors": "{vgg: {use: vgg19}}",
@@ -226,7 +226,7 @@ NETWORK = _table(
     ),
 )
 #: names that no role or player can have: keys beside them, files and columns of runs
-RESERVED = frozenset((*STAGE, "optimizer", "use", "lr", "fake", "latent", "ema", "model")) | {
+KEYWORDS = frozenset((*STAGE, "optimizer", "use", "lr", "fake", "latent", "ema", "model")) | {
     "share",
     "score",
     "scores",

@@ -55,7 +55,7 @@ def keys() -> Iterator[Key]:
         yield from _component(_section(name, f"section of {_a(name)}", name))
     yield _section("networks", "mapping of roles to sections of a network")
     text = "A network, by the role that it has."
-    example = grammar.NAMED["networks"][1:-1].partition(": ")[2]
+    example = grammar.COLLECTIONS["networks"][1:-1].partition(": ")[2]
     yield Key("networks.NAME", "section of a network", "", text, example, NETWORK_KINDS)
     yield from _table("networks.NAME", grammar.NETWORK)
     yield _section("players", "mapping of names to lists of roles")
@@ -177,7 +177,7 @@ def _use(path: str, kind: str, example: str = "") -> Key:
 
 def _named(section: str, kind: str, text: str) -> Iterator[Key]:
     path = f"{section}.NAME"
-    example = grammar.NAMED[section][1:-1].partition(": ")[2]
+    example = grammar.COLLECTIONS[section][1:-1].partition(": ")[2]
     yield Key(path, f"section of {_a(kind)}", "", text, example, (kind,))
     yield _use(path, kind)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 
 from ganzoo.errors import nearest, one_of
@@ -46,7 +46,7 @@ class RecipeChecker(Checker):
         self.refuse_unknown(entries, [*grammar.TOP, *grammar.SECTIONS], "")
         sections = self.table(entries, grammar.TOP, root, "", "the recipe")
         distributions = self._distributions(sections)
-        self.remedy = self.registry.missing(distributions)
+        self.remedy = self.registry.install_hint(distributions)
         for name in grammar.REQUIRED_SECTIONS:
             if name not in entries:
                 self.missing(root.at, "", f"missing '{name}': {grammar.SECTIONS[name]}")
@@ -68,7 +68,7 @@ class RecipeChecker(Checker):
             sections["augment"] = self.component("transform", augment, "augment")
         sections["views"] = self._views(entries.get("views", default_node({})))
         extractors = entries.get("extractors", default_node({}))
-        sections["extractors"] = self.named("extractors", extractors, "extractor")
+        sections["extractors"] = self.collection("extractors", extractors, "extractor")
         if "stages" in entries:
             sections["stages"] = self._stages(entries["stages"], checker, optimizer)
         for name, table in grammar.PLAIN_SECTIONS.items():
@@ -105,7 +105,7 @@ class RecipeChecker(Checker):
         for name, version in distributions.items():
             at = root.value["plugins"].value[name].name_at
             if canonical(name) not in names and at.source == root.at.source:
-                remedy = self.registry.missing({name: version})
+                remedy = self.registry.install_hint({name: version})
                 what = (
                     f"no component of the recipe is of {name}. Where a name means another "
                     f"plugin's, write PLUGIN/NAME; where it is not needed, leave it out.{remedy}"
@@ -127,7 +127,7 @@ class RecipeChecker(Checker):
                 self.roles[role] = role
                 players[role] = self.component(role, sections[role], role, leave_out=FROM_DATASET)
         section = sections.get("networks", default_node({}))
-        networks = self.mapping(section, "networks", grammar.NAMED["networks"])
+        networks = self.mapping(section, "networks", grammar.COLLECTIONS["networks"])
         self.knows_players = self.knows_players and networks is not None
         others: Section = {}
         for role, node in (networks or {}).items():
@@ -154,7 +154,7 @@ class RecipeChecker(Checker):
                 f"{one_of(OF_IMAGES)}"
             )
             self.problems.add(node.name_at, path, rule)
-        elif name in grammar.RESERVED:
+        elif name in grammar.KEYWORDS:
             self.problems.add(
                 node.name_at, path, f"'{name}' has a meaning of its own; choose another name"
             )
@@ -187,8 +187,19 @@ class RecipeChecker(Checker):
         for player, node in (groups or {}).items():
             path = join("players", player)
             self._check_name(node, player, path, "player")
-            for i, item in enumerate(self.listed(node, path, "role").value):
-                self._claim(player, item, join(path, i), claims)
+            for i, item in enumerate(self.items(node, path, "role").value):
+                role, inner = item.value, join(path, i)
+                if not isinstance(role, str) or role not in self.roles:
+                    if self.knows_players:
+                        what = f"there is no role {written(item.plain())}"
+                        near = nearest(str(role), self.roles)
+                        what = f"{what}{near} Roles: {one_of(self.roles)}."
+                        self.problems.add(item.at, inner, what)
+                elif role in claims:
+                    what = f"player '{claims[role]}' has the role '{role}' already"
+                    self.problems.add(item.at, inner, f"{what}; a role is in one player")
+                else:
+                    claims[role] = player
             if player in self.roles and claims.get(player) != player:
                 whose = f"it is of player '{claims[player]}'" if player in claims else "add it"
                 what = f"player '{player}' lacks the role of its own name: {whose}"
@@ -199,23 +210,10 @@ class RecipeChecker(Checker):
         self.keys_of_terms = list(dict.fromkeys([*extra, *self.players]))
         return {"players": section} if section is not None and groups else {}
 
-    def _claim(self, player: str, item: Node, path: str, claims: dict[str, str]) -> None:
-        role = item.value
-        if not isinstance(role, str) or role not in self.roles:
-            if self.knows_players:
-                near = nearest(str(role), self.roles)
-                what = f"there is no role {written(item.plain())}{near}"
-                self.problems.add(item.at, path, f"{what} Roles: {one_of(self.roles)}.")
-        elif role in claims:
-            what = f"player '{claims[role]}' has the role '{role}' already; a role is in one player"
-            self.problems.add(item.at, path, what)
-        else:
-            claims[role] = player
-
     # -- other sections -----------------------------------------------------------------------
 
     def _views(self, node: Node) -> Node:
-        entries = self.mapping(node, "views", grammar.NAMED["views"]) or {}
+        entries = self.mapping(node, "views", grammar.COLLECTIONS["views"]) or {}
         views: Section = {}
         for name, child in entries.items():
             path = join("views", name)
@@ -234,7 +232,7 @@ class RecipeChecker(Checker):
 
     def _stages(self, node: Node, checker: OptimizerChecker, optimizer: Optimizer) -> Node:
         stages = []
-        for i, child in enumerate(self.listed(node, "stages", "stage").value):
+        for i, child in enumerate(self.items(node, "stages", "stage").value):
             path = join("stages", i)
             stage = self._stage(child, path)
             optimizer_of_stage = optimizer
@@ -267,7 +265,7 @@ class RecipeChecker(Checker):
             self.problems.add(node.at, path, what)
         for player in self.keys_of_terms:
             inner = join(path, player)
-            terms = self.listed(entries.get(player, default_node([])), inner, "term")
+            terms = self.items(entries.get(player, default_node([])), inner, "term")
             section[player] = replace(
                 terms,
                 value=[
@@ -291,30 +289,27 @@ class RecipeChecker(Checker):
             self.problems.add(every.name_at, join(path, "discriminator_steps"), what)
         node, path = stage["updates"], join(path, "updates")
         turns = set()
-        for inner, item in _players_of(node, path):
-            player = item.value
-            turns.add(player)
-            if player not in self.keys_of_terms and self.knows_players:
-                near = nearest(player, self.keys_of_terms)
-                what = f"there is no player '{player}'{near} Players: {one_of(self.keys_of_terms)}."
-                self.problems.add(item.at, inner, what)
-            elif player not in learners and self.knows_players:
-                what = f"player '{player}' has no terms in this stage"
-                self.problems.add(item.at, inner, what)
-        for i, item in enumerate(node.value):
-            group = item.plain() if isinstance(item.value, list) else [item.value]
+        for i, update in enumerate(node.value):
+            inner = join(path, i)
+            places = {inner: update}
+            if isinstance(update.value, list):
+                places = {join(inner, j): item for j, item in enumerate(update.value)}
+            group = [item.value for item in places.values()]
+            turns.update(group)
+            for where, item in places.items():
+                player = item.value
+                if player not in self.keys_of_terms and self.knows_players:
+                    near = nearest(player, self.keys_of_terms)
+                    every_player = one_of(self.keys_of_terms)
+                    what = f"there is no player '{player}'{near} Players: {every_player}."
+                    self.problems.add(item.at, where, what)
+                elif player not in learners and self.knows_players:
+                    what = f"player '{player}' has no terms in this stage"
+                    self.problems.add(item.at, where, what)
             if not group or len(set(group)) < len(group):
                 what = "players of one update are different ones, and at least one"
-                self.problems.add(item.at, join(path, i), what)
+                self.problems.add(update.at, inner, what)
         for player in learners:
             if player not in turns:
                 what = f"player '{player}' has terms in this stage, and no update here"
                 self.problems.add(node.at, path, what)
-
-
-def _players_of(updates: Node, path: str) -> Iterator[tuple[str, Node]]:
-    for i, item in enumerate(updates.value):
-        if isinstance(item.value, list):
-            yield from ((join(join(path, i), j), one) for j, one in enumerate(item.value))
-        else:
-            yield join(path, i), item

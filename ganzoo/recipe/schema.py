@@ -27,6 +27,9 @@ def schema(registry: Registry) -> Schema:
     required = [name for name, p in grammar.TOP.items() if p.default is REQUIRED]
     sections = _sections()
     weight = {"weight": _schedule(grammar.WEIGHT, grammar.SCHEDULE)}
+    rate = {"lr": _schedule(grammar.LR, grammar.RATE_SCHEDULE)}
+    optimizers = {use: _properties(table) for use, table in OPTIMIZERS.items()}
+    player = _by_use(optimizers, rate)
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "ganzoo recipe",
@@ -69,7 +72,7 @@ def schema(registry: Registry) -> Schema:
             "term": _component("loss", registry, weight | _properties(grammar.TERM))
             | {"required": ["use"]},
             "stage": _stage(),
-            "optimizer": _optimizer(),
+            "optimizer": _by_use(optimizers, rate | dict.fromkeys(PLAYERS, player), others=player),
         },
     }
 
@@ -211,10 +214,3 @@ def _stage() -> Schema:
             "examples": [example],
         }
     return stage
-
-
-def _optimizer() -> Schema:
-    choices = {use: _properties(table) for use, table in OPTIMIZERS.items()}
-    rate = {"lr": _schedule(grammar.LR, grammar.RATE_SCHEDULE)}
-    player = _by_use(choices, rate)
-    return _by_use(choices, rate | dict.fromkeys(PLAYERS, player), others=player)

@@ -115,10 +115,10 @@ class _Writer:
         if name == "stages":
             for stage in node.value:
                 yield from _item(self.stage(stage))
-        elif name in grammar.NAMED:
+        elif name in grammar.COLLECTIONS:
             for inner, child in dict(node.value).items():
                 yield f"  {scalar(inner)}:"
-                yield from self.named(name, inner, child)
+                yield from self.member(name, inner, child)
         elif name == "players":
             for inner, child in dict(node.value).items():
                 yield f"  {inner}: {flow(child.plain())}"
@@ -130,7 +130,7 @@ class _Writer:
             table = {**grammar.PLAIN_SECTIONS, **grammar.MEASURING, "ema": grammar.EMA}[name]
             yield from self.table(table, node, "  ", name)
 
-    def named(self, section: str, name: str, node: Node) -> Iterator[str]:
+    def member(self, section: str, name: str, node: Node) -> Iterator[str]:
         """Yield a network, view or extractor by a name of the recipe."""
         if section == "views" and "apply" in node.value:
             yield from self.table(grammar.APPLICATION, node, "    ", "application")

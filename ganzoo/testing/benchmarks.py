@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from ganzoo.errors import RecipeError
 from ganzoo.recipe.benchmark import load_benchmark
 from ganzoo.testing.subject import Subject
@@ -14,7 +12,7 @@ def loads_under_its_name(subject: Subject) -> None:
 
     The data need not be there.
     """
-    file = Path(subject.entry.target)
+    file = subject.entry.file
     try:
         benchmark = load_benchmark(file, (), subject.plugins.registry)
     except RecipeError as error:

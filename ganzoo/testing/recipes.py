@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from ganzoo.errors import RecipeError
 from ganzoo.recipe.recipe import load_recipe
 from ganzoo.testing.subject import Subject
@@ -15,6 +13,6 @@ def loads_and_checks(subject: Subject) -> None:
     The data need not be there.
     """
     try:
-        load_recipe(Path(subject.entry.target), (), subject.plugins.registry)
+        load_recipe(subject.entry.file, (), subject.plugins.registry)
     except RecipeError as error:
         raise AssertionError(str(error)) from error

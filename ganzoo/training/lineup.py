@@ -70,7 +70,7 @@ def from_images(models: Mapping[str, Model], examples: Mapping[str, Tensor], see
     columns = min(n, 4)
     for name, generator in ((name, model.generator) for name, model in models.items()):
         known = reads(generator)
-        if missing := [w for w in known.needed if w not in (*examples, *RANDOM)]:
+        if missing := [w for w in known.required if w not in (*examples, *RANDOM)]:
             notes.append(f"{name} needs '{missing[0]}', which these images do not have")
             continue
         words = [word for word in known.words if word in examples and word not in RANDOM]
@@ -121,7 +121,7 @@ def _files(path: Path) -> list[Path]:
 
 
 def _word(generator: Generator, name: str) -> str:
-    words = [word for word in reads(generator).needed if word not in RANDOM]
+    words = [word for word in reads(generator).required if word not in RANDOM]
     if len(words) != 1:
         raise RunError(
             f"{name} needs {' and '.join(words)}, and --photo gives a photo alone. Leave it out: "

@@ -120,8 +120,8 @@ def test_what_cannot_be_loaded_names_its_plugin_and_the_reason(target: object, w
     ],
 )
 def test_what_is_missing_is_told_with_how_to_install_it(wanted: dict[str, str], said: str) -> None:
-    assert registry(loss("zebra")).missing(wanted).startswith(said)
-    assert bool(registry(loss("zebra")).missing(wanted)) is bool(said)
+    assert registry(loss("zebra")).install_hint(wanted).startswith(said)
+    assert bool(registry(loss("zebra")).install_hint(wanted)) is bool(said)
 
 
 def test_a_plugin_that_was_divided_still_names_its_components() -> None:

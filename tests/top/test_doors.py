@@ -78,7 +78,7 @@ def test_every_shipped_recipe_has_a_name() -> None:
     for name in registry.names("recipe"):
         assert load_recipe(name, (), registry).name
     with pytest.raises(PluginError, match="expected a name"):
-        installed()._check_registration("recipe", "a/b", __file__)
+        installed()._target("recipe", "a/b", __file__)
 
 
 # -- files that hang ---------------------------------------------------------------------------
