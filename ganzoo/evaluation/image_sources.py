@@ -28,8 +28,10 @@ from ganzoo.scan import scan
 
 #: a generator's outputs beyond this are not in [-1, 1], even if its last layer overshoots a little
 _FAR = 4.0
-#: the blur's standard deviation as a share of an image's side
-_BLUR = 1 / 24
+#: standard deviations of blurs as shares of an image's side: outlines soften, or melt
+BLURS = {"lightly-blurred": 1 / 64, "blurred": 1 / 24}
+#: the grain's standard deviation, 10 of 255 gray values, in [-1, 1]
+_GRAIN = 20 / 255
 
 
 class ImageSource:
@@ -229,8 +231,10 @@ class ReferenceRow(ImageSource):
         else:
             examples = protocol.examples(protocol.held_out[start:stop])
             images = examples["photo" if self.name == "photo" else "real"]
-            if self.name == "blurred":
-                images = blur(images)
+            if self.name in BLURS:
+                images = blur(images, BLURS[self.name])
+            elif self.name == "grain":
+                images = add_grain(images, protocol.seed, start)
         return samples.to_uint8(images)
 
 
@@ -251,13 +255,22 @@ def refuse_few(path: Path, count: int, benchmark: Benchmark) -> None:
 
 def reference_rows(protocol: Protocol) -> list[str]:
     """List the reference rows of a benchmark; ``photo`` if it has photos."""
-    rows = ["held-out", "blurred", "noise", "repeated"]
+    rows = ["held-out", "lightly-blurred", "grain", "blurred", "noise", "repeated"]
     return rows + ["photo"] * ("photo" in protocol.fields)
 
 
-def blur(pictures: Tensor) -> Tensor:
-    """Blur (N, 3, H, W) with a Gaussian of a 24th of their side, so that outlines melt."""
-    sigma = pictures.shape[-1] * _BLUR
+def add_grain(images: Tensor, seed: int, start: int = 0) -> Tensor:
+    """Add Gaussian noise to (N, 3, H, W) in [-1, 1], of which the first is image ``start``."""
+    noise = [
+        torch.randn(image.shape, generator=rng(seed, "grain", i))
+        for i, image in enumerate(images, start)
+    ]
+    return images + _GRAIN * torch.stack(noise)
+
+
+def blur(pictures: Tensor, share: float) -> Tensor:
+    """Blur (N, 3, H, W) with a Gaussian whose standard deviation is a ``share`` of their side."""
+    sigma = pictures.shape[-1] * share
     reach = int(3 * sigma) + 1
     steps = torch.arange(-reach, reach + 1, dtype=torch.float32)
     kernel = torch.exp(-(steps**2) / (2 * sigma**2))

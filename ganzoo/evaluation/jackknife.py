@@ -56,7 +56,10 @@ class Jackknife:
                 getattr(part, stream)(**others)
 
     def compute(self) -> dict[str, Estimate]:
-        """Compute every score with its interval; raises DataError after too few images."""
+        """Compute every score with its interval; raises DataError after too few images.
+
+        A score that is left out without some tenth of the fakes has no interval, so it is left out.
+        """
         compute: Callable[..., dict[str, float]] = self.whole.compute
         values = compute()
         if self._parts:
@@ -65,7 +68,9 @@ class Jackknife:
             parts = [compute(without=group) for group in range(GROUPS)]
         estimates = {}
         for name, value in values.items():
-            without = [part[name] for part in parts]
+            without = [part[name] for part in parts if name in part]
+            if len(without) < GROUPS:  # the images that have this score are all in one tenth
+                continue
             if not all(map(math.isfinite, (value, *without))):
                 raise DataError(
                     f"the score '{name}' is {value:g}, or is not finite without a tenth of the "

@@ -27,7 +27,8 @@ from ganzoo.formats.json import digest
 from ganzoo.progress import progress
 from ganzoo.recipe.benchmark import STREAMS
 
-#: images in a network's batch
+#: images in a network's batch: on a CPU, a few fit its cache and are twice as fast as many
+BATCHES = {"cpu": 4}
 BATCH = 32
 #: images in the entry's grid
 GRID_SIZE = 64
@@ -56,7 +57,7 @@ def measure(
     protocol: Protocol,
     source: ImageSource,
     folder: Path | None = None,
-    batch: int = BATCH,
+    batch: int | None = None,
     quiet: bool = False,
     keep: bool = False,
 ) -> Measurement:
@@ -73,6 +74,7 @@ def measure(
     is_silent = quiet or not is_main
     bar: Bar = (lambda *about: nullcontext(lambda count: None)) if is_silent else progress
     with alone_in(work, wait=False):
+        batch = batch or BATCHES.get(protocol.device.type, BATCH)
         store = ImageStore(protocol, source, work, batch, bar)
         store.fill()
         with together(work):

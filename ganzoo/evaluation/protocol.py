@@ -245,7 +245,8 @@ class Protocol:
                     raise
                 self.left_out[name] = str(error)
                 continue
-            self.extractors[name] = network.to(self.device).eval().requires_grad_(False)
+            network.to(self.device, memory_format=torch.channels_last)  # twice as fast on a CPU
+            self.extractors[name] = network.eval().requires_grad_(False)
             self._extractor_facts[name] = {
                 **_pathless(spec, "extractor", registry),
                 "version": network.version,
