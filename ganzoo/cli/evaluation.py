@@ -80,13 +80,15 @@ def evaluate(
     """
     _check_models(models or [], references, name)
     from ganzoo.plugins.manager import installed
-    from ganzoo.recipe.benchmark import load_benchmark
+    from ganzoo.recipe.benchmark import load_benchmark, refuse_outdated
     from ganzoo.recipe.inputs import check_folders
 
     registry = installed().registry
     if benchmark is None:
         raise _which_benchmark(models or [], registry)
     spec = load_benchmark(benchmark, overrides, registry)
+    if out is None:
+        refuse_outdated(spec, registry)
     subject = shlex.join(models or ["--references"])
     command = f"ganzoo evaluate {subject} --benchmark {benchmark}"
     check_folders(spec.dataset, registry, command)

@@ -140,7 +140,7 @@ def show(
         list_components(what, as_json)
     elif what in shipped_recipes(registry := installed().registry):
         show_recipe(what, as_json)
-    elif what in shipped_benchmarks(registry):
+    elif what.partition("@")[0] in shipped_benchmarks(registry):
         _show_benchmark(what, as_json)
     elif _is_model(what):
         _show_model(what, as_json)

@@ -31,7 +31,9 @@ def leaderboard(
     benchmark: Annotated[
         str | None,
         typer.Argument(
-            metavar="BENCHMARK", help="Only this one.", autocompletion=completion.benchmarks
+            metavar="BENCHMARK",
+            help="Only this one, or a folder of entries.",
+            autocompletion=completion.benchmarks,
         ),
     ] = None,
     entries: Annotated[
@@ -61,6 +63,8 @@ def leaderboard(
     from ganzoo.evaluation import leaderboard as pages
     from ganzoo.evaluation.places import entry_folders
 
+    if benchmark and entries is None and "/" in benchmark and Path(benchmark).is_dir():
+        benchmark, entries = None, Path(benchmark)
     name = benchmark or "BENCHMARK"
     if from_hub:
         if entries:
@@ -97,6 +101,8 @@ def leaderboard(
             say_wrapped(pages.HOW, width)
         if from_hub:
             say_wrapped(pages.CLAIMS, width)
+    for omission in filter(None, (board.omission for board in boards)):
+        say(omission, err=True)
     problems = [problem for board in boards for problem in board.problems]
     if problems:
         say(f"left out, because they cannot be read: {len(problems)}", err=True)

@@ -124,6 +124,7 @@ def as_data(boards: Sequence[Standings]) -> dict[str, Any]:
         "benchmarks": [
             {
                 "benchmark": board.benchmark,
+                "outdated": [f"{e.model.name}@{e.version}" for e in board.outdated],
                 "tables": [
                     {
                         "version": table.version,
@@ -165,6 +166,8 @@ def markdown(boards: Sequence[Standings]) -> str:
         lines += [f"## {md(board.benchmark)}", ""]
         for table in board.tables:
             lines += [*_md_table(table), ""]
+        if board.omission:
+            lines += [md(board.omission), ""]
         if board.problems:
             lines += ["Files that are no entries:", ""]
             lines += [f"- {md(f.path.name)}: {md(f.problem)}" for f in board.problems] + [""]

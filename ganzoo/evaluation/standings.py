@@ -119,11 +119,27 @@ class Table:
 
 @dataclass(frozen=True)
 class Standings:
-    """All tables of one benchmark, newest first, and the files that are not entries."""
+    """The tables of a benchmark's newest version, the latest protocol first.
+
+    ``problems`` are the files that are not entries, ``outdated`` the entries of older versions.
+    """
 
     benchmark: str
     tables: tuple[Table, ...]
     problems: tuple[EntryFile, ...]
+    outdated: tuple[Entry, ...] = ()
+
+    @property
+    def omission(self) -> str:
+        """Say which entries are left out for their version; empty if none is."""
+        if not self.outdated:
+            return ""
+        names = ", ".join(f"{one.model.name} ({one.version})" for one in self.outdated)
+        return (
+            f"left out of {self.benchmark}, which is at version {self.tables[0].version} here: "
+            f"entries of older versions, {names}. A folder of their own shows them: "
+            "`ganzoo leaderboard FOLDER`."
+        )
 
 
 def read_standings(folders: Iterable[Path], benchmark: str) -> Standings:
@@ -133,17 +149,21 @@ def read_standings(folders: Iterable[Path], benchmark: str) -> Standings:
 
 def rank(benchmark: str, files: Sequence[EntryFile]) -> Standings:
     """Rank these entries of ``benchmark``."""
-    good = [(item.entry, item.picture) for item in files if item.entry is not None]
+    every = [(item.entry, item.picture) for item in files if item.entry is not None]
+    version = max((entry.version for entry, _ in every), default=0)
+    good = [item for item in every if item[0].version == version]
     by_protocol = [list(group) for _, group in groupby(sorted(good, key=_group), key=_group)]
-    by_protocol.sort(key=lambda group: (group[0][0].version, max(e.date for e, _ in group)))
+    by_protocol.sort(key=lambda group: max(e.date for e, _ in group))
     newest = by_protocol[-1][0][0] if by_protocol else None
     tables = [_table(group, newest) for group in reversed(by_protocol)]
-    return Standings(benchmark, tuple(tables), tuple(f for f in files if f.entry is None))
+    outdated = tuple(entry for entry, _ in every if entry.version < version)
+    problems = tuple(f for f in files if f.entry is None)
+    return Standings(benchmark, tuple(tables), problems, outdated)
 
 
-def _group(item: tuple[Entry, Path]) -> tuple[int, str, str]:
+def _group(item: tuple[Entry, Path]) -> tuple[str, str]:
     entry, _ = item
-    return entry.version, entry.protocol, entry.primary
+    return entry.protocol, entry.primary
 
 
 def _table(group: Sequence[tuple[Entry, Path]], newest: Entry | None) -> Table:

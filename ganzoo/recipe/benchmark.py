@@ -9,11 +9,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from ganzoo.errors import RunError, nearest, one_of
+from ganzoo.errors import RecipeError, RunError, nearest, one_of
 from ganzoo.formats.names import check_name
 from ganzoo.formats.tree import Node, join
 from ganzoo.plugins.registry import Registry
-from ganzoo.plugins.shipped import shipped_benchmarks
+from ganzoo.plugins.shipped import shipped_benchmarks, shipped_folder
 from ganzoo.plugins.signature import Signature
 from ganzoo.recipe import grammar, inheritance
 from ganzoo.recipe.checker import Checker, Problems, default_node, signature_of
@@ -64,16 +64,47 @@ def load_benchmark(
 ) -> Benchmark:
     """Read, check and complete a benchmark, given by path or by its name.
 
+    A name may end in the version, ``avatars-64@2``.
     ``overrides`` look like ``"dataset.path=FOLDER"`` and are checked like the file; their paths are
     relative to ``folder``, by default the working directory.  Raises RecipeError with every problem
     at once.
     """
     benchmarks = shipped_benchmarks(registry)
-    layers = inheritance.load(path_or_name, overrides, benchmarks, "benchmark", set_in=folder)
+    name, _, version = str(path_or_name).rpartition("@")
+    is_versioned = name in benchmarks and not Path(path_or_name).is_file()
+    file = name if is_versioned else path_or_name
+    layers = inheritance.load(file, overrides, benchmarks, "benchmark", set_in=folder)
     problems = Problems(layers.problems)
     section = _Reader(registry, problems, layers.whole).benchmark(layers.root)
     problems.raise_any()
-    return _benchmark(section)
+    benchmark = _benchmark(section)
+    if is_versioned and version != str(benchmark.version):
+        raise RecipeError([_other_version(benchmark, version)])
+    return benchmark
+
+
+def refuse_outdated(benchmark: Benchmark, registry: Registry) -> None:
+    """Raise RecipeError if a benchmark that is installed has the same name and a later version."""
+    if benchmark.name in shipped_benchmarks(registry):
+        newest = load_benchmark(benchmark.name, (), registry)
+        if benchmark.version < newest.version:
+            raise RecipeError([_other_version(newest, str(benchmark.version))])
+
+
+def _other_version(benchmark: Benchmark, version: str) -> str:
+    """Say where results under another version of a shipped benchmark are."""
+    text = f"benchmark '{benchmark.name}' is at version {benchmark.version}"
+    folder = shipped_folder("benchmarks") / "archive" / f"v{version}"
+    if version.isdecimal() and (folder / f"{benchmark.name}.yaml").is_file():
+        folder = Path(inheritance.display(folder))
+        file = folder / f"{benchmark.name}.yaml"
+        return (
+            f"{text}. Version {version} is archived: `ganzoo leaderboard {folder}` shows its "
+            f"tables, and --benchmark {file} --out {folder / 'entries'} adds to them."
+        )
+    if version.isdecimal() and 0 < int(version) < benchmark.version:
+        return f"{text}. Version {version} is in ganzoo's repository, in benchmarks/archive."
+    return f"{text}, and there is no version '{version}'. Write '{benchmark.name}'."
 
 
 class _Reader(Checker):

@@ -130,11 +130,12 @@ def check_frozen(extractor: Extractor, image: Tensor) -> None:
 # Resizing --------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("size", [224, 299])
 @pytest.mark.parametrize(("width", "height"), [(32, 32), (64, 90), (300, 298), (301, 640)])
-def test_bicubic_is_pillows(width: int, height: int) -> None:
+def test_bicubic_is_pillows(width: int, height: int, size: int) -> None:
     pixels = (rand(height, width) + 1) * 127.5
-    expected = Image.fromarray(pixels.numpy()).resize((299, 299), Image.Resampling.BICUBIC)
-    found = bicubic(pixels[None, None], 299)[0, 0]
+    expected = Image.fromarray(pixels.numpy()).resize((size, size), Image.Resampling.BICUBIC)
+    found = bicubic(pixels[None, None], size)[0, 0]
     assert (found - torch.from_numpy(np.array(expected))).abs().max() < 2e-4
 
 

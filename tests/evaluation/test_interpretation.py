@@ -9,19 +9,18 @@ import pytest
 
 from ganzoo.evaluation.interpretation import ROWS, explain, references
 from ganzoo.evaluation.result import Score, read_entry
-from ganzoo.plugins.shipped import shipped_folder, shipped_models
+from ganzoo.plugins.shipped import shipped_folder
 
-SHIPPED = shipped_folder("benchmarks") / "entries"
+ARCHIVE = shipped_folder("benchmarks") / "archive" / "v1" / "entries"
 
 
 @pytest.fixture
 def entry():
-    (path,) = (shipped_models()["ganzoo/avatars-64"] / "entries").glob("*.json")
-    return read_entry(path)
+    return read_entry(ARCHIVE / "avatars-64" / "avatars-64.json")
 
 
-def test_the_scores_of_the_shipped_model_stand_beside_those_of_real_images(entry):
-    rows = references(entry)
+def test_scores_stand_beside_those_of_real_images(entry):
+    rows = references(entry, [ARCHIVE])
     assert list(rows) == list(ROWS)
     head, *lines = explain(entry, rows)
     assert head.split() == ["this", "model", "real", "blurred", "noise"]
@@ -38,13 +37,13 @@ def test_the_scores_of_the_shipped_model_stand_beside_those_of_real_images(entry
 
 def test_rows_of_another_protocol_mean_nothing(entry):
     other = replace(entry, protocol="0" * 16)
-    assert references(other) == {}
+    assert references(other, [ARCHIVE]) == {}
     assert next(explain(other, {})).startswith("  kid-efflite0             0.569 ± ")
 
 
 def test_own_rows_come_before_those_that_were_shipped(entry, tmp_path: Path):
     (tmp_path / "avatars-64").mkdir()
-    text = (SHIPPED / "avatars-64" / "noise.json").read_text()
+    text = (ARCHIVE / "avatars-64" / "noise.json").read_text()
     (tmp_path / "avatars-64" / "noise.json").write_text(text)
     rows = references(entry, [tmp_path])
     assert list(rows) == ["noise"]
@@ -52,7 +51,7 @@ def test_own_rows_come_before_those_that_were_shipped(entry, tmp_path: Path):
 
 
 def test_a_model_as_good_as_real_images_is_at_0_percent(entry):
-    rows = references(entry)
+    rows = references(entry, [ARCHIVE])
     real = rows["held-out"].scores["kid-efflite0"]
     best = replace(entry, scores={"kid-efflite0": replace(real, value=real.value)})
     *_, note, _, last = explain(best, rows)

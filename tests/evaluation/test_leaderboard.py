@@ -154,11 +154,11 @@ def test_a_primary_score_that_nobody_has(root: Path) -> None:
 
 
 def test_unlike_protocols_never_share_a_table(root: Path) -> None:
-    submit(root, "new", 20, version=2, record={"counts": {"fakes": 5000}, "same": 1})
+    record = {"counts": {"fakes": 5000}, "same": 1}
+    submit(root, "new", 20, date="2026-06-02", record=record)
     old = {"counts": {"fakes": 1000}, "same": 1, "list": [{"use": "x"}]}
-    submit(root, "old", 10, protocol=OTHER, record=old)
+    submit(root, "old", 10, date="2026-06-01", protocol=OTHER, record=old)
     newest, oldest = read_standings([root], "avatars-32").tables
-    assert (newest.version, oldest.version) == (2, 1)
     assert newest.apart == ""
     assert "counts.fakes 1000 against 5000, list[0].use" in oldest.apart
     assert "same" not in oldest.apart
@@ -177,9 +177,32 @@ def test_the_same_version_may_have_several_protocols(root: Path) -> None:
 
 
 def test_only_some_differences_are_named(root: Path) -> None:
-    submit(root, "new", version=2, record={})
-    submit(root, "old", record={f"k{i}": i for i in range(9)})
+    submit(root, "new", date="2026-06-02", record={})
+    submit(root, "old", date="2026-06-01", protocol=OTHER, record={f"k{i}": i for i in range(9)})
     assert "and 5 more" in read_standings([root], "avatars-32").tables[1].apart
+
+
+def test_entries_of_an_older_version_are_named_and_left_out(run: Run, root: Path) -> None:
+    submit(root, "new", version=2)
+    submit(root, "old", protocol=OTHER)
+    board = read_standings([root], "avatars-32")
+    assert [places(table) for table in board.tables] == [{"new": "1"}]
+    assert [entry.model.name for entry in board.outdated] == ["old"]
+    assert "old (1)" in markdown([board])
+    assert "old (1)" in page([board])
+    assert as_data([board])["benchmarks"][0]["outdated"] == ["old@1"]
+    done = run("leaderboard", "--entries", root)
+    assert done.code == 0
+    assert "avatars-32, which is at version 2" in " ".join(done.err.split())
+    (root / "avatars-32" / "new.json").unlink()
+    assert not read_standings([root], "avatars-32").outdated
+
+
+def test_an_archive_is_a_folder_to_show(run: Run, root: Path, tmp_path: Path) -> None:
+    submit(tmp_path / "archive" / "v1" / "entries", "old")
+    for words in (("archive/v1",), ("avatars-32", "--entries", "archive/v1/entries")):
+        done = run("leaderboard", *words)
+        assert (done.code, "old" in done.out) == (0, True), words
 
 
 def test_benchmarks_are_apart(root: Path) -> None:
@@ -603,8 +626,9 @@ def test_a_model_in_two_folders_is_one_row_and_models_of_one_name_are_two(tmp_pa
     assert f"dcgan ({own.parent})" in places(found)
 
 
-def test_the_committed_leaderboard_is_that_of_the_committed_entries() -> None:
-    folder = Path(__file__).parents[2] / "benchmarks"
+@pytest.mark.parametrize("folder", ["", "archive/v1"])
+def test_the_committed_leaderboard_is_that_of_the_committed_entries(folder: str) -> None:
+    folder = Path(__file__).parents[2] / "benchmarks" / folder
     made = markdown(all_standings([folder / "entries"])) + "\n"
     text = (folder / "LEADERBOARD.md").read_text(encoding="utf-8")
     assert text.rstrip() == made.rstrip(), (

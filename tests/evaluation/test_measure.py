@@ -24,6 +24,7 @@ from ganzoo.evaluation import image_store, result
 from ganzoo.evaluation import measure as measuring
 from ganzoo.evaluation.examples import collate
 from ganzoo.evaluation.image_sources import (
+    BLURS,
     Generated,
     ImageSource,
     ReferenceRow,
@@ -400,6 +401,19 @@ def test_a_score_that_is_no_number_is_refused(tmp_path: Path) -> None:
     )
     with pytest.raises(DataError, match="the score 'brightness' is nan"):
         measure(protocol, Generated(generator(), protocol))
+
+
+def test_a_score_that_a_tenth_of_the_fakes_lacks_is_left_out() -> None:
+    class Rare(Recorder):
+        """Has ``nothing`` of the third group alone."""
+
+        def fake(self, group: Tensor) -> None:
+            self.note("fake", group=group)
+
+        def compute(self, without: int | None = None) -> dict[str, float]:
+            return {"often": 1.0} | ({} if without == 3 else {"nothing": 0.0})
+
+    assert Jackknife(Rare).compute().keys() == {"often"}
 
 
 # -- nothing is done twice ----------------------------------------------------------------------
@@ -802,7 +816,8 @@ def test_of_images_in_order_of_names_some_are_drawn(tmp_path: Path) -> None:
 
 def test_reference_rows_are_what_they_say(tmp_path: Path) -> None:
     protocol = toy.protocol(tmp_path, **toy.PAIRS)
-    assert reference_rows(protocol) == ["held-out", "blurred", "noise", "repeated", "photo"]
+    spoilt = ["lightly-blurred", "grain", "blurred", "noise", "repeated"]
+    assert reference_rows(protocol) == ["held-out", *spoilt, "photo"]
     assert reference_rows(toy.protocol(tmp_path)) == reference_rows(protocol)[:-1]
     rows = {name: ReferenceRow(name, protocol) for name in reference_rows(protocol)}
     drawn = {name: row.draw(0, 20) for name, row in rows.items()}
@@ -812,7 +827,10 @@ def test_reference_rows_are_what_they_say(tmp_path: Path) -> None:
     held_out = protocol.examples(protocol.held_out)
     assert torch.equal(drawn["held-out"], to_uint8(held_out["real"]))
     assert torch.equal(drawn["photo"], to_uint8(held_out["photo"]))
-    assert torch.equal(drawn["blurred"], to_uint8(blur(held_out["real"])))
+    for name, share in BLURS.items():
+        assert torch.equal(drawn[name], to_uint8(blur(held_out["real"], share)))
+    grain = (drawn["grain"].double() - drawn["held-out"])[drawn["held-out"] % 205 > 50]
+    assert (grain.mean().item(), grain.std().item()) == pytest.approx((0, 10), abs=1)
     first = to_uint8(protocol.examples(protocol.reference[:1])["real"])
     assert torch.equal(drawn["repeated"], first.expand(20, 3, 8, 8))
     noise = drawn["noise"].double()
@@ -825,14 +843,14 @@ def test_reference_rows_are_what_they_say(tmp_path: Path) -> None:
 def test_blurring_melts_outlines_and_keeps_the_mean() -> None:
     stripes = torch.ones(1, 3, 48, 48)
     stripes[..., 24:] = -1
-    blurred = blur(stripes)
+    blurred = blur(stripes, 1 / 24)
     assert blurred[..., :12].min().item() == pytest.approx(1)
     assert blurred.mean().item() == pytest.approx(0, abs=1e-6)
     rise = blurred[0, 0, 24, 23] - blurred[0, 0, 24, 24]
     # of a step of 2 under a Gaussian of 2 pixels: 2 x its density at 0
     assert rise.item() == pytest.approx(2 / (2 * (2 * torch.pi) ** 0.5), rel=0.02)
     even = torch.full((1, 3, 8, 8), 0.25)
-    torch.testing.assert_close(blur(even), even)
+    torch.testing.assert_close(blur(even, 1 / 24), even)
 
 
 # -- models that do not suit --------------------------------------------------------------------

@@ -29,6 +29,7 @@ from ganzoo.evaluation.measure import measure
 from ganzoo.interfaces import Generator
 from ganzoo.models import config, writing
 from ganzoo.plugins.registry import Origin, Registration
+from ganzoo.plugins.shipped import shipped_folder
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 ENTRIES = Path("data/entries/toys")
@@ -351,14 +352,14 @@ def test_photo_benchmarks_show_pairs(measured: Callable[..., Result], tmp_path: 
 def test_reference_rows(measured: Callable[..., Result], tmp_path: Path) -> None:
     said = measured("--references")
     assert said.code == 0, said.err
-    names = ["held-out", "blurred", "noise", "repeated"]
+    names = ["held-out", "lightly-blurred", "grain", "blurred", "noise", "repeated"]
     assert {p.stem for p in ENTRIES.glob("*.json")} == {*names}
     found = {name: entry.read_entry(ENTRIES / f"{name}.json") for name in names}
     assert {e.model.kind for e in found.values()} == {"reference"}
     values = {name: e.scores["distance-toy"].value for name, e in found.items()}
     assert values["held-out"] < min(values["noise"], values["repeated"])
     assert list(references(found["repeated"], [ENTRIES.parent])) == ["held-out", "blurred", "noise"]
-    assert measured("--references").out.count("measured already") == 4
+    assert measured("--references").out.count("measured already") == 6
     toy.benchmark(tmp_path, **toy.PAIRS)
     said = measured("--references", "--out", "pairs")
     assert entry.read_entry(Path("pairs/toys/photo.json")).scores["change-toy"].value == 0
@@ -478,6 +479,15 @@ def test_a_benchmark_with_an_unknown_evaluator(
     toy.benchmark(tmp_path, evaluators=[{"use": "brightnes"}, {"use": "distance"}])
     told = "unknown evaluator 'brightnes', did you mean 'brightness'?"
     refused(measured("--references"), "2 problems", "toys.yaml:13:8", told)
+
+
+def test_a_benchmark_of_an_older_version_says_where_it_is(run: Run, tmp_path: Path) -> None:
+    archived = shipped_folder("benchmarks") / "archive" / "v1" / "avatars-64.yaml"
+    for name in ("avatars-64@1", str(archived)):
+        done = run("evaluate", "--references", "--benchmark", name)
+        assert (done.code, len(done.err.splitlines())) == (2, 1), name
+        assert "--out" in done.err
+        assert not (tmp_path / "benchmarks").exists()
 
 
 def test_benchmarks_are_listed_and_shown(run: Run) -> None:

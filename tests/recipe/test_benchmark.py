@@ -6,6 +6,7 @@ import json
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from ganzoo.interfaces import Evaluator
 from ganzoo.plugins.manager import installed
 from ganzoo.plugins.registry import Origin, Registration, Registry
 from ganzoo.plugins.shipped import own_files
-from ganzoo.recipe.benchmark import load_benchmark
+from ganzoo.recipe.benchmark import load_benchmark, refuse_outdated
 
 ROOT = Path(__file__).parents[2]
 HEAD = """\
@@ -199,7 +200,32 @@ def test_extractors_may_be_optional(tmp_path: Path) -> None:
 def test_shipped_benchmarks_load(name: str) -> None:
     read = load_benchmark(name, (), installed().registry)
     assert read.name == name
-    assert read.primary == "kid"
+    assert read.version == 2
+    assert read.primary == ("ssim" if "figurines" in name else "kid")  # twins are known there
+    assert read.extractors["features"].arguments["size"] == 224  # what Lite0 was trained at
+
+
+def test_a_name_may_have_the_version() -> None:
+    registry = installed().registry
+    assert load_benchmark("avatars-64@2", (), registry).version == 2
+    with pytest.raises(RecipeError, match=r"at version 2\. Version 1 is archived: .*archive/v1"):
+        load_benchmark("avatars-64@1", (), registry)
+    for version in ("7", "one", "0", ""):
+        with pytest.raises(RecipeError, match=f"no version '{version}'"):
+            load_benchmark(f"avatars-64@{version}", (), registry)
+    with pytest.raises(RecipeError, match="unknown benchmark"):
+        load_benchmark("avatar-64@1", (), registry)
+
+
+@pytest.mark.parametrize("name", ["avatars-64", "avatars-32", "figurines-64"])
+def test_an_archived_file_extends_its_own_version(name: str) -> None:
+    registry = installed().registry
+    read = load_benchmark(ROOT / "benchmarks" / "archive" / "v1" / f"{name}.yaml", (), registry)
+    assert (read.version, read.extractors["features"].arguments["size"]) == (1, 128)
+    with pytest.raises(RecipeError, match="at version 2"):
+        refuse_outdated(read, registry)
+    refuse_outdated(load_benchmark(name, (), registry), registry)
+    refuse_outdated(replace(read, name="mine"), registry)
 
 
 def test_they_load_without_torch() -> None:
@@ -212,7 +238,7 @@ def test_they_load_without_torch() -> None:
     said = subprocess.run(
         [sys.executable, "-c", script], capture_output=True, text=True, check=True
     )
-    assert said.stdout == "5000\n"
+    assert said.stdout == "2500\n"
 
 
 @pytest.mark.parametrize("name", own_files("benchmark"))
