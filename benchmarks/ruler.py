@@ -66,9 +66,7 @@ def main() -> None:
     parser.add_argument("--sizes", type=int, nargs="+", default=[128, 224])
     options = parser.parse_intermixed_args()
     tables = {
-        size: scores(
-            options.benchmark, size, options.models, options.n, options.overrides
-        )
+        size: scores(options.benchmark, size, options.models, options.n, options.overrides)
         for size in options.sizes
     }
     kids = [f"kid at {size} px" for size in tables]

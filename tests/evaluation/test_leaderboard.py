@@ -27,6 +27,7 @@ from ganzoo.evaluation.leaderboard import reading as shown
 from ganzoo.evaluation.places import entry_folders
 from ganzoo.evaluation.result import Reported
 from ganzoo.evaluation.standings import Row, Standings, Table, read_standings, student
+from ganzoo.plugins.shipped import shipped_folder
 
 OTHER = "fedcba9876543210"
 HOSTILE = "\"><script>alert('1')</script>|`*$name [x](y) \\"
@@ -203,6 +204,15 @@ def test_an_archive_is_a_folder_to_show(run: Run, root: Path, tmp_path: Path) ->
     for words in (("archive/v1",), ("avatars-32", "--entries", "archive/v1/entries")):
         done = run("leaderboard", *words)
         assert (done.code, "old" in done.out) == (0, True), words
+
+
+def test_a_benchmark_of_an_older_version_says_where_it_is(run: Run, tmp_path: Path) -> None:
+    archived = shipped_folder("benchmarks") / "archive" / "v1" / "avatars-64.yaml"
+    for name in ("avatars-64@1", str(archived)):
+        done = run("evaluate", "--references", "--benchmark", name)
+        assert (done.code, done.err.count("error:")) == (2, 1), name
+        assert "archive/v1/avatars-64.yaml" in "".join(done.err.split())
+        assert not (tmp_path / "benchmarks").exists()
 
 
 def test_benchmarks_are_apart(root: Path) -> None:

@@ -564,7 +564,7 @@ def test_every_model_has_a_key_of_its_own(tmp_path: Path) -> None:
     keys.append(key(toy.protocol(tmp_path, fakes=21), Generated(net, protocol)))
     scaled = [{"use": "distance", "extractor": "net", "scale": 2.0}]
     keys.append(key(toy.protocol(tmp_path, evaluators=scaled), Generated(net, protocol)))
-    assert len(set(keys)) == len(keys) == 9
+    assert len(set(keys)) == len(keys) == 11
     assert key(protocol, Generated(generator(), protocol)) == keys[0]
 
 

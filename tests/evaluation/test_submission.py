@@ -29,7 +29,6 @@ from ganzoo.evaluation.measure import measure
 from ganzoo.interfaces import Generator
 from ganzoo.models import config, writing
 from ganzoo.plugins.registry import Origin, Registration
-from ganzoo.plugins.shipped import shipped_folder
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 ENTRIES = Path("data/entries/toys")
@@ -479,15 +478,6 @@ def test_a_benchmark_with_an_unknown_evaluator(
     toy.benchmark(tmp_path, evaluators=[{"use": "brightnes"}, {"use": "distance"}])
     told = "unknown evaluator 'brightnes', did you mean 'brightness'?"
     refused(measured("--references"), "2 problems", "toys.yaml:13:8", told)
-
-
-def test_a_benchmark_of_an_older_version_says_where_it_is(run: Run, tmp_path: Path) -> None:
-    archived = shipped_folder("benchmarks") / "archive" / "v1" / "avatars-64.yaml"
-    for name in ("avatars-64@1", str(archived)):
-        done = run("evaluate", "--references", "--benchmark", name)
-        assert (done.code, len(done.err.splitlines())) == (2, 1), name
-        assert "--out" in done.err
-        assert not (tmp_path / "benchmarks").exists()
 
 
 def test_benchmarks_are_listed_and_shown(run: Run) -> None:
