@@ -63,8 +63,8 @@ def leaderboard(
     from ganzoo.evaluation import leaderboard as pages
     from ganzoo.evaluation.places import entry_folders
 
-    if entries is None and "/" in (benchmark or "") and (folder := Path(benchmark or "")).is_dir():
-        benchmark, entries = None, folder
+    if not entries and "/" in (benchmark or "") and (folder := Path(benchmark or "")).is_dir():
+        benchmark, entries = None, [folder]
     name = benchmark or "BENCHMARK"
     if from_hub:
         if entries:

@@ -44,8 +44,8 @@ def entry_folders(chosen: Sequence[Path] = ()) -> list[Path]:
     """Return where entries are looked for: the ``chosen``, or all that ganzoo knows of.
 
     These are the runs in ``runs``, the user's data folder, and the entries of the checkout or those
-    that come with ganzoo.  A chosen run means its own entries.  Raises RunError if a chosen folder
-    does not exist.
+    that come with ganzoo.  A chosen run or archive means the entries inside.  Raises RunError if a
+    chosen folder does not exist.
     """
     if chosen:
         for folder in chosen:
@@ -54,7 +54,11 @@ def entry_folders(chosen: Sequence[Path] = ()) -> list[Path]:
                     f"--entries {folder} is no folder. Give a run that `ganzoo evaluate` measured, "
                     "or what was its --out."
                 )
-        return [folder_in_run(folder) or folder for folder in chosen]
+        archived = [folder / "entries" for folder in chosen]
+        return [
+            folder_in_run(folder) or (inside if inside.is_dir() else folder)
+            for folder, inside in zip(chosen, archived, strict=True)
+        ]
     folders = sorted(Path("runs").glob(f"*/{IN_RUN}"))
     with suppress(FileError):  # without a home, there are none
         folders.append(data_folder() / OF_USER)
