@@ -9,12 +9,15 @@ import numpy as np
 
 ANCESTRIES = ("african", "asian", "caucasian")
 CUTS = ("bald", "buzz", "short", "spiky", "bob", "long", "ponytail", "bun", "afro", "curly")
+CLOTHES = ("crew", "vee", "wide", "shirt", "suit")
+GROUNDS = ("room", "street", "garden", "wall")
+BEARDS = ("none", "stubble", "moustache", "goatee", "full")
 EXPRESSIONS = ("neutral", "smile", "laugh", "sad", "angry", "surprised", "wink")
 #: colours of hair in sRGB: the natural ones, and after them those of the avatars
 HAIR = {
-    "black": (0.045, 0.04, 0.045),
-    "dark-brown": (0.14, 0.085, 0.06),
-    "brown": (0.27, 0.17, 0.11),
+    "black": (0.085, 0.072, 0.068),
+    "dark-brown": (0.18, 0.12, 0.085),
+    "brown": (0.29, 0.195, 0.13),
     "light-brown": (0.42, 0.29, 0.18),
     "blond": (0.70, 0.55, 0.34),
     "red": (0.47, 0.20, 0.09),
@@ -80,6 +83,9 @@ class Person:
     roll: float
     gaze: tuple[float, float]
     beard: float
+    beard_cut: str
+    clothes: str
+    ground: str
     glasses: bool
     seed: int
 
@@ -197,6 +203,10 @@ def person(seed: int, index: int, names: Mapping[str, object], dyed: bool = Fals
     cut = str(rng.choice(CUTS, p=weights / weights.sum()))
     brown = tone > 2.2 or hair in ("black",) or main != 2
     eyes = "brown" if brown and rng.random() < 0.9 else str(rng.choice(list(EYES)))
+    beard_cut = "none"
+    if male > 0.6 and age > 22 and rng.random() < 0.45:
+        beard_cut = str(rng.choice(BEARDS[1:], p=[0.35, 0.1, 0.2, 0.35]))
+    dressed = [0.35, 0.15, 0.05, 0.2, 0.25] if male > 0.5 else [0.3, 0.25, 0.2, 0.15, 0.1]
     return Person(
         number=index,
         ancestry=tuple(float(a) for a in ancestry),  # type: ignore[arg-type]
@@ -209,13 +219,16 @@ def person(seed: int, index: int, names: Mapping[str, object], dyed: bool = Fals
         hair=hair,
         hair_colour=tuple(float(c) for c in colour.clip(0.02, 0.95)),  # type: ignore[arg-type]
         eyes=eyes,
-        expression=str(rng.choice(EXPRESSIONS, p=[0.3, 0.3, 0.14, 0.06, 0.06, 0.09, 0.05])),
+        expression=str(rng.choice(EXPRESSIONS, p=[0.24, 0.32, 0.26, 0.05, 0.04, 0.06, 0.03])),
         strength=float(rng.uniform(0.7, 1.1)),
         yaw=float(np.clip(rng.normal(0, 16), -35, 35)),
         pitch=float(np.clip(rng.normal(0, 6), -15, 15)),
-        roll=float(np.clip(rng.normal(0, 4), -12, 12)),
-        gaze=(float(np.clip(rng.normal(0, 8), -22, 22)), float(np.clip(rng.normal(0, 4), -12, 12))),
-        beard=float(rng.uniform(0.3, 1)) if male > 0.6 and age > 22 and rng.random() < 0.3 else 0.0,
+        roll=float(np.clip(rng.normal(0, 2.5), -8, 8)),
+        gaze=(float(np.clip(rng.normal(0, 8), -22, 22)), float(np.clip(rng.normal(0, 2.5), -8, 8))),
+        beard=float(rng.uniform(0.3, 1)) if beard_cut != "none" else 0.0,
+        beard_cut=beard_cut,
+        clothes=str(rng.choice(CLOTHES, p=dressed)),
+        ground=str(rng.choice(GROUNDS, p=[0.32, 0.2, 0.26, 0.22])),
         glasses=bool(rng.random() < 0.14),
         seed=int(rng.integers(2**31)),
     )

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from ganzoo_heads.people import Person
 
 Floats = NDArray[np.float32]
-_NECK = np.array([0.0, 6.0, 0.15], np.float32)  # around which a head turns
+NECK = np.array([0.0, 6.0, 0.15], np.float32)  # around which a head turns
 
 
 def turn(person: Person, points: Floats, vectors: bool = False) -> Floats:
@@ -20,7 +20,7 @@ def turn(person: Person, points: Floats, vectors: bool = False) -> Floats:
     """
     share = np.clip((points[:, 1] - 5.3) / 1.1, 0, 1)
     share = (0.35 + 0.65 * share * share * (3 - 2 * share)).astype(np.float32)
-    return _NECK + rotate(person, points - _NECK, share)
+    return NECK + rotate(person, points - NECK, share)
 
 
 def rotate(person: Person, vectors: Floats, share: Floats | float = 1.0) -> Floats:
@@ -66,8 +66,8 @@ def camera(person: Person, eyes: Floats, mouth: Floats, side: int) -> Camera:
     rng = np.random.default_rng([person.seed, 2])
     middle = eyes.mean(axis=0)
     down = mouth - middle
-    width = 3.6 * float(np.linalg.norm(down)) * rng.uniform(1.0, 1.28)
+    apart = 4.0 * float(np.linalg.norm(eyes[1] - eyes[0]))
+    width = max(3.6 * float(np.linalg.norm(down)), apart) * rng.uniform(1.0, 1.10)
     centre = middle + 0.1 * down
-    centre = centre + np.append(rng.normal(0, 0.02, 2) * width, 0)
-    centre[1] += 0.06 * rng.random() * width
+    centre = centre + np.append(rng.normal(0, 0.012, 2) * width, 0)
     return Camera(centre.astype(np.float32), width, rng.uniform(9, 16), side)
