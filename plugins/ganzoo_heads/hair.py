@@ -170,6 +170,8 @@ def _fall(
     strand = np.empty((count, STEPS, 3), np.float32)
     strand[:, 0] = place = root.astype(np.float32)
     direction = normal * style.lift * volume + comb * 0.5 + spread
+    rising = np.clip((root[:, 2] - 0.8) / 0.3, 0, 1) * (1 - front) * (style.gravity > 0.1)
+    direction += rising[:, None] * (normal * 0.35 + np.stack([0.5 * away, 0.25 + 0 * away, -0.5 + 0 * away], axis=1))
     for i in range(1, STEPS):
         share = i / (STEPS - 1)
         if tie is not None:

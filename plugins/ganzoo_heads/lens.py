@@ -66,7 +66,7 @@ def develop(picture: Floats, exposure: float, rng: np.random.Generator) -> NDArr
     """Return the photo (n, n, 3) of linear light (2n, 2n, 3): curve, vignette, grain, JPEG."""
     light = shrink(picture)
     side = len(light)
-    glow = rng.uniform(0.0, 0.07)
+    glow = rng.uniform(0.0, 0.04)
     light = light * (1 - glow) + glow * blur(light, side / 24)
     rows, columns = np.mgrid[:side, :side] / side - 0.5
     light *= (1 - rng.uniform(0, 0.5) * (rows**2 + columns**2))[..., None]
@@ -78,10 +78,10 @@ def develop(picture: Floats, exposure: float, rng: np.random.Generator) -> NDArr
     image = image * (1 - contrast) + contrast * (3 * image**2 - 2 * image**3)
     grey = image.mean(axis=2, keepdims=True)
     image = grey + (image - grey) * rng.uniform(0.82, 1.12)
-    haze = rng.uniform(0, 0.05)
+    haze = rng.uniform(0, 0.02)
     image = haze + (1 - haze) * image
     grain = rng.normal(0, 1, (side, side, 3)) * (0.35, 0.25, 0.4) + rng.normal(0, 0.8, (side, side, 1))
-    image = image + rng.uniform(0.002, 0.014) * blur(grain.astype(np.float32), 0.45) * 1.6
+    image = image + rng.uniform(0.001, 0.007) * blur(grain.astype(np.float32), 0.45) * 1.6
     pixels = (image * 255).clip(0, 255).astype(np.uint8)
     file = io.BytesIO()
     Image.fromarray(pixels).save(file, "JPEG", quality=int(rng.integers(72, 97)))

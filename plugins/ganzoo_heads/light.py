@@ -59,10 +59,10 @@ def light_of(person: Person) -> Light:
     side = float(rng.choice([-1, 1]))
     warm = float(rng.uniform(-0.8, 0.9))
     hard = float(rng.uniform(0.15, 1.0))  # from a cloudy day to a bare lamp
-    ambient = 0.95 - 0.55 * hard + rng.uniform(-0.1, 0.1)
+    ambient = 0.75 - 0.45 * hard + rng.uniform(-0.1, 0.1)
     rim = float(rng.uniform(0.4, 1.4) * (rng.random() < 0.4))
     return Light(
-        key=lamp(side * rng.uniform(5, 60), rng.uniform(18, 55), warm, 0.45 + 1.1 * hard),
+        key=lamp(side * rng.uniform(5, 60), rng.uniform(18, 55), warm, 0.7 + 1.1 * hard),
         fill=lamp(-side * rng.uniform(20, 80), rng.uniform(-5, 25), -0.5 * warm, rng.uniform(0.1, 0.4)),
         rim=lamp(-side * rng.uniform(115, 160), rng.uniform(10, 45), rng.uniform(-1, 1), rim),
         sky=warmth(float(rng.uniform(-0.5, 0.3))) * np.float32(ambient),

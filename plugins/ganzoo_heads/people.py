@@ -52,8 +52,8 @@ SKIN = np.array(
 #: units of MakeHuman's expressions, left and right together, that make up each expression
 UNITS: Mapping[str, Mapping[str, float]] = {
     "neutral": {},
-    "smile": {"mouth-corner-puller": 0.75, "eye-slit": 0.15},
-    "laugh": {"mouth-corner-puller": 0.9, "mouth-open": 0.35, "eye-slit": 0.45, "mouth-upward-retraction": 0.25},
+    "smile": {"mouth-corner-puller": 0.75, "eye-slit": 0.15, "mouth-open": 0.08, "mouth-elevation": 0.25},
+    "laugh": {"mouth-corner-puller": 0.9, "mouth-open": 0.28, "eye-slit": 0.3, "mouth-upward-retraction": 0.35},
     "sad": {"mouth-depression": 0.6, "eyebrows-inner-up": 0.7, "eye-slit": 0.2},
     "angry": {"eyebrows-down": 0.9, "mouth-compression": 0.5, "nose-compression": 0.3, "eye-slit": 0.2},
     "surprised": {"mouth-open": 0.5, "eyebrows-up": 0.9, "eye-opened-up": 0.7},
@@ -149,6 +149,8 @@ TRAITS: Mapping[str, float] = {
     "ear-wing": 0.6,
     "neck-scale-horiz": 0.3,
 }
+#: whole shapes of a head, of which each takes some of one
+OUTLINES = ("head-oval", "head-round", "head-square", "head-diamond", "head-invertedtriangular", "head-triangular")
 _ENDS = (("decr", "incr"), ("down", "up"), ("in", "out"))
 
 
@@ -176,6 +178,8 @@ def person(seed: int, index: int, names: Mapping[str, object], dyed: bool = Fals
         step = float(np.clip(rng.normal(0, reach), -1, 1))
         for name in _ends(trait, names)[step > 0]:
             shape[name] = abs(step)
+    outline = str(rng.choice(OUTLINES, p=[0.4, 0.15, 0.1, 0.1, 0.15, 0.1]))
+    shape[outline] = float(rng.uniform(0, 0.8))
     # dark skin is likelier with African ancestry, light with European; all that lies between occurs
     tone = float(np.clip(ancestry @ (4.9, 1.7, 0.9) + rng.normal(0, 0.7), 0, len(SKIN) - 1))
     low = int(min(tone, len(SKIN) - 2))

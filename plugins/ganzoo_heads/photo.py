@@ -38,10 +38,9 @@ class Head:
 def build(person: Person, side: int) -> Head:
     """Shape, turn and frame the head of ``person`` for a picture of ``side`` pixels."""
     head = mesh.load()
-    rest = head.shape(person.targets())
+    rest = _in_place(head.shape(person.targets()))
     normals = head.normals(rest)
-    eyeballs = np.unique(head.triangles[head.parts == _EYE])
-    balls = np.stack([rest[eyeballs[head.left[eyeballs] == left]].mean(axis=0) for left in (False, True)])
+    balls = _eyeballs(rest)
     mouth = rest[head.masks["lips"] > 0.5].mean(axis=0)
     turned = pose.turn(person, rest)
     face = pose.turn(person, np.concatenate([balls, mouth[None]]))
@@ -54,6 +53,22 @@ def build(person: Person, side: int) -> Head:
         camera=pose.camera(person, face[:2], face[2], side),
         eyes=balls,
     )
+
+
+def _eyeballs(points: Floats) -> Floats:
+    """Return the centres (2, 3) of the right and the left eyeball."""
+    head = mesh.load()
+    balls = np.unique(head.triangles[head.parts == _EYE])
+    return np.stack([points[balls[head.left[balls] == left]].mean(axis=0) for left in (False, True)])
+
+
+def _in_place(points: Floats) -> Floats:
+    """Move and scale a shaped head (V, 3) to where the head at rest is: targets move bodies up and down."""
+    rest = mesh.load().points
+    upper = rest[:, 1] > 6.6
+    old, new = _eyeballs(points).mean(axis=0), _eyeballs(rest).mean(axis=0)
+    sizes = [float(np.sqrt(((p[upper] - eye) ** 2).mean())) for p, eye in ((points, old), (rest, new))]
+    return np.asarray((points - old) * (sizes[1] / sizes[0]) + new, np.float32)
 
 
 @dataclass
@@ -127,7 +142,7 @@ def take(head: Head) -> NDArray[np.uint8]:
         tone = linear(person.hair_colour) * (head.strands.shade[:, None] * ramp)[..., None]
         reach = shadow.past_hair(caster, 0.05) * shadow.past_skin(caster, 0.12, 2.0)
         colours = lines.shade(turned, outward, tone, lamps, reach.reshape(hairs.shape[:2]), 1.0)
-        lines.draw(picture, depth, camera, turned, colours, 0.0065)
+        lines.draw(picture, depth, camera, turned, colours, 0.018, 0.03)
     if (worn := glasses.wear(person, head.rest, head.eyes, shape.masks["ears"])) is not None:
         _wear(head, worn, picture, depth, lamps, rng)
     return lens.develop(picture, exposure * float(np.exp(rng.normal(0, 0.13))), rng)
@@ -142,6 +157,7 @@ def _body(head: Head, seen: _Surface, lamps: light.Light, shadow: light.Shadow) 
     face = skin & ~inner & ~cloth
     albedo, gloss, normal = _paint(head, seen, face, inner, cloth)
     past = shadow.past_skin(seen.world, 0.04, 2.6) * shadow.past_hair(seen.world, 0.16)
+    past = np.where(inner | (seen.part == _TEETH) | (seen.part == _TONGUE), np.maximum(past, 0.55), past)
     wrap = np.where(face[:, None], np.float32([0.20, 0.08, 0.05]), np.float32(0.03))
     came = lamps.around(normal)
     for lamp in (lamps.key, lamps.fill, lamps.rim):
@@ -181,7 +197,7 @@ def _paint(
     albedo[tongue] = linear((0.60, 0.30, 0.30))
     albedo[inner] = linear((0.32, 0.12, 0.11))
     mouth = inner | teeth | tongue
-    deep = np.clip(0.35 + 1.2 * (seen.base[mouth, 2] - 1.25) / 0.3, 0.06, 1.0)
+    deep = np.clip(0.35 + 1.2 * (seen.base[mouth, 2] - 1.25) / 0.3, np.where(teeth[mouth], 0.6, 0.06), 1.0)
     albedo[mouth] *= deep[:, None]
     if head.strands is not None:
         cover = hair.scalp(seen.base) * face * (seen.ears < 0.3) * (0.75 if person.cut == "buzz" else 0.92)
@@ -229,8 +245,8 @@ def _face_hair(head: Head, picture: Floats, depth: Floats, lamps: light.Light) -
     dark = tone * 0.5 + 0.004 if tone.mean() > 0.02 else tone * 0.8 + 0.002
     male = person.male > 0.5
     jobs = [
-        (whiskers.brows(person, head.rest), dark, 0.0060 if male else 0.0048, 0.03),
-        (whiskers.lashes(person, head.rest), np.float32([0.008, 0.006, 0.005]), 0.003 if male else 0.006, 0.05),
+        (whiskers.brows(person, head.rest), dark, 0.0042 if male else 0.0032, 0.03),
+        (whiskers.lashes(person, head.rest), np.float32([0.008, 0.006, 0.005]), 0.002 if male else 0.004, 0.05),
     ]
     normals = mesh.load().normals(head.rest)
     if (beard := whiskers.beard(person, head.rest, normals)) is not None:

@@ -67,7 +67,7 @@ def camera(person: Person, eyes: Floats, mouth: Floats, side: int) -> Camera:
     middle = eyes.mean(axis=0)
     down = mouth - middle
     apart = 4.0 * float(np.linalg.norm(eyes[1] - eyes[0]))
-    width = max(3.6 * float(np.linalg.norm(down)), apart) * rng.uniform(1.0, 1.10)
+    width = max(3.6 * float(np.linalg.norm(down)), apart) * rng.uniform(0.90, 1.02)
     centre = middle + 0.1 * down
     centre = centre + np.append(rng.normal(0, 0.012, 2) * width, 0)
     return Camera(centre.astype(np.float32), width, rng.uniform(9, 16), side)

@@ -30,16 +30,17 @@ def paint(person: Person, base: Floats, lips: Floats, ears: Floats) -> tuple[Flo
 
     # two pigments, as in skin: melanin darkens all, blood takes the green and the blue
     coarse, fine = layers(base, 4.5, 3, seed), layers(base, 28, 3, seed + 5)
-    melanin = 1 + 0.09 * layers(base, 3, 2, seed + 3) + rng.uniform(0.03, 0.10) * fine
+    melanin = 1 + 0.09 * layers(base, 3, 2, seed + 3) + rng.uniform(0.01, 0.045) * fine
     cheeks, nose = spot(0.42, 6.93, 1.36, 0.17), spot(0, 6.92, 1.66, 0.11)
-    blood = 0.9 * cheeks + 0.7 * nose + 0.6 * ears + 0.4 * spot(0, 6.3, 1.5, 0.13) + 0.5 * coarse
+    blood = 0.9 * cheeks + 0.7 * nose + 0.6 * ears + 0.4 * spot(0, 6.3, 1.5, 0.13) + 0.4 * coarse
     blood += 0.25 * spot(0.32, 7.36, 1.40, 0.09) - 0.35 * spot(0, 7.75, 1.5, 0.25)
     melanin += rng.uniform(0.03, 0.13) * spot(0.30, 7.17, 1.38, 0.075, 0.6)  # under the eyes
     if person.age > 38:
         old = min(1.0, (person.age - 35) / 40)
-        creased = np.abs(smooth_noise(base * np.float32([1, 3.2, 1]), 5.5, seed + 3))
-        where = spot(0, 7.75, 1.5, 0.35) + spot(0.55, 7.25, 1.2, 0.16) + 0.5 * cheeks
-        melanin += old * 0.22 * np.clip(1 - creased * 7, 0, 1) * where
+        bent = base[:, 1] * 46 + 1.6 * smooth_noise(base, 2.5, seed + 3)
+        furrow = np.clip(np.cos(bent) - 0.72, 0, 1) * spot(0, 7.72, 1.5, 0.22)
+        feet = np.clip(np.cos(bent * 1.7) - 0.72, 0, 1) * spot(0.56, 7.27, 1.2, 0.07)
+        melanin += old * (0.7 * furrow + 0.8 * feet)
         melanin += old * 0.12 * np.clip(smooth_noise(base, 14, seed + 6) - 0.45, 0, 1)
     if rng.random() < 0.22 and light > 0.2:  # freckles
         dots = np.clip(smooth_noise(base, 26, seed + 7) - 0.42, 0, 1)
@@ -104,7 +105,7 @@ def beard_area(mirrored: Floats) -> Floats:
 def bumps(person: Person, base: Floats) -> Floats:
     """Return what the skin's unevenness adds to its normals (N, 3)."""
     seed = person.seed % 997
-    rough = 0.035 + 0.05 * min(1.0, max(0.0, (person.age - 20) / 60))
-    total = np.stack([smooth_noise(base, 34, seed + axis) for axis in range(3)], axis=1) * 0.045
+    rough = 0.02 + 0.05 * min(1.0, max(0.0, (person.age - 20) / 60))
+    total = np.stack([smooth_noise(base, 34, seed + axis) for axis in range(3)], axis=1) * 0.028
     total += np.stack([smooth_noise(base, 13, seed + 3 + axis) for axis in range(3)], axis=1) * rough
     return np.asarray(total, np.float32)

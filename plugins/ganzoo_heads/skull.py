@@ -9,7 +9,7 @@ from ganzoo_heads import mesh
 
 Floats = NDArray[np.float32]
 CENTRE = np.array([0.0, 7.35, 0.45], np.float32)  # of the skull
-_DEGREE = 5
+_DEGREE = 7
 
 
 class Skull:

@@ -27,7 +27,7 @@ def shade(
     bright = colour / colour.max(axis=1, keepdims=True).clip(1e-4)
     total = 0.62 * colour * light.around(out)
     sky = np.sqrt((1 - (tangent[:, 1]) ** 2).clip(0, 1)) * out[:, 1].clip(0, 1)
-    total += (0.035 * gloss * sky)[:, None] * light.sky
+    total += (0.02 * gloss * sky)[:, None] * light.sky
     for lamp in (light.key, light.fill, light.rim):
         facing = ((out @ lamp.way) * 0.7 + 0.3).clip(0, 1)
         across = np.sqrt((1 - (tangent @ lamp.way) ** 2).clip(0, 1)) * facing
@@ -37,7 +37,7 @@ def shade(
         first = (1 - (along + 0.09) ** 2).clip(0, 1) ** 40
         second = (1 - (along - 0.12) ** 2).clip(0, 1) ** 14
         part = colour * (0.85 * across)[:, None]
-        part += (facing * gloss * 0.075 * first)[:, None]
+        part += (facing * gloss * 0.06 * first)[:, None]
         part += bright * np.sqrt(colour.max(axis=1, keepdims=True)) * (facing * gloss * 0.20 * second)[:, None]
         if lamp is light.key:
             part *= (0.12 + 0.88 * reach.ravel())[:, None]
@@ -71,7 +71,7 @@ def draw(
     owner = np.repeat(np.arange(len(a)), count)
     start = np.cumsum(count) - count
     share = ((np.arange(len(owner)) - start[owner] + np.float32(0.5)) / count[owner]).astype(np.float32)
-    dot = (reach / count).astype(np.float32)[owner].clip(0.35, 1.2)
+    dot = (reach / count).astype(np.float32)[owner].clip(0, 1.2)
     points = a[owner] + (b - a)[owner] * share[:, None]
     cell = np.floor(points[:, :2]).astype(np.int32)
     inside = ((cell >= 0) & (cell < side)).all(axis=1)
@@ -102,7 +102,7 @@ def draw(
     sums = blur(sums.reshape(side, side, 4), 0.45 * side / 256)
     amount = sums[..., 3]
     scale = width * side / camera.width  # pixels that a hair is wide
-    cover = 1 - np.exp(-np.float32(1.6 * scale) * amount)
+    cover = 1 - np.exp(-np.float32(2.2 * scale) * amount)
     cover = np.where(amount > 1e-3, cover, 0)
     mean = sums[..., :3] / amount.clip(1e-4)[..., None]
     picture *= 1 - cover[..., None]

@@ -26,8 +26,8 @@ def brows(person: Person, rest: Floats) -> Floats:
     front = np.flatnonzero(
         (shape.points[:, 2] > 1.0) & (shape.masks["face"] > 0.2) & (np.abs(shape.points[:, 1] - 7.46) < 0.25)
     )
-    count = 150 if person.male < 0.5 else 210
-    thick = rng.uniform(0.010, 0.020) * (1.0 if person.male < 0.5 else 1.5)
+    count = 260 if person.male < 0.5 else 340
+    thick = rng.uniform(0.014, 0.026) * (1.0 if person.male < 0.5 else 1.5)
     lines = []
     for sign in (-1, 1):
         along = rng.random(count)
@@ -43,10 +43,10 @@ def brows(person: Person, rest: Floats) -> Floats:
         moved = ((rest - shape.points)[index] * share[..., None]).sum(axis=1)
         height = (shape.points[index, 2] * share).sum(axis=1)
         root = np.concatenate([curve, height[:, None] + 0.008], axis=1) + moved
-        lean = np.interp(along, [0, 0.2, 0.6, 1], [1.25, 0.65, 0.05, -0.45]) + rng.normal(0, 0.18, count)
+        lean = np.interp(along, [0, 0.2, 0.6, 1], [0.9, 0.40, 0.05, -0.35]) + rng.normal(0, 0.12, count)
         lean -= 0.35 * across * (along > 0.15)  # hairs above lean down, those below up
         way = np.stack([sign * np.cos(lean), np.sin(lean), -0.25 * along], axis=1)
-        way *= rng.uniform(0.04, 0.075, count)[:, None]
+        way *= rng.uniform(0.035, 0.06, count)[:, None]
         lines.append(root[:, None] + way[:, None] * np.linspace(0, 1, STEPS)[None, :, None])
     return np.concatenate(lines).astype(np.float32)
 
@@ -99,7 +99,7 @@ def lashes(person: Person, rest: Floats) -> Floats:
     weights = rng.dirichlet((1, 1, 1), 240)
     start = (rest[rows] * weights[..., None]).sum(axis=1)
     way = np.stack(
-        [np.sign(start[:, 0]) * rng.uniform(0, 0.02, 240), rng.uniform(0.0, 0.022, 240), np.full(240, 0.012)],
+        [np.sign(start[:, 0]) * rng.uniform(0, 0.012, 240), rng.uniform(0.0, 0.008, 240), np.full(240, 0.006)],
         axis=1,
     )
     return np.asarray(start[:, None] + way[:, None] * np.linspace(0, 1, STEPS)[None, :, None], np.float32)
