@@ -16,6 +16,7 @@ from ganzoo_heads.people import Person
 from ganzoo_heads.skull import CENTRE
 
 Floats = NDArray[np.float32]
+HAIR_WIDTH = 0.018  # of a drawn strand, which stands for some hairs
 _SKIN, _EYE, _TEETH, _TONGUE = (mesh.PARTS.index(p) for p in ("skin", "eye", "teeth", "tongue"))
 
 
@@ -72,7 +73,7 @@ def _in_place(points: Floats) -> Floats:
 
 
 @dataclass
-class _Surface:
+class Surface:
     """What the camera sees of the mesh, pixel by pixel; arrays are (N, ...), ``at`` their places."""
 
     at: tuple[NDArray[np.int64], NDArray[np.int64]]
@@ -87,7 +88,8 @@ class _Surface:
     depth: Floats  # (n, n)
 
 
-def _look(head: Head) -> _Surface:
+def look(head: Head) -> Surface:
+    """Return what the camera sees of the mesh."""
     shape = mesh.load()
     solid = shape.parts != mesh.PARTS.index("lashes")
     faces = shape.triangles[solid][:, [0, 2, 1]]
@@ -102,7 +104,7 @@ def _look(head: Head) -> _Surface:
         return np.asarray(mixed, np.float32)
 
     normal = mix(head.normals)
-    return _Surface(
+    return Surface(
         at=(at[0], at[1]),
         part=shape.parts[solid][seen.triangle[at]],
         base=mix(shape.points),
@@ -121,7 +123,7 @@ def take(head: Head) -> NDArray[np.uint8]:
     person, camera, side = head.person, head.camera, head.camera.side
     shape = mesh.load()
     lamps = light.light_of(person)
-    seen = _look(head)
+    seen = look(head)
     solid = shape.triangles[shape.parts != mesh.PARTS.index("lashes")]
     hairs = None if head.strands is None else head.strands.points
     turned = None if hairs is None else pose.turn(person, hairs.reshape(-1, 3)).reshape(hairs.shape)
@@ -142,13 +144,13 @@ def take(head: Head) -> NDArray[np.uint8]:
         tone = linear(person.hair_colour) * (head.strands.shade[:, None] * ramp)[..., None]
         reach = shadow.past_hair(caster, 0.05) * shadow.past_skin(caster, 0.12, 2.0)
         colours = lines.shade(turned, outward, tone, lamps, reach.reshape(hairs.shape[:2]), 1.0)
-        lines.draw(picture, depth, camera, turned, colours, 0.018, 0.03)
+        lines.draw(picture, depth, camera, turned, colours, HAIR_WIDTH, 0.03)
     if (worn := glasses.wear(person, head.rest, head.eyes, shape.masks["ears"])) is not None:
         _wear(head, worn, picture, depth, lamps, rng)
     return lens.develop(picture, exposure * float(np.exp(rng.normal(0, 0.13))), rng)
 
 
-def _body(head: Head, seen: _Surface, lamps: light.Light, shadow: light.Shadow) -> tuple[Floats, float]:
+def _body(head: Head, seen: Surface, lamps: light.Light, shadow: light.Shadow) -> tuple[Floats, float]:
     """Return the light (N, 3) from skin, eyes, mouth and cloth, and how long to expose for it."""
     person, side = head.person, head.camera.side
     skin = seen.part == _SKIN
@@ -179,7 +181,7 @@ def _body(head: Head, seen: _Surface, lamps: light.Light, shadow: light.Shadow) 
 
 
 def _paint(
-    head: Head, seen: _Surface, face: NDArray[np.bool_], inner: NDArray[np.bool_], cloth: NDArray[np.bool_]
+    head: Head, seen: Surface, face: NDArray[np.bool_], inner: NDArray[np.bool_], cloth: NDArray[np.bool_]
 ) -> tuple[Floats, Floats, Floats]:
     """Return the albedo (N, 3), the gloss (N,) and the bumpy normals (N, 3)."""
     person, count = head.person, len(seen.part)
@@ -209,7 +211,7 @@ def _paint(
     return albedo.astype(np.float32), gloss, normal
 
 
-def _openness(seen: _Surface, side: int) -> Floats:
+def _openness(seen: Surface, side: int) -> Floats:
     """Return how open each pixel (N,) lies to light from around: hollows are darker than their surroundings.
 
     Luft et al. 2006, "Image enhancement by unsharp masking the depth buffer".

@@ -58,6 +58,7 @@ BUILT_ON = {
     "ganzoo_avatars": {"ganzoo_folders"},
     "ganzoo_cyclegan": {"ganzoo_pix2pix"},
     "ganzoo_figurines": {"ganzoo_avatars", "ganzoo_folders"},
+    "ganzoo_heads": {"ganzoo_avatars", "ganzoo_folders"},
     "ganzoo_faces": {"ganzoo_folders"},
     "ganzoo_npr": {"ganzoo_features"},
 }

@@ -1,0 +1,97 @@
+"""The geometry of a photo, pixel by pixel: normals, depth, and which part of the head is seen.
+
+They are stored as pictures of 8 bits: a normal as three channels, a depth as the three bytes of a
+number of 24 bits, a part as its number.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ganzoo_heads import clothes, glasses, mesh, photo, pose, strands, whiskers
+from ganzoo_heads.lens import shrink
+from ganzoo_heads.skull import CENTRE
+
+Floats = NDArray[np.float32]
+#: what is at a pixel, in the order of the numbers in ``parts``
+PARTS = ("ground", "skin", "lips", "mouth", "eyes", "brows", "beard", "hair", "cloth", "glasses")
+#: the largest number that a depth is stored as; 1 is the ground's depth
+GROUND = (1 << 24) - 1
+_BEFORE = 0.25  # how far the plane of depth 0 lies before the eyes, in shares of the side
+
+
+@dataclass(frozen=True)
+class Buffers:
+    """What is seen (n, n, ...) at the camera's side: unit normals with y down, depths in [0, 1], parts."""
+
+    normal: Floats
+    depth: Floats
+    parts: NDArray[np.uint8]
+
+
+def measure(head: photo.Head) -> Buffers:
+    """Measure what the photo of ``head`` shows."""
+    person, camera, side = head.person, head.camera, head.camera.side
+    seen = photo.look(head)
+    depth = seen.depth.copy()
+    normal = np.zeros((side, side, 3), np.float32)
+    normal[..., 2] = 1
+    normal[seen.at] = seen.normal
+    part = np.full(len(seen.part), PARTS.index("skin"), np.uint8)
+    part[seen.lips > 0.5] = PARTS.index("lips")
+    part[(seen.mouth > 0.5) | (seen.part > mesh.PARTS.index("lashes"))] = PARTS.index("mouth")
+    part[clothes.covers(person, seen.base) & (seen.part == 0)] = PARTS.index("cloth")
+    part[seen.part == mesh.PARTS.index("eye")] = PARTS.index("eyes")
+    parts = np.zeros((side, side), np.uint8)
+    parts[seen.at] = part
+
+    def add(name: str, lines: Floats, width: float, bias: float, keep_normal: bool) -> None:
+        turned = pose.turn(person, lines.reshape(-1, 3)).reshape(lines.shape)
+        offset = turned - pose.turn(person, CENTRE[None])[0]
+        outward = offset / np.linalg.norm(offset, axis=2, keepdims=True).clip(1e-6)
+        target = normal.copy() if keep_normal else normal
+        below = depth.copy() if keep_normal else depth
+        cover = strands.draw(target, below, camera, turned, outward.astype(np.float32), width, bias)
+        parts[cover > 0.5] = PARTS.index(name)
+
+    add("brows", whiskers.brows(person, head.rest), 0.008, 0.03, True)
+    beard = whiskers.beard(person, head.rest, mesh.load().normals(head.rest))
+    if beard is not None:
+        add("beard", beard, 0.010, 0.03, True)
+    if head.strands is not None:
+        add("hair", head.strands.points, photo.HAIR_WIDTH, 0.03, False)
+    worn = glasses.wear(person, head.rest, head.eyes, mesh.load().masks["ears"])
+    if worn is not None:
+        add("glasses", worn.lines, 0.012, 0.0, True)
+    normal *= np.float32([1, -1, 1])
+    normal /= np.linalg.norm(normal, axis=2, keepdims=True).clip(1e-6)
+    share = (depth - camera.distance) / camera.width + _BEFORE
+    return Buffers(normal, np.where(np.isfinite(depth), share.clip(0, 0.999), 1).astype(np.float32), parts)
+
+
+def stored_normal(buffers: Buffers) -> NDArray[np.uint8]:
+    """Return the normals (3, n / 2, n / 2) as they are stored: x, y and z of [-1, 1]."""
+    small = shrink(buffers.normal)
+    unit = small / np.linalg.norm(small, axis=2, keepdims=True).clip(1e-6)
+    return np.rint((unit + 1) * 127.5).astype(np.uint8).transpose(2, 0, 1)
+
+
+def stored_depth(buffers: Buffers) -> NDArray[np.uint8]:
+    """Return the depths (3, n / 2, n / 2) as they are stored: the bytes of a number, the highest first."""
+    whole = np.rint(shrink(buffers.depth).astype(np.float64) * GROUND).astype(np.int64)
+    return np.stack([whole >> shift & 255 for shift in (16, 8, 0)]).astype(np.uint8)
+
+
+def stored_parts(buffers: Buffers) -> NDArray[np.uint8]:
+    """Return the parts (3, n / 2, n / 2) as they are stored: thrice the same number."""
+    return np.repeat(buffers.parts[None, ::2, ::2], 3, axis=0)
+
+
+def depth_of(pixels: NDArray[np.uint8]) -> Floats:
+    """Read stored depths (N, 3, S, S): (N, 1, S, S), in shares of the side; the ground is at 1."""
+    high, middle, low = np.moveaxis(pixels.astype(np.int64), 1, 0)
+    whole = (high << 16) + (middle << 8) + low
+    return np.asarray(whole[:, None] / GROUND, np.float32)

@@ -1,0 +1,224 @@
+"""Dataset ``heads``: photo-like faces and their drawn twins, made when first used."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from contextlib import closing
+from importlib.metadata import version
+from itertools import islice
+from typing import Annotated, Any, ClassVar, Literal
+
+import numpy as np
+import torch
+from annotated_types import Ge, Interval
+from numpy.typing import NDArray
+from torch import Tensor
+
+from ganzoo.errors import DataError, nearest, one_of
+from ganzoo.interfaces import Dataset
+from ganzoo.progress import progress
+from ganzoo_avatars.drawing import draw
+from ganzoo_folders import cache
+from ganzoo_folders.cached import as_tensor
+from ganzoo_heads import attributes, drawn, landmarks, makers, mesh, people
+from ganzoo_heads.buffers import depth_of
+
+_BLOCK = 20  # images between two steps of the progress bar
+_FIXED = 1_000_000  # landmarks are kept as whole millionths
+_POINTS = 2 * len(landmarks.POINTS)  # columns of labels that are landmarks; attributes follow
+_MAKERS = {
+    "photo": ("Photos", "Photographing heads"),
+    "real": ("Drawings", "Drawing heads"),
+    "normal": ("Normals", "Measuring heads: normal"),
+    "depth": ("Depths", "Measuring heads: depth"),
+    "parts": ("Parts", "Measuring heads: parts"),
+}
+
+
+class Heads(Dataset):
+    """Photo-like heads as ``photo`` and each as an artist may draw it as ``real``; offline, CC0, cached.
+
+    Nobody in these pictures exists: the heads are MakeHuman's mesh, shaped, lit and given hair at random.
+    ``landmarks`` (68, 2) are those of iBUG 300-W, x and y in [-1, 1] from the outer edge of the first
+    pixel to that of the last.  They are points of the mesh, so they are exact even where hair hides
+    them.
+
+    ``normal`` holds the unit normals of the photo's surface: x to the right, y down, z towards the
+    camera.  ``depth`` (1, size, size) is in shares of the side; the ground is at 1.  ``parts``
+    (1, size, size) numbers what is seen, from 0: ground, skin, lips, mouth, eyes, brows, beard,
+    hair, cloth, glasses.  These three are made, and cached, when something first reads them.
+
+    Args:
+        style: How the twins are drawn.
+        count: How many different heads.
+        size: Height and width in pixels.
+        seed: Which heads; a larger count with the same seed begins with the same ones.
+        paired: Whether ``real`` is the twin of ``photo``; if not, another one is drawn in every
+            epoch.  ``landmarks`` are those of ``photo``, and ``real_landmarks`` those of ``real``.
+        dyed: Whether four heads in ten have pink, purple, blue or green hair, as avatars have.
+        label: The attributes of ``photo`` that make up ``label``, such as [hair, glasses].
+    """
+
+    fields: ClassVar[Mapping[str, str]] = {
+        "photo": "image",
+        "real": "image",
+        "landmarks": "tensor",
+        "real_landmarks": "tensor",
+        "normal": "image",
+        "depth": "tensor",
+        "parts": "tensor",
+        "label": "label",
+    }
+    on_demand: ClassVar[frozenset[str]] = frozenset({"normal", "depth", "parts"})
+    shuffled = True
+
+    size: int
+
+    def __init__(
+        self,
+        style: Literal["anime", "ink"] = "anime",
+        count: Annotated[int, Ge(1)] = 2000,
+        size: Annotated[int, Interval(ge=16, le=512)] = 128,
+        seed: Annotated[int, Ge(0)] = 0,
+        paired: bool = True,
+        dyed: bool = False,
+        label: list[str] | None = None,
+    ):
+        if style not in drawn.STYLES:
+            raise DataError(
+                f"heads: unknown style '{style}'{nearest(style, drawn.STYLES)} "
+                f"Available: {one_of(drawn.STYLES)}."
+            )
+        self.style = style
+        self.count = count
+        self.size = size
+        self.seed = seed
+        self.paired = paired
+        self.dyed = dyed
+        self.label = label
+        if label is not None:
+            self._columns = attributes.columns(label)
+            self.label_values = {name: attributes.VALUES[name] for name in label}
+        self._entries: dict[str, cache.Cached] = {}
+        self._partner = np.arange(count)
+        self.set_epoch(0, 0)
+        self.licence = "CC0-1.0"
+        self.attribution = ATTRIBUTION
+
+    def prepare(self) -> None:
+        """Make the photos and the drawings, or open them if they are in the cache."""
+        for word in ("photo", "real"):
+            self._entry(word)
+
+    def __len__(self) -> int:
+        return self.count
+
+    def __getitem__(self, index: int) -> dict[str, Tensor]:
+        """Return example ``index``: images (3, size, size) in [-1, 1], landmarks (68, 2)."""
+        return {word: batch[0] for word, batch in self.__getitems__([index]).items()}
+
+    def __getitems__(self, indices: list[int]) -> dict[str, Tensor]:
+        """Return a batch: images (N, 3, size, size) in [-1, 1], landmarks (N, 68, 2)."""
+        rows = np.asarray(indices, dtype=np.int64)
+        partners = self._partner[rows]
+        batch = {
+            word: as_tensor(self._entry(word).images.take(of, axis=0))
+            for word, of in (("photo", rows), ("real", partners))
+        }
+        for word, name, of in (
+            ("photo", "landmarks", rows),
+            ("real", "real_landmarks", partners),
+        ):
+            points = self._labels(word)[of, :_POINTS] / _FIXED
+            batch[name] = torch.from_numpy(points.astype(np.float32).reshape(len(of), -1, 2))
+        if self.label is not None:
+            batch["label"] = torch.from_numpy(self._labels("photo")[rows][:, self._columns])
+        for word in sorted(self.demanded):
+            pixels = self._entry(word).images.take(rows, axis=0)
+            if word == "normal":
+                batch[word] = as_tensor(pixels)
+            elif word == "depth":
+                batch[word] = torch.from_numpy(depth_of(pixels))
+            else:
+                batch[word] = torch.from_numpy(pixels[:, :1].astype(np.int64))
+        return batch
+
+    def set_epoch(self, seed: int, epoch: int) -> None:
+        """Draw this epoch's partners, unless the dataset is paired."""
+        if not self.paired:
+            self._partner = np.random.default_rng([seed, epoch]).permutation(self.count)
+
+    def fingerprint(self) -> str:
+        """Return a sha256 of the pixels, the landmarks and the labels, and of whether they are paired."""
+        self.prepare()
+        sha = hashlib.sha256(f"paired {self.paired} label {self.label}".encode())
+        for word in ("photo", "real"):
+            for file in ("images.npy", "labels.npy"):
+                array = self._entry(word).index["arrays"][file]
+                sha.update(f" {word} {array['shape']} {array['sha256']}".encode())
+        return sha.hexdigest()
+
+    def attributes(self) -> dict[str, list[str]]:
+        """Return the values of each attribute, in the order of the photos."""
+        indices = self._labels("photo")[:, _POINTS:]
+        return {
+            name: [values[i] for i in indices[:, column]]
+            for column, (name, values) in enumerate(attributes.VALUES.items())
+        }
+
+    def _entry(self, word: str) -> cache.Cached:
+        if word not in self._entries:
+
+            def make(writer: cache.Writer) -> None:
+                self._fill(writer, word)
+
+            key = {
+                "seed": self.seed,
+                "count": self.count,
+                "size": self.size,
+                "dyed": self.dyed,
+                "mesh": mesh.SHA256,
+                "version": makers.VERSION,
+                "packages": {name: version(name) for name in ("numpy", "pillow")},
+            }
+            if word == "real":
+                key |= {"style": self.style, "drawn": drawn.VERSION}
+            self._entries[word] = cache.get(f"heads-{word}", key, self.size, make)
+        return self._entries[word]
+
+    def _labels(self, word: str) -> NDArray[np.int64]:
+        labels = self._entry(word).labels
+        assert labels is not None  # ``_fill`` writes them for photos and drawings
+        return labels
+
+    def _fill(self, writer: cache.Writer, word: str) -> None:
+        mesh.load()  # if its file is damaged, say so before starting processes
+        maker, what = _MAKERS[word]
+        style = f"{self.style} {makers.DYED}" if self.dyed else self.style
+        images = draw(f"ganzoo_heads.makers:{maker}", style, self.count, self.size, self.seed)
+        with closing(images), progress(what, self.count) as advance:
+            while block := list(islice(images, _BLOCK)):
+                writer.add(np.stack(block))
+                advance(len(block))
+        if word in ("photo", "real"):
+            heads = makers.Maker(style, self.size, self.seed)
+            rows = [self._row(heads, word, index) for index in range(self.count)]
+            writer.set_labels(np.array(rows, np.int64))
+        if word == "photo":
+            writer.index["attributes"] = {k: list(v) for k, v in attributes.VALUES.items()}
+        writer.text("ATTRIBUTION.md", ATTRIBUTION)
+
+    def _row(self, heads: makers.Maker, word: str, index: int) -> list[int]:
+        head = heads.head(index)
+        points = landmarks.of(head) if word == "photo" else drawn.landmarks(head)
+        row = [round(float(x) * _FIXED) for x in points.ravel()]
+        return row + attributes.indices(head.person) if word == "photo" else row
+
+
+ATTRIBUTION = (
+    "# Attribution\n\n"
+    "These pictures are synthetic: none is a photograph, and none shows a person. Ganzoo shaped, lit and drew them "
+    "from the base mesh and the targets of MakeHuman (http://www.makehumancommunity.org), which their authors "
+    "released under CC0 1.0. No credit is due; ganzoo is glad of it.\n"
+)
