@@ -1,0 +1,168 @@
+"""A canvas for drawings: smooth closed shapes, lines that swell and taper, and tones, all antialiased."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageChops, ImageDraw, ImageFilter
+
+Floats = NDArray[np.float32]
+Colour = tuple[int, int, int]
+
+
+@dataclass(frozen=True)
+class Palette:
+    """The colours of a drawing.  ``hatched`` says that shadows are hatched rather than toned."""
+
+    skin: Colour
+    shade: Colour
+    blush: Colour
+    hair: Colour
+    dark: Colour
+    light: Colour
+    ink: Colour
+    hair_ink: Colour
+    cloth: Colour
+    cloth_dark: Colour
+    iris: tuple[Colour, Colour, Colour]
+    white: Colour
+    mouth: Colour
+    tongue: Colour
+    ground: tuple[Colour, Colour]
+    hatched: bool
+
+
+def rgb(colour: object) -> Colour:
+    """Return sRGB in [0, 1] as three bytes."""
+    red, green, blue = (np.asarray(colour, np.float64).clip(0, 1) * 255).round().astype(int).tolist()
+    return red, green, blue
+
+
+@cache
+def _basis(count: int, dense: int, closed: bool) -> Floats:
+    """Return the matrix (M, ``count``) that turns points into a Catmull-Rom curve through them."""
+    spans = count if closed else count - 1
+    place = np.arange(spans * dense + (not closed)) / dense
+    low = np.minimum(place.astype(int), spans - 1)
+    t = (place - low)[:, None]
+    weights = 0.5 * np.concatenate(
+        [-t + 2 * t**2 - t**3, 2 - 5 * t**2 + 3 * t**3, t + 4 * t**2 - 3 * t**3, t**3 - t**2], axis=1
+    )
+    matrix = np.zeros((len(place), count), np.float32)
+    for column in range(4):
+        index = low + column - 1
+        index = index % count if closed else index.clip(0, count - 1)
+        np.add.at(matrix, (np.arange(len(place)), index), weights[:, column])
+    return matrix
+
+
+def curve(points: Floats, dense: int = 6, closed: bool = False) -> Floats:
+    """Return a smooth curve (M, D) through ``points`` (N, D), ``dense`` points a span."""
+    return _basis(len(points), dense, closed) @ np.asarray(points, np.float32)
+
+
+def ribbon(spine: Floats, widths: Floats) -> tuple[Floats, Floats]:
+    """Return both edges (N, 2) of a band of ``widths`` (N,) along ``spine`` (N, 2)."""
+    way = np.gradient(spine, axis=0)
+    way /= np.linalg.norm(way, axis=1, keepdims=True).clip(1e-6)
+    side = np.stack([-way[:, 1], way[:, 0]], axis=1) * (np.asarray(widths)[:, None] / 2)
+    return spine + side, spine - side
+
+
+class Canvas:
+    """A square picture of ``side`` pixels, drawn ``scale`` times as large; places are in large pixels."""
+
+    def __init__(self, side: int, ground: Image.Image, scale: int):
+        self.side = side
+        self.scale = scale
+        self.size = side * scale
+        self.image = ground.resize((self.size, self.size), Image.Resampling.BICUBIC)
+        self._pen = ImageDraw.Draw(self.image)
+        #: width of an ordinary line
+        self.line = max(1.0, 0.0068 * self.size)
+
+    def fill(self, shape: Floats, colour: Colour) -> None:
+        """Fill a closed shape (N, 2)."""
+        self._pen.polygon(shape.ravel().tolist(), fill=colour)
+
+    def stroke(self, line: Floats, colour: Colour, width: float, start: float = 0.3, end: float = 0.3) -> None:
+        """Draw a ``line`` (N, 2), ``width`` lines thick in its middle, and by parts of that at its ends."""
+        share = np.linspace(0, 1, len(line))
+        swell = np.sin(np.pi * share) ** 0.6
+        ends = start + (end - start) * share
+        left, right = ribbon(line, self.line * width * (ends + (1 - ends) * swell))
+        self._pen.polygon(np.concatenate([left, right[::-1]]).ravel().tolist(), fill=colour)
+
+    def outline(self, shape: Floats, colour: Colour, width: float = 1.0) -> None:
+        """Draw the border of a closed shape (N, 2), heavier where it runs level and below."""
+        closed = np.concatenate([shape, shape[:2]])
+        way = np.gradient(closed, axis=0)
+        level = np.abs(way[:, 0]) / np.linalg.norm(way, axis=1).clip(1e-6)
+        left, right = ribbon(closed, self.line * width * (0.7 + 0.45 * level))
+        for i in range(0, len(closed) - 1, 6):
+            part = slice(i, i + 8)
+            self._pen.polygon(np.concatenate([left[part], right[part][::-1]]).ravel().tolist(), fill=colour)
+
+    def mask(self, *shapes: Floats) -> Image.Image:
+        """Return the union of shapes as a mask of the whole canvas."""
+        mask = Image.new("L", (self.size, self.size))
+        pen = ImageDraw.Draw(mask)
+        for shape in shapes:
+            pen.polygon(shape.ravel().tolist(), fill=255)
+        return mask
+
+    def tone(self, mask: Image.Image, colour: Colour, amount: float = 1.0) -> None:
+        """Lay ``amount`` of a colour over ``mask``."""
+        box = mask.getbbox()
+        if box is None:
+            return
+        part = mask.crop(box)
+        if amount < 1:
+            part = part.point([round(value * amount) for value in range(256)])
+        self.image.paste(colour, box, part)
+
+    def hatch(self, mask: Image.Image, colour: Colour, gap: float = 4.5, width: float = 1.0) -> None:
+        """Hatch ``mask`` with slanting lines, ``gap`` lines apart."""
+        self.image.paste(colour, (0, 0), ImageChops.multiply(mask, _hatching(self.size, self.line * gap, self.line * width)))
+
+    def shadow(self, mask: Image.Image, colours: Palette, colour: Colour) -> None:
+        """Lay a shadow over ``mask``: a tone, or hatching in a drawing on paper."""
+        if colours.hatched:
+            self.hatch(mask, colours.ink, gap=3.2, width=0.75)
+        else:
+            self.tone(mask, colour)
+
+    def gradient(self, mask: Image.Image, colours: list[Colour], box: tuple[int, int, int, int]) -> None:
+        """Lay a gradient from the top to the bottom of ``box`` over ``mask``, which is as large as that."""
+        strip = Image.fromarray(np.array(colours, np.uint8)[:, None])
+        grown = strip.resize((1, max(2, box[3] - box[1])), Image.Resampling.BICUBIC)
+        self.image.paste(grown.resize((box[2] - box[0], box[3] - box[1])), box[:2], mask)
+
+    def glow(self, middle: Floats, radii: tuple[float, float], colour: Colour, amount: float, inside: Image.Image) -> None:
+        """Lay a soft ellipse over the part of it that lies in the mask ``inside``."""
+        across, down = radii
+        box = tuple(round(float(v)) for v in (middle[0] - 2 * across, middle[1] - 2 * down, middle[0] + 2 * across, middle[1] + 2 * down))
+        size = (max(2, box[2] - box[0]), max(2, box[3] - box[1]))
+        soft = _soft_disc().resize(size).point([round(value * amount) for value in range(256)])
+        self.image.paste(colour, box[:2], ImageChops.multiply(soft, inside.crop((box[0], box[1], box[0] + size[0], box[1] + size[1]))))
+
+    def finish(self) -> NDArray[np.uint8]:
+        """Return the picture (side, side, 3)."""
+        return np.asarray(self.image.reduce(self.scale))
+
+
+@cache
+def _soft_disc() -> Image.Image:
+    disc = Image.new("L", (64, 64))
+    ImageDraw.Draw(disc).ellipse((16, 16, 48, 48), fill=255)
+    return disc.filter(ImageFilter.GaussianBlur(7))
+
+
+@cache
+def _hatching(size: int, gap: float, width: float) -> Image.Image:
+    rows, columns = np.mgrid[:size, :size].astype(np.float32)
+    place = (columns + rows * 0.8) % np.float32(gap * 1.28)
+    return Image.fromarray(((place < width * 1.28) * 255).astype(np.uint8))
