@@ -10,7 +10,7 @@ from PIL import Image, ImageChops, ImageDraw
 
 from ganzoo_heads import locks as lay
 from ganzoo_heads import photo
-from ganzoo_heads.ink import Canvas, Colour, Palette, curve, rgb, ribbon
+from ganzoo_heads.ink import Canvas, Colour, Palette, curve, even, rgb, ribbon
 from ganzoo_heads.people import EYES
 from ganzoo_heads.sketch import EYES_AT, Sketch
 
@@ -58,14 +58,16 @@ def landmarks(head: photo.Head) -> Floats:
     """
     sketch = Sketch(head, 1)
     left, right = (curve(border[4:], 8) for border in sketch.contour())
-    jaw = np.concatenate([_even(left, 9), _even(right, 9)[-2::-1]])
+    jaw = np.concatenate([even(left, 9), even(right, 9)[-2::-1]])
     groups = [jaw]
     for side in (-1, 1):
         line = sketch.on_face(sketch.brow_line(side))
         groups.append(line[::-1] if side < 0 else line)
     bridge = np.linspace(EYES_AT[1] - 0.02, sketch.nose, 4)
     out = np.linspace(0.0, 0.20, 4)
-    groups.append(np.concatenate([sketch.on_face([(0.0, y)], o) for y, o in zip(bridge, out, strict=True)]))
+    groups.append(
+        np.concatenate([sketch.on_face([(0.0, y)], o) for y, o in zip(bridge, out, strict=True)])
+    )
     under = np.linspace(-0.09, 0.09, 5)
     groups.append(
         sketch.screen(
@@ -85,17 +87,12 @@ def landmarks(head: photo.Head) -> Floats:
     return np.concatenate(groups).astype(np.float32)
 
 
-def _even(line: Floats, count: int) -> Floats:
-    """Return ``count`` points at equal distances along ``line`` (N, 2)."""
-    along = np.concatenate([[0], np.cumsum(np.linalg.norm(np.diff(line, axis=0), axis=1))])
-    at = np.linspace(0, along[-1], count)
-    return np.stack([np.interp(at, along, line[:, i]) for i in range(2)], axis=1)
-
-
 def _toned(colour: object, light: float = 1.0, rich: float = 1.0, turn: float = 0.0) -> Floats:
     """Return an sRGB colour with its value and saturation multiplied and its hue turned."""
     hue, saturation, value = colorsys.rgb_to_hsv(*np.asarray(colour, float).clip(0, 1))
-    return np.array(colorsys.hsv_to_rgb((hue + turn) % 1, min(1, saturation * rich), min(1, value * light)))
+    return np.array(
+        colorsys.hsv_to_rgb((hue + turn) % 1, min(1, saturation * rich), min(1, value * light))
+    )
 
 
 def _cloth(head: photo.Head) -> Floats:
@@ -109,17 +106,22 @@ def _colours(head: photo.Head) -> Palette:
     """Return the colours of an anime drawing of ``head``."""
     person = head.person
     rng = np.random.default_rng([person.seed, 9])
-    skin = np.array(person.skin) * 0.86 + 0.14 * np.array([1.0, 0.93, 0.88])
-    skin = _toned(skin, 1.06, 1.05)
+    tone = np.array(person.skin)
+    pale = 0.22 * float(tone.mean()) ** 1.5
+    skin = _toned(tone * (1 - pale) + pale * np.array([1.0, 0.93, 0.88]), 1.08, 1.08)
     bright = float(skin.mean())
     hair = np.array(person.hair_colour)
-    base = _toned(hair, 1.15, 1.12) * 0.87 + (0.105, 0.09, 0.125)
+    base = _toned(hair**0.85, 1.08, 1.15) * 0.92 + (0.075, 0.06, 0.085)
     base = np.minimum(base, (0.93, 0.92, 0.95))
     iris = _toned(np.array(EYES[person.eyes]), 1.5, 1.25)
     ink = np.array([0.16, 0.09, 0.10]) if bright > 0.45 else np.array([0.10, 0.05, 0.06])
     hue = rng.random()
-    pale = rng.random() < 0.72
-    ground = colorsys.hsv_to_rgb(hue, rng.uniform(0.05, 0.22) if pale else rng.uniform(0.25, 0.5), rng.uniform(0.9, 1.0) if pale else rng.uniform(0.55, 0.85))
+    quiet = rng.random() < 0.72
+    ground = colorsys.hsv_to_rgb(
+        hue,
+        rng.uniform(0.05, 0.22) if quiet else rng.uniform(0.25, 0.5),
+        rng.uniform(0.9, 1.0) if quiet else rng.uniform(0.55, 0.85),
+    )
     cloth = np.clip(_toned(_cloth(head), 1.12, 1.3), 0.08, 0.97)
     return Palette(
         skin=rgb(skin),
@@ -127,7 +129,10 @@ def _colours(head: photo.Head) -> Palette:
         blush=rgb(skin * np.array([1.0, 0.66, 0.64])),
         hair=rgb(base),
         dark=rgb(_toned(base, 0.66, 1.15, 0.015)),
-        light=rgb(np.array(base) * 0.5 + 0.5 * (0.5 * _toned(base, 1.5, 0.8) + 0.5 * np.array([0.93, 0.92, 0.97]))),
+        light=rgb(
+            np.array(base) * 0.6
+            + 0.4 * (0.5 * _toned(base, 1.5, 0.8) + 0.5 * np.array([0.93, 0.92, 0.97]))
+        ),
         ink=rgb(ink),
         hair_ink=rgb(_toned(base, 0.38, 1.2)),
         cloth=rgb(cloth),
@@ -136,7 +141,7 @@ def _colours(head: photo.Head) -> Palette:
         white=(252, 251, 252) if bright > 0.5 else (240, 238, 238),
         mouth=rgb((0.56, 0.16, 0.17)),
         tongue=rgb((0.92, 0.50, 0.50)),
-        ground=(rgb(ground), rgb(_toned(ground, 1.0 if pale else 1.25, 0.5))),
+        ground=(rgb(ground), rgb(_toned(ground, 1.0 if quiet else 1.25, 0.5))),
         hatched=False,
     )
 
@@ -175,17 +180,45 @@ def _body(canvas: Canvas, sketch: Sketch, colours: Palette, face: Floats) -> Non
         [(thin * 1.08, 6.75), (thin, 6.3), (thin, 6.02), (thin * 1.22, 5.86), (0.85 * broad, 5.72), (1.35 * broad, 5.58), (1.75 * broad, 5.28), (1.95 * broad, 4.7), (2.0 * broad, 3.6)]
     )  # fmt: skip
     depth = np.array([0.35, 0.35, 0.4, 0.4, 0.3, 0.25, 0.25, 0.3, 0.3])
-    borders = [curve(sketch.screen(np.column_stack([s * side[:, 0], side[:, 1], depth])), 5) for s in (-1, 1)]
+    borders = [
+        curve(sketch.screen(np.column_stack([s * side[:, 0], side[:, 1], depth])), 5)
+        for s in (-1, 1)
+    ]
     body = np.concatenate([borders[0], borders[1][::-1]])
     canvas.fill(body, colours.skin)
     below = _moved(face, 0, 0.20 * sketch.pixel)
-    shadow = ImageChops.multiply(canvas.mask(body), canvas.mask(below))
+    inside = canvas.mask(body)
+    shadow = ImageChops.multiply(inside, canvas.mask(below))
     canvas.shadow(shadow, colours, colours.shade)
     kind = np.random.default_rng([person.seed, 5]).choice(["crew", "vee", "wide"])
     line = {
-        "crew": [(-1.22, 5.87), (-1.0, 5.74), (-0.55, 5.60), (0, 5.54), (0.55, 5.60), (1.0, 5.74), (1.22, 5.87)],
-        "vee": [(-1.35, 5.86), (-1.15, 5.72), (-0.6, 5.42), (0, 5.02), (0.6, 5.42), (1.15, 5.72), (1.35, 5.86)],
-        "wide": [(-2.0, 5.80), (-1.75, 5.62), (-1.0, 5.36), (0, 5.25), (1.0, 5.36), (1.75, 5.62), (2.0, 5.80)],
+        "crew": [
+            (-1.22, 5.87),
+            (-1.0, 5.74),
+            (-0.55, 5.60),
+            (0, 5.54),
+            (0.55, 5.60),
+            (1.0, 5.74),
+            (1.22, 5.87),
+        ],
+        "vee": [
+            (-1.35, 5.86),
+            (-1.15, 5.72),
+            (-0.6, 5.42),
+            (0, 5.02),
+            (0.6, 5.42),
+            (1.15, 5.72),
+            (1.35, 5.86),
+        ],
+        "wide": [
+            (-2.0, 5.80),
+            (-1.75, 5.62),
+            (-1.0, 5.36),
+            (0, 5.25),
+            (1.0, 5.36),
+            (1.75, 5.62),
+            (2.0, 5.80),
+        ],
     }[str(kind)]
     collar = np.array(line) * (thin, 1)
     z = 0.40 + 0.42 * np.clip(1 - (collar[:, 0] / (2 * thin)) ** 2, 0, 1)
@@ -193,20 +226,41 @@ def _body(canvas: Canvas, sketch: Sketch, colours: Palette, face: Floats) -> Non
     if kind == "vee":
         neckline = sketch.screen(np.column_stack([collar, z]))
     foot = canvas.size * 1.2
-    dress = np.concatenate([neckline, [[foot, neckline[-1, 1] - foot * 0.1], [foot, foot], [-foot * 0.2, foot], [-foot * 0.2, neckline[0, 1] - foot * 0.1]]])
-    clothed = ImageChops.multiply(canvas.mask(body), canvas.mask(dress))
+    dress = np.concatenate(
+        [
+            neckline,
+            [
+                [foot, neckline[-1, 1] - foot * 0.1],
+                [foot, foot],
+                [-foot * 0.2, foot],
+                [-foot * 0.2, neckline[0, 1] - foot * 0.1],
+            ],
+        ]
+    )
+    clothed = ImageChops.multiply(inside, canvas.mask(dress))
     canvas.tone(clothed, colours.cloth)
     if colours.hatched:
-        canvas.hatch(ImageChops.multiply(clothed, canvas.mask(_moved(dress, 0, 0.55 * sketch.pixel))), colours.ink, 5, 0.6)
+        canvas.hatch(
+            ImageChops.multiply(clothed, canvas.mask(_moved(dress, 0, 0.55 * sketch.pixel))),
+            colours.ink,
+            5,
+            0.6,
+        )
     else:
-        canvas.tone(ImageChops.multiply(clothed, canvas.mask(_moved(face, 0, 0.62 * sketch.pixel))), colours.cloth_dark)
+        canvas.tone(
+            ImageChops.multiply(clothed, canvas.mask(_moved(face, 0, 0.62 * sketch.pixel))),
+            colours.cloth_dark,
+        )
     band = _moved(neckline, 0, 0.07 * sketch.pixel)
     for border in borders:
         canvas.stroke(border, colours.ink, 1.1, 0.6, 1.0)
-    canvas.stroke(neckline, colours.ink, 1.0, 0.5, 0.5)
-    canvas.stroke(band, colours.ink, 0.6, 0.2, 0.2)
+    canvas.stroke(neckline, colours.ink, 1.0, 0.5, 0.5, inside)
+    canvas.stroke(band, colours.ink, 0.6, 0.2, 0.2, inside)
     for s in (-1, 1):
-        bone = curve(sketch.screen([(s * 0.16, 5.60, 0.75), (s * 0.34, 5.66, 0.68), (s * 0.62, 5.68, 0.55)]), 5)
+        bone = curve(
+            sketch.screen([(s * 0.16, 5.60, 0.75), (s * 0.34, 5.66, 0.68), (s * 0.62, 5.68, 0.55)]),
+            5,
+        )
         if kind == "wide":
             canvas.stroke(bone, colours.ink, 0.6, 0.3, 0.1)
 
@@ -219,12 +273,22 @@ def _ears(canvas: Canvas, sketch: Sketch, colours: Palette) -> None:
         ) * (s, 1, 1)  # fmt: skip
         shape = curve(sketch.screen(shell), 5, closed=True)
         canvas.fill(shape, colours.skin)
-        inner = curve(sketch.screen(np.array([(0.78, 7.22, 0.5), (0.85, 7.25, 0.42), (0.86, 7.12, 0.42), (0.80, 7.03, 0.5)]) * (s, 1, 1)), 5)
+        inner = curve(
+            sketch.screen(
+                np.array(
+                    [(0.78, 7.22, 0.5), (0.85, 7.25, 0.42), (0.86, 7.12, 0.42), (0.80, 7.03, 0.5)]
+                )
+                * (s, 1, 1)
+            ),
+            5,
+        )
         canvas.stroke(inner, colours.ink if colours.hatched else colours.shade, 1.0)
         canvas.outline(shape, colours.ink)
 
 
-def _face(canvas: Canvas, sketch: Sketch, colours: Palette, face: Floats, key: Floats) -> Image.Image:
+def _face(
+    canvas: Canvas, sketch: Sketch, colours: Palette, face: Floats, key: Floats
+) -> Image.Image:
     """Draw the head's skin, its shadow away from the key light, and the blush; return its mask."""
     canvas.fill(face, colours.skin)
     skin = canvas.mask(face)
@@ -238,7 +302,12 @@ def _face(canvas: Canvas, sketch: Sketch, colours: Palette, face: Floats, key: F
         across = 0.17 * sketch.pixel * (1 - 0.3 * abs(np.sin(np.radians(sketch.person.yaw))))
         if colours.hatched:
             for i in (-1, 0, 1):
-                line = sketch.on_face([(s * (sketch.apart + 0.1) + 0.06 * i + 0.02, 7.0), (s * (sketch.apart + 0.1) + 0.06 * i - 0.02, 6.94)])
+                line = sketch.on_face(
+                    [
+                        (s * (sketch.apart + 0.1) + 0.06 * i + 0.02, 7.0),
+                        (s * (sketch.apart + 0.1) + 0.06 * i - 0.02, 6.94),
+                    ]
+                )
                 canvas.stroke(curve(line, 4), colours.ink, 0.5)
         else:
             canvas.glow(middle, (across, 0.09 * sketch.pixel), colours.blush, 0.45, skin)
@@ -252,10 +321,28 @@ def _beard(canvas: Canvas, sketch: Sketch, colours: Palette, skin: Image.Image) 
     if not person.beard:
         return
     chin = sketch.chin
-    rim = [(-0.80, 7.15), (-0.66, 7.05), (-0.62, 6.80), (-0.42, 6.66), (-0.24, 6.76), (0, 6.79), (0.24, 6.76), (0.42, 6.66), (0.62, 6.80), (0.66, 7.05), (0.80, 7.15)]
+    rim = [
+        (-0.80, 7.15),
+        (-0.66, 7.05),
+        (-0.62, 6.80),
+        (-0.42, 6.66),
+        (-0.24, 6.76),
+        (0, 6.79),
+        (0.24, 6.76),
+        (0.42, 6.66),
+        (0.62, 6.80),
+        (0.66, 7.05),
+        (0.80, 7.15),
+    ]
     outer = [(0.95, 6.6), (0.6, chin - 0.1), (0, chin - 0.2), (-0.6, chin - 0.1), (-0.95, 6.6)]
     shape = np.concatenate([curve(sketch.on_face(rim), 5), sketch.on_face(outer)])
-    lips = curve(sketch.on_face([(-0.2, 6.63), (0, 6.68), (0.2, 6.63), (0.14, 6.53), (0, 6.50), (-0.14, 6.53)]), 5, closed=True)
+    lips = curve(
+        sketch.on_face(
+            [(-0.2, 6.63), (0, 6.68), (0.2, 6.63), (0.14, 6.53), (0, 6.50), (-0.14, 6.53)]
+        ),
+        5,
+        closed=True,
+    )
     mask = ImageChops.subtract(ImageChops.multiply(canvas.mask(shape), skin), canvas.mask(lips))
     if colours.hatched:
         canvas.hatch(mask, colours.ink, 2.4, 0.8)
@@ -272,20 +359,48 @@ def _nose(canvas: Canvas, sketch: Sketch, colours: Palette, key: Floats) -> None
 
     def at(places: list[tuple[float, float, float]]) -> Floats:
         flat = np.array(places)
-        return sketch.screen(sketch.surface(flat[:, :2]) + np.column_stack([0 * flat[:, :2], flat[:, 2]]))
+        return sketch.screen(
+            sketch.surface(flat[:, :2]) + np.column_stack([0 * flat[:, :2], flat[:, 2]])
+        )
 
     if not colours.hatched:
-        canvas.fill(at([(0.0, y + 0.0, 0.19), (away * 0.085, y - 0.045, 0.05), (0.0, y - 0.075, 0.12)]), colours.shade)
-    canvas.stroke(curve(at([(-0.012 * away, y + 0.01, 0.20), (0.02 * away, y - 0.045, 0.19), (-0.02 * away, y - 0.07, 0.12)]), 5), colours.ink, 0.75, 0.15, 0.3)
+        canvas.fill(
+            at([(0.0, y + 0.0, 0.19), (away * 0.085, y - 0.045, 0.05), (0.0, y - 0.075, 0.12)]),
+            colours.shade,
+        )
+    canvas.stroke(
+        curve(
+            at(
+                [
+                    (-0.012 * away, y + 0.01, 0.20),
+                    (0.02 * away, y - 0.045, 0.19),
+                    (-0.02 * away, y - 0.07, 0.12),
+                ]
+            ),
+            5,
+        ),
+        colours.ink,
+        0.75,
+        0.15,
+        0.3,
+    )
     if sketch.male > 0.5 or colours.hatched:
-        line = at([(0.07 * away, 7.20, 0.03), (0.045 * away, 7.08, 0.10), (0.03 * away, y + 0.04, 0.17)])
-        canvas.stroke(curve(line, 5), colours.ink if colours.hatched else colours.shade, 0.8, 0.1, 0.4)
+        line = at(
+            [(0.07 * away, 7.20, 0.03), (0.045 * away, 7.08, 0.10), (0.03 * away, y + 0.04, 0.17)]
+        )
+        canvas.stroke(
+            curve(line, 5), colours.ink if colours.hatched else colours.shade, 0.8, 0.1, 0.4
+        )
     if sketch.person.age > 55:
         for s in (-1, 1):
             fold = sketch.on_face([(s * 0.17, 6.90), (s * 0.26, 6.79), (s * 0.30, 6.68)])
-            canvas.stroke(curve(fold, 5), colours.ink if colours.hatched else colours.shade, 0.8, 0.2, 0.1)
+            canvas.stroke(
+                curve(fold, 5), colours.ink if colours.hatched else colours.shade, 0.8, 0.2, 0.1
+            )
             bag = sketch.on_face([(s * 0.20, 7.03), (s * 0.30, 6.99), (s * 0.42, 7.03)])
-            canvas.stroke(curve(bag, 5), colours.ink if colours.hatched else colours.shade, 0.7, 0.1, 0.1)
+            canvas.stroke(
+                curve(bag, 5), colours.ink if colours.hatched else colours.shade, 0.7, 0.1, 0.1
+            )
 
 
 def _mouth(canvas: Canvas, sketch: Sketch, colours: Palette) -> None:
@@ -295,7 +410,9 @@ def _mouth(canvas: Canvas, sketch: Sketch, colours: Palette) -> None:
     if below is None:
         canvas.stroke(upper, colours.ink, 1.0, 0.45, 0.45)
         lip = sketch.on_face([(-0.05, 6.55), (0, 6.545), (0.05, 6.55)])
-        canvas.stroke(curve(lip, 5), colours.ink if colours.hatched else colours.shade, 1.0, 0.2, 0.2)
+        canvas.stroke(
+            curve(lip, 5), colours.ink if colours.hatched else colours.shade, 1.0, 0.2, 0.2
+        )
         return
     lower = curve(sketch.on_face(below), 5)
     shape = np.concatenate([upper, lower[::-1]])
@@ -330,34 +447,60 @@ def _eye(canvas: Canvas, sketch: Sketch, colours: Palette, side: int, key: Float
     box = (int(low_x), int(low_y), int(high_x), int(high_y))
     opening = canvas.mask(shape).crop(box)
     gaze = sketch.person.gaze
-    middle = (side * (sketch.apart - 0.01) + 0.0042 * gaze[0], EYES_AT[1] + 0.004 * gaze[1] + 0.02 * high)
+    middle = (
+        side * (sketch.apart - 0.01) + 0.0042 * gaze[0],
+        EYES_AT[1] + 0.004 * gaze[1] + 0.02 * high,
+    )
 
     def disc(x: float, y: float, rx: float, ry: float) -> Image.Image:
         turn = np.linspace(0, 2 * np.pi, 32)
-        round_ = sketch.on_face(np.column_stack([middle[0] + wide * (x + rx * np.cos(turn)), middle[1] + high * (y + ry * np.sin(turn))]))
+        round_ = sketch.on_face(
+            np.column_stack(
+                [
+                    middle[0] + wide * (x + rx * np.cos(turn)),
+                    middle[1] + high * (y + ry * np.sin(turn)),
+                ]
+            )
+        )
         mask = Image.new("L", opening.size)
         ImageDraw.Draw(mask).polygon((round_ - (low_x, low_y)).ravel().tolist(), fill=255)
         return ImageChops.multiply(mask, opening)
 
     small = 0.84 if sketch.person.expression == "surprised" else 1.0
     canvas.image.paste(colours.iris[0], box, disc(0, 0, 0.70 * small, 0.98 * small))
-    canvas.gradient(disc(0, -0.02, 0.62 * small, 0.90 * small), [colours.iris[0], colours.iris[1], colours.iris[1], colours.iris[2]], box)
+    canvas.gradient(
+        disc(0, -0.02, 0.62 * small, 0.90 * small),
+        [colours.iris[0], colours.iris[1], colours.iris[1], colours.iris[2]],
+        box,
+    )
     canvas.image.paste(colours.iris[0], box, disc(0, 0.04, 0.29 * small, 0.44 * small))
     canvas.image.paste(colours.iris[2], box, disc(0, -0.62, 0.34, 0.14))
     shade = Image.new("L", opening.size)
-    ImageDraw.Draw(shade).polygon((np.concatenate([upper, _moved(upper[::-1], 0, lash * 1.5)]) - (low_x, low_y)).ravel().tolist(), fill=95)
+    ImageDraw.Draw(shade).polygon(
+        (np.concatenate([upper, _moved(upper[::-1], 0, lash * 1.5)]) - (low_x, low_y))
+        .ravel()
+        .tolist(),
+        fill=95,
+    )
     canvas.image.paste(colours.ink, box, ImageChops.multiply(shade, opening))
     lit = -1.0 if key[0] < 0 else 1.0
     canvas.image.paste(colours.white, box, disc(0.26 * lit, 0.40, 0.20, 0.24))
     canvas.image.paste(colours.white, box, disc(-0.28 * lit, -0.42, 0.10, 0.13))
     # the upper lashes swell towards the outer corner and end in a flick
     flick = sketch.on_face(up[-1:] + np.array([[side * 0.045, 0.055 * (1 - sketch.male)]]))
-    outer = np.concatenate([_moved(upper, 0, -1) - np.column_stack([0 * share, lash * (0.25 + 0.95 * share**0.8)]), flick])
+    outer = np.concatenate(
+        [
+            _moved(upper, 0, -1) - np.column_stack([0 * share, lash * (0.25 + 0.95 * share**0.8)]),
+            flick,
+        ]
+    )
     canvas.fill(np.concatenate([outer, _moved(upper[::-1], 0, lash * 0.25)]), colours.ink)
     start = len(lower) * 2 // 5
     canvas.stroke(lower[start:], colours.ink, 0.85, 0.1, 0.7)
     crease = sketch.on_face(up[1:6] + np.array([0, 0.075]))
-    canvas.stroke(curve(crease, 5), colours.ink if colours.hatched else colours.shade, 0.7, 0.1, 0.2)
+    canvas.stroke(
+        curve(crease, 5), colours.ink if colours.hatched else colours.shade, 0.7, 0.1, 0.2
+    )
 
 
 def _brow(canvas: Canvas, sketch: Sketch, colours: Palette, side: int) -> None:
@@ -365,8 +508,12 @@ def _brow(canvas: Canvas, sketch: Sketch, colours: Palette, side: int) -> None:
     line = curve(sketch.on_face(sketch.brow_line(side)), 5)
     share = np.linspace(0, 1, len(line))
     thick = sketch.pixel * (0.038 + 0.040 * sketch.male) * (1 - 0.3 * sketch.child)
-    left, right = ribbon(line, thick * np.clip(1.15 - share, 0, 1) ** 0.7 * np.clip(share * 6 + 0.35, 0, 1))
-    canvas.fill(np.concatenate([left, right[::-1]]), colours.ink if colours.hatched else colours.hair_ink)
+    left, right = ribbon(
+        line, thick * np.clip(1.15 - share, 0, 1) ** 0.7 * np.clip(share * 6 + 0.35, 0, 1)
+    )
+    canvas.fill(
+        np.concatenate([left, right[::-1]]), colours.ink if colours.hatched else colours.hair_ink
+    )
 
 
 def _glasses(canvas: Canvas, sketch: Sketch, colours: Palette) -> None:
@@ -375,7 +522,12 @@ def _glasses(canvas: Canvas, sketch: Sketch, colours: Palette) -> None:
     turn = np.linspace(0, 2 * np.pi, 40, endpoint=False)
     c, s = (np.sign(f(turn)) * np.abs(f(turn)) ** 0.7 for f in (np.cos, np.sin))
     for side in (-1, 1):
-        flat = np.column_stack([side * (sketch.apart + 0.02) + (wide + 0.055) * c, EYES_AT[1] - 0.02 + (high + 0.035) * s])
+        flat = np.column_stack(
+            [
+                side * (sketch.apart + 0.02) + (wide + 0.055) * c,
+                EYES_AT[1] - 0.02 + (high + 0.035) * s,
+            ]
+        )
         rim = sketch.screen(np.column_stack([flat, 1.52 - 0.45 * flat[:, 0] ** 2]))
         canvas.tone(canvas.mask(rim), colours.white, 0.14)
         canvas.outline(rim, colours.ink, 1.25)

@@ -37,7 +37,9 @@ class Palette:
 
 def rgb(colour: object) -> Colour:
     """Return sRGB in [0, 1] as three bytes."""
-    red, green, blue = (np.asarray(colour, np.float64).clip(0, 1) * 255).round().astype(int).tolist()
+    red, green, blue = (
+        (np.asarray(colour, np.float64).clip(0, 1) * 255).round().astype(int).tolist()
+    )
     return red, green, blue
 
 
@@ -49,7 +51,8 @@ def _basis(count: int, dense: int, closed: bool) -> Floats:
     low = np.minimum(place.astype(int), spans - 1)
     t = (place - low)[:, None]
     weights = 0.5 * np.concatenate(
-        [-t + 2 * t**2 - t**3, 2 - 5 * t**2 + 3 * t**3, t + 4 * t**2 - 3 * t**3, t**3 - t**2], axis=1
+        [-t + 2 * t**2 - t**3, 2 - 5 * t**2 + 3 * t**3, t + 4 * t**2 - 3 * t**3, t**3 - t**2],
+        axis=1,
     )
     matrix = np.zeros((len(place), count), np.float32)
     for column in range(4):
@@ -62,6 +65,13 @@ def _basis(count: int, dense: int, closed: bool) -> Floats:
 def curve(points: Floats, dense: int = 6, closed: bool = False) -> Floats:
     """Return a smooth curve (M, D) through ``points`` (N, D), ``dense`` points a span."""
     return _basis(len(points), dense, closed) @ np.asarray(points, np.float32)
+
+
+def even(line: Floats, count: int) -> Floats:
+    """Return ``count`` points at equal distances along ``line`` (N, D)."""
+    along = np.concatenate([[0], np.cumsum(np.linalg.norm(np.diff(line, axis=0), axis=1))])
+    at = np.linspace(0, along[-1], count)
+    return np.stack([np.interp(at, along, column) for column in line.T], axis=1).astype(np.float32)
 
 
 def ribbon(spine: Floats, widths: Floats) -> tuple[Floats, Floats]:
@@ -88,23 +98,37 @@ class Canvas:
         """Fill a closed shape (N, 2)."""
         self._pen.polygon(shape.ravel().tolist(), fill=colour)
 
-    def stroke(self, line: Floats, colour: Colour, width: float, start: float = 0.3, end: float = 0.3) -> None:
-        """Draw a ``line`` (N, 2), ``width`` lines thick in its middle, and by parts of that at its ends."""
+    def stroke(
+        self,
+        line: Floats,
+        colour: Colour,
+        width: float,
+        start: float = 0.3,
+        end: float = 0.3,
+        inside: Image.Image | None = None,
+    ) -> None:
+        """Draw a ``line`` (N, 2), ``width`` lines thick in its middle, and by parts of that at its ends.
+
+        Draw only what lies in the mask ``inside``.
+        """
         share = np.linspace(0, 1, len(line))
         swell = np.sin(np.pi * share) ** 0.6
         ends = start + (end - start) * share
         left, right = ribbon(line, self.line * width * (ends + (1 - ends) * swell))
-        self._pen.polygon(np.concatenate([left, right[::-1]]).ravel().tolist(), fill=colour)
+        shape = np.concatenate([left, right[::-1]])
+        if inside is None:
+            self.fill(shape, colour)
+        else:
+            self.tone(ImageChops.multiply(self.mask(shape), inside), colour)
 
     def outline(self, shape: Floats, colour: Colour, width: float = 1.0) -> None:
         """Draw the border of a closed shape (N, 2), heavier where it runs level and below."""
-        closed = np.concatenate([shape, shape[:2]])
-        way = np.gradient(closed, axis=0)
-        level = np.abs(way[:, 0]) / np.linalg.norm(way, axis=1).clip(1e-6)
-        left, right = ribbon(closed, self.line * width * (0.7 + 0.45 * level))
-        for i in range(0, len(closed) - 1, 6):
-            part = slice(i, i + 8)
-            self._pen.polygon(np.concatenate([left[part], right[part][::-1]]).ravel().tolist(), fill=colour)
+        way = np.roll(shape, -1, axis=0) - np.roll(shape, 1, axis=0)
+        way /= np.linalg.norm(way, axis=1, keepdims=True).clip(1e-6)
+        thick = self.line * width * (0.7 + 0.45 * np.abs(way[:, :1])) / 2
+        side = np.column_stack([-way[:, 1], way[:, 0]]) * thick
+        rings = [np.concatenate([ring, ring[:1]]) for ring in (shape + side, shape - side)]
+        self.fill(np.concatenate([rings[0], rings[1][::-1]]), colour)
 
     def mask(self, *shapes: Floats) -> Image.Image:
         """Return the union of shapes as a mask of the whole canvas."""
@@ -124,9 +148,15 @@ class Canvas:
             part = part.point([round(value * amount) for value in range(256)])
         self.image.paste(colour, box, part)
 
-    def hatch(self, mask: Image.Image, colour: Colour, gap: float = 4.5, width: float = 1.0) -> None:
+    def hatch(
+        self, mask: Image.Image, colour: Colour, gap: float = 4.5, width: float = 1.0
+    ) -> None:
         """Hatch ``mask`` with slanting lines, ``gap`` lines apart."""
-        self.image.paste(colour, (0, 0), ImageChops.multiply(mask, _hatching(self.size, self.line * gap, self.line * width)))
+        self.image.paste(
+            colour,
+            (0, 0),
+            ImageChops.multiply(mask, _hatching(self.size, self.line * gap, self.line * width)),
+        )
 
     def shadow(self, mask: Image.Image, colours: Palette, colour: Colour) -> None:
         """Lay a shadow over ``mask``: a tone, or hatching in a drawing on paper."""
@@ -135,19 +165,42 @@ class Canvas:
         else:
             self.tone(mask, colour)
 
-    def gradient(self, mask: Image.Image, colours: list[Colour], box: tuple[int, int, int, int]) -> None:
+    def gradient(
+        self, mask: Image.Image, colours: list[Colour], box: tuple[int, int, int, int]
+    ) -> None:
         """Lay a gradient from the top to the bottom of ``box`` over ``mask``, which is as large as that."""
         strip = Image.fromarray(np.array(colours, np.uint8)[:, None])
         grown = strip.resize((1, max(2, box[3] - box[1])), Image.Resampling.BICUBIC)
         self.image.paste(grown.resize((box[2] - box[0], box[3] - box[1])), box[:2], mask)
 
-    def glow(self, middle: Floats, radii: tuple[float, float], colour: Colour, amount: float, inside: Image.Image) -> None:
+    def glow(
+        self,
+        middle: Floats,
+        radii: tuple[float, float],
+        colour: Colour,
+        amount: float,
+        inside: Image.Image,
+    ) -> None:
         """Lay a soft ellipse over the part of it that lies in the mask ``inside``."""
         across, down = radii
-        box = tuple(round(float(v)) for v in (middle[0] - 2 * across, middle[1] - 2 * down, middle[0] + 2 * across, middle[1] + 2 * down))
+        box = tuple(
+            round(float(v))
+            for v in (
+                middle[0] - 2 * across,
+                middle[1] - 2 * down,
+                middle[0] + 2 * across,
+                middle[1] + 2 * down,
+            )
+        )
         size = (max(2, box[2] - box[0]), max(2, box[3] - box[1]))
         soft = _soft_disc().resize(size).point([round(value * amount) for value in range(256)])
-        self.image.paste(colour, box[:2], ImageChops.multiply(soft, inside.crop((box[0], box[1], box[0] + size[0], box[1] + size[1]))))
+        self.image.paste(
+            colour,
+            box[:2],
+            ImageChops.multiply(
+                soft, inside.crop((box[0], box[1], box[0] + size[0], box[1] + size[1]))
+            ),
+        )
 
     def finish(self) -> NDArray[np.uint8]:
         """Return the picture (side, side, 3)."""

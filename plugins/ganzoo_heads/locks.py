@@ -9,14 +9,16 @@ from numpy.typing import NDArray
 from PIL import Image, ImageChops
 
 from ganzoo_heads import photo, pose
-from ganzoo_heads.ink import Canvas, Palette, curve, ribbon
+from ganzoo_heads.ink import Canvas, Palette, curve, even, ribbon
 from ganzoo_heads.sketch import Sketch
 
 Floats = NDArray[np.float32]
 _MIDDLE = np.array([0.0, 7.40, 0.45], np.float32)  # of the skull, on the mesh at rest
 _RADII = np.array([0.79, 1.13, 1.00], np.float32)
 #: the hairline: how far from the crown hair grows, in degrees, by degrees from the front to the back
-_HAIRLINE = np.array([(0, 57), (30, 59), (48, 68), (62, 92), (72, 99), (84, 88), (100, 98), (130, 118), (180, 126)])
+_HAIRLINE = np.array(
+    [(0, 57), (30, 59), (48, 68), (62, 92), (72, 99), (84, 88), (100, 98), (130, 118), (180, 126)]
+)
 
 
 @dataclass(frozen=True)
@@ -72,7 +74,9 @@ def measure(head: photo.Head) -> Fall:
     root, tip = points[:, 0], points[:, -1]
     top = (root[:, 1] > 0.55) & (root[:, 2] > -0.9)
     sides = [
-        float((np.sign(root[top, 0] - part) == np.sign(tip[top, 0] - root[top, 0])).mean()) if top.any() else 0.0
+        float((np.sign(root[top, 0] - part) == np.sign(tip[top, 0] - root[top, 0])).mean())
+        if top.any()
+        else 0.0
         for part in (0.0, 0.28, -0.28)
     ]
     ahead = (root[:, 2] > -0.25) & (np.abs(root[:, 0]) < 0.4)
@@ -107,16 +111,18 @@ def outward(places: Floats) -> Floats:
     return (way / np.linalg.norm(way, axis=-1, keepdims=True).clip(1e-6)).astype(np.float32)
 
 
-def _widths(count: int, width: float, root: float = 0.2, fullest: float = 0.55) -> Floats:
+def _widths(count: int, width: float, root: float = 0.06, fullest: float = 0.6) -> Floats:
     """Return widths that grow from the root, are fullest on the way, and come to a point."""
     share = np.linspace(0, 1, count)
-    grown = np.where(share < fullest, root + (1 - root) * np.sin(share / fullest * np.pi / 2), 1)
+    grown = np.where(
+        share < fullest, root + (1 - root) * np.sin(share / fullest * np.pi / 2) ** 1.6, 1
+    )
     tip = np.clip((1 - share) / (1 - fullest), 0, 1) ** 0.75
     return (width * grown * np.where(share < fullest, 1, tip)).astype(np.float32)
 
 
 def _lock(points: object, width: float, **more: object) -> Lock:
-    spine = curve(np.asarray(points, np.float32), 5)
+    spine = even(curve(np.asarray(points, np.float32), 8), 26)
     return replace(Lock(spine, _widths(len(spine), width)), **more)  # type: ignore[arg-type]
 
 
@@ -135,15 +141,23 @@ def style(head: photo.Head, sketch: Sketch) -> Hair | None:
     locks: list[Lock] = []
     if cut in ("ponytail", "bun"):
         locks += _combed_back(rng)
-        locks += _side(rng, 0.34, 7.05, 0.13)
+        locks += _side(rng, 0.22, 7.05, 0.10)
         if cut == "ponytail":
             locks += _tail(fall, rng)
-        return Hair(locks, [Curl(np.array([0, 8.62, -0.25], np.float32), 0.36)] if cut == "bun" else [], 0.07)
+        return Hair(
+            locks,
+            [Curl(np.array([0, 8.62, -0.25], np.float32), 0.36)] if cut == "bun" else [],
+            0.07,
+        )
     if cut == "spiky":
         return Hair(_spikes(rng, sketch), [], 0.10)
-    lows = {"short": (6.98, 6.85), "bob": (6.22, 6.12), "long": (5.0, 4.4), "curly": (6.35, 6.2)}[cut]
+    lows = {"short": (6.98, 6.85), "bob": (6.22, 6.12), "long": (5.0, 4.4), "curly": (6.35, 6.2)}[
+        cut
+    ]
     volume = {"short": 0.14, "bob": 0.17, "long": 0.16, "curly": 0.24}[cut]
-    locks += _fringe(fall, rng, volume, sketch) if fall.fringe else _swept(fall, rng, volume, sketch)
+    locks += (
+        _fringe(fall, rng, volume, sketch) if fall.fringe else _swept(fall, rng, volume, sketch)
+    )
     locks += _side(rng, 0.40 if cut != "short" else 0.30, lows[0], volume)
     if cut == "short":
         locks += _nape(rng, volume)
@@ -151,7 +165,7 @@ def style(head: photo.Head, sketch: Sketch) -> Hair | None:
         locks += _back(rng, lows[1], volume)
     if cut == "curly":
         locks = [_wavy(lock, rng) for lock in locks]
-    return Hair(locks, [], volume * 0.85)
+    return Hair(locks, [], volume + 0.02)
 
 
 def _fringe(fall: Fall, rng: np.random.Generator, volume: float, sketch: Sketch) -> list[Lock]:
@@ -163,12 +177,25 @@ def _fringe(fall: Fall, rng: np.random.Generator, volume: float, sketch: Sketch)
     for i in order:
         x = float(tips[i])
         away = np.tanh((x - fall.part) * 4)
-        low = 7.46 + 0.10 * rng.random() + 0.05 * (i % 2) + 0.16 * np.exp(-(((x - fall.part) / 0.13) ** 2)) - 0.17 * x**2
+        low = (
+            7.46
+            + 0.10 * rng.random()
+            + 0.05 * (i % 2)
+            + 0.16 * np.exp(-(((x - fall.part) / 0.13) ** 2))
+            - 0.17 * x**2
+        )
         start = 0.45 * x + 0.55 * fall.part
-        angles = np.degrees(np.arctan2([start * 0.6, 0.5 * (x + start), x * 0.98], [0.55, 0.85, 1.0]))
-        path = scalp(angles, [16, 34, 52], np.array([0.5, 0.95, 1.0]) * volume)
-        end = sketch.surface([(x + 0.015 * away, low + 0.30), (x + 0.05 * away, low + 0.12), (x + 0.11 * away, low)], 0.07)
-        locks.append(_lock(np.concatenate([path, end]), 0.34 + 0.07 * rng.random(), shine=(0.30, 0.52)))
+        angles = np.degrees(
+            np.arctan2([start * 0.6, 0.5 * (x + start), x * 0.98], [0.55, 0.85, 1.0])
+        )
+        path = scalp(angles, [16, 34, 52], np.array([0.3, 0.8, 1.0]) * volume)
+        end = sketch.surface(
+            [(x + 0.015 * away, low + 0.30), (x + 0.05 * away, low + 0.12), (x + 0.11 * away, low)],
+            0.07,
+        )
+        locks.append(
+            _lock(np.concatenate([path, end]), 0.34 + 0.07 * rng.random(), shine=(0.30, 0.52))
+        )
     return locks
 
 
@@ -180,16 +207,21 @@ def _swept(fall: Fall, rng: np.random.Generator, volume: float, sketch: Sketch) 
         for i in range(4):
             reach = 0.80 - 0.10 * i
             low = 7.02 + 0.13 * i + 0.08 * rng.random()
-            top = scalp([start, start + side * (5 + 2 * i)], [16, 38], np.array([0.5, 0.9]) * volume)
+            top = scalp(
+                [start, start + side * (5 + 2 * i)], [16, 38], np.array([0.3, 0.8]) * volume
+            )
             brow = 7.93 - 0.02 * i
             flat = [
                 (fall.part + side * (0.20 - 0.02 * i), brow + 0.10),
-                (side * (0.20 + 0.62 * reach) + 0.5 * fall.part * (1 - reach), brow - 0.14 + 0.02 * i),
-                (side * (0.10 + 0.80 * reach), 7.52 + 0.03 * i),
-                (side * (0.06 + 0.86 * reach), low + 0.16),
-                (side * (0.02 + 0.84 * reach), low),
+                (
+                    side * (0.22 + 0.62 * reach) + 0.5 * fall.part * (1 - reach),
+                    brow - 0.14 + 0.02 * i,
+                ),
+                (side * (0.66 + 0.03 * (3 - i)), 7.50 + 0.02 * i),
+                (side * (0.71 + 0.025 * (3 - i)), low + 0.16),
+                (side * (0.69 + 0.02 * (3 - i)), low),
             ]
-            path = np.concatenate([top, sketch.surface(flat, 0.09)])
+            path = np.concatenate([top, sketch.surface(flat, 0.05)])
             locks.append(_lock(path, 0.34 - 0.03 * i, shine=(0.16, 0.36)))
     return locks
 
@@ -204,11 +236,27 @@ def _side(rng: np.random.Generator, width: float, low: float, volume: float) -> 
             wide = 0.80 + volume * (0.9 if low < 6.8 else 0.45) + 0.03 * rng.random()
             depth = 0.42 + 0.62 * np.cos(np.radians(around)) + 0.12 * i
             end = low + (0.10 * i if low > 6 else 0.22 * i) + rng.normal(0, 0.05)
-            drop = np.linspace(7.35, end, 4)
-            inward = np.array([0.0, 0.01, -0.01, -0.10]) if low > 5.5 else np.array([0.0, 0.02, 0.05, 0.02])
-            hang = np.column_stack([side * (wide - 0.06 * i + inward), drop, np.full(4, depth) + 0.04 * np.arange(4)])
-            path = scalp([side * around * 0.5, side * around * 0.8, side * around], [16, 42, 64], volume)
-            locks.append(_lock(np.concatenate([path, hang]), width * (1 - 0.14 * i), shine=(0.16, 0.32) if i < 3 else None))
+            drop = np.linspace(max(7.40, end + 0.2), end, 4)
+            inward = (
+                np.array([0.0, 0.01, -0.01, -0.10])
+                if low > 5.5
+                else np.array([0.0, 0.02, 0.05, 0.02])
+            )
+            hang = np.column_stack(
+                [side * (wide - 0.06 * i + inward), drop, np.full(4, depth) + 0.04 * np.arange(4)]
+            )
+            path = scalp(
+                side * around * np.array([0.5, 0.8, 1.0]),
+                [16, 42, 64],
+                np.array([0.3, 0.8, 1.0]) * volume,
+            )
+            locks.append(
+                _lock(
+                    np.concatenate([path, hang]),
+                    width * (1 - 0.14 * i),
+                    shine=(0.16, 0.32) if i < 3 else None,
+                )
+            )
     return locks
 
 
@@ -218,7 +266,9 @@ def _back(rng: np.random.Generator, low: float, volume: float) -> list[Lock]:
     for x in np.linspace(-0.9, 0.9, 9):
         end = low + rng.normal(0, 0.06) + (0.05 if low > 5.5 else 0.0) * abs(x)
         wide = x * (1 + volume * 0.8)
-        hang = np.column_stack([wide * np.array([1.0, 1.06, 1.08, 1.0]), np.linspace(7.4, end, 4), np.full(4, 0.0)])
+        hang = np.column_stack(
+            [wide * np.array([1.0, 1.06, 1.08, 1.0]), np.linspace(7.4, end, 4), np.full(4, 0.0)]
+        )
         path = scalp([180 - 100 * x, 180 - 100 * x], [20, 60], volume)
         locks.append(_lock(np.concatenate([path, hang]), 0.55, behind=True))
     return locks
@@ -227,10 +277,10 @@ def _back(rng: np.random.Generator, low: float, volume: float) -> list[Lock]:
 def _nape(rng: np.random.Generator, volume: float) -> list[Lock]:
     """Return short locks at the nape, which show beside the neck."""
     locks = []
-    for x in np.linspace(-0.62, 0.62, 8):
-        low = 6.62 + 0.35 * abs(x) + rng.normal(0, 0.04)
-        path = [(x * 1.1, 7.9, -0.3), (x * 1.22, 7.4, -0.35), (x * 1.2, 7.0, -0.25), (x * 1.05, low, -0.1)]
-        locks.append(_lock(path, 0.42 + volume, behind=True))
+    for around in np.linspace(104, 256, 9):
+        path = scalp(around, [40, 66, 92], np.array([0.5, 0.9, 0.7]) * volume)
+        tip = scalp(around, [116, 126 + rng.normal(0, 3)], [0.3 * volume, -0.02])
+        locks.append(_lock(np.concatenate([path, tip]), 0.42, behind=True))
     return locks
 
 
@@ -247,11 +297,22 @@ def _spikes(rng: np.random.Generator, sketch: Sketch) -> list[Lock]:
     ):
         around = around + rng.normal(0, 5)
         down = down + rng.normal(0, 3)
-        path = scalp(around * np.array([0.8, 0.95, 1.0]), [max(2, down - 34), down - 14, down + 4], [0.03, 0.10, 0.20])
+        path = scalp(
+            around * np.array([0.8, 0.95, 1.0]),
+            [max(2, down - 34), down - 14, down + 4],
+            [0.03, 0.10, 0.20],
+        )
         way = outward(path[-1:]) + np.array([[0.1 * np.sign(around), 0.15, 0.0]])
         tip = path[-1:] + way * long * rng.uniform(0.7, 1.1)
         behind = abs(around) > 112 and down > 50
-        locks.append(_lock(np.concatenate([path[:2], path[-1:] * 0.6 + tip * 0.4, tip]), width, behind=behind, lines=0.5))
+        locks.append(
+            _lock(
+                np.concatenate([path[:2], path[-1:] * 0.6 + tip * 0.4, tip]),
+                width,
+                behind=behind,
+                lines=0.5,
+            )
+        )
     for x in np.array([-0.62, 0.6, -0.42, 0.4, -0.2, 0.2, 0.0]) + rng.normal(0, 0.03, 7):
         low = 7.58 + 0.14 * rng.random() - 0.2 * x * x
         path = scalp(np.degrees(x) * np.array([0.7, 0.8, 0.9]), [14, 32, 50], [0.08, 0.17, 0.20])
@@ -265,10 +326,12 @@ def _combed_back(rng: np.random.Generator) -> list[Lock]:
     locks = []
     for around in np.linspace(-96, 96, 13):
         line = float(np.interp(abs(around), _HAIRLINE[:, 0], _HAIRLINE[:, 1]))
-        path = scalp(around * np.array([1, 0.97, 0.9, 0.7]), line * np.array([0.985, 0.7, 0.4, 0.12]), 0.075)
+        path = scalp(
+            around * np.array([1, 0.97, 0.9, 0.7]), line * np.array([0.985, 0.7, 0.4, 0.12]), 0.075
+        )
         path[0] = scalp(around, line * 0.985, 0.02)
         spine = curve(path, 5)
-        widths = 0.27 * np.sin(np.linspace(0.6, 2.9, len(spine))) ** 0.5 + 0.02
+        widths = 0.27 * np.sin(np.linspace(0.1, 3.0, len(spine))) ** 0.8
         start = 0.32 + 0.08 * rng.random()
         locks.append(Lock(spine, widths.astype(np.float32), shine=(start, start + 0.22), lines=0.0))
     return locks
@@ -280,7 +343,14 @@ def _tail(fall: Fall, rng: np.random.Generator) -> list[Lock]:
     for i in range(6):
         spread = (i - 2.5) * 0.09
         path = np.array(
-            [(0.0, 8.05, -0.55), (0.45, 8.42, -0.75), (0.86, 8.1, -0.75), (1.12, 7.4, -0.6), (1.15, 6.7, -0.5), (0.98, 6.0 + 0.1 * rng.random(), -0.4)]
+            [
+                (0.0, 8.05, -0.55),
+                (0.45, 8.42, -0.75),
+                (0.86, 8.1, -0.75),
+                (1.12, 7.4, -0.6),
+                (1.15, 6.7, -0.5),
+                (0.98, 6.0 + 0.1 * rng.random(), -0.4),
+            ]
         )
         path[:, 0] = fall.side * (path[:, 0] + spread * np.array([0, 0.4, 0.9, 1.4, 1.7, 1.2]))
         path[1:3, 1] += spread * 0.6
@@ -291,13 +361,22 @@ def _tail(fall: Fall, rng: np.random.Generator) -> list[Lock]:
 def _afro(rng: np.random.Generator) -> list[Curl]:
     """Return the balls that make up an afro, around the skull and along the hairline."""
     curls = []
-    for down, count, out, radius in ((8, 3, 0.26, 0.32), (34, 9, 0.26, 0.30), (60, 13, 0.24, 0.28), (84, 15, 0.22, 0.26), (106, 14, 0.16, 0.24)):
+    for down, count, out, radius in (
+        (6, 4, 0.30, 0.24),
+        (28, 11, 0.31, 0.23),
+        (48, 16, 0.30, 0.22),
+        (66, 19, 0.28, 0.21),
+        (84, 20, 0.26, 0.20),
+        (102, 20, 0.20, 0.19),
+    ):
         for around in np.linspace(-180, 180, count, endpoint=False) + rng.uniform(0, 30):
             around = (around + 180) % 360 - 180
             line = float(np.interp(abs(around), _HAIRLINE[:, 0], _HAIRLINE[:, 1]))
-            if down < line + 4:
+            if down < line + 4 and (down < 95 or abs(around) > 100):
                 small = 0.75 if down > line - 16 else 1.0
-                curls.append(Curl(scalp(around, down, out * small), radius * small * rng.uniform(0.85, 1.1)))
+                curls.append(
+                    Curl(scalp(around, down, out * small), radius * small * rng.uniform(0.85, 1.1))
+                )
     return curls
 
 
@@ -305,10 +384,14 @@ def _wavy(lock: Lock, rng: np.random.Generator) -> Lock:
     """Return a lock that swings from side to side, the more the further down."""
     share = np.linspace(0, 1, len(lock.spine))
     length = float(np.linalg.norm(np.diff(lock.spine, axis=0), axis=1).sum())
-    swing = 0.065 * np.sin(share * length * 8.5 + rng.uniform(0, 6)) * np.clip(share * 2.2 - 0.5, 0, 1)
+    swing = (
+        0.065 * np.sin(share * length * 8.5 + rng.uniform(0, 6)) * np.clip(share * 2.2 - 0.5, 0, 1)
+    )
     spine = lock.spine.copy()
     spine[:, 0] += swing
-    return replace(lock, spine=spine, widths=lock.widths * (1 + 2.5 * np.abs(swing)).astype(np.float32))
+    return replace(
+        lock, spine=spine, widths=lock.widths * (1 + 2.5 * np.abs(swing)).astype(np.float32)
+    )
 
 
 @dataclass(frozen=True)
@@ -334,14 +417,18 @@ class Front:
 def _ring(sketch: Sketch, curl: Curl, grow: float = 0.0) -> Shape:
     middle = sketch.project(curl.middle[None])[0]
     turn = np.linspace(0, 2 * np.pi, 26)
-    ring = middle[:2] + (curl.radius * sketch.pixel + grow) * np.column_stack([np.cos(turn), np.sin(turn)])
+    ring = middle[:2] + (curl.radius * sketch.pixel + grow) * np.column_stack(
+        [np.cos(turn), np.sin(turn)]
+    )
     return Shape(ring, (ring, ring), None, float(middle[2]))
 
 
 def _shape(sketch: Sketch, lock: Lock, grow: float = 0.0) -> Shape:
     seen = sketch.project(lock.spine)
     edges = ribbon(seen[:, :2], lock.widths * sketch.pixel + grow)
-    return Shape(np.concatenate([edges[0], edges[1][::-1]]), edges, lock, float(seen[len(seen) // 2, 2]))
+    return Shape(
+        np.concatenate([edges[0], edges[1][::-1]]), edges, lock, float(seen[len(seen) // 2, 2])
+    )
 
 
 def _facing(sketch: Sketch, places: Floats) -> Floats:
@@ -363,10 +450,16 @@ def paint_back(canvas: Canvas, sketch: Sketch, colours: Palette, hair: Hair | No
     """Draw the hair behind the head as one dark shape, inked around."""
     if hair is None:
         return
-    hidden: list[Lock | Curl] = [item for item in (*hair.locks, *hair.curls) if _hidden(sketch, item)]
+    hidden: list[Lock | Curl] = [
+        item for item in (*hair.locks, *hair.curls) if _hidden(sketch, item)
+    ]
     for grow, colour in ((2.2 * canvas.line, colours.hair_ink), (0.0, colours.dark)):
         for item in hidden:
-            shape = _ring(sketch, item, grow / 2) if isinstance(item, Curl) else _shape(sketch, item, grow)
+            shape = (
+                _ring(sketch, item, grow / 2)
+                if isinstance(item, Curl)
+                else _shape(sketch, item, grow)
+            )
             canvas.fill(shape.contour, colour)
     for item in hidden:
         if isinstance(item, Lock):
@@ -385,8 +478,6 @@ def front(sketch: Sketch, hair: Hair | None) -> Front | None:
         seen = sketch.screen(grid.reshape(-1, 3)).reshape(rows, columns, 2)
         middle = (grid[:-1, :-1] + grid[1:, 1:]) / 2
         visible = (_facing(sketch, middle.reshape(-1, 3)) > -0.12).reshape(rows - 1, columns - 1)
-        if out > hair.cap:
-            visible &= (_facing(sketch, middle.reshape(-1, 3)) < 0.35).reshape(rows - 1, columns - 1)
         corners = np.stack([seen[:-1, :-1], seen[1:, :-1], seen[1:, 1:], seen[:-1, 1:]], axis=2)
         quads.append(list(corners[visible]))
     line = grid[-1][np.abs(np.linspace(-180, 180, columns)) < 75]
@@ -396,12 +487,16 @@ def front(sketch: Sketch, hair: Hair | None) -> Front | None:
     return Front(quads[0], quads[1], [*curls, *shapes], sketch.screen(line))
 
 
-def cast(canvas: Canvas, sketch: Sketch, colours: Palette, hair: Front | None, skin: Image.Image) -> None:
+def cast(
+    canvas: Canvas, sketch: Sketch, colours: Palette, hair: Front | None, skin: Image.Image
+) -> None:
     """Draw the shadow of the hair on the skin below it."""
     if hair is None:
         return
     drop = np.array([0.0, 0.075 * sketch.pixel], np.float32)
-    mask = canvas.mask(*(shape.contour + drop for shape in hair.shapes), *(quad + drop for quad in hair.cap))
+    mask = canvas.mask(
+        *(shape.contour + drop for shape in hair.shapes), *(quad + drop for quad in hair.cap)
+    )
     canvas.shadow(ImageChops.multiply(mask, skin), colours, colours.shade)
 
 
@@ -430,11 +525,16 @@ def paint_front(canvas: Canvas, sketch: Sketch, colours: Palette, hair: Front | 
         canvas.fill(shape.contour, colours.hair)
         left, right = shape.edges
         start = int(shape.lock.lines * len(left))
-        canvas.fill(np.concatenate([(left * 0.45 + right * 0.55)[start:], right[start:][::-1]]), colours.dark)
-        if shape.lock.shine is not None:
-            _shine(canvas, colours, shape)
+        if start:
+            canvas.fill(
+                np.concatenate([(left * 0.45 + right * 0.55)[start:], right[start:][::-1]]),
+                colours.dark,
+            )
         for edge in (left, right):
             canvas.stroke(edge[start:], colours.hair_ink, 0.8, 0.15, 0.9)
+    for shape in hair.shapes:
+        if shape.lock is not None and shape.lock.shine is not None:
+            _shine(canvas, colours, shape)
 
 
 def _shine(canvas: Canvas, colours: Palette, shape: Shape) -> None:
@@ -443,5 +543,8 @@ def _shine(canvas: Canvas, colours: Palette, shape: Shape) -> None:
     first, last = (int(share * (len(shape.edges[0]) - 1)) for share in shape.lock.shine)
     left, right = (edge[first : last + 1] for edge in shape.edges)
     share = np.linspace(0, 1, len(left))[:, None]
-    near = 0.5 - 0.40 * np.sin(np.pi * share) ** 0.55
-    canvas.fill(np.concatenate([left + (right - left) * near, (left + (right - left) * (1 - near))[::-1]]), colours.light)
+    near = 0.5 - 0.30 * np.sin(np.pi * share**0.7) ** 0.8
+    canvas.fill(
+        np.concatenate([left + (right - left) * near, (left + (right - left) * (1 - near))[::-1]]),
+        colours.light,
+    )

@@ -15,7 +15,7 @@ Floats = NDArray[np.float32]
 EYES_AT = np.array([0.0, 7.284, 1.245], np.float32)  # of the mesh at rest
 _MOUTH_AT = 6.62
 _CHIN_AT = 6.16
-_HALF = 0.74  # the width of the face at its eyes, halved
+_AROUND = 128  # points of a section
 #: sections of a drawn head from the crown to the chin: height, half width, middle and half depth
 _RINGS = np.array(
     [
@@ -29,10 +29,10 @@ _RINGS = np.array(
         (6.88, 0.695, 0.57, 0.91),
         (6.74, 0.640, 0.64, 0.86),
         (6.62, 0.565, 0.73, 0.78),
-        (6.50, 0.460, 0.85, 0.66),
-        (6.40, 0.350, 0.98, 0.52),
-        (6.31, 0.230, 1.12, 0.35),
-        (6.25, 0.120, 1.25, 0.19),
+        (6.50, 0.475, 0.85, 0.66),
+        (6.40, 0.375, 0.98, 0.52),
+        (6.31, 0.265, 1.12, 0.35),
+        (6.25, 0.160, 1.25, 0.19),
         (6.225, 0.02, 1.35, 0.06),
     ],
     np.float32,
@@ -66,7 +66,9 @@ def marks() -> Marks:
         lips=np.flatnonzero(head.masks["lips"] > 0.5),
         chin=int(np.flatnonzero(middle & (y > 6.1))[np.argmin(y[middle & (y > 6.1)])]),
         nose=int(np.argmax(z)),
-        brows=np.flatnonzero(plain & (np.abs(y - 7.47) < 0.05) & (np.abs(np.abs(x) - 0.3) < 0.1) & (z > 1)),
+        brows=np.flatnonzero(
+            plain & (np.abs(y - 7.47) < 0.05) & (np.abs(np.abs(x) - 0.3) < 0.1) & (z > 1)
+        ),
     )
 
 
@@ -86,7 +88,9 @@ class Sketch:
         eyes = head.eyes.mean(axis=0)
         lips = rest[at.lips].mean(axis=0)
         half = float(np.abs(rest[at.cheeks, 0]).mean()) / 0.71
-        self.stretch = np.array([half, (eyes[1] - lips[1]) / (EYES_AT[1] - _MOUTH_AT), 1.0], np.float32)
+        self.stretch = np.array(
+            [half, (eyes[1] - lips[1]) / (EYES_AT[1] - _MOUTH_AT), 1.0], np.float32
+        )
         self.stretch[2] = self.stretch[:2].mean()
         self.eyes = eyes
         self.apart = float(np.abs(head.eyes[:, 0] - eyes[0]).mean()) / float(self.stretch[0]) + 0.03
@@ -101,7 +105,9 @@ class Sketch:
         self.shortness = 0.86 + 0.07 * self.male - 0.02 * self.child
         self.rings = _RINGS.copy()
         low = self.rings[:, 0] < _MOUTH_AT
-        self.rings[low, 0] = _MOUTH_AT + (self.rings[low, 0] - _MOUTH_AT) * (self.chin - _MOUTH_AT) / (6.225 - _MOUTH_AT)
+        self.rings[low, 0] = _MOUTH_AT + (self.rings[low, 0] - _MOUTH_AT) * (
+            self.chin - _MOUTH_AT
+        ) / (6.225 - _MOUTH_AT)
         down = np.clip((7.1 - _RINGS[:, 0]) / 0.6, 0, 1)
         wide = (0.06 + 0.24 * self.male + 0.9 * (jaw - 1)) * down
         self.rings[:, 1] *= 1 + wide * (self.rings[:, 1] > 0)
@@ -140,13 +146,14 @@ class Sketch:
 
     def contour(self) -> tuple[Floats, Floats]:
         """Return the left and the right border (N, 2) of the head on the screen, from the crown to the chin."""
-        turn = np.linspace(0, 2 * np.pi, 48, endpoint=False)
+        turn = np.linspace(0, 2 * np.pi, _AROUND, endpoint=False)
         c, s = (np.sign(f(turn)) * np.abs(f(turn)) ** (2 / 2.4) for f in (np.sin, np.cos))
         y, w, m, d = self.rings.T
         ring = np.stack(
-            [w[:, None] * c, np.repeat(y[:, None], 48, 1), m[:, None] + d[:, None] * s], axis=-1
+            [w[:, None] * c, np.repeat(y[:, None], _AROUND, 1), m[:, None] + d[:, None] * s],
+            axis=-1,
         )
-        seen = self.screen(ring.reshape(-1, 3)).reshape(len(y), 48, 2)
+        seen = self.screen(ring.reshape(-1, 3)).reshape(len(y), _AROUND, 2)
         lean = np.radians(self.person.roll)
         across = seen @ np.array([np.cos(lean), -np.sin(lean)], np.float32)
         rows = np.arange(len(y))
@@ -155,7 +162,10 @@ class Sketch:
     def face(self) -> Floats:
         """Return the closed contour (N, 2) of the head."""
         left, right = self.contour()
-        return curve(np.concatenate([left, right[-2:0:-1]]), 5, closed=True)
+        shape = curve(np.concatenate([left, right[-2:0:-1]]), 6, closed=True)
+        for _ in range(4):
+            shape = (np.roll(shape, 1, axis=0) + 2 * shape + np.roll(shape, -1, axis=0)) / 4
+        return shape
 
     @property
     def eye_size(self) -> tuple[float, float]:
@@ -227,4 +237,9 @@ class Sketch:
         line = np.column_stack([u * wide, top])
         if not drop:
             return line, None
-        return line, np.column_stack([u * wide * 0.98, top - drop * strength * (1 - u**2) ** (0.7 if expression != "surprised" else 0.5)])
+        return line, np.column_stack(
+            [
+                u * wide * 0.98,
+                top - drop * strength * (1 - u**2) ** (0.7 if expression != "surprised" else 0.5),
+            ]
+        )
