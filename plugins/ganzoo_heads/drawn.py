@@ -9,8 +9,9 @@ from numpy.typing import NDArray
 from PIL import Image, ImageChops, ImageDraw
 
 from ganzoo_heads import locks as lay
-from ganzoo_heads import photo
+from ganzoo_heads import clothes, photo
 from ganzoo_heads.ink import Canvas, Colour, Palette, curve, even, rgb, ribbon
+from ganzoo_heads.light import light_of
 from ganzoo_heads.people import EYES
 from ganzoo_heads.sketch import EYES_AT, Sketch
 
@@ -29,7 +30,7 @@ def draw(head: photo.Head, style: str = "anime") -> NDArray[np.uint8]:
     ground = Image.fromarray(np.array(colours.ground, np.uint8)[:, None])
     canvas = Canvas(side, ground, sketch.scale)
     hair = lay.style(head, sketch)
-    key = photo.light_of(head.person).key
+    key = light_of(head.person).key.way
     lay.paint_back(canvas, sketch, colours, hair)
     face = sketch.face()
     _body(canvas, sketch, colours, face)
@@ -98,7 +99,7 @@ def _toned(colour: object, light: float = 1.0, rich: float = 1.0, turn: float = 
 def _cloth(head: photo.Head) -> Floats:
     """Return the colour of the photo's clothes."""
     at = np.linspace((-0.3, 4.6, 1.0), (0.3, 5.2, 1.0), 24, dtype=np.float32)
-    albedo, _ = photo._cloth(head.person, at, np.zeros_like(at))
+    albedo, _ = clothes.paint(head.person, at, np.zeros_like(at))
     return np.median(albedo, axis=0).clip(0, 1) ** (1 / 2.2)
 
 

@@ -183,7 +183,7 @@ class Heads(Dataset):
                 "packages": {name: version(name) for name in ("numpy", "pillow")},
             }
             if word == "real":
-                key |= {"style": self.style, "drawn": drawn.VERSION}
+                key["style"] = self.style
             self._entries[word] = cache.get(f"heads-{word}", key, self.size, make)
         return self._entries[word]
 
@@ -211,7 +211,7 @@ class Heads(Dataset):
 
     def _row(self, heads: makers.Maker, word: str, index: int) -> list[int]:
         head = heads.head(index)
-        points = landmarks.of(head) if word == "photo" else drawn.landmarks(head)
+        points = landmarks.of(head) if word == "photo" else drawn.landmarks(head) / self.size - 1
         row = [round(float(x) * _FIXED) for x in points.ravel()]
         return row + attributes.indices(head.person) if word == "photo" else row
 

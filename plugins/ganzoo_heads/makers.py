@@ -10,7 +10,7 @@ from PIL import Image
 
 from ganzoo_heads import buffers, drawn, mesh, people, photo
 
-#: Increase when the same head would give another photo, normal, depth, part or landmark.
+#: Increase when the same head would give another picture or landmark.
 VERSION = 1
 DYED = "dyed"  # after a style, as in ``anime dyed``: heads have the avatars' colours of hair too
 
