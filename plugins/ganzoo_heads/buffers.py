@@ -55,7 +55,7 @@ def measure(head: photo.Head) -> Buffers:
         target = normal.copy() if keep_normal else normal
         below = depth.copy() if keep_normal else depth
         cover = strands.draw(target, below, camera, turned, outward.astype(np.float32), width, bias)
-        parts[cover > 0.5] = PARTS.index(name)
+        parts[cover > 0.4] = PARTS.index(name)
 
     add("brows", whiskers.brows(person, head.rest), 0.008, 0.03, True)
     beard = whiskers.beard(person, head.rest, mesh.load().normals(head.rest))
@@ -69,7 +69,9 @@ def measure(head: photo.Head) -> Buffers:
     normal *= np.float32([1, -1, 1])
     normal /= np.linalg.norm(normal, axis=2, keepdims=True).clip(1e-6)
     share = (depth - camera.distance) / camera.width + _BEFORE
-    return Buffers(normal, np.where(np.isfinite(depth), share.clip(0, 0.999), 1).astype(np.float32), parts)
+    return Buffers(
+        normal, np.where(np.isfinite(depth), share.clip(0, 0.999), 1).astype(np.float32), parts
+    )
 
 
 def stored_normal(buffers: Buffers) -> NDArray[np.uint8]:

@@ -33,7 +33,9 @@ def paint(person: Person, base: Floats, normal: Floats) -> tuple[Floats, Floats]
     hue, grey = rng.random(), rng.random()
     wheel = 0.5 + 0.5 * np.cos(2 * np.pi * (hue + np.array([0, 0.33, 0.67])))
     colour = linear(np.clip(0.10 + 0.75 * rng.random() * (0.35 * wheel + 0.65 * grey), 0.03, 0.9))
-    albedo = np.broadcast_to(colour, (len(base), 3)) * (1 + 0.12 * smooth_noise(base, 60, 3))[:, None]
+    albedo = (
+        np.broadcast_to(colour, (len(base), 3)) * (1 + 0.12 * smooth_noise(base, 60, 3))[:, None]
+    )
     x, y = np.abs(base[:, 0]), base[:, 1]
     pattern = rng.random()
     if pattern < 0.2:

@@ -28,7 +28,10 @@ def paint(person: Person, offset: Floats, number: int) -> Floats:
     angle = np.arccos(along.clip(-1, 1))
     side = direction - along[:, None] * ahead
     around = np.arctan2(side[:, 1], side[:, 0])
-    veins = np.clip(angle - 0.55, 0, 1)[:, None] * (0.8 + 0.4 * np.sin(around * 17 + angle * 9))[:, None]
+    veins = (
+        np.clip(angle - 0.55, 0, 1)[:, None]
+        * (0.8 + 0.4 * np.sin(around * 17 + angle * 9))[:, None]
+    )
     colour = linear((0.80, 0.77, 0.74)) * (1 - veins * (0.15, 0.50, 0.50))
     iris = linear(EYES[person.eyes])
     rays = 1 + 0.3 * np.sin(around * 23 + 3 * np.sin(around * 7)) * np.clip(angle / IRIS, 0, 1)
@@ -45,7 +48,9 @@ def paint(person: Person, offset: Floats, number: int) -> Floats:
 def wet(normal: Floats, key: Floats, seed: int) -> Floats:
     """Return how brightly ``normal`` (N, 3) of a wet eye mirrors a lamp or a window, 1 at most."""
     rng = np.random.default_rng([seed, 9])
-    mirror = 2 * normal[:, 2:3] * normal - np.float32([0, 0, 1])  # where light to the camera came from
+    mirror = 2 * normal[:, 2:3] * normal - np.float32(
+        [0, 0, 1]
+    )  # where light to the camera came from
     way = key * np.float32([0.8, 0.7, 1]) + np.float32([0, 0.15, 0])
     way = way / np.linalg.norm(way)
     if rng.random() < 0.5:  # a round lamp

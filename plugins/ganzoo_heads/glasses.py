@@ -35,14 +35,27 @@ def wear(person: Person, rest: Floats, eyes: Floats, ears: Floats) -> Glasses | 
     height = width * rng.uniform(0.66, 0.98)
     power = rng.choice([2.0, 2.6, 3.6])
     thick = rng.choice([0.006, 0.012, 0.020], p=[0.4, 0.3, 0.3])
-    shades = [(0.04, 0.04, 0.045), (0.12, 0.08, 0.06), (0.35, 0.33, 0.32), (0.45, 0.33, 0.16), (0.25, 0.05, 0.06)]
+    shades = [
+        (0.04, 0.04, 0.045),
+        (0.12, 0.08, 0.06),
+        (0.35, 0.33, 0.32),
+        (0.45, 0.33, 0.16),
+        (0.25, 0.05, 0.06),
+    ]
     colour = linear(shades[int(rng.choice(5, p=[0.5, 0.18, 0.18, 0.08, 0.06]))])
     angle = np.linspace(0, 2 * np.pi, _ROUND)
     c, s = np.cos(angle), np.sin(angle)
     x = np.sign(c) * np.abs(c) ** (2 / power) * width
     y = np.sign(s) * np.abs(s) ** (2 / power) * height
     y = y * (1 + 0.12 * np.where(y < 0, 1, 0))
-    front = float(rest[(np.abs(rest[:, 1] - eyes[:, 1].mean()) < 0.12) & (np.abs(rest[:, 0]) < 0.1), 2].max()) + 0.015
+    front = (
+        float(
+            rest[
+                (np.abs(rest[:, 1] - eyes[:, 1].mean()) < 0.12) & (np.abs(rest[:, 0]) < 0.1), 2
+            ].max()
+        )
+        + 0.015
+    )
     rims = []
     for eye in eyes:
         middle = np.array([np.sign(eye[0]) * max(abs(eye[0]), width + 0.055), eye[1] - 0.03, front])
@@ -56,10 +69,16 @@ def wear(person: Person, rest: Floats, eyes: Floats, ears: Floats) -> Glasses | 
     for side, rim in ((-1, right), (1, left)):
         hinge = rim[np.argmax(side * rim[:, 0])] + (0, 0.5 * height, 0)
         ear = rest[(ears > 0.5) & (side * rest[:, 0] > 0)]
-        end = np.array([side * (np.abs(ear[:, 0]).min() + 0.02), hinge[1] - 0.02, ear[:, 2].mean() - 0.02])
-        paths.append(hinge + (end - hinge) * share + np.array([side * 0.03, 0, 0]) * np.sin(np.pi * share))
+        end = np.array(
+            [side * (np.abs(ear[:, 0]).min() + 0.02), hinge[1] - 0.02, ear[:, 2].mean() - 0.02]
+        )
+        paths.append(
+            hinge + (end - hinge) * share + np.array([side * 0.03, 0, 0]) * np.sin(np.pi * share)
+        )
     copies = 3 if thick < 0.01 else 7
-    lines = np.concatenate([path[None] + rng.normal(0, thick / 2, (copies, 1, 3)) for path in paths])
+    lines = np.concatenate(
+        [path[None] + rng.normal(0, thick / 2, (copies, 1, 3)) for path in paths]
+    )
     return Glasses(lines.astype(np.float32), colour, np.stack([right, left]).astype(np.float32))
 
 

@@ -37,13 +37,19 @@ def _wall(rng: np.random.Generator) -> Floats:
     return np.asarray(base * (0.8 + slope + 0.5 * spot)[..., None].clip(0.1), np.float32)
 
 
-def _boxes(rng: np.random.Generator, picture: Floats, count: int, tall: float, bright: float) -> Floats:
+def _boxes(
+    rng: np.random.Generator, picture: Floats, count: int, tall: float, bright: float
+) -> Floats:
     """Put ``count`` boxes of things into ``picture``, in muted colours and a few strong ones."""
     for _ in range(count):
         x, y = rng.integers(-10, _SIDE, 2)
         w, h = rng.integers(2, 24), int(rng.integers(2, 24) * tall)
         strong = 0.45 if rng.random() < 0.25 else 0.12
-        colour = rng.uniform(0.01, bright) * warmth(float(rng.uniform(-1, 1))) * (1 + rng.normal(0, strong, 3)).clip(0.1)
+        colour = (
+            rng.uniform(0.01, bright)
+            * warmth(float(rng.uniform(-1, 1)))
+            * (1 + rng.normal(0, strong, 3)).clip(0.1)
+        )
         share = rng.uniform(0.6, 0.95)
         part = picture[max(0, y) : max(0, y + h), max(0, x) : max(0, x + w)]
         part *= 1 - share
@@ -54,7 +60,12 @@ def _boxes(rng: np.random.Generator, picture: Floats, count: int, tall: float, b
 def _room(rng: np.random.Generator) -> Floats:
     picture = _boxes(rng, _wall(rng), int(rng.integers(4, 16)), 1.3, 0.5)
     if rng.random() < 0.5:  # a window or a lamp
-        x, y, w, h = rng.integers(0, _SIDE), rng.integers(0, 30), rng.integers(6, 18), rng.integers(8, 30)
+        x, y, w, h = (
+            rng.integers(0, _SIDE),
+            rng.integers(0, 30),
+            rng.integers(6, 18),
+            rng.integers(8, 30),
+        )
         picture[y : y + h, x : x + w] = rng.uniform(0.7, 1.6) * warmth(float(rng.uniform(-1, 1)))
     return picture
 

@@ -83,7 +83,9 @@ def _scalp_triangles() -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     head = mesh.load()
     skin = np.flatnonzero(head.parts == 0)
     corners = head.points[head.triangles[skin]]
-    area = np.linalg.norm(np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]), axis=1)
+    area = np.linalg.norm(
+        np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]), axis=1
+    )
     ears = head.masks["ears"][head.triangles[skin]].max(axis=1)
     weight = area * scalp(corners.mean(axis=1)) * (ears < 0.3)
     chosen = weight > 0
@@ -98,7 +100,7 @@ def grow(person: Person, points: Floats, normals: Floats) -> Strands | None:
     rng = np.random.default_rng([person.seed, 1])
     head = mesh.load()
     triangles, odds = _scalp_triangles()
-    fringe = style.fringe and rng.random() < 0.4
+    fringe = style.fringe and rng.random() < 0.33
     if fringe:  # which needs more strands in front
         ahead = head.points[head.triangles[triangles]].mean(axis=1)[:, 2] > 0.75
         odds = odds * (1 + 1.5 * ahead)
@@ -111,10 +113,13 @@ def grow(person: Person, points: Floats, normals: Floats) -> Strands | None:
     # a lock: strands that began near one another end near one another
     heart = rng.choice(style.count, max(12, style.count // 26), replace=False)
     lock = np.argmin(((root[:, None] - root[heart][None]) ** 2).sum(-1), axis=1)
-    strand, depth = _fall(style, root, normal, lock, fringe, Skull(points), rng)
+    strand, depth, ahead = _fall(style, root, normal, lock, fringe, Skull(points), rng)
     shade = rng.uniform(0.72, 1.28, len(strand)) * rng.uniform(0.86, 1.14, len(heart))[lock] * depth
     if style.clump:
-        pull = (np.linspace(0, 1, STEPS) ** 1.3 * style.clump)[None, :, None]
+        same = ahead == ahead[heart][lock]  # a fringe and what hangs beside it do not join
+        pull = (same * style.clump)[:, None, None] * (np.linspace(0, 1, STEPS) ** 1.3)[
+            None, :, None
+        ]
         strand += pull * (strand[heart][lock] - strand)
     if style.curl or style.wave:
         radius = (style.curl or style.wave) * rng.uniform(0.6, 1.4, len(heart))[lock][:, None]
@@ -142,8 +147,8 @@ def _fall(
     fringe: bool,
     skull: Skull,
     rng: np.random.Generator,
-) -> tuple[Floats, Floats]:
-    """Return strands (S, STEPS, 3) from ``root`` (S, 3), and how near the surface of the hair each lies."""
+) -> tuple[Floats, Floats, NDArray[np.bool_]]:
+    """Return strands (S, STEPS, 3) from ``root`` (S, 3), how bright each is, and which are a fringe."""
     count, locks = len(root), int(lock.max()) + 1
     part = rng.choice([0.0, 0.26, -0.26]) + rng.normal(0, 0.03)
     volume = rng.uniform(0.75, 1.25)
@@ -159,19 +164,25 @@ def _fall(
     height = rng.random(count)
     gap = (0.02 + 0.13 * volume * height * min(1.0, style.length)).astype(np.float32)
     back = style.swept + 0.4 * np.clip((root[:, 2] - 0.6) / 0.5, 0, 1) * (1 - front)
-    comb = np.stack([away * (0.8 - 0.45 * front), -0.2 + 0 * away, front - (1 - front) * back], axis=1)
+    comb = np.stack(
+        [away * (0.8 - 0.45 * front), -0.2 + 0 * away, front - (1 - front) * back], axis=1
+    )
     if style.lift >= 0.9:
-        comb = np.stack([0 * away, np.full_like(away, 0.5 if style.gravity else 0), 0 * away], axis=1)
+        comb = np.stack(
+            [0 * away, np.full_like(away, 0.5 if style.gravity else 0), 0 * away], axis=1
+        )
     tie = None if style.tie is None else np.array(style.tie, np.float32)
     if tie is not None:
         gap *= 0.4
     stop = style.stop + rng.normal(0, 0.05, count) if style.stop else np.full(count, -9.0)
-    stop = np.where(front > 0.35, 7.60 + 0.09 * rng.normal(0, 1, locks)[lock], stop)
+    stop = np.where(front >= 0.35, 7.60 + 0.09 * rng.normal(0, 1, locks)[lock], stop)
     strand = np.empty((count, STEPS, 3), np.float32)
     strand[:, 0] = place = root.astype(np.float32)
     direction = normal * style.lift * volume + comb * 0.5 + spread
     rising = np.clip((root[:, 2] - 0.8) / 0.3, 0, 1) * (1 - front) * (style.gravity > 0.1)
-    direction += rising[:, None] * (normal * 0.35 + np.stack([0.5 * away, 0.25 + 0 * away, -0.5 + 0 * away], axis=1))
+    direction += rising[:, None] * (
+        normal * 0.35 + np.stack([0.5 * away, 0.25 + 0 * away, -0.5 + 0 * away], axis=1)
+    )
     for i in range(1, STEPS):
         share = i / (STEPS - 1)
         if tie is not None:
@@ -195,7 +206,7 @@ def _fall(
             place[:, 0] += np.clip(over * 0.06, -0.05, 0.05)
             place[:, 2] -= np.abs(np.clip(over * 0.02, -0.02, 0.02))
         strand[:, i] = place
-    return strand, (0.78 + 0.36 * height).astype(np.float32)
+    return strand, (0.78 + 0.36 * height).astype(np.float32), front >= 0.35
 
 
 def _aside(place: Floats, parted: NDArray[np.bool_], away: Floats) -> Floats:
@@ -220,7 +231,9 @@ def _ball(middle: Floats, radius: float, count: int, rng: np.random.Generator) -
     tilt = rng.uniform(-0.6, 0.6, count)[:, None, None]
     ring = np.cos(angle) * start[:, None] + np.sin(angle) * other[:, None]
     ball = (ring * np.cos(tilt) + axis[:, None] * np.sin(tilt)) * radius
-    return (middle + (0, 0.12, -0.12) + ball * rng.uniform(0.85, 1.0, (count, 1, 1))).astype(np.float32)
+    return (middle + (0, 0.12, -0.12) + ball * rng.uniform(0.85, 1.0, (count, 1, 1))).astype(
+        np.float32
+    )
 
 
 def _tail(tie: Floats, count: int, rng: np.random.Generator) -> Floats:
@@ -229,7 +242,11 @@ def _tail(tie: Floats, count: int, rng: np.random.Generator) -> Floats:
     spread = rng.normal(0, 1, (count, 3)) * (0.10, 0.05, 0.10)
     side = rng.choice([-1, 1]) * rng.uniform(0.2, 0.9)
     path = np.stack(
-        [side * share**0.8, 0.25 * np.sin(share * 2.2) - 2.0 * share**1.4, -0.45 * np.sin(share * 2.6)],
+        [
+            side * share**0.8,
+            0.25 * np.sin(share * 2.2) - 2.0 * share**1.4,
+            -0.45 * np.sin(share * 2.6),
+        ],
         axis=-1,
     )
     width = (0.35 + 1.1 * np.sin(np.pi * share.clip(0, 0.8)))[..., None]

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from contextlib import closing
 from importlib.metadata import version
 from itertools import islice
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 import numpy as np
 import torch
@@ -21,7 +21,7 @@ from ganzoo.progress import progress
 from ganzoo_avatars.drawing import draw
 from ganzoo_folders import cache
 from ganzoo_folders.cached import as_tensor
-from ganzoo_heads import attributes, drawn, landmarks, makers, mesh, people
+from ganzoo_heads import attributes, drawn, landmarks, makers, mesh
 from ganzoo_heads.buffers import depth_of
 
 _BLOCK = 20  # images between two steps of the progress bar

@@ -74,13 +74,15 @@ def develop(picture: Floats, exposure: float, rng: np.random.Generator) -> NDArr
     light = light * (exposure * (1 + balance - balance.mean())).astype(np.float32)
     film = light * (1 + light / 6.0) / (1 + 0.55 * light) * 1.12
     image = film.clip(0, 1) ** (1 / 2.2)
-    contrast = rng.uniform(0.05, 0.55)
+    contrast = rng.uniform(0.15, 0.65)
     image = image * (1 - contrast) + contrast * (3 * image**2 - 2 * image**3)
     grey = image.mean(axis=2, keepdims=True)
     image = grey + (image - grey) * rng.uniform(0.82, 1.12)
     haze = rng.uniform(0, 0.02)
     image = haze + (1 - haze) * image
-    grain = rng.normal(0, 1, (side, side, 3)) * (0.35, 0.25, 0.4) + rng.normal(0, 0.8, (side, side, 1))
+    grain = rng.normal(0, 1, (side, side, 3)) * (0.35, 0.25, 0.4) + rng.normal(
+        0, 0.8, (side, side, 1)
+    )
     image = image + rng.uniform(0.001, 0.007) * blur(grain.astype(np.float32), 0.45) * 1.6
     pixels = (image * 255).clip(0, 255).astype(np.uint8)
     file = io.BytesIO()

@@ -63,7 +63,9 @@ def light_of(person: Person) -> Light:
     rim = float(rng.uniform(0.4, 1.4) * (rng.random() < 0.4))
     return Light(
         key=lamp(side * rng.uniform(5, 60), rng.uniform(18, 55), warm, 0.7 + 1.1 * hard),
-        fill=lamp(-side * rng.uniform(20, 80), rng.uniform(-5, 25), -0.5 * warm, rng.uniform(0.1, 0.4)),
+        fill=lamp(
+            -side * rng.uniform(20, 80), rng.uniform(-5, 25), -0.5 * warm, rng.uniform(0.1, 0.4)
+        ),
         rim=lamp(-side * rng.uniform(115, 160), rng.uniform(10, 45), rng.uniform(-1, 1), rim),
         sky=warmth(float(rng.uniform(-0.5, 0.3))) * np.float32(ambient),
         ground=warmth(0.4) * np.float32(ambient * rng.uniform(0.35, 0.7)),
@@ -111,8 +113,16 @@ class Shadow:
         taps = 12
         for tap in range(taps):
             radius, angle = reach * np.sqrt((tap + 0.5) / taps), tap * 2.39996
-            x = (place[:, 0] + np.float32(radius * np.cos(angle))).astype(np.int32).clip(0, _SIDE - 1)
-            y = (place[:, 1] + np.float32(radius * np.sin(angle))).astype(np.int32).clip(0, _SIDE - 1)
+            x = (
+                (place[:, 0] + np.float32(radius * np.cos(angle)))
+                .astype(np.int32)
+                .clip(0, _SIDE - 1)
+            )
+            y = (
+                (place[:, 1] + np.float32(radius * np.sin(angle)))
+                .astype(np.int32)
+                .clip(0, _SIDE - 1)
+            )
             total += self.solid[y, x] > place[:, 2] - bias
         return total / taps
 
@@ -146,4 +156,6 @@ def shine(normal: Floats, gloss: Floats, lamp: Lamp) -> Floats:
 def diffuse(normal: Floats, lamp: Lamp, wrap: Floats) -> Floats:
     """Return the light (N, 3) of a white ``lamp`` that enters; ``wrap`` (N, 3) lets it reach around."""
     facing = (normal @ lamp.way)[:, None]
-    return np.asarray(((facing + wrap) / (1 + wrap)).clip(0, None) * (1 / (1 + 0.4 * wrap)), np.float32)
+    return np.asarray(
+        ((facing + wrap) / (1 + wrap)).clip(0, None) * (1 / (1 + 0.4 * wrap)), np.float32
+    )

@@ -47,7 +47,9 @@ class Drawings(Maker):
     def __call__(self, index: int) -> NDArray[np.uint8]:
         """Return the drawing of head ``index``."""
         image = Image.fromarray(drawn.draw(self.head(index), self.style))
-        return np.asarray(image.resize((self.size, self.size), Image.Resampling.BOX)).transpose(2, 0, 1)
+        return np.asarray(image.resize((self.size, self.size), Image.Resampling.BOX)).transpose(
+            2, 0, 1
+        )
 
 
 class _Measurer(Maker):

@@ -50,9 +50,7 @@ class Mesh:
         face = np.cross(b - a, c - a)
         total = np.stack(
             [
-                sum(
-                    np.bincount(self.triangles[:, i], face[:, axis], len(points)) for i in range(3)
-                )
+                sum(np.bincount(self.triangles[:, i], face[:, axis], len(points)) for i in range(3))
                 for axis in range(3)
             ],
             axis=1,
@@ -70,9 +68,13 @@ def load() -> Mesh:
     try:
         content = FILE.read_bytes()
     except OSError as error:
-        raise DataError(f"heads: cannot read {FILE}: {error.strerror}. Install ganzoo again.") from None
+        raise DataError(
+            f"heads: cannot read {FILE}: {error.strerror}. Install ganzoo again."
+        ) from None
     if hashlib.sha256(content).hexdigest() != SHA256:
-        raise DataError(f"heads: {FILE} is not the file that ganzoo came with. Install ganzoo again.")
+        raise DataError(
+            f"heads: {FILE} is not the file that ganzoo came with. Install ganzoo again."
+        )
     with np.load(FILE, allow_pickle=False) as arrays:
         quads = arrays["quads"].astype(np.int32)
         names = [str(name) for name in arrays["target_names"]]

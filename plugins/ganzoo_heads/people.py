@@ -52,10 +52,25 @@ SKIN = np.array(
 #: units of MakeHuman's expressions, left and right together, that make up each expression
 UNITS: Mapping[str, Mapping[str, float]] = {
     "neutral": {},
-    "smile": {"mouth-corner-puller": 0.75, "eye-slit": 0.15, "mouth-open": 0.08, "mouth-elevation": 0.25},
-    "laugh": {"mouth-corner-puller": 0.9, "mouth-open": 0.28, "eye-slit": 0.3, "mouth-upward-retraction": 0.35},
+    "smile": {
+        "mouth-corner-puller": 0.75,
+        "eye-slit": 0.15,
+        "mouth-open": 0.08,
+        "mouth-elevation": 0.25,
+    },
+    "laugh": {
+        "mouth-corner-puller": 0.9,
+        "mouth-open": 0.28,
+        "eye-slit": 0.3,
+        "mouth-upward-retraction": 0.35,
+    },
     "sad": {"mouth-depression": 0.6, "eyebrows-inner-up": 0.7, "eye-slit": 0.2},
-    "angry": {"eyebrows-down": 0.9, "mouth-compression": 0.5, "nose-compression": 0.3, "eye-slit": 0.2},
+    "angry": {
+        "eyebrows-down": 0.9,
+        "mouth-compression": 0.5,
+        "nose-compression": 0.3,
+        "eye-slit": 0.2,
+    },
     "surprised": {"mouth-open": 0.5, "eyebrows-up": 0.9, "eye-opened-up": 0.7},
     "wink": {"mouth-corner-puller": 0.5, "eye-left-closure": 1.0},
 }
@@ -92,14 +107,19 @@ class Person:
     def targets(self) -> dict[str, float]:
         """Return the weights of the mesh's targets."""
         weights: dict[str, float] = dict(self.shape)
-        ages = {"child": max(0.0, 1 - self.age / 18), "old": min(1.0, max(0.0, (self.age - 30) / 45))}
+        ages = {
+            "child": max(0.0, 1 - self.age / 18),
+            "old": min(1.0, max(0.0, (self.age - 30) / 45)),
+        }
         ages["young"] = 1 - ages["child"] - ages["old"]
         for sex, share in (("female", 1 - self.male), ("male", self.male)):
             for age, part in ages.items():
                 for ancestry, blood in zip(ANCESTRIES, self.ancestry, strict=True):
                     weights[f"{ancestry}-{sex}-{age}"] = share * part * blood
                 fat = "maxweight" if self.weight > 0 else "minweight"
-                weights[f"universal-{sex}-{age}-averagemuscle-{fat}"] = share * part * abs(self.weight)
+                weights[f"universal-{sex}-{age}-averagemuscle-{fat}"] = (
+                    share * part * abs(self.weight)
+                )
         for unit, amount in UNITS[self.expression].items():
             muscle, _, rest = unit.partition("-")
             sides = [unit]
@@ -150,7 +170,14 @@ TRAITS: Mapping[str, float] = {
     "neck-scale-horiz": 0.3,
 }
 #: whole shapes of a head, of which each takes some of one
-OUTLINES = ("head-oval", "head-round", "head-square", "head-diamond", "head-invertedtriangular", "head-triangular")
+OUTLINES = (
+    "head-oval",
+    "head-round",
+    "head-square",
+    "head-diamond",
+    "head-invertedtriangular",
+    "head-triangular",
+)
 _ENDS = (("decr", "incr"), ("down", "up"), ("in", "out"))
 
 
@@ -172,7 +199,11 @@ def person(seed: int, index: int, names: Mapping[str, object], dyed: bool = Fals
     mixed = rng.dirichlet((0.35, 0.35, 0.35))
     ancestry = 0.75 * np.eye(3)[main] + 0.25 * mixed
     male = float(np.clip(rng.normal(0.15 if rng.random() < 0.5 else 0.85, 0.12), 0, 1))
-    age = float(rng.choice([rng.uniform(6, 16), rng.uniform(16, 40), rng.uniform(40, 80)], p=[0.12, 0.6, 0.28]))
+    age = float(
+        rng.choice(
+            [rng.uniform(6, 16), rng.uniform(16, 40), rng.uniform(40, 80)], p=[0.12, 0.6, 0.28]
+        )
+    )
     shape: dict[str, float] = {}
     for trait, reach in TRAITS.items():
         step = float(np.clip(rng.normal(0, reach), -1, 1))

@@ -7,16 +7,27 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ganzoo_heads import clothes, eyes, glasses, grounds, hair, lens, light, mesh, pose, raster
+from ganzoo_heads import (
+    clothes,
+    eyes,
+    glasses,
+    grounds,
+    hair,
+    lens,
+    light,
+    mesh,
+    pose,
+    raster,
+    whiskers,
+)
 from ganzoo_heads import skin as skins
 from ganzoo_heads import strands as lines
-from ganzoo_heads import whiskers
 from ganzoo_heads.lens import blur, linear
 from ganzoo_heads.people import Person
 from ganzoo_heads.skull import CENTRE
 
 Floats = NDArray[np.float32]
-HAIR_WIDTH = 0.018  # of a drawn strand, which stands for some hairs
+HAIR_WIDTH = 0.024  # of a drawn strand, which stands for some hairs
 _SKIN, _EYE, _TEETH, _TONGUE = (mesh.PARTS.index(p) for p in ("skin", "eye", "teeth", "tongue"))
 
 
@@ -60,7 +71,9 @@ def _eyeballs(points: Floats) -> Floats:
     """Return the centres (2, 3) of the right and the left eyeball."""
     head = mesh.load()
     balls = np.unique(head.triangles[head.parts == _EYE])
-    return np.stack([points[balls[head.left[balls] == left]].mean(axis=0) for left in (False, True)])
+    return np.stack(
+        [points[balls[head.left[balls] == left]].mean(axis=0) for left in (False, True)]
+    )
 
 
 def _in_place(points: Floats) -> Floats:
@@ -68,7 +81,9 @@ def _in_place(points: Floats) -> Floats:
     rest = mesh.load().points
     upper = rest[:, 1] > 6.6
     old, new = _eyeballs(points).mean(axis=0), _eyeballs(rest).mean(axis=0)
-    sizes = [float(np.sqrt(((p[upper] - eye) ** 2).mean())) for p, eye in ((points, old), (rest, new))]
+    sizes = [
+        float(np.sqrt(((p[upper] - eye) ** 2).mean())) for p, eye in ((points, old), (rest, new))
+    ]
     return np.asarray((points - old) * (sizes[1] / sizes[0]) + new, np.float32)
 
 
@@ -100,7 +115,10 @@ def look(head: Head) -> Surface:
 
     def mix(values: Floats) -> Floats:
         picked = values[corner]
-        mixed = sum(picked[:, i] * (weights[:, i] if values.ndim == 1 else weights[:, i, None]) for i in range(3))
+        mixed = sum(
+            picked[:, i] * (weights[:, i] if values.ndim == 1 else weights[:, i, None])
+            for i in range(3)
+        )
         return np.asarray(mixed, np.float32)
 
     normal = mix(head.normals)
@@ -150,7 +168,9 @@ def take(head: Head) -> NDArray[np.uint8]:
     return lens.develop(picture, exposure * float(np.exp(rng.normal(0, 0.13))), rng)
 
 
-def _body(head: Head, seen: Surface, lamps: light.Light, shadow: light.Shadow) -> tuple[Floats, float]:
+def _body(
+    head: Head, seen: Surface, lamps: light.Light, shadow: light.Shadow
+) -> tuple[Floats, float]:
     """Return the light (N, 3) from skin, eyes, mouth and cloth, and how long to expose for it."""
     person, side = head.person, head.camera.side
     skin = seen.part == _SKIN
@@ -159,7 +179,9 @@ def _body(head: Head, seen: Surface, lamps: light.Light, shadow: light.Shadow) -
     face = skin & ~inner & ~cloth
     albedo, gloss, normal = _paint(head, seen, face, inner, cloth)
     past = shadow.past_skin(seen.world, 0.04, 2.6) * shadow.past_hair(seen.world, 0.16)
-    past = np.where(inner | (seen.part == _TEETH) | (seen.part == _TONGUE), np.maximum(past, 0.55), past)
+    past = np.where(
+        inner | (seen.part == _TEETH) | (seen.part == _TONGUE), np.maximum(past, 0.55), past
+    )
     wrap = np.where(face[:, None], np.float32([0.20, 0.08, 0.05]), np.float32(0.03))
     came = lamps.around(normal)
     for lamp in (lamps.key, lamps.fill, lamps.rim):
@@ -176,18 +198,24 @@ def _body(head: Head, seen: Surface, lamps: light.Light, shadow: light.Shadow) -
     colour[eye] += sparkle[:, None] * np.minimum(lamps.key.colour, 1.3) * 0.9 + 0.012 * lamps.sky
     amount = float(came[face].mean()) if face.any() else 0.5
     shown = float(albedo[face].mean()) if face.any() else 0.2
-    exposure = 0.92 / max(amount, 0.05) * (0.30 / max(shown, 0.03)) ** 0.38
+    exposure = 1.0 / max(amount, 0.05) * (0.30 / max(shown, 0.03)) ** 0.38
     return np.asarray(colour, np.float32), exposure
 
 
 def _paint(
-    head: Head, seen: Surface, face: NDArray[np.bool_], inner: NDArray[np.bool_], cloth: NDArray[np.bool_]
+    head: Head,
+    seen: Surface,
+    face: NDArray[np.bool_],
+    inner: NDArray[np.bool_],
+    cloth: NDArray[np.bool_],
 ) -> tuple[Floats, Floats, Floats]:
     """Return the albedo (N, 3), the gloss (N,) and the bumpy normals (N, 3)."""
     person, count = head.person, len(seen.part)
     albedo, gloss = np.zeros((count, 3), np.float32), np.zeros(count, np.float32)
     normal = seen.normal.copy()
-    albedo[face], gloss[face] = skins.paint(person, seen.base[face], seen.lips[face], seen.ears[face])
+    albedo[face], gloss[face] = skins.paint(
+        person, seen.base[face], seen.lips[face], seen.ears[face]
+    )
     normal[face] += skins.bumps(person, seen.base[face])
     for number in (0, 1):
         mine = (seen.part == _EYE) & ((seen.base[:, 0] > 0) == bool(number))
@@ -199,10 +227,17 @@ def _paint(
     albedo[tongue] = linear((0.60, 0.30, 0.30))
     albedo[inner] = linear((0.32, 0.12, 0.11))
     mouth = inner | teeth | tongue
-    deep = np.clip(0.35 + 1.2 * (seen.base[mouth, 2] - 1.25) / 0.3, np.where(teeth[mouth], 0.6, 0.06), 1.0)
+    deep = np.clip(
+        0.35 + 1.2 * (seen.base[mouth, 2] - 1.25) / 0.3, np.where(teeth[mouth], 0.6, 0.06), 1.0
+    )
     albedo[mouth] *= deep[:, None]
     if head.strands is not None:
-        cover = hair.scalp(seen.base) * face * (seen.ears < 0.3) * (0.75 if person.cut == "buzz" else 0.92)
+        cover = (
+            hair.scalp(seen.base)
+            * face
+            * (seen.ears < 0.3)
+            * (0.75 if person.cut == "buzz" else 0.92)
+        )
         albedo = albedo * (1 - cover[:, None]) + cover[:, None] * linear(person.hair_colour) * 0.5
         gloss = gloss * (1 - cover)
     albedo[cloth], normal[cloth] = clothes.paint(person, seen.base[cloth], normal[cloth])
@@ -227,7 +262,10 @@ def _openness(seen: Surface, side: int) -> Floats:
 
 
 def _under_skin(
-    came: Floats, at: tuple[NDArray[np.int64], NDArray[np.int64]], face: NDArray[np.bool_], side: int
+    came: Floats,
+    at: tuple[NDArray[np.int64], NDArray[np.int64]],
+    face: NDArray[np.bool_],
+    side: int,
 ) -> Floats:
     """Let light (N, 3) spread under the skin, red the furthest."""
     mask, field = np.zeros((side, side), np.float32), np.zeros((side, side, 3), np.float32)
@@ -248,7 +286,12 @@ def _face_hair(head: Head, picture: Floats, depth: Floats, lamps: light.Light) -
     male = person.male > 0.5
     jobs = [
         (whiskers.brows(person, head.rest), dark, 0.0042 if male else 0.0032, 0.03),
-        (whiskers.lashes(person, head.rest), np.float32([0.008, 0.006, 0.005]), 0.002 if male else 0.004, 0.05),
+        (
+            whiskers.lashes(person, head.rest),
+            np.float32([0.008, 0.006, 0.005]),
+            0.002 if male else 0.004,
+            0.05,
+        ),
     ]
     normals = mesh.load().normals(head.rest)
     if (beard := whiskers.beard(person, head.rest, normals)) is not None:
@@ -259,14 +302,23 @@ def _face_hair(head: Head, picture: Floats, depth: Floats, lamps: light.Light) -
         outward = pose.rotate(person, np.float32([[0, 0.2, 1]]))[0]
         shades = rng.uniform(0.7, 1.4, (len(hairs), 1, 1)).astype(np.float32)
         colours = lines.shade(
-            turned, np.broadcast_to(outward, turned.shape), colour * shades * np.ones_like(turned), lamps,
-            np.full(turned.shape[:2], 0.7, np.float32), 0.25,
+            turned,
+            np.broadcast_to(outward, turned.shape),
+            colour * shades * np.ones_like(turned),
+            lamps,
+            np.full(turned.shape[:2], 0.7, np.float32),
+            0.25,
         )
         lines.draw(picture, depth.copy(), camera, turned, colours, width, bias)
 
 
 def _wear(
-    head: Head, worn: glasses.Glasses, picture: Floats, depth: Floats, lamps: light.Light, rng: np.random.Generator
+    head: Head,
+    worn: glasses.Glasses,
+    picture: Floats,
+    depth: Floats,
+    lamps: light.Light,
+    rng: np.random.Generator,
 ) -> None:
     """Draw glasses before the face."""
     person, camera = head.person, head.camera
@@ -277,6 +329,11 @@ def _wear(
     frame = pose.turn(person, worn.lines.reshape(-1, 3)).reshape(worn.lines.shape)
     outward = np.broadcast_to(pose.rotate(person, np.float32([[0, 0.3, 1]]))[0], frame.shape)
     colours = lines.shade(
-        frame, outward, worn.colour * np.ones_like(frame), lamps, np.full(frame.shape[:2], 1, np.float32), 1.5
+        frame,
+        outward,
+        worn.colour * np.ones_like(frame),
+        lamps,
+        np.full(frame.shape[:2], 1, np.float32),
+        1.5,
     )
     lines.draw(picture, depth, camera, frame, colours, 0.012, 0.0)

@@ -65,7 +65,9 @@ def look(corners: Floats, triangles: NDArray[np.integer], side: int) -> Seen:
             w = np.stack([first[at], second[at]], axis=1) / area[owner, None]
             w = np.concatenate([w, 1 - w.sum(axis=1, keepdims=True)], axis=1)
             z = (w * np.stack([a[owner, 2], b[owner, 2], c[owner, 2]], axis=1)).sum(axis=1)
-            pixels.append(np.broadcast_to(y, inside.shape)[at] * side + np.broadcast_to(x, inside.shape)[at])
+            pixels.append(
+                np.broadcast_to(y, inside.shape)[at] * side + np.broadcast_to(x, inside.shape)[at]
+            )
             depths.append(z)
             owners.append(owner)
             shares.append(w)

@@ -40,12 +40,12 @@ def paint(person: Person, base: Floats, lips: Floats, ears: Floats) -> tuple[Flo
         bent = base[:, 1] * 46 + 1.6 * smooth_noise(base, 2.5, seed + 3)
         furrow = np.clip(np.cos(bent) - 0.72, 0, 1) * spot(0, 7.72, 1.5, 0.22)
         feet = np.clip(np.cos(bent * 1.7) - 0.72, 0, 1) * spot(0.56, 7.27, 1.2, 0.07)
-        melanin += old * (0.7 * furrow + 0.8 * feet)
+        melanin += old * (0.35 * furrow + 0.6 * feet)
         melanin += old * 0.12 * np.clip(smooth_noise(base, 14, seed + 6) - 0.45, 0, 1)
     if rng.random() < 0.22 and light > 0.2:  # freckles
         dots = np.clip(smooth_noise(base, 26, seed + 7) - 0.42, 0, 1)
         melanin += dots * (cheeks + nose + 0.2) * 0.8
-    for _ in range(int(rng.integers(0, 4))):  # moles
+    for _ in range(int(rng.integers(0, 3))):  # moles
         x, y = rng.uniform(-0.55, 0.55), rng.uniform(6.4, 7.0)
         near = ((base[:, :2] - (x, y)) ** 2).sum(axis=1)
         melanin += 0.9 * np.exp(-near / (2 * 0.011**2)) * (base[:, 2] > 0.9)
@@ -53,7 +53,11 @@ def paint(person: Person, base: Floats, lips: Floats, ears: Floats) -> tuple[Flo
     flush = rng.uniform(0.10, 0.30) * (0.35 + 0.9 * light)
     albedo = albedo * np.exp(-flush * blood[:, None] * np.float32([0.06, 0.75, 0.60]))
     if person.male < 0.5 and person.age > 15:
-        albedo *= 1 - (spot(0.32, 7.38, 1.40, 0.05, 0.6) * rng.uniform(0, 0.45))[:, None] * (0.6, 0.75, 0.6)
+        albedo *= 1 - (spot(0.32, 7.38, 1.40, 0.05, 0.6) * rng.uniform(0, 0.45))[:, None] * (
+            0.6,
+            0.75,
+            0.6,
+        )
     albedo, lip = _lips(person, albedo, base, lips, tone, rng)
     albedo = _stubble(person, albedo, mirrored, lip)
     oil = rng.uniform(0.45, 1.15)
@@ -63,14 +67,21 @@ def paint(person: Person, base: Floats, lips: Floats, ears: Floats) -> tuple[Flo
 
 
 def _lips(
-    person: Person, albedo: Floats, base: Floats, lips: Floats, tone: Floats, rng: np.random.Generator
+    person: Person,
+    albedo: Floats,
+    base: Floats,
+    lips: Floats,
+    tone: Floats,
+    rng: np.random.Generator,
 ) -> tuple[Floats, Floats]:
     light = float(tone.mean())
     lip = tone * np.float32([0.82, 0.50, 0.50])
     pink = linear((0.72, 0.40, 0.38)) * min(1.0, 0.30 + 1.5 * light)
     strength = 0.75
     if person.male < 0.5 and person.age > 15 and rng.random() < 0.35:
-        pink = linear([(0.66, 0.14, 0.18), (0.74, 0.30, 0.34), (0.55, 0.22, 0.24)][int(rng.integers(3))])
+        pink = linear(
+            [(0.66, 0.14, 0.18), (0.74, 0.30, 0.34), (0.55, 0.22, 0.24)][int(rng.integers(3))]
+        )
         strength = 0.9
     mixed = (lip + pink) / 2 if strength < 0.8 else 0.25 * lip + 0.75 * pink
     lined = 1 - 0.14 * smooth_noise(base * np.float32([1, 0.12, 1]), 55, person.seed % 997)
@@ -99,7 +110,9 @@ def beard_area(mirrored: Floats) -> Floats:
     cheek = np.clip((top - y) / 0.10, 0, 1)
     throat = np.clip((y - 6.02 - 0.25 * x) / 0.12, 0, 1)
     bare = np.exp(-((x - 0.13) ** 2 / 0.004 + (y - 6.43) ** 2 / 0.0025))  # beside the lower lip
-    return np.asarray(cheek * throat * np.clip((z - 0.55) / 0.2, 0, 1) * (1 - 0.7 * bare), np.float32)
+    return np.asarray(
+        cheek * throat * np.clip((z - 0.55) / 0.2, 0, 1) * (1 - 0.7 * bare), np.float32
+    )
 
 
 def bumps(person: Person, base: Floats) -> Floats:
@@ -107,5 +120,7 @@ def bumps(person: Person, base: Floats) -> Floats:
     seed = person.seed % 997
     rough = 0.02 + 0.05 * min(1.0, max(0.0, (person.age - 20) / 60))
     total = np.stack([smooth_noise(base, 34, seed + axis) for axis in range(3)], axis=1) * 0.028
-    total += np.stack([smooth_noise(base, 13, seed + 3 + axis) for axis in range(3)], axis=1) * rough
+    total += (
+        np.stack([smooth_noise(base, 13, seed + 3 + axis) for axis in range(3)], axis=1) * rough
+    )
     return np.asarray(total, np.float32)

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ganzoo_heads.lens import blur
-from ganzoo_heads.light import Lamp, Light
+from ganzoo_heads.light import Light
 from ganzoo_heads.pose import Camera
 
 Floats = NDArray[np.float32]
@@ -38,9 +38,13 @@ def shade(
         second = (1 - (along - 0.12) ** 2).clip(0, 1) ** 14
         part = colour * (0.85 * across)[:, None]
         part += (facing * gloss * 0.06 * first)[:, None]
-        part += bright * np.sqrt(colour.max(axis=1, keepdims=True)) * (facing * gloss * 0.20 * second)[:, None]
+        part += (
+            bright
+            * np.sqrt(colour.max(axis=1, keepdims=True))
+            * (facing * gloss * 0.20 * second)[:, None]
+        )
         if lamp is light.key:
-            part *= (0.12 + 0.88 * reach.ravel())[:, None]
+            part *= (0.08 + 0.92 * reach.ravel())[:, None]
         total += part * lamp.colour
     return np.asarray(total.reshape(lines.shape), np.float32)
 
@@ -70,7 +74,9 @@ def draw(
     count = np.ceil(reach / 1.2).clip(1, 48).astype(np.int64)
     owner = np.repeat(np.arange(len(a)), count)
     start = np.cumsum(count) - count
-    share = ((np.arange(len(owner)) - start[owner] + np.float32(0.5)) / count[owner]).astype(np.float32)
+    share = ((np.arange(len(owner)) - start[owner] + np.float32(0.5)) / count[owner]).astype(
+        np.float32
+    )
     dot = (reach / count).astype(np.float32)[owner].clip(0, 1.2)
     points = a[owner] + (b - a)[owner] * share[:, None]
     cell = np.floor(points[:, :2]).astype(np.int32)

@@ -24,7 +24,9 @@ def brows(person: Person, rest: Floats) -> Floats:
     rng = np.random.default_rng([person.seed, 10])
     shape = mesh.load()
     front = np.flatnonzero(
-        (shape.points[:, 2] > 1.0) & (shape.masks["face"] > 0.2) & (np.abs(shape.points[:, 1] - 7.46) < 0.25)
+        (shape.points[:, 2] > 1.0)
+        & (shape.masks["face"] > 0.2)
+        & (np.abs(shape.points[:, 1] - 7.46) < 0.25)
     )
     count = 260 if person.male < 0.5 else 340
     thick = rng.uniform(0.014, 0.026) * (1.0 if person.male < 0.5 else 1.5)
@@ -43,7 +45,9 @@ def brows(person: Person, rest: Floats) -> Floats:
         moved = ((rest - shape.points)[index] * share[..., None]).sum(axis=1)
         height = (shape.points[index, 2] * share).sum(axis=1)
         root = np.concatenate([curve, height[:, None] + 0.008], axis=1) + moved
-        lean = np.interp(along, [0, 0.2, 0.6, 1], [0.9, 0.40, 0.05, -0.35]) + rng.normal(0, 0.12, count)
+        lean = np.interp(along, [0, 0.2, 0.6, 1], [0.9, 0.40, 0.05, -0.35]) + rng.normal(
+            0, 0.12, count
+        )
         lean -= 0.35 * across * (along > 0.15)  # hairs above lean down, those below up
         way = np.stack([sign * np.cos(lean), np.sin(lean), -0.25 * along], axis=1)
         way *= rng.uniform(0.035, 0.06, count)[:, None]
@@ -56,11 +60,20 @@ def _chin() -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     head = mesh.load()
     skin = np.flatnonzero(head.parts == 0)
     corners = head.points[head.triangles[skin]]
-    area = np.linalg.norm(np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]), axis=1)
+    area = np.linalg.norm(
+        np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]), axis=1
+    )
     middle = corners.mean(axis=1)
     middle[:, 0] = np.abs(middle[:, 0])
-    bare = np.maximum(head.masks["lips"], head.masks["mouth"])[head.triangles[skin]].max(axis=1) > 0.3
-    weight = area * beard_area(middle) * ~bare * (head.masks["ears"][head.triangles[skin]].max(axis=1) < 0.2)
+    bare = (
+        np.maximum(head.masks["lips"], head.masks["mouth"])[head.triangles[skin]].max(axis=1) > 0.3
+    )
+    weight = (
+        area
+        * beard_area(middle)
+        * ~bare
+        * (head.masks["ears"][head.triangles[skin]].max(axis=1) < 0.2)
+    )
     chosen = weight > 0
     return skin[chosen], weight[chosen]
 
@@ -75,7 +88,11 @@ def beard(person: Person, rest: Floats, normals: Floats) -> Floats | None:
     triangles, odds = _chin()
     middle = head.points[head.triangles[triangles]].mean(axis=1)
     odds = odds * (middle[:, 1] > lowest) * (np.abs(middle[:, 0]) < widest)
-    count = int(1400 * (0.4 + 0.8 * person.beard) * {"moustache": 0.35, "goatee": 0.6}.get(person.beard_cut, 1.3))
+    count = int(
+        1400
+        * (0.4 + 0.8 * person.beard)
+        * {"moustache": 0.35, "goatee": 0.6}.get(person.beard_cut, 1.3)
+    )
     rows = triangles[rng.choice(len(triangles), count, p=odds / odds.sum())]
     weights = rng.dirichlet((1, 1, 1), count)
     corner = head.triangles[rows]
@@ -99,7 +116,13 @@ def lashes(person: Person, rest: Floats) -> Floats:
     weights = rng.dirichlet((1, 1, 1), 240)
     start = (rest[rows] * weights[..., None]).sum(axis=1)
     way = np.stack(
-        [np.sign(start[:, 0]) * rng.uniform(0, 0.012, 240), rng.uniform(0.0, 0.008, 240), np.full(240, 0.006)],
+        [
+            np.sign(start[:, 0]) * rng.uniform(0, 0.012, 240),
+            rng.uniform(0.0, 0.008, 240),
+            np.full(240, 0.006),
+        ],
         axis=1,
     )
-    return np.asarray(start[:, None] + way[:, None] * np.linspace(0, 1, STEPS)[None, :, None], np.float32)
+    return np.asarray(
+        start[:, None] + way[:, None] * np.linspace(0, 1, STEPS)[None, :, None], np.float32
+    )

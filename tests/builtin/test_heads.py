@@ -1,0 +1,213 @@
+"""Dataset ``heads``: faces whose drawings, landmarks, geometry and labels belong together."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from ganzoo.errors import DataError
+from ganzoo_heads import attributes, buffers, drawn, landmarks, makers, mesh, people, photo
+from ganzoo_heads.heads import Heads
+
+COUNT, SIZE = 5, 48
+ALL = list(range(COUNT))
+
+
+@pytest.fixture(scope="module", autouse=True)
+def cache(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("cache")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("GANZOO_CACHE", str(folder))
+        yield folder
+
+
+def heads(**arguments):
+    return Heads(**{"count": COUNT, "size": SIZE} | arguments)
+
+
+def rows(dataset, indices=ALL):
+    return dataset.__getitems__(indices)
+
+
+def head(index, side=2 * SIZE, **changes):
+    person = people.person(0, index, mesh.load().targets)
+    return photo.build(replace(person, **changes), side)
+
+
+def test_examples_are_two_images_and_the_landmarks_of_both():
+    dataset = heads()
+    example = dataset[2]
+    assert set(example) == {"photo", "real", "landmarks", "real_landmarks"}
+    for word in ("photo", "real"):
+        assert example[word].shape == (3, SIZE, SIZE)
+        assert example[word].dtype == torch.float32
+        assert -1 <= example[word].min() < 0 < example[word].max() <= 1
+    for word in ("landmarks", "real_landmarks"):
+        assert example[word].shape == (68, 2)
+        assert example[word].dtype == torch.float32
+    batch = rows(dataset, [3, 2])
+    assert all(torch.equal(batch[word][1], value) for word, value in example.items())
+    with pytest.raises(IndexError):
+        dataset[COUNT]
+
+
+def test_a_head_depends_on_its_seed_and_number_alone():
+    few, more, other = heads(count=2), heads(), heads(count=2, seed=1)
+    for word in ("photo", "real", "landmarks", "real_landmarks"):
+        first = rows(few, [0, 1])[word]
+        assert torch.equal(first, rows(more, [0, 1])[word])
+        assert not torch.equal(first, rows(other, [0, 1])[word])
+    again = makers.Photos("anime", SIZE, 0)(1)
+    assert np.array_equal(again / np.float32(127.5) - 1, rows(few, [1])["photo"][0].numpy())
+
+
+def test_the_landmarks_are_in_the_order_of_300_w_and_inside_the_face():
+    for index in ALL:
+        one = head(index, yaw=0.0, pitch=0.0, roll=0.0, expression="neutral")
+        points = landmarks.of(one)
+        assert np.abs(points).max() < 1
+        jaw, mouth, nose = points[:17], points[48:60], points[27:36]
+        assert (np.diff(jaw[:, 0]) > 0).all()
+        assert jaw[:, 1].argmax() == 8  # the chin is the lowest
+        eyes = points[36:42], points[42:48]
+        brows = points[17:22], points[22:27]
+        for eye, brow in zip(eyes, brows, strict=True):
+            assert eye[0, 0] < eye[1:3, 0].min() <= eye[1:3, 0].max() < eye[3, 0]
+            assert eye[1:3, 1].mean() < eye[4:, 1].mean()  # the upper lid is above the lower
+            assert brow[:, 1].mean() < eye[:, 1].mean() < nose[:, 1].max() < mouth[:, 1].min()
+        assert eyes[0][:, 0].max() < nose[:4, 0].mean() < eyes[1][:, 0].min()
+
+
+def test_the_eyes_and_the_mouth_are_where_the_landmarks_say():
+    for index in ALL:
+        one = head(index, glasses=False, cut="buzz", expression="laugh", yaw=0.0)
+        parts = buffers.measure(one).parts
+        points = (landmarks.of(one) + 1) * SIZE
+        for number, name in (
+            (slice(36, 42), "eyes"),
+            (slice(42, 48), "eyes"),
+            (slice(60, 68), "mouth"),
+        ):
+            shown = points[number]
+            y, x = np.nonzero(parts == buffers.PARTS.index(name))
+            near = np.abs(x + 0.5 - shown[:, 0].mean()) < SIZE / 5
+            middle = np.array([x[near].mean(), y[near].mean()]) + 0.5
+            assert np.abs(middle - shown.mean(axis=0)).max() < 0.05 * 2 * SIZE
+
+
+def test_a_mouth_opens_and_an_eye_closes():
+    def gap(points, above, below):
+        return float(points[below, 1] - points[above, 1])
+
+    still, loud, wink = (
+        landmarks.of(head(1, expression=e)) for e in ("neutral", "surprised", "wink")
+    )
+    assert gap(loud, 62, 66) > gap(still, 62, 66) + 0.05
+    assert gap(wink, 43, 47) < 0.5 * gap(still, 43, 47)
+
+
+def test_unpaired_drawings_are_those_of_other_heads():
+    paired, loose = heads(), heads(paired=False)
+    loose.set_epoch(0, 1)
+    own, other = rows(paired), rows(loose)
+    assert torch.equal(own["photo"], other["photo"])
+    assert torch.equal(own["landmarks"], other["landmarks"])
+    partner = np.random.default_rng([0, 1]).permutation(COUNT)
+    for word in ("real", "real_landmarks"):
+        assert torch.equal(other[word], own[word][partner])
+    assert paired.fingerprint() != loose.fingerprint()
+
+
+def test_geometry_is_made_on_demand():
+    dataset = heads()
+    dataset.demand(["normal", "depth", "parts", "landmarks"])
+    batch = rows(dataset)
+    assert batch["normal"].shape == (COUNT, 3, SIZE, SIZE)
+    assert (batch["normal"].norm(dim=1) - 1).abs().max() < 0.02
+    assert batch["depth"].shape == batch["parts"].shape == (COUNT, 1, SIZE, SIZE)
+    ground = batch["parts"] == 0
+    assert (batch["depth"][ground] > 0.9).double().mean() > 0.9
+    assert batch["depth"][batch["parts"] == 1].max() < 1
+    assert (batch["normal"][:, 2:][batch["parts"] == 1]).mean() > 0.4  # skin faces the camera
+    assert (
+        {0, 1, 2, 4, 5} <= set(batch["parts"].unique().tolist()) <= set(range(len(buffers.PARTS)))
+    )
+
+
+def test_labels_are_the_attributes_that_are_asked_for():
+    dataset = heads(label=["hair", "glasses", "cut"])
+    example = dataset[3]
+    person = people.person(0, 3, mesh.load().targets)
+    named = [
+        dataset.label_values[n][i] for n, i in zip(dataset.label, example["label"], strict=True)
+    ]
+    assert named == [person.hair, "yes" if person.glasses else "no", person.cut]
+    assert dataset.attributes()["hair"][3] == person.hair
+    assert set(dataset.attributes()) == set(attributes.VALUES)
+    assert dataset.fingerprint() != heads().fingerprint()
+
+
+def test_every_value_of_every_attribute_occurs():
+    targets = mesh.load().targets
+    seen = [attributes.of(people.person(0, i, targets, dyed=True)) for i in range(1500)]
+    for name, values in attributes.VALUES.items():
+        assert {one[name] for one in seen} == set(values)
+    natural = {people.person(0, i, targets).hair for i in range(300)}
+    assert natural <= set(people.HAIR)
+
+
+@pytest.mark.parametrize("cut", people.CUTS)
+def test_every_cut_covers_some_of_the_picture_and_not_the_mouth(cut):
+    one = head(2, cut=cut, yaw=0.0, beard_cut="none")
+    parts = buffers.measure(one).parts
+    share = (parts == buffers.PARTS.index("hair")).mean()
+    assert share == 0 if cut == "bald" else 0.02 < share < 0.6
+    x, y = ((landmarks.of(one)[48:].mean(axis=0) + 1) * SIZE).astype(int)
+    assert parts[y, x] != buffers.PARTS.index("hair")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ({"style": "manga"}, ["style", "manga", "anime"]),
+        ({"label": ["hare"]}, ["label", "hare", "hair"]),
+        ({"label": []}, ["label", "hair"]),
+        ({"label": ["hair", "hair"]}, ["label", "once"]),
+    ],
+)
+def test_what_does_not_exist_is_refused(arguments, words):
+    with pytest.raises(DataError) as error:
+        heads(**arguments)
+    assert all(word in str(error.value) for word in words)
+
+
+@pytest.mark.parametrize("damage", ["missing", "short", "altered"])
+def test_a_damaged_mesh_is_refused_with_one_line(damage, tmp_path, monkeypatch):
+    content = mesh.FILE.read_bytes()
+    file = tmp_path / "head.npz"
+    if damage != "missing":
+        file.write_bytes(content[:9000] if damage == "short" else content[:-1] + b"x")
+    monkeypatch.setattr(mesh, "FILE", file)
+    mesh.load.cache_clear()
+    try:
+        with pytest.raises(DataError, match=r"heads: .*head\.npz.*Install ganzoo again") as error:
+            heads(seed=9).prepare()
+    finally:
+        mesh.load.cache_clear()
+    assert "\n" not in str(error.value)
+
+
+def test_the_mesh_is_small_and_its_licence_lies_beside_it():
+    assert mesh.FILE.stat().st_size < 1_000_000
+    assert "CC0" in (mesh.FILE.parent / "LICENSE-head.md").read_text()
+    dataset = heads()
+    assert dataset.licence == "CC0-1.0"
+    assert "MakeHuman" in dataset.attribution
+
+
+@pytest.mark.parametrize("style", drawn.STYLES)
+def test_each_style_is_drawn(style):
+    picture = makers.Drawings(style, SIZE, 0)(0)
+    assert picture.shape == (3, SIZE, SIZE)
+    assert picture.std() > 20
