@@ -73,7 +73,7 @@ def indices(person: Person) -> list[int]:
 
 
 def columns(label: list[str]) -> list[int]:
-    """Return where ``label``'s attributes are in ``indices``; raises DataError for one that is none."""
+    """Return where the attributes of ``label`` are in ``indices``; raises DataError if not."""
     names = list(VALUES)
     for name in label:
         if name not in names:

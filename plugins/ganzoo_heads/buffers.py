@@ -25,7 +25,7 @@ _BEFORE = 0.25  # how far the plane of depth 0 lies before the eyes, in shares o
 
 @dataclass(frozen=True)
 class Buffers:
-    """What is seen (n, n, ...) at the camera's side: unit normals with y down, depths in [0, 1], parts."""
+    """What is seen (n, n, ...): normals with y down, depths in [0, 1], numbers of ``PARTS``."""
 
     normal: Floats
     depth: Floats
@@ -82,7 +82,7 @@ def stored_normal(buffers: Buffers) -> NDArray[np.uint8]:
 
 
 def stored_depth(buffers: Buffers) -> NDArray[np.uint8]:
-    """Return the depths (3, n / 2, n / 2) as they are stored: the bytes of a number, the highest first."""
+    """Return the depths (3, n / 2, n / 2) as they are stored: bytes, the highest first."""
     whole = np.rint(shrink(buffers.depth).astype(np.float64) * GROUND).astype(np.int64)
     return np.stack([whole >> shift & 255 for shift in (16, 8, 0)]).astype(np.uint8)
 

@@ -51,7 +51,7 @@ def main() -> None:
     here = Path(__file__).parent
     np.savez_compressed(here / "head.npz", **arrays)
     (here / "LICENSE-head.md").write_bytes(licence)
-    print(f"{here / 'head.npz'}: {(here / 'head.npz').stat().st_size:,} bytes")
+    sys.stdout.write(f"{here / 'head.npz'}: {(here / 'head.npz').stat().st_size:,} bytes\n")
 
 
 def build(wheel: ZipFile) -> dict[str, NDArray[np.generic]]:

@@ -13,7 +13,7 @@ IRIS = 0.43  # of the iris, the angle between its middle and its rim, in radians
 
 
 def gaze(person: Person, number: int) -> Floats:
-    """Return the unit vector along which the right (0) or the left (1) eye looks, before the head turns."""
+    """Return where the right (0) or left (1) eye looks, a unit vector, before the head turns."""
     yaw, pitch = np.radians(person.gaze)
     toe = (1, -1)[number] * 0.02
     way = np.array([np.sin(yaw + toe), np.sin(pitch), np.cos(yaw) * np.cos(pitch)], np.float32)

@@ -16,7 +16,7 @@ _ROUND = 96  # points of a rim
 
 @dataclass(frozen=True)
 class Glasses:
-    """Lines (S, L, 3) of the frame, on the shaped head before it turns; its colour; and the rims (2, R, 3)."""
+    """A frame before the head turns: its lines (S, L, 3), its colour, its rims (2, R, 3)."""
 
     lines: Floats
     colour: Floats
@@ -26,7 +26,8 @@ class Glasses:
 def wear(person: Person, rest: Floats, eyes: Floats, ears: Floats) -> Glasses | None:
     """Return the glasses of ``person``, or None without them.
 
-    ``rest`` (V, 3) is the shaped face's skin, ``eyes`` (2, 3) the eyeballs' centres, ``ears`` (V,) a mask.
+    ``rest`` (V, 3) is the shaped head, ``eyes`` (2, 3) are the eyeballs' centres, ``ears`` (V,) is
+    a mask.
     """
     if not person.glasses:
         return None

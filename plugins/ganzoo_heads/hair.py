@@ -21,7 +21,8 @@ class Style:
     """How a cut is grown.  Lengths are in decimetres.
 
     ``length`` is of a strand, ``lift`` how far it stands off at its root, ``gravity`` how strongly
-    it falls, ``curl`` the radius of its curls, ``clump`` how far its tip is drawn to its lock's,
+    it falls, ``curl`` the radius of its curls and ``turns`` how tightly they wind, in radians for each
+    decimetre, ``clump`` how far its tip is drawn to its lock's,
     ``swept`` how strongly it is combed to the back, and ``stop`` the height at which it is cut.
     ``sides`` shortens what grows beside the ears, and ``wave`` bends whole locks.
     """
@@ -31,6 +32,7 @@ class Style:
     lift: float
     gravity: float
     curl: float = 0.0
+    turns: float = 9.0
     clump: float = 0.4
     swept: float = 0.2
     stop: float = 0.0
@@ -48,7 +50,7 @@ STYLES = {
     "long": Style(3600, 3.4, 0.24, 0.62, clump=0.35, wave=0.05),
     "ponytail": Style(3000, 1.9, 0.10, 0.05, clump=0.2, fringe=False, tie=(0.0, 7.85, -0.75)),
     "bun": Style(3000, 1.9, 0.10, 0.05, clump=0.2, fringe=False, tie=(0.0, 8.15, -0.52)),
-    "afro": Style(5200, 0.55, 1.0, 0.0, curl=0.05, clump=0.0, fringe=False),
+    "afro": Style(5600, 0.48, 1.0, 0.0, curl=0.04, turns=28.0, clump=0.0, fringe=False),
     "curly": Style(3000, 1.5, 0.45, 0.42, curl=0.05, clump=0.35),
 }
 
@@ -124,7 +126,7 @@ def grow(person: Person, points: Floats, normals: Floats) -> Strands | None:
     if style.curl or style.wave:
         radius = (style.curl or style.wave) * rng.uniform(0.6, 1.4, len(heart))[lock][:, None]
         turn = rng.uniform(0, 2 * np.pi, len(heart))[lock] + rng.normal(0, 0.35, style.count)
-        rounds = (9.0 if style.curl else 3.2) * style.length
+        rounds = (style.turns if style.curl else 3.2) * style.length
         angle = turn[:, None] + np.linspace(0, rounds, STEPS)[None]
         radius = radius * np.minimum(1, np.linspace(0, 3, STEPS))[None]
         strand[..., 0] += radius * np.cos(angle)
@@ -148,7 +150,7 @@ def _fall(
     skull: Skull,
     rng: np.random.Generator,
 ) -> tuple[Floats, Floats, NDArray[np.bool_]]:
-    """Return strands (S, STEPS, 3) from ``root`` (S, 3), how bright each is, and which are a fringe."""
+    """Return strands (S, STEPS, 3), how bright each is, and which of them are a fringe."""
     count, locks = len(root), int(lock.max()) + 1
     part = rng.choice([0.0, 0.26, -0.26]) + rng.normal(0, 0.03)
     volume = rng.uniform(0.75, 1.25)
@@ -210,7 +212,7 @@ def _fall(
 
 
 def _aside(place: Floats, parted: NDArray[np.bool_], away: Floats) -> Floats:
-    """Return how strongly strands at ``place`` (N, 3) that are no fringe leave the face, sideways."""
+    """Return how strongly ``parted`` strands at ``place`` (N, 3) leave the face, sideways."""
     limit = 0.56 + 0.14 * np.clip((7.9 - place[:, 1]) / 0.5, 0, 1)
     before = parted & (place[:, 1] < 7.95) & (place[:, 1] > 6.1) & (place[:, 2] > 0.6)
     x = place[:, 0]

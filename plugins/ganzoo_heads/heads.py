@@ -37,12 +37,12 @@ _MAKERS = {
 
 
 class Heads(Dataset):
-    """Photo-like heads as ``photo`` and each as an artist may draw it as ``real``; offline, CC0, cached.
+    """Photo-like heads as ``photo`` and the same drawn as ``real``; offline, CC0 and cached.
 
-    Nobody in these pictures exists: the heads are MakeHuman's mesh, shaped, lit and given hair at random.
-    ``landmarks`` (68, 2) are those of iBUG 300-W, x and y in [-1, 1] from the outer edge of the first
-    pixel to that of the last.  They are points of the mesh, so they are exact even where hair hides
-    them.
+    Nobody in these pictures exists: the heads are MakeHuman's mesh, shaped, lit and given hair at
+    random.  ``landmarks`` (68, 2) are those of iBUG 300-W, x and y in [-1, 1] from the outer edge
+    of the first pixel to that of the last.  They are points of the mesh, so they are exact even
+    where hair hides them.
 
     ``normal`` holds the unit normals of the photo's surface: x to the right, y down, z towards the
     camera.  ``depth`` (1, size, size) is in shares of the side; the ground is at 1.  ``parts``
@@ -150,7 +150,7 @@ class Heads(Dataset):
             self._partner = np.random.default_rng([seed, epoch]).permutation(self.count)
 
     def fingerprint(self) -> str:
-        """Return a sha256 of the pixels, the landmarks and the labels, and of whether they are paired."""
+        """Return a sha256 of the pixels, landmarks and labels, and of whether they are paired."""
         self.prepare()
         sha = hashlib.sha256(f"paired {self.paired} label {self.label}".encode())
         for word in ("photo", "real"):
@@ -218,7 +218,7 @@ class Heads(Dataset):
 
 ATTRIBUTION = (
     "# Attribution\n\n"
-    "These pictures are synthetic: none is a photograph, and none shows a person. Ganzoo shaped, lit and drew them "
-    "from the base mesh and the targets of MakeHuman (http://www.makehumancommunity.org), which their authors "
-    "released under CC0 1.0. No credit is due; ganzoo is glad of it.\n"
+    "These pictures are synthetic: none is a photograph, and none shows a person. Ganzoo shaped, "
+    "lit and drew them from the base mesh and the targets of MakeHuman "
+    "(http://www.makehumancommunity.org), which are released under CC0 1.0. No credit is due.\n"
 )

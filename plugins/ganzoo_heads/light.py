@@ -143,7 +143,7 @@ class Shadow:
 
 
 def shine(normal: Floats, gloss: Floats, lamp: Lamp) -> Floats:
-    """Return the light (N,) of ``lamp`` that ``normal`` (N, 3) throws to the camera, for a white lamp."""
+    """Return the light (N,) of a white ``lamp`` that ``normal`` (N, 3) throws to the camera."""
     half = lamp.way + _AHEAD
     half = half / np.linalg.norm(half)
     sharp = (normal @ half).clip(0, 1)
@@ -154,7 +154,7 @@ def shine(normal: Floats, gloss: Floats, lamp: Lamp) -> Floats:
 
 
 def diffuse(normal: Floats, lamp: Lamp, wrap: Floats) -> Floats:
-    """Return the light (N, 3) of a white ``lamp`` that enters; ``wrap`` (N, 3) lets it reach around."""
+    """Return the light (N, 3) of a white ``lamp`` that enters; it reaches around by ``wrap``."""
     facing = (normal @ lamp.way)[:, None]
     return np.asarray(
         ((facing + wrap) / (1 + wrap)).clip(0, None) * (1 / (1 + 0.4 * wrap)), np.float32

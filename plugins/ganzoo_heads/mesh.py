@@ -24,8 +24,9 @@ class Mesh:
     """MakeHuman's head, neck and shoulders in decimetres: x to the model's left, y up, z forward.
 
     ``points`` (V, 3) are at rest, ``triangles`` (T, 3) index them, and ``parts`` (T,) number
-    ``PARTS``.  ``masks`` (V,) by name say how much of ``lips``, ``lids``, ``ears``, ``face`` and the
-    ``mouth``'s inside each point has, in [0, 1].  ``targets`` by name are points' numbers and what moves them.
+    ``PARTS``.  ``masks`` (V,) by name say how much of ``lips``, ``lids``, ``ears``, ``face`` and
+    the ``mouth``'s inside each point has, in [0, 1].  ``targets`` by name are points' numbers and
+    what moves them.
     """
 
     points: NDArray[np.float32]

@@ -1,4 +1,4 @@
-"""Smooth noise in space, from a small table of random numbers, so that a texture sticks to the skin."""
+"""Smooth noise in space, from a table of random numbers, so that a texture sticks to the skin."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def _table() -> Floats:
 
 
 def smooth_noise(points: Floats, frequency: float, seed: int) -> Floats:
-    """Return noise (N,) in [-1, 1] at ``points`` (N, 3): random at the corners of cells, smooth between.
+    """Return noise (N,) in [-1, 1] at ``points`` (N, 3): random at corners of cells, else smooth.
 
     ``frequency`` is in cells per unit of length.
     """

@@ -1,4 +1,4 @@
-"""Who a head is, and how it is photographed: everything drawn at random, from (seed, index) alone."""
+"""Who a head is, and how it is photographed: drawn at random from (seed, index) alone."""
 
 from __future__ import annotations
 

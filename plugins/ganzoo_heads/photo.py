@@ -77,7 +77,7 @@ def _eyeballs(points: Floats) -> Floats:
 
 
 def _in_place(points: Floats) -> Floats:
-    """Move and scale a shaped head (V, 3) to where the head at rest is: targets move bodies up and down."""
+    """Move and scale a shaped head (V, 3) to where the head at rest is, as targets move bodies."""
     rest = mesh.load().points
     upper = rest[:, 1] > 6.6
     old, new = _eyeballs(points).mean(axis=0), _eyeballs(rest).mean(axis=0)
@@ -89,7 +89,7 @@ def _in_place(points: Floats) -> Floats:
 
 @dataclass
 class Surface:
-    """What the camera sees of the mesh, pixel by pixel; arrays are (N, ...), ``at`` their places."""
+    """What the camera sees of the mesh, pixel by pixel: (N, ...), and ``at`` their places."""
 
     at: tuple[NDArray[np.int64], NDArray[np.int64]]
     part: NDArray[np.uint8]
@@ -247,7 +247,7 @@ def _paint(
 
 
 def _openness(seen: Surface, side: int) -> Floats:
-    """Return how open each pixel (N,) lies to light from around: hollows are darker than their surroundings.
+    """Return how open each pixel (N,) lies to light from around: hollows are darker.
 
     Luft et al. 2006, "Image enhancement by unsharp masking the depth buffer".
     """

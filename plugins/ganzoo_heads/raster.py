@@ -87,7 +87,7 @@ def look(corners: Floats, triangles: NDArray[np.integer], side: int) -> Seen:
 
 
 def nearest_points(points: Floats, side: int) -> tuple[NDArray[np.int64], Floats]:
-    """Return which of ``points`` (P, 3) is seen at each pixel (n, n), or -1, and its depth (n, n)."""
+    """Return which of ``points`` (P, 3) is seen at each pixel, or -1, and its depth: (n, n)."""
     cell = np.floor(points[:, :2]).astype(np.int64)
     inside = np.flatnonzero(((cell >= 0) & (cell < side)).all(axis=1))
     order = inside[np.argsort(-points[inside, 2], kind="stable")]

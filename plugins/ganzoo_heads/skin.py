@@ -48,7 +48,7 @@ def paint(person: Person, base: Floats, lips: Floats, ears: Floats) -> tuple[Flo
     for _ in range(int(rng.integers(0, 3))):  # moles
         x, y = rng.uniform(-0.55, 0.55), rng.uniform(6.4, 7.0)
         near = ((base[:, :2] - (x, y)) ** 2).sum(axis=1)
-        melanin += 0.9 * np.exp(-near / (2 * 0.011**2)) * (base[:, 2] > 0.9)
+        melanin += 0.6 * np.exp(-near / (2 * 0.009**2)) * (base[:, 2] > 0.9)
     albedo = tone ** np.clip(melanin, 0.5, 2.5)[:, None].astype(np.float32)
     flush = rng.uniform(0.10, 0.30) * (0.35 + 0.9 * light)
     albedo = albedo * np.exp(-flush * blood[:, None] * np.float32([0.06, 0.75, 0.60]))
@@ -104,7 +104,7 @@ def _stubble(person: Person, albedo: Floats, mirrored: Floats, lip: Floats) -> F
 
 
 def beard_area(mirrored: Floats) -> Floats:
-    """Return how much beard may grow at ``mirrored`` (N, 3) of the mesh at rest, x being positive."""
+    """Return how much beard may grow at ``mirrored`` (N, 3), at rest and of positive x."""
     x, y, z = (mirrored[:, i] for i in range(3))
     top = np.interp(x, [0, 0.2, 0.3, 0.42, 0.62, 0.72], [6.79, 6.80, 6.74, 6.66, 6.85, 7.15])
     cheek = np.clip((top - y) / 0.10, 0, 1)

@@ -53,7 +53,7 @@ class Skull:
 
 
 def _terms(direction: Floats) -> NDArray[np.float64]:
-    """Return the terms (N, K) of a polynomial on the sphere; two degrees stand for all below them."""
+    """Return the terms (N, K) of a polynomial on the sphere; two degrees stand for all below."""
     x, y, z = (direction[:, i].astype(np.float64) for i in range(3))
     powers = [[np.ones_like(v)] for v in (x, y, z)]
     for values, v in zip(powers, (x, y, z), strict=True):

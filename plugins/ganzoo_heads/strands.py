@@ -16,9 +16,9 @@ _AHEAD = np.array([0, 0, 1], np.float32)
 def shade(
     lines: Floats, outward: Floats, base: Floats, light: Light, reach: Floats, gloss: float
 ) -> Floats:
-    """Return the light (S, L, 3) that hairs ``lines`` (S, L, 3) of colour ``base`` (S, L, 3) throw back.
+    """Return the light (S, L, 3) that ``lines`` (S, L, 3) of colour ``base`` (S, L, 3) throw back.
 
-    ``outward`` (S, L, 3) points away from the head and ``reach`` (S, L) is how much key light arrives.
+    ``outward`` (S, L, 3) points away from the head; ``reach`` (S, L) is how much key light comes.
     The highlights are a white one and a coloured one beside it, as Marschner et al. 2003 measured.
     """
     tangent = np.gradient(lines, axis=1).reshape(-1, 3)
@@ -58,10 +58,10 @@ def draw(
     width: float,
     bias: float = 0.02,
 ) -> Floats:
-    """Draw ``lines`` (S, L, 3) in ``colours`` (S, L, 3) into ``picture``, and their nearness into ``depth``.
+    """Draw ``lines`` (S, L, 3) in ``colours`` (S, L, 3) into ``picture`` and ``depth``.
 
-    ``width`` of a hair is in dm.  What is nearer by more than ``bias`` than the hair hides it.  Returns how much of
-    each pixel (n, n) hair covers.
+    ``width`` of a hair is in dm.  What is nearer by more than ``bias`` than the hair hides it.
+    Returns how much of each pixel (n, n) hair covers.
     """
     side = camera.side
     place = camera.project(lines.reshape(-1, 3)).reshape(lines.shape)
@@ -119,7 +119,7 @@ def draw(
 
 
 def _visible(place: Floats, depth: Floats, side: int, bias: float) -> NDArray[np.bool_]:
-    """Return which segments (S, L - 1) may be seen: those not far behind others, nor behind ``depth``."""
+    """Return which segments (S, L - 1) may be seen: none far behind others or ``depth``."""
     cell = np.floor(place[..., :2]).astype(np.int32)
     inside = ((cell >= -4) & (cell < side + 4)).all(axis=-1)
     cell = cell.clip(0, side - 1)

@@ -68,7 +68,7 @@ def test_the_landmarks_are_in_the_order_of_300_w_and_inside_the_face():
         points = landmarks.of(one)
         assert np.abs(points).max() < 1
         jaw, mouth, nose = points[:17], points[48:60], points[27:36]
-        assert (np.diff(jaw[:, 0]) > 0).all()
+        assert (np.diff(jaw[:, 0]) > -0.02).all()
         assert jaw[:, 1].argmax() == 8  # the chin is the lowest
         eyes = points[36:42], points[42:48]
         brows = points[17:22], points[22:27]
