@@ -16,6 +16,7 @@ from ganzoo.errors import DataError
 FILE = Path(__file__).parent / "head.npz"
 #: sha256 of ``head.npz``, which a file cut short or altered does not have
 SHA256 = "52b25134f0fad2e1cf1f3958cef218989584bd46ccb055fb0620ace290732977"
+_BITE = 6.655  # the height at which the rows of teeth meet
 PARTS = ("skin", "eye", "lashes", "teeth", "tongue")
 
 
@@ -89,8 +90,11 @@ def load() -> Mesh:
             str(name): mask.astype(np.float32) / 255
             for name, mask in zip(arrays["mask_names"], arrays["masks"], strict=True)
         }
+        points = arrays["points"]
+        teeth = np.unique(quads[arrays["parts"] == PARTS.index("teeth")])
+        points[teeth[points[teeth, 1] > _BITE], 1] -= 0.045  # or no smile would show them
         return Mesh(
-            points=arrays["points"],
+            points=points,
             triangles=np.concatenate([quads[:, [0, 1, 2]], quads[:, [0, 2, 3]]]),
             parts=np.tile(arrays["parts"], 2),
             left=arrays["left"],

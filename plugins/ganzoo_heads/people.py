@@ -54,15 +54,17 @@ UNITS: Mapping[str, Mapping[str, float]] = {
     "neutral": {},
     "smile": {
         "mouth-corner-puller": 0.75,
-        "eye-slit": 0.15,
-        "mouth-open": 0.08,
-        "mouth-elevation": 0.25,
+        "mouth-elevation": 0.55,
+        "mouth-upward-retraction": 0.3,
+        "mouth-open": 0.06,
+        "eye-slit": 0.12,
     },
     "laugh": {
-        "mouth-corner-puller": 0.9,
-        "mouth-open": 0.28,
-        "eye-slit": 0.3,
-        "mouth-upward-retraction": 0.35,
+        "mouth-corner-puller": 0.85,
+        "mouth-elevation": 0.75,
+        "mouth-upward-retraction": 0.45,
+        "mouth-open": 0.22,
+        "eye-slit": 0.25,
     },
     "sad": {"mouth-depression": 0.6, "eyebrows-inner-up": 0.7, "eye-slit": 0.2},
     "angry": {
@@ -169,6 +171,16 @@ TRAITS: Mapping[str, float] = {
     "ear-wing": 0.6,
     "neck-scale-horiz": 0.3,
 }
+#: where the middle of a trait is not 0: the mesh has a broad head with small features
+MIDDLE: Mapping[str, float] = {
+    "head-scale-horiz": -0.35,
+    "head-fat": -0.30,
+    "neck-scale-horiz": -0.45,
+    "eye-scale": 0.40,
+    "mouth-scale-horiz": 0.25,
+    "nose-scale-vert": -0.15,
+    "forehead-scale-vert": -0.25,
+}
 #: whole shapes of a head, of which each takes some of one
 OUTLINES = (
     "head-oval",
@@ -206,7 +218,7 @@ def person(seed: int, index: int, names: Mapping[str, object], dyed: bool = Fals
     )
     shape: dict[str, float] = {}
     for trait, reach in TRAITS.items():
-        step = float(np.clip(rng.normal(0, reach), -1, 1))
+        step = float(np.clip(rng.normal(MIDDLE.get(trait, 0), reach), -1, 1))
         for name in _ends(trait, names)[step > 0]:
             shape[name] = abs(step)
     outline = str(rng.choice(OUTLINES, p=[0.4, 0.15, 0.1, 0.1, 0.15, 0.1]))

@@ -285,7 +285,7 @@ def _face_hair(head: Head, picture: Floats, depth: Floats, lamps: light.Light) -
     dark = tone * 0.5 + 0.004 if tone.mean() > 0.02 else tone * 0.8 + 0.002
     male = person.male > 0.5
     jobs = [
-        (whiskers.brows(person, head.rest), dark, 0.0042 if male else 0.0032, 0.03),
+        (whiskers.brows(person, head.rest), dark, 0.0032 if male else 0.0024, 0.03),
         (
             whiskers.lashes(person, head.rest),
             np.float32([0.008, 0.006, 0.005]),

@@ -14,7 +14,7 @@ from ganzoo_heads.skin import beard_area
 Floats = NDArray[np.float32]
 STEPS = 6  # points of a hair
 #: five points of each brow from the nose outwards, on the mesh at rest; x is mirrored
-_BROW = np.array([(0.125, 7.425), (0.22, 7.468), (0.32, 7.492), (0.42, 7.485), (0.52, 7.425)])
+_BROW = np.array([(0.135, 7.440), (0.22, 7.468), (0.32, 7.490), (0.42, 7.482), (0.51, 7.437)])
 #: a beard's kind, the height above which it does not grow, its reach from the middle, its length
 BEARDS = {"moustache": (6.60, 0.30, 0.07), "goatee": (0.0, 0.27, 0.11), "full": (0.0, 9.0, 0.13)}
 
