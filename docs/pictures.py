@@ -3,7 +3,8 @@
 ``python docs/pictures.py readme`` draws the README's from the model in the box.  ``python
 docs/pictures.py recipe RUN...`` copies the newest grid of each run into the gallery, as
 ``docs/pictures/recipes/RECIPE.png``.  ``python docs/pictures.py translations RUN`` draws figurines
-beside a translator's pictures of them.
+beside a translator's pictures of them.  ``python docs/pictures.py heads`` makes the sheet of heads,
+each row of photos above its drawn twins.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from torchvision.transforms.functional import to_pil_image
 
 import ganzoo
 from ganzoo_figurines.figurines import Figurines
+from ganzoo_heads.heads import Heads
 
 PICTURES = Path(__file__).resolve().parent / "pictures"
 GAP = 4
@@ -49,6 +51,19 @@ def translations(run: Path) -> None:
     save("figurines", [image for photo in photos for image in (photo, model.translate(photo))])
 
 
+def heads() -> None:
+    """Draw 64 heads, each row of photos above the row of their drawn twins."""
+    dataset = Heads(count=64, size=72)
+    dataset.prepare()
+    shown = [
+        to_pil_image(dataset[i][word] / 2 + 0.5)
+        for row in range(0, len(dataset), 16)
+        for word in ("photo", "real")
+        for i in range(row, row + 16)
+    ]
+    save("heads", shown, 16)
+
+
 def recipe(run: Path) -> None:
     """Copy the newest grid of a run, no wider than the page."""
     newest = max((run / "samples").glob("*.png"))
@@ -61,14 +76,14 @@ def recipe(run: Path) -> None:
     print(path)
 
 
-def save(name: str, images: Sequence[Image.Image]) -> None:
-    """Save rows of COLUMNS pictures on a transparent ground."""
+def save(name: str, images: Sequence[Image.Image], columns: int = COLUMNS) -> None:
+    """Save rows of ``columns`` pictures on a transparent ground."""
     side = images[0].width
-    rows = -(-len(images) // COLUMNS)
+    rows = -(-len(images) // columns)
     step = side + GAP
-    sheet = Image.new("RGBA", (COLUMNS * step - GAP, rows * step - GAP), (0, 0, 0, 0))
+    sheet = Image.new("RGBA", (columns * step - GAP, rows * step - GAP), (0, 0, 0, 0))
     for i, image in enumerate(images):
-        sheet.paste(image, (i % COLUMNS * step, i // COLUMNS * step))
+        sheet.paste(image, (i % columns * step, i // columns * step))
     path = PICTURES / f"{name}.png"
     sheet.quantize(256).save(path, optimize=True)
     print(path)

@@ -188,6 +188,7 @@ def _body(
         part = light.diffuse(normal, lamp, wrap) * lamp.colour
         came += part * past[:, None] if lamp is lamps.key else part
     open_ = _openness(seen, side)
+    open_ = np.where(seen.part == _TEETH, np.maximum(open_, 0.7), open_)
     came *= open_[:, None] ** np.where(face[:, None], np.float32([0.8, 1.0, 1.05]), np.float32(1))
     came = _under_skin(came, seen.at, face, side)
     colour = albedo * came

@@ -22,6 +22,7 @@ ARGUMENTS: dict[str, dict[str, dict[str, Any]]] = {
         "generator portrait-abstraction": {"finder": "frame"},
     },
     "figurines": {"dataset figurines": {"smooth": "edges", "paired": False}},
+    "heads": {"dataset heads": {"label": ["hair", "glasses"], "paired": False}},
     "pix2pix": {"generator pix2pix-unet": {"width": 8, "levels": 5}},  # its own are for 256 px
 }
 
