@@ -62,7 +62,7 @@ def landmarks(head: photo.Head) -> Floats:
     jaw = np.concatenate([even(left, 9), even(right, 9)[-2::-1]])
     groups = [jaw]
     for side in (-1, 1):
-        line = sketch.on_face(sketch.brow_line(side))
+        line = sketch.on_eyes(sketch.brow_line(side))
         groups.append(line[::-1] if side < 0 else line)
     bridge = np.linspace(EYES_AT[1] - 0.02, sketch.nose, 4)
     out = np.linspace(0.0, 0.20, 4)
@@ -79,7 +79,7 @@ def landmarks(head: photo.Head) -> Floats:
     for side in (-1, 1):
         up, low = sketch.lids(side)
         points = np.stack([up[0], up[2], up[4], up[6], low[4], low[2]])
-        groups.append(sketch.on_face(points[[3, 2, 1, 0, 5, 4]] if side < 0 else points))
+        groups.append(sketch.on_eyes(points[[3, 2, 1, 0, 5, 4]] if side < 0 else points))
     top, below = sketch.mouth()
     low = top - (0, 0.012) if below is None else below
     outer = np.concatenate([top, low[-2:0:-1]])
@@ -434,8 +434,8 @@ def _mouth(canvas: Canvas, sketch: Sketch, colours: Palette) -> None:
 def _eye(canvas: Canvas, sketch: Sketch, colours: Palette, side: int, key: Floats) -> None:
     """Draw an eye: white, iris with pupil and highlights, lashes, crease and lower line."""
     up, low = sketch.lids(side)
-    upper, lower = (curve(sketch.on_face(lid), 6) for lid in (up, low))
-    wide, high = sketch.eye_size
+    upper, lower = (curve(sketch.on_eyes(lid), 6) for lid in (up, low))
+    at, wide, high = sketch.eye(side)
     lash = sketch.pixel * (0.062 - 0.018 * sketch.male)
     share = np.linspace(0, 1, len(upper))
     if sketch.closed(side):
@@ -449,13 +449,13 @@ def _eye(canvas: Canvas, sketch: Sketch, colours: Palette, side: int, key: Float
     opening = canvas.mask(shape).crop(box)
     gaze = sketch.person.gaze
     middle = (
-        side * (sketch.apart - 0.01) + 0.0042 * gaze[0],
+        at - 0.01 * side + 0.0042 * gaze[0],
         EYES_AT[1] + 0.004 * gaze[1] + 0.02 * high,
     )
 
     def disc(x: float, y: float, rx: float, ry: float) -> Image.Image:
         turn = np.linspace(0, 2 * np.pi, 32)
-        round_ = sketch.on_face(
+        round_ = sketch.on_eyes(
             np.column_stack(
                 [
                     middle[0] + wide * (x + rx * np.cos(turn)),
@@ -488,7 +488,7 @@ def _eye(canvas: Canvas, sketch: Sketch, colours: Palette, side: int, key: Float
     canvas.image.paste(colours.white, box, disc(0.26 * lit, 0.40, 0.20, 0.24))
     canvas.image.paste(colours.white, box, disc(-0.28 * lit, -0.42, 0.10, 0.13))
     # the upper lashes swell towards the outer corner and end in a flick
-    flick = sketch.on_face(up[-1:] + np.array([[side * 0.045, 0.055 * (1 - sketch.male)]]))
+    flick = sketch.on_eyes(up[-1:] + np.array([[side * 0.045, 0.055 * (1 - sketch.male)]]))
     outer = np.concatenate(
         [
             _moved(upper, 0, -1) - np.column_stack([0 * share, lash * (0.25 + 0.95 * share**0.8)]),
@@ -498,7 +498,7 @@ def _eye(canvas: Canvas, sketch: Sketch, colours: Palette, side: int, key: Float
     canvas.fill(np.concatenate([outer, _moved(upper[::-1], 0, lash * 0.25)]), colours.ink)
     start = len(lower) * 2 // 5
     canvas.stroke(lower[start:], colours.ink, 0.85, 0.1, 0.7)
-    crease = sketch.on_face(up[1:6] + np.array([0, 0.075]))
+    crease = sketch.on_eyes(up[1:6] + np.array([0, 0.075]))
     canvas.stroke(
         curve(crease, 5), colours.ink if colours.hatched else colours.shade, 0.7, 0.1, 0.2
     )
@@ -506,7 +506,7 @@ def _eye(canvas: Canvas, sketch: Sketch, colours: Palette, side: int, key: Float
 
 def _brow(canvas: Canvas, sketch: Sketch, colours: Palette, side: int) -> None:
     """Draw a brow; it shows through a fringe."""
-    line = curve(sketch.on_face(sketch.brow_line(side)), 5)
+    line = curve(sketch.on_eyes(sketch.brow_line(side)), 5)
     share = np.linspace(0, 1, len(line))
     thick = sketch.pixel * (0.038 + 0.040 * sketch.male) * (1 - 0.3 * sketch.child)
     left, right = ribbon(
@@ -519,22 +519,23 @@ def _brow(canvas: Canvas, sketch: Sketch, colours: Palette, side: int) -> None:
 
 def _glasses(canvas: Canvas, sketch: Sketch, colours: Palette) -> None:
     """Draw glasses around both eyes, their bridge and their temples."""
-    wide, high = sketch.eye_size
     turn = np.linspace(0, 2 * np.pi, 40, endpoint=False)
     c, s = (np.sign(f(turn)) * np.abs(f(turn)) ** 0.7 for f in (np.cos, np.sin))
+    inner = []
     for side in (-1, 1):
+        middle, wide, high = sketch.eye(side)
         flat = np.column_stack(
             [
-                side * (sketch.apart + 0.02) + (wide + 0.055) * c,
+                middle + 0.02 * side + (wide + 0.055) * c,
                 EYES_AT[1] - 0.02 + (high + 0.035) * s,
             ]
         )
-        rim = sketch.screen(np.column_stack([flat, 1.52 - 0.45 * flat[:, 0] ** 2]))
-        canvas.tone(canvas.mask(rim), colours.white, 0.14)
+        rim = sketch.screen(np.column_stack([flat, 1.48 - 0.5 * flat[:, 0] ** 2]))
+        canvas.tone(canvas.mask(rim), colours.white, 0.08)
         canvas.outline(rim, colours.ink, 1.25)
-        end = side * (sketch.apart + wide + 0.07)
-        arm = sketch.screen([(end, 7.30, 1.52 - 0.45 * end**2), (side * 0.80, 7.31, 0.75)])
+        inner.append(middle - side * (wide + 0.03))
+        end = middle + side * (wide + 0.07)
+        arm = sketch.screen([(end, 7.30, 1.48 - 0.5 * end**2), (side * 0.80, 7.31, 0.75)])
         canvas.stroke(arm, colours.ink, 1.2, 1, 1)
-    inner = sketch.apart - wide - 0.03
-    bridge = sketch.screen([(-inner, 7.30, 1.52), (0, 7.335, 1.56), (inner, 7.30, 1.52)])
+    bridge = sketch.screen([(inner[0], 7.30, 1.48), (0, 7.335, 1.54), (inner[1], 7.30, 1.48)])
     canvas.stroke(curve(bridge, 5), colours.ink, 1.2, 1, 1)

@@ -29,10 +29,10 @@ _RINGS = np.array(
         (6.88, 0.695, 0.57, 0.91),
         (6.74, 0.640, 0.64, 0.86),
         (6.62, 0.565, 0.73, 0.78),
-        (6.50, 0.475, 0.85, 0.66),
-        (6.40, 0.375, 0.98, 0.52),
-        (6.31, 0.265, 1.12, 0.35),
-        (6.25, 0.160, 1.25, 0.19),
+        (6.50, 0.475, 0.90, 0.60),
+        (6.40, 0.375, 1.05, 0.44),
+        (6.31, 0.265, 1.17, 0.29),
+        (6.25, 0.160, 1.27, 0.17),
         (6.225, 0.02, 1.35, 0.06),
     ],
     np.float32,
@@ -140,6 +140,10 @@ class Sketch:
         z = middle + depth * (1 - share**2.4) ** (1 / 2.4) + out
         return np.column_stack([flat, z]).astype(np.float32)
 
+    def on_eyes(self, flat: object) -> Floats:
+        """Return where ``flat`` (N, 2) around the eyes, which lie deeper, are seen."""
+        return self.screen(self.surface(flat, -0.10))
+
     def on_face(self, flat: object, out: float = 0.0) -> Floats:
         """Return where ``flat`` (N, 2) on the face are seen: (N, 2) in large pixels."""
         return self.screen(self.surface(flat, out))
@@ -167,14 +171,18 @@ class Sketch:
             shape = (np.roll(shape, 1, axis=0) + 2 * shape + np.roll(shape, -1, axis=0)) / 4
         return shape
 
-    @property
-    def eye_size(self) -> tuple[float, float]:
-        """Return half the width and half the height of a drawn eye."""
+    def eye(self, side: int) -> tuple[float, float, float]:
+        """Return where the middle of an eye lies across the face, and half its width and its height.
+
+        The far eye of a turned head is narrower and nearer to the nose.
+        """
+        far = side * self.person.yaw / 35 if side * self.person.yaw > 0 else 0.0
         wide = 0.226 - 0.016 * self.male + 0.010 * self.child
         high = 0.238 - 0.062 * self.male + 0.02 * self.child
         expression, strength = self.person.expression, self.person.strength
         squint = {"laugh": 0.16, "smile": 0.05, "angry": 0.16, "sad": 0.1, "surprised": -0.14}
-        return wide, high * (1 - squint.get(expression, 0.0) * strength)
+        high *= 1 - squint.get(expression, 0.0) * strength
+        return side * (self.apart - 0.05 * far), wide * (1 - 0.10 * far), high
 
     def closed(self, side: int) -> bool:
         """Return whether the eye of ``side`` (-1: left on the picture, 1: right) is shut."""
@@ -183,7 +191,7 @@ class Sketch:
 
     def lids(self, side: int) -> tuple[Floats, Floats]:
         """Return the upper and the lower lid (7, 2) of an eye on the face, from its inner corner outwards."""
-        wide, high = self.eye_size
+        middle, wide, high = self.eye(side)
         slant = 0.10 * wide * (1 - 2 * (self.person.expression == "sad"))
         u = np.array([-1.0, -0.78, -0.38, 0.05, 0.45, 0.82, 1.06])
         if self.closed(side):
@@ -196,13 +204,14 @@ class Sketch:
             low = np.array([-0.28, -0.62, -0.88, -0.96, -0.86, -0.50, 0.02])
             if self.person.expression == "angry":
                 up = up - 0.3 * np.clip(-u + 0.2, 0, 1)
-        x = side * (self.apart + u * wide)
+        x = middle + side * u * wide
         lift = EYES_AT[1] + slant * u
         return np.column_stack([x, lift + up * high]), np.column_stack([x, lift + low * high])
 
     def brow_line(self, side: int) -> Floats:
         """Return a brow (5, 2) on the face, from the nose outwards."""
-        x = side * (self.apart + np.array([-0.20, -0.08, 0.05, 0.17, 0.27]))
+        middle, wide, high = self.eye(side)
+        x = middle + side * wide * np.array([-0.92, -0.38, 0.2, 0.75, 1.18])
         rise = np.array([-0.02, 0.035, 0.055, 0.04, -0.025])
         strength = self.person.strength
         bend = {
@@ -212,7 +221,7 @@ class Sketch:
             "laugh": (0.03, 0.04, 0.05, 0.04, 0.02),
             "smile": (0.02, 0.03, 0.03, 0.02, 0.01),
         }.get(self.person.expression, (0.0,) * 5)
-        y = max(self.brow, EYES_AT[1] + self.eye_size[1] + 0.06) + rise + strength * np.array(bend)
+        y = max(self.brow, EYES_AT[1] + high + 0.06) + rise + strength * np.array(bend)
         return np.column_stack([x, y])
 
     def mouth(self) -> tuple[Floats, Floats | None]:
