@@ -1,46 +1,21 @@
-"""A canvas for drawings: smooth closed shapes, lines that swell and taper, and tones, all antialiased."""
+"""A canvas for drawings: smooth shapes, lines that swell and taper, and tones."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageChops, ImageDraw, ImageFilter
 
+from ganzoo_heads.palette import Colour, Palette
+
 Floats = NDArray[np.float32]
-Colour = tuple[int, int, int]
 
 
-@dataclass(frozen=True)
-class Palette:
-    """The colours of a drawing.  ``hatched`` says that shadows are hatched rather than toned."""
-
-    skin: Colour
-    shade: Colour
-    blush: Colour
-    hair: Colour
-    dark: Colour
-    light: Colour
-    ink: Colour
-    hair_ink: Colour
-    cloth: Colour
-    cloth_dark: Colour
-    iris: tuple[Colour, Colour, Colour]
-    white: Colour
-    mouth: Colour
-    tongue: Colour
-    ground: tuple[Colour, Colour]
-    hatched: bool
-
-
-def rgb(colour: object) -> Colour:
-    """Return sRGB in [0, 1] as three bytes."""
-    red, green, blue = (
-        (np.asarray(colour, np.float64).clip(0, 1) * 255).round().astype(int).tolist()
-    )
-    return red, green, blue
+def moved(shape: Floats, x: float, y: float) -> Floats:
+    """Return a shape (N, 2) moved to the right and down."""
+    return shape + np.array([x, y], np.float32)
 
 
 @cache
@@ -83,7 +58,10 @@ def ribbon(spine: Floats, widths: Floats) -> tuple[Floats, Floats]:
 
 
 class Canvas:
-    """A square picture of ``side`` pixels, drawn ``scale`` times as large; places are in large pixels."""
+    """A square picture of ``side`` pixels, drawn ``scale`` times as large to smooth its edges.
+
+    All places are in large pixels.
+    """
 
     def __init__(self, side: int, ground: Image.Image, scale: int):
         self.side = side
@@ -107,9 +85,9 @@ class Canvas:
         end: float = 0.3,
         inside: Image.Image | None = None,
     ) -> None:
-        """Draw a ``line`` (N, 2), ``width`` lines thick in its middle, and by parts of that at its ends.
+        """Draw a ``line`` (N, 2), ``width`` lines thick in its middle.
 
-        Draw only what lies in the mask ``inside``.
+        Its ends are ``start`` and ``end`` of that.  Draw only what lies in the mask ``inside``.
         """
         share = np.linspace(0, 1, len(line))
         swell = np.sin(np.pi * share) ** 0.6
@@ -168,7 +146,7 @@ class Canvas:
     def gradient(
         self, mask: Image.Image, colours: list[Colour], box: tuple[int, int, int, int]
     ) -> None:
-        """Lay a gradient from the top to the bottom of ``box`` over ``mask``, which is as large as that."""
+        """Lay a gradient from top to bottom over ``mask``, which is as large as ``box``."""
         strip = Image.fromarray(np.array(colours, np.uint8)[:, None])
         grown = strip.resize((1, max(2, box[3] - box[1])), Image.Resampling.BICUBIC)
         self.image.paste(grown.resize((box[2] - box[0], box[3] - box[1])), box[:2], mask)

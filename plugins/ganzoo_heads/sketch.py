@@ -1,4 +1,4 @@
-"""How an artist lays out a face: curves in space, at the places of the shaped head, seen by its camera."""
+"""How an artist lays out a face: curves in space where the shaped head has its features."""
 
 from __future__ import annotations
 
@@ -149,7 +149,7 @@ class Sketch:
         return self.screen(self.surface(flat, out))
 
     def contour(self) -> tuple[Floats, Floats]:
-        """Return the left and the right border (N, 2) of the head on the screen, from the crown to the chin."""
+        """Return both borders (N, 2) of the head on the screen, from the crown to the chin."""
         turn = np.linspace(0, 2 * np.pi, _AROUND, endpoint=False)
         c, s = (np.sign(f(turn)) * np.abs(f(turn)) ** (2 / 2.4) for f in (np.sin, np.cos))
         y, w, m, d = self.rings.T
@@ -172,7 +172,7 @@ class Sketch:
         return shape
 
     def eye(self, side: int) -> tuple[float, float, float]:
-        """Return where the middle of an eye lies across the face, and half its width and its height.
+        """Return where an eye lies across the face, and half its width and its height.
 
         The far eye of a turned head is narrower and nearer to the nose.
         """
@@ -190,7 +190,7 @@ class Sketch:
         return happy or (self.person.expression == "wink" and side == 1)
 
     def lids(self, side: int) -> tuple[Floats, Floats]:
-        """Return the upper and the lower lid (7, 2) of an eye on the face, from its inner corner outwards."""
+        """Return both lids (7, 2) of an eye on the face, from its inner corner outwards."""
         middle, wide, high = self.eye(side)
         slant = 0.10 * wide * (1 - 2 * (self.person.expression == "sad"))
         u = np.array([-1.0, -0.78, -0.38, 0.05, 0.45, 0.82, 1.06])
@@ -225,7 +225,7 @@ class Sketch:
         return np.column_stack([x, y])
 
     def mouth(self) -> tuple[Floats, Floats | None]:
-        """Return the upper line (7, 2) of the mouth and, if it is open, the lower line, left to right."""
+        """Return the upper line (7, 2) of the mouth and, if it is open, the lower one."""
         expression, strength = self.person.expression, self.person.strength
         u = np.linspace(-1, 1, 7)
         wide, corner, drop = {
