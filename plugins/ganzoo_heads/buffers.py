@@ -66,7 +66,7 @@ def measure(head: photo.Head) -> Buffers:
     worn = glasses.wear(person, head.rest, head.eyes, mesh.load().masks["ears"])
     if worn is not None:
         add("glasses", worn.lines, 0.012, 0.0, True)
-    normal *= np.float32([1, -1, 1])
+    normal *= np.array([1, -1, 1], np.float32)
     normal /= np.linalg.norm(normal, axis=2, keepdims=True).clip(1e-6)
     share = (depth - camera.distance) / camera.width + _BEFORE
     return Buffers(

@@ -49,7 +49,7 @@ def main() -> None:
         arrays = build(wheel)
         licence = wheel.read(f"{DATA}/LICENSE.md")
     here = Path(__file__).parent
-    np.savez_compressed(here / "head.npz", **arrays)
+    np.savez_compressed(here / "head.npz", **arrays)  # type: ignore[arg-type]
     (here / "LICENSE-head.md").write_bytes(licence)
     sys.stdout.write(f"{here / 'head.npz'}: {(here / 'head.npz').stat().st_size:,} bytes\n")
 
@@ -61,15 +61,16 @@ def build(wheel: ZipFile) -> dict[str, NDArray[np.generic]]:
     middle = points[body[..., 0]].mean(axis=1)
     quads = [body[(middle[:, 1] > LOWEST) & (np.abs(middle[:, 0]) < WIDEST)]]
     parts = [np.zeros(len(quads[0]), np.uint8)]
-    for number, names in enumerate(HELPERS.values(), 1):
-        for name in names:
+    for number, helpers in enumerate(HELPERS.values(), 1):
+        for name in helpers:
             quads.append(groups[name])
             parts.append(np.full(len(groups[name]), number, np.uint8))
     faces = np.concatenate(quads)
     old = np.unique(faces[..., 0])
     new = np.full(len(points), -1)
     new[old] = np.arange(len(old))
-    names, offsets, indices, deltas = [], [0], [], []
+    names: list[str] = []
+    offsets, indices, deltas = [0], [], []
     for name, path in target_files(wheel):
         text = gzip.decompress(wheel.read(path)).decode()
         if not text.strip():

@@ -46,13 +46,16 @@ def paint(person: Person, base: Floats, normal: Floats) -> tuple[Floats, Floats]
         checks = (np.sin(y * wide) > 0.3) * 0.25 + (np.sin(x * wide) > 0.3) * 0.25
         albedo = albedo * (1 - checks[:, None]) + checks[:, None] * linear(rng.uniform(0.1, 0.9, 3))
     normal = normal + 0.45 * np.stack(
-        [layers(base * np.float32([1, 0.6, 1]), 3.2, 3, 17 + axis) for axis in range(3)], axis=1
+        [layers(base * np.array([1, 0.6, 1], np.float32), 3.2, 3, 17 + axis) for axis in range(3)],
+        axis=1,
     )
     if person.clothes == "suit":
         opening = 0.06 + 0.75 * (y - 4.9).clip(0)
         shirt = x < opening
         shade = linear(rng.choice([0.92, 0.85, 0.75])) * (1 - 0.25 * (np.abs(x - opening) < 0.05))
-        albedo = np.where(shirt[:, None], shade[:, None] * np.float32([1, 1, 1.02]), albedo)
+        albedo = np.where(
+            shirt[:, None], shade[:, None] * np.array([1, 1, 1.02], np.float32), albedo
+        )
         if rng.random() < 0.5:
             tie = (x < 0.09 + 0.04 * (5.9 - y)) & (y < 5.85)
             albedo[tie] = linear(rng.uniform(0.1, 0.5, 3))

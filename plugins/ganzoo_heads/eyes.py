@@ -51,12 +51,12 @@ def wet(normal: Floats, key: Floats, seed: int) -> Floats:
     mirror = 2 * normal[:, 2:3] * normal - np.float32(
         [0, 0, 1]
     )  # where light to the camera came from
-    way = key * np.float32([0.8, 0.7, 1]) + np.float32([0, 0.15, 0])
+    way = key * np.array([0.8, 0.7, 1], np.float32) + np.array([0, 0.15, 0], np.float32)
     way = way / np.linalg.norm(way)
     if rng.random() < 0.5:  # a round lamp
         size = rng.uniform(0.90, 0.975)
         return np.asarray(np.clip((mirror @ way - size) / 0.04, 0, 1), np.float32)
-    right = np.cross(np.float32([0, 1, 0]), way)
+    right = np.cross(np.array([0, 1, 0], np.float32), way)
     right /= np.linalg.norm(right)
     above = np.cross(way, right)
     x, y = np.abs(mirror @ right), np.abs(mirror @ above)

@@ -21,7 +21,8 @@ def paint(person: Person, side: int, light: Light) -> Floats:
     picture = painter(rng)
     sharp = rng.uniform(0.5, 2.2)
     picture = blur(picture.astype(np.float32), sharp).clip(0.004, 3)
-    return enlarge(picture, side).clip(0.002) * (0.4 + 0.6 * float(light.sky.mean()))
+    bright = 0.4 + 0.6 * float(light.sky.mean())
+    return np.asarray(enlarge(picture, side).clip(0.002) * bright, np.float32)
 
 
 def _grid() -> tuple[Floats, Floats]:

@@ -21,10 +21,10 @@ class Style:
     """How a cut is grown.  Lengths are in decimetres.
 
     ``length`` is of a strand, ``lift`` how far it stands off at its root, ``gravity`` how strongly
-    it falls, ``curl`` the radius of its curls and ``turns`` how tightly they wind, in radians for each
-    decimetre, ``clump`` how far its tip is drawn to its lock's,
-    ``swept`` how strongly it is combed to the back, and ``stop`` the height at which it is cut.
-    ``sides`` shortens what grows beside the ears, and ``wave`` bends whole locks.
+    it falls, ``curl`` the radius of its curls and ``turns`` how tightly they wind, in radians for
+    each decimetre, ``clump`` how far its tip is drawn to its lock's, ``swept`` how strongly it is
+    combed to the back, and ``stop`` the height at which it is cut.  ``sides`` shortens what grows
+    beside the ears, and ``wave`` bends whole locks.
     """
 
     count: int

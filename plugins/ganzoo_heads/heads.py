@@ -133,7 +133,9 @@ class Heads(Dataset):
             points = self._labels(word)[of, :_POINTS] / _FIXED
             batch[name] = torch.from_numpy(points.astype(np.float32).reshape(len(of), -1, 2))
         if self.label is not None:
-            batch["label"] = torch.from_numpy(self._labels("photo")[rows, _POINTS:][:, self._columns])
+            batch["label"] = torch.from_numpy(
+                self._labels("photo")[rows, _POINTS:][:, self._columns]
+            )
         for word in sorted(self.demanded):
             pixels = self._entry(word).images.take(rows, axis=0)
             if word == "normal":

@@ -124,7 +124,7 @@ class Shadow:
                 .clip(0, _SIDE - 1)
             )
             total += self.solid[y, x] > place[:, 2] - bias
-        return total / taps
+        return np.asarray(total / taps, np.float32)
 
     def past_hair(self, points: Floats, density: float) -> Floats:
         """Return how much light hair lets pass to ``points`` (N, 3), in [0, 1]."""

@@ -159,7 +159,8 @@ def take(head: Head) -> NDArray[np.uint8]:
         offset = turned - pose.turn(person, CENTRE[None])[0]
         outward = offset / np.linalg.norm(offset, axis=2, keepdims=True).clip(1e-6)
         ramp = np.interp(np.linspace(0, 1, hairs.shape[1]), [0, 0.25, 1], [0.6, 0.95, 1.1])
-        tone = linear(person.hair_colour) * (head.strands.shade[:, None] * ramp)[..., None]
+        shades = (head.strands.shade[:, None] * ramp)[..., None].astype(np.float32)
+        tone = linear(person.hair_colour) * shades
         reach = shadow.past_hair(caster, 0.05) * shadow.past_skin(caster, 0.12, 2.0)
         colours = lines.shade(turned, outward, tone, lamps, reach.reshape(hairs.shape[:2]), 1.0)
         lines.draw(picture, depth, camera, turned, colours, HAIR_WIDTH, 0.03)
@@ -182,14 +183,16 @@ def _body(
     past = np.where(
         inner | (seen.part == _TEETH) | (seen.part == _TONGUE), np.maximum(past, 0.55), past
     )
-    wrap = np.where(face[:, None], np.float32([0.20, 0.08, 0.05]), np.float32(0.03))
+    wrap = np.where(face[:, None], np.array([0.20, 0.08, 0.05], np.float32), np.float32(0.03))
     came = lamps.around(normal)
     for lamp in (lamps.key, lamps.fill, lamps.rim):
         part = light.diffuse(normal, lamp, wrap) * lamp.colour
         came += part * past[:, None] if lamp is lamps.key else part
     open_ = _openness(seen, side)
     open_ = np.where(seen.part == _TEETH, np.maximum(open_, 0.7), open_)
-    came *= open_[:, None] ** np.where(face[:, None], np.float32([0.8, 1.0, 1.05]), np.float32(1))
+    came *= open_[:, None] ** np.where(
+        face[:, None], np.array([0.8, 1.0, 1.05], np.float32), np.float32(1)
+    )
     came = _under_skin(came, seen.at, face, side)
     colour = albedo * came
     for lamp, reach in ((lamps.key, past), (lamps.fill, open_), (lamps.rim, open_)):
@@ -289,7 +292,7 @@ def _face_hair(head: Head, picture: Floats, depth: Floats, lamps: light.Light) -
         (whiskers.brows(person, head.rest), dark, 0.0032 if male else 0.0024, 0.03),
         (
             whiskers.lashes(person, head.rest),
-            np.float32([0.008, 0.006, 0.005]),
+            np.array([0.008, 0.006, 0.005], np.float32),
             0.002 if male else 0.004,
             0.05,
         ),
@@ -300,12 +303,12 @@ def _face_hair(head: Head, picture: Floats, depth: Floats, lamps: light.Light) -
     rng = np.random.default_rng([person.seed, 15])
     for hairs, colour, width, bias in jobs:
         turned = pose.turn(person, hairs.reshape(-1, 3)).reshape(hairs.shape)
-        outward = pose.rotate(person, np.float32([[0, 0.2, 1]]))[0]
+        outward = pose.rotate(person, np.array([[0, 0.2, 1]], np.float32))[0]
         shades = rng.uniform(0.7, 1.4, (len(hairs), 1, 1)).astype(np.float32)
         colours = lines.shade(
             turned,
             np.broadcast_to(outward, turned.shape),
-            colour * shades * np.ones_like(turned),
+            np.asarray(colour * shades * np.ones_like(turned), np.float32),
             lamps,
             np.full(turned.shape[:2], 0.7, np.float32),
             0.25,
@@ -328,11 +331,13 @@ def _wear(
     picture *= 1 - glow
     picture += glow * (lamps.sky * 0.8 + 0.1)
     frame = pose.turn(person, worn.lines.reshape(-1, 3)).reshape(worn.lines.shape)
-    outward = np.broadcast_to(pose.rotate(person, np.float32([[0, 0.3, 1]]))[0], frame.shape)
+    outward = np.broadcast_to(
+        pose.rotate(person, np.array([[0, 0.3, 1]], np.float32))[0], frame.shape
+    )
     colours = lines.shade(
         frame,
         outward,
-        worn.colour * np.ones_like(frame),
+        np.broadcast_to(worn.colour, frame.shape),
         lamps,
         np.full(frame.shape[:2], 1, np.float32),
         1.5,

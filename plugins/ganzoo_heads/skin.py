@@ -51,7 +51,7 @@ def paint(person: Person, base: Floats, lips: Floats, ears: Floats) -> tuple[Flo
         melanin += 0.6 * np.exp(-near / (2 * 0.009**2)) * (base[:, 2] > 0.9)
     albedo = tone ** np.clip(melanin, 0.5, 2.5)[:, None].astype(np.float32)
     flush = rng.uniform(0.10, 0.30) * (0.35 + 0.9 * light)
-    albedo = albedo * np.exp(-flush * blood[:, None] * np.float32([0.06, 0.75, 0.60]))
+    albedo = albedo * np.exp(-flush * blood[:, None] * np.array([0.06, 0.75, 0.60], np.float32))
     if person.male < 0.5 and person.age > 15:
         albedo *= 1 - (spot(0.32, 7.38, 1.40, 0.05, 0.6) * rng.uniform(0, 0.45))[:, None] * (
             0.6,
@@ -75,7 +75,7 @@ def _lips(
     rng: np.random.Generator,
 ) -> tuple[Floats, Floats]:
     light = float(tone.mean())
-    lip = tone * np.float32([0.82, 0.50, 0.50])
+    lip = tone * np.array([0.82, 0.50, 0.50], np.float32)
     pink = linear((0.72, 0.40, 0.38)) * min(1.0, 0.30 + 1.5 * light)
     strength = 0.75
     if person.male < 0.5 and person.age > 15 and rng.random() < 0.35:
@@ -84,7 +84,9 @@ def _lips(
         )
         strength = 0.9
     mixed = (lip + pink) / 2 if strength < 0.8 else 0.25 * lip + 0.75 * pink
-    lined = 1 - 0.14 * smooth_noise(base * np.float32([1, 0.12, 1]), 55, person.seed % 997)
+    lined = 1 - 0.14 * smooth_noise(
+        base * np.array([1, 0.12, 1], np.float32), 55, person.seed % 997
+    )
     edge = np.clip((lips - 0.25) / 0.6, 0, 1)
     share = (edge * strength)[:, None]
     return albedo * (1 - share) + share * mixed * lined[:, None], edge.astype(np.float32)
