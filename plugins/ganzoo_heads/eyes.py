@@ -48,9 +48,8 @@ def paint(person: Person, offset: Floats, number: int) -> Floats:
 def wet(normal: Floats, key: Floats, seed: int) -> Floats:
     """Return how brightly ``normal`` (N, 3) of a wet eye mirrors a lamp or a window, 1 at most."""
     rng = np.random.default_rng([seed, 9])
-    mirror = 2 * normal[:, 2:3] * normal - np.float32(
-        [0, 0, 1]
-    )  # where light to the camera came from
+    ahead = np.array([0, 0, 1], np.float32)
+    mirror = 2 * normal[:, 2:3] * normal - ahead  # where light to the camera came from
     way = key * np.array([0.8, 0.7, 1], np.float32) + np.array([0, 0.15, 0], np.float32)
     way = way / np.linalg.norm(way)
     if rng.random() < 0.5:  # a round lamp
