@@ -212,7 +212,7 @@ class Heads(Dataset):
         writer.text("ATTRIBUTION.md", ATTRIBUTION)
 
     def _row(self, heads: makers.Maker, word: str, index: int) -> list[int]:
-        head = heads.head(index)
+        head = heads.head(index, grown=False)
         points = landmarks.of(head) if word == "photo" else drawn.landmarks(head) / self.size - 1
         row = [round(float(x) * _FIXED) for x in points.ravel()]
         return row + attributes.indices(head.person) if word == "photo" else row
