@@ -102,7 +102,7 @@ def grow(person: Person, points: Floats, normals: Floats) -> Strands | None:
     rng = np.random.default_rng([person.seed, 1])
     head = mesh.load()
     triangles, odds = _scalp_triangles()
-    fringe = style.fringe and rng.random() < 0.33
+    fringe = style.fringe and rng.random() < 0.28
     if fringe:  # which needs more strands in front
         ahead = head.points[head.triangles[triangles]].mean(axis=1)[:, 2] > 0.75
         odds = odds * (1 + 1.5 * ahead)
@@ -126,8 +126,9 @@ def grow(person: Person, points: Floats, normals: Floats) -> Strands | None:
     if style.curl or style.wave:
         radius = (style.curl or style.wave) * rng.uniform(0.6, 1.4, len(heart))[lock][:, None]
         turn = rng.uniform(0, 2 * np.pi, len(heart))[lock] + rng.normal(0, 0.35, style.count)
-        rounds = (style.turns if style.curl else 3.2) * style.length
-        angle = turn[:, None] + np.linspace(0, rounds, STEPS)[None]
+        # the angle follows the length, so that what was cut does not go on winding
+        reach = np.cumsum(np.linalg.norm(np.diff(strand, axis=1, prepend=strand[:, :1]), axis=2), 1)
+        angle = turn[:, None] + (style.turns if style.curl else 3.2) * reach
         radius = radius * np.minimum(1, np.linspace(0, 3, STEPS))[None]
         strand[..., 0] += radius * np.cos(angle)
         strand[..., 1] += radius * np.sin(angle) * (1.0 if style.curl else 0.3)
@@ -177,7 +178,7 @@ def _fall(
     if tie is not None:
         gap *= 0.4
     stop = style.stop + rng.normal(0, 0.05, count) if style.stop else np.full(count, -9.0)
-    stop = np.where(front >= 0.35, 7.60 + 0.09 * rng.normal(0, 1, locks)[lock], stop)
+    stop = np.where(front >= 0.35, 7.64 + 0.07 * rng.normal(0, 1, locks)[lock], stop)
     strand = np.empty((count, STEPS, 3), np.float32)
     strand[:, 0] = place = root.astype(np.float32)
     direction = normal * style.lift * volume + comb * 0.5 + spread

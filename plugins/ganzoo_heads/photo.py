@@ -301,7 +301,7 @@ def _face_hair(head: Head, picture: Floats, depth: Floats, lamps: light.Light) -
     ]
     normals = mesh.load().normals(head.rest)
     if (beard := whiskers.beard(person, head.rest, normals)) is not None:
-        jobs.append((beard, tone * 0.9 + 0.003, 0.0070, 0.03))
+        jobs.append((beard, tone * 0.9 + 0.003, 0.0050, 0.03))
     rng = np.random.default_rng([person.seed, 15])
     for hairs, colour, width, bias in jobs:
         turned = pose.turn(person, hairs.reshape(-1, 3)).reshape(hairs.shape)

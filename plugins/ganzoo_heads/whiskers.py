@@ -89,7 +89,7 @@ def beard(person: Person, rest: Floats, normals: Floats) -> Floats | None:
     middle = head.points[head.triangles[triangles]].mean(axis=1)
     odds = odds * (middle[:, 1] > lowest) * (np.abs(middle[:, 0]) < widest)
     count = int(
-        1400
+        2300
         * (0.4 + 0.8 * person.beard)
         * {"moustache": 0.35, "goatee": 0.6}.get(person.beard_cut, 1.3)
     )
