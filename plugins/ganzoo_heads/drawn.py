@@ -11,7 +11,7 @@ from ganzoo_heads.ink import Canvas, curve, even
 from ganzoo_heads.light import light_of
 from ganzoo_heads.sketch import EYES_AT, Sketch
 
-Floats = NDArray[np.float32]
+Floats = NDArray[np.float32 | np.float64]
 STYLES = ("anime", "ink")
 _PIXELS = 640  # of a canvas at least, so that lines are smooth
 

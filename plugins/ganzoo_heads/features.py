@@ -10,7 +10,7 @@ from ganzoo_heads.ink import Canvas, curve, moved, ribbon
 from ganzoo_heads.palette import Palette
 from ganzoo_heads.sketch import EYES_AT, Sketch
 
-Floats = NDArray[np.float32]
+Floats = NDArray[np.float32 | np.float64]
 
 
 def face(

@@ -10,7 +10,7 @@ from ganzoo_heads.ink import Canvas, curve, moved
 from ganzoo_heads.palette import Palette
 from ganzoo_heads.sketch import Sketch
 
-Floats = NDArray[np.float32]
+Floats = NDArray[np.float32 | np.float64]
 #: half of a figure from the ear down: how far out in widths of the neck or of the shoulders
 #: (the first four, the rest), height, depth
 _SIDE = np.array(

@@ -10,7 +10,7 @@ from PIL import Image, ImageChops, ImageDraw, ImageFilter
 
 from ganzoo_heads.palette import Colour, Palette
 
-Floats = NDArray[np.float32]
+Floats = NDArray[np.float32 | np.float64]
 
 
 def moved(shape: Floats, x: float, y: float) -> Floats:
@@ -161,24 +161,11 @@ class Canvas:
     ) -> None:
         """Lay a soft ellipse over the part of it that lies in the mask ``inside``."""
         across, down = radii
-        box = tuple(
-            round(float(v))
-            for v in (
-                middle[0] - 2 * across,
-                middle[1] - 2 * down,
-                middle[0] + 2 * across,
-                middle[1] + 2 * down,
-            )
-        )
-        size = (max(2, box[2] - box[0]), max(2, box[3] - box[1]))
+        left, top = round(float(middle[0] - 2 * across)), round(float(middle[1] - 2 * down))
+        size = (max(2, round(4 * across)), max(2, round(4 * down)))
         soft = _soft_disc().resize(size).point([round(value * amount) for value in range(256)])
-        self.image.paste(
-            colour,
-            box[:2],
-            ImageChops.multiply(
-                soft, inside.crop((box[0], box[1], box[0] + size[0], box[1] + size[1]))
-            ),
-        )
+        part = inside.crop((left, top, left + size[0], top + size[1]))
+        self.image.paste(colour, (left, top), ImageChops.multiply(soft, part))
 
     def finish(self) -> NDArray[np.uint8]:
         """Return the picture (side, side, 3)."""

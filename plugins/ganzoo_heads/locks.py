@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from ganzoo_heads import photo
 from ganzoo_heads.ink import curve, even
 from ganzoo_heads.sketch import Sketch
 
-Floats = NDArray[np.float32]
+Floats = NDArray[np.float32 | np.float64]
 _MIDDLE = np.array([0.0, 7.40, 0.45], np.float32)  # of the skull, on the mesh at rest
 _RADII = np.array([0.79, 1.13, 1.00], np.float32)
 #: the hairline: how far from the crown hair grows, by how far around from the front, in degrees
@@ -88,7 +88,7 @@ def measure(head: photo.Head) -> Fall:
     )
 
 
-def scalp(around: object, down: object, out: object = 0.0) -> Floats:
+def scalp(around: ArrayLike, down: ArrayLike, out: ArrayLike = 0.0) -> Floats:
     """Return places (N, 3) ``out`` of the scalp, by degrees from the front and from the crown."""
     a, d = np.radians(np.broadcast_arrays(around, down))
     way = np.stack([np.sin(d) * np.sin(a), np.cos(d), np.sin(d) * np.cos(a)], axis=-1)
@@ -294,14 +294,14 @@ def _spikes(rng: np.random.Generator, sketch: Sketch) -> list[Lock]:
         *((a, 38, 0.48, 0.50) for a in (-150, -100, -60, 60, 100, 150)),
         *((a, 20, 0.46, 0.50) for a in (180, -40, 40, 0)),
     ):
-        around = around + rng.normal(0, 5)
-        down = down + rng.normal(0, 3)
+        near = around + rng.normal(0, 5)
+        below = down + rng.normal(0, 3)
         path = scalp(
-            around * np.array([0.8, 0.95, 1.0]),
-            [max(2, down - 34), down - 14, down + 4],
+            near * np.array([0.8, 0.95, 1.0]),
+            [max(2, below - 34), below - 14, below + 4],
             [0.03, 0.10, 0.20],
         )
-        way = outward(path[-1:]) + np.array([[0.1 * np.sign(around), 0.15, 0.0]])
+        way = outward(path[-1:]) + np.array([[0.1 * np.sign(near), 0.15, 0.0]])
         tip = path[-1:] + way * long * rng.uniform(0.7, 1.1)
         behind = abs(around) > 112 and down > 50
         locks.append(

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from ganzoo_heads import clothes
 from ganzoo_heads.people import EYES, Person
 
-Floats = NDArray[np.float32]
+Floats = NDArray[np.float32 | np.float64]
 Colour = tuple[int, int, int]
 
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from ganzoo_heads import mesh, photo, pose
 from ganzoo_heads.ink import curve
 
-Floats = NDArray[np.float32]
+Floats = NDArray[np.float32 | np.float64]
 EYES_AT = np.array([0.0, 7.284, 1.245], np.float32)  # of the mesh at rest
 _MOUTH_AT = 6.62
 _CHIN_AT = 6.16

@@ -14,7 +14,7 @@ from ganzoo_heads.locks import Curl, Hair, Lock, cap, outward
 from ganzoo_heads.palette import Palette
 from ganzoo_heads.sketch import Sketch
 
-Floats = NDArray[np.float32]
+Floats = NDArray[np.float32 | np.float64]
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ def _shape(sketch: Sketch, lock: Lock, grow: float = 0.0) -> Shape:
 
 def _facing(sketch: Sketch, places: Floats) -> Floats:
     """Return how much the skull at ``places`` (N, 3) faces the camera, in [-1, 1]."""
-    return pose.rotate(sketch.person, outward(places))[:, 2]
+    return pose.rotate(sketch.person, outward(places).astype(np.float32))[:, 2]
 
 
 def _hidden(sketch: Sketch, item: Lock | Curl) -> bool:
@@ -73,9 +73,8 @@ def paint_back(canvas: Canvas, sketch: Sketch, colours: Palette, hair: Hair | No
     """Draw the hair behind the head as one dark shape, inked around."""
     if hair is None:
         return
-    hidden: list[Lock | Curl] = [
-        item for item in (*hair.locks, *hair.curls) if _hidden(sketch, item)
-    ]
+    items: list[Lock | Curl] = [*hair.locks, *hair.curls]
+    hidden = [item for item in items if _hidden(sketch, item)]
     for grow, colour in ((2.2 * canvas.line, colours.hair_ink), (0.0, colours.dark)):
         for item in hidden:
             shape = (
