@@ -85,7 +85,7 @@ def anime(person: Person) -> Palette:
         shade=rgb(skin * np.array([0.86, 0.71, 0.70])),
         blush=rgb(skin * np.array([1.0, 0.66, 0.64])),
         hair=rgb(base),
-        dark=rgb(_toned(base, 0.66, 1.15, 0.015)),
+        dark=rgb(_toned(base, 0.62 + 0.18 * float(base.mean()), 1.15, 0.015)),
         light=rgb(
             np.array(base) * 0.6
             + 0.4 * (0.5 * _toned(base, 1.5, 0.8) + 0.5 * np.array([0.93, 0.92, 0.97]))

@@ -47,6 +47,7 @@ class Marks:
     jaw: NDArray[np.int64]
     lips: NDArray[np.int64]
     chin: int
+    crown: int
     nose: int
     brows: NDArray[np.int64]
 
@@ -65,6 +66,7 @@ def marks() -> Marks:
         jaw=np.flatnonzero(plain & (np.abs(y - 6.62) < 0.1) & (np.abs(x) > 0.5)),
         lips=np.flatnonzero(head.masks["lips"] > 0.5),
         chin=int(np.flatnonzero(middle & (y > 6.1))[np.argmin(y[middle & (y > 6.1)])]),
+        crown=int(np.argmax(y)),
         nose=int(np.argmax(z)),
         brows=np.flatnonzero(
             plain & (np.abs(y - 7.47) < 0.05) & (np.abs(np.abs(x) - 0.3) < 0.1) & (z > 1)
@@ -77,7 +79,8 @@ class Sketch:
 
     Curves are given in the mesh's own decimetres at rest and moved to where this head has its eyes,
     mouth, width and chin.  The eyes lie at the height of the photo's eyeballs, 0.03 dm further
-    apart; below them the face is ``shortness`` as long as the photo's.
+    apart.  Below them the face is ``shortness`` as long as the photo's, above them 1.04 times as
+    high.
     """
 
     def __init__(self, head: photo.Head, scale: int):
@@ -92,6 +95,8 @@ class Sketch:
             [half, (eyes[1] - lips[1]) / (EYES_AT[1] - _MOUTH_AT), 1.0], np.float32
         )
         self.stretch[2] = self.stretch[:2].mean()
+        crown = float(rest[at.crown, 1]) - float(eyes[1])
+        self.raised = 1.04 * crown / float(mesh.load().points[at.crown, 1] - EYES_AT[1])
         self.eyes = eyes
         self.apart = float(np.abs(head.eyes[:, 0] - eyes[0]).mean()) / float(self.stretch[0]) + 0.03
         local = self._local(rest[[at.chin, at.nose]])
@@ -109,7 +114,7 @@ class Sketch:
             self.chin - _MOUTH_AT
         ) / (6.225 - _MOUTH_AT)
         down = np.clip((7.1 - _RINGS[:, 0]) / 0.6, 0, 1)
-        wide = (0.06 + 0.24 * self.male + 0.9 * (jaw - 1)) * down
+        wide = (0.06 + 0.24 * self.male + 0.09 * self.child + 0.9 * (jaw - 1)) * down
         self.rings[:, 1] *= 1 + wide * (self.rings[:, 1] > 0)
         self.rings[:, 1] = np.minimum(self.rings[:, 1], 0.78)
         self.pixel = head.camera.side * scale / head.camera.width * float(self.stretch[0])
@@ -126,6 +131,7 @@ class Sketch:
         own = np.asarray(points, np.float32) - EYES_AT
         shorter = (1 - self.shortness) * np.interp(-own[:, 1], (0, 1.05, 1.8), (0, 1.05, 0))
         own[:, 1] += shorter.astype(np.float32)
+        own[:, 1] *= np.where(own[:, 1] > 0, self.raised / self.stretch[1], 1).astype(np.float32)
         own = own * self.stretch + self.eyes
         seen = self.head.camera.project(pose.turn(self.person, own))
         seen[:, :2] *= self.scale
