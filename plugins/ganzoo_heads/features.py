@@ -37,7 +37,7 @@ def face(
                 )
                 canvas.stroke(curve(line, 4), colours.ink, 0.5)
         else:
-            canvas.glow(middle, (across, 0.09 * sketch.pixel), colours.blush, 0.45, skin)
+            canvas.glow(middle, (across, 0.09 * sketch.pixel), colours.blush, 0.48 - 0.26 * sketch.male, skin)
     canvas.outline(face, colours.ink, 1.1)
     return skin
 
