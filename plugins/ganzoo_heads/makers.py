@@ -28,7 +28,7 @@ class Maker:
         self.seed = seed
 
     def head(self, index: int, grown: bool = True) -> photo.Head:
-        """Return head ``index``, before a camera of twice the size; without hair if not ``grown``."""
+        """Return head ``index`` before a camera of twice the size, without hair if not ``grown``."""
         person = people.person(self.seed, index, mesh.load().targets, self.dyed)
         return photo.build(person, 2 * self.size, grown)
 
