@@ -14,31 +14,27 @@ Floats = NDArray[np.float32 | np.float64]
 
 
 def face(
-    canvas: Canvas, sketch: Sketch, colours: Palette, face: Floats, key: Floats
+    canvas: Canvas, sketch: Sketch, colours: Palette, contour: Floats, key: Floats
 ) -> Image.Image:
     """Draw the head's skin, its shadow away from the key light, and the blush; return its mask."""
-    canvas.fill(face, colours.skin)
-    skin = canvas.mask(face)
+    canvas.fill(contour, colours.skin)
+    skin = canvas.mask(contour)
     step = 0.10 * sketch.pixel
-    away = -1.0 if key[0] < 0 else 1.0
-    lit = canvas.mask(moved(face, away * step, -0.35 * step))
     if not colours.hatched:
+        lit = canvas.mask(moved(contour, -step if key[0] < 0 else step, -0.35 * step))
         canvas.tone(ImageChops.subtract(skin, lit), colours.shade)
     for s in (-1, 1):
-        middle = sketch.on_face([(s * (sketch.apart + 0.10), 6.98)])[0]
-        across = 0.17 * sketch.pixel * (1 - 0.3 * abs(np.sin(np.radians(sketch.person.yaw))))
+        x = s * (sketch.apart + 0.10)
         if colours.hatched:
-            for i in (-1, 0, 1):
-                line = sketch.on_face(
-                    [
-                        (s * (sketch.apart + 0.1) + 0.06 * i + 0.02, 7.0),
-                        (s * (sketch.apart + 0.1) + 0.06 * i - 0.02, 6.94),
-                    ]
-                )
+            for across in (x - 0.06, x, x + 0.06):
+                line = sketch.on_face([(across + 0.02, 7.0), (across - 0.02, 6.94)])
                 canvas.stroke(curve(line, 4), colours.ink, 0.5)
         else:
-            canvas.glow(middle, (across, 0.09 * sketch.pixel), colours.blush, 0.48 - 0.26 * sketch.male, skin)
-    canvas.outline(face, colours.ink, 1.1)
+            wide = 0.17 * (1 - 0.3 * abs(np.sin(np.radians(sketch.person.yaw))))
+            radii = (wide * sketch.pixel, 0.09 * sketch.pixel)
+            middle = sketch.on_face([(x, 6.98)])[0]
+            canvas.glow(middle, radii, colours.blush, 0.48 - 0.26 * sketch.male, skin)
+    canvas.outline(contour, colours.ink, 1.1)
     return skin
 
 
@@ -81,7 +77,7 @@ def beard(canvas: Canvas, sketch: Sketch, colours: Palette, skin: Image.Image) -
 
 
 def nose(canvas: Canvas, sketch: Sketch, colours: Palette, key: Floats) -> None:
-    """Draw the nose: a shadow on its dark side, and a short line below or along its bridge."""
+    """Draw the nose: a shadow on its dark side, a short line, and the folds of age around it."""
     away = 1.0 if key[0] < 0 else -1.0
     if abs(sketch.person.yaw) > 14:
         away = float(np.sign(sketch.person.yaw))
@@ -93,44 +89,26 @@ def nose(canvas: Canvas, sketch: Sketch, colours: Palette, key: Floats) -> None:
             sketch.surface(flat[:, :2]) + np.column_stack([0 * flat[:, :2], flat[:, 2]])
         )
 
+    faint = colours.ink if colours.hatched else colours.shade
     if not colours.hatched:
-        canvas.fill(
-            at([(0.0, y + 0.0, 0.19), (away * 0.085, y - 0.045, 0.05), (0.0, y - 0.075, 0.12)]),
-            colours.shade,
-        )
-    canvas.stroke(
-        curve(
-            at(
-                [
-                    (-0.012 * away, y + 0.01, 0.20),
-                    (0.02 * away, y - 0.045, 0.19),
-                    (-0.02 * away, y - 0.07, 0.12),
-                ]
-            ),
-            5,
-        ),
-        colours.ink,
-        0.75,
-        0.15,
-        0.3,
-    )
+        side = [(0.0, y, 0.19), (away * 0.085, y - 0.045, 0.05), (0.0, y - 0.075, 0.12)]
+        canvas.fill(at(side), colours.shade)
+    tip = [
+        (-0.012 * away, y + 0.01, 0.20),
+        (0.02 * away, y - 0.045, 0.19),
+        (-0.02 * away, y - 0.07, 0.12),
+    ]
+    canvas.stroke(curve(at(tip), 5), colours.ink, 0.75, 0.15, 0.3)
     if sketch.male > 0.5 or colours.hatched:
-        line = at(
-            [(0.07 * away, 7.20, 0.03), (0.045 * away, 7.08, 0.10), (0.03 * away, y + 0.04, 0.17)]
-        )
-        canvas.stroke(
-            curve(line, 5), colours.ink if colours.hatched else colours.shade, 0.8, 0.1, 0.4
-        )
+        bridge = [(0.07 * away, 7.20, 0.03), (0.045 * away, 7.08, 0.10)]
+        bridge.append((0.03 * away, y + 0.04, 0.17))
+        canvas.stroke(curve(at(bridge), 5), faint, 0.8, 0.1, 0.4)
     if sketch.person.age > 55:
         for s in (-1, 1):
             fold = sketch.on_face([(s * 0.17, 6.90), (s * 0.26, 6.79), (s * 0.30, 6.68)])
-            canvas.stroke(
-                curve(fold, 5), colours.ink if colours.hatched else colours.shade, 0.8, 0.2, 0.1
-            )
+            canvas.stroke(curve(fold, 5), faint, 0.8, 0.2, 0.1)
             bag = sketch.on_face([(s * 0.20, 7.03), (s * 0.30, 6.99), (s * 0.42, 7.03)])
-            canvas.stroke(
-                curve(bag, 5), colours.ink if colours.hatched else colours.shade, 0.7, 0.1, 0.1
-            )
+            canvas.stroke(curve(bag, 5), faint, 0.7, 0.1, 0.1)
 
 
 def mouth(canvas: Canvas, sketch: Sketch, colours: Palette) -> None:

@@ -112,7 +112,7 @@ def _collar(canvas: Canvas, sketch: Sketch, colours: Palette, thin: float) -> No
         canvas.outline(shirt, colours.ink, 0.8)
     for s in (-1, 1):
         flap = [
-            (1.10, 6.04, 0.40),
+            (1.03, 6.02, 0.42),
             (0.5, 5.78, 0.78),
             (0.02, 5.42, 0.86),
             (0.55, 5.22, 0.86),

@@ -25,7 +25,7 @@ class Lock:
     """A flat lock: a ``spine`` (N, 3) on the mesh at rest and its ``widths`` (N,) in decimetres.
 
     ``behind`` locks lie behind the neck.  ``shine`` is the part of its length on which light falls.
-    ``lines`` says from where on its edges are inked; 1 is never.
+    ``lines`` says from where on its edges are inked.  A ``combed`` lock lies flat on the scalp.
     """
 
     spine: Floats
@@ -33,6 +33,7 @@ class Lock:
     behind: bool = False
     shine: tuple[float, float] | None = None
     lines: float = 0.35
+    combed: bool = False
 
 
 @dataclass(frozen=True)
@@ -277,9 +278,9 @@ def _nape(rng: np.random.Generator, volume: float) -> list[Lock]:
     """Return short locks at the nape, which show beside the neck."""
     locks = []
     for around in np.linspace(104, 256, 9):
-        path = scalp(around, [40, 66, 92], np.array([0.5, 0.9, 0.7]) * volume)
-        tip = scalp(around, [116, 126 + rng.normal(0, 3)], [0.3 * volume, -0.02])
-        locks.append(_lock(np.concatenate([path, tip]), 0.42, behind=True))
+        path = scalp(around, [40, 66, 92], np.array([0.4, 0.7, 0.5]) * volume)
+        tip = scalp(around, [116, 126 + rng.normal(0, 3)], [0.1 * volume, -0.04])
+        locks.append(_lock(np.concatenate([path, tip]), 0.34, behind=True))
     return locks
 
 
@@ -332,7 +333,9 @@ def _combed_back(rng: np.random.Generator) -> list[Lock]:
         spine = curve(path, 5)
         widths = 0.27 * np.sin(np.linspace(0.1, 3.0, len(spine))) ** 0.8
         start = 0.32 + 0.08 * rng.random()
-        locks.append(Lock(spine, widths.astype(np.float32), shine=(start, start + 0.22), lines=0.0))
+        locks.append(
+            Lock(spine, widths.astype(np.float32), shine=(start, start + 0.22), combed=True)
+        )
     return locks
 
 

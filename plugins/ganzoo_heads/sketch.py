@@ -107,7 +107,7 @@ class Sketch:
         person = self.person
         self.child = float(np.clip((17 - person.age) / 8, 0, 1))
         self.male = person.male * (1 - 0.7 * self.child)
-        self.shortness = 0.86 + 0.07 * self.male - 0.02 * self.child
+        self.shortness = 0.81 + 0.09 * self.male - 0.02 * self.child
         self.rings = _RINGS.copy()
         low = self.rings[:, 0] < _MOUTH_AT
         self.rings[low, 0] = _MOUTH_AT + (self.rings[low, 0] - _MOUTH_AT) * (

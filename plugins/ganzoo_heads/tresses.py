@@ -130,6 +130,7 @@ def paint_front(canvas: Canvas, sketch: Sketch, colours: Palette, hair: Front | 
         canvas.fill(quad, colours.hair_ink)
     for quad in hair.cap:
         canvas.fill(quad, colours.hair)
+    canvas.stroke(hair.line, colours.hair_ink, 0.8, 0.2, 0.2)
     curls = [shape for shape in hair.shapes if shape.lock is None]
     for shape in curls:
         middle = shape.contour.mean(axis=0)
@@ -146,12 +147,15 @@ def paint_front(canvas: Canvas, sketch: Sketch, colours: Palette, hair: Front | 
             continue
         canvas.fill(shape.contour, colours.hair)
         left, right = shape.edges
-        start = int(shape.lock.lines * len(left))
-        if start:
-            canvas.fill(
-                np.concatenate([(left * 0.45 + right * 0.55)[start:], right[start:][::-1]]),
-                colours.dark,
+        if shape.lock.combed:
+            canvas.stroke(
+                ((left + right) / 2)[: len(left) * 2 // 3], colours.hair_ink, 0.7, 0.7, 0.05
             )
+            continue
+        start = int(shape.lock.lines * len(left))
+        share = np.linspace(0, 1, len(left) - start)[:, None]
+        ridge = right[start:] + (left - right)[start:] * 0.45 * np.clip(share / 0.35, 0, 1)
+        canvas.fill(np.concatenate([ridge, right[start:][::-1]]), colours.dark)
         for edge in (left, right):
             canvas.stroke(edge[start:], colours.hair_ink, 0.8, 0.15, 0.9)
     for shape in hair.shapes:
