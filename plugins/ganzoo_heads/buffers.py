@@ -12,7 +12,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ganzoo_heads import clothes, glasses, mesh, photo, pose, strands, whiskers
-from ganzoo_heads.lens import shrink
 from ganzoo_heads.skull import CENTRE
 
 Floats = NDArray[np.float32]
@@ -74,22 +73,30 @@ def measure(head: photo.Head) -> Buffers:
     )
 
 
-def stored_normal(buffers: Buffers) -> NDArray[np.uint8]:
-    """Return the normals (3, n / 2, n / 2) as they are stored: x, y and z of [-1, 1]."""
-    small = shrink(buffers.normal)
+def _reduced(field: Floats, size: int) -> NDArray[np.float64]:
+    """Average (n, n, C) over squares of pixels, to (size, size, C)."""
+    step = len(field) // size
+    return field.reshape(size, step, size, step, -1).mean(axis=(1, 3), dtype=np.float64)
+
+
+def stored_normal(buffers: Buffers, size: int) -> NDArray[np.uint8]:
+    """Return the normals (3, size, size) as they are stored: x, y and z of [-1, 1]."""
+    small = _reduced(buffers.normal, size)
     unit = small / np.linalg.norm(small, axis=2, keepdims=True).clip(1e-6)
     return np.rint((unit + 1) * 127.5).astype(np.uint8).transpose(2, 0, 1)
 
 
-def stored_depth(buffers: Buffers) -> NDArray[np.uint8]:
-    """Return the depths (3, n / 2, n / 2) as they are stored: bytes, the highest first."""
-    whole = np.rint(shrink(buffers.depth).astype(np.float64) * GROUND).astype(np.int64)
+def stored_depth(buffers: Buffers, size: int) -> NDArray[np.uint8]:
+    """Return the depths (3, size, size) as they are stored: bytes, the highest first."""
+    whole = np.rint(_reduced(buffers.depth, size)[..., 0] * GROUND).astype(np.int64)
     return np.stack([whole >> shift & 255 for shift in (16, 8, 0)]).astype(np.uint8)
 
 
-def stored_parts(buffers: Buffers) -> NDArray[np.uint8]:
-    """Return the parts (3, n / 2, n / 2) as they are stored: thrice the same number."""
-    return np.repeat(buffers.parts[None, ::2, ::2], 3, axis=0)
+def stored_parts(buffers: Buffers, size: int) -> NDArray[np.uint8]:
+    """Return the parts (3, size, size) as they are stored: thrice the same number."""
+    step = len(buffers.parts) // size
+    middle = buffers.parts[step // 2 :: step, step // 2 :: step]
+    return np.repeat(middle[None], 3, axis=0)
 
 
 def depth_of(pixels: NDArray[np.uint8]) -> Floats:

@@ -12,6 +12,7 @@ from ganzoo_heads import buffers, drawn, mesh, people, photo
 
 #: Increase when the same head would give another picture or landmark.
 VERSION = 1
+_LEAST = 256  # pixels of a side, below which hair becomes specks
 DYED = "dyed"  # after a style, as in ``anime dyed``: heads have the avatars' colours of hair too
 
 
@@ -25,12 +26,19 @@ class Maker:
         self.style, _, dyed = style.partition(" ")
         self.dyed = dyed == DYED
         self.size = size
+        #: of the camera's picture: twice the size or a multiple of that, as hair is fine
+        self.side = 2 * size * -(-_LEAST // (2 * size))
         self.seed = seed
 
     def head(self, index: int, grown: bool = True) -> photo.Head:
-        """Return head ``index`` before a camera of twice the size, without hair if not ``grown``."""
+        """Return head ``index`` before its camera, without hair if not ``grown``."""
         person = people.person(self.seed, index, mesh.load().targets, self.dyed)
-        return photo.build(person, 2 * self.size, grown)
+        return photo.build(person, self.side, grown)
+
+    def reduced(self, picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """Return a picture (n, n, 3) as (3, size, size)."""
+        small = Image.fromarray(picture).resize((self.size, self.size), Image.Resampling.BOX)
+        return np.asarray(small).transpose(2, 0, 1)
 
 
 class Photos(Maker):
@@ -38,7 +46,7 @@ class Photos(Maker):
 
     def __call__(self, index: int) -> NDArray[np.uint8]:
         """Return the photo of head ``index``."""
-        return photo.take(self.head(index)).transpose(2, 0, 1)
+        return self.reduced(photo.take(self.head(index)))
 
 
 class Drawings(Maker):
@@ -46,17 +54,14 @@ class Drawings(Maker):
 
     def __call__(self, index: int) -> NDArray[np.uint8]:
         """Return the drawing of head ``index``."""
-        image = Image.fromarray(drawn.draw(self.head(index), self.style))
-        return np.asarray(image.resize((self.size, self.size), Image.Resampling.BOX)).transpose(
-            2, 0, 1
-        )
+        return self.reduced(drawn.draw(self.head(index), self.style))
 
 
 class _Measurer(Maker):
-    stored: Callable[[buffers.Buffers], NDArray[np.uint8]]
+    stored: Callable[[buffers.Buffers, int], NDArray[np.uint8]]
 
     def __call__(self, index: int) -> NDArray[np.uint8]:
-        return type(self).stored(buffers.measure(self.head(index)))
+        return type(self).stored(buffers.measure(self.head(index)), self.size)
 
 
 class Normals(_Measurer):
