@@ -61,7 +61,7 @@ def heads() -> None:
         for word in ("photo", "real")
         for i in range(row, row + 16)
     ]
-    save("heads", shown, 16)
+    save("heads", shown, 16, "jpg")
 
 
 def recipe(run: Path) -> None:
@@ -76,16 +76,22 @@ def recipe(run: Path) -> None:
     print(path)
 
 
-def save(name: str, images: Sequence[Image.Image], columns: int = COLUMNS) -> None:
-    """Save rows of ``columns`` pictures on a transparent ground."""
+def save(
+    name: str, images: Sequence[Image.Image], columns: int = COLUMNS, suffix: str = "png"
+) -> None:
+    """Save rows of ``columns`` pictures, on a transparent ground if they are drawings."""
     side = images[0].width
     rows = -(-len(images) // columns)
     step = side + GAP
     sheet = Image.new("RGBA", (columns * step - GAP, rows * step - GAP), (0, 0, 0, 0))
     for i, image in enumerate(images):
         sheet.paste(image, (i % columns * step, i // columns * step))
-    path = PICTURES / f"{name}.png"
-    sheet.quantize(256).save(path, optimize=True)
+    path = PICTURES / f"{name}.{suffix}"
+    if suffix == "png":
+        sheet.quantize(256).save(path, optimize=True)
+    else:
+        white = Image.new("RGBA", sheet.size, "white")
+        Image.alpha_composite(white, sheet).convert("RGB").save(path, quality=88)
     print(path)
 
 

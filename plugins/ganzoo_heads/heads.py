@@ -213,7 +213,10 @@ class Heads(Dataset):
 
     def _row(self, heads: makers.Maker, word: str, index: int) -> list[int]:
         head = heads.head(index, grown=False)
-        points = landmarks.of(head) if word == "photo" else drawn.landmarks(head) / self.size - 1
+        if word == "photo":
+            points = landmarks.of(head)
+        else:
+            points = drawn.landmarks(head) / head.camera.side * 2 - 1
         row = [round(float(x) * _FIXED) for x in points.ravel()]
         return row + attributes.indices(head.person) if word == "photo" else row
 
