@@ -35,7 +35,7 @@ def wear(person: Person, rest: Floats, eyes: Floats, ears: Floats) -> Glasses | 
     width = rng.uniform(0.20, 0.245)
     height = width * rng.uniform(0.66, 0.98)
     power = rng.choice([2.0, 2.6, 3.6])
-    thick = rng.choice([0.006, 0.012, 0.020], p=[0.4, 0.3, 0.3])
+    thick = rng.choice([0.005, 0.009, 0.015], p=[0.4, 0.3, 0.3])
     shades = [
         (0.04, 0.04, 0.045),
         (0.12, 0.08, 0.06),

@@ -204,7 +204,7 @@ def _body(
     colour[eye] += sparkle[:, None] * np.minimum(lamps.key.colour, 1.3) * 0.9 + 0.012 * lamps.sky
     amount = float(came[face].mean()) if face.any() else 0.5
     shown = float(albedo[face].mean()) if face.any() else 0.2
-    exposure = 1.0 / max(amount, 0.05) * (0.30 / max(shown, 0.03)) ** 0.38
+    exposure = 1.0 / max(amount, 0.05) * (0.30 / max(shown, 0.03)) ** 0.5
     return np.asarray(colour, np.float32), exposure
 
 
