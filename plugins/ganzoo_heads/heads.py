@@ -216,7 +216,7 @@ class Heads(Dataset):
         if word == "photo":
             points = landmarks.of(head)
         else:
-            points = drawn.landmarks(head) / head.camera.side * 2 - 1
+            points = drawn.landmarks(head) * np.float32(2 / head.camera.side) - 1
         row = [round(float(x) * _FIXED) for x in points.ravel()]
         return row + attributes.indices(head.person) if word == "photo" else row
 
