@@ -23,7 +23,7 @@ DOCS = Path(__file__).resolve().parent
 ROOT = DOCS.parent
 WRITTEN = ("README.md", "CHANGELOG.md", "benchmarks/**/*.md", "docs/*.md")
 #: modules that pages quote from
-SHOWN = ("plugins/*/*.py", "recipes/gan.yaml", "docs/pictures/**/*.png")
+SHOWN = ("plugins/*/*.py", "recipes/gan.yaml", "docs/pictures/**/*.png", "docs/pictures/*.jpg")
 
 
 def build(out: Path) -> int:
