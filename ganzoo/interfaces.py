@@ -196,7 +196,8 @@ class Evaluator:
     #: the ``tag`` of the published score's extractor; on other features, a score is named after
     #: them (``kid-efflite0``)
     standard: ClassVar[str | None] = None
-    #: score -> the reference rows that it cannot tell from real images: ``blurred``, ``noise``,
+    #: score -> the reference rows that it may rank too high, as real images or, of ``repeated``,
+    #: above poor images that differ: ``lightly-blurred``, ``blurred``, ``grain``, ``noise``,
     #: ``repeated`` (one image over and over), ``photo`` (the fakes' source)
     blind: ClassVar[Mapping[str, Sequence[str]]] = {}
     #: raised when the same images give other scores

@@ -28,6 +28,8 @@ from ganzoo.scan import scan
 
 #: a generator's outputs beyond this are not in [-1, 1], even if its last layer overshoots a little
 _FAR = 4.0
+#: reference rows, ``photo`` in benchmarks of photos alone
+ROWS = ("held-out", "lightly-blurred", "grain", "blurred", "noise", "repeated", "photo")
 #: standard deviations of blurs as shares of an image's side: outlines soften, or melt
 BLURS = {"lightly-blurred": 1 / 64, "blurred": 1 / 24}
 #: the grain's standard deviation, 10 of 255 gray values, in [-1, 1]
@@ -255,8 +257,7 @@ def refuse_few(path: Path, count: int, benchmark: Benchmark) -> None:
 
 def reference_rows(protocol: Protocol) -> list[str]:
     """List the reference rows of a benchmark; ``photo`` if it has photos."""
-    rows = ["held-out", "lightly-blurred", "grain", "blurred", "noise", "repeated"]
-    return rows + ["photo"] * ("photo" in protocol.fields)
+    return [row for row in ROWS if row != "photo" or "photo" in protocol.fields]
 
 
 def add_grain(images: Tensor, seed: int, start: int = 0) -> Tensor:

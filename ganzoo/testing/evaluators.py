@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from ganzoo.errors import DataError, nearest, one_of
+from ganzoo.evaluation.image_sources import ROWS
 from ganzoo.interfaces import GROUPS
 from ganzoo.recipe.benchmark import STREAMS, is_features, words_of
 from ganzoo.recipe.vocabulary import FEATURES
@@ -34,8 +35,6 @@ REALS, FAKES, SIDE = 64, 50, 32
 CHUNKS = (7, 64, 1)
 #: tolerance for scores that differ only by the rounding of float64
 ROUNDING = 1e-8
-
-_ROWS = ("held-out", "blurred", "noise", "repeated", "photo")
 
 
 def promises(subject: Subject) -> list[Promise]:
@@ -193,9 +192,9 @@ def gives_its_scores(subject: Subject) -> None:
     blind = {row for rows in subject.cls.blind.values() for row in rows}
     if not set(subject.cls.blind) <= set(promise):
         raise AssertionError("its `blind` names an unknown score.")
-    if not blind <= set(_ROWS):
+    if not blind <= set(ROWS):
         raise AssertionError(
-            f"its `blind` names {one_of(blind - set(_ROWS))}: the rows are {one_of(_ROWS)}."
+            f"its `blind` names {one_of(blind - set(ROWS))}: the rows are {one_of(ROWS)}."
         )
 
 
@@ -243,8 +242,9 @@ def leaves_a_group_out(subject: Subject) -> None:
 def tells_real_from_spoilt(subject: Subject) -> None:
     """It ranks real images above spoilt ones, except where it says that it is `blind`.
 
-    Tested on 300 avatars beside others, blurred ones, noise and one repeated; a score of pairs on
-    60 figurines, where the photo itself is the best possible, or the real twin if it reads that.
+    Tested on 300 avatars beside others, blurred and grainy ones, noise, and one repeated; a score
+    of pairs on 60 figurines, where the photo itself is the best possible, or the real twin if it
+    reads that.
     """
     streams, eye = _reads(subject), _eye(subject)
     rows = _rows(subject, "pair" in streams)

@@ -42,12 +42,12 @@ class AttributeAccuracy(Evaluator):
         "skin-accuracy": True,
         "background-accuracy": True,
     }
-    # colours survive a blur
+    # colours survive blur and grain
     blind: ClassVar = {
-        "attribute-accuracy": ("blurred",),
-        "hair-accuracy": ("blurred",),
-        "skin-accuracy": ("blurred",),
-        "background-accuracy": ("blurred",),
+        "attribute-accuracy": ("lightly-blurred", "grain", "blurred"),
+        "hair-accuracy": ("lightly-blurred", "grain", "blurred"),
+        "skin-accuracy": ("lightly-blurred", "grain", "blurred"),
+        "background-accuracy": ("lightly-blurred", "grain", "blurred"),
     }
 
     def __init__(self) -> None:

@@ -21,8 +21,8 @@ class DensityCoverage(AllPairs):
     Density is the number of balls that a fake is in, over k, and may exceed 1 if fakes crowd where
     reals do; coverage, in 0 to 1, is the share of balls with a fake in them.  Unlike precision and
     recall, an outlier among the fakes changes neither by much.  Density does not notice that all
-    fakes are alike; and if reals are far apart, many of their balls may hold images that look like
-    nothing real.
+    fakes are alike, and coverage may give copies of one real image more than various poor ones.  If
+    reals are far apart, many of their balls may hold images that look like nothing real.
 
     Args:
         k: Which neighbour, not counting the image itself, a ball reaches to.
@@ -30,7 +30,8 @@ class DensityCoverage(AllPairs):
 
     higher_is_better: ClassVar = {"density": True, "coverage": True}
     standard = "vgg16"
-    blind: ClassVar = {"density": ("repeated", "noise")}
+    # copies of one real image cover its neighbours, and many poor images may cover none
+    blind: ClassVar = {"density": ("repeated", "noise"), "coverage": ("repeated",)}
 
     def __init__(self, k: Annotated[int, Ge(1)] = 5):
         super().__init__()

@@ -53,7 +53,7 @@ class Diversity(Evaluator):
     """
 
     higher_is_better: ClassVar = {"diversity": True}
-    blind: ClassVar = {"diversity": ("blurred",)}
+    blind: ClassVar = {"diversity": ("lightly-blurred", "grain", "blurred", "photo")}
 
     def __init__(self) -> None:
         self._real, self._fake = Spread(), Spread()

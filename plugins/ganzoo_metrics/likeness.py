@@ -29,8 +29,8 @@ class Likeness(Evaluator):
     higher_is_better: ClassVar = {"edges-kept": True, "color-shift": False}
     # beside the wrong photo, real drawings are not more alike than one of them
     blind: ClassVar = {
-        "edges-kept": ("blurred", "repeated", "photo"),
-        "color-shift": ("blurred", "repeated", "photo"),
+        "edges-kept": ("lightly-blurred", "blurred", "repeated", "photo"),
+        "color-shift": ("lightly-blurred", "blurred", "repeated", "photo"),
     }
 
     def __init__(self) -> None:

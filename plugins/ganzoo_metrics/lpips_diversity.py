@@ -33,7 +33,7 @@ class LPIPSDiversity(Evaluator):
 
     higher_is_better: ClassVar = {"lpips-diversity": True}
     standard = "lpips-alex"
-    blind: ClassVar = {"lpips-diversity": ("blurred",)}
+    blind: ClassVar = {"lpips-diversity": ("lightly-blurred", "blurred")}
 
     def __init__(self) -> None:
         self._fake = Spread()

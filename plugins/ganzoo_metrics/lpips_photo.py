@@ -26,7 +26,7 @@ class LPIPSPhoto(Evaluator):
     higher_is_better: ClassVar = {"lpips-photo": False}
     standard = "lpips-alex"
     # beside the wrong photo, real drawings are not nearer than one of them
-    blind: ClassVar = {"lpips-photo": ("blurred", "repeated", "photo")}
+    blind: ClassVar = {"lpips-photo": ("lightly-blurred", "blurred", "repeated", "photo")}
 
     def __init__(self) -> None:
         self._pairs = 0

@@ -36,7 +36,10 @@ class Nearest(AllPairs):
     """
 
     higher_is_better: ClassVar = {"nearest": True, "copied": False}
-    blind: ClassVar = {"nearest": ("blurred", "noise"), "copied": ("blurred", "noise")}
+    blind: ClassVar = {
+        "nearest": ("lightly-blurred", "grain", "blurred", "noise"),
+        "copied": ("lightly-blurred", "grain", "blurred", "noise"),
+    }
 
     def compute(self, without: int | None = None) -> dict[str, float]:
         """Both scores.

@@ -34,7 +34,7 @@ class Vendi(Evaluator):
 
     higher_is_better: ClassVar = {"vendi": True}
     standard = "inception"
-    blind: ClassVar = {"vendi": ("blurred",)}
+    blind: ClassVar = {"vendi": ("lightly-blurred", "grain", "blurred")}
 
     def __init__(self) -> None:
         self._count = torch.zeros(GROUPS, dtype=torch.int64)
