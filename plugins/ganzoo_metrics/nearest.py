@@ -37,8 +37,8 @@ class Nearest(AllPairs):
 
     higher_is_better: ClassVar = {"nearest": True, "copied": False}
     blind: ClassVar = {
-        "nearest": ("lightly-blurred", "grain", "blurred", "noise"),
-        "copied": ("lightly-blurred", "grain", "blurred", "noise"),
+        "nearest": ("lightly-blurred", "grain", "blurred", "noise", "photo"),
+        "copied": ("lightly-blurred", "grain", "blurred", "noise", "photo"),
     }
 
     def compute(self, without: int | None = None) -> dict[str, float]:
