@@ -498,7 +498,7 @@ SPOILT = {
     "nan": "NaN or infinity in tensor 'outer.bias'",
     "cut": "it was cut short or replaced",
     "no weights": "model.safetensors is missing",
-    "no discriminator": "discriminator.safetensors is missing",
+    "no discriminator": "has no weights of its discriminator",
     "pickle": "discriminator.safetensors is a pickle",
     "plugin": "pip install 'acme-gan==2.1'",
     "newer": "has model format 99; this ganzoo reads up to 3",

@@ -199,7 +199,7 @@ def test_its_detector_finds_faces(forest: Environment, tmp_path: Path) -> None:
 def test_it_keeps_its_promises(forest: Environment) -> None:
     # Without ganzoo's datasets there are no reference rows, which take most of the time.
     check = ("ganzoo", "plugins", "check", "thicket", "--json")
-    (told,) = json.loads(forest.run(*check, GANZOO_PLUGINS="thicket,adversarial").stdout)
+    (told,) = json.loads(forest.run(*check, GANZOO_PLUGINS="thicket,adversarial,metrics").stdout)
     promises = {part["component"]: part["promises"] for part in told["components"]}
     assert set(promises) == {f"{kind} {name}" for kind, name in PARTS.items()}
     others = [
