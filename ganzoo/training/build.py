@@ -95,9 +95,8 @@ def assemble(recipe: Recipe, registry: Registry, folder: RunFolder) -> Parts:
         init_sha256 = initialise(recipe.init_from, bare)
     for network in (*bare.values(), *extractors.values()):
         network.to(acc.device)
-    averages = {}
-    if ema := recipe.ema:
-        averages = {role: EMA(bare[role], ema.decay, ema.ramp) for role in recipe.averaged}
+    ema = recipe.ema
+    averages = {r: EMA(bare[r], ema.decay, ema.ramp) for r in recipe.averaged} if ema else {}
     views = _views(recipe, registry)
     augment = _component(registry, "transform", recipe.augment) if recipe.augment else None
     fit = fitting(dataset, bare, views, acc.device)

@@ -155,25 +155,14 @@ def _fall(
     count, locks = len(root), int(lock.max()) + 1
     part = rng.choice([0.0, 0.26, -0.26]) + rng.normal(0, 0.03)
     volume = rng.uniform(0.75, 1.25)
-    beside = np.clip((7.95 - root[:, 1]) / 0.5, 0, 1) * np.clip((1.0 - root[:, 2]) / 0.3, 0, 1)
-    length = style.length * rng.uniform(0.85, 1.15) * rng.uniform(0.8, 1.05, count)
-    length = length * (1 - (1 - style.sides) * beside)
-    if style.swept and style.length < 1 and not fringe:
-        length = length * (1 + 0.5 * np.clip((root[:, 2] - 0.9) / 0.3, 0, 1))
+    length = _length(style, root, fringe, rng)
     step = (length / (STEPS - 1)).astype(np.float32)[:, None]
     spread = rng.normal(0, 0.13, (locks, 3))[lock] + rng.normal(0, 0.06, (count, 3))
     away = np.tanh((root[:, 0] - part) * 7)
     front = np.clip((root[:, 2] - 0.75) / 0.4, 0, 1) * fringe
     height = rng.random(count)
     gap = (0.02 + 0.13 * volume * height * min(1.0, style.length)).astype(np.float32)
-    back = style.swept + 0.4 * np.clip((root[:, 2] - 0.6) / 0.5, 0, 1) * (1 - front)
-    comb = np.stack(
-        [away * (0.8 - 0.45 * front), -0.2 + 0 * away, front - (1 - front) * back], axis=1
-    )
-    if style.lift >= 0.9:
-        comb = np.stack(
-            [0 * away, np.full_like(away, 0.5 if style.gravity else 0), 0 * away], axis=1
-        )
+    comb = _comb(style, root, away, front)
     tie = None if style.tie is None else np.array(style.tie, np.float32)
     if tie is not None:
         gap *= 0.4
@@ -210,6 +199,29 @@ def _fall(
             place[:, 2] -= np.abs(np.clip(over * 0.02, -0.02, 0.02))
         strand[:, i] = place
     return strand, (0.78 + 0.36 * height).astype(np.float32), front >= 0.35
+
+
+def _length(style: Style, root: Floats, fringe: bool, rng: np.random.Generator) -> Floats:
+    """Return how long each strand (S,) is: shorter at the sides, longer where it is swept back."""
+    count = len(root)
+    beside = np.clip((7.95 - root[:, 1]) / 0.5, 0, 1) * np.clip((1.0 - root[:, 2]) / 0.3, 0, 1)
+    length = style.length * rng.uniform(0.85, 1.15) * rng.uniform(0.8, 1.05, count)
+    length = length * (1 - (1 - style.sides) * beside)
+    if style.swept and style.length < 1 and not fringe:
+        length = length * (1 + 0.5 * np.clip((root[:, 2] - 0.9) / 0.3, 0, 1))
+    return np.asarray(length)
+
+
+def _comb(style: Style, root: Floats, away: Floats, front: Floats) -> Floats:
+    """Return the way (S, 3) in which each strand is combed: away from the parting, and back."""
+    if style.lift >= 0.9:
+        return np.stack(
+            [0 * away, np.full_like(away, 0.5 if style.gravity else 0), 0 * away], axis=1
+        )
+    back = style.swept + 0.4 * np.clip((root[:, 2] - 0.6) / 0.5, 0, 1) * (1 - front)
+    return np.stack(
+        [away * (0.8 - 0.45 * front), -0.2 + 0 * away, front - (1 - front) * back], axis=1
+    )
 
 
 def _aside(place: Floats, parted: NDArray[np.bool_], away: Floats) -> Floats:

@@ -227,27 +227,9 @@ def person(seed: int, index: int, names: Mapping[str, object], dyed: bool = Fals
     tone = float(np.clip(ancestry @ (4.9, 1.7, 0.9) + rng.normal(0, 0.7), 0, len(SKIN) - 1))
     low = int(min(tone, len(SKIN) - 2))
     skin = SKIN[low] + (tone - low) * (SKIN[low + 1] - SKIN[low]) + rng.normal(0, 0.012, 3)
-    odds = {
-        "african": (0.78, 0.17, 0.03, 0.0, 0.0, 0.01, 0.0, 0.01),
-        "asian": (0.62, 0.28, 0.07, 0.01, 0.0, 0.01, 0.0, 0.01),
-        "caucasian": (0.1, 0.22, 0.22, 0.17, 0.16, 0.1, 0.02, 0.01),
-    }
-    hair = str(rng.choice(list(HAIR), p=odds[ANCESTRIES[main]]))
-    if age > 48 and rng.random() < (age - 45) / 40:
-        hair = str(rng.choice(["gray", "white"]))
-    if dyed and rng.random() < 0.4:
-        hair = str(rng.choice(list(DYED)))
+    hair = _hair(rng, main, age, dyed)
     colour = np.array((HAIR | DYED)[hair]) * rng.uniform(0.85, 1.15) + rng.normal(0, 0.01, 3)
-    if main == 0:
-        cuts = [0.06, 0.2, 0.12, 0.04, 0.06, 0.08, 0.08, 0.1, 0.14, 0.12]
-    else:
-        cuts = [0.02, 0.06, 0.22, 0.1, 0.14, 0.2, 0.1, 0.07, 0.01, 0.08]
-    weights = np.array(cuts) * np.where(
-        np.isin(CUTS, ("bald", "buzz", "short", "spiky")), 0.15 + 1.7 * male, 1.85 - 1.7 * male
-    )
-    if age < 18:
-        weights[0] = 0
-    cut = str(rng.choice(CUTS, p=weights / weights.sum()))
+    cut = _cut(rng, main, male, age)
     brown = tone > 2.2 or hair in ("black",) or main != 2
     eyes = "brown" if brown and rng.random() < 0.9 else str(rng.choice(list(EYES)))
     beard_cut = "none"
@@ -279,3 +261,32 @@ def person(seed: int, index: int, names: Mapping[str, object], dyed: bool = Fals
         glasses=bool(rng.random() < 0.12),
         seed=int(rng.integers(2**31)),
     )
+
+
+def _hair(rng: np.random.Generator, main: int, age: float, dyed: bool) -> str:
+    """Draw the colour of hair, which depends on the ``main`` ancestry and turns gray with age."""
+    odds = {
+        "african": (0.78, 0.17, 0.03, 0.0, 0.0, 0.01, 0.0, 0.01),
+        "asian": (0.62, 0.28, 0.07, 0.01, 0.0, 0.01, 0.0, 0.01),
+        "caucasian": (0.1, 0.22, 0.22, 0.17, 0.16, 0.1, 0.02, 0.01),
+    }
+    colour = str(rng.choice(list(HAIR), p=odds[ANCESTRIES[main]]))
+    if age > 48 and rng.random() < (age - 45) / 40:
+        colour = str(rng.choice(["gray", "white"]))
+    if dyed and rng.random() < 0.4:
+        colour = str(rng.choice(list(DYED)))
+    return colour
+
+
+def _cut(rng: np.random.Generator, main: int, male: float, age: float) -> str:
+    """Draw how the hair is cut; no child is bald."""
+    if main == 0:
+        cuts = [0.06, 0.2, 0.12, 0.04, 0.06, 0.08, 0.08, 0.1, 0.14, 0.12]
+    else:
+        cuts = [0.02, 0.06, 0.22, 0.1, 0.14, 0.2, 0.1, 0.07, 0.01, 0.08]
+    weights = np.array(cuts) * np.where(
+        np.isin(CUTS, ("bald", "buzz", "short", "spiky")), 0.15 + 1.7 * male, 1.85 - 1.7 * male
+    )
+    if age < 18:
+        weights[0] = 0
+    return str(rng.choice(CUTS, p=weights / weights.sum()))

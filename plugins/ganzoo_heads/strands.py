@@ -87,13 +87,7 @@ def draw(
     seen = z < depth.ravel()[pixel[keep]] + np.float32(bias)
     keep, z = keep[seen], z[seen]
     pixel = pixel[keep]
-    near = np.full(side * side, np.inf, np.float32)
-    np.minimum.at(near, pixel, z)
-    front = near.reshape(side, side)
-    wide = np.pad(front, 1, mode="edge")
-    for i in range(3):
-        for j in range(3):
-            front = np.minimum(front, wide[i : i + side, j : j + side])
+    front = _front(pixel, z, side)
     behind = z - front.ravel()[pixel]
     weight = dot[keep] * np.exp(-behind / np.float32(0.045))
     shares = share[keep, None]
@@ -116,6 +110,18 @@ def draw(
     closer = (cover > 0.5) & (front < depth)
     depth[closer] = front[closer]
     return np.asarray(cover, np.float32)
+
+
+def _front(pixel: NDArray[np.int32], z: Floats, side: int) -> Floats:
+    """Return the nearest depth (n, n) of points at each pixel and its eight neighbours."""
+    near = np.full(side * side, np.inf, np.float32)
+    np.minimum.at(near, pixel, z)
+    front = near.reshape(side, side)
+    wide = np.pad(front, 1, mode="edge")
+    for i in range(3):
+        for j in range(3):
+            front = np.minimum(front, wide[i : i + side, j : j + side])
+    return front
 
 
 def _visible(place: Floats, depth: Floats, side: int, bias: float) -> NDArray[np.bool_]:
