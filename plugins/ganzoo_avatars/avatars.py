@@ -3,22 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from contextlib import closing
-from itertools import islice
 from typing import Annotated, ClassVar
 
 import numpy as np
 from annotated_types import Ge, Interval
 
 from ganzoo.errors import DataError, nearest, one_of
-from ganzoo.progress import progress
-from ganzoo_avatars import render
-from ganzoo_avatars.drawing import draw
+from ganzoo_avatars import labels, render
+from ganzoo_avatars.filling import fill
 from ganzoo_avatars.styles import LOOKS, STYLES, StyleName
 from ganzoo_folders import cache
 from ganzoo_folders.cached import CachedDataset
-
-_BLOCK = 50  # images between two steps of the progress bar
 
 
 class Avatars(CachedDataset):
@@ -58,7 +53,8 @@ class Avatars(CachedDataset):
         self.seed = seed
         self.label = label
         if label is not None:
-            _columns(style, label)  # refuses unknown attributes
+            names = LOOKS[style].attributes
+            self._columns = labels.columns("avatars", f"style '{style}'", names, label)
             values = LOOKS[style].values(render.definition(style))
             self.label_values = {name: values[name] for name in label}
 
@@ -69,8 +65,7 @@ class Avatars(CachedDataset):
             self._entry = cache.get("avatars", key, self.size, self._draw)
             if self.label is not None:
                 assert self._entry.labels is not None  # ``_draw`` writes them
-                columns = _columns(self.style, self.label)
-                self._labels = np.ascontiguousarray(self._entry.labels[:, columns])
+                self._labels = np.ascontiguousarray(self._entry.labels[:, self._columns])
             self.licence = render.licence(self.style)
             self.attribution = render.attribution(self.style)
 
@@ -87,32 +82,11 @@ class Avatars(CachedDataset):
     def _draw(self, writer: cache.Writer) -> None:
         look = LOOKS[self.style]
         values = look.values(render.definition(self.style))
-        with (
-            closing(draw(render.AVATARS, self.style, self.count, self.size, self.seed)) as images,
-            progress(f"Drawing {self.style} avatars", self.count) as advance,
-        ):
-            while block := list(islice(images, _BLOCK)):
-                writer.add(np.stack(block))
-                advance(len(block))
+        what = f"Drawing {self.style} avatars"
+        fill(writer, what, render.AVATARS, self.style, self.count, self.size, self.seed)
         avatars = [render.choose(look, values, self.seed, i) for i in range(self.count)]
         writer.set_labels(
             np.array([[values[name].index(one[name]) for name in values] for one in avatars])
         )
         writer.index["attributes"] = values
         writer.text("ATTRIBUTION.md", render.attribution(self.style))
-
-
-def _columns(style: str, label: list[str]) -> list[int]:
-    names = LOOKS[style].attributes
-    for name in label:
-        if name not in names:
-            raise DataError(
-                f"avatars: label '{name}' is no attribute of style '{style}'"
-                f"{nearest(name, names)} Available: {one_of(names)}."
-            )
-    if not label or len(set(label)) < len(label):
-        raise DataError(
-            f"avatars: label {label} must name one or more attributes, each once. "
-            f"Style '{style}' has: {one_of(names)}."
-        )
-    return [names.index(name) for name in label]

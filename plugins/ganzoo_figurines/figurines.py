@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from contextlib import closing
 from importlib.metadata import version
-from itertools import islice
 from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
@@ -17,16 +15,13 @@ from torch import Tensor
 
 from ganzoo.errors import DataError, nearest, one_of
 from ganzoo.interfaces import Dataset
-from ganzoo.progress import progress
 from ganzoo_avatars import render
-from ganzoo_avatars.drawing import draw
+from ganzoo_avatars.filling import fill
 from ganzoo_figurines import buffers, clay, parts, sculpt
-from ganzoo_figurines.buffers import depth_of
 from ganzoo_figurines.parts import LANDMARKS, STYLES, StyleName
-from ganzoo_folders import cache, edges
+from ganzoo_folders import cache, depth, edges
 from ganzoo_folders.cached import as_tensor
 
-_BLOCK = 20  # images between two steps of the progress bar
 _FIXED = 1_000_000  # landmarks are kept as whole millionths
 
 
@@ -142,7 +137,9 @@ class Figurines(Dataset):
         for word in sorted(self.demanded):
             pixels = self._buffer(word).images.take(rows, axis=0)
             batch[word] = (
-                as_tensor(pixels) if word == "normal" else torch.from_numpy(depth_of(pixels))
+                as_tensor(pixels)
+                if word == "normal"
+                else torch.from_numpy(depth.from_pixels(pixels))
             )
         return batch
 
@@ -207,13 +204,7 @@ class Figurines(Dataset):
         writer.text("ATTRIBUTION.md", render.attribution(self.style))
 
     def _fill(self, writer: cache.Writer, what: str, artist: str) -> None:
-        with (
-            closing(draw(artist, self.style, self.count, self.size, self.seed)) as images,
-            progress(what, self.count) as advance,
-        ):
-            while block := list(islice(images, _BLOCK)):
-                writer.add(np.stack(block))
-                advance(len(block))
+        fill(writer, what, artist, self.style, self.count, self.size, self.seed)
 
 
 _SYNTHETIC = (

@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from ganzoo.errors import DataError, nearest, one_of
 from ganzoo_heads.people import (
     ANCESTRIES,
     BEARDS,
@@ -70,20 +69,3 @@ def of(person: Person) -> dict[str, str]:
 def indices(person: Person) -> list[int]:
     """Return the number of the value of each attribute, in the order of ``VALUES``."""
     return [VALUES[name].index(value) for name, value in of(person).items()]
-
-
-def columns(label: list[str]) -> list[int]:
-    """Return where the attributes of ``label`` are in ``indices``; raises DataError if not."""
-    names = list(VALUES)
-    for name in label:
-        if name not in names:
-            raise DataError(
-                f"heads: label '{name}' is no attribute of a head{nearest(name, names)} "
-                f"Available: {one_of(names)}."
-            )
-    if not label or len(set(label)) < len(label):
-        raise DataError(
-            f"heads: label {label} must name one or more attributes, each once. "
-            f"Available: {one_of(names)}."
-        )
-    return [names.index(name) for name in label]

@@ -11,14 +11,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from ganzoo_folders import depth
 from ganzoo_heads import clothes, glasses, mesh, photo, pose, strands, whiskers
 from ganzoo_heads.skull import CENTRE
 
 Floats = NDArray[np.float32]
 #: what is at a pixel, in the order of the numbers in ``parts``
 PARTS = ("ground", "skin", "lips", "mouth", "eyes", "brows", "beard", "hair", "cloth", "glasses")
-#: the largest number that a depth is stored as; 1 is the ground's depth
-GROUND = (1 << 24) - 1
 _BEFORE = 0.25  # how far the plane of depth 0 lies before the eyes, in shares of the side
 
 
@@ -35,7 +34,7 @@ def measure(head: photo.Head) -> Buffers:
     """Measure what the photo of ``head`` shows."""
     person, camera, side = head.person, head.camera, head.camera.side
     seen = photo.look(head)
-    depth = seen.depth.copy()
+    far = seen.depth.copy()
     normal = np.zeros((side, side, 3), np.float32)
     normal[..., 2] = 1
     normal[seen.at] = seen.normal
@@ -52,7 +51,7 @@ def measure(head: photo.Head) -> Buffers:
         offset = turned - pose.turn(person, CENTRE[None])[0]
         outward = offset / np.linalg.norm(offset, axis=2, keepdims=True).clip(1e-6)
         target = normal.copy() if keep_normal else normal
-        below = depth.copy() if keep_normal else depth
+        below = far.copy() if keep_normal else far
         cover = strands.draw(target, below, camera, turned, outward.astype(np.float32), width, bias)
         parts[cover > 0.4] = PARTS.index(name)
 
@@ -67,9 +66,9 @@ def measure(head: photo.Head) -> Buffers:
         add("glasses", worn.lines, 0.012, 0.0, True)
     normal *= np.array([1, -1, 1], np.float32)
     normal /= np.linalg.norm(normal, axis=2, keepdims=True).clip(1e-6)
-    share = (depth - camera.distance) / camera.width + _BEFORE
+    share = (far - camera.distance) / camera.width + _BEFORE
     return Buffers(
-        normal, np.where(np.isfinite(depth), share.clip(0, 0.999), 1).astype(np.float32), parts
+        normal, np.where(np.isfinite(far), share.clip(0, 0.999), 1).astype(np.float32), parts
     )
 
 
@@ -88,8 +87,7 @@ def stored_normal(buffers: Buffers, size: int) -> NDArray[np.uint8]:
 
 def stored_depth(buffers: Buffers, size: int) -> NDArray[np.uint8]:
     """Return the depths (3, size, size) as they are stored: bytes, the highest first."""
-    whole = np.rint(_reduced(buffers.depth, size)[..., 0] * GROUND).astype(np.int64)
-    return np.stack([whole >> shift & 255 for shift in (16, 8, 0)]).astype(np.uint8)
+    return depth.to_pixels(_reduced(buffers.depth, size)[..., 0])
 
 
 def stored_parts(buffers: Buffers, size: int) -> NDArray[np.uint8]:
@@ -97,10 +95,3 @@ def stored_parts(buffers: Buffers, size: int) -> NDArray[np.uint8]:
     step = len(buffers.parts) // size
     middle = buffers.parts[step // 2 :: step, step // 2 :: step]
     return np.repeat(middle[None], 3, axis=0)
-
-
-def depth_of(pixels: NDArray[np.uint8]) -> Floats:
-    """Read stored depths (N, 3, S, S): (N, 1, S, S), in shares of the side; the ground is at 1."""
-    high, middle, low = np.moveaxis(pixels.astype(np.int64), 1, 0)
-    whole = (high << 16) + (middle << 8) + low
-    return np.asarray(whole[:, None] / GROUND, np.float32)

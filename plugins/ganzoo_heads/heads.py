@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from contextlib import closing
 from importlib.metadata import version
-from itertools import islice
 from typing import Annotated, ClassVar, Literal
 
 import numpy as np
@@ -17,14 +15,12 @@ from torch import Tensor
 
 from ganzoo.errors import DataError, nearest, one_of
 from ganzoo.interfaces import Dataset
-from ganzoo.progress import progress
-from ganzoo_avatars.drawing import draw
-from ganzoo_folders import cache
+from ganzoo_avatars import labels
+from ganzoo_avatars.filling import fill
+from ganzoo_folders import cache, depth
 from ganzoo_folders.cached import as_tensor
 from ganzoo_heads import attributes, drawn, landmarks, makers, mesh
-from ganzoo_heads.buffers import depth_of
 
-_BLOCK = 20  # images between two steps of the progress bar
 _FIXED = 1_000_000  # landmarks are kept as whole millionths
 _POINTS = 2 * len(landmarks.POINTS)  # columns of labels that are landmarks; attributes follow
 _MAKERS = {
@@ -98,7 +94,7 @@ class Heads(Dataset):
         self.dyed = dyed
         self.label = label
         if label is not None:
-            self._columns = attributes.columns(label)
+            self._columns = labels.columns("heads", "a head", attributes.VALUES, label)
             self.label_values = {name: attributes.VALUES[name] for name in label}
         self._entries: dict[str, cache.Cached] = {}
         self._partner = np.arange(count)
@@ -141,7 +137,7 @@ class Heads(Dataset):
             if word == "normal":
                 batch[word] = as_tensor(pixels)
             elif word == "depth":
-                batch[word] = torch.from_numpy(depth_of(pixels))
+                batch[word] = torch.from_numpy(depth.from_pixels(pixels))
             else:
                 batch[word] = torch.from_numpy(pixels[:, :1].astype(np.int64))
         return batch
@@ -198,11 +194,8 @@ class Heads(Dataset):
         mesh.load()  # if its file is damaged, say so before starting processes
         maker, what = _MAKERS[word]
         style = f"{self.style} {makers.DYED}" if self.dyed else self.style
-        images = draw(f"ganzoo_heads.makers:{maker}", style, self.count, self.size, self.seed)
-        with closing(images), progress(what, self.count) as advance:
-            while block := list(islice(images, _BLOCK)):
-                writer.add(np.stack(block))
-                advance(len(block))
+        artist = f"ganzoo_heads.makers:{maker}"
+        fill(writer, what, artist, style, self.count, self.size, self.seed)
         if word in ("photo", "real"):
             heads = makers.Maker(style, self.size, self.seed)
             rows = [self._row(heads, word, index) for index in range(self.count)]
