@@ -4,7 +4,8 @@
 docs/pictures.py recipe RUN...`` copies the newest grid of each run into the gallery, as
 ``docs/pictures/recipes/RECIPE.png``.  ``python docs/pictures.py translations RUN`` draws figurines
 beside a translator's pictures of them.  ``python docs/pictures.py heads`` makes the sheet of heads,
-each row of photos above its drawn twins.
+each row of photos above its drawn twins.  ``python docs/pictures.py directions`` draws the sheet of
+``ganzoo directions`` for the model in the box.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from PIL import Image
 from torchvision.transforms.functional import to_pil_image
 
 import ganzoo
+from ganzoo.models.direction_sheet import sheet
 from ganzoo_figurines.figurines import Figurines
 from ganzoo_heads.heads import Heads
 
@@ -62,6 +64,15 @@ def heads() -> None:
         for i in range(row, row + 16)
     ]
     save("heads", shown, 16, "jpg")
+
+
+def directions() -> None:
+    """Draw what six directions of the model in the box do."""
+    model = ganzoo.load("ganzoo/avatars-64", device="cpu")
+    asked = {"hair": "pink", "skin": "light", "background": "sky", "clothes": "yellow"}
+    path = PICTURES / "directions.png"
+    sheet(model, 6, 0, asked).quantize(256).save(path, optimize=True)
+    print(path)
 
 
 def recipe(run: Path) -> None:

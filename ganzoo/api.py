@@ -186,6 +186,8 @@ def sample(
     seed: int = 0,
     label: Mapping[str, str] | None = None,
     latents: Tensor | None = None,
+    truncation: float = 1.0,
+    directions: Mapping[int, float] | None = None,
     batch_size: int = samples.CHUNK,
     as_tensor: bool = False,
 ) -> list[Image.Image] | Tensor:
@@ -197,7 +199,14 @@ def sample(
     A model given by name is loaded again for each call.
     """
     return _loaded(model).sample(
-        n, seed=seed, label=label, latents=latents, batch_size=batch_size, as_tensor=as_tensor
+        n,
+        seed=seed,
+        label=label,
+        latents=latents,
+        truncation=truncation,
+        directions=directions,
+        batch_size=batch_size,
+        as_tensor=as_tensor,
     )
 
 

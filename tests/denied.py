@@ -89,6 +89,8 @@ READING = [
     "train toy.yaml --set init_from={} --out new",
     "resume {}",
     "sample {} --out new.png",
+    "sample run --latent {} --out new.png",
+    "directions {} --out new.png",
     "translate {} photo.png --out new",
     "translate painter {} --out new",
     "encode {} photo.png --out new",
@@ -116,6 +118,8 @@ WRITING = [
     "train toy.yaml --seeds 0 --out {}",
     "sample run -n 1 --out {}",
     "sample run -n 1 --out {}.png",
+    "sample run -n 2 --interpolate --out {}.gif",
+    "directions run --out {}.png",
     "translate painter photo.png --out {}",
     "import dcgan-pytorch dcgan.pt --out {}",
     "export painter --format torch-export --out {}.pt2",
@@ -152,7 +156,13 @@ ONLY_READ = {
 GONE = [
     *("compare {}/painter {}/twin", "compare x y"),
     *("list", "show dcgan", "show {}/run", "recipe check {}/toy.yaml", "train toy.yaml"),
-    *("train {}/toy.yaml --out {}/free-2", "train {}/toy.yaml", "sample {}/run", "resume run"),
+    *(
+        "train {}/toy.yaml --out {}/free-2",
+        "train {}/toy.yaml",
+        "sample {}/run",
+        "resume run",
+        "directions {}/run",
+    ),
     *("translate {}/painter photo.png --out new", "report {}/run --out page.html", "data check x"),
     *(
         "evaluate {}/run --benchmark {}/toys.yaml",

@@ -16,6 +16,7 @@ import typer
 
 from ganzoo.cli import (
     compare,
+    drawing,
     evaluation,
     hub,
     inspect,
@@ -94,6 +95,7 @@ def command_line(plugins: Plugins) -> typer.Typer:
         plugins_group,
         recipe,
         training,
+        drawing,
         results,
         models,
         evaluation,

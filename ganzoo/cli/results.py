@@ -1,4 +1,4 @@
-"""Use models and runs: sample, translate, encode, import, report and diagnose."""
+"""Use models and runs: translate, encode, import, export, report and diagnose."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from ganzoo.progress import status
 from ganzoo.text import say, say_json
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Mapping
 
-    from torch import Tensor, nn
+    from torch import nn
 
     from ganzoo.models.model import Model
     from ganzoo.scan import Scan
@@ -32,12 +32,9 @@ ModelName = Annotated[
         autocompletion=completion.models,
     ),
 ]
-#: names that mean a picture, and would become folders
-_NO_GRID = {".avif", ".bmp", ".gif", ".pdf", ".svg", ".tif", ".tiff"}
 
 
 def add_to(app: typer.Typer) -> None:
-    app.command(rich_help_panel="Use a model")(sample)
     app.command(rich_help_panel="Use a model")(translate)
     app.command(rich_help_panel="Use a model")(encode)
     app.command("import", rich_help_panel="Use a model")(import_)
@@ -59,73 +56,6 @@ def open_model(name: str) -> Model:
     find(place.folder)
     with status(f"opening {name}"):
         return load(place, registry)  # imports torch, so cheap mistakes come first
-
-
-def sample(
-    model: ModelName,
-    label: Annotated[
-        list[str],
-        typer.Option(
-            metavar="NAME=VALUE",
-            default_factory=list,
-            show_default=False,
-            help="What a model with labels draws, as hair=pink; repeatable.",
-        ),
-    ],
-    n: Annotated[int, typer.Option("-n", min=1, metavar="N", help="How many pictures.")] = 64,
-    seed: Annotated[
-        int, typer.Option(min=0, metavar="N", help="The same seed draws the same pictures.")
-    ] = 0,
-    out: Annotated[
-        Path,
-        typer.Option(metavar="PATH", help="A grid (.png, .jpg, .webp), or a folder of files."),
-    ] = Path("samples.png"),
-    interpolate: Annotated[
-        bool, typer.Option("--interpolate", help="Rows of 8 that walk between two latents.")
-    ] = False,
-) -> None:
-    """Draw pictures from noise."""
-    if interpolate and label:
-        raise RunError("--interpolate draws its labels itself: leave out --label.")
-    if out.suffix.lower() in _NO_GRID:
-        raise RunError(f"--out {out}: a grid is a .png, .jpg or .webp; else name a folder.")
-    for file in ("recipe.yaml", "config.json"):
-        if (out / file).is_file():
-            raise RunError(f"--out {out} is a run or model folder: name another for the pictures.")
-    labels = {}
-    for item in label:
-        attribute, equals, value = item.partition("=")
-        if not equals:
-            raise RunError(f"--label {item}: write it as NAME=VALUE, for example hair=pink.")
-        labels[attribute.strip()] = value.strip()
-    gan = open_model(model)
-    from ganzoo.models import samples
-    from ganzoo.models.model import device
-    from ganzoo.progress import progress
-
-    if gan.config.input.kind != "noise":
-        raise RunError(
-            f"{model} turns images into images; it does not draw from noise. Give it some: "
-            f"ganzoo translate {model} PHOTO --out DIR"
-        )
-    generator = gan.generator.to(device())
-    if interpolate:
-        rows = -(-n // 8)
-        n, batches = 8 * rows, samples.interpolate(generator, rows, seed)
-    else:
-        batches = samples.stream(generator, n, seed, labels)
-
-    def counted(advance: Callable[[int], None]) -> Iterator[Tensor]:
-        for batch in batches:
-            yield batch
-            advance(len(batch))
-
-    try:
-        with progress("drawing", n, "pictures") as advance:
-            samples.write(counted(advance), n, out, columns=8 if interpolate else None)
-    except OSError as error:
-        raise RunError(f"--out {out} cannot be written: {error.strerror or error}.") from error
-    say(f"{n} {'picture' if n == 1 else 'pictures'} in {out}")
 
 
 class Precision(StrEnum):

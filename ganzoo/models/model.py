@@ -9,6 +9,7 @@ from __future__ import annotations
 import copy
 import hashlib
 import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -26,8 +27,10 @@ from ganzoo.formats.types import written
 from ganzoo.formats.yaml import parse
 from ganzoo.interfaces import Generator
 from ganzoo.models import config as configs
+from ganzoo.models import directions as latent_directions
 from ganzoo.models import samples, weights
 from ganzoo.models.config import Config
+from ganzoo.models.directions import Directions
 from ganzoo.models.folder import CARD, CONFIG, RECIPE, SAMPLES, find
 from ganzoo.models.network import anchor
 from ganzoo.models.pictures import figure
@@ -88,6 +91,41 @@ class Model:
             raise RunError(f"latents({n!r}, seed={seed!r}): n is 1 or more, and seed 0 or more.")
         return samples.latents(self.generator, seed, n)
 
+    def directions(self) -> Directions:
+        """Find the directions of the latents that change pictures most, without labels.
+
+        ``sample(directions={3: 2.0})`` goes along number 3, which is ``directions().vectors[3]``.
+        Raises RunError if the model needs photos.
+        """
+        self._refuse_photos()
+        return self._directions
+
+    @cached_property
+    def _directions(self) -> Directions:
+        return latent_directions.directions(self.generator)
+
+    def edit(
+        self, truncation: float = 1.0, directions: Mapping[int, float] | None = None
+    ) -> samples.Edit:
+        """Return a function that changes latents (n, ...) as the options of ``sample`` do.
+
+        Raises RunError for a truncation outside [0, 1] or an unknown direction.
+        """
+        if not 0 <= truncation <= 1:
+            raise RunError(f"truncation {truncation}: it goes from 0, all alike, to 1, the usual.")
+        shift = torch.zeros(())
+        for number, amount in (directions or {}).items():
+            vectors = self.directions().vectors
+            if not _is_whole(number, 0) or number >= len(vectors):
+                raise RunError(
+                    f"direction {number}: this model's are 0 to {len(vectors) - 1}. `ganzoo "
+                    "directions` draws them."
+                )
+            if not math.isfinite(amount):
+                raise RunError(f"direction {number}={amount}: go a finite way, such as 2.")
+            shift = shift + amount * vectors[number]
+        return lambda latents: latents * truncation + shift
+
     @overload
     def sample(
         self, n: int | None = None, *, as_tensor: Literal[False] = False, **how: Unpack[Sampling]
@@ -107,6 +145,8 @@ class Model:
         seed: int = 0,
         label: Mapping[str, str] | None = None,
         latents: Tensor | None = None,
+        truncation: float = 1.0,
+        directions: Mapping[int, float] | None = None,
         batch_size: int = samples.CHUNK,
         as_tensor: bool = False,
     ) -> list[Image.Image] | Tensor:
@@ -114,10 +154,15 @@ class Model:
 
         The same ``seed`` draws the same pictures; ``n`` defaults to one.  ``label`` sets
         attributes, as in ``{"hair": "pink"}``.  ``latents`` (see ``latents()``) replace ``n`` and
-        the latents of the seed; the seed still draws the labels that are not set.  ``batch_size``
-        pictures go through the generator together: more are faster on a GPU, fewer take less
-        memory.  The batch size does not change the pictures, except perhaps the last bits of a
-        value, since other kernels compute it.
+        the latents of the seed; the seed still draws the labels that are not set.
+
+        ``truncation`` below 1 shrinks all latents towards 0, so that pictures are more usual and
+        less various.  ``directions`` (see ``directions()``) then moves them all, as in ``{0: 2.0,
+        3: -1.5}``, in standard deviations of the latents.
+
+        ``batch_size`` pictures go through the generator together: more are faster on a GPU, fewer
+        take less memory.  The batch size does not change the pictures, except perhaps the last bits
+        of a value, since other kernels compute it.
 
         Raises RunError if an argument does not fit the model, or the model needs photos.
         """
@@ -134,6 +179,7 @@ class Model:
         if label is not None and not isinstance(label, Mapping):
             raise RunError(f'sample(label={label!r}): write it as label={{"hair": "pink"}}.')
         inputs = samples.inputs(self.generator, n, seed, label or {}, latents)
+        inputs["latent"] = self.edit(truncation, directions)(inputs["latent"])
         batch = samples.generate(self.generator, inputs, batch_size)
         if as_tensor:
             return batch

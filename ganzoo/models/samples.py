@@ -6,7 +6,7 @@ size, so that not even rounding differs between ``-n 5`` and ``-n 64``.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TypedDict
 
@@ -25,6 +25,9 @@ from ganzoo.scan import refuse_others
 
 CHUNK = 16
 
+#: changes latents (n, ...) before they are drawn
+Edit = Callable[[Tensor], Tensor]
+
 
 class Sampling(TypedDict, total=False):
     """The options of ``Model.sample`` beside ``n`` and ``as_tensor``, for its overloads."""
@@ -32,6 +35,8 @@ class Sampling(TypedDict, total=False):
     seed: int
     label: Mapping[str, str] | None
     latents: Tensor | None
+    truncation: float
+    directions: Mapping[int, float] | None
     batch_size: int
 
 
@@ -128,12 +133,23 @@ def sample(
 
 
 def stream(
-    generator: Generator, n: int, seed: int, label: Mapping[str, str] | None = None
+    generator: Generator,
+    n: int,
+    seed: int,
+    label: Mapping[str, str] | None = None,
+    edit: Edit = lambda latents: latents,
 ) -> Iterator[Tensor]:
-    """Yield the pictures of ``sample``, a batch at a time."""
+    """Yield the pictures of ``sample``, of latents that ``edit`` changed, a batch at a time."""
     for start in range(0, n, CHUNK):
         count = min(CHUNK, n - start)
-        yield draw(generator, inputs(generator, count, seed, label or {}, start=start))
+        words = inputs(generator, count, seed, label or {}, start=start)
+        yield draw(generator, {**words, "latent": edit(words["latent"])})
+
+
+def drawn(generator: Generator, inputs: Mapping[str, Tensor]) -> Iterator[Tensor]:
+    """Yield the pictures of ``inputs``, uint8 (m, 3, H, W), a batch at a time."""
+    for start in range(0, len(inputs["latent"]), CHUNK):
+        yield draw(generator, {k: value[start : start + CHUNK] for k, value in inputs.items()})
 
 
 def inputs(
@@ -151,31 +167,6 @@ def inputs(
     return words
 
 
-def interpolate(generator: Generator, n: int, seed: int, frames: int = 8) -> Iterator[Tensor]:
-    """Yield ``n`` rows, each a walk of ``frames`` pictures between two latents, some at a time.
-
-    Walks along the great circle (White 2016, Sampling Generative Networks, section 2.1), since
-    straight lines leave the shell where Gaussian latents live.
-    """
-    rows = max(1, CHUNK // frames)
-    steps = torch.linspace(0, 1, frames)
-    for start in range(0, n, rows):
-        count = min(rows, n - start)
-        ends = latents(generator, seed, 2 * count, 2 * start).unflatten(0, (count, 2))
-        inputs = {"latent": torch.stack([_slerp(a, b, t) for a, b in ends for t in steps])}
-        if (indices := labels(generator, seed, count, {}, start)) is not None:
-            inputs["label"] = indices.repeat_interleave(frames, 0)
-        yield draw(generator, inputs)
-
-
-def _slerp(a: Tensor, b: Tensor, t: Tensor) -> Tensor:
-    cosine = (a * b).sum() / (a.norm() * b.norm())
-    angle = torch.arccos(cosine.clamp(-1, 1))
-    if angle.sin().abs() < 1e-6:
-        return torch.lerp(a, b, t)
-    return (torch.sin((1 - t) * angle) * a + torch.sin(t * angle) * b) / torch.sin(angle)
-
-
 def grid(pictures: Tensor, columns: int | None = None, gap: int = 2) -> Image.Image:
     """Place pictures uint8 (n, 3, H, W) on a white sheet, as square as possible."""
     return _grid([pictures], len(pictures), columns, gap)
@@ -185,7 +176,7 @@ def _grid(batches: Iterable[Tensor], n: int, columns: int | None, gap: int = 2) 
     columns = columns or max(1, round(n**0.5))
     rows = -(-n // columns)
     sheet = None
-    for index, picture in enumerate(_pixels(batches)):
+    for index, picture in enumerate(pixels(batches)):
         height, width, _ = picture.shape
         if sheet is None:
             shape = (rows * (height + gap) + gap, columns * (width + gap) + gap, 3)
@@ -202,15 +193,16 @@ def _grid(batches: Iterable[Tensor], n: int, columns: int | None, gap: int = 2) 
     return Image.fromarray(sheet)
 
 
-def _pixels(batches: Iterable[Tensor]) -> Iterator[NDArray[np.uint8]]:
-    for batch in batches:
-        yield from batch.permute(0, 2, 3, 1).numpy()
-
-
 def pairs(before: Tensor, after: Tensor) -> Image.Image:
     """Put two batches of pictures uint8 (n, 3, H, W) side by side, pair after pair."""
     both = torch.stack([before, after], dim=1).flatten(0, 1)
     return grid(both, 2 * max(1, round((len(before) / 2) ** 0.5)))
+
+
+def pixels(batches: Iterable[Tensor]) -> Iterator[NDArray[np.uint8]]:
+    """Yield each picture of batches uint8 (n, 3, H, W) as (H, W, 3)."""
+    for batch in batches:
+        yield from batch.permute(0, 2, 3, 1).numpy()
 
 
 def is_grid(out: Path) -> bool:
@@ -232,6 +224,6 @@ def write(batches: Iterable[Tensor], n: int, out: Path, columns: int | None = No
         return
     paths = [out / f"{index:05d}.png" for index in range(n)]
     refuse_others(out, paths)
-    for path, picture in zip(paths, _pixels(batches), strict=True):
+    for path, picture in zip(paths, pixels(batches), strict=True):
         out.mkdir(parents=True, exist_ok=True)  # only once there is a picture
         Image.fromarray(picture).save(path)

@@ -10,9 +10,10 @@ import pytest
 import torch
 import toy
 from PIL import Image
+from torch.testing import assert_close
 
 from ganzoo.errors import RunError
-from ganzoo.models import model, samples
+from ganzoo.models import model, samples, walks
 
 
 @pytest.fixture
@@ -93,28 +94,33 @@ def test_labels_of_an_unconditional_generator(generator: toy.ToyGenerator):
         samples.sample(generator, 2, 0, {"hue": "red"})
 
 
-def test_interpolation_walks_from_one_latent_to_the_next(
-    generator: toy.ToyGenerator, conditional: toy.ToyGenerator
-):
-    pictures = torch.cat(list(samples.interpolate(generator, 5, seed=2, frames=5)))[:15]
-    assert pictures.shape == (15, 3, 8, 8)
-    ends = samples.draw(generator, {"latent": samples.latents(generator, 2, 6)})
-    for row in range(3):
-        for walked, end in (
-            (pictures[5 * row], ends[2 * row]),
-            (pictures[5 * row + 4], ends[2 * row + 1]),
-        ):
-            torch.testing.assert_close(walked, end, rtol=0, atol=1)
-    (labelled,) = samples.interpolate(conditional, 2, seed=0, frames=3)
-    assert labelled.shape == (6, 3, 8, 8)
+def test_a_row_walks_from_one_latent_to_the_next(generator: toy.ToyGenerator):
+    ends = samples.latents(generator, 2, 6)
+    walk = walks.rows(ends.unflatten(0, (3, 2)), 5)
+    assert walk.shape == (15, 4)
+    assert_close(walk[::5], ends[::2])
+    assert_close(walk[4::5], ends[1::2])
+    pictures = torch.cat(list(samples.drawn(generator, {"latent": walk.repeat(2, 1)})))
+    assert torch.equal(pictures[:15], samples.draw(generator, {"latent": walk}))
+    assert torch.equal(pictures[15:], pictures[:15])
+
+
+def test_a_loop_goes_through_all_latents_and_back(generator: toy.ToyGenerator):
+    stops = samples.latents(generator, 2, 3)
+    walk = walks.loop(stops, 12)
+    assert walk.shape == (12, 4)
+    assert_close(walk[::4], stops)
+    steps = (walk - walk.roll(1, 0)).norm(dim=1)
+    assert steps.max() < (stops - stops.roll(1, 0)).norm(dim=1).max() / 2  # the last one too
+    assert_close(walks.loop(stops, 7)[0], stops[0])  # parts of unequal length
 
 
 def test_the_walk_keeps_to_the_shell_where_latents_live():
     a, b = torch.tensor([2.0, 0.0]), torch.tensor([0.0, 2.0])
     for t in torch.linspace(0, 1, 7):
-        assert float(samples._slerp(a, b, t).norm()) == pytest.approx(2.0, rel=1e-5)
-    assert torch.equal(samples._slerp(a, a, torch.tensor(0.3)), a)
-    torch.testing.assert_close(samples._slerp(a, -a, torch.tensor(0.25)), a / 2)  # no great circle
+        assert float(walks.slerp(a, b, t).norm()) == pytest.approx(2.0, rel=1e-5)
+    assert torch.equal(walks.slerp(a, a, torch.tensor(0.3)), a)
+    assert_close(walks.slerp(a, -a, torch.tensor(0.25)), a / 2)  # no great circle
 
 
 def test_to_uint8_rounds_and_clamps():

@@ -27,6 +27,8 @@ WITHOUT_TORCH = {
     "train dcgan-avatars --out taken": 2,
     "resume nosuch": 2,
     "sample nosuch": 2,
+    "sample ganzoo/avatars-64 --latent nosuch": 2,
+    "directions nosuch": 2,
     "translate ganzoo/avatars-64 nosuch.png --out drawn": 2,
     "encode ganzoo/avatars-64 nosuch.png --out codes": 2,
     "export nosuch --format onnx": 2,
