@@ -12,8 +12,9 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Generator
+from contextlib import closing
 from importlib import import_module
-from typing import IO, TypeAlias
+from typing import IO, Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,8 +22,11 @@ from numpy.typing import NDArray
 from ganzoo.errors import DataError
 
 Drawings: TypeAlias = Generator[NDArray[np.uint8], None, None]
-#: Takes a style, a size and a seed, and returns what draws the picture of an index.
-Artist: TypeAlias = Callable[[str, int, int], Callable[[int], NDArray[np.uint8]]]
+#: A picture (3, size, size) and a row of labels (columns,).
+Labelled: TypeAlias = tuple[NDArray[np.uint8], NDArray[np.int64]]
+#: Takes a style, a size and a seed, and returns what draws the picture of an index.  If it has an
+#: attribute ``columns``, it draws the picture and so many labels.
+Artist: TypeAlias = Callable[[str, int, int], Callable[[int], Any]]
 _ALONE = 64  # so few pictures are drawn sooner than another process starts
 
 
@@ -32,18 +36,33 @@ def draw(artist: str, style: str, count: int, size: int, seed: int) -> Drawings:
     ``artist`` is the ``"module:Class"`` that draws them.  Close the generator to stop early.
     Raises DataError if a process dies.
     """
+    with closing(draw_labelled(artist, style, count, size, seed)) as drawings:
+        for picture, _ in drawings:
+            yield picture
+
+
+def draw_labelled(
+    artist: str, style: str, count: int, size: int, seed: int
+) -> Generator[Labelled, None, None]:
+    """Yield what :func:`draw` yields, each with its row of labels (columns,) int64.
+
+    The row is empty if the artist has no labels.
+    """
     workers = min(_cores(), -(-count // _ALONE))
     if workers == 1:
-        yield from map(_artist(artist)(style, size, seed), range(count))
+        picture = _artist(artist)(style, size, seed)
+        yield from (_labelled(picture, index) for index in range(count))
     else:
         yield from _draw_in_processes(artist, style, count, size, seed, workers)
 
 
 def _draw_in_processes(
     artist: str, style: str, count: int, size: int, seed: int, workers: int
-) -> Drawings:
+) -> Generator[Labelled, None, None]:
     command = [sys.executable, "-P", "-m", "ganzoo_avatars.drawing"]  # -P: not from this folder
     processes: list[subprocess.Popen[bytes]] = []
+    pixels = 3 * size * size
+    whole = pixels + 8 * _columns(_artist(artist))
     try:
         for first in range(workers):
             job = json.dumps([artist, style, size, seed, first, count, workers])
@@ -57,20 +76,32 @@ def _draw_in_processes(
         for index in range(count):
             process = processes[index % workers]
             assert process.stdout is not None  # it is a pipe
-            pixels = process.stdout.read(3 * size * size)
-            if len(pixels) < 3 * size * size:
+            content = process.stdout.read(whole)
+            if len(content) < whole:
                 raise DataError(
                     f"a process that was drawing pictures ended early (exit code "
                     f"{process.wait()}). It may have run out of memory. Nothing was kept; "
                     f"run it again."
                 )
-            yield np.frombuffer(pixels, dtype=np.uint8).reshape(3, size, size)
+            picture = np.frombuffer(content, np.uint8, pixels).reshape(3, size, size)
+            yield picture, np.frombuffer(content, np.int64, offset=pixels)
     finally:
         for process in processes:
             process.kill()
             if process.stdout is not None:
                 process.stdout.close()
             process.wait()
+
+
+def _columns(artist: object) -> int:
+    return int(getattr(artist, "columns", 0))
+
+
+def _labelled(picture: Callable[[int], Any], index: int) -> Labelled:
+    if _columns(picture):
+        pixels, row = picture(index)
+        return pixels, np.asarray(row, np.int64)
+    return picture(index), np.zeros(0, np.int64)
 
 
 def _cores() -> int:
@@ -90,7 +121,8 @@ def _serve(job: str, out: IO[bytes]) -> None:
     artist, style, size, seed, first, count, step = json.loads(job)
     picture = _artist(artist)(style, size, seed)
     for index in range(first, count, step):
-        out.write(np.ascontiguousarray(picture(index)).data)
+        pixels, row = _labelled(picture, index)
+        out.write(pixels.tobytes() + row.tobytes())
         out.flush()
 
 

@@ -32,7 +32,8 @@ def paint(person: Person, offset: Floats, number: int) -> Floats:
         np.clip(angle - 0.55, 0, 1)[:, None]
         * (0.8 + 0.4 * np.sin(around * 17 + angle * 9))[:, None]
     )
-    colour = linear((0.80, 0.77, 0.74)) * (1 - veins * (0.15, 0.50, 0.50))
+    colour = linear((0.70, 0.66, 0.63)) * (1 - veins * (0.15, 0.50, 0.50))
+    colour = colour * (1 - 0.45 * np.clip(direction[:, 1:2] / 0.3, 0, 1))  # the lid's shadow
     iris = linear(EYES[person.eyes])
     rays = 1 + 0.3 * np.sin(around * 23 + 3 * np.sin(around * 7)) * np.clip(angle / IRIS, 0, 1)
     bright = 0.75 + 0.9 * np.clip(1 - np.abs(angle / IRIS - 0.55) / 0.4, 0, 1)

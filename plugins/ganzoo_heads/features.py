@@ -16,7 +16,7 @@ Floats = NDArray[np.float32 | np.float64]
 def face(
     canvas: Canvas, sketch: Sketch, colours: Palette, contour: Floats, key: Floats
 ) -> Image.Image:
-    """Draw the head's skin, its shadow away from the key light, and the blush; return its mask."""
+    """Draw the skin, its shadow away from the key light, blush and freckles; return its mask."""
     canvas.fill(contour, colours.skin)
     skin = canvas.mask(contour)
     step = 0.10 * sketch.pixel
@@ -33,9 +33,21 @@ def face(
             wide = 0.17 * (1 - 0.3 * abs(np.sin(np.radians(sketch.person.yaw))))
             radii = (wide * sketch.pixel, 0.09 * sketch.pixel)
             middle = sketch.on_face([(x, 6.98)])[0]
-            canvas.glow(middle, radii, colours.blush, 0.48 - 0.26 * sketch.male, skin)
+            strength = (0.48 - 0.26 * sketch.male) * (0.55 + 0.9 * sketch.person.blush)
+            canvas.glow(middle, radii, colours.blush, strength, skin)
+        if sketch.person.freckles:
+            _freckles(canvas, sketch, colours, s)
     canvas.outline(contour, colours.ink, 1.1)
     return skin
+
+
+def _freckles(canvas: Canvas, sketch: Sketch, colours: Palette, side: int) -> None:
+    """Draw a few dots on a cheek, each where the others leave room."""
+    turn = np.linspace(0, 2 * np.pi, 9)
+    dot = np.column_stack([np.cos(turn), np.sin(turn)]) * 0.014 * sketch.pixel
+    colour = colours.ink if colours.hatched else colours.shade
+    for across, y in ((0.16, 7.01), (0.24, 6.95), (0.26, 7.04), (0.33, 6.99), (0.40, 7.04)):
+        canvas.fill(sketch.on_face([(side * across, y)]) + dot, colour)
 
 
 #: where beards end above, from the middle outwards, and how strong they are
@@ -115,6 +127,13 @@ def mouth(canvas: Canvas, sketch: Sketch, colours: Palette) -> None:
     """Draw the mouth: a line, or an opening with teeth and tongue."""
     top, below = sketch.mouth()
     upper = curve(sketch.on_face(top), 5)
+    if sketch.person.lips != "bare":
+        u = np.linspace(-1, 1, len(top))
+        bow = 0.030 * np.sqrt(1 - u**2) * (1 - 0.35 * np.exp(-((u / 0.18) ** 2)))
+        under = top if below is None else below
+        edges = (top + np.column_stack([0 * u, bow]), under - np.column_stack([0 * u, 1.6 * bow]))
+        rims = [curve(sketch.on_face(edge), 5) for edge in edges]
+        canvas.fill(np.concatenate([rims[0], rims[1][::-1]]), colours.lips)
     if below is None:
         canvas.stroke(upper, colours.ink, 1.0, 0.45, 0.45)
         lip = sketch.on_face([(-0.05, 6.55), (0, 6.545), (0.05, 6.55)])

@@ -133,6 +133,7 @@ def grow(person: Person, points: Floats, normals: Floats) -> Strands | None:
         strand[..., 0] += radius * np.cos(angle)
         strand[..., 1] += radius * np.sin(angle) * (1.0 if style.curl else 0.3)
         strand[..., 2] += radius * np.sin(angle * 0.7 + 1)
+    _clear(strand, ~ahead)
     if style.tie is not None:
         tie = np.array(style.tie, np.float32)
         more = _ball(tie, 0.34, 600, rng) if person.cut == "bun" else _tail(tie, 700, rng)
@@ -199,6 +200,15 @@ def _fall(
             place[:, 2] -= np.abs(np.clip(over * 0.02, -0.02, 0.02))
         strand[:, i] = place
     return strand, (0.78 + 0.36 * height).astype(np.float32), front >= 0.35
+
+
+def _clear(strand: Floats, parted: NDArray[np.bool_]) -> None:
+    """End ``parted`` strands (S, STEPS, 3) where they would cross the face."""
+    x, y, z = (strand[..., axis] for axis in range(3))
+    across = (x / 0.52) ** 2 + ((y - 6.95) / 0.80) ** 2 < 1
+    crossed = np.logical_or.accumulate(across & (z > 0.7) & parted[:, None], axis=1)
+    last = (STEPS - 1 - crossed.sum(axis=1)).clip(0)
+    strand[:] = np.where(crossed[..., None], strand[np.arange(len(strand)), last][:, None], strand)
 
 
 def _length(style: Style, root: Floats, fringe: bool, rng: np.random.Generator) -> Floats:

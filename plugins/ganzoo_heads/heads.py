@@ -19,10 +19,8 @@ from ganzoo_avatars import labels
 from ganzoo_avatars.filling import fill
 from ganzoo_folders import cache, depth
 from ganzoo_folders.cached import as_tensor
-from ganzoo_heads import attributes, drawn, landmarks, makers, mesh
+from ganzoo_heads import attributes, drawn, makers, mesh, people
 
-_FIXED = 1_000_000  # landmarks are kept as whole millionths
-_POINTS = 2 * len(landmarks.POINTS)  # columns of labels that are landmarks; attributes follow
 _MAKERS = {
     "photo": ("Photos", "Photographing heads"),
     "real": ("Drawings", "Drawing heads"),
@@ -53,6 +51,8 @@ class Heads(Dataset):
         paired: Whether ``real`` is the twin of ``photo``; if not, another one is drawn in every
             epoch.  ``landmarks`` are those of ``photo``, and ``real_landmarks`` those of ``real``.
         dyed: Whether four heads in ten have pink, purple, blue or green hair, as avatars have.
+        beards: Whether some men have beards.
+        glasses: Whether some heads wear glasses.
         label: The attributes of ``photo`` that make up ``label``, such as [hair, glasses].
     """
 
@@ -79,6 +79,8 @@ class Heads(Dataset):
         seed: Annotated[int, Ge(0)] = 0,
         paired: bool = True,
         dyed: bool = False,
+        beards: bool = True,
+        glasses: bool = True,
         label: list[str] | None = None,
     ):
         if style not in drawn.STYLES:
@@ -91,7 +93,7 @@ class Heads(Dataset):
         self.size = size
         self.seed = seed
         self.paired = paired
-        self.dyed = dyed
+        self.options = people.Options(dyed, beards, glasses)
         self.label = label
         if label is not None:
             self._columns = labels.columns("heads", "a head", attributes.VALUES, label)
@@ -126,12 +128,11 @@ class Heads(Dataset):
             ("photo", "landmarks", rows),
             ("real", "real_landmarks", partners),
         ):
-            points = self._labels(word)[of, :_POINTS] / _FIXED
+            points = self._labels(word)[of, : makers.COORDINATES] / makers.FIXED
             batch[name] = torch.from_numpy(points.astype(np.float32).reshape(len(of), -1, 2))
         if self.label is not None:
-            batch["label"] = torch.from_numpy(
-                self._labels("photo")[rows, _POINTS:][:, self._columns]
-            )
+            values = self._labels("photo")[rows, makers.COORDINATES :]
+            batch["label"] = torch.from_numpy(values[:, self._columns])
         for word in sorted(self.demanded):
             pixels = self._entry(word).images.take(rows, axis=0)
             if word == "normal":
@@ -159,7 +160,7 @@ class Heads(Dataset):
 
     def attributes(self) -> dict[str, list[str]]:
         """Return the values of each attribute, in the order of the photos."""
-        indices = self._labels("photo")[:, _POINTS:]
+        indices = self._labels("photo")[:, makers.COORDINATES :]
         return {
             name: [values[i] for i in indices[:, column]]
             for column, (name, values) in enumerate(attributes.VALUES.items())
@@ -175,7 +176,7 @@ class Heads(Dataset):
                 "seed": self.seed,
                 "count": self.count,
                 "size": self.size,
-                "dyed": self.dyed,
+                **self.options._asdict(),
                 "mesh": mesh.SHA256,
                 "version": makers.VERSION,
                 "packages": {name: version(name) for name in ("numpy", "pillow")},
@@ -187,31 +188,18 @@ class Heads(Dataset):
 
     def _labels(self, word: str) -> NDArray[np.int64]:
         labels = self._entry(word).labels
-        assert labels is not None  # ``_fill`` writes them for photos and drawings
+        assert labels is not None  # photos and drawings have them
         return labels
 
     def _fill(self, writer: cache.Writer, word: str) -> None:
         mesh.load()  # if its file is damaged, say so before starting processes
         maker, what = _MAKERS[word]
-        style = f"{self.style} {makers.DYED}" if self.dyed else self.style
+        style = " ".join([self.style, *(k for k, on in self.options._asdict().items() if on)])
         artist = f"ganzoo_heads.makers:{maker}"
         fill(writer, what, artist, style, self.count, self.size, self.seed)
-        if word in ("photo", "real"):
-            heads = makers.Maker(style, self.size, self.seed)
-            rows = [self._row(heads, word, index) for index in range(self.count)]
-            writer.set_labels(np.array(rows, np.int64))
         if word == "photo":
             writer.index["attributes"] = {k: list(v) for k, v in attributes.VALUES.items()}
         writer.text("ATTRIBUTION.md", ATTRIBUTION)
-
-    def _row(self, heads: makers.Maker, word: str, index: int) -> list[int]:
-        head = heads.head(index, grown=False)
-        if word == "photo":
-            points = landmarks.of(head)
-        else:
-            points = drawn.landmarks(head) * np.float32(2 / head.camera.side) - 1
-        row = [round(float(x) * _FIXED) for x in points.ravel()]
-        return row + attributes.indices(head.person) if word == "photo" else row
 
 
 ATTRIBUTION = (

@@ -28,13 +28,18 @@ class Lamp:
 
 @dataclass(frozen=True)
 class Light:
-    """Three lamps, and what comes from above and from below."""
+    """Three lamps, and what comes from above and from below.
+
+    The key lamp is from cold (-1) to warm (1), and from a cloudy sky (0) to a bare bulb (1).
+    """
 
     key: Lamp
     fill: Lamp
     rim: Lamp
     sky: Floats
     ground: Floats
+    warm: float
+    hard: float
 
     def around(self, normal: Floats) -> Floats:
         """Return the light (N, 3) that falls on ``normal`` (N, 3) from everywhere."""
@@ -58,7 +63,7 @@ def light_of(person: Person) -> Light:
 
     side = float(rng.choice([-1, 1]))
     warm = float(rng.uniform(-0.8, 0.9))
-    hard = float(rng.uniform(0.15, 1.0))  # from a cloudy day to a bare lamp
+    hard = float(rng.uniform(0.15, 1.0))
     ambient = 0.75 - 0.45 * hard + rng.uniform(-0.1, 0.1)
     rim = float(rng.uniform(0.4, 1.4) * (rng.random() < 0.4))
     return Light(
@@ -69,6 +74,8 @@ def light_of(person: Person) -> Light:
         rim=lamp(-side * rng.uniform(115, 160), rng.uniform(10, 45), rng.uniform(-1, 1), rim),
         sky=warmth(float(rng.uniform(-0.5, 0.3))) * np.float32(ambient),
         ground=warmth(0.4) * np.float32(ambient * rng.uniform(0.35, 0.7)),
+        warm=warm,
+        hard=hard,
     )
 
 

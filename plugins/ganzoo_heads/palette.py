@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ganzoo_heads import clothes
-from ganzoo_heads.people import EYES, Person
+from ganzoo_heads.people import EYES, LIPS, Person
 
 Floats = NDArray[np.float32 | np.float64]
 Colour = tuple[int, int, int]
@@ -22,6 +22,7 @@ class Palette:
     skin: Colour
     shade: Colour
     blush: Colour
+    lips: Colour
     hair: Colour
     dark: Colour
     light: Colour
@@ -84,6 +85,7 @@ def anime(person: Person) -> Palette:
         skin=rgb(skin),
         shade=rgb(skin * np.array([0.86, 0.71, 0.70])),
         blush=rgb(skin * np.array([1.0, 0.66, 0.64])),
+        lips=rgb(0.35 * skin * np.array([1.0, 0.66, 0.64]) + 0.65 * np.array(LIPS[person.lips])),
         hair=rgb(base),
         dark=rgb(_toned(base, 0.62 + 0.18 * float(base.mean()), 1.15, 0.015)),
         light=rgb(
@@ -120,6 +122,7 @@ def paper(person: Person) -> Palette:
         skin=face,
         shade=black,
         blush=grey(0.6),
+        lips=grey(0.45),
         hair=grey(tone),
         dark=grey(tone * 0.62 if tone < 0.9 else 0.72),
         light=grey(0.97 if tone > 0.2 else 0.55),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -36,6 +37,13 @@ EYES = {
     "green": (0.30, 0.38, 0.22),
     "blue": (0.32, 0.47, 0.62),
     "gray": (0.42, 0.46, 0.49),
+}
+#: colours of lips in sRGB; bare ones have that of the skin
+LIPS = {
+    "bare": (0.72, 0.40, 0.38),
+    "red": (0.66, 0.14, 0.18),
+    "pink": (0.74, 0.30, 0.34),
+    "wine": (0.55, 0.22, 0.24),
 }
 #: skin in sRGB from light to dark
 SKIN = np.array(
@@ -78,9 +86,24 @@ UNITS: Mapping[str, Mapping[str, float]] = {
 }
 
 
+class Options(NamedTuple):
+    """What some heads may have: the avatars' colours of hair, beards, glasses."""
+
+    dyed: bool = False
+    beards: bool = True
+    glasses: bool = True
+
+
+DEFAULTS = Options()
+
+
 @dataclass(frozen=True)
 class Person:
-    """A head: its shape, its colours, what it does and wears.  Angles are in degrees."""
+    """A head: its shape, its colours, what it does and wears, and how it is photographed.
+
+    Angles are in degrees.  ``blush`` and ``freckles`` are of the skin; ``distance`` of the camera
+    is in decimetres, and ``exposure`` is around 1.
+    """
 
     number: int
     ancestry: tuple[float, float, float]
@@ -105,6 +128,11 @@ class Person:
     ground: str
     glasses: bool
     seed: int
+    lips: str
+    freckles: bool
+    blush: float
+    distance: float
+    exposure: float
 
     def targets(self) -> dict[str, float]:
         """Return the weights of the mesh's targets."""
@@ -204,8 +232,13 @@ def _ends(trait: str, names: Mapping[str, object]) -> tuple[list[str], list[str]
     raise KeyError(trait)
 
 
-def person(seed: int, index: int, names: Mapping[str, object], dyed: bool = False) -> Person:
-    """Return the head ``index`` of ``seed``; ``names`` are the mesh's targets."""
+def person(
+    seed: int, index: int, names: Mapping[str, object], options: Options = DEFAULTS
+) -> Person:
+    """Return the head ``index`` of ``seed``; ``names`` are the mesh's targets.
+
+    Without ``beards`` or ``glasses`` a head is the same but for these.
+    """
     rng = np.random.default_rng([seed, index, 0x4EAD])
     main = int(rng.integers(3))
     mixed = rng.dirichlet((0.35, 0.35, 0.35))
@@ -227,7 +260,7 @@ def person(seed: int, index: int, names: Mapping[str, object], dyed: bool = Fals
     tone = float(np.clip(ancestry @ (4.9, 1.7, 0.9) + rng.normal(0, 0.7), 0, len(SKIN) - 1))
     low = int(min(tone, len(SKIN) - 2))
     skin = SKIN[low] + (tone - low) * (SKIN[low + 1] - SKIN[low]) + rng.normal(0, 0.012, 3)
-    hair = _hair(rng, main, age, dyed)
+    hair = _hair(rng, main, age, options.dyed)
     colour = np.array((HAIR | DYED)[hair]) * rng.uniform(0.85, 1.15) + rng.normal(0, 0.01, 3)
     cut = _cut(rng, main, male, age)
     brown = tone > 2.2 or hair in ("black",) or main != 2
@@ -235,7 +268,11 @@ def person(seed: int, index: int, names: Mapping[str, object], dyed: bool = Fals
     beard_cut = "none"
     if male > 0.6 and age > 22 and rng.random() < 0.45:
         beard_cut = str(rng.choice(BEARDS[1:], p=[0.35, 0.1, 0.2, 0.35]))
+    thick = float(rng.uniform(0.3, 1)) if beard_cut != "none" else 0.0
+    if not options.beards:
+        beard_cut, thick = "none", 0.0
     dressed = [0.35, 0.15, 0.05, 0.2, 0.25] if male > 0.5 else [0.3, 0.25, 0.2, 0.15, 0.1]
+    yaw, pitch = _pose(rng)
     return Person(
         number=index,
         ancestry=tuple(float(a) for a in ancestry),  # type: ignore[arg-type]
@@ -250,17 +287,30 @@ def person(seed: int, index: int, names: Mapping[str, object], dyed: bool = Fals
         eyes=eyes,
         expression=str(rng.choice(EXPRESSIONS, p=[0.25, 0.34, 0.26, 0.04, 0.04, 0.05, 0.02])),
         strength=float(rng.uniform(0.7, 1.1)),
-        yaw=float(np.clip(rng.normal(0, 10), -35, 35)),
-        pitch=float(np.clip(rng.normal(0, 5), -15, 15)),
+        yaw=yaw,
+        pitch=pitch,
         roll=float(np.clip(rng.normal(0, 2.5), -8, 8)),
         gaze=(float(np.clip(rng.normal(0, 8), -22, 22)), float(np.clip(rng.normal(0, 2.5), -8, 8))),
-        beard=float(rng.uniform(0.3, 1)) if beard_cut != "none" else 0.0,
+        beard=thick,
         beard_cut=beard_cut,
         clothes=str(rng.choice(CLOTHES, p=dressed)),
         ground=str(rng.choice(GROUNDS, p=[0.32, 0.2, 0.26, 0.22])),
-        glasses=bool(rng.random() < 0.12),
+        glasses=bool(rng.random() < 0.12) and options.glasses,
         seed=int(rng.integers(2**31)),
+        lips=_lips(rng, male, age),
+        freckles=bool(rng.random() < 0.22 and tone < 2.6),
+        blush=float(rng.uniform(0, 1)),
+        distance=float(rng.uniform(9, 16)),
+        exposure=float(np.exp(rng.normal(0, 0.13))),
     )
+
+
+def _pose(rng: np.random.Generator) -> tuple[float, float]:
+    """Draw yaw and pitch: most people face a camera, and one in seven looks anywhere."""
+    if rng.random() < 1 / 7:
+        return float(rng.uniform(-35, 35)), float(rng.uniform(-15, 15))
+    yaw, pitch = rng.normal(0, (9, 4.5))
+    return float(np.clip(yaw, -35, 35)), float(np.clip(pitch, -15, 15))
 
 
 def _hair(rng: np.random.Generator, main: int, age: float, dyed: bool) -> str:
@@ -276,6 +326,12 @@ def _hair(rng: np.random.Generator, main: int, age: float, dyed: bool) -> str:
     if dyed and rng.random() < 0.4:
         colour = str(rng.choice(list(DYED)))
     return colour
+
+
+def _lips(rng: np.random.Generator, male: float, age: float) -> str:
+    """Draw the colour of the lips, which some women paint."""
+    colour = str(rng.choice(list(LIPS)[1:]))
+    return colour if rng.random() < 0.35 and male < 0.5 and age > 15 else "bare"
 
 
 def _cut(rng: np.random.Generator, main: int, male: float, age: float) -> str:

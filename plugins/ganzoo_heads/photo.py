@@ -47,11 +47,8 @@ class Head:
     eyes: Floats  # (2, 3): the right and the left eyeball's centre, shaped, not turned
 
 
-def build(person: Person, side: int, grown: bool = True) -> Head:
-    """Shape, turn and frame the head of ``person`` for a picture of ``side`` pixels.
-
-    Without ``grown`` it has no hair, which is enough for landmarks and takes a fifth of the time.
-    """
+def build(person: Person, side: int) -> Head:
+    """Shape, turn and frame the head of ``person`` for a picture of ``side`` pixels."""
     head = mesh.load()
     rest = _in_place(head.shape(person.targets()))
     balls = _eyeballs(rest)
@@ -63,7 +60,7 @@ def build(person: Person, side: int, grown: bool = True) -> Head:
         rest=rest,
         turned=turned,
         normals=head.normals(turned),
-        strands=hair.grow(person, rest, head.normals(rest)) if grown else None,
+        strands=hair.grow(person, rest, head.normals(rest)),
         camera=pose.camera(person, face[:2], face[2], side),
         eyes=balls,
     )
@@ -164,11 +161,14 @@ def take(head: Head) -> NDArray[np.uint8]:
         shades = (head.strands.shade[:, None] * ramp)[..., None].astype(np.float32)
         tone = linear(person.hair_colour) * shades
         reach = shadow.past_hair(caster, 0.05) * shadow.past_skin(caster, 0.12, 2.0)
-        colours = lines.shade(turned, outward, tone, lamps, reach.reshape(hairs.shape[:2]), 1.0)
+        colours = lines.shade(turned, outward, tone, lamps, reach.reshape(hairs.shape[:2]), 0.8)
+        # what lies deeper is dark and out of focus, and closes the gaps between strands
+        deeper = turned[::2], colours[::2] * np.float32(0.6)
+        lines.draw(picture, depth.copy(), camera, *deeper, 0.03, 0.03, soft=1.6)
         lines.draw(picture, depth, camera, turned, colours, HAIR_WIDTH, 0.03)
     if (worn := glasses.wear(person, head.rest, head.eyes, shape.masks["ears"])) is not None:
         _wear(head, worn, picture, depth, lamps, rng)
-    return lens.develop(picture, exposure * float(np.exp(rng.normal(0, 0.13))), rng)
+    return lens.develop(picture, exposure * person.exposure, rng)
 
 
 def _body(

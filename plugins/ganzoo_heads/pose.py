@@ -70,4 +70,4 @@ def camera(person: Person, eyes: Floats, mouth: Floats, side: int) -> Camera:
     width = max(3.6 * float(np.linalg.norm(down)), apart) * rng.uniform(0.90, 1.02)
     centre = middle + 0.1 * down
     centre = centre + np.append(rng.normal(0, 0.012, 2) * width, 0)
-    return Camera(centre.astype(np.float32), width, rng.uniform(9, 16), side)
+    return Camera(centre.astype(np.float32), width, person.distance, side)

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from ganzoo_heads.lens import linear
 from ganzoo_heads.noise import layers, smooth_noise
-from ganzoo_heads.people import Person
+from ganzoo_heads.people import LIPS, Person
 
 Floats = NDArray[np.float32]
 
@@ -42,15 +42,15 @@ def paint(person: Person, base: Floats, lips: Floats, ears: Floats) -> tuple[Flo
         feet = np.clip(np.cos(bent * 1.7) - 0.72, 0, 1) * spot(0.56, 7.27, 1.2, 0.07)
         melanin += old * (0.35 * furrow + 0.6 * feet)
         melanin += old * 0.12 * np.clip(smooth_noise(base, 14, seed + 6) - 0.45, 0, 1)
-    if rng.random() < 0.22 and light > 0.2:  # freckles
+    if person.freckles:
         dots = np.clip(smooth_noise(base, 26, seed + 7) - 0.42, 0, 1)
-        melanin += dots * (cheeks + nose + 0.2) * 0.8
+        melanin += dots * (cheeks + nose + 0.2) * 1.2
     for _ in range(int(rng.integers(0, 3))):  # moles
         x, y = rng.uniform(-0.55, 0.55), rng.uniform(6.4, 7.0)
         near = ((base[:, :2] - (x, y)) ** 2).sum(axis=1)
         melanin += 0.6 * np.exp(-near / (2 * 0.009**2)) * (base[:, 2] > 0.9)
     albedo = tone ** np.clip(melanin, 0.5, 2.5)[:, None].astype(np.float32)
-    flush = rng.uniform(0.10, 0.30) * (0.35 + 0.9 * light)
+    flush = (0.08 + 0.36 * person.blush) * (0.35 + 0.9 * light)
     albedo = albedo * np.exp(-flush * blood[:, None] * np.array([0.06, 0.75, 0.60], np.float32))
     if person.male < 0.5 and person.age > 15:
         albedo *= 1 - (spot(0.32, 7.38, 1.40, 0.05, 0.6) * rng.uniform(0, 0.45))[:, None] * (
@@ -58,7 +58,7 @@ def paint(person: Person, base: Floats, lips: Floats, ears: Floats) -> tuple[Flo
             0.75,
             0.6,
         )
-    albedo, lip = _lips(person, albedo, base, lips, tone, rng)
+    albedo, lip = _lips(person, albedo, base, lips, tone)
     albedo = _stubble(person, albedo, mirrored, lip)
     oil = rng.uniform(0.45, 1.15)
     gloss = oil * (0.50 + 0.55 * nose + 0.40 * spot(0, 7.75, 1.5, 0.28) + 0.25 * cheeks)
@@ -72,16 +72,13 @@ def _lips(
     base: Floats,
     lips: Floats,
     tone: Floats,
-    rng: np.random.Generator,
 ) -> tuple[Floats, Floats]:
     light = float(tone.mean())
     lip = tone * np.array([0.82, 0.50, 0.50], np.float32)
     pink = linear((0.72, 0.40, 0.38)) * min(1.0, 0.30 + 1.5 * light)
     strength = 0.75
-    if person.male < 0.5 and person.age > 15 and rng.random() < 0.35:
-        pink = linear(
-            [(0.66, 0.14, 0.18), (0.74, 0.30, 0.34), (0.55, 0.22, 0.24)][int(rng.integers(3))]
-        )
+    if person.lips != "bare":
+        pink = linear(LIPS[person.lips])
         strength = 0.9
     mixed = (lip + pink) / 2 if strength < 0.8 else 0.25 * lip + 0.75 * pink
     lined = 1 - 0.14 * smooth_noise(

@@ -57,10 +57,12 @@ def draw(
     colours: Floats,
     width: float,
     bias: float = 0.02,
+    soft: float = 0.45,
 ) -> Floats:
     """Draw ``lines`` (S, L, 3) in ``colours`` (S, L, 3) into ``picture`` and ``depth``.
 
-    ``width`` of a hair is in dm.  What is nearer by more than ``bias`` than the hair hides it.
+    ``width`` of a hair is in dm, and ``soft`` its blur in 256ths of the side.  What is nearer by
+    more than ``bias`` than the hair hides it.
     Returns how much of each pixel (n, n) hair covers.
     """
     side = camera.side
@@ -99,7 +101,7 @@ def draw(
         ],
         axis=1,
     ).astype(np.float32)
-    sums = blur(sums.reshape(side, side, 4), 0.45 * side / 256)
+    sums = blur(sums.reshape(side, side, 4), soft * side / 256)
     amount = sums[..., 3]
     scale = width * side / camera.width  # pixels that a hair is wide
     cover = 1 - np.exp(-np.float32(2.2 * scale) * amount)

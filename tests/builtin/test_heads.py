@@ -58,8 +58,9 @@ def test_a_head_depends_on_its_seed_and_number_alone():
         first = rows(few, [0, 1])[word]
         assert torch.equal(first, rows(more, [0, 1])[word])
         assert not torch.equal(first, rows(other, [0, 1])[word])
-    again = makers.Photos("anime", SIZE, 0)(1)
+    again, labels = makers.Photos("anime beards glasses", SIZE, 0)(1)
     assert np.array_equal(again / np.float32(127.5) - 1, rows(few, [1])["photo"][0].numpy())
+    assert len(labels) == makers.Photos.columns
 
 
 def test_the_landmarks_are_in_the_order_of_300_w_and_inside_the_face():
@@ -150,11 +151,51 @@ def test_labels_are_the_attributes_that_are_asked_for():
 
 def test_every_value_of_every_attribute_occurs():
     targets = mesh.load().targets
-    seen = [attributes.of(people.person(0, i, targets, dyed=True)) for i in range(1500)]
+    dyed = people.Options(dyed=True)
+    seen = [attributes.of(people.person(0, i, targets, dyed)) for i in range(1500)]
     for name, values in attributes.VALUES.items():
         assert {one[name] for one in seen} == set(values)
     natural = {people.person(0, i, targets).hair for i in range(300)}
     assert natural <= set(people.HAIR)
+
+
+@pytest.mark.parametrize(("option", "plain"), [("beards", "none"), ("glasses", "no")])
+def test_beards_and_glasses_can_be_left_out_and_change_nothing_else(option, plain):
+    targets = mesh.load().targets
+    name = "beard" if option == "beards" else option
+    without = people.Options(**{option: False})
+    pairs = [
+        [attributes.of(people.person(0, i, targets, o)) for o in (people.DEFAULTS, without)]
+        for i in range(100)
+    ]
+    assert {few[name] for _, few in pairs} == {plain} < {own[name] for own, _ in pairs}
+    assert all(own | {name: plain} == few for own, few in pairs)
+
+
+def test_the_options_change_the_pictures_and_the_cache():
+    bare = heads(beards=False, glasses=False, dyed=True)
+    person = [
+        people.person(0, i, mesh.load().targets, people.Options(True, False, False)) for i in ALL
+    ]
+    assert bare.attributes()["hair"] == [p.hair for p in person]
+    assert bare.fingerprint() != heads().fingerprint()
+
+
+@pytest.mark.parametrize(
+    ("change", "plain"),
+    [
+        ({"blush": 1.0}, {"blush": 0.0}),
+        ({"freckles": True}, {"freckles": False}),
+        ({"lips": "red"}, {"lips": "bare"}),
+        ({"gaze": (20.0, 0.0)}, {"gaze": (-20.0, 0.0)}),
+    ],
+)
+def test_what_is_of_the_face_shows_in_the_photo_and_in_its_twin(change, plain):
+    fair = {"skin": (0.9, 0.75, 0.68), "cut": "buzz", "expression": "neutral", "yaw": 0.0}
+    one, other = (head(0, 4 * SIZE, **fair | kind) for kind in (change, plain))
+    for make in (photo.take, drawn.draw):
+        apart = np.abs(make(one).astype(int) - make(other).astype(int)).max(axis=-1)
+        assert 0.0005 < (apart > 8).mean() < 0.2
 
 
 @pytest.mark.parametrize("cut", people.CUTS)
@@ -208,6 +249,7 @@ def test_the_mesh_is_small_and_its_licence_lies_beside_it():
 
 @pytest.mark.parametrize("style", drawn.STYLES)
 def test_each_style_is_drawn(style):
-    picture = makers.Drawings(style, SIZE, 0)(0)
+    picture, labels = makers.Drawings(style, SIZE, 0)(0)
+    assert len(labels) == makers.Drawings.columns
     assert picture.shape == (3, SIZE, SIZE)
     assert picture.std() > 20
