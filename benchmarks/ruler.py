@@ -4,6 +4,9 @@ Rows are the reference rows, and models with and without grain; few images suffi
 
     python benchmarks/ruler.py avatars-64 pretrained/avatars-64
     python benchmarks/ruler.py anime-faces-64 --set dataset.path=FOLDER
+
+``--lengths`` prints the mean length of each row's feature vectors instead, and the kid of features
+scaled to one length: kid's kernel grows with the cube of the product of two lengths.
 """
 
 from __future__ import annotations
@@ -37,10 +40,10 @@ class Grainy(ImageSource):
         return to_uint8(add_grain(from_uint8(self.source.draw(start, stop)), 0, start))
 
 
-def scores(
+def open_rows(
     name: str, size: int, models: list[Path], count: int, overrides: list[str]
-) -> dict[str, dict[str, float]]:
-    """Measure every row on features of images of ``size`` pixels."""
+) -> tuple[Protocol, dict[str, ImageSource]]:
+    """Open a benchmark whose features are of images of ``size`` pixels, and every row's images."""
     few = [f"reference={count}", f"fakes={count}", f"extractors.features.size={size}"]
     registry = installed().registry
     benchmark = load_benchmark(name, [*few, *overrides], registry)
@@ -49,11 +52,48 @@ def scores(
     for path in models:
         source, candidate = open_candidate(path, protocol, registry)
         sources |= {candidate.name: source, f"{candidate.name} + grain": Grainy(source)}
+    return protocol, sources
+
+
+def scores(protocol: Protocol, sources: dict[str, ImageSource]) -> dict[str, dict[str, float]]:
+    """Measure every row."""
     rows = {}
     for row, source in sources.items():
         with tempfile.TemporaryDirectory() as folder:
             found = measure(protocol, source, Path(folder), quiet=True).scores
         rows[row] = {score: estimate.value for score, estimate in found.items()}
+    return rows
+
+
+def lengths(protocol: Protocol, sources: dict[str, ImageSource]) -> dict[str, dict[str, float]]:
+    """Measure the length of every row's features, and kid without what lengths add to it."""
+
+    def features(images: Tensor) -> Tensor:
+        return protocol.features("features", images, 4)["features"].double()
+
+    def kid(reals: Tensor, fakes: Tensor) -> float:
+        def kernel(a: Tensor, b: Tensor) -> Tensor:
+            return (a @ b.T / a.shape[1] + 1) ** 3
+
+        def mean_of_pairs(a: Tensor) -> Tensor:
+            own = kernel(a, a)
+            return (own.sum() - own.trace()) / (len(a) * (len(a) - 1))
+
+        between = kernel(reals, fakes).mean()
+        return (mean_of_pairs(reals) + mean_of_pairs(fakes) - 2 * between).item()
+
+    def to_one_length(vectors: Tensor) -> Tensor:
+        return vectors / vectors.norm(dim=1, keepdim=True) * vectors.shape[1] ** 0.5
+
+    reals = features(protocol.examples(protocol.reference)["real"])
+    rows = {}
+    for row, source in sources.items():
+        fakes = features(from_uint8(source.draw(0, protocol.benchmark.fakes)))
+        rows[row] = {
+            "length": fakes.norm(dim=1).mean().item(),
+            "kid": kid(reals, fakes),
+            "kid of one length": kid(to_one_length(reals), to_one_length(fakes)),
+        }
     return rows
 
 
@@ -64,19 +104,23 @@ def main() -> None:
     parser.add_argument("-n", type=int, default=100, help="images of each kind")
     parser.add_argument("--set", action="append", default=[], dest="overrides")
     parser.add_argument("--sizes", type=int, nargs="+", default=[128, 224])
+    parser.add_argument("--lengths", action="store_true", help="lengths of features, not scores")
     options = parser.parse_intermixed_args()
-    tables = {
-        size: scores(options.benchmark, size, options.models, options.n, options.overrides)
-        for size in options.sizes
-    }
-    kids = [f"kid at {size} px" for size in tables]
+    measured = lengths if options.lengths else scores
+    tables = {}
+    for size in options.sizes:
+        rows = open_rows(options.benchmark, size, options.models, options.n, options.overrides)
+        tables[size] = measured(*rows)
     newest = tables[options.sizes[-1]]
-    others = [score for score in next(iter(newest.values())) if not score.startswith("kid")]
-    print(f"| {options.benchmark} | {' | '.join([*kids, *others])} |")
-    print(f"| :-- |{' --: |' * (len(kids) + len(others))}")
-    for row in sorted(newest, key=lambda row: newest[row]["kid-efflite0"]):
-        values = [table[row]["kid-efflite0"] for table in tables.values()]
-        values += [newest[row].get(score, float("nan")) for score in others]
+    columns = list(next(iter(newest.values())))
+    everywhere = columns if options.lengths else [name for name in columns if "kid" in name]
+    cells = [(size, name) for name in everywhere for size in tables]
+    cells += [(options.sizes[-1], name) for name in columns if name not in everywhere]
+    titles = [f"{name} at {size} px" if name in everywhere else name for size, name in cells]
+    print(f"| {options.benchmark} | {' | '.join(titles)} |")
+    print(f"| :-- |{' --: |' * len(cells)}")
+    for row in sorted(newest, key=lambda row: newest[row][everywhere[-1]]):
+        values = (tables[size][row].get(name, float("nan")) for size, name in cells)
         print(f"| {row} | {' | '.join(f'{value:.3f}' for value in values)} |")
 
 
