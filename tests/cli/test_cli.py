@@ -134,11 +134,11 @@ def test_the_examples_of_the_front_page_are_right(run: Run) -> None:
 @pytest.mark.parametrize(
     ("line", "expected"),
     [
-        ("train dcgan-avatars-", ["dcgan-avatars-labels"]),
+        ("train dcgan-avatars-", ["dcgan-avatars-128", "dcgan-avatars-labels"]),
         ("recipe check mi", ["mine.yaml"]),
         ("evaluate x --benchmark figurines-", ["figurines-128", "figurines-64"]),
         ("evaluate x -b sub/", ["sub/own.yaml"]),
-        ("sample ganzoo/", ["ganzoo/avatars-64"]),
+        ("sample ganzoo/", ["ganzoo/avatars-128", "ganzoo/avatars-64"]),
         ("sample runs/", ["runs/first", "runs/second", "runs/first/", "runs/second/"]),
         ("resume r", ["runs/first", "runs/second", "runs/"]),
         ("show loss r", ["r1", "r2", "reconstruction", "relativistic"]),
