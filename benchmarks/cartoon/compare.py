@@ -1,56 +1,45 @@
-"""Do losses made for faces help CartoonGAN?  Train with each of them, alike in all else.
+"""Do losses made for faces help CartoonGAN?  Train it with each of them, alike in all else.
 
-    python benchmarks/cartoon/compare.py train OUT --photos DIR --cartoons DIR --face68 DIR
-    python benchmarks/cartoon/compare.py measure OUT
+    python benchmarks/cartoon/compare.py train runs/cartoon --face68 FOLDER
+    python benchmarks/cartoon/compare.py measure runs/cartoon --portraits FOLDER
+    python benchmarks/cartoon/compare.py table runs/cartoon
 
-The last 100 photos by name are held out.  Every variant of a seed starts from the same
-reconstruction and trains recipe `cartoongan-portrait` without the terms that it does not have.
-Without --photos both domains are the dataset `figurines`, whose landmarks are known.  `measure`
-writes scores.json, scores.md and sheet.png into OUT.
+`train` makes a common reconstruction for each seed and trains heads.yaml from there, without the
+losses that a variant does not have.  What was stopped goes on.  `measure` scores every run on
+`heads-64` at its end, and at the checkpoint that the plain one's CPU time allows; with --portraits
+also its drawings of real faces.  `table` prints what each loss changes, with intervals over seeds.
 """
 
 from __future__ import annotations
 
 import argparse
-import inspect
 import json
+import math
+import resource
+import shutil
+import statistics
 import subprocess
 import sys
 from collections.abc import Iterator
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-import torch
 import yaml
-from torch import Tensor, nn
 
-from ganzoo import images
 from ganzoo.evaluation.examples import collate
-from ganzoo.models import model, samples
+from ganzoo.evaluation.standings import student
+from ganzoo.models import samples
 from ganzoo.plugins.manager import installed
 from ganzoo.plugins.registry import construct
 from ganzoo.recipe.recipe import load_recipe
-from ganzoo.scan import scan
-from ganzoo.training import diagnosis
-from ganzoo.training.run_folder import RunFolder
 
-REGISTRY = installed().registry
-RECIPE = "cartoongan-portrait"
-FACE_LOSSES = ("landmark", "gray", "color")
-#: variant -> the face losses that it keeps
-VARIANTS = {
-    "cartoongan": (),
-    "landmark": ("landmark",),
-    "gray": ("gray",),
-    "color": ("color",),
-    "cartoongan-portrait": FACE_LOSSES,
-}
-HELD_OUT = 100
-#: how far and how like, as benchmarks have it
-EVALUATORS = ("landmarks", "edges", "likeness", "color", "kid")
-#: the place of a figurine's face: left, top, right, bottom
-FIGURINE_FACE = [0.2, 0.3, 0.8, 0.95]
+BASE = Path(__file__).with_name("heads.yaml")
+FACE_LOSSES = ("landmark", "gray", "color", "style")
+PLAIN = "cartoongan"
+#: variant -> the losses that it keeps
+VARIANTS = {PLAIN: (), **{name: (name,) for name in FACE_LOSSES}, "all": FACE_LOSSES}
+#: drawings that those of portraits are compared with
+DRAWINGS = 2000
 
 
 # -- training -------------------------------------------------------------------------------
@@ -60,234 +49,248 @@ def train(arguments: argparse.Namespace) -> None:
     """Train what is not trained yet, resuming stopped runs."""
     out = arguments.out
     out.mkdir(parents=True, exist_ok=True)
-    if arguments.photos:
-        split(arguments.photos, out)
     for seed in arguments.seeds:
         for name, recipe in recipes(arguments, seed):
             run = out / name
-            if not (run / "manifest.json").is_file():
+            manifest = run / "manifest.json"
+            if not manifest.is_file():
                 file = out / f"{name}.yaml"
                 file.write_text(yaml.safe_dump(recipe, sort_keys=False), encoding="utf-8")
-                ganzoo("train", file, "--out", run)
-            elif json.loads((run / "manifest.json").read_text())["status"] != "finished":
-                ganzoo("resume", run)
+                timed(run, "train", file, "--out", run)
+            elif json.loads(manifest.read_text())["status"] != "finished":
+                timed(run, "resume", run)
+
+
+def timed(run: Path, *words: object) -> None:
+    """Train, and append the steps and the CPU seconds that they took to cpu.json in the run."""
+    before, start = last_step(run), cpu_seconds()
+    ganzoo(*words)
+    parts = [*cpu_parts(run), (last_step(run) - before, cpu_seconds() - start)]
+    (run / "cpu.json").write_text(json.dumps(parts) + "\n", encoding="utf-8")
+
+
+def cpu_parts(run: Path) -> list[tuple[int, float]]:
+    file = run / "cpu.json"
+    return json.loads(file.read_text()) if file.is_file() else []
+
+
+def cpu_seconds() -> float:
+    """Return the CPU seconds of all processes that this one started and that have ended."""
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
+
+
+def last_step(run: Path) -> int:
+    folders = sorted((run / "checkpoints").glob("step-*"))
+    return int(folders[-1].name.removeprefix("step-")) if folders else 0
 
 
 def ganzoo(*words: object) -> None:
-    main = "from ganzoo.cli import main; main()"
-    subprocess.run([sys.executable, "-c", main, *map(str, words)], check=True)
-
-
-def split(photos: Path, out: Path) -> None:
-    """Link the training photos and the held-out photos."""
-    names = scan(photos).names
-    for folder, part in (("train", names[:-HELD_OUT]), ("held-out", names[-HELD_OUT:])):
-        (out / folder).mkdir(exist_ok=True)
-        for name in part:
-            link = out / folder / name.replace("/", "-")
-            if not link.is_symlink():
-                link.symlink_to((photos / name).resolve())
+    subprocess.run([sys.executable, "-m", "ganzoo", *map(str, words)], check=True)
 
 
 def recipes(arguments: argparse.Namespace, seed: int) -> Iterator[tuple[str, dict[str, Any]]]:
     """Yield the recipe of the common reconstruction, then that of each variant."""
-    reconstruct, cartoonize = load_recipe(RECIPE).resolved()["stages"]
-    reconstruct["steps"], cartoonize["steps"] = arguments.reconstruct, arguments.steps
-    base: dict[str, Any] = {"extends": RECIPE, "seed": seed}
-    face: dict[str, Any] = {"weights": str(arguments.face68.resolve())}
-    if arguments.photos:
-        real = str(arguments.cartoons.resolve())
-        base["dataset"] = {"photo": str(arguments.out / "train"), "real": real}
-    else:
-        face["crop"] = FIGURINE_FACE
-        base["dataset"] = {"use": "figurines", "smooth": "edges", "paired": False}
-    base["dataset"]["size"] = arguments.size
-    base["extractors"] = {"face": face}
-    start = f"seed{seed}-reconstruct"
+    base = load_recipe(BASE).resolved() | {"seed": seed, "verify": None}
+    base["extractors"]["face"]["weights"] = str(arguments.face68.resolve())
+    reconstruct, cartoonize = base.pop("stages")
+    start = f"reconstruct-seed{seed}"
     yield start, base | {"recipe": start, "stages": [reconstruct]}
+    cartoonize["steps"] = arguments.steps
+    base["checkpoint"] = {"every": arguments.steps // 8, "keep": 8}
     for variant in arguments.variants:
         unwanted = set(FACE_LOSSES) - set(VARIANTS[variant])
         terms = [term for term in cartoonize["generator"] if term["use"] not in unwanted]
-        stages = [cartoonize | {"generator": terms}]
-        name = f"seed{seed}-{variant}"
+        name = f"{variant}-seed{seed}"
         yield (
             name,
-            base | {"recipe": name, "stages": stages, "init_from": str(arguments.out / start)},
+            base
+            | {
+                "recipe": f"cartoon-{variant}",
+                "init_from": str(arguments.out / start),
+                "stages": [cartoonize | {"generator": terms}],
+            },
         )
 
 
 # -- measuring ------------------------------------------------------------------------------
 
 
-@torch.no_grad()
 def measure(arguments: argparse.Namespace) -> None:
-    """Score every run that has a model on the held-out photos."""
+    """Measure every finished run at its end, and at the plain variant's CPU time."""
     out = arguments.out
-    runs = sorted(path.parents[1] for path in out.glob("seed*/model/config.json"))
+    runs = finished(out)
     if not runs:
-        sys.exit(f"no runs in {out}: train them first")
-    recipe = yaml.safe_load((runs[0] / "recipe.yaml").read_text(encoding="utf-8"))
-    data, known = recipe["dataset"], None
-    if data["use"] == "figurines":
-        photos, cartoons, known = held_out_figurines(data)
-        pointer, error = train_pointer(data)
-        print(f"the pointer's error on held-out avatars: {error:.1%} of the eyes' distance")
-    else:
-        photos = torch.stack([read(p, data["size"]) for p in sorted((out / "held-out").iterdir())])
-        names = scan(Path(data["real"])).names
-        chosen = names[:: max(1, len(names) // 1000)]
-        cartoons = torch.stack([read(Path(data["real"]) / name, data["size"]) for name in chosen])
-    face_arguments = {k: v for k, v in recipe["extractors"]["face"].items() if k != "use"}
-    face = construct(REGISTRY, "extractor", "face68", face_arguments)
-    layers = {"layers": ["stage3", "features"]}
-    content = construct(REGISTRY, "extractor", "efficientnet-lite0", layers)
-    target, wanted = batched(face, photos), batched(content, photos)
-    reals = {"image": cartoons, "features": pooled(batched(content, cartoons))}
-
-    rows, sheet = {}, [samples.to_uint8(photos[:12])]
-    for run in runs:
-        generator = model.load(run, REGISTRY).generator
-        made = samples.to_uint8(torch.cat([generator(part) for part in photos.split(10)]))
-        fake = samples.from_uint8(made)
-        sheet.append(made[:12])
-        features = batched(content, fake)
-        words = {
-            "image": fake,
-            "features": pooled(features),
-            "group": torch.zeros(len(fake), dtype=torch.int64),
-            "fake": fake,
-            "photo": photos,
-            "fake_features": batched(face, fake),
-            "photo_features": target,
-        }
-        row = scores(reals, words)
-        row["content"] = float((features["stage3"] - wanted["stage3"]).abs().mean())
-        if known is not None:
-            row["known drift"] = float(eye_units(pointer(fake), known).mean())
-        row["minutes"] = json.loads((run / "manifest.json").read_text())["seconds"] / 60
-        found_wrong = diagnosis.findings(RunFolder.open(run).rows())
-        rows[run.name] = row | {"findings": ", ".join(f.name for f in found_wrong) or "none"}
-        print(run.name, rows[run.name], flush=True)
-    (out / "scores.json").write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
-    (out / "scores.md").write_text(table(rows), encoding="utf-8")
-    # a row for each run, a column for each photo
-    samples.grid(torch.cat(sheet), columns=12).save(out / "sheet.png")
+        sys.exit(f"no finished runs in {out}: train them first")
+    models = dict(runs)
+    for name, run in runs.items():
+        if (step := step_of_equal_time(runs, name)) is not None:
+            models[f"{name}-equal-time"] = model_at(run, step)
+    benchmarks = ["heads-64"]
+    if arguments.portraits:
+        benchmarks.append(str(portraits_benchmark(out, arguments.portraits)))
+    for name, model in models.items():
+        for benchmark in benchmarks:
+            words = ("--name", name, "--out", out / "entries")
+            ganzoo("evaluate", model, "-b", benchmark, *words)
 
 
-def table(rows: dict[str, dict[str, Any]]) -> str:
-    """Write scores as Markdown."""
-    columns = list(next(iter(rows.values())))
-    lines = [["run", *columns], ["---"] * (len(columns) + 1)]
-    for name, row in rows.items():
-        cells = [row[c] if isinstance(row[c], str) else f"{row[c]:.3f}" for c in columns]
-        lines.append([name, *cells])
-    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+def finished(out: Path) -> dict[str, Path]:
+    """Return the runs of variants that ended, by name."""
+    manifests = sorted(out.glob("*-seed*/manifest.json"))
+    ended = (m.parent for m in manifests if json.loads(m.read_text())["status"] == "finished")
+    return {run.name: run for run in ended if not run.name.startswith("reconstruct")}
 
 
-def read(path: Path, size: int) -> Tensor:
-    """Read the centre of a picture file as (3, size, size) in [-1, 1]."""
-    pixels = images.square(images.decode(path.read_bytes()).image, size)
-    return torch.from_numpy(pixels.copy()).float() / 127.5 - 1
+def step_of_equal_time(runs: dict[str, Path], name: str) -> int | None:
+    """Return the last checkpoint within the plain variant's CPU time, if it is not the end."""
+    seed = name.rpartition("-")[2]
+    plain = runs.get(f"{PLAIN}-{seed}")
+    if plain is None:
+        return None
+    end = last_step(plain)
+    affordable = end * step_seconds(plain) / step_seconds(runs[name])
+    every = end // 8
+    step = math.floor(affordable / every) * every
+    return step if step < end else None
 
 
-def batched(extractor: nn.Module, batch: Tensor) -> dict[str, Tensor]:
-    """Extract the features of many images, some at a time."""
-    parts = [extractor(part) for part in batch.split(20)]
-    return {layer: torch.cat([part[layer] for part in parts]) for layer in parts[0]}
+def step_seconds(run: Path) -> float:
+    steps, seconds = (sum(column) for column in zip(*cpu_parts(run), strict=True))
+    return seconds / steps
 
 
-def pooled(features: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Return the layer for comparing sets of images."""
-    return {"features": features["features"]}
+def model_at(run: Path, step: int) -> Path:
+    """Write the model folder of a checkpoint: its averaged weights with the run's config."""
+    model = run / "models" / f"step-{step:08}"
+    model.mkdir(parents=True, exist_ok=True)
+    for file in (run / "model").iterdir():
+        if file.suffix in (".json", ".yaml"):
+            shutil.copy(file, model)
+    weights = run / "checkpoints" / model.name / "ema.safetensors"
+    shutil.copy(weights, model / "model.safetensors")
+    return model
 
 
-def scores(reals: dict[str, Any], words: dict[str, Any]) -> dict[str, Any]:
-    """Score one run with the evaluators of ganzoo's benchmarks."""
-    found: dict[str, Any] = {}
-    for use in EVALUATORS:
-        evaluator = construct(REGISTRY, "evaluator", use, {})
-        for stream, given in (("real", reals), ("fake", words), ("pair", words)):
-            if feed := getattr(evaluator, stream, None):
-                feed(**{word: given[word] for word in inspect.signature(feed).parameters})
-        found |= evaluator.compute()
-    found["kid-efflite0"] = found.pop("kid")  # on these features, it is a different score
-    return found
+def portraits_benchmark(out: Path, portraits: Path) -> Path:
+    """Write a benchmark of the photos of a folder against drawn heads that no run has seen."""
+    drawings = out / "drawings"
+    if not drawings.is_dir():
+        heads = construct(
+            installed().registry,
+            "dataset",
+            "heads",
+            {"count": DRAWINGS, "size": 64, "seed": 20_000},
+        )
+        drawings.mkdir()
+        for index in range(DRAWINGS):
+            image = samples.to_uint8(collate(heads, [index])["real"])
+            samples.grid(image, columns=1).save(drawings / f"{index:05}.png")
+    file = out / "portraits-64.yaml"
+    dataset = {"photo": str(portraits.resolve()), "real": str(drawings), "size": 64}
+    benchmark = {
+        "benchmark": "portraits-64",
+        "extends": "portraits-128",
+        "version": 1,
+        "dataset": dataset,
+        "reference": DRAWINGS - 100,
+        "fakes": 600,
+    }
+    file.write_text(yaml.safe_dump(benchmark, sort_keys=False), encoding="utf-8")
+    return file
 
 
-# -- figurines, whose landmarks are known ---------------------------------------------------
+# -- tables ---------------------------------------------------------------------------------
 
 
-def figurines(data: dict[str, Any], seed: int, count: int) -> dict[str, Tensor]:
-    """Draw pairs that no run was trained on, if ``seed`` is not the recipe's."""
-    spec = {"style": data["style"], "size": data["size"], "seed": seed, "count": count}
-    held = construct(REGISTRY, "dataset", "figurines", spec)
-    held.prepare()
-    return collate(held, list(range(count)))
+def table(arguments: argparse.Namespace) -> None:
+    """Print what each loss changes: mean and 95 % t-interval of the differences over seeds."""
+    for folder in sorted((arguments.out / "entries").iterdir()):
+        entries = {f.stem: json.loads(f.read_text()) for f in sorted(folder.glob("*.json"))}
+        for suffix, title in (("", "equal steps"), ("-equal-time", "equal CPU time")):
+            print(f"\n{folder.name}, {title}\n")
+            for line in rows(entries, suffix, arguments.scores):
+                print(f"| {' | '.join(line)} |")
+    print("\n| variant | CPU seconds a step |\n| :-- | --: |")
+    runs = finished(arguments.out)
+    for variant in VARIANTS:
+        seconds = [step_seconds(run) for name, run in runs.items() if belongs(name, variant)]
+        if seconds:
+            print(f"| {variant} | {statistics.mean(seconds):.3f} |")
 
 
-def held_out_figurines(data: dict[str, Any]) -> tuple[Tensor, Tensor, Tensor]:
-    batch = figurines(data, 10_000, HELD_OUT)
-    return batch["photo"], batch["real"], batch["landmarks"]
+def belongs(name: str, variant: str) -> bool:
+    return name.rpartition("-seed")[0] == variant
 
 
-def train_pointer(data: dict[str, Any], steps: int = 1500) -> tuple[nn.Module, float]:
-    """Train a small network on the known landmarks of avatars; also return its error on others.
+def rows(entries: dict[str, Any], suffix: str, wanted: list[str]) -> Iterator[list[str]]:
+    """Yield the header, then a row for each variant, the plain one with its own scores."""
+    first = next(iter(entries.values()))["scores"]
+    names = [name for name in wanted or first if name in first]
+    yield ["variant", *names]
+    yield [":--", *["--:"] * len(names)]
+    seeds = [name.rpartition("-")[2] for name in entries if belongs(name, PLAIN)]
+    for variant in VARIANTS:
+        # whose end is within the plain one's time has no entry of its own
+        own = [
+            entries.get(f"{variant}-{seed}{suffix}", entries.get(f"{variant}-{seed}"))
+            for seed in seeds
+        ]
+        cells = []
+        for score in names:
+            plain = [entries[f"{PLAIN}-{seed}"]["scores"][score]["value"] for seed in seeds]
+            pairs = [
+                (mine["scores"][score]["value"], other)
+                for mine, other in zip(own, plain, strict=True)
+                if mine is not None
+            ]
+            if variant == PLAIN:
+                cells.append(cell(plain, ""))
+            else:
+                change = [mine - other for mine, other in pairs]
+                higher = first[score]["higher_is_better"]
+                cells.append(cell(change, verdict(change, higher)))
+        yield [variant, *cells]
 
-    No loss has seen it, so it cannot flatter the landmark loss as that loss's own extractor would.
-    It is trained on avatars and figurines alike, since a fake is something between.
-    """
-    torch.manual_seed(0)
-    batch = figurines(data, 20_000, 1500)
-    points = batch["landmarks"].shape[1]
-    widths = [3, 16, 32, 64, 96, 128]
-    layers: list[nn.Module] = []
-    for a, b in pairwise(widths):
-        layers += [nn.Conv2d(a, b, 3, 2, 1), nn.BatchNorm2d(b), nn.ReLU()]
-    pointer = nn.Sequential(*layers, nn.Flatten(), nn.LazyLinear(2 * points))
-    pointer.append(nn.Unflatten(1, (points, 2)))
-    pointer(batch["photo"][:2])
-    optimizer = torch.optim.Adam(pointer.parameters(), 1e-3)
-    with torch.enable_grad():
-        for step in range(steps):
-            chosen = torch.randint(len(batch["photo"]), (32,))
-            source = batch["photo" if step % 2 else "real"][chosen]
-            noisy = source + 0.1 * torch.rand(32, 1, 1, 1) * torch.randn_like(source)
-            loss = (pointer(noisy) - batch["landmarks"][chosen]).abs().mean()
-            optimizer.zero_grad()
-            loss.backward()
-            optimizer.step()
-    pointer.eval()
-    _, avatars, known = held_out_figurines(data)
-    return pointer, float(eye_units(pointer(avatars), known).mean())
+
+def half_width(values: list[float]) -> float:
+    """Return half of the 95 % t-interval of the mean, infinite for one value."""
+    n = len(values)
+    return student(n - 1) * statistics.stdev(values) / math.sqrt(n) if n > 1 else math.inf
 
 
-def eye_units(points: Tensor, known: Tensor) -> Tensor:
-    """Return the landmarks' mean distance, over the distance of the first two: the eyes."""
-    unit = (known[:, 0] - known[:, 1]).norm(dim=-1)
-    return (points - known).norm(dim=-1).mean(-1) / unit
+def cell(values: list[float], verdict: str) -> str:
+    if not values:
+        return "–"
+    side = half_width(values)
+    width = f" ± {side:.3f}" if math.isfinite(side) else ""
+    return f"{statistics.mean(values):.3f}{width} {verdict}".strip()
+
+
+def verdict(change: list[float], higher_is_better: bool) -> str:
+    """Say better or worse if the interval leaves out 0, otherwise nothing."""
+    if not change or abs(mean := statistics.mean(change)) <= half_width(change):
+        return ""
+    return "better" if (mean > 0) == higher_is_better else "worse"
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("action", choices=["train", "measure"])
+    parser.add_argument("action", choices=["train", "measure", "table"])
     parser.add_argument("out", type=Path)
-    parser.add_argument("--photos", type=Path, help="a folder of portraits; else figurines")
-    parser.add_argument("--cartoons", type=Path, help="a folder of drawings, with --photos")
     parser.add_argument("--face68", type=Path, help="the folder of the 68-point landmark net")
-    parser.add_argument("--size", type=int, default=128)
-    parser.add_argument("--reconstruct", type=int, default=400, help="steps of the first stage")
-    parser.add_argument("--steps", type=int, default=1500, help="steps of the second stage")
-    parser.add_argument("--seeds", type=int, nargs="+", default=[0])
+    parser.add_argument("--steps", type=int, default=4000, help="adversarial steps")
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--variants", nargs="+", choices=VARIANTS, default=list(VARIANTS))
+    parser.add_argument("--portraits", type=Path, help="a folder of real faces, for `measure`")
+    parser.add_argument("--scores", nargs="+", default=[], help="columns of `table`")
     arguments = parser.parse_args()
     if arguments.action == "train" and not arguments.face68:
         parser.error("train needs --face68")
-    if bool(arguments.photos) != bool(arguments.cartoons):
-        parser.error("--photos and --cartoons go together")
     arguments.out = arguments.out.resolve()
-    {"train": train, "measure": measure}[arguments.action](arguments)
+    {"train": train, "measure": measure, "table": table}[arguments.action](arguments)
 
 
 if __name__ == "__main__":

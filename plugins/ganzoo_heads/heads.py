@@ -17,7 +17,7 @@ from ganzoo.errors import DataError, nearest, one_of
 from ganzoo.interfaces import Dataset
 from ganzoo_avatars import labels
 from ganzoo_avatars.filling import fill
-from ganzoo_folders import cache, depth
+from ganzoo_folders import cache, depth, edges
 from ganzoo_folders.cached import as_tensor
 from ganzoo_heads import attributes, drawn, makers, mesh, people
 
@@ -48,6 +48,8 @@ class Heads(Dataset):
         count: How many different heads.
         size: Height and width in pixels.
         seed: Which heads; a larger count with the same seed begins with the same ones.
+        smooth: ``edges`` adds ``smooth``, the drawings with blurred edges as in CartoonGAN; needs
+            OpenCV, ``pip install 'ganzoo[cartoons]'``.
         paired: Whether ``real`` is the twin of ``photo``; if not, another one is drawn in every
             epoch.  ``landmarks`` are those of ``photo``, and ``real_landmarks`` those of ``real``.
         dyed: Whether four heads in ten have pink, purple, blue or green hair, as avatars have.
@@ -59,6 +61,7 @@ class Heads(Dataset):
     fields: ClassVar[Mapping[str, str]] = {
         "photo": "image",
         "real": "image",
+        "smooth": "image",
         "landmarks": "tensor",
         "real_landmarks": "tensor",
         "normal": "image",
@@ -77,6 +80,7 @@ class Heads(Dataset):
         count: Annotated[int, Ge(1)] = 2000,
         size: Annotated[int, Interval(ge=16, le=512)] = 128,
         seed: Annotated[int, Ge(0)] = 0,
+        smooth: Literal["edges"] | None = None,
         paired: bool = True,
         dyed: bool = False,
         beards: bool = True,
@@ -88,10 +92,13 @@ class Heads(Dataset):
                 f"heads: unknown style '{style}'{nearest(style, drawn.STYLES)} "
                 f"Available: {one_of(drawn.STYLES)}."
             )
+        if smooth not in (None, "edges"):
+            raise DataError(f"heads: smooth '{smooth}' must be 'edges', or left out.")
         self.style = style
         self.count = count
         self.size = size
         self.seed = seed
+        self.smooth = smooth
         self.paired = paired
         self.options = people.Options(dyed, beards, glasses)
         self.label = label
@@ -106,8 +113,13 @@ class Heads(Dataset):
 
     def prepare(self) -> None:
         """Make the photos and the drawings, or open them if they are in the cache."""
-        for word in ("photo", "real"):
+        if self.smooth is not None:
+            edges.opencv()  # if it is missing, say so before an hour of work
+        for word in self._images():
             self._entry(word)
+
+    def _images(self) -> tuple[str, ...]:
+        return ("photo", "real") if self.smooth is None else ("photo", "real", "smooth")
 
     def __len__(self) -> int:
         return self.count
@@ -121,8 +133,10 @@ class Heads(Dataset):
         rows = np.asarray(indices, dtype=np.int64)
         partners = self._partner[rows]
         batch = {
-            word: as_tensor(self._entry(word).images.take(of, axis=0))
-            for word, of in (("photo", rows), ("real", partners))
+            word: as_tensor(
+                self._entry(word).images.take(rows if word == "photo" else partners, axis=0)
+            )
+            for word in self._images()
         }
         for word, name, of in (
             ("photo", "landmarks", rows),
@@ -181,8 +195,10 @@ class Heads(Dataset):
                 "version": makers.VERSION,
                 "packages": {name: version(name) for name in ("numpy", "pillow")},
             }
-            if word == "real":
+            if word in ("real", "smooth"):
                 key["style"] = self.style
+            if word == "smooth":
+                key["edges"] = [edges.VERSION, edges.opencv().__version__]
             self._entries[word] = cache.get(f"heads-{word}", key, self.size, make)
         return self._entries[word]
 
@@ -192,6 +208,10 @@ class Heads(Dataset):
         return labels
 
     def _fill(self, writer: cache.Writer, word: str) -> None:
+        if word == "smooth":
+            edges.fill(writer, self._entry("real").images)
+            writer.text("ATTRIBUTION.md", ATTRIBUTION + "Ganzoo then blurred their edges.\n")
+            return
         mesh.load()  # if its file is damaged, say so before starting processes
         maker, what = _MAKERS[word]
         style = " ".join([self.style, *(k for k, on in self.options._asdict().items() if on)])

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from ganzoo.errors import DataError
+from ganzoo_folders import edges
 from ganzoo_heads import attributes, buffers, drawn, landmarks, makers, mesh, people, photo
 from ganzoo_heads.heads import Heads
 
@@ -50,6 +51,20 @@ def test_examples_are_two_images_and_the_landmarks_of_both():
     assert all(torch.equal(batch[word][1], value) for word, value in example.items())
     with pytest.raises(IndexError):
         dataset[COUNT]
+
+
+def test_smooth_is_the_drawing_with_smoothed_edges_also_unpaired():
+    pytest.importorskip("cv2", reason="the extra 'cartoons' is not installed")
+    for paired in (True, False):
+        batch = rows(heads(smooth="edges", paired=paired))
+        for real, smooth in zip(batch["real"], batch["smooth"], strict=True):
+            pixels = ((real + 1) * 127.5).round().byte().permute(1, 2, 0).numpy()
+            expected, where = edges.smooth(np.ascontiguousarray(pixels))
+            assert where.any()
+            found = ((smooth + 1) * 127.5).round().byte().permute(1, 2, 0).numpy()
+            assert np.array_equal(found, expected)
+    with pytest.raises(DataError, match="'edge'"):
+        heads(smooth="edge")
 
 
 def test_a_head_depends_on_its_seed_and_number_alone():
