@@ -83,7 +83,7 @@ class Summary:
 
 @dataclass(frozen=True)
 class Table:
-    """Entries that may be compared; ``apart`` says why they are not in the newest table.
+    """Entries that may be compared; ``apart`` says why they are not in the first table.
 
     The first column is the primary score; the others keep the benchmark's order.
     """
@@ -119,7 +119,7 @@ class Table:
 
 @dataclass(frozen=True)
 class Standings:
-    """The tables of a benchmark's newest version, the latest protocol first.
+    """The tables of a benchmark's newest version, that of most entries first, then the latest.
 
     ``problems`` are the files that are not entries, ``outdated`` the entries of older versions.
     """
@@ -153,9 +153,10 @@ def rank(benchmark: str, files: Sequence[EntryFile]) -> Standings:
     version = max((entry.version for entry, _ in every), default=0)
     good = [item for item in every if item[0].version == version]
     by_protocol = [list(group) for _, group in groupby(sorted(good, key=_group), key=_group)]
-    by_protocol.sort(key=lambda group: max(e.date for e, _ in group))
-    newest = by_protocol[-1][0][0] if by_protocol else None
-    tables = [_table(group, newest) for group in reversed(by_protocol)]
+    # a trial with --set has few entries, and is no reason to hide the table of all others
+    by_protocol.sort(key=lambda group: (len(group), max(e.date for e, _ in group)), reverse=True)
+    main = by_protocol[0][0][0] if by_protocol else None
+    tables = [_table(group, main) for group in by_protocol]
     outdated = tuple(entry for entry, _ in every if entry.version < version)
     problems = tuple(f for f in files if f.entry is None)
     return Standings(benchmark, tuple(tables), problems, outdated)
@@ -166,7 +167,7 @@ def _group(item: tuple[Entry, Path]) -> tuple[str, str]:
     return entry.protocol, entry.primary
 
 
-def _table(group: Sequence[tuple[Entry, Path]], newest: Entry | None) -> Table:
+def _table(group: Sequence[tuple[Entry, Path]], main: Entry | None) -> Table:
     entries = [entry for entry, _ in group]
     columns = tuple(_columns(entries))
     footnotes: dict[str, int] = {}
@@ -198,7 +199,7 @@ def _table(group: Sequence[tuple[Entry, Path]], newest: Entry | None) -> Table:
                 cells={name: cell for name, cell in cells.items() if cell},
             )
         )
-    apart = _apart(entries[0], newest) if newest else ""
+    apart = _apart(entries[0], main) if main else ""
     return Table(
         version=entries[0].version,
         protocol=entries[0].protocol,
@@ -273,10 +274,10 @@ def _cell(entry: Entry, column: Column, footnotes: dict[str, int]) -> Cell | Non
 # -- why tables are apart ---------------------------------------------------------------------
 
 
-def _apart(entry: Entry, newest: Entry) -> str:
-    if _group((entry, Path())) == _group((newest, Path())):
+def _apart(entry: Entry, main: Entry) -> str:
+    if _group((entry, Path())) == _group((main, Path())):
         return ""
-    here, there = _facts(entry), _facts(newest)
+    here, there = _facts(entry), _facts(main)
     keys = [key for key in here | there if here.get(key) != there.get(key)]
     keys.sort(key=lambda key: (key not in here or key not in there, key))  # first change first
     differences = [
@@ -286,7 +287,7 @@ def _apart(entry: Entry, newest: Entry) -> str:
         differences = ["only the ids do, so what measured is not the same"]
     more = len(differences) - MAX_DIFFERENCES
     listing = ", ".join(differences[:MAX_DIFFERENCES]) + (f", and {more} more" if more > 0 else "")
-    return f"Not comparable with the newest protocol, for they differ: {listing}."
+    return f"Not comparable with the first table, for they differ: {listing}."
 
 
 def _facts(entry: Entry) -> dict[str, str]:

@@ -177,6 +177,16 @@ def test_the_same_version_may_have_several_protocols(root: Path) -> None:
     assert 'primary "kid" against "fid"' in found[2].apart
 
 
+def test_a_trial_stands_below_the_table_of_all_others(root: Path) -> None:
+    for name in ("one", "other"):
+        submit(root, name, date="2026-06-01")
+    submit(root, "trial", date="2026-06-02", protocol=OTHER)
+    main, trial = read_standings([root], "avatars-32").tables
+    assert places(main).keys() == {"one", "other"}
+    assert main.apart == ""
+    assert trial.apart
+
+
 def test_only_some_differences_are_named(root: Path) -> None:
     submit(root, "new", date="2026-06-02", record={})
     submit(root, "old", date="2026-06-01", protocol=OTHER, record={f"k{i}": i for i in range(9)})
