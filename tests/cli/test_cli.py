@@ -643,8 +643,8 @@ def test_sample_refuses_what_it_cannot_do(run: Run, folder: Path) -> None:
     refused(run("sample", folder, "--label", "hair=pink"), "this model has no labels")
     Path("file").touch()
     refused(run("sample", folder, "-n", 1, "--out", "file/x.png"), "--out file/x.png cannot be")
-    refused(run("sample", folder, "--out", "x.gif"), "a grid is a .png, .jpg or .webp")
-    assert not Path("x.gif").exists()
+    refused(run("sample", folder, "--out", "x.bmp"), "a grid is a .png, .jpg or .webp")
+    assert not Path("x.bmp").exists()
     assert run("sample", folder, "-n", 0).code == 2
     assert run("sample", folder, "-n", 3, "--out", "drawn").code == 0
     assert run("sample", folder, "-n", 3, "--seed", 1, "--out", "drawn").code == 0
@@ -707,7 +707,6 @@ def test_labels_choose_what_a_conditional_model_draws(
     assert (tmp_path / "pink.png").read_bytes() != (tmp_path / "blue.png").read_bytes()
     refused(run("sample", "model", "--label", "hari=pink"), "did you mean 'hair'?")
     refused(run("sample", "model", "--label", "hair=pnik"), "did you mean 'pink'?")
-    refused(run("sample", "model", "--label", "hair=pink", "--interpolate"), "leave out --label")
 
 
 def test_what_a_model_says_of_itself_is_checked(run: Run, tmp_path: Path) -> None:
