@@ -268,3 +268,18 @@ def test_each_style_is_drawn(style):
     assert len(labels) == makers.Drawings.columns
     assert picture.shape == (3, SIZE, SIZE)
     assert picture.std() > 20
+
+
+def test_a_finder_of_faces_sees_them_where_the_landmarks_are():
+    pytest.importorskip("skimage", reason="the extra 'faces' is not installed")
+    from ganzoo_faces.lbp import Lbp
+
+    finder, photos, hits = Lbp(), makers.Photos("anime beards glasses", 160, 3), 0
+    for index in range(8):
+        pixels, labels = photos(index)
+        boxes = finder.detect(pixels.transpose(1, 2, 0))
+        if boxes:
+            eyes = (np.array(labels[72:96]).reshape(-1, 2).mean(axis=0) / makers.FIXED + 1) * 80
+            face = boxes[0]
+            hits += face.left < eyes[0] < face.right and face.top < eyes[1] < face.bottom
+    assert hits >= 7
