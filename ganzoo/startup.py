@@ -22,8 +22,8 @@ from ganzoo.text import prepare_streams
 
 #: modules that take a second or more to import
 SLOW = frozenset(
-    {"accelerate", "cv2", "face_alignment", "onnx", "openvino", "skimage", "tensorboard", "torch"}
-    | {"torchvision", "wandb"}
+    {"accelerate", "cv2", "face_alignment", "gradio", "onnx", "openvino", "skimage", "tensorboard"}
+    | {"torch", "torchvision", "wandb"}
 )
 #: exit code of a command that Ctrl-C or SIGTERM ended
 EXIT_CODE = 130

@@ -105,6 +105,7 @@ READING = [
     "compare run {}",
     "compare run ganzoo/avatars-64 --no-pictures --entries {}",
     "compare painter twin --photo {} --html new.html",
+    "play {} --no-browser --port 0",
     "push {} me/it --dry-run",
     "push run me/it --dry-run --licence mit --card {}",
     "push run me/it --dry-run --licence mit --entries {}",

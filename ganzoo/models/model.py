@@ -28,7 +28,7 @@ from ganzoo.formats.yaml import parse
 from ganzoo.interfaces import Generator
 from ganzoo.models import config as configs
 from ganzoo.models import directions as latent_directions
-from ganzoo.models import samples, weights
+from ganzoo.models import samples, walks, weights
 from ganzoo.models.config import Config
 from ganzoo.models.directions import Directions
 from ganzoo.models.folder import CARD, CONFIG, RECIPE, SAMPLES, find
@@ -80,16 +80,23 @@ class Model:
     def _repr_html_(self) -> str:
         return figure(getattr(self, "path", Path()) / SAMPLES, repr(self))
 
-    def latents(self, n: int = 1, *, seed: int = 0) -> Tensor:
+    def latents(
+        self, n: int = 1, *, seed: int = 0, around: Tensor | None = None, spread: float = 0.3
+    ) -> Tensor:
         """Draw the latents of ``sample(n, seed=seed)``: float (n, ...) on the CPU.
 
-        The first dimension counts pictures; the others are the generator's own.  Raises RunError if
-        the model needs photos.
+        The first dimension counts pictures; the others are the generator's own.  With ``around``, a
+        latent (1, ...), the first is that one, and the others lie ``spread`` of the way from it to
+        the seed's.  Raises RunError if they do not fit, or the model needs photos.
         """
         self._refuse_photos()
-        if not (_is_whole(n, 1) and _is_whole(seed, 0)):
-            raise RunError(f"latents({n!r}, seed={seed!r}): n is 1 or more, and seed 0 or more.")
-        return samples.latents(self.generator, seed, n)
+        if not (_is_whole(n, 1) and _is_whole(seed, 0) and 0 <= spread <= 1):
+            raise RunError(
+                f"latents({n!r}, seed={seed!r}, spread={spread!r}): n is 1 or more, seed 0 or "
+                "more, and spread 0 to 1."
+            )
+        drawn = samples.latents(self.generator, seed, n)
+        return drawn if around is None else walks.around(self._checked(around, 1), drawn, spread)
 
     def directions(self) -> Directions:
         """Find the directions of the latents that change pictures most, without labels.

@@ -27,6 +27,15 @@ def loop(stops: Tensor, frames: int) -> Tensor:
     )
 
 
+def around(middle: Tensor, latents: Tensor, spread: float) -> Tensor:
+    """Go from ``middle`` (1, ...) ``spread`` of the way to each latent but the first.
+
+    Returns (n, ...), of which ``middle`` is the first.
+    """
+    share = torch.tensor(float(spread))
+    return torch.cat([middle, *(slerp(middle, one[None], share) for one in latents[1:])])
+
+
 def slerp(a: Tensor, b: Tensor, t: Tensor) -> Tensor:
     """Go the part ``t`` of the way from ``a`` to ``b``; straight if no great circle is theirs."""
     cosine = (a * b).sum() / (a.norm() * b.norm())

@@ -41,7 +41,7 @@ def write_report(folder: RunFolder, out: Path | None = None) -> Path:
 
     It goes to ``out``, by default into the run.  Raises RunError if it cannot be written.
     """
-    path, page = out or folder.report, _page(folder)
+    path, page = out or folder.report, page_of(folder)
     try:
         write_atomic(path, page.encode("utf-8", "replace").decode("utf-8"))
     except OSError as error:
@@ -80,7 +80,8 @@ def _unwritten(path: Path) -> str:
     return ""
 
 
-def _page(folder: RunFolder) -> str:
+def page_of(folder: RunFolder) -> str:
+    """Write the report of a run in any state, which is only read."""
     try:
         manifest, damage = manifests.read(folder.manifest), ""
     except RunError as error:

@@ -121,6 +121,7 @@ WALK: dict[str, list[tuple[str, ...]]] = {
         (MODEL, "ganzoo/avatars-64", "--photo", NAME),
         (RUN, MODEL, "--html", f"{NAME}/x.html"),
     ],
+    "play": [(NAME,), (RECIPE,), ("--host", NAME), ("--port", NAME)],
     "pull": [(NAME,), ("ann/toy", "--revision", NAME), ("ann/toy", "--token", NAME)],
     "push": [(MODEL, NAME), (MODEL, "ann/toy", "--licence", NAME), (NAME, "ann/toy")],
     "search": [(NAME,)],

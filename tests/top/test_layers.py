@@ -15,6 +15,7 @@ ROOT = Path(__file__).parents[2]
 #: top to bottom; a package imports only from those below it, and from the top of ganzoo
 FLOORS = (
     "cli",
+    "play",
     "api",
     "testing",
     "hub",

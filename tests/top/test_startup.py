@@ -44,6 +44,8 @@ WITHOUT_TORCH = {
     "leaderboard": 0,
     "compare ganzoo/avatars-64": 2,
     "compare ganzoo/avatars-64 nosuch": 2,
+    "play nosuch": 2,
+    "play --host nosuch": 2,
     "plugins": 0,
     "plugins check nosuch": 2,
     "data check nosuch": 2,
@@ -61,7 +63,7 @@ for line in json.load(sys.stdin):
             main()
         except SystemExit as end:
             code = end.code or 0
-    found[line] = code, [*{"torch", "jinja2"} & {*sys.modules}], out.getvalue()[:500]
+    found[line] = code, [*{"torch", "jinja2", "gradio"} & {*sys.modules}], out.getvalue()[:500]
 print(json.dumps(found))
 """
 
@@ -82,12 +84,12 @@ def test_what_needs_no_torch_does_not_load_it(tmp_path: Path) -> None:
     assert "--set dataset.path=FOLDER" in found["train dcgan"][2]
 
 
-@pytest.mark.parametrize("word", ["--help", "list"])
+@pytest.mark.parametrize("word", ["--help", "list", "play --help"])
 def test_help_and_list_leave_out_what_takes_long_to_import(word: str) -> None:
-    done = command("-X", "importtime", "-m", "ganzoo", word)
+    done = command("-X", "importtime", "-m", "ganzoo", *word.split())
     modules = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
     assert "typer" in modules
-    assert not modules & {"pydantic", "rich", "torch", "yaml"}
+    assert not modules & {"gradio", "pydantic", "rich", "torch", "yaml"}
 
 
 @pytest.mark.parametrize("module", ["typer", "torch"])

@@ -1,0 +1,271 @@
+"""The tab that draws from noise."""
+
+from __future__ import annotations
+
+import base64
+import json
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from importlib.util import find_spec
+from itertools import count
+from typing import Any
+
+import gradio as gr
+from markupsafe import Markup
+
+from ganzoo.errors import RunError
+from ganzoo.formats.page import render
+from ganzoo.models import samples
+from ganzoo.play import drawing, look
+from ganzoo.play.downloads import Downloads, File
+from ganzoo.play.drawing import DIRECTIONS, FRAMES, FURTHEST, LARGEST_SEED, MOST, Wish
+from ganzoo.play.shelf import Offer, Shelf
+from ganzoo.play.telling import telling
+
+#: pictures at first
+FIRST = 16
+
+
+@dataclass(frozen=True)
+class Controls:
+    """What other tabs may set: the model."""
+
+    model: gr.Dropdown
+
+
+def build(shelf: Shelf, downloads: Downloads, page: gr.Blocks) -> Controls:
+    """Lay the tab out, and connect its controls."""
+    draw = Drawing(shelf, downloads)
+    names = draw.names()
+    with gr.Row(elem_classes="gz-stage"):
+        with gr.Column(scale=1, min_width=270, elem_classes="gz-panel"):
+            model = gr.Dropdown(
+                names,
+                value=names[0] if names else None,
+                allow_custom_value=True,
+                label="Model",
+                elem_id="model",
+            )
+            choosers = _html("choosers", look.script("choosers"))
+            new = gr.Button("New pictures", variant="primary", elem_id="new")
+            with gr.Group(visible=False) as strip:
+                spread = _slider("How far from the picture", 0, 1, 0.3, "spread")
+                forget = gr.Button("Forget the picture", size="sm", elem_id="forget")
+        with gr.Column(scale=3, min_width=320, elem_classes="gz-main"):
+            pictures = _html("pictures", look.script("pictures"))
+        with gr.Column(scale=1, min_width=270, elem_classes="gz-panel"):
+            with gr.Accordion("Number and seed", open=False):
+                n = gr.Slider(1, MOST, FIRST, step=1, label="Pictures", elem_id="count")
+                seed = gr.Number(
+                    0, precision=0, minimum=0, maximum=LARGEST_SEED, label="Seed", elem_id="seed"
+                )
+            with gr.Accordion("Truncation and directions", open=False):
+                truncation = _slider(
+                    "Truncation: 1 is the usual, less is tamer", 0, 1, 1, "truncation"
+                )
+                moves = [
+                    _slider(f"Direction {number}", -FURTHEST, FURTHEST, 0, f"direction-{number}")
+                    for number in range(DIRECTIONS)
+                ]
+                centre = gr.Button("Set them all back", size="sm", elem_id="centre")
+            with gr.Accordion("A walk between two pictures", open=False):
+                with gr.Row():
+                    first = gr.Number(1, precision=0, minimum=1, label="From picture", min_width=90)
+                    last = gr.Number(2, precision=0, minimum=1, label="To picture", min_width=90)
+                walk = gr.Button("Make the walk", elem_id="walk")
+                stop = gr.Button("Stop", variant="stop", visible=False, elem_id="stop-walk")
+                film = _html("film")
+    current = gr.Textbox(visible=False)
+    labels = gr.Textbox("{}", visible=False)
+    sliders = [n, seed, spread, truncation, *moves]
+    sheet = [pictures, current]
+    hidden: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
+    quietly = hidden | {
+        "trigger_mode": "always_last",
+        "concurrency_id": "draw",
+        "concurrency_limit": 4,
+    }
+    opened = [*sheet, choosers, labels, strip, *moves]
+    for trigger in (page.load, model.change):
+        trigger(telling(draw.opened), [model, *sliders], opened, **quietly)
+    model.focus(lambda: gr.update(choices=draw.names()), None, model, **hidden)
+    new.click(telling(draw.fresh), [current, labels, *sliders], [*sheet, seed], **quietly)
+    pictures.pick(
+        telling(draw.picked), current, [*sheet, choosers, labels, strip, seed, spread], **quietly
+    )
+    forget.click(telling(draw.forgotten), [current, labels, *sliders], [*sheet, strip], **quietly)
+    choosers.relabel(telling(draw.relabelled), [current, *sliders], [*sheet, labels], **quietly)
+    for slider in (n, spread, truncation, *moves):
+        slider.release(telling(draw.again), [current, labels, *sliders], sheet, **quietly)
+    seed.submit(telling(draw.again), [current, labels, *sliders], sheet, **quietly)
+    centre.click(lambda: [1, *([0] * DIRECTIONS)], None, [truncation, *moves], **hidden).then(
+        telling(draw.again), [current, labels, *sliders], sheet, **quietly
+    )
+    job = walk.click(telling(draw.walked), [current, first, last], [film, stop], **hidden)
+    stop.click(lambda: ("", gr.update(visible=False)), None, [film, stop], cancels=job, **hidden)
+    return Controls(model)
+
+
+def _html(name: str, script: str | None = None) -> gr.HTML:
+    return gr.HTML(elem_id=name, js_on_load=script, apply_default_css=False)
+
+
+def _slider(label: str, low: float, high: float, value: float, name: str) -> gr.Slider:
+    return gr.Slider(low, high, value, step=0.05, label=label, elem_id=name, buttons=[])
+
+
+class Drawing:
+    """What the tab's controls do."""
+
+    def __init__(self, shelf: Shelf, downloads: Downloads):
+        self._shelf, self._downloads = shelf, downloads
+
+    def names(self) -> list[str]:
+        """List the models that draw from noise."""
+        return [name for name, offer in self._shelf.offers().items() if offer.draws_from_noise]
+
+    def opened(self, name: str | None, *values: Any) -> tuple[Any, ...]:
+        """Show a model that was chosen."""
+        if not name:
+            raise RunError("choose a model, or write user/repo for one on the Hub.")
+        n, seed, *_ = values
+        wish = self._wish(Wish(name), "{}", n, seed, 0.3, 1.0, *([0.0] * DIRECTIONS))
+        self._noise(name)
+        loaded = self._shelf.get(name)
+        most = loaded.model.latents(1)[0].numel()
+        moves = [gr.update(value=0, visible=number < most) for number in range(DIRECTIONS)]
+        return (*self._sheet(wish), self._choosers(wish), "{}", gr.update(visible=False), *moves)
+
+    def again(self, text: str, labels: str, *values: Any) -> tuple[str, str]:
+        """Draw with other values of the controls."""
+        return self._sheet(self._wish(drawing.read_wish(text), labels, *values))
+
+    def fresh(self, text: str, labels: str, n: Any, seed: Any, *values: Any) -> tuple[Any, ...]:
+        """Draw with the next seed."""
+        seed = (int(seed or 0) + 1) % LARGEST_SEED
+        return (*self.again(text, labels, n, seed, *values), seed)
+
+    def relabelled(self, text: str, *arguments: Any) -> tuple[str, ...]:
+        """Draw with the labels that were chosen."""
+        *values, event = arguments
+        labels = str((event._data or {}).get("labels", "{}"))
+        return (*self.again(text, labels, *values), labels)
+
+    def picked(self, text: str, event: gr.EventData) -> tuple[Any, ...]:
+        """Draw around the picture that was clicked."""
+        wish = drawing.read_wish(text)
+        index = self._checked(wish, (event._data or {}).get("index"))
+        loaded = self._shelf.get(wish.model)
+        with loaded.lock:
+            new = drawing.around(loaded.model, wish, index)
+        labels = json.dumps(new.label, ensure_ascii=False)
+        shown = gr.update(visible=True)
+        return (*self._sheet(new), self._choosers(new), labels, shown, new.seed, new.spread)
+
+    def forgotten(self, text: str, labels: str, *values: Any) -> tuple[Any, ...]:
+        """Draw without a centre."""
+        wish = replace(drawing.read_wish(text), steps=[])
+        return (*self._sheet(self._wish(wish, labels, *values)), gr.update(visible=False))
+
+    def walked(self, text: str, first: Any, last: Any) -> Iterator[tuple[str, Any]]:
+        """Make a walk between two pictures; yield how far it is."""
+        wish = drawing.read_wish(text)
+        numbers = (number - 1 if isinstance(number, int) else None for number in (first, last))
+        ends = [self._checked(wish, number) for number in numbers]
+        loaded = self._shelf.get(wish.model)
+        frames = []
+        stop = gr.update(visible=True)
+        yield render("play/progress.html", done=0, total=FRAMES, what="frames"), stop
+        with loaded.lock:
+            for frame in drawing.walk(loaded.model, wish, *ends):
+                frames.append(frame)
+                if len(frames) % samples.CHUNK == 0:
+                    done = len(frames)
+                    yield render("play/progress.html", done=done, total=FRAMES, what="frames"), stop
+        gif = drawing.video(frames, ".gif")
+        file = File("walk.gif", "image/gif", lambda: gif)
+        mp4 = File("walk.mp4", "video/mp4", lambda: drawing.video(frames, ".mp4"))
+        html = render(
+            "play/film.html",
+            address=f"data:image/gif;base64,{base64.b64encode(gif).decode()}",
+            gif=self._downloads.offer(file),
+            mp4=self._downloads.offer(mp4) if find_spec("av") else "",
+            ends=(first, last),
+        )
+        yield html, gr.update(visible=False)
+
+    def _checked(self, wish: Wish, index: object) -> int:
+        if not isinstance(index, int) or not 0 <= index < wish.n:
+            raise RunError(f"choose a picture from 1 to {wish.n}.")
+        return index
+
+    def _wish(self, wish: Wish, labels: str, *values: Any) -> Wish:
+        """Take the values of the controls into a wish; raises RunError if they do not fit."""
+        if not all(isinstance(value, int | float) and math.isfinite(value) for value in values):
+            raise RunError("every field takes a number: one is empty.")
+        n, seed, spread, truncation, *moves = values
+        return replace(
+            wish,
+            label=drawing.read_labels(labels),
+            n=int(n),
+            seed=int(seed),
+            spread=float(spread),
+            truncation=float(truncation),
+            moves=[float(amount) for amount in moves],
+        ).checked()
+
+    def _sheet(self, wish: Wish) -> tuple[str, str]:
+        """Draw a wish: the HTML of its pictures, and the wish as text."""
+        self._noise(wish.model)
+        loaded = self._shelf.get(wish.model)
+        with loaded.lock:
+            pictures = drawing.draw(loaded.model, wish)
+            labels = drawing.labels_of(loaded.model, wish)
+        addresses = []
+        for picture in pictures:
+            kind, content = drawing.shown(picture)
+            addresses.append(f"data:{kind};base64,{base64.b64encode(content).decode()}")
+        archive = self._downloads.offer(
+            File("pictures.zip", "application/zip", lambda: drawing.archive(pictures))
+        )
+        whole = self._downloads.offer(
+            File("sheet.png", "image/png", lambda: drawing.as_png(drawing.grid(pictures)))
+        )
+        html = render(
+            "play/pictures.html",
+            pictures=list(zip(addresses, map(_text, count(1), labels), strict=True)),
+            columns=max(1, round(len(pictures) ** 0.5)),
+            size=pictures[0].width,
+            centred=bool(wish.steps),
+            note=_note(wish),
+            archive=archive,
+            sheet=whole,
+            shell=drawing.shell_line(wish),
+            python=drawing.python_lines(wish),
+            newline=Markup("\n"),
+        )
+        return html, wish.text
+
+    def _choosers(self, wish: Wish) -> str:
+        """Write the choosers of the model's labels."""
+        labels = self._noise(wish.model).config.labels or {}
+        return render("play/choosers.html", labels=labels, chosen=wish.label)
+
+    def _noise(self, name: str) -> Offer:
+        offer = self._shelf.offer(name)
+        if not offer.draws_from_noise:
+            raise RunError(f"{name} turns photos into pictures: choose it in the tab for photos.")
+        return offer
+
+
+def _text(number: int, labels: Mapping[str, str]) -> str:
+    """Say what a picture is, for those who hear the page."""
+    facts = ", ".join(f"{name} {value}" for name, value in labels.items())
+    return f"Picture {number}: {facts}" if facts else f"Picture {number}"
+
+
+def _note(wish: Wish) -> str:
+    if wish.steps:
+        return "The first picture is the one that you clicked; the others are near it."
+    return "Click a picture to draw more like it."

@@ -1,0 +1,230 @@
+"""Draw the pictures that the page asks for, and write the line that draws the same."""
+
+from __future__ import annotations
+
+import io
+import json
+import shlex
+import tempfile
+import zipfile
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+from torch import Tensor
+
+from ganzoo.errors import RunError
+from ganzoo.formats.json import Wrong, parse, typed
+from ganzoo.models import samples, walks
+from ganzoo.models import video as videos
+from ganzoo.models.model import Model
+
+#: most pictures at once, largest seed, and most pictures that were clicked one after the other
+MOST, LARGEST_SEED, DEEPEST = 64, 2**31, 64
+#: directions that have a slider, and how far each goes, in standard deviations
+DIRECTIONS, FURTHEST = 8, 4.0
+#: frames of a walk there and back
+FRAMES = 50
+#: widest picture that is shown as it is; a larger one is shown as JPEG, and downloaded as PNG
+_EXACT = 256
+
+
+@dataclass(frozen=True)
+class Step:
+    """A picture that became the centre: number ``index`` of ``seed``, ``spread`` from the last."""
+
+    seed: int
+    index: int
+    spread: float
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What to draw: ``n`` pictures of ``seed``, around the centre if there are ``steps`` to one."""
+
+    model: str
+    n: int = 16
+    seed: int = 0
+    label: dict[str, str] = field(default_factory=dict)
+    steps: list[Step] = field(default_factory=list)
+    spread: float = 0.3
+    truncation: float = 1.0
+    #: how far along each of the first directions
+    moves: list[float] = field(default_factory=list)
+
+    @property
+    def directions(self) -> dict[int, float]:
+        """The directions that are not 0, by number."""
+        return {number: amount for number, amount in enumerate(self.moves) if amount}
+
+    @property
+    def text(self) -> str:
+        return json.dumps(self, default=vars, ensure_ascii=False)
+
+    def checked(self) -> Wish:
+        """Return the wish; raises RunError if it asks for too much."""
+        for name, value, low, high in (
+            ("pictures", self.n, 1, MOST),
+            ("seed", self.seed, 0, LARGEST_SEED),
+            ("how far", self.spread, 0, 1),
+            ("truncation", self.truncation, 0, 1),
+            ("clicks", len(self.steps), 0, DEEPEST),
+            ("directions", len(self.moves), 0, DIRECTIONS),
+            *(("direction", amount, -FURTHEST, FURTHEST) for amount in self.moves),
+            *(("index", step.index, 0, MOST - 1) for step in self.steps),
+            *(("how far", step.spread, 0, 1) for step in self.steps),
+            *(("seed", step.seed, 0, LARGEST_SEED) for step in self.steps),
+        ):
+            if not low <= value <= high:  # also refuses NaN
+                raise RunError(f"{name}: choose {low} to {high}, not {value}.")
+        return self
+
+
+def read_wish(text: str) -> Wish:
+    """Read a wish that the browser sent back; raises RunError if it is none."""
+    try:
+        data = parse(text.encode(), "a wish", 100_000)
+        wish: Wish = typed(Wish, data)
+    except (Wrong, UnicodeError) as wrong:
+        raise RunError(f"the page sent no wish: {wrong}. Reload it.") from None
+    return wish.checked()
+
+
+def read_labels(text: str) -> dict[str, str]:
+    """Read the labels that the page sent; raises RunError if they are none."""
+    try:
+        labels: dict[str, str] = typed(dict[str, str], parse(text.encode(), "labels", 10_000))
+    except (Wrong, UnicodeError) as wrong:
+        raise RunError(f"the page sent no labels: {wrong}. Reload it.") from None
+    return labels
+
+
+def latents(model: Model, wish: Wish) -> Tensor:
+    """Return the latents (n, ...) of a wish; the first is the centre if there is one."""
+    middle = None
+    for step in wish.steps:
+        drawn = model.latents(step.index + 1, seed=step.seed, around=middle, spread=step.spread)
+        middle = drawn[-1:]
+    return model.latents(wish.n, seed=wish.seed, around=middle, spread=wish.spread)
+
+
+def draw(model: Model, wish: Wish) -> list[Image.Image]:
+    """Draw the pictures of a wish; raises RunError if it does not fit the model."""
+    return model.sample(
+        latents=latents(model, wish),
+        seed=wish.seed,
+        label=wish.label,
+        truncation=wish.truncation,
+        directions=wish.directions,
+    )
+
+
+def walk(model: Model, wish: Wish, first: int, last: int) -> Iterator[NDArray[np.uint8]]:
+    """Yield the frames, uint8 (H, W, 3), of a walk from one picture of a wish to another and back.
+
+    All frames have the labels of the first.
+    """
+    generator = model.generator
+    stops = latents(model, wish)[[first, last]]
+    edit = model.edit(wish.truncation, wish.directions)
+    words = {"latent": edit(walks.loop(stops, FRAMES))}
+    table = samples.labels(generator, wish.seed, first + 1, wish.label)
+    if table is not None:
+        words["label"] = table[first].expand(FRAMES, -1)
+    yield from samples.pixels(samples.drawn(generator, words))
+
+
+def video(frames: Iterable[NDArray[np.uint8]], kind: str) -> bytes:
+    """Encode frames as ``.gif`` or ``.mp4``; raises RunError if that cannot be written here."""
+    with tempfile.TemporaryDirectory(prefix="ganzoo-play-") as folder:
+        path = Path(folder, f"walk{kind}")
+        videos.check(path)
+        videos.write(frames, path)
+        return path.read_bytes()
+
+
+def labels_of(model: Model, wish: Wish) -> list[dict[str, str]]:
+    """Return the labels that each picture was drawn with."""
+    table = samples.labels(model.generator, wish.seed, wish.n, wish.label)
+    if table is None:
+        return [{}] * wish.n
+    names = {name: list(values) for name, values in (model.generator.label or {}).items()}
+    rows = [zip(names.items(), row, strict=True) for row in table.tolist()]
+    return [{name: values[place] for (name, values), place in row} for row in rows]
+
+
+def around(model: Model, wish: Wish, index: int) -> Wish:
+    """Return the wish that has picture ``index`` of ``wish`` as its centre."""
+    steps = wish.steps
+    if not steps or index:
+        steps = [*steps, Step(wish.seed, index, wish.spread if steps else 1.0)]
+    label = labels_of(model, wish)[index]
+    return replace(wish, steps=steps, label=label, seed=wish.seed + 1).checked()
+
+
+def shell_line(wish: Wish) -> str:
+    """Write the command that draws the same pictures; empty if there is none."""
+    if wish.steps:
+        return ""
+    label = (f"--label {shlex.quote(f'{name}={value}')}" for name, value in wish.label.items())
+    parts = ["ganzoo sample", shlex.quote(wish.model), f"-n {wish.n} --seed {wish.seed}", *label]
+    if wish.truncation != 1:
+        parts.append(f"--truncation {wish.truncation}")
+    parts += [f"--direction {number}={amount}" for number, amount in wish.directions.items()]
+    return " ".join([*parts, "--out pictures"])
+
+
+def python_lines(wish: Wish) -> list[str]:
+    """Write Python that draws the same pictures."""
+    lines = ["import ganzoo", "", f"model = ganzoo.load({wish.model!r})"]
+    how = f", label={wish.label!r}" if wish.label else ""
+    how += f", truncation={wish.truncation}" if wish.truncation != 1 else ""
+    how += f", directions={wish.directions}" if wish.directions else ""
+    if not wish.steps:
+        return [*lines, f"pictures = model.sample({wish.n}, seed={wish.seed}{how})"]
+    for number, step in enumerate(wish.steps):
+        middle = f", around=centre, spread={step.spread}" if number else ""
+        lines.append(f"centre = model.latents({step.index + 1}, seed={step.seed}{middle})[-1:]")
+    middle = f", around=centre, spread={wish.spread}"
+    lines.append(f"latents = model.latents({wish.n}, seed={wish.seed}{middle})")
+    return [*lines, f"pictures = model.sample(latents=latents, seed={wish.seed}{how})"]
+
+
+def as_png(picture: Image.Image, level: int = 6) -> bytes:
+    """Encode a picture as PNG."""
+    file = io.BytesIO()
+    picture.save(file, "PNG", compress_level=level)
+    return file.getvalue()
+
+
+def archive(pictures: Sequence[Image.Image]) -> bytes:
+    """Put pictures into a zip, as the folder that ``ganzoo sample`` writes."""
+    return zipped({f"{index:05d}.png": as_png(one) for index, one in enumerate(pictures)})
+
+
+def grid(pictures: Sequence[Image.Image]) -> Image.Image:
+    """Place pictures on one sheet."""
+    stacked = np.stack([np.asarray(one) for one in pictures])
+    return samples.grid(torch.from_numpy(stacked).permute(0, 3, 1, 2))
+
+
+def zipped(files: Mapping[str, bytes]) -> bytes:
+    """Put files, which are compressed already, into a zip."""
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
+        for name, content in files.items():
+            archive.writestr(name, content)
+    return file.getvalue()
+
+
+def shown(picture: Image.Image) -> tuple[str, bytes]:
+    """Encode a picture for the page: its type and bytes."""
+    if max(picture.size) <= _EXACT:
+        return "image/png", as_png(picture, 1)
+    file = io.BytesIO()
+    picture.save(file, "JPEG", quality=92, subsampling=0)
+    return "image/jpeg", file.getvalue()

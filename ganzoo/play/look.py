@@ -1,0 +1,40 @@
+"""The page's look: system fonts, the colours of ganzoo's reports, and one script."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from gradio.themes import Base
+
+_HERE = Path(__file__).parent
+
+
+def theme() -> Base:
+    """Return a quiet Gradio theme without fonts from anywhere."""
+    import gradio
+
+    sans = ("system-ui", "-apple-system", "Segoe UI", "Roboto", "sans-serif")
+    mono = ("ui-monospace", "SF Mono", "Menlo", "Consolas", "monospace")
+    return gradio.themes.Base(
+        primary_hue="blue", neutral_hue="stone", radius_size="md", font=sans, font_mono=mono
+    )
+
+
+def head() -> str:
+    """Return what goes into the page's head: a style sheet that Gradio does not rewrite.
+
+    It has the colours of all of ganzoo's pages, the charts' style, and the page's own.
+    """
+    shared = (_HERE.parent / "formats" / "page.css").read_text(encoding="utf-8")
+    colours = shared.partition("* { box-sizing")[0]
+    charts = (_HERE.parent / "training" / "charts.css").read_text(encoding="utf-8")
+    own = (_HERE / "play.css").read_text(encoding="utf-8")
+    style = f"{colours}\n.gz {{\n{charts}\n}}\n{own}"
+    return f'<meta name="color-scheme" content="light dark"><style>{style}</style>'
+
+
+def script(name: str) -> str:
+    """Return the script of a part of the page, which runs when that part appears."""
+    return (_HERE / f"{name}.js").read_text(encoding="utf-8")
