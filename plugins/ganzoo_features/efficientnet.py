@@ -94,7 +94,15 @@ def _packaged() -> Path:
     return path
 
 
-def _chain(file: Weights) -> dict[str, nn.Module]:
+def packaged_chain(is_filled: bool) -> dict[str, nn.Module]:
+    """Build the layers by name, filled with the package's weights if ``is_filled``.
+
+    Raises DataError if the package is needed and missing.
+    """
+    return _chain(Weights.read(_packaged()) if is_filled else None)
+
+
+def _chain(file: Weights | None) -> dict[str, nn.Module]:
     """Build the layers by name, filled from ``file``."""
     stem = _conv(file, "_conv_stem", "_bn0", (3, STEM), 3, stride=2)
     chain: dict[str, nn.Module] = {"stem": nn.Sequential(stem, nn.ReLU6())}
@@ -116,7 +124,7 @@ class _Block(nn.Module):
     """An inverted residual: widen by 1x1, depthwise, narrow by 1x1, linear at the end."""
 
     def __init__(
-        self, file: Weights, name: str, widths: tuple[int, int], stage: Stage, stride: int
+        self, file: Weights | None, name: str, widths: tuple[int, int], stage: Stage, stride: int
     ):
         super().__init__()
         inside = widths[0] * stage.expand
@@ -142,7 +150,7 @@ class _Block(nn.Module):
 
 
 def _conv(
-    file: Weights,
+    file: Weights | None,
     name: str,
     norm: str,
     channels: tuple[int, int],
@@ -153,6 +161,7 @@ def _conv(
     """Read a convolution from the file, with the batch norm after it folded in."""
     conv = SameConv2d(*channels, kernel, stride, groups=groups, bias=False)
     batch_norm = nn.BatchNorm2d(channels[1], eps=EPS)
-    file.load_into(conv, f"{name}.")
-    file.load_into(batch_norm, f"{norm}.")
+    if file is not None:
+        file.load_into(conv, f"{name}.")
+        file.load_into(batch_norm, f"{norm}.")
     return fuse_conv_bn_eval(conv.eval(), batch_norm.eval())

@@ -21,6 +21,12 @@ def register_datasets(register: Register) -> None:
 
 
 @hookimpl
+def register_transforms(register: Register) -> None:
+    """What other cameras would make of a photo."""
+    register("camera", "ganzoo_folders.camera:Camera")
+
+
+@hookimpl
 def register_commands(cli: typer.Typer) -> None:
     """``ganzoo data check`` and ``ganzoo data edges``."""
     from ganzoo_folders.check_command import check

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from importlib.metadata import version
 from typing import Annotated, ClassVar, Literal
 
@@ -19,7 +19,8 @@ from ganzoo_avatars import labels
 from ganzoo_avatars.filling import fill
 from ganzoo_folders import cache, depth, edges
 from ganzoo_folders.cached import as_tensor
-from ganzoo_heads import attributes, drawn, makers, mesh, people
+from ganzoo_folders.camera import Camera
+from ganzoo_heads import attributes, drawn, framing, makers, mesh, people
 
 _MAKERS = {
     "photo": ("Photos", "Photographing heads"),
@@ -56,6 +57,10 @@ class Heads(Dataset):
         beards: Whether some men have beards.
         glasses: Whether some heads wear glasses.
         label: The attributes of ``photo`` that make up ``label``, such as [hair, glasses].
+        camera: The strength of transform ``camera``, which takes every photo anew in each epoch.
+        jitter: In every epoch photo and twin are turned by up to 50 times as many degrees, and
+            enlarged and cut by up to this share of their side, both alike.
+        mirror: Flip half of the heads, drawn in every epoch, photo and twin alike.
     """
 
     fields: ClassVar[Mapping[str, str]] = {
@@ -86,6 +91,9 @@ class Heads(Dataset):
         beards: bool = True,
         glasses: bool = True,
         label: list[str] | None = None,
+        camera: Annotated[float, Interval(ge=0, le=1)] = 0.0,
+        jitter: Annotated[float, Interval(ge=0, le=0.5)] = 0.0,
+        mirror: bool = False,
     ):
         if style not in drawn.STYLES:
             raise DataError(
@@ -102,6 +110,8 @@ class Heads(Dataset):
         self.paired = paired
         self.options = people.Options(dyed, beards, glasses)
         self.label = label
+        self.camera = Camera(camera)
+        self.framing = framing.Framing(jitter, mirror)
         if label is not None:
             self._columns = labels.columns("heads", "a head", attributes.VALUES, label)
             self.label_values = {name: attributes.VALUES[name] for name in label}
@@ -120,6 +130,15 @@ class Heads(Dataset):
 
     def _images(self) -> tuple[str, ...]:
         return ("photo", "real") if self.smooth is None else ("photo", "real", "smooth")
+
+    def demand(self, words: Iterable[str]) -> None:
+        """Make ``normal``, ``depth`` or ``parts`` too; raises DataError if heads are reframed."""
+        super().demand(words)
+        if self.framing and self.demanded:
+            raise DataError(
+                f"heads: jitter and mirror move photos, drawings and landmarks, but not "
+                f"{one_of(sorted(self.demanded))}. Leave them out, or the words that need it."
+            )
 
     def __len__(self) -> int:
         return self.count
@@ -144,9 +163,22 @@ class Heads(Dataset):
         ):
             points = self._labels(word)[of, : makers.COORDINATES] / makers.FIXED
             batch[name] = torch.from_numpy(points.astype(np.float32).reshape(len(of), -1, 2))
+        heads = [int(row) % self.count for row in rows]
+        flips = torch.zeros(len(heads), dtype=torch.bool)
+        if self.framing:
+            numbers = [framing.rng(*self._epoch, 0, head) for head in heads]
+            flips = self.framing.apply(batch, numbers)
+        if self.camera.strength:
+            numbers = [framing.rng(*self._epoch, 1, head) for head in heads]
+            photos = zip(batch["photo"][:, None], numbers, strict=True)
+            batch["photo"] = torch.cat([self.camera(photo, rng) for photo, rng in photos])
         if self.label is not None:
             values = self._labels("photo")[rows, makers.COORDINATES :]
-            batch["label"] = torch.from_numpy(values[:, self._columns])
+            batch["label"] = framing.flipped_labels(
+                torch.from_numpy(values[:, self._columns]),
+                flips,
+                [attributes.VALUES[name] for name in self.label],
+            )
         for word in sorted(self.demanded):
             pixels = self._entry(word).images.take(rows, axis=0)
             if word == "normal":
@@ -158,7 +190,8 @@ class Heads(Dataset):
         return batch
 
     def set_epoch(self, seed: int, epoch: int) -> None:
-        """Draw this epoch's partners, unless the dataset is paired."""
+        """Draw this epoch's partners, unless the dataset is paired, and its views of the heads."""
+        self._epoch = seed, epoch
         if not self.paired:
             self._partner = np.random.default_rng([seed, epoch]).permutation(self.count)
 
@@ -166,6 +199,8 @@ class Heads(Dataset):
         """Return a sha256 of the pixels, landmarks and labels, and of whether they are paired."""
         self.prepare()
         sha = hashlib.sha256(f"paired {self.paired} label {self.label}".encode())
+        if self.framing or self.camera.strength:
+            sha.update(f" camera {self.camera.strength} {self.framing}".encode())
         for word in ("photo", "real"):
             for file in ("images.npy", "labels.npy"):
                 array = self._entry(word).index["arrays"][file]

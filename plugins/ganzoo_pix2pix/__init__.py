@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 @hookimpl
 def register_generators(register: Register) -> None:
     """Add the U-Net."""
+    register("lite0-unet", "ganzoo_pix2pix.lite0_unet:Lite0UNet")
     register("pix2pix-unet", "ganzoo_pix2pix.networks:UNetGenerator")
 
 

@@ -8,7 +8,7 @@ import torch
 
 from ganzoo.errors import DataError
 from ganzoo_folders import edges
-from ganzoo_heads import attributes, buffers, drawn, landmarks, makers, mesh, people, photo
+from ganzoo_heads import attributes, buffers, drawn, framing, landmarks, makers, mesh, people, photo
 from ganzoo_heads.heads import Heads
 
 COUNT, SIZE = 5, 48
@@ -283,3 +283,70 @@ def test_a_finder_of_faces_sees_them_where_the_landmarks_are():
             face = boxes[0]
             hits += face.left < eyes[0] < face.right and face.top < eyes[1] < face.bottom
     assert hits >= 7
+
+
+def test_camera_changes_photos_alone_and_anew_in_each_epoch():
+    plain, dataset = rows(heads()), heads(camera=1.0)
+    first = rows(dataset)
+    assert all(torch.equal(first[word], plain[word]) for word in plain if word != "photo")
+    change = (first["photo"] - plain["photo"]).abs().mean(dim=(1, 2, 3))
+    assert (change > 0.01).all()
+    assert torch.equal(rows(dataset, [-2])["photo"][0], first["photo"][-2])
+    dataset.set_epoch(0, 1)
+    assert not torch.equal(rows(dataset)["photo"], first["photo"])
+    dataset.set_epoch(0, 0)
+    assert torch.equal(rows(dataset)["photo"], first["photo"])
+    assert dataset.fingerprint() != heads().fingerprint()
+
+
+def test_jitter_and_mirror_move_pictures_and_landmarks_together():
+    """A disc drawn around a landmark is around it still."""
+    dataset = heads(jitter=0.2, mirror=True)
+    marks = {"landmarks": (30, 36, 54), "real_landmarks": (30, 45, 48)}
+    batch = rows(dataset)  # the epoch's own; the discs are moved by the same numbers
+    plain = rows(heads())
+    place = (torch.arange(SIZE) + 0.5) * 2 / SIZE - 1
+    assert any(not torch.equal(batch[w], plain[w]) for w in ("photo", "real"))
+    for word, name in (("photo", "landmarks"), ("real", "real_landmarks")):
+        for mark in marks[name]:
+            at = plain[name][:, mark]
+            far = (place[None, None, :] - at[:, 0, None, None]) ** 2
+            far = far + (place[None, :, None] - at[:, 1, None, None]) ** 2
+            discs = dict(plain)
+            discs[word] = (-far / 0.01).exp()[:, None].expand(-1, 3, -1, -1)
+            numbers = [framing.rng(0, 0, 0, index) for index in ALL]
+            dataset.framing.apply(discs, numbers)
+            weight = discs[word][:, 0].clamp(min=0)
+            x = (weight * place[None, None, :]).sum(dim=(1, 2)) / weight.sum(dim=(1, 2))
+            y = (weight * place[None, :, None]).sum(dim=(1, 2)) / weight.sum(dim=(1, 2))
+            moved = torch.stack([x, y], dim=1)
+            ends = batch[name]
+            nearest = (ends - moved[:, None]).norm(dim=2).argmin(dim=1)
+            flips = {mark, framing.OTHER_SIDE[mark]}
+            assert {int(one) for one in nearest} <= flips
+            assert ((ends[range(COUNT), nearest] - moved).norm(dim=1) < 0.04).all()
+
+
+def test_mirrored_landmarks_keep_their_sides():
+    dataset, plain = heads(mirror=True, label=["light", "hair"]), heads(label=["light", "hair"])
+    sided = torch.tensor([True, False])
+    flips = 0
+    for epoch in range(4):
+        dataset.set_epoch(0, epoch)
+        batch = rows(dataset)
+        for name in ("landmarks", "real_landmarks"):
+            points = batch[name]
+            assert (points[:, 36:42, 0].mean(1) < points[:, 42:48, 0].mean(1)).all()
+            assert (points[:, 0, 0] < points[:, 16, 0]).all()
+        photos = zip(batch["photo"], rows(plain)["photo"], strict=True)
+        flipped = torch.tensor([torch.equal(one, other.flip(2)) for one, other in photos])
+        assert torch.equal(batch["label"] != rows(plain)["label"], flipped[:, None] & sided)
+        flips += int(flipped.sum())
+    assert 0 < flips < 4 * COUNT
+
+
+def test_words_that_cannot_be_reframed_are_refused():
+    dataset = heads(jitter=0.1)
+    dataset.demand(["photo", "landmarks"])
+    with pytest.raises(DataError, match="depth"):
+        dataset.demand(["depth"])

@@ -62,6 +62,7 @@ BUILT_ON = {
     "ganzoo_heads": {"ganzoo_avatars", "ganzoo_folders"},
     "ganzoo_faces": {"ganzoo_folders"},
     "ganzoo_npr": {"ganzoo_features"},
+    "ganzoo_pix2pix": {"ganzoo_features"},
 }
 
 
