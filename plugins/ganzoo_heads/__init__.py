@@ -14,3 +14,9 @@ if TYPE_CHECKING:
 def register_datasets(register: Register) -> None:
     """Photo-like heads and the same drawn."""
     register("heads", "ganzoo_heads.heads:Heads")
+
+
+@hookimpl
+def register_evaluators(register: Register) -> None:
+    """Whether a drawn face's landmarks are where they belong."""
+    register("landmark-truth", "ganzoo_heads.landmark_truth:LandmarkTruth")

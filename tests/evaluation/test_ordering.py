@@ -1,7 +1,8 @@
 """Do scores on EfficientNet-Lite0's features order images as people do?
 
-Few images of four benchmarks, at about 15 ms each.  ``benchmarks/ruler.py`` prints the same rows of
-any benchmark and with more images; avatars-32, avatars-128 and figurines-128 are left to it.
+Few images of five benchmarks, at about 15 ms each.  ``benchmarks/ruler.py`` prints the same rows of
+any benchmark and with more images; avatars-32, avatars-128, figurines-128 and heads-128 are left
+to it.
 """
 
 from __future__ import annotations
@@ -83,7 +84,7 @@ def model(name: str, folder: Path) -> Path | None:
     """A model of the benchmark that costs no training."""
     if name == "avatars-64":
         return ROOT / "pretrained" / "avatars-64"
-    if name == "figurines-64":
+    if name in ("figurines-64", "heads-64"):
         new("abstraction", {}, folder / "model", installed().registry)
         return folder / "model"
     return None
@@ -98,7 +99,8 @@ def one_thread() -> Iterator[None]:
 
 
 @pytest.fixture(
-    scope="module", params=["avatars-64", "figurines-64", "anime-faces-64", "portraits-128"]
+    scope="module",
+    params=["avatars-64", "figurines-64", "heads-64", "anime-faces-64", "portraits-128"],
 )
 def table(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Table:
     """The scores of every row of a benchmark."""

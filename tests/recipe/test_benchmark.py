@@ -201,7 +201,8 @@ def test_shipped_benchmarks_load(name: str) -> None:
     read = load_benchmark(name, (), installed().registry)
     assert read.name == name
     assert read.version == 2
-    assert read.primary == ("ssim" if "figurines" in name else "kid")  # twins are known there
+    has_twins = name.startswith(("figurines", "heads"))
+    assert read.primary == ("ssim" if has_twins else "kid")
     assert read.extractors["features"].arguments["size"] == 224  # what Lite0 was trained at
 
 
