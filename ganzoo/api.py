@@ -38,6 +38,7 @@ from ganzoo.models.samples import Sampling
 from ganzoo.plugins.manager import installed
 from ganzoo.plugins.registry import Registry
 from ganzoo.recipe.recipe import load_recipe
+from ganzoo.training.critics import critic
 from ganzoo.training.report import reporting
 from ganzoo.training.run_folder import free_folder
 from ganzoo.training.trained import TrainedRun
@@ -55,6 +56,7 @@ def load(
     device: torch.device | str | None = None,
     dtype: torch.dtype | None = None,
     token: str | None = None,
+    discriminator: bool = False,
 ) -> Model:
     """Load a model: a run or model folder, or ``user/repo`` from the Hub.
 
@@ -69,16 +71,23 @@ def load(
     when it is fetched, and none of it is ever run.  ``device`` defaults to the accelerator if there
     is one, else the CPU.  ``dtype`` is torch.float32 or torch.bfloat16; without it weights are
     float32, and on a CPU with bf16 photos are translated in bf16, about twice as fast and a level
-    or two of 255 off.  Raises GanzooError, whose text says what to do.
+    or two of 255 off.  With ``discriminator``, ``model.discriminator`` is the critic that it was
+    trained against, from its folder or the run around it.  Raises GanzooError, whose text says what
+    to do.
     """
     if dtype not in (None, *DTYPES):
         raise RunError(f"dtype {dtype}: a model computes in torch.float32 or torch.bfloat16.")
     where = models.device() if device is None else _usable(device)
     registry = installed().registry
-    place = places.locate(_place(name), registry, revision, token)
+    kinds = ("generator", "discriminator") if discriminator else ("generator",)
+    place = places.locate(_place(name), registry, revision, token, kinds)
     if place.note:
         warnings.warn(place.note, stacklevel=2)
-    return places.load(place, registry, where, dtype)
+    model = places.load(place, registry, where, dtype)
+    if discriminator:
+        judge = critic(model, registry)
+        model.discriminator = judge.to(where, dtype or torch.float32)
+    return model
 
 
 def _usable(device: torch.device | str) -> torch.device:

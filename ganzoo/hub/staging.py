@@ -38,6 +38,7 @@ from ganzoo.models.weights import write_tensors
 from ganzoo.plugins.registry import Registry
 from ganzoo.recipe.recipe import without_paths
 from ganzoo.training import checkpoint
+from ganzoo.training.critics import checkpoint_of, critics
 from ganzoo.training.run_folder import RunFolder
 
 #: the form of the Hub's tokens
@@ -263,26 +264,24 @@ def _write_weights(
         halves = {k: v.half() if v.is_floating_point() else v for k, v in state.items()}
         write_tensors(bundle / name, halves)
         files[name] = weights.describe(bundle / name, gan.generator)
-    critics = ["discriminator"] if config.discriminator else []
-    critics += [role for role, part in config.networks.items() if part.kind == "discriminator"]
-    if options.with_discriminator and not critics:
+    judges = critics(config)
+    if options.with_discriminator and not judges:
         raise RunError(
             f"--with-discriminator: {folder} does not say what the discriminator was; runs of "
             "earlier versions of ganzoo do not."
         )
-    for role in critics:
+    for role in judges:
         judge = configs.weights_file(role)
         if judge in files:
             roles.network(role, config, folder, registry)  # check it
         elif options.with_discriminator:
-            step, checkpoints = config.training.get("steps"), _run(folder).checkpoints
-            states = checkpoint.steps(checkpoints)
-            if not isinstance(step, int) or step not in states:
+            trained_at = checkpoint_of(folder, config)
+            if trained_at is None:
                 raise RunError(
                     f"--with-discriminator: {folder} has no {role}, and is no part of a run that "
                     "has a checkpoint of its step. Give the run."
                 )
-            write_tensors(bundle / judge, checkpoint.read(states[step])[0][role])
+            write_tensors(bundle / judge, checkpoint.read(trained_at)[0][role])
             network = roles.network(role, config, bundle, registry)
             files[judge] = weights.describe(bundle / judge, network)
     return replace(config, files=files)

@@ -17,7 +17,7 @@ from safetensors import torch as safetensors
 from torch import Tensor
 
 from ganzoo.errors import DataError
-from ganzoo.files import check_exists
+from ganzoo.files import atomic_file, check_exists
 from ganzoo.formats.json import Wrong, parse, typed
 from ganzoo.interfaces import Generator
 from ganzoo.models import samples
@@ -57,7 +57,8 @@ def write(
     metadata = {"format": "pt"}
     if labels:
         metadata[_LABELS] = json.dumps(labels, ensure_ascii=False)
-    path.write_bytes(safetensors.save(tensors, metadata))
+    with atomic_file(path) as aside:
+        aside.write_bytes(safetensors.save(tensors, metadata))
 
 
 def read(path: Path, generator: Generator) -> Latents:

@@ -28,7 +28,7 @@ from ganzoo.formats.yaml import parse
 from ganzoo.interfaces import Generator
 from ganzoo.models import config as configs
 from ganzoo.models import directions as latent_directions
-from ganzoo.models import samples, walks, weights
+from ganzoo.models import latent_files, samples, walks, weights
 from ganzoo.models.config import Config
 from ganzoo.models.directions import Directions
 from ganzoo.models.folder import CARD, CONFIG, RECIPE, SAMPLES, find
@@ -58,6 +58,8 @@ class Model:
     path: Path
     precision: str = "auto"
     encoder: nn.Module | None = None
+    #: what it was trained against, if it was loaded too
+    discriminator: nn.Module | None = None
 
     def __repr__(self) -> str:
         """Say what it makes from what, its size and place; never fails."""
@@ -97,6 +99,18 @@ class Model:
             )
         drawn = samples.latents(self.generator, seed, n)
         return drawn if around is None else walks.around(self._checked(around, 1), drawn, spread)
+
+    def save_latents(
+        self,
+        path: Path,
+        latents: Mapping[str, Tensor],
+        labels: Mapping[str, Mapping[str, str]] | None = None,
+    ) -> None:
+        """Write latents, each (...), by a name, for ``ganzoo sample --latent``.
+
+        ``labels`` are those of a picture, by the same name.  Raises OSError if the disk refuses.
+        """
+        latent_files.write(path, latents, labels or {})
 
     def directions(self) -> Directions:
         """Find the directions of the latents that change pictures most, without labels.

@@ -48,6 +48,8 @@ FOR_PLUGINS = {
         "text",
         "hookimpl",
         "hookspecs",
+        "load",
+        "Model",
     )
 }
 
