@@ -5,7 +5,8 @@ docs/pictures.py recipe RUN...`` copies the newest grid of each run into the gal
 ``docs/pictures/recipes/RECIPE.png``.  ``python docs/pictures.py translations RUN`` draws figurines
 beside a translator's pictures of them.  ``python docs/pictures.py heads`` makes the sheet of heads,
 each row of photos above its drawn twins.  ``python docs/pictures.py directions`` draws the sheet of
-``ganzoo directions`` for the model in the box.
+``ganzoo directions`` for the model in the box.  ``python docs/pictures.py projected`` finds latents
+of avatars in that model and changes them; ``python docs/pictures.py inpainted RUN`` fills holes.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 import torch
 import yaml
 from PIL import Image
@@ -21,8 +23,10 @@ from torchvision.transforms.functional import to_pil_image
 
 import ganzoo
 from ganzoo.models.direction_sheet import sheet
+from ganzoo_avatars.avatars import Avatars
 from ganzoo_figurines.figurines import Figurines
 from ganzoo_heads.heads import Heads
+from ganzoo_inpainting.filling import inpaint, project
 
 PICTURES = Path(__file__).resolve().parent / "pictures"
 GAP = 4
@@ -73,6 +77,37 @@ def directions() -> None:
     path = PICTURES / "directions.png"
     sheet(model, 6, 0, asked).quantize(256).save(path, optimize=True)
     print(path)
+
+
+def projected() -> None:
+    """Draw unseen avatars, what the model in the box finds, and that with other hair."""
+    model = ganzoo.load("ganzoo/avatars-64", device="cpu")
+    faces = unseen_avatars(COLUMNS)
+    matches = [project(model, face)[1] for face in faces]
+    rows = [[to_pil_image(match.image / 2 + 0.5) for match in matches]]
+    for hair in ("pink", "green"):
+        labels = [{**match.label, "hair": hair} for match in matches]
+        pairs = zip(matches, labels, strict=True)
+        rows += [[model.sample(latents=m.latent, label=label)[0] for m, label in pairs]]
+    save("projected", [*faces, *(face for row in rows for face in row)])
+
+
+def inpainted(run: Path) -> None:
+    """Draw unseen avatars, the same with holes, and the holes filled by a run."""
+    model = ganzoo.load(run, device="cpu", discriminator=True)
+    faces = unseen_avatars(COLUMNS)
+    hole = np.zeros((64, 64), bool)
+    hole[20:44, 16:48] = True
+    holed = [np.where(hole[..., None], 128, np.array(face)).astype(np.uint8) for face in faces]
+    filled = [inpaint(model, face, hole)[0] for face in faces]
+    save("inpainted", [*faces, *map(Image.fromarray, holed), *filled])
+
+
+def unseen_avatars(count: int) -> list[Image.Image]:
+    """Return avatars of 64 px that no model was trained on."""
+    dataset = Avatars(count=count, size=64, seed=77)
+    dataset.prepare()
+    return [to_pil_image(dataset[i]["real"] / 2 + 0.5) for i in range(count)]
 
 
 def recipe(run: Path) -> None:

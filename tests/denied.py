@@ -48,6 +48,7 @@ def prepare(root: Path, plugins: Plugins) -> None:
     for i in range(20):
         Image.effect_noise((8, 8), 60 + i).convert("RGB").save(root / "images" / f"{i}.png")
     (root / "photo.png").write_bytes((root / "images" / "0.png").read_bytes())
+    Image.linear_gradient("L").resize((8, 8)).save(root / "mask.png")
     toy.recipe(root)
     toy.benchmark(root)
     folder = {"use": "folder", "path": str(root / "images"), "size": 8}
@@ -94,6 +95,11 @@ READING = [
     "translate {} photo.png --out new",
     "translate painter {} --out new",
     "encode {} photo.png --out new",
+    "inpaint {} photo.png --mask mask.png --steps 1 --out new.png",
+    "inpaint run {} --mask mask.png --steps 1 --out new.png",
+    "inpaint run photo.png --mask {} --steps 1 --out new.png",
+    "project {} photo.png --steps 1 --out new.png",
+    "project run {} --steps 1 --out new.png",
     "import dcgan-pytorch {} --out new",
     "export {} --format onnx --out new.onnx",
     "report {}",
@@ -121,6 +127,8 @@ WRITING = [
     "sample run -n 1 --out {}.png",
     "sample run -n 2 --interpolate --out {}.gif",
     "directions run --out {}.png",
+    "inpaint run photo.png --mask mask.png --steps 1 --out {}.png",
+    "project run photo.png --steps 1 --out {}.png",
     "translate painter photo.png --out {}",
     "import dcgan-pytorch dcgan.pt --out {}",
     "export painter --format torch-export --out {}.pt2",

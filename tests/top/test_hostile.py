@@ -98,6 +98,12 @@ WALK: dict[str, list[tuple[str, ...]]] = {
     "directions": [(NAME,), (MODEL, "--label", f"{NAME}=1"), (MODEL, "--out", f"{NAME}.gif")],
     "translate": [(MODEL, IMAGES, "--out", f"out{NAME}"), (NAME, IMAGES, "--out", "o")],
     "encode": [(MODEL, IMAGES, "--out", f"out{NAME}"), (NAME, IMAGES, "--out", "o")],
+    "inpaint": [
+        (MODEL, NAME, "--mask", NAME),
+        (MODEL, "images", "--mask", "images"),
+        (MODEL, RECIPE, "--mask", RECIPE, "--label", NAME, "--out", f"{NAME}.png"),
+    ],
+    "project": [(MODEL, NAME), (MODEL, RECIPE, "--out", f"{NAME}.gif"), (NAME, RECIPE)],
     "import": [(NAME, RECIPE, "--out", "o"), ("dcgan", f"weights{NAME}.pt", "--out", f"o{NAME}")],
     "model new": [(NAME, "--out", "o"), ("xdog", "--set", f"{NAME}=1", "--out", "o")],
     "export": [(MODEL, "--format", "onnx", "--out", NAME), (NAME, "--format", "onnx")],

@@ -31,6 +31,8 @@ WITHOUT_TORCH = {
     "directions nosuch": 2,
     "translate ganzoo/avatars-64 nosuch.png --out drawn": 2,
     "encode ganzoo/avatars-64 nosuch.png --out codes": 2,
+    "inpaint ganzoo/avatars-64 nosuch.png --mask nosuch.png": 2,
+    "project ganzoo/avatars-64 nosuch.png": 2,
     "export nosuch --format onnx": 2,
     "import dcgan-pytorch nosuch --out new": 2,
     "import nosuch nosuch --out new": 2,
