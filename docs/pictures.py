@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -26,11 +27,13 @@ from ganzoo.models.direction_sheet import sheet
 from ganzoo_avatars.avatars import Avatars
 from ganzoo_figurines.figurines import Figurines
 from ganzoo_heads.heads import Heads
-from ganzoo_inpainting.filling import inpaint, project
+from ganzoo_inpainting.filling import PRIOR, Effort, inpaint, project
 
 PICTURES = Path(__file__).resolve().parent / "pictures"
 GAP = 4
 COLUMNS = 12
+#: of a search for latents
+QUICK = Effort(steps=200, restarts=4)
 #: the widest that a grid of the gallery is, in pixels
 WIDEST = 560
 
@@ -82,25 +85,26 @@ def directions() -> None:
 def projected() -> None:
     """Draw unseen avatars, what the model in the box finds, and that with other hair."""
     model = ganzoo.load("ganzoo/avatars-64", device="cpu")
-    faces = unseen_avatars(COLUMNS)
-    matches = [project(model, face)[1] for face in faces]
+    faces = unseen_avatars(COLUMNS // 2)
+    matches = [project(model, face, effort=QUICK)[1] for face in faces]
     rows = [[to_pil_image(match.image / 2 + 0.5) for match in matches]]
     for hair in ("pink", "green"):
         labels = [{**match.label, "hair": hair} for match in matches]
         pairs = zip(matches, labels, strict=True)
         rows += [[model.sample(latents=m.latent, label=label)[0] for m, label in pairs]]
-    save("projected", [*faces, *(face for row in rows for face in row)])
+    save("projected", [*faces, *(face for row in rows for face in row)], COLUMNS // 2)
 
 
 def inpainted(run: Path) -> None:
     """Draw unseen avatars, the same with holes, and the holes filled by a run."""
     model = ganzoo.load(run, device="cpu", discriminator=True)
-    faces = unseen_avatars(COLUMNS)
+    faces = unseen_avatars(COLUMNS // 2)
     hole = np.zeros((64, 64), bool)
     hole[20:44, 16:48] = True
     holed = [np.where(hole[..., None], 128, np.array(face)).astype(np.uint8) for face in faces]
-    filled = [inpaint(model, face, hole)[0] for face in faces]
-    save("inpainted", [*faces, *map(Image.fromarray, holed), *filled])
+    effort = replace(QUICK, prior=PRIOR)
+    filled = [inpaint(model, face, hole, effort=effort)[0] for face in faces]
+    save("inpainted", [*faces, *map(Image.fromarray, holed), *filled], COLUMNS // 2)
 
 
 def unseen_avatars(count: int) -> list[Image.Image]:
