@@ -33,7 +33,7 @@ PICTURES = Path(__file__).resolve().parent / "pictures"
 GAP = 4
 COLUMNS = 12
 #: of a search for latents
-QUICK = Effort(steps=200, restarts=4)
+QUICK = Effort(steps=120, restarts=4)
 #: the widest that a grid of the gallery is, in pixels
 WIDEST = 560
 

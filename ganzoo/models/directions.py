@@ -11,6 +11,8 @@ Az + b.  The mean extends this to generators that bend the latent before their f
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -77,6 +79,28 @@ def directions(generator: Generator) -> Directions:
     deviation = samples.latents(generator, 0, _DRAWS).std()
     vectors = (vectors * largest.sign()).float() * deviation
     return Directions(vectors.reshape(steps.shape), (values / values.sum()).float(), name)
+
+
+def edit(vectors: Tensor | None, truncation: float, amounts: Mapping[int, float]) -> samples.Edit:
+    """Return a function that shrinks latents (n, ...), then moves them along ``vectors`` (k, ...).
+
+    ``amounts`` say how far, by number.  Raises RunError for a truncation outside [0, 1] or an
+    unknown direction.
+    """
+    if not 0 <= truncation <= 1:
+        raise RunError(f"truncation {truncation}: it goes from 0, all alike, to 1, the usual.")
+    shift = torch.zeros(())
+    for number, amount in amounts.items():
+        assert vectors is not None  # a model has them
+        if not isinstance(number, int) or not 0 <= number < len(vectors):
+            raise RunError(
+                f"direction {number}: this model's are 0 to {len(vectors) - 1}. `ganzoo "
+                "directions` draws them."
+            )
+        if not math.isfinite(amount):
+            raise RunError(f"direction {number}={amount}: go a finite way, such as 2.")
+        shift = shift + amount * vectors[number]
+    return lambda latents: latents * truncation + shift
 
 
 def _first_layer(generator: Generator, points: dict[str, Tensor]) -> tuple[str, nn.Module]:

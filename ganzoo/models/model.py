@@ -9,7 +9,6 @@ from __future__ import annotations
 import copy
 import hashlib
 import json
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -37,7 +36,7 @@ from ganzoo.models.pictures import figure
 from ganzoo.models.precision import inference_format
 from ganzoo.models.roles import network
 from ganzoo.models.samples import Sampling
-from ganzoo.models.translate import Translator, image_word
+from ganzoo.models.translate import Translator, translate_tensor
 from ganzoo.models.writing import described
 from ganzoo.plugins.registry import Registry
 
@@ -132,20 +131,8 @@ class Model:
 
         Raises RunError for a truncation outside [0, 1] or an unknown direction.
         """
-        if not 0 <= truncation <= 1:
-            raise RunError(f"truncation {truncation}: it goes from 0, all alike, to 1, the usual.")
-        shift = torch.zeros(())
-        for number, amount in (directions or {}).items():
-            vectors = self.directions().vectors
-            if not _is_whole(number, 0) or number >= len(vectors):
-                raise RunError(
-                    f"direction {number}: this model's are 0 to {len(vectors) - 1}. `ganzoo "
-                    "directions` draws them."
-                )
-            if not math.isfinite(amount):
-                raise RunError(f"direction {number}={amount}: go a finite way, such as 2.")
-            shift = shift + amount * vectors[number]
-        return lambda latents: latents * truncation + shift
+        vectors = self.directions().vectors if directions else None
+        return latent_directions.edit(vectors, truncation, directions or {})
 
     @overload
     def sample(
@@ -243,7 +230,7 @@ class Model:
         noise, and DataError if it cannot take the photo.
         """
         if isinstance(photo, Tensor):
-            return self._translate_tensor(photo)
+            return translate_tensor(self.generator, photo)
         if isinstance(photo, Image.Image):
             return self._translate_picture(photo)
         is_list = isinstance(photo, Sequence) and not isinstance(photo, str)
@@ -356,23 +343,6 @@ class Model:
         if picture.alpha:
             drawing.putalpha(picture.alpha)
         return drawing
-
-    def _translate_tensor(self, photo: Tensor) -> Tensor:
-        word, shape = image_word(self.generator), tuple(photo.shape)
-        if len(shape) not in (3, 4) or shape[-3] != 3 or not photo.is_floating_point():
-            raise DataError(
-                f"translate: expected float (3, H, W) or (N, 3, H, W) in [-1, 1], not "
-                f"{photo.dtype} {shape}."
-            )
-        weight = anchor(self.generator)
-        try:
-            with torch.no_grad():  # one by one, as they may be large
-                batch = photo.reshape(-1, 1, *shape[-3:]).to(weight)
-                outputs = [self.generator(**{word: one}).float().cpu() for one in batch]
-                pictures = torch.cat(outputs)
-        except (RuntimeError, ValueError) as error:
-            raise DataError(f"translate: the generator refuses {shape}: {error}") from error
-        return pictures if len(shape) == 4 else pictures[0]
 
 
 def _is_whole(value: object, least: int) -> bool:

@@ -16,10 +16,10 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
-from ganzoo.errors import RunError
+from ganzoo.errors import DataError, RunError
 from ganzoo.images import BadImage
 from ganzoo.interfaces import Generator
-from ganzoo.models.network import RANDOM, reads
+from ganzoo.models.network import RANDOM, anchor, reads
 from ganzoo.models.samples import from_uint8, to_uint8
 from ganzoo.models.shared_norm import share_norms
 from ganzoo.models.tiling import Pixels, patches, spans, tiled
@@ -156,3 +156,22 @@ def _resized(pixels: Pixels, height: int, width: int) -> Pixels:
         return pixels
     image = Image.fromarray(pixels)
     return np.asarray(image.resize((width, height), Image.Resampling.LANCZOS))
+
+
+def translate_tensor(generator: Generator, photo: Tensor) -> Tensor:
+    """Turn photos, (3, H, W) or (N, 3, H, W), into pictures on the CPU; raises DataError."""
+    word, shape = image_word(generator), tuple(photo.shape)
+    if len(shape) not in (3, 4) or shape[-3] != 3 or not photo.is_floating_point():
+        raise DataError(
+            f"translate: expected float (3, H, W) or (N, 3, H, W) in [-1, 1], not "
+            f"{photo.dtype} {shape}."
+        )
+    weight = anchor(generator)
+    try:
+        with torch.no_grad():  # one by one, as they may be large
+            batch = photo.reshape(-1, 1, *shape[-3:]).to(weight)
+            outputs = [generator(**{word: one}).float().cpu() for one in batch]
+            pictures = torch.cat(outputs)
+    except (RuntimeError, ValueError) as error:
+        raise DataError(f"translate: the generator refuses {shape}: {error}") from error
+    return pictures if len(shape) == 4 else pictures[0]
