@@ -1,7 +1,7 @@
 """ganzoo: a plugin-based GAN zoo with a registry, on PyTorch.
 
 ``ganzoo.load`` opens a model and ``ganzoo.train`` trains one; ``sample``, ``translate``,
-``evaluate``, ``push``, ``pull``, ``search`` and ``list`` do the same as their commands.
+``avatar``, ``evaluate``, ``push``, ``pull``, ``search`` and ``list`` do the same as their commands.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Any
 
-    from ganzoo.api import evaluate, load, pull, push, sample, search, train, translate
+    from ganzoo.api import avatar, evaluate, load, pull, push, sample, search, train, translate
     from ganzoo.errors import GanzooError
     from ganzoo.hookspecs import hookimpl
     from ganzoo.models.model import Model
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     __version__: str
 
 __all__ = [
-    "GanzooError", "Model", "TrainedRun", "__version__", "evaluate", "hookimpl", "load", "pull",
-    "push", "sample", "search", "train", "translate",
+    "GanzooError", "Model", "TrainedRun", "__version__", "avatar", "evaluate", "hookimpl", "load",
+    "pull", "push", "sample", "search", "train", "translate",
 ]  # fmt: skip
 #: not in ``__all__``: ``from ganzoo import *`` must not hide Python's ``list``
 _NAMES = [*__all__, "list"]

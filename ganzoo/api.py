@@ -30,6 +30,7 @@ from ganzoo.hub import push as pushing
 from ganzoo.hub import search as catalogue
 from ganzoo.hub.push_types import Options, Plan, Pushed
 from ganzoo.hub.search import Listed
+from ganzoo.models import avatar as avatars
 from ganzoo.models import model as models
 from ganzoo.models import samples
 from ganzoo.models.model import Model
@@ -234,6 +235,48 @@ def translate(model: Source | Model, photo: Any) -> Any:
     A model given by name is loaded again for each call.
     """
     return _loaded(model).translate(photo)
+
+
+@overload
+def avatar(
+    photo: Image.Image,
+    model: Source | Model | None = None,
+    *,
+    paste: Literal[False] = False,
+    detector: str = ...,
+    landmarks: str | None = None,
+) -> list[Image.Image]: ...
+@overload
+def avatar(
+    photo: Image.Image,
+    model: Source | Model | None = None,
+    *,
+    paste: Literal[True],
+    detector: str = ...,
+    landmarks: str | None = None,
+) -> Image.Image: ...
+@refusals()
+def avatar(
+    photo: Image.Image,
+    model: Source | Model | None = None,
+    *,
+    paste: bool = False,
+    detector: str = avatars.DETECTOR,
+    landmarks: str | None = None,
+) -> Any:
+    """Draw the faces in a photo: a list of PIL images from left to right.
+
+    >>> ganzoo.avatar(PIL.Image.open("family.jpg"), "runs/cartoon-avatars", paste=True).show()
+
+    Each is cropped as the ``model`` was trained; without a model, the best draws that needs no
+    training.  ``paste`` returns the photo with its faces drawn.  ``landmarks`` aligns faces: an
+    extractor of 68 points or ``none``, by default face68 if its weights are there.  Raises RunError
+    if the model takes no photo, and DataError if the photo, or what finds faces, cannot be used.
+    """
+    registry = installed().registry
+    finder = avatars.finder(registry, detector, landmarks)
+    artist, _ = avatars.artist(None if model is None else _loaded(model), finder, registry)
+    return artist.pasted(photo) if paste else artist.crops(photo)
 
 
 def _loaded(model: Source | Model) -> Model:

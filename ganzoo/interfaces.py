@@ -108,6 +108,10 @@ class Dataset(torch.utils.data.Dataset[dict[str, Tensor]]):
     size: int | None = None
     #: attribute -> its values, in the order of the indices in the field ``label``
     label_values: Mapping[str, Sequence[str]] | None = None
+    #: where faces lie in its photos: the left eye, the right eye and the middle of the mouth's
+    #: corners, each x and y from 0 to 1; left is the photo's.  ``prepare`` may set it.  `ganzoo
+    #: avatar` crops faces alike for a model that was trained on them
+    face: Sequence[tuple[float, float]] | None = None
     #: the licence of the images, an SPDX identifier or an address, if known; ``prepare`` may set
     #: this and the next
     licence: str | None = None

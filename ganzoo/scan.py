@@ -26,6 +26,8 @@ _OTHERS: dict[str, tuple[str, str]] = {
     "archive": (".zip .tar .gz .tgz .bz2 .xz .7z .rar", "unpack it"),
     "array": (".npy .npz .pt .pth .safetensors .h5 .hdf5 .mat .pkl .parquet .tfrecord", ""),
 }
+#: endings of videos
+VIDEO_ENDINGS = frozenset(_OTHERS["video"][0].split())
 _KIND = {ending: kind for kind, (endings, _) in _OTHERS.items() for ending in endings.split()}
 _REMEDY = {kind: remedy for kind, (_, remedy) in _OTHERS.items()} | images.REMEDIES
 #: Other reasons why a file is skipped.
@@ -55,11 +57,12 @@ class Scan:
         return ", ".join(parts)
 
 
-def scan(path: Path) -> Scan:
+def scan(path: Path, videos: bool = False) -> Scan:
     """Look through a folder and its subfolders.
 
     A file is an image by its ending; without an ending, or with an unknown one, by its first
-    bytes.  Raises DataError if the folder does not exist, cannot be read, or holds no image.
+    bytes.  With ``videos`` these count too.  Raises DataError if the folder does not exist, cannot
+    be read, or holds no image.
     """
     with refusals():
         exists = path.exists()
@@ -73,7 +76,8 @@ def scan(path: Path) -> Scan:
     names: list[str] = []
     others: dict[str, list[str]] = {}
     for name, kind in _files(path):
-        names.append(name) if kind is None else others.setdefault(kind, []).append(name)
+        is_wanted = kind is None or (videos and kind == "video")
+        names.append(name) if is_wanted else others.setdefault(str(kind), []).append(name)
     result = Scan(path, sorted(names), others)
     if not names:
         contents = result.not_looked_at() or "it is empty"

@@ -1,4 +1,4 @@
-"""Use models and runs: translate, encode, import, export, report and diagnose."""
+"""Use models and runs: import, export, report and diagnose."""
 
 from __future__ import annotations
 
@@ -17,12 +17,9 @@ from ganzoo.progress import status
 from ganzoo.text import say, say_json
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
-
     from torch import nn
 
     from ganzoo.models.model import Model
-    from ganzoo.scan import Scan
 
 ModelName = Annotated[
     str,
@@ -35,8 +32,6 @@ ModelName = Annotated[
 
 
 def add_to(app: typer.Typer) -> None:
-    app.command(rich_help_panel="Use a model")(translate)
-    app.command(rich_help_panel="Use a model")(encode)
     app.command("import", rich_help_panel="Use a model")(import_)
     app.command(rich_help_panel="Use a model")(export)
     app.command(rich_help_panel="Train")(report)
@@ -56,138 +51,6 @@ def open_model(name: str) -> Model:
     find(place.folder)
     with status(f"opening {name}"):
         return load(place, registry)  # imports torch, so cheap mistakes come first
-
-
-class Precision(StrEnum):
-    """The generator's number format."""
-
-    auto = "auto"
-    fp32 = "fp32"
-    bf16 = "bf16"
-
-
-class Backend(StrEnum):
-    """The engine that runs the generator."""
-
-    torch = "torch"
-    openvino = "openvino"
-
-
-def translate(
-    model: ModelName,
-    photos: Annotated[list[Path], typer.Argument(metavar="PHOTO", help="Files and folders.")],
-    out: Annotated[Path, typer.Option(metavar="FOLDER", help="Where the pictures go.")],
-    precision: Annotated[
-        Precision,
-        typer.Option(
-            help="bf16: a level or two of 255 off, and about twice as fast on CPUs that have it; "
-            "auto: bf16 on those, else fp32."
-        ),
-    ] = Precision.auto,
-    backend: Annotated[
-        Backend, typer.Option(help="openvino: faster still on CPUs; needs ganzoo[openvino].")
-    ] = Backend.torch,
-    tile: Annotated[
-        int,
-        typer.Option(
-            min=256, metavar="N", help="Photos of more than N x N pixels go through in tiles."
-        ),
-    ] = 512,
-    sheet: Annotated[
-        bool, typer.Option(help="Draw FOLDER-sheet.png: up to 12 photos beside their pictures.")
-    ] = True,
-) -> None:
-    """Turn photos into pictures of the same size, name and format."""
-    from ganzoo.files import check_exists
-
-    for photo in photos:
-        check_exists(photo, "photos, or folders")
-    gan = open_model(model)
-    from ganzoo.models.model import device
-    from ganzoo.models.precision import CPU, inference_format, native_bf16
-    from ganzoo.models.translate import Translator
-    from ganzoo.models.translate_files import plan, translate
-    from ganzoo.progress import progress
-
-    where = CPU if backend is Backend.openvino else device()
-    if precision is Precision.auto:
-        precision = Precision(inference_format(gan.generator, where))
-    elif precision is Precision.bf16 and where == CPU and not native_bf16(CPU):
-        say("warning: this CPU emulates bf16: --precision fp32 is faster.", err=True)
-    compiler = None
-    if backend is Backend.openvino:
-        from ganzoo.models.openvino import compiler as make
-
-        compiler = make(precision.value)
-    translator = Translator(gan.generator, where, precision.value, tile, compiler)
-    work = plan(photos, out, sheet)
-    with progress("translating", len(work.jobs), "pictures") as advance:
-        outcome = translate(work, translator, advance)
-    count = len(outcome.successes)
-    if (size := translator.size) and count:
-        say(f"the model makes {size}x{size} pictures: photos were resized to that and back")
-    if pngs := [job for job in outcome.successes if job.renamed]:
-        say(f"written as .png: {len(pngs)}")
-    for note, sources in outcome.notes.items():
-        say(f"{note}: {len(sources)} ({sources[0].name})")
-    if count:
-        say(f"{count} picture{'s' * (count != 1)} in {work.out}")
-    if outcome.sheet:
-        say(f"compare them: {outcome.sheet}")
-    _say_left_out(work.scans, "translated", outcome.failures)
-    if outcome.failures:
-        raise typer.Exit(1 if outcome.successes else 2)
-
-
-def encode(
-    model: ModelName,
-    photos: Annotated[list[Path], typer.Argument(metavar="IMAGE", help="Files and folders.")],
-    out: Annotated[
-        Path, typer.Option(metavar="FOLDER", help="A new folder for the codes and a sheet.")
-    ],
-) -> None:
-    """Write the codes of images, and a sheet of what the model draws from them.
-
-    For models with an encoder, of which `ganzoo list encoders` shows some.  Images are cut to their
-    middle square and resized to the model's size.
-    """
-    from ganzoo.files import check_exists
-    from ganzoo.models.folder import refuse_taken
-
-    for photo in photos:
-        check_exists(photo, "images, or folders")
-    refuse_taken(out, "the codes")
-    gan = open_model(model)
-    from ganzoo.models import encode_files
-    from ganzoo.models.model import device
-    from ganzoo.progress import progress
-
-    gan.require_encoder().to(device())
-    gan.generator.to(device())
-    images, scans = encode_files.sources(photos)
-    with progress("encoding", len(images), "images") as advance:
-        outcome = encode_files.encode(images, gan, out, advance)
-    for note, paths in outcome.notes.items():
-        say(f"{note}: {len(paths)} ({paths[0].name})")
-    if count := outcome.count:
-        say(f"{count} code{'s' * (count != 1)} in {out / encode_files.CODES}")
-    if outcome.has_sheet:
-        say(f"compare them: {out / encode_files.SHEET}")
-    elif count:
-        say("no sheet: the generator of this model draws from photos, not from codes")
-    _say_left_out(scans, "encoded", outcome.failures)
-    if outcome.failures:
-        raise typer.Exit(1 if outcome.count else 2)
-
-
-def _say_left_out(scans: Iterable[Scan], verb: str, failures: Mapping[Path, str]) -> None:
-    for scan in scans:
-        if scan.others:
-            say(f"not looked at in {scan.path}: {scan.not_looked_at()}", err=True)
-    if failures:
-        say(f"not {verb}: {len(failures)}", err=True)
-    for source, reason in failures.items():
-        say(f"  {source}: {reason}", err=True)
 
 
 def import_(

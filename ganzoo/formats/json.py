@@ -105,8 +105,8 @@ _PLAIN: dict[Any, Type] = {
 def _type(annotation: Any) -> Type:
     """Read an imported annotation.
 
-    Supported are ``str bool int float Any Literal[...] list[...] dict[..., ...]``, unions,
-    dataclasses, and ``Annotated`` with ``Ge`` or with a type that replaces it.
+    Supported are ``str bool int float Any Literal[...] list[...] tuple[...] dict[..., ...]``,
+    unions, dataclasses, and ``Annotated`` with ``Ge`` or with a type that replaces it.
     """
     if annotation in _PLAIN:
         return _PLAIN[annotation]
@@ -125,6 +125,8 @@ def _type(annotation: Any) -> Type:
         return Mapping(_type(inside[1]), _type(inside[0]))
     if origin is list:
         return Sequence(_type(inside[0]))
+    if origin is tuple:
+        return Sequence(places=tuple(_type(each) for each in inside), is_tuple=True)
     raise TypeError(f"no type for {annotation!r}")
 
 

@@ -1,6 +1,6 @@
 """``config.json`` of a model folder: how to build the generator, and where it comes from.
 
-The dataclasses are the format, version 2; version 1 can be read too.  ``docs/model-folder.md``
+The dataclasses are the format; older versions can be read too.  ``docs/model-folder.md``
 describes the other files.  Nothing here, or anywhere in a model folder, can run code: names are
 looked up in the registry, and arguments are plain data.
 """
@@ -17,13 +17,14 @@ from typing import Annotated, Any, Literal
 from annotated_types import Ge
 
 from ganzoo.errors import RunError
+from ganzoo.faces import Framing
 from ganzoo.formats import json as formats
 from ganzoo.formats.json import Count, Sha256, SomeText, Wrong, parse, typed
 from ganzoo.formats.types import Pattern, written
 from ganzoo.plugins.registry import Registration
 
-#: the newest format; a model of a generator and a discriminator alone is written in format 2
-FORMAT = 3
+#: the newest format; a model is written in the oldest that can hold it, see ``ganzoo_format``
+FORMAT = 4
 FILE = "config.json"
 WEIGHTS = {"generator": "model.safetensors", "discriminator": "discriminator.safetensors"}
 MAX_BYTES = 1_000_000
@@ -98,7 +99,7 @@ class Licences:
 
 @dataclass(frozen=True)
 class Config:
-    """``config.json``: format 3 if there are ``networks``, else format 2.
+    """``config.json``: format 4 if there is a ``face``, 3 if there are ``networks``, else 2.
 
     ``networks`` are those by role beside the two that have keys of their own.  Weights of those
     that make images or codes are in ``ROLE.safetensors``.
@@ -107,6 +108,7 @@ class Config:
     not be there.  ``plugins`` are the distributions that the networks need, with the versions that
     made them.  ``files`` are those of weights, empty in folders of format 1.  ``training`` holds
     the recipe, steps, images, seconds, data and environment, or the import's source.
+    ``face`` says how the photos of faces that it was trained on were cropped, None if unknown.
     """
 
     generator: Part
@@ -119,17 +121,21 @@ class Config:
     licences: Licences
     training: dict[str, Any]
     networks: dict[Role, Network] = field(default_factory=dict)
+    face: Framing | None = None
 
     @property
     def ganzoo_format(self) -> int:
         """The oldest format that can hold this."""
+        if self.face:
+            return 4
         return 3 if self.networks else 2
 
 
 def text(config: Config) -> str:
     data = {"ganzoo_format": config.ganzoo_format} | asdict(config)
-    if not config.networks:
-        del data["networks"]
+    for key in ("networks", "face"):
+        if not data[key]:
+            del data[key]
     return json.dumps(data, indent=1, ensure_ascii=False) + "\n"
 
 
@@ -165,11 +171,14 @@ def _checked(data: dict[str, Any], path: Path) -> Config:
     if version == 1:
         data = _from_1(data)
     data = {key: value for key, value in data.items() if key != "ganzoo_format"}
-    if version < FORMAT:
-        data["networks"] = {}
+    for key, since, absent in (("networks", 3, {}), ("face", 4, None)):
+        if version < since or key not in data:
+            data[key] = absent
     config: Config = typed(Config, data)
     if (config.output.channels, config.output.range) != (3, [-1, 1]):
         raise Wrong("output: expected 3 channels in the range [-1, 1]")
+    if config.face and not config.face.is_usable:
+        raise Wrong("face: expected eyes and mouth apart and near the crop, of at most 4096 pixels")
     return config
 
 
@@ -235,8 +244,8 @@ def code_licence(distribution: str) -> str | None:
 def json_schema() -> dict[str, Any]:
     """Return the JSON Schema (draft 2020-12) of ``config.json``: ``model.schema.json``."""
     schema = formats.json_schema(Config, "config.json of a ganzoo model folder")
-    schema["properties"]["ganzoo_format"] = {"enum": [2, FORMAT]}
-    schema["required"] = [key for key in schema["required"] if key != "networks"] + [
-        "ganzoo_format"
-    ]
+    schema["properties"]["ganzoo_format"] = {"enum": [2, 3, FORMAT]}
+    optional = ("networks", "face")
+    schema["required"] = [key for key in schema["required"] if key not in optional]
+    schema["required"].append("ganzoo_format")
     return schema

@@ -1,11 +1,12 @@
-"""Translate files and folders of photos, of any size and format."""
+"""Turn files and folders of photos and videos into pictures, of any size and format."""
 
 from __future__ import annotations
 
 import math
 import os
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,9 @@ from ganzoo import colour, images
 from ganzoo.errors import DataError, RunError
 from ganzoo.files import atomic_file
 from ganzoo.images import BadImage, Picture
+from ganzoo.models import footage
+from ganzoo.models.footage import Flicker, Output
+from ganzoo.models.tiling import Pixels
 from ganzoo.models.translate import Translator
 from ganzoo.scan import Scan, others_in, refuse_others, scan, sheet_beside
 
@@ -42,6 +46,7 @@ class Job:
 
     source: Path
     target: Path
+    is_video: bool = False
 
     @property
     def renamed(self) -> bool:
@@ -51,7 +56,7 @@ class Job:
 
 @dataclass
 class Plan:
-    """Photos to translate, and their target files."""
+    """Photos and videos to translate, and their target files."""
 
     jobs: list[Job]
     out: Path
@@ -60,9 +65,20 @@ class Plan:
     #: the folders that were scanned
     scans: list[Scan]
 
+    def pictures(self, passes: int = 1) -> int:
+        """Count the photos, and the frames of the videos, which are read ``passes`` times."""
+        return sum(_length(job, passes) for job in self.jobs)
 
-def plan(photos: Iterable[Path], out: Path, sheet: bool) -> Plan:
-    """Plan the translation of files and folders.
+
+def _length(job: Job, passes: int) -> int:
+    try:
+        return passes * footage.Video(job.source).length if job.is_video else 1
+    except (BadImage, OSError):  # its conversion says why
+        return 1
+
+
+def plan(photos: Iterable[Path], out: Path, sheet: bool, is_numbered: bool = False) -> Plan:
+    """Plan the translation of files and folders; if ``is_numbered``, a file may become several.
 
     A folder of photos becomes a set, so ``out`` may hold no other image.  Single photos may join
     those of earlier calls.  Raises DataError if a photo is missing, two photos would become one
@@ -74,6 +90,8 @@ def plan(photos: Iterable[Path], out: Path, sheet: bool) -> Plan:
     sheet_path = sheet_beside(out) if sheet else None
     _refuse_collisions(jobs, sheet_path)
     targets = {job.target for job in jobs}
+    if is_numbered:
+        targets = {path for target in targets for path in numbered(target)}
     if scans:
         refuse_others(out, targets)
     elif others_in(out, targets):  # pictures of an earlier call
@@ -84,6 +102,13 @@ def plan(photos: Iterable[Path], out: Path, sheet: bool) -> Plan:
                     "Name another folder with --out, or remove that picture."
                 )
     return Plan(jobs, out, sheet_path, scans)
+
+
+def numbered(target: Path) -> list[Path]:
+    """List the files ``NAME-1.png``, ``NAME-2.png``, ... that exist for a target ``NAME.png``."""
+    files = target.parent.glob(f"*{target.suffix}")
+    number = re.compile(re.escape(target.stem) + r"-[1-9]\d*")
+    return sorted(file for file in files if number.fullmatch(file.stem))
 
 
 def _refuse_collisions(jobs: Sequence[Job], sheet: Path | None) -> None:
@@ -116,18 +141,24 @@ def _jobs(path: Path, out: Path, scans: list[Scan]) -> Iterator[Job]:
     if folder.resolve() == out.resolve():
         raise DataError(f"--out {out} is the folder of the photos. Give another one.")
     if path.is_dir():
-        scans.append(scan(path))
+        scans.append(scan(path, videos=True))
         for name in scans[-1].names:
             if (path / name).resolve().is_relative_to(out.resolve()):
                 raise DataError(
                     f"--out {out} lies in {path} and holds images already: {path / name} could "
                     "be a photo or an earlier picture. Name a folder outside, or empty it."
                 )
-            yield Job(path / name, _target(out / name))
+            yield _job(path / name, out / name)
     elif path.exists():
-        yield Job(path, _target(out / path.name))
+        yield _job(path, out / path.name)
     else:
         raise DataError(f"there is no '{path}' (from {Path.cwd()}). Give photos, or folders.")
+
+
+def _job(source: Path, target: Path) -> Job:
+    if footage.is_video(source):
+        return Job(source, footage.target(target), is_video=True)
+    return Job(source, _target(target))
 
 
 def _target(path: Path) -> Path:
@@ -138,14 +169,45 @@ def _target(path: Path) -> Path:
 
 
 @dataclass
-class Outcome:
-    """The photos that were translated, and why the others were not."""
+class Done:
+    """What became of one photo or video."""
 
-    successes: list[Job] = field(default_factory=list)
+    #: the files that were written
+    files: list[Path]
+    #: some of it before and after
+    pairs: list[tuple[Image.Image, Image.Image]]
+    #: notes on unused parts, such as further frames
+    notes: Sequence[str] = ()
+    #: of each file, if they are videos
+    flicker: Sequence[Flicker] = ()
+
+
+@dataclass
+class Outcome:
+    """The photos and videos that were translated, and why the others were not."""
+
+    successes: dict[Job, Done] = field(default_factory=dict)
     failures: dict[Path, str] = field(default_factory=dict)
-    #: notes on unused parts of photos, such as further frames
     notes: dict[str, list[Path]] = field(default_factory=dict)
     sheet: Path | None = None
+
+    def facts(self) -> dict[str, Any]:
+        """Return all as plain data."""
+        return {
+            "pictures": [
+                {
+                    "source": str(job.source),
+                    "files": [str(file) for file in done.files],
+                    "notes": list(done.notes),
+                    "videos": [flicker.facts() for flicker in done.flicker],
+                }
+                for job, done in self.successes.items()
+            ],
+            "failures": [
+                {"source": str(path), "reason": reason} for path, reason in self.failures.items()
+            ],
+            "sheet": None if self.sheet is None else str(self.sheet),
+        }
 
 
 def translate(
@@ -153,10 +215,20 @@ def translate(
     translator: Translator,
     advance: Callable[[int], None] = lambda n: None,
 ) -> Outcome:
-    """Translate photos into files, each whole or absent; an unusable one does not stop the rest.
+    """Translate photos and videos into files, each whole or absent.
 
-    Raises RunError if the folder cannot be written.
+    An unusable one does not stop the rest.  Raises RunError if the folder cannot be written.
     """
+
+    def one(job: Job) -> Done:
+        make = _translate_video if job.is_video else _translate_photo
+        return make(job, translator, advance)
+
+    return run(plan, one)
+
+
+def run(plan: Plan, one: Callable[[Job], Done]) -> Outcome:
+    """Do ``one`` job after the other, and put some of them on the sheet; see ``translate``."""
     outcome = Outcome()
     pairs: list[tuple[Image.Image, Image.Image]] = []
     try:
@@ -165,36 +237,59 @@ def translate(
         raise RunError(f"--out {plan.out} cannot be made: {error.strerror}.") from error
     for job in plan.jobs:
         try:
-            before, after = _translate_file(job, translator)
+            done = one(job)
         except BadImage as error:
             outcome.failures[job.source] = str(error)
+        except OSError as error:
+            outcome.failures[job.source] = error.strerror or str(error)
         else:
-            outcome.successes.append(job)
-            for note in before.notes:
+            outcome.successes[job] = replace(done, pairs=[])
+            for note in done.notes:
                 outcome.notes.setdefault(note, []).append(job.source)
-            if plan.sheet and len(pairs) < _PAIRS:
-                pairs.append((_thumbnail(before.image), _thumbnail(after)))
-        advance(1)
+            if plan.sheet:
+                missing = done.pairs[: _PAIRS - len(pairs)]
+                pairs += [(_thumbnail(before), _thumbnail(after)) for before, after in missing]
     if plan.sheet and pairs:
-        _write(side_by_side(pairs), plan.sheet)
+        write(side_by_side(pairs), plan.sheet)
         outcome.sheet = plan.sheet
     return outcome
 
 
-def _translate_file(job: Job, translator: Translator) -> tuple[Picture, Image.Image]:
-    try:
-        photo = images.decode(job.source.read_bytes(), images.MOST_PIXELS)
-        after = Image.fromarray(translator(np.asarray(photo.image)))
-        if photo.alpha:
-            after.putalpha(photo.alpha)
-        job.target.parent.mkdir(parents=True, exist_ok=True)
-        _write(after, job.target)
-    except OSError as error:
-        raise BadImage(error.strerror or str(error)) from error
-    return photo, after
+def read(path: Path) -> Picture:
+    """Read a photo of up to 250 million pixels; raises BadImage."""
+    return images.decode(path.read_bytes(), images.MOST_PIXELS)
 
 
-def _write(image: Image.Image, path: Path) -> None:
+def _translate_photo(job: Job, translator: Translator, advance: Callable[[int], None]) -> Done:
+    photo = read(job.source)
+    after = Image.fromarray(translator(np.asarray(photo.image)))
+    if photo.alpha:
+        after.putalpha(photo.alpha)
+    write(after, job.target)
+    advance(1)
+    return Done([job.target], [(photo.image, after)], photo.notes)
+
+
+def _translate_video(job: Job, translator: Translator, advance: Callable[[int], None]) -> Done:
+    flicker = Flicker()
+    pairs: list[tuple[Image.Image, Image.Image]] = []
+
+    def draw(index: int, frame: Pixels) -> Pixels:
+        drawing = translator(frame)
+        flicker.add(frame, drawing)
+        if not index:
+            pairs.append((Image.fromarray(frame), Image.fromarray(drawing)))
+        advance(1)
+        return drawing
+
+    source = footage.Video(job.source)
+    source.convert([Output(job.target, draw, (source.width, source.height))])
+    return Done([job.target], pairs, flicker=[flicker])
+
+
+def write(image: Image.Image, path: Path) -> None:
+    """Write a picture, as a whole or not at all, in the format of its ending; raises BadImage."""
+    path.parent.mkdir(parents=True, exist_ok=True)
     kind, options = _FORMATS[path.suffix.lower()]
     if kind == "JPEG" and image.mode == "RGBA":
         image = _on_white(image)

@@ -9,6 +9,7 @@ from typing import Any
 from torch import nn
 
 from ganzoo.errors import RunError
+from ganzoo.faces import Framing
 from ganzoo.files import atomic_folder
 from ganzoo.interfaces import Generator, Imported, Importer
 from ganzoo.models import config as configs
@@ -32,13 +33,15 @@ def save(
     data_licence: str | None = None,
     of_code: bool = False,
     others: Mapping[str, nn.Module] | None = None,
+    face: Framing | None = None,
 ) -> None:
     """Write a model folder as a whole: config, weights, recipe, and 16 samples if possible.
 
     A model that was not trained here has no recipe.  ``parts`` holds ``config.part`` of the
     ``generator``, perhaps the ``discriminator`` and other roles; ``data_licence`` is that of the
     images.  A model ``of_code`` alone is under the code's licence as a whole.  ``others`` are the
-    networks beside the generator that the folder holds, by role.
+    networks beside the generator that the folder holds, by role.  ``face`` says how its photos of
+    faces were cropped.
     """
     takes, makes, labels = described(generator)
     with atomic_folder(path) as folder:
@@ -63,6 +66,7 @@ def save(
             networks={
                 role: part for role, part in parts.items() if isinstance(part, configs.Network)
             },
+            face=face if takes.kind == "image" else None,
         )
         (folder / CONFIG).write_text(configs.text(config), encoding="utf-8")
         if recipe_yaml is not None:

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from ganzoo.errors import CheckpointError, TrainingStopped
 from ganzoo.evaluation.environment import environment
+from ganzoo.faces import Framing
 from ganzoo.files import write_atomic
 from ganzoo.models import config, writing
 from ganzoo.recipe.recipe import without_paths
@@ -119,7 +120,18 @@ def _save_model(run: Run, path: Path) -> None:
         "environment": environment(),
     }
     recipe = yaml.safe_dump(without_paths(run.recipe.resolved()), sort_keys=False)
-    writing.save(path, run.generator, parts, training, recipe, run.dataset.licence, others=others)
+    face, size = run.dataset.face, run.dataset.size
+    framing = Framing(size, *face) if face and size else None
+    writing.save(
+        path,
+        run.generator,
+        parts,
+        training,
+        recipe,
+        run.dataset.licence,
+        others=others,
+        face=framing,
+    )
 
 
 def _average_name(role: str) -> str:

@@ -16,12 +16,12 @@ import numpy as np
 from PIL import Image
 
 from ganzoo.errors import DataError
+from ganzoo.faces import IN_BOX, canonical, cut
 from ganzoo.files import atomic_file, atomic_folder
 from ganzoo.images import stem
 from ganzoo.progress import progress
 from ganzoo.scan import Scan, scan, sheet_beside
 from ganzoo_faces.finding import VERSION, Face, Finder, Reject, Settings, Tool, numbers
-from ganzoo_faces.geometry import cut
 from ganzoo_folders import files
 from ganzoo_folders.sheet import contact_sheet
 
@@ -94,9 +94,16 @@ def extract(
             advance(1)
         if not result.faces:
             raise NoFaces(path, result)
-        writer.finish(result, {"source": str(path), "settings": record, "files": digests})
+        about = {"source": str(path), "settings": record, "files": digests}
+        writer.finish(result, {**about, "face": _face(settings.margin, landmarks is not None)})
     _write_sheet(out, [face["file"] for face in result.faces])
     return result
+
+
+def _face(margin: float, is_aligned: bool) -> list[list[float]]:
+    """Return where the eyes and the mouth lie in the crops, on average if these are boxes."""
+    places = canonical(margin) if is_aligned else 0.5 + IN_BOX / (1 + 2 * margin)
+    return [[round(float(x), 4), round(float(y), 4)] for x, y in places]
 
 
 def _write_sheet(out: Path, names: list[str]) -> None:

@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from PIL import Image
 
+from ganzoo import faces
 from ganzoo.errors import DataError
+from ganzoo.faces import LANDMARK_MARGIN, LANDMARK_SIZE, MARGIN, Array
 from ganzoo.files import cache_folder, write_atomic
 from ganzoo.images import MOST_PIXELS, BadImage, decode
 from ganzoo.progress import status
-from ganzoo_faces import geometry
-from ganzoo_faces.geometry import MARGIN, POINTS, Array
 from ganzoo_folders import files
 
 if TYPE_CHECKING:
@@ -27,9 +27,6 @@ if TYPE_CHECKING:
 
 #: Increase when the same files would give other crops.
 VERSION = 2
-#: The landmarks are looked for in the box with this margin, at this size.  Of all margins this one
-#: moves the points of 'face68' least when the boxes of 'lbp' are moved a little at random.
-LANDMARK_MARGIN, LANDMARK_SIZE = 0.1, 256
 
 
 @dataclass(frozen=True)
@@ -91,7 +88,7 @@ class Reject:
 
 @dataclass(frozen=True)
 class Face:
-    """A face to cut out; ``matrix`` is the place of its crop, see ``geometry``."""
+    """A face to cut out; ``matrix`` is the place of its crop, see ``ganzoo.faces``."""
 
     box: Box
     matrix: Array
@@ -152,17 +149,18 @@ class Finder:
             return "score too low", f"score {box.score:.2f} below {settings.min_score:g}"
         if side < settings.min_size:
             return "face too small", f"face {side:.0f} px, smaller than {settings.min_size:g} px"
-        face = Face(box, geometry.square(box, settings.margin))
+        face = Face(box, faces.square(box, settings.margin))
         if self._landmarks is not None:
             points, sure = self._points.recall(key, lambda: self._mark(picture, box))
             landmarks = np.array(points)
             if sure < settings.min_confidence:
                 reason = f"confidence {sure:.2f} below {settings.min_confidence:g}"
                 return "landmarks unsure", reason
-            if not geometry.plausible(landmarks, box):
+            if not faces.plausible(landmarks, box):
                 return "landmarks implausible", "eyes and mouth are not where the face is"
-            face = Face(box, geometry.align(landmarks, settings.margin), landmarks, sure)
-        share = geometry.outside(face.matrix, *picture.size)
+            place = faces.align(faces.anchors(landmarks), faces.canonical(settings.margin))
+            face = Face(box, place, landmarks, sure)
+        share = faces.outside(face.matrix, *picture.size)
         if share > settings.max_outside:
             reason = f"{share:.0%} of the crop lie outside, more than {settings.max_outside:.0%}"
             return "too far outside the picture", reason
@@ -177,27 +175,14 @@ class Finder:
         return [[float(value) for value in numbers(box)] for box in boxes]
 
     def _mark(self, picture: Image.Image, box: Box) -> tuple[list[list[float]], float]:
-        import torch
-
         assert self._landmarks is not None
         if "landmarks" not in self._tools:
             with status(f"loading the extractor {self._landmarks.name}"):
                 self._tools["landmarks"] = self._landmarks.make().eval()
         extractor: Extractor = self._tools["landmarks"]
-        matrix = geometry.square(box, LANDMARK_MARGIN)
-        crop = np.asarray(geometry.cut(picture, matrix, LANDMARK_SIZE), np.float32) / 127.5 - 1
-        with torch.inference_mode():
-            features = extractor(torch.from_numpy(crop.transpose(2, 0, 1)[None]))
-        points = features.get("points")
-        if points is None or points.shape != (1, POINTS, 2):
-            shape = "none" if points is None else "x".join(map(str, points.shape))
-            raise DataError(
-                f"extractor '{self._landmarks.name}' gives no {POINTS} landmarks, which alignment "
-                f"needs: 'points' 1x{POINTS}x2, not {shape}. Choose another --landmarks."
-            )
-        places = geometry.apply(matrix, (points[0].double().numpy() + 1) / 2)
-        confidence = features.get("confidence")
-        return places.tolist(), 1.0 if confidence is None else float(confidence[0])
+        place = faces.square(box, LANDMARK_MARGIN)
+        points, sure = faces.landmarks_in(picture, place, extractor, self._landmarks.name)
+        return points.tolist(), sure
 
 
 class _Memory:

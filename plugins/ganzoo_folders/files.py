@@ -134,3 +134,16 @@ def _write_table(table: Path, rows: dict[str, Any]) -> None:
         Path(aside).replace(table)
     except OSError:
         pass  # the table only saves time; an unusable cache is reported with the images
+
+
+def face_of(folder: Path) -> tuple[tuple[float, float], ...] | None:
+    """Return where faces lie in a folder that `ganzoo data faces` filled; None for any other.
+
+    These are the left eye, the right eye and the mouth, x and y from 0 to 1.
+    """
+    try:
+        manifest = json.loads((folder.parent / "manifest.json").read_text(encoding="utf-8"))
+        left, right, mouth = ((float(x), float(y)) for x, y in manifest["face"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return left, right, mouth

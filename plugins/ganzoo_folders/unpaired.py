@@ -14,7 +14,7 @@ from torch import Tensor
 
 from ganzoo.errors import DataError
 from ganzoo.interfaces import Dataset
-from ganzoo_folders import cache, domains, edges
+from ganzoo_folders import cache, domains, edges, files
 from ganzoo_folders.cache import Cached
 from ganzoo_folders.cached import as_tensor
 from ganzoo_folders.folder import Folder
@@ -126,6 +126,7 @@ class Unpaired(Dataset):
                 FEW,
             )
         self._partners = {field: self._match(field, entries) for field in self.paired}
+        self.face = files.face_of(self._photo.path)
         self._open = entries
 
     def __len__(self) -> int:

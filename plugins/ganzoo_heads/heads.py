@@ -76,6 +76,8 @@ class Heads(Dataset):
     }
     on_demand: ClassVar[frozenset[str]] = frozenset({"normal", "depth", "parts"})
     shuffled = True
+    #: means over 64 heads
+    face = ((0.388, 0.478), (0.617, 0.479), (0.504, 0.734))
 
     size: int
 

@@ -19,6 +19,7 @@ from torch import nn
 import ganzoo_cyclegan
 from ganzoo import hookimpl
 from ganzoo.errors import DataError, RecipeError, TrainingStopped
+from ganzoo.faces import MARGIN, canonical
 from ganzoo.interfaces import Extractor
 from ganzoo.plugins.manager import installed
 from ganzoo.plugins.registry import Origin
@@ -29,7 +30,6 @@ from ganzoo_cyclegan.face_parts import ALIGNED, FacePartsDiscriminator, cut_part
 from ganzoo_cyclegan.history import LeastSquaresHistory
 from ganzoo_cyclegan.networks import PatchDiscriminator, ResidualGenerator
 from ganzoo_cyclegan.pool import ImagePool
-from ganzoo_faces.geometry import MARGIN, canonical
 from ganzoo_figurines.parts import LANDMARKS
 
 pytestmark = pytest.mark.usefixtures("one_thread")

@@ -14,13 +14,14 @@ from PIL import Image
 from profiles import ADOBE
 from typer.testing import CliRunner
 
+from ganzoo import faces as geometry
 from ganzoo import hookimpl
 from ganzoo.errors import DataError, GanzooError
 from ganzoo.interfaces import Box, Detector, Extractor
 from ganzoo.plugins.manager import Plugins
 from ganzoo.plugins.registry import Origin, Registration
 from ganzoo.scan import scan
-from ganzoo_faces import face_alignment_detectors, geometry, lbp
+from ganzoo_faces import face_alignment_detectors, lbp
 from ganzoo_faces.command import _arguments, faces
 
 RED, GREEN, BLUE = (255, 0, 0), (0, 255, 0), (0, 0, 255)
@@ -180,7 +181,7 @@ def test_landmarks_land_on_their_places(angle, scale):
     landmarks = np.zeros((68, 2))
     for part, z in zip((range(36, 42), range(42, 48), range(48, 68)), moved, strict=True):
         landmarks[list(part)] = [z.real, z.imag]
-    matrix = geometry.align(landmarks, 0.25)
+    matrix = geometry.align(geometry.anchors(landmarks), places)
     assert matrix[:, :2] == pytest.approx(
         np.array([[turn.real, -turn.imag], [turn.imag, turn.real]])
     )

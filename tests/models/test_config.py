@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
-from dataclasses import fields, is_dataclass
+from dataclasses import fields, is_dataclass, replace
 from pathlib import Path
 from typing import Any, get_args, get_type_hints
 
@@ -14,6 +14,7 @@ import pytest
 from configs import noise, painter
 
 from ganzoo.errors import RunError
+from ganzoo.faces import Framing
 from ganzoo.models import config
 from ganzoo.models.config import Config, json_schema, read, text
 
@@ -45,6 +46,18 @@ def test_what_is_written_is_read(tmp_path: Path, made: Config) -> None:
     assert text(read(path)) == text(made)
     assert next(iter(json.loads(text(made)))) == "ganzoo_format"
     jsonschema.validate(json.loads(text(made)), json_schema())
+
+
+def test_how_faces_were_cropped_is_kept(tmp_path: Path) -> None:
+    face = Framing.of(128, 0.25)
+    made = replace(painter(), face=face)
+    path = written(tmp_path, text(made).encode())
+    assert read(path).face == face
+    assert json.loads(text(made))["ganzoo_format"] == 4
+    jsonschema.validate(json.loads(text(made)), json_schema())
+    assert "face" not in json.loads(text(painter()))
+    flat = replace(made, face=replace(face, right_eye=face.left_eye, mouth=face.left_eye))
+    assert "face" in refusal(tmp_path, json.loads(text(flat)))
 
 
 def test_the_schema_that_is_shipped_is_that_of_the_code() -> None:
@@ -105,17 +118,17 @@ def test_a_broken_format_1_is_refused(tmp_path: Path, changes: dict[str, Any], t
 # -- what is refused ----------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("version", [4, 99, 10**30])
+@pytest.mark.parametrize("version", [5, 99, 10**30])
 def test_a_newer_format_is_refused_with_the_way_out(tmp_path: Path, version: int) -> None:
     said = refusal(tmp_path, {"ganzoo_format": version, "whatever": "is new"})
     assert f"{tmp_path} has model format {version}" in said
-    assert "reads up to 3" in said
+    assert "reads up to 4" in said
     assert "pip install --upgrade ganzoo" in said
 
 
 @pytest.mark.parametrize("version", [0, -1, True, "2", 2.0, [2]])
 def test_a_format_that_is_none_is_refused(tmp_path: Path, version: Any) -> None:
-    assert "ganzoo_format: expected 1 to 3" in refusal(tmp_path, plain(ganzoo_format=version))
+    assert "ganzoo_format: expected 1 to 4" in refusal(tmp_path, plain(ganzoo_format=version))
 
 
 def test_a_config_of_another_library_is_refused(tmp_path: Path) -> None:
@@ -183,5 +196,5 @@ def test_the_page_tells_of_every_key_and_file() -> None:
     assert keys(Config) <= told
     for name in (*config.WEIGHTS.values(), config.FILE, "recipe.yaml", "samples.png", "README.md"):
         assert f"| `{name}` |" in page
-    assert f"| `ganzoo_format` | `{config.FORMAT}` |" in page
+    assert f"| `ganzoo_format` | `{config.FORMAT}`, or less |" in page
     assert "ganzoo/models/model.schema.json" in page

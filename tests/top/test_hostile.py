@@ -97,6 +97,13 @@ WALK: dict[str, list[tuple[str, ...]]] = {
     ],
     "directions": [(NAME,), (MODEL, "--label", f"{NAME}=1"), (MODEL, "--out", f"{NAME}.gif")],
     "translate": [(MODEL, IMAGES, "--out", f"out{NAME}"), (NAME, IMAGES, "--out", "o")],
+    "avatar": [
+        (IMAGES, "--out", f"out{NAME}", "--landmarks", "none"),
+        (IMAGES, "--out", "o", "--model", NAME),
+        (NAME, "--out", "o"),
+        (IMAGES, "--out", "o", "--detector", NAME),
+        (IMAGES, "--out", "o", *SET),
+    ],
     "encode": [(MODEL, IMAGES, "--out", f"out{NAME}"), (NAME, IMAGES, "--out", "o")],
     "inpaint": [
         (MODEL, NAME, "--mask", NAME),
