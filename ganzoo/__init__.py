@@ -1,7 +1,8 @@
 """ganzoo: a plugin-based GAN zoo with a registry, on PyTorch.
 
 ``ganzoo.load`` opens a model and ``ganzoo.train`` trains one; ``sample``, ``translate``,
-``avatar``, ``evaluate``, ``push``, ``pull``, ``search`` and ``list`` do the same as their commands.
+``avatar``, ``evaluate``, ``leaderboard``, ``push``, ``pull``, ``search`` and ``list`` do the same
+as their commands.
 """
 
 from __future__ import annotations
@@ -12,7 +13,18 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Any
 
-    from ganzoo.api import avatar, evaluate, load, pull, push, sample, search, train, translate
+    from ganzoo.api import (
+        avatar,
+        evaluate,
+        leaderboard,
+        load,
+        pull,
+        push,
+        sample,
+        search,
+        train,
+        translate,
+    )
     from ganzoo.errors import GanzooError
     from ganzoo.hookspecs import hookimpl
     from ganzoo.models.model import Model
@@ -22,8 +34,8 @@ if TYPE_CHECKING:
     __version__: str
 
 __all__ = [
-    "GanzooError", "Model", "TrainedRun", "__version__", "avatar", "evaluate", "hookimpl", "load",
-    "pull", "push", "sample", "search", "train", "translate",
+    "GanzooError", "Model", "TrainedRun", "__version__", "avatar", "evaluate", "hookimpl",
+    "leaderboard", "load", "pull", "push", "sample", "search", "train", "translate",
 ]  # fmt: skip
 #: not in ``__all__``: ``from ganzoo import *`` must not hide Python's ``list``
 _NAMES = [*__all__, "list"]

@@ -21,7 +21,9 @@ from PIL import Image
 from torch import Tensor
 
 from ganzoo.errors import RecipeError, RunError
+from ganzoo.evaluation.leaderboard import all_standings
 from ganzoo.evaluation.places import entry_folders, folder_for
+from ganzoo.evaluation.ranking import Leaderboard
 from ganzoo.evaluation.result import Entry
 from ganzoo.files import refusals
 from ganzoo.formats.yaml import quoted
@@ -422,3 +424,18 @@ def search(
     Raises HubError if the Hub does not answer.
     """
     return catalogue.search(text, author, limit, token)
+
+
+@refusals()
+def leaderboard(
+    benchmark: str | None = None, *, entries: Sequence[str | os.PathLike[str]] = ()
+) -> Leaderboard:
+    """Rank measured models: yours, those of ``runs``, and those that come with ganzoo.
+
+    >>> pandas.DataFrame(ganzoo.leaderboard("avatars-64").rows)
+
+    In a notebook it shows tables with pictures.  ``entries`` are the only folders to look in, if
+    given.  Raises RunError if a benchmark has no entries, or a folder is none.
+    """
+    folders = entry_folders([Path(folder) for folder in entries])
+    return Leaderboard(all_standings(folders, benchmark))

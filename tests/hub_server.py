@@ -750,7 +750,8 @@ class Call(NamedTuple):
 
 
 _NAME = r"(?P<repo>[^/]+/[^/]+)"
-_API = rf"/api/models/{_NAME}"
+#: models and Spaces, which share their names here
+_API = rf"/api/(?:models|spaces)/{_NAME}"
 _REV = r"(?P<rev>[^/]+)"
 _SHA = r"(?P<file>[0-9a-f]{64})"
 ROUTES: list[tuple[str, re.Pattern[str], Callable[[HubServer, Call], Answer]]] = [
@@ -777,10 +778,10 @@ ROUTES: list[tuple[str, re.Pattern[str], Callable[[HubServer, Call], Answer]]] =
         ("POST", rf"{_API}/commit/{_REV}", HubServer.commit),
         ("GET", rf"{_API}/xet-read-token/{_REV}", HubServer.xet_read),
         ("GET", rf"{_API}/xet-write-token/{_REV}", HubServer.xet_write),
-        ("POST", rf"/{_NAME}\.git/info/lfs/objects/batch", HubServer.lfs_batch),
+        ("POST", rf"(?:/spaces)?/{_NAME}\.git/info/lfs/objects/batch", HubServer.lfs_batch),
         ("PUT", rf"/lfs/{_NAME}/upload/{_SHA}", HubServer.lfs_upload),
         ("POST", rf"/lfs/{_NAME}/verify", HubServer.lfs_verify),
-        ("HEAD|GET", rf"/{_NAME}/resolve/{_REV}/(?P<file>.+)", HubServer.resolve),
+        ("HEAD|GET", rf"(?:/spaces)?/{_NAME}/resolve/{_REV}/(?P<file>.+)", HubServer.resolve),
         # A name without an owner: the Hub knows a few of these, this one none.
         ("GET", r"/api/models/(?P<repo>[^/]+)", HubServer.info),
         ("HEAD|GET", r"/(?P<repo>[^/]+)/resolve/.+", HubServer.resolve),

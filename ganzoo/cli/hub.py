@@ -16,7 +16,7 @@ from ganzoo.progress import status
 from ganzoo.text import cell, say, say_json, say_table
 
 if TYPE_CHECKING:
-    from ganzoo.hub.push_types import Plan
+    from ganzoo.hub.push_types import Options, Plan
 
 Token = Annotated[
     str | None,
@@ -69,7 +69,17 @@ def push(
     model: Annotated[
         str, typer.Argument(metavar="MODEL", help="A run or model folder, or user/repo.")
     ],
-    id: Annotated[str, typer.Argument(metavar="ID", help="user/repo, or user/repo@branch.")],
+    id: Annotated[
+        str | None,
+        typer.Argument(metavar="ID", help="user/repo, or user/repo@branch.", show_default=False),
+    ] = None,
+    space: Annotated[
+        str | None,
+        typer.Option(
+            metavar="USER/NAME",
+            help="Publish the page of `ganzoo play` for this model as a Space, instead of ID.",
+        ),
+    ] = None,
     licence: Annotated[
         str | None,
         typer.Option(
@@ -135,7 +145,9 @@ def push(
 
     if out and not dry_run:
         raise RunError("--out is for --dry-run, which writes there what would go.")
-    what, registry = parse_id(id), installed().registry
+    if (id is None) == (space is None):
+        raise RunError("write where it goes: ID for the model, or --space USER/NAME for its page.")
+    what, registry = parse_id(id or space or ""), installed().registry
     options = Options(
         licence=licence,
         data_licence=data_licence,
@@ -147,6 +159,9 @@ def push(
         tag=tag,
         message=message,
     )
+    if id is None:
+        _push_space(model, str(what), options, dry_run, out, token, as_json)
+        return
     if dry_run:
         with status("checking what would go"):
             plan = pushing.plan(model, id, registry, options, token, out)
@@ -165,6 +180,38 @@ def push(
         _say_changes(result.plan)
         say(f"commit {result.commit[:12]}: {result.url}")
     say(f"next: ganzoo pull {Id(what.repo, tag or what.revision)}")
+
+
+def _push_space(
+    model: str,
+    space: str,
+    options: Options,
+    dry_run: bool,
+    out: Path | None,
+    token: str | None,
+    as_json: bool,
+) -> None:
+    """Publish a Space, or say and write what it would be."""
+    from ganzoo.play.space import plan, push
+    from ganzoo.plugins.manager import installed
+
+    registry, address = installed().registry, ""
+    if dry_run:
+        with status("checking what would go"):
+            made = plan(model, space, registry, options, token, out)
+    else:
+        address, made = push(model, space, registry, options, token)
+    if as_json:
+        say_json({"url": address} | asdict(made))
+    else:
+        for name, size in made.files.items():
+            say(f"  {size:>12,}  {name}")
+        if not made.problems:
+            say(address or f"this would go to the Space {made.what}; nothing is sent yet")
+        for problem in made.problems:
+            say(*f"error: {problem}".splitlines(), err=True)
+    if made.problems:
+        raise typer.Exit(2)
 
 
 def _plan_data(plan: Plan) -> dict[str, Any]:

@@ -230,19 +230,13 @@ def _md_row(cells: Iterable[str], raw: bool = False) -> str:
 
 def page(boards: Sequence[Standings]) -> str:
     """Write ``leaderboard.html``, which is self-contained."""
-    from ganzoo.models.pictures import opened
-
-    rows = [row for board in boards for table in board.tables for row in table.rows]
-    thumbs = {
-        row.picture: _thumb(row.entry, picture) for row in rows if (picture := opened(row.picture))
-    }
     return render(
         "evaluation/leaderboard.html",
         boards=boards,
         how=HOW,
         no_weights=NO_WEIGHTS,
         over_seeds=OVER_SEEDS,
-        thumbs=thumbs,
+        thumbs=thumbs_of(boards),
         flat=flat,
         group_name=group_name,
         heading=heading,
@@ -264,6 +258,16 @@ class Thumb:
     uri: str
     width: int
     zoom: float
+
+
+def thumbs_of(boards: Sequence[Standings]) -> dict[Path, Thumb]:
+    """Return the samples of every row that has a readable picture, by its path."""
+    from ganzoo.models.pictures import opened
+
+    rows = [row for board in boards for table in board.tables for row in table.rows]
+    return {
+        row.picture: _thumb(row.entry, picture) for row in rows if (picture := opened(row.picture))
+    }
 
 
 def _thumb(entry: Entry, sheet: Image) -> Thumb:

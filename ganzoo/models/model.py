@@ -10,6 +10,7 @@ import copy
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -22,6 +23,7 @@ from torch import Tensor, nn
 
 from ganzoo import images
 from ganzoo.errors import DataError, RunError
+from ganzoo.formats.markdown import html_of
 from ganzoo.formats.types import written
 from ganzoo.formats.yaml import parse
 from ganzoo.interfaces import Generator
@@ -49,7 +51,8 @@ class Model:
 
     ``generator`` is in eval mode without gradients; ``config`` is read from its folder ``path``.
     ``precision`` is the number format of ``translate``: fp32, bf16, or auto, which is bf16 on a CPU
-    that computes it natively.  In a notebook a model shows its samples.
+    that computes it natively.  In a notebook a model shows its samples and
+    its card.
     """
 
     generator: Generator
@@ -79,7 +82,11 @@ class Model:
             return f"Model({str(getattr(self, 'path', None))!r})"
 
     def _repr_html_(self) -> str:
-        return figure(getattr(self, "path", Path()) / SAMPLES, repr(self))
+        card = ""
+        with suppress(RunError, AttributeError):  # a damaged model must still have a repr
+            card = html_of(self.card or "")
+        folded = f"<details><summary>Model card</summary>{card}</details>" if card else ""
+        return figure(getattr(self, "path", Path()) / SAMPLES, repr(self), folded)
 
     def latents(
         self, n: int = 1, *, seed: int = 0, around: Tensor | None = None, spread: float = 0.3

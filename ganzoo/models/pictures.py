@@ -57,9 +57,9 @@ def embed(picture: Image.Image, budget: int) -> tuple[str, int]:
         picture = picture.reduce(2)
 
 
-def figure(path: Path | None, caption: str) -> str:
-    """Return HTML for a notebook: a file's picture, if readable, above the caption."""
+def figure(path: Path | None, caption: str, more: str = "") -> str:
+    """Return HTML for a notebook: a file's picture, if readable, above the caption and ``more``."""
     image = ""
     if path and (picture := opened(path)):
         image = f'<img src="{embed(picture, NOTEBOOK_BYTES)[0]}"><br>'
-    return f"{image}<code>{escape(caption)}</code>"
+    return f"{image}<code>{escape(caption)}</code>{more}"

@@ -146,9 +146,8 @@ class Drawing:
         seed = (int(seed or 0) + 1) % LARGEST_SEED
         return (*self.again(text, labels, n, seed, *values), seed)
 
-    def relabelled(self, text: str, *arguments: Any) -> tuple[str, ...]:
+    def relabelled(self, text: str, event: gr.EventData, *values: Any) -> tuple[str, ...]:
         """Draw with the labels that were chosen."""
-        *values, event = arguments
         labels = str((event._data or {}).get("labels", "{}"))
         return (*self.again(text, labels, *values), labels)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from html import escape
 from pathlib import Path
 
 import gradio as gr
@@ -35,4 +36,17 @@ def build(registry: Registry, shelf: Shelf, downloads: Downloads, root: Path) ->
         watch.select(lambda: gr.Timer(active=True), None, timer, **quietly)
         for other in (draw, photo, board, recipe):
             other.select(lambda: gr.Timer(active=False), None, timer, **quietly)
+    return page
+
+
+def build_one(shelf: Shelf, downloads: Downloads, name: str) -> gr.Blocks:
+    """Build the page of a Space, which has one model."""
+    title = name.rpartition("/")[2]
+    page: gr.Blocks
+    with gr.Blocks(analytics_enabled=False, title=title, fill_width=True) as page:
+        gr.HTML(_TITLE.replace("ganzoo", escape(title)), apply_default_css=False)
+        if shelf.offer(name).draws_from_noise:
+            draw_tab.build(shelf, downloads, page)
+        else:
+            photo_tab.build(shelf, downloads, page)
     return page

@@ -282,7 +282,9 @@ def _with_other_parts(
             continue
         section: dict[str, Any] = {"use": text}
         for name, one in maker.properties(steps[:-1], section).items():
-            if name in old or "default" in one or name == "lr":
+            if name == "lr":  # another optimiser needs another rate
+                section[name] = None
+            elif name in old or "default" in one:
                 section[name] = old.get(name, one.get("default"))
         node[last] = section
     return tree

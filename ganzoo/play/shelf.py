@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -52,19 +52,29 @@ class Shelf:
     """Models by name: those in the box, those in the current folder, those named, and the Hub's.
 
     ``names`` are offered first; anything that ``ganzoo.load`` takes.  A name from the page is one
-    of those, or ``user/repo`` on the Hub: never a path.  Raises RunError if one of ``names`` holds
-    no model.
+    of those, or ``user/repo`` on the Hub: never a path.  With ``only``, folders by name, there is
+    nothing else.  Raises RunError if one of ``names`` holds no model.
     """
 
-    def __init__(self, registry: Registry, names: Sequence[str] = (), root: Path = Path()):
-        self._registry, self._root = registry, root
-        self._named = {name: self._offer(name, places.locate(name, registry)) for name in names}
+    def __init__(
+        self,
+        registry: Registry,
+        names: Sequence[str] = (),
+        root: Path = Path(),
+        only: Mapping[str, Path] | None = None,
+    ):
+        self._registry, self._root, self._is_closed = registry, root, only is not None
+        places_of = {name: places.locate(name, registry) for name in names}
+        places_of |= {name: Pulled(folder, "") for name, folder in (only or {}).items()}
+        self._named = {name: self._offer(name, place) for name, place in places_of.items()}
         self._loaded: OrderedDict[tuple[str, float], Loaded] = OrderedDict()
         self._lock = threading.Lock()
 
     def offers(self) -> dict[str, Offer]:
         """List what can be chosen now, by name."""
         offers = dict(self._named)
+        if self._is_closed:
+            return offers
         for name, folder in [*shipped_models().items(), *_folders(self._root)]:
             with suppress(GanzooError):
                 offers.setdefault(name, self._offer(name, Pulled(folder, "")))
@@ -75,9 +85,9 @@ class Shelf:
         if known := self.offers().get(name):
             return known
         text = name.strip()
-        if is_id(text) and not text.startswith("hf://"):
-            text = f"hf://{text}" if "://" not in text else text
-        if not is_id(text):
+        if is_id(text) and "://" not in text:
+            text = f"hf://{text}"  # never a folder here
+        if self._is_closed or not is_id(text):
             raise RunError(
                 f"'{name}' is not offered here{nearest(name, self.offers())} Choose "
                 f"{one_of(self.offers())}, or write user/repo for a model on the Hub."

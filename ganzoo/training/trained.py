@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from functools import cached_property
+from html import escape
 from pathlib import Path
 from typing import Any
 
+from ganzoo.errors import GanzooError
 from ganzoo.models import model
 from ganzoo.models.model import Model
 from ganzoo.models.pictures import figure
@@ -17,7 +20,7 @@ from ganzoo.training.scores import is_score, scored
 class TrainedRun:
     """A run folder after training.  It can be passed wherever a path to a run can.
 
-    In a notebook it shows its last samples.
+    In a notebook it shows its last samples and scores.
     """
 
     def __init__(self, path: Path, registry: Registry):
@@ -69,4 +72,9 @@ class TrainedRun:
             newest = max(self._folder.samples.glob("*.png"), default=None)
         except OSError:
             newest = None
-        return figure(newest, repr(self))
+        scores: dict[str, Any] = {}
+        with suppress(GanzooError, OSError):
+            scores = self.scores[-1] if self.scores else {}
+        cells = (f"<tr><td>{escape(k)}</td><td>{v:.4g}</td></tr>" for k, v in scores.items())
+        table = f"<table><tbody>{''.join(cells)}</tbody></table>" if scores else ""
+        return figure(newest, repr(self), table)

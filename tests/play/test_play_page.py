@@ -1,0 +1,368 @@
+"""The page in a real browser: Chromium of the system, driven by Playwright.
+
+Skipped where either is missing: ``apt-get install chromium``, or GANZOO_BROWSER names another one.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import shutil
+import sys
+import zipfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import toy
+from pictures import photo_like
+from PIL import Image
+from playing import Served, page
+
+from ganzoo.models.writing import new as new_model
+from ganzoo.play import trainings
+from ganzoo.plugins.manager import installed
+from ganzoo.plugins.shipped import shipped_models
+from ganzoo.recipe.recipe import load_recipe
+from ganzoo.training.loop import start
+
+sync_api = pytest.importorskip("playwright.sync_api", reason="needs playwright")
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+BROWSER = os.environ.get("GANZOO_BROWSER") or next(filter(None, map(shutil.which, BROWSERS)), None)
+pytestmark = pytest.mark.skipif(not BROWSER, reason="no Chromium here: apt-get install chromium")
+
+#: milliseconds; a busy machine is slow
+PATIENCE = 60_000
+TABS = ("Draw", "Photo", "Watch", "Leaderboard", "Recipe")
+#: addresses that this process connected to or looked up, see ``sockets``
+CONTACTS: list[Any] = []
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("playroom")
+    start(toy.recipe(root / "recipes"), root / "runs" / "first", toy.plugins())
+    shutil.copytree(root / "runs" / "first", root / "runs" / "second")
+    new_model("xdog", {}, root / "xdog", installed().registry)
+    new_model("l0", {}, root / "l0", installed().registry)
+    Image.fromarray(photo_like(1, 96)).save(root / "photo.png")
+    Image.fromarray(photo_like(2, 48)).save(root / "other.png")
+    (root / "broken.png").write_bytes(b"no picture")
+    return root
+
+
+@pytest.fixture(scope="module")
+def served(root: Path) -> Iterator[Served]:
+    def note(event: str, arguments: tuple[Any, ...]) -> None:
+        if event == "socket.connect":
+            CONTACTS.append(arguments[1])
+        elif event == "socket.getaddrinfo":
+            CONTACTS.append(arguments[:2])
+
+    sys.addaudithook(note)
+    with page(root) as served:
+        yield served
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    with sync_api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=BROWSER, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def visit(browser: Any, served: Served) -> Iterator[Callable[..., Any]]:
+    """Open the page in a new profile: its own user.  No request may leave this computer."""
+    contexts = []
+
+    def visit(width: int = 1280, scheme: str = "light", address: str = "") -> Any:
+        context = browser.new_context(
+            viewport={"width": width, "height": 900}, color_scheme=scheme, reduced_motion="reduce"
+        )
+        contexts.append(context)
+        tab = context.new_page()
+        tab.set_default_timeout(PATIENCE)
+        tab.foreign = []
+        local = ("http://127.0.0.1:", "data:", "blob:", "about:")
+        tab.on("request", lambda r: r.url.startswith(local) or tab.foreign.append(r.url))
+        tab.goto(address or served.address)
+        tab.wait_for_selector("#pictures img")
+        return tab
+
+    yield visit
+    for context in contexts:
+        for tab in context.pages:
+            assert getattr(tab, "foreign", []) == []
+        context.close()
+
+
+def open_tab(tab: Any, name: str) -> None:
+    tab.get_by_role("tab", name=name).click()
+    ready = {"Watch": "#watched .chart", "Leaderboard": "#board tbody tr", "Recipe": "#form form"}
+    if name in ready:
+        tab.wait_for_selector(ready[name])
+
+
+def changed(tab: Any, act: Callable[[], object], place: str = "#pictures .gz-sheet") -> str:
+    """Act, and wait until the place shows something else; what it shows then."""
+    before = tab.locator(place).inner_html()
+    act()
+    tab.wait_for_function(
+        "([place, before]) => document.querySelector(place)?.innerHTML !== before",
+        arg=[place, before],
+    )
+    now: str = tab.locator(place).inner_html()
+    return now
+
+
+def slide(tab: Any, name: str, value: float) -> None:
+    knob = tab.locator(f"#{name} input[type=range]")
+    knob.fill(str(value))
+    knob.dispatch_event("pointerup")
+
+
+def saved(tab: Any, link: Any) -> bytes:
+    with tab.expect_download() as download:
+        link.click()
+    return Path(download.value.path()).read_bytes()
+
+
+def test_drawing_with_every_control(visit: Callable[..., Any]) -> None:
+    tab = visit()
+    assert tab.locator("#pictures button img").count() == 16
+    changed(tab, lambda: tab.locator("#choosers select").first.select_option("pink"))
+    assert "hair pink" in tab.locator("#pictures button").nth(3).get_attribute("aria-label")
+    changed(tab, lambda: tab.locator("#new").click())
+    clicked = tab.locator("#pictures button").nth(5)
+    name = clicked.get_attribute("aria-label").partition(": ")[2]
+    changed(tab, clicked.click)
+    assert name in tab.locator(".gz-centre").get_attribute("aria-label")
+    changed(tab, lambda: slide(tab, "spread", 0.6))
+    changed(tab, lambda: tab.locator("#forget").click())
+    assert tab.locator(".gz-centre").count() == 0
+    tab.get_by_role("button", name="Number and seed").click()
+    changed(tab, lambda: slide(tab, "count", 4))
+    assert tab.locator("#pictures button img").count() == 4
+    tab.locator("#seed input").fill("7")
+    changed(tab, lambda: tab.locator("#seed input").press("Enter"))
+    tab.get_by_role("button", name="Truncation and directions").click()
+    changed(tab, lambda: slide(tab, "truncation", 0.5))
+    changed(tab, lambda: slide(tab, "direction-1", 2))
+    tab.get_by_text("The line that draws the same").click()
+    lines = tab.locator("#pictures pre").first.inner_text()
+    assert "-n 4 --seed 7" in lines
+    assert "--truncation 0.5 --direction 1=2.0" in lines
+    changed(tab, lambda: tab.locator("#centre").click())
+    pictures = zipfile.ZipFile(io.BytesIO(saved(tab, tab.get_by_text("Save the pictures"))))
+    assert [Image.open(io.BytesIO(pictures.read(n))).size for n in pictures.namelist()] == [
+        (128, 128)
+    ] * 4
+    assert Image.open(io.BytesIO(saved(tab, tab.get_by_text("Save as one sheet")))).width > 128
+    tab.get_by_role("button", name="A walk between").click()
+    tab.locator("#walk").click()
+    tab.wait_for_selector("#film img")
+    film = Image.open(io.BytesIO(saved(tab, tab.get_by_text("Save the GIF"))))
+    assert film.n_frames > 10  # type: ignore[attr-defined]
+
+
+def test_a_mistake_is_told_on_the_page(visit: Callable[..., Any]) -> None:
+    tab = visit()
+    tab.locator("#model input").fill("../../etc<img src=x onerror=alert(1)>")
+    tab.locator("#model input").press("Enter")
+    message = tab.locator(".toast-body")
+    message.wait_for()
+    assert "is not offered here" in message.inner_text()
+    assert tab.locator(".toast-body img").count() == 0
+
+
+def test_turning_photos(visit: Callable[..., Any], root: Path) -> None:
+    tab = visit()
+    open_tab(tab, "Photo")
+    tab.locator("#photo input[type=file]").first.set_input_files(root / "photo.png")
+    tab.locator("#drawn figure a").first.wait_for()
+    assert tab.locator("#drawn img").count() == 2
+    drawing = Image.open(io.BytesIO(saved(tab, tab.locator("#drawn a").first)))
+    assert drawing.size == (96, 96)
+    tab.locator("#translators input").click()
+    tab.get_by_role("option").last.click()
+    tab.wait_for_function("document.querySelectorAll('#drawn figure a').length === 2")
+    tab.get_by_role("button", name="Many photos").click()
+    files = [root / "photo.png", root / "other.png", root / "broken.png"]
+    tab.locator("#photos input[type=file]").set_input_files(files)
+    tab.get_by_text("broken.png").wait_for()
+    tab.locator("#draw-all").click()
+    archive = zipfile.ZipFile(io.BytesIO(saved(tab, tab.locator("#archive a"))))
+    assert len(archive.namelist()) == 4  # two photos by two models
+    assert "broken.png" in tab.locator("#archive .gz-bad").inner_text()
+
+
+def test_watching_a_run(visit: Callable[..., Any], root: Path) -> None:
+    run = root / "runs" / "first"
+    before = {p: (p.stat().st_mtime_ns, p.read_bytes()) for p in run.rglob("*") if p.is_file()}
+    tab = visit()
+    open_tab(tab, "Watch")
+    tab.locator("#run input").click()
+    tab.get_by_role("option", name="runs/first").click()
+    tab.wait_for_function("document.querySelector('#watched h2').innerText === 'runs/first'")
+    assert tab.locator("#watched img").count() == 1
+    with tab.context.expect_page() as opened:
+        tab.get_by_text("the whole report").click()
+    assert "Findings" in opened.value.content()
+    after = {p: (p.stat().st_mtime_ns, p.read_bytes()) for p in run.rglob("*") if p.is_file()}
+    assert before == after
+    row = json.loads((run / "metrics.jsonl").read_text().splitlines()[-1]) | {"step": 4321}
+
+    def go_on() -> None:
+        with (run / "metrics.jsonl").open("a") as file:
+            file.write(json.dumps(row) + "\n")
+
+    changed(tab, go_on, "#watched")
+    assert "4,321" in tab.locator("#watched").inner_text()
+    tab.locator("#beside input").click()
+    tab.get_by_role("option", name="runs/second").click()
+    tab.wait_for_selector("#watched-beside .chart")
+
+
+def test_the_leaderboard_plays_a_row(visit: Callable[..., Any]) -> None:
+    tab = visit()
+    open_tab(tab, "Leaderboard")
+    every = tab.locator("#board tbody tr:visible").count()
+    tab.locator(".gz-filter").fill("reference")
+    assert 0 < tab.locator("#board tbody tr:visible").count() < every
+    tab.locator(".gz-filter").fill("")
+    tab.locator("#benchmark input").click()
+    tab.get_by_role("option", name="avatars-32").click()
+    tab.wait_for_selector("[aria-label^='avatars-32']")
+    tab.locator("#benchmark input").click()
+    tab.get_by_role("option", name="avatars-64").click()
+    tab.locator("#board tr:has(.gz-play) td").first.click()
+    tab.wait_for_selector("[role=tab][data-tab-id=draw][aria-selected=true]")
+    assert tab.locator("#model input").input_value() in shipped_models()
+
+
+@pytest.fixture
+def stub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A training that begins, and ends when it is stopped, without a second of work."""
+    script = tmp_path / "stub.py"
+    script.write_text(
+        "#!" + sys.executable + "\n"
+        "import pathlib, signal, sys, time\n"
+        "run = pathlib.Path(sys.argv[sys.argv.index('--out') + 1]); run.mkdir(parents=True)\n"
+        "(run / 'words').write_text(' '.join(sys.argv[3:]))\n"
+        "signal.signal(signal.SIGTERM, lambda *_: ((run / 'stopped').touch(), sys.exit(130)))\n"
+        "(run / 'manifest.json').write_text('{}')\n"
+        "time.sleep(120)\n"
+    )
+    script.chmod(0o755)
+    monkeypatch.setattr(trainings.sys, "executable", str(script))
+    return script
+
+
+def test_changing_and_training_a_recipe(
+    visit: Callable[..., Any], root: Path, tmp_path: Path, stub: Path
+) -> None:
+    tab = visit()
+    open_tab(tab, "Recipe")
+    assert "real_logits" in tab.locator("#plan").inner_text()
+    batch = tab.locator("[data-path='batch']")
+    batch.fill("-3")
+    batch.press("Tab")
+    bad = tab.locator("[data-path='batch'][aria-invalid]")
+    bad.wait_for()
+    place = tab.locator(".gz-field", has=bad)
+    assert "at least 1" in place.locator(".gz-bad").inner_text()
+    assert tab.evaluate("document.activeElement.dataset.path") == "precision"
+    assert tab.locator("#start").is_disabled()
+    tab.locator("[data-path='batch']").fill("8")
+    changed(tab, lambda: tab.locator("[data-path='batch']").press("Tab"), "#plan")
+    tab.locator("[data-add='stages[0].discriminator']").select_option("r2")
+    tab.wait_for_function("document.querySelector('#plan').innerText.includes('r2')")
+    tab.locator("details[data-section='stages[0].discriminator[1]'] summary").click()
+    tab.locator("[data-remove='stages[0].discriminator[1]']").click()
+    tab.wait_for_function("!document.querySelector('#plan .gz-terms').innerText.includes('r1')")
+    yaml = tmp_path / "mine.yaml"
+    yaml.write_bytes(saved(tab, tab.get_by_text("Save the recipe")))
+    recipe = load_recipe(yaml, (), installed().registry)
+    assert recipe.batch == 8
+    assert [t.use for t in recipe.stages[0].terms["discriminator"]] == ["relativistic", "r2"]
+    tab.locator("#start").click()
+    tab.wait_for_function("document.querySelector('#training').innerText.includes('goes on')")
+    (run,) = (root / "runs").glob("dcgan-avatars")
+    assert "train dcgan-avatars" in (run / "words").read_text()
+    assert "--set batch=8" in (run / "words").read_text()
+    tab.locator("#stop").click()
+    tab.wait_for_function("document.querySelector('#training').innerText.includes('resume')")
+    for _ in range(600):
+        if (run / "stopped").exists():
+            break
+        tab.wait_for_timeout(50)
+    assert (run / "stopped").exists()
+    shutil.rmtree(run)
+
+
+def test_two_users_at_once(visit: Callable[..., Any]) -> None:
+    ann, bob = visit(), visit()
+    changed(ann, lambda: ann.locator("#choosers select").first.select_option("green"))
+    changed(bob, lambda: bob.locator("#choosers select").first.select_option("red"))
+    changed(ann, lambda: ann.locator("#new").click())
+    assert "hair green" in ann.locator("#pictures button").first.get_attribute("aria-label")
+    assert "hair red" in bob.locator("#pictures button").first.get_attribute("aria-label")
+
+
+def test_an_open_page_survives_a_restart(visit: Callable[..., Any], root: Path) -> None:
+    with page(root) as first:
+        tab = visit(address=first.address)
+        port = first.port
+    with page(root, port=port):
+        changed(tab, lambda: tab.locator("#new").click())
+    assert tab.locator("#pictures button img").count() == 16
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(400, "dark"), (1280, "light")])
+def test_every_tab_fits_and_axe_finds_no_serious_fault(
+    visit: Callable[..., Any], width: int, scheme: str
+) -> None:
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
+    tab = visit(width, scheme)
+    background = tab.evaluate("getComputedStyle(document.body).backgroundColor")
+    assert (sum(map(int, background[4:-1].split(","))) < 384) == (scheme == "dark")
+    for name in TABS:
+        open_tab(tab, name)
+        assert tab.evaluate("document.documentElement.scrollWidth") <= width, name
+        faults = [
+            (fault["id"], [node["html"][:200] for node in fault["nodes"]])
+            for fault in axe.run(tab).response["violations"]
+            if fault["impact"] in ("serious", "critical")
+        ]
+        assert faults == [], name
+
+
+def test_the_keyboard_alone(visit: Callable[..., Any]) -> None:
+    tab = visit()
+
+    def reach(selector: str) -> None:
+        for _ in range(60):
+            if tab.evaluate("s => document.activeElement.matches(s)", selector):
+                return
+            tab.keyboard.press("Tab")
+        pytest.fail(f"Tab does not reach {selector}")
+
+    reach("[role=tab]")
+    reach("#choosers select")
+    changed(tab, lambda: tab.keyboard.press("b"))  # a value that begins with it
+    reach("#new")
+    changed(tab, lambda: tab.keyboard.press("Enter"))
+    reach("#pictures button")
+    assert tab.evaluate("getComputedStyle(document.activeElement).outlineStyle") == "solid"
+    changed(tab, lambda: tab.keyboard.press("Enter"))
+    assert tab.locator(".gz-centre").count() == 1
+
+
+def test_nothing_was_sent_anywhere(visit: Callable[..., Any]) -> None:
+    visit()
+    hosts = {contact[0] for contact in CONTACTS if isinstance(contact, tuple)}
+    assert hosts <= {"127.0.0.1", "localhost", "::1", None}, hosts
