@@ -224,7 +224,7 @@ def zipped(files: Mapping[str, bytes]) -> bytes:
 def shown(picture: Image.Image) -> tuple[str, bytes]:
     """Encode a picture for the page: its type and bytes."""
     if max(picture.size) <= _EXACT:
-        return "image/png", as_png(picture, 1)
+        return "image/png", as_png(picture, 0 if max(picture.size) <= 64 else 1)
     file = io.BytesIO()
     picture.save(file, "JPEG", quality=92, subsampling=0)
     return "image/jpeg", file.getvalue()

@@ -67,6 +67,7 @@ class Shelf:
         places_of = {name: places.locate(name, registry) for name in names}
         places_of |= {name: Pulled(folder, "") for name, folder in (only or {}).items()}
         self._named = {name: self._offer(name, place) for name, place in places_of.items()}
+        self._known: dict[str, Offer] = {}
         self._loaded: OrderedDict[tuple[str, float], Loaded] = OrderedDict()
         self._lock = threading.Lock()
 
@@ -78,10 +79,14 @@ class Shelf:
         for name, folder in [*shipped_models().items(), *_folders(self._root)]:
             with suppress(GanzooError):
                 offers.setdefault(name, self._offer(name, Pulled(folder, "")))
+        self._known = offers
         return offers
 
     def offer(self, name: str) -> Offer:
         """Find a model by its name, on the Hub too; raises GanzooError if there is none."""
+        known = self._known.get(name)  # looking through all folders takes longer than drawing
+        if known and (known.folder / CONFIG).is_file():
+            return known
         if known := self.offers().get(name):
             return known
         text = name.strip()
