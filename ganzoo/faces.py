@@ -10,11 +10,9 @@ pixels.  Left and right are those of the picture.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 import numpy as np
-from annotated_types import Ge
 from numpy.typing import NDArray
 from PIL import Image
 
@@ -24,8 +22,6 @@ if TYPE_CHECKING:
     from ganzoo.interfaces import Box, Extractor
 
 Array = NDArray[np.float64]
-#: x and y in a crop, which goes from 0 to 1
-Place = tuple[float, float]
 
 #: With this margin the crop is that of the paper if both of its bounds agree: its side is 4 times
 #: the distance of the eyes and 3.6 times the distance from the eyes to the mouth.
@@ -43,37 +39,6 @@ IN_BOX = np.array([[-0.19, -0.127], [0.19, -0.127], [0.0, 0.265]])
 LANDMARK_MARGIN, LANDMARK_SIZE = 0.1, 256
 #: A drawing that is put back fades out over this share of the way from its centre to its border.
 FADE = 0.3
-
-
-@dataclass(frozen=True)
-class Framing:
-    """How a model's pictures frame a face: ``size`` in pixels, and where eyes and mouth lie.
-
-    ``mouth`` is the middle of the corners of the mouth.
-    """
-
-    size: Annotated[int, Ge(8)]
-    left_eye: Place
-    right_eye: Place
-    mouth: Place
-
-    @classmethod
-    def of(cls, size: int, margin: float) -> Framing:
-        """Return the framing of ``ganzoo data faces`` with this size and margin."""
-        left, right, mouth = ((float(x), float(y)) for x, y in canonical(margin))
-        return cls(size, left, right, mouth)
-
-    @property
-    def is_usable(self) -> bool:
-        """Whether faces can be aligned: the eyes and the mouth lie apart, and near the crop."""
-        places = self.places
-        apart = np.linalg.norm(places - places.mean(axis=0)) > 0.01
-        return bool(apart and np.abs(places - 0.5).max() < 2 and self.size <= 4096)
-
-    @property
-    def places(self) -> Array:
-        """Return the left eye, the right eye and the mouth: (3, 2), from 0 to 1."""
-        return np.array([self.left_eye, self.right_eye, self.mouth])
 
 
 def square(box: Box, margin: float) -> Array:

@@ -11,25 +11,33 @@ from PIL import Image
 
 from ganzoo import faces, images
 from ganzoo.errors import DataError, RecipeError
-from ganzoo.faces import MARGIN, Array, Framing
+from ganzoo.faces import MARGIN, Array
 from ganzoo.files import without_downloads
 from ganzoo.images import BadImage, Picture
 from ganzoo.interfaces import Detector, Generator
 from ganzoo.models import model as models
 from ganzoo.models.face_finder import Face, FaceFinder
+from ganzoo.models.framing import Framing
 from ganzoo.models.model import Model
 from ganzoo.models.precision import inference_format
 from ganzoo.models.translate import TILE, Translator
 from ganzoo.plugins.registry import Registry, construct
 from ganzoo.plugins.shipped import shipped_models
 
+
+def _framing(size: int) -> Framing:
+    """Return the framing of ``ganzoo data faces`` with its default margin."""
+    left, right, mouth = ((float(x), float(y)) for x, y in faces.canonical(MARGIN))
+    return Framing(size, left, right, mouth)
+
+
 #: what draws if no model is named, the first that works here: a model that comes with ganzoo, such
 #: as ``ganzoo/NAME``, or a generator without weights
-DEFAULTS = ("portrait-abstraction", "abstraction")
+DEFAULTS = ("ganzoo/photo-avatar", "portrait-abstraction", "abstraction")
 #: the side of their pictures
 DEFAULT_SIZE = 512
 #: how a model crops that does not say: as ``ganzoo data faces`` does by default
-FRAMING = Framing.of(256, MARGIN)
+FRAMING = _framing(256)
 DETECTOR, LANDMARKS, NO_LANDMARKS = "lbp", "face68", "none"
 #: arguments of detectors that suit photos better than their defaults
 ARGUMENTS: Mapping[str, Mapping[str, Any]] = {"lbp": {"min_size": 0.03}}
@@ -65,7 +73,7 @@ class Artist:
 
     def draw(self, photo: Image.Image, face: Face) -> Avatar:
         """Draw one face of a photo."""
-        place = faces.align(face.anchors, self.framing.places)
+        place = faces.align(face.anchors, np.array(self.framing.places))
         crop = faces.cut(photo, place, self.size)
         return Avatar(face, crop, Image.fromarray(self.translator(np.asarray(crop))), place)
 
@@ -113,7 +121,7 @@ def artist(
     framing = (model.config.face or FRAMING) if model else FRAMING
     generator: Generator | None = model.generator if model else None
     for default in () if generator else DEFAULTS:
-        name, framing = default, Framing.of(DEFAULT_SIZE, MARGIN)
+        name, framing = default, _framing(DEFAULT_SIZE)
         if path := shipped_models().get(default):
             shipped = models.load(path, registry)
             generator, framing = shipped.generator, shipped.config.face or FRAMING

@@ -17,10 +17,10 @@ from typing import Annotated, Any, Literal
 from annotated_types import Ge
 
 from ganzoo.errors import RunError
-from ganzoo.faces import Framing
 from ganzoo.formats import json as formats
 from ganzoo.formats.json import Count, Sha256, SomeText, Wrong, parse, typed
 from ganzoo.formats.types import Pattern, written
+from ganzoo.models.framing import Framing
 from ganzoo.plugins.registry import Registration
 
 #: the newest format; a model is written in the oldest that can hold it, see ``ganzoo_format``

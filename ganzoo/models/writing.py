@@ -9,13 +9,13 @@ from typing import Any
 from torch import nn
 
 from ganzoo.errors import RunError
-from ganzoo.faces import Framing
 from ganzoo.files import atomic_folder
 from ganzoo.interfaces import Generator, Imported, Importer
 from ganzoo.models import config as configs
 from ganzoo.models import samples, weights
 from ganzoo.models.config import WEIGHTS, Config, Input, Licences, Output, Part
 from ganzoo.models.folder import CONFIG, RECIPE, SAMPLES, refuse_taken
+from ganzoo.models.framing import Framing
 from ganzoo.models.network import Network
 from ganzoo.models.weights import write_tensors
 from ganzoo.plugins.registry import Registry, construct

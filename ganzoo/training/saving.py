@@ -15,9 +15,9 @@ from torch import Tensor
 
 from ganzoo.errors import CheckpointError, TrainingStopped
 from ganzoo.evaluation.environment import environment
-from ganzoo.faces import Framing
 from ganzoo.files import write_atomic
 from ganzoo.models import config, writing
+from ganzoo.models.framing import Framing
 from ganzoo.recipe.recipe import without_paths
 from ganzoo.training import checkpoint
 from ganzoo.training.devices import computed_on

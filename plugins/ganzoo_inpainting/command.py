@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import numpy as np
 import typer
 
 from ganzoo.errors import DataError, RunError
@@ -69,6 +68,8 @@ def inpaint(
     Searches for the latent whose picture fits what is known (Yeh et al. 2017), and blends it in.
     Known pixels stay as they are.  Needs the critic that the model was trained with, so give a run.
     """
+    import numpy as np
+
     picture = _read(image, out)
     hole = np.asarray(_read(mask, out).convert("L")) >= 128
     width, height = picture.size

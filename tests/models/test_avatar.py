@@ -23,11 +23,11 @@ import ganzoo
 import ganzoo.plugins.manager
 from ganzoo import faces, hookimpl
 from ganzoo.errors import DataError
-from ganzoo.faces import Framing
 from ganzoo.interfaces import Box, Detector, Generator
 from ganzoo.models import avatar, config, footage
 from ganzoo.models.face_finder import Face, FaceFinder
 from ganzoo.models.footage import Video
+from ganzoo.models.framing import Framing
 from ganzoo.models.tracks import follow
 from ganzoo.plugins.manager import Plugins
 from ganzoo.plugins.registry import Origin
@@ -134,10 +134,11 @@ def test_what_is_put_back_unchanged_leaves_the_photo_as_it_was(
 
 def test_a_crop_puts_the_eyes_and_the_mouth_where_the_model_knows_them() -> None:
     framing = Framing(64, (0.3, 0.4), (0.7, 0.4), (0.5, 0.8))
-    places = framing.places * 40 + [31, -5]  # of the same shape: nothing is left over
-    matrix = faces.align(places, framing.places)
-    assert faces.apply(matrix, framing.places) == pytest.approx(places)
-    assert faces.apply(faces.inverse(matrix), places) == pytest.approx(framing.places)
+    own = np.array(framing.places)
+    places = own * 40 + [31, -5]  # of the same shape: nothing is left over
+    matrix = faces.align(places, own)
+    assert faces.apply(matrix, own) == pytest.approx(places)
+    assert faces.apply(faces.inverse(matrix), places) == pytest.approx(own)
 
 
 # -- finding -----------------------------------------------------------------------------------
@@ -209,7 +210,7 @@ def test_a_model_folder_says_how_to_crop(run: Run) -> None:
     photo = with_faces((180, 60, 60))
     (crop,) = ganzoo.avatar(photo, model, detector="spots", landmarks="none")
     assert crop.size == (48, 48)
-    expected = faces.align(faces.anchors_in(Box(180, 60, 240, 120, 1.0)), framing.places)
+    expected = faces.align(faces.anchors_in(Box(180, 60, 240, 120, 1.0)), np.array(framing.places))
     assert np.abs(np.asarray(crop).astype(int) - faces.cut(photo, expected, 48)).max() <= 24
     assert ganzoo.avatar(with_faces(), model, detector="spots", landmarks="none") == []
     assert ganzoo.avatar(photo, model, detector="spots", landmarks="none", paste=True).size == (

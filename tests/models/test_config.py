@@ -14,9 +14,9 @@ import pytest
 from configs import noise, painter
 
 from ganzoo.errors import RunError
-from ganzoo.faces import Framing
 from ganzoo.models import config
 from ganzoo.models.config import Config, json_schema, read, text
+from ganzoo.models.framing import Framing
 
 ROOT = Path(__file__).parents[2]
 
@@ -49,7 +49,7 @@ def test_what_is_written_is_read(tmp_path: Path, made: Config) -> None:
 
 
 def test_how_faces_were_cropped_is_kept(tmp_path: Path) -> None:
-    face = Framing.of(128, 0.25)
+    face = Framing(128, (0.4, 0.45), (0.6, 0.45), (0.5, 0.7))
     made = replace(painter(), face=face)
     path = written(tmp_path, text(made).encode())
     assert read(path).face == face

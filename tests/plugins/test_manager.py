@@ -583,7 +583,11 @@ def test_the_command_line_works_beside_a_broken_plugin(install: Install, site: P
     assert rows["nice"]["components"] == ["loss nice"]
     assert rows["nice"]["distribution"] == "dist-nice"
     assert rows["bad"]["error"] == "ModuleNotFoundError: No module named 'no_such_package'"
-    assert rows["folders"]["hooks"] == ["register_datasets", "register_commands"]
+    assert rows["folders"]["hooks"] == [
+        "register_datasets",
+        "register_transforms",
+        "register_commands",
+    ]
 
     strict = ganzoo("list", site=site, GANZOO_STRICT_PLUGINS="1")
     assert strict.returncode == 2

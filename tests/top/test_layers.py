@@ -29,8 +29,8 @@ FLOORS = (
 RANK = {name: len(FLOORS) - i for i, name in enumerate(FLOORS)}
 #: what lies at the top of ganzoo, below all packages
 TOP = {
-    "colour", "errors", "faces", "files", "hookspecs", "images", "interfaces", "labels", "progress",
-    "foreign", "scan", "startup", "text",
+    "colour", "errors", "faces", "files", "foreign", "hookspecs", "images", "interfaces",
+    "labels", "progress", "scan", "startup", "text",
 }  # fmt: skip
 #: the front door, which everything else is behind
 FRONT = {"__init__", "__main__", "api", "py"}

@@ -321,7 +321,7 @@ def test_a_report_that_cannot_be_written_hides_nothing(
     with pytest.raises(TrainingStopped):
         train(observers=[stop_at(3)])
     run = tmp_path / "run"
-    monkeypatch.setattr(report, "write_atomic" if fault is full else "_page", fault)
+    monkeypatch.setattr(report, "write_atomic" if fault is full else "page_of", fault)
     if stops:
         monkeypatch.setattr(checkpoint, "save", full)
     code = command(monkeypatch, "resume", str(run))
