@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image
 
 from ganzoo import faces, images
-from ganzoo.errors import DataError, RecipeError
+from ganzoo.errors import DataError, RecipeError, RunError
 from ganzoo.faces import MARGIN, Array
 from ganzoo.files import without_downloads
 from ganzoo.images import BadImage, Picture
@@ -122,18 +122,15 @@ def artist(
     generator: Generator | None = model.generator if model else None
     for default in () if generator else DEFAULTS:
         name, framing = default, _framing(DEFAULT_SIZE)
-        if path := shipped_models().get(default):
-            shipped = models.load(path, registry)
-            generator, framing = shipped.generator, shipped.config.face or FRAMING
-            break
         try:
-            with without_downloads():
-                generator = construct(registry, "generator", default, {}).eval()
+            if path := shipped_models().get(default):
+                shipped = models.load(path, registry)
+                generator, framing = shipped.generator, shipped.config.face or FRAMING
+            else:
+                with without_downloads():
+                    generator = construct(registry, "generator", default, {}).eval()
             break
-        except (
-            DataError,
-            RecipeError,
-        ) as error:  # its weights or its plugin are missing
+        except (DataError, RecipeError, RunError) as error:  # its weights or its plugin are missing
             reason = error
     if generator is None:
         raise DataError(f"{reason} Name a model with --model.")
