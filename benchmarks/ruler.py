@@ -22,9 +22,11 @@ from ganzoo.evaluation.image_sources import ImageSource, add_grain, reference_ro
 from ganzoo.evaluation.measure import measure
 from ganzoo.evaluation.protocol import Protocol
 from ganzoo.evaluation.submission import open_candidate, reference_row
+from ganzoo.interfaces import GROUPS
 from ganzoo.models.samples import from_uint8, to_uint8
 from ganzoo.plugins.manager import installed
 from ganzoo.recipe.benchmark import load_benchmark
+from ganzoo_metrics.kernel import KernelDistance
 
 
 class Grainy(ImageSource):
@@ -72,15 +74,10 @@ def lengths(protocol: Protocol, sources: dict[str, ImageSource]) -> dict[str, di
         return protocol.features("features", images, 4)["features"].double()
 
     def kid(reals: Tensor, fakes: Tensor) -> float:
-        def kernel(a: Tensor, b: Tensor) -> Tensor:
-            return (a @ b.T / a.shape[1] + 1) ** 3
-
-        def mean_of_pairs(a: Tensor) -> Tensor:
-            own = kernel(a, a)
-            return (own.sum() - own.trace()) / (len(a) * (len(a) - 1))
-
-        between = kernel(reals, fakes).mean()
-        return (mean_of_pairs(reals) + mean_of_pairs(fakes) - 2 * between).item()
+        distance = KernelDistance()
+        distance.real({"features": reals})
+        distance.fake({"features": fakes}, torch.arange(len(fakes)) % GROUPS)
+        return distance.compute()["kid"]
 
     def to_one_length(vectors: Tensor) -> Tensor:
         return vectors / vectors.norm(dim=1, keepdim=True) * vectors.shape[1] ** 0.5

@@ -270,8 +270,8 @@ def avatar(
 
     >>> ganzoo.avatar(PIL.Image.open("family.jpg"), "runs/cartoon-avatars", paste=True).show()
 
-    Each is cropped as the ``model`` was trained; without a model, the best draws that needs no
-    training.  ``paste`` returns the photo with its faces drawn.  ``landmarks`` aligns faces: an
+    Each is cropped as the ``model`` was trained; without a model, ``ganzoo/photo-avatar`` draws.
+    ``paste`` returns the photo with its faces drawn.  ``landmarks`` aligns faces: an
     extractor of 68 points or ``none``, by default face68 if its weights are there.  Raises RunError
     if the model takes no photo, and DataError if the photo, or what finds faces, cannot be used.
     """

@@ -113,7 +113,7 @@ def avatar(
         str | None,
         typer.Option(
             metavar="MODEL",
-            help="A run or model folder, or user/repo; by default the best that needs no training.",
+            help="A run or model folder, or user/repo; by default ganzoo/photo-avatar.",
             autocompletion=completion.models,
         ),
     ] = None,

@@ -7,15 +7,12 @@ on others.  Drawing and training take about four minutes on one core.
 from __future__ import annotations
 
 import argparse
-import hashlib
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from safetensors.torch import save
 from torch import Tensor
 from torch.nn.functional import affine_grid, avg_pool2d, cross_entropy, grid_sample, interpolate
 
@@ -25,6 +22,7 @@ from ganzoo_avatars import render
 from ganzoo_avatars.attributes import FACTS, VALUES, WEIGHTS, AttributeNet, read
 from ganzoo_avatars.drawing import draw
 from ganzoo_avatars.styles import LOOKS, STYLES
+from ganzoo_avatars.trained import write
 
 #: pixels of the drawings, which are larger than what the network sees
 SIZE = 64
@@ -128,9 +126,7 @@ def main() -> None:
     tests = {style: examples(style, options.count // 4, TEST) for style in STYLES}
     by_style = {style: accuracy(confusion(network, data)) for style, data in tests.items()}
     whole = confusion(network, joined(list(tests.values())))
-    data = save(network.state_dict(), metadata={"format": "pt"})
     about: dict[str, Any] = {
-        "sha256": hashlib.sha256(data).hexdigest(),
         "data": {"learnt from": [LEARN, options.count], "tested on": [TEST, options.count // 4]},
         "accuracy": accuracy(whole),
         "by style": by_style,
@@ -138,11 +134,7 @@ def main() -> None:
         "confusion": {name: counts.tolist() for name, counts in whole.items()},
         "attribution": [render.attribution(style) for style in STYLES],
     }
-    options.out.mkdir(parents=True, exist_ok=True)
-    (options.out / WEIGHTS).write_bytes(data)
-    text = json.dumps(about, indent=1, ensure_ascii=False)
-    (options.out / FACTS).write_text(text + "\n", encoding="utf-8")
-    say(f"{options.out / WEIGHTS}: {len(data):,} bytes, sha256 {about['sha256']}")
+    say(write(network, options.out, WEIGHTS, FACTS, about))
     for style, right in by_style.items():
         say(f"  {style:12} {right}")
     say(f"  {'all':12} {about['accuracy']}")

@@ -7,18 +7,16 @@ and how often it is right on avatars that it has not seen, are in ``attributes.s
 
 from __future__ import annotations
 
-import hashlib
 import json
 from importlib import resources
 from typing import Any
 
 import torch
-from safetensors.torch import load
 from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
-from ganzoo.errors import DataError
 from ganzoo_avatars.styles import BACKGROUND, HAIR, SKIN
+from ganzoo_avatars.trained import filled
 
 #: attribute -> its values, in the order of the logits
 VALUES: dict[str, tuple[str, ...]] = {
@@ -58,23 +56,7 @@ class AttributeNet(nn.Module):
 
 def trained() -> AttributeNet:
     """Open the shipped network; raises DataError if its file is not the one that was shipped."""
-    file = resources.files("ganzoo_avatars") / WEIGHTS
-    try:
-        data = file.read_bytes()
-    except OSError as error:
-        raise DataError(
-            f"{file} cannot be read: {error.strerror}. Install ganzoo again."
-        ) from error
-    if (sha := hashlib.sha256(data).hexdigest()) != SHA256:
-        raise DataError(
-            f"{file} has the hash {sha[:16]}..., and scores are by the one of {SHA256[:16]}...: it "
-            "was changed or damaged. Install ganzoo again. To train another, `python -m "
-            "ganzoo_avatars.attribute_training --out FOLDER`, and put its hash into "
-            "ganzoo_avatars/attributes.py."
-        )
-    network = AttributeNet()
-    network.load_state_dict(load(data))
-    return network.eval().requires_grad_(False)
+    return filled(AttributeNet(), __name__, "attribute_training", WEIGHTS, SHA256)
 
 
 def facts() -> dict[str, Any]:

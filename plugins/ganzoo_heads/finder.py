@@ -7,15 +7,11 @@ Its weights, and how far off it is on heads that it has not seen, are in ``finde
 
 from __future__ import annotations
 
-import hashlib
-from importlib import resources
-
 import torch
-from safetensors.torch import load
 from torch import Tensor, nn
 from torch.nn.functional import interpolate, pad
 
-from ganzoo.errors import DataError
+from ganzoo_avatars.trained import filled
 
 WEIGHTS, FACTS = "finder.safetensors", "finder.json"
 #: the hash of the weights that ganzoo ships; with others, ``LandmarkTruth.version`` rises
@@ -71,23 +67,7 @@ class LandmarkNet(nn.Module):
 
 def trained() -> LandmarkNet:
     """Open the shipped network; raises DataError if its file is not the one that was shipped."""
-    file = resources.files("ganzoo_heads") / WEIGHTS
-    try:
-        data = file.read_bytes()
-    except OSError as error:
-        raise DataError(
-            f"{file} cannot be read: {error.strerror}. Install ganzoo again."
-        ) from error
-    if (sha := hashlib.sha256(data).hexdigest()) != SHA256:
-        raise DataError(
-            f"{file} has the hash {sha[:16]}..., and scores are by the one of {SHA256[:16]}...: it "
-            "was changed or damaged. Install ganzoo again. To train another, `python -m "
-            "ganzoo_heads.finder_training --out FOLDER`, and put its hash into "
-            "ganzoo_heads/finder.py."
-        )
-    network = LandmarkNet()
-    network.load_state_dict(load(data))
-    return network.eval().requires_grad_(False)
+    return filled(LandmarkNet(), __name__, "finder_training", WEIGHTS, SHA256)
 
 
 def error(points: Tensor, truth: Tensor) -> Tensor:

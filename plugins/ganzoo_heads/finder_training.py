@@ -7,20 +7,18 @@ and is tested on others.  Drawing and training take about eight minutes on one c
 from __future__ import annotations
 
 import argparse
-import hashlib
-import json
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from safetensors.torch import save
 from torch import Tensor
 from torch.nn.functional import affine_grid, avg_pool2d, grid_sample, interpolate
 
 from ganzoo.progress import progress
 from ganzoo.text import say
 from ganzoo_avatars.drawing import draw_labelled
+from ganzoo_avatars.trained import write
 from ganzoo_heads import drawn, makers
 from ganzoo_heads.finder import FACTS, SIDE, WEIGHTS, LandmarkNet, error
 from ganzoo_heads.framing import OTHER_SIDE
@@ -140,16 +138,11 @@ def main() -> None:
     images, points = (torch.cat([part[i] for part in parts]) for i in (0, 1))
     network = fit((images, points), options.steps)
     tests = {kind: examples(kind, max(1, count // 6), TEST) for kind, count in counts.items()}
-    data = save(network.state_dict(), metadata={"format": "pt"})
     about: dict[str, Any] = {
-        "sha256": hashlib.sha256(data).hexdigest(),
         "heads": {"version": makers.VERSION, "learnt from": [LEARN, counts], "tested on": TEST},
         "error": {kind: errors(network, test) for kind, test in tests.items()},
     }
-    options.out.mkdir(parents=True, exist_ok=True)
-    (options.out / WEIGHTS).write_bytes(data)
-    (options.out / FACTS).write_text(json.dumps(about, indent=1) + "\n", encoding="utf-8")
-    say(f"{options.out / WEIGHTS}: {len(data):,} bytes, sha256 {about['sha256']}")
+    say(write(network, options.out, WEIGHTS, FACTS, about))
     for kind, values in about["error"].items():
         say(f"  {kind:8} {values}")
 
