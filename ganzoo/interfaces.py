@@ -31,8 +31,8 @@ GROUPS = 10
 class Generator(nn.Module):
     """A network that makes images: ``forward(latent)``, ``forward(photo)``, or more words.
 
-    If the recipe leaves out a constructor parameter named ``size`` or ``label``, the dataset's is
-    used.  Set ``self.size`` if the output size is fixed.
+    If the recipe leaves out a constructor parameter named ``size``, ``label`` or ``palette``, the
+    dataset's is used.  Set ``self.size`` if the output size is fixed.
     """
 
     size: int | None = None
@@ -40,10 +40,27 @@ class Generator(nn.Module):
     tileable: ClassVar[bool] = True
     #: attribute -> its values, if the generator is conditional; see ``Dataset.label_values``
     label: Mapping[str, Sequence[str]] | None = None
+    #: words of ``forward`` that a user gives, beside latents and labels: ``("layout",)``
+    conditions: ClassVar[tuple[str, ...]] = ()
 
     def sample_latent(self, n: int, rng: torch.Generator) -> Tensor:
         """Draw ``n`` latents on the CPU, ``(n, ...)``, from ``rng`` alone."""
         raise NotImplementedError(f"{type(self).__name__} is not made from noise")
+
+    def read_condition(self, word: str, value: Any) -> Tensor:
+        """Turn what a user gave for one of ``conditions`` into its tensor ``(1, ...)``.
+
+        ``value`` is a text from the command line, anything from Python, and None if the user gave
+        nothing.  Raises RunError if it cannot be used, or if there must be one.
+        """
+        raise NotImplementedError(f"{type(self).__name__} reads no '{word}' of a user")
+
+    def show_condition(self, word: str, value: Tensor) -> Tensor | None:
+        """Return one of ``conditions`` (N, ...) as images (N, 3, H, W) in [-1, 1], for grids.
+
+        None if it cannot be seen.
+        """
+        return None
 
 
 class Discriminator(nn.Module):
@@ -68,7 +85,7 @@ class Encoder(nn.Module):
     Further parameters are words.  A code may be a generator's latent: the recipe says so by a view,
     ``code: {apply: encoder, to: real}``.  In training it may draw the code from torch's default
     generator.  In eval mode it draws nothing: ``model.encode`` is a function of the picture.  The
-    recipe may leave out constructor parameters named ``size`` and ``label``, as for a generator.
+    recipe may leave out constructor parameters that a dataset fills, as for a generator.
     """
 
 
@@ -108,6 +125,9 @@ class Dataset(torch.utils.data.Dataset[dict[str, Tensor]]):
     size: int | None = None
     #: attribute -> its values, in the order of the indices in the field ``label``
     label_values: Mapping[str, Sequence[str]] | None = None
+    #: part -> its colour, as ``#f58ab4``, in the order of the numbers in the field ``layout``,
+    #: int64 (1, size, size), which says what is at each pixel; see ``ganzoo.layouts``
+    palette: Mapping[str, str] | None = None
     #: where faces lie in its photos: the left eye, the right eye and the middle of the mouth's
     #: corners, each x and y from 0 to 1; left is the photo's.  ``prepare`` may set it.  `ganzoo
     #: avatar` crops faces alike for a model that was trained on them

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import TypedDict
+from typing import Any, TypedDict
 
 import numpy as np
 import torch
@@ -125,11 +125,30 @@ def from_uint8(pictures: Tensor) -> Tensor:
     return pictures.float() / 127.5 - 1
 
 
+def read_conditions(generator: Generator, values: Mapping[str, Any]) -> dict[str, Tensor]:
+    """Read what a user gave for the generator's ``conditions``, by word, each (1, ...).
+
+    Raises RunError for a word that the generator does not read, or an unusable or missing value.
+    """
+    for word in values:
+        if word not in generator.conditions:
+            able = one_of(generator.conditions)
+            raise RunError(
+                f"this model does not draw from a {word}"
+                f"{f': it reads {able}' if generator.conditions else ''}. Leave it out."
+            )
+    return {word: generator.read_condition(word, values.get(word)) for word in generator.conditions}
+
+
 def sample(
-    generator: Generator, n: int, seed: int, label: Mapping[str, str] | None = None
+    generator: Generator,
+    n: int,
+    seed: int,
+    label: Mapping[str, str] | None = None,
+    conditions: Mapping[str, Tensor] | None = None,
 ) -> Tensor:
     """Draw ``n`` pictures from noise, uint8 ``(n, 3, H, W)``."""
-    return torch.cat(list(stream(generator, n, seed, label)))
+    return torch.cat(list(stream(generator, n, seed, label, conditions=conditions)))
 
 
 def stream(
@@ -138,11 +157,12 @@ def stream(
     seed: int,
     label: Mapping[str, str] | None = None,
     edit: Edit = lambda latents: latents,
+    conditions: Mapping[str, Tensor] | None = None,
 ) -> Iterator[Tensor]:
     """Yield the pictures of ``sample``, of latents that ``edit`` changed, a batch at a time."""
     for start in range(0, n, CHUNK):
         count = min(CHUNK, n - start)
-        words = inputs(generator, count, seed, label or {}, start=start)
+        words = inputs(generator, count, seed, label or {}, None, start, conditions)
         yield draw(generator, {**words, "latent": edit(words["latent"])})
 
 
@@ -159,9 +179,18 @@ def inputs(
     label: Mapping[str, str],
     latent: Tensor | None = None,
     start: int = 0,
+    conditions: Mapping[str, Tensor] | None = None,
 ) -> dict[str, Tensor]:
-    """Return the inputs of ``n`` pictures from number ``start`` on; raises as ``labels`` does."""
+    """Return the inputs of ``n`` pictures from number ``start`` on.
+
+    ``conditions`` are those of ``read_conditions``, or have rows to take in turn.
+    Raises RunError as ``labels`` does, and if the generator needs conditions and gets none.
+    """
     words = {"latent": latents(generator, seed, n, start) if latent is None else latent}
+    if conditions is None:
+        conditions = read_conditions(generator, {})
+    for word, value in conditions.items():
+        words[word] = value[[index % len(value) for index in range(start, start + n)]]
     if (indices := labels(generator, seed, n, label, start)) is not None:
         words["label"] = indices
     return words

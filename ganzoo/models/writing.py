@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from torch import nn
+from torch import Tensor, nn
 
 from ganzoo.errors import RunError
 from ganzoo.files import atomic_folder
@@ -34,6 +34,7 @@ def save(
     of_code: bool = False,
     others: Mapping[str, nn.Module] | None = None,
     face: Framing | None = None,
+    conditions: Mapping[str, Tensor] | None = None,
 ) -> None:
     """Write a model folder as a whole: config, weights, recipe, and 16 samples if possible.
 
@@ -41,7 +42,7 @@ def save(
     ``generator``, perhaps the ``discriminator`` and other roles; ``data_licence`` is that of the
     images.  A model ``of_code`` alone is under the code's licence as a whole.  ``others`` are the
     networks beside the generator that the folder holds, by role.  ``face`` says how its photos of
-    faces were cropped.
+    faces were cropped.  ``conditions`` are what the samples show, for a generator that reads some.
     """
     takes, makes, labels = described(generator)
     with atomic_folder(path) as folder:
@@ -71,16 +72,15 @@ def save(
         (folder / CONFIG).write_text(configs.text(config), encoding="utf-8")
         if recipe_yaml is not None:
             (folder / RECIPE).write_text(recipe_yaml, encoding="utf-8")
-        if takes.kind == "noise":
-            samples.write(
-                samples.stream(generator, SAMPLE_COUNT, seed=0), SAMPLE_COUNT, folder / SAMPLES
-            )
+        if takes.kind == "noise" and (conditions or not generator.conditions):
+            pictures = samples.stream(generator, SAMPLE_COUNT, seed=0, conditions=conditions)
+            samples.write(pictures, SAMPLE_COUNT, folder / SAMPLES)
 
 
 def described(generator: Generator) -> tuple[Input, Output, dict[str, list[str]] | None]:
     """Describe a generator for a config: its input, output and labels."""
     words = Network(generator).reads
-    from_noise = set(words) <= {"latent", "label"}
+    from_noise = set(words) <= {"latent", "label", *generator.conditions}
     takes = Input("noise" if from_noise else "image", words, None if from_noise else generator.size)
     labels = {name: list(values) for name, values in (generator.label or {}).items()}
     return takes, Output(generator.size, 3, [-1.0, 1.0], "RGB"), labels or None

@@ -61,7 +61,7 @@ class Parts:
     turns: Mapping[str, tuple[Turn, ...]]
     #: the image words that the generator reads; none if it draws only from noise
     image_inputs: tuple[str, ...]
-    #: the examples of every grid, if the generator reads images
+    #: the examples of every grid, if the generator reads images or conditions
     examples: Mapping[str, Tensor]
     #: what estimates the running statistics of averages
     calibration: Calibration
@@ -119,7 +119,8 @@ def assemble(recipe: Recipe, registry: Registry, folder: RunFolder) -> Parts:
     columns = fields(recipe.dataset, registry, dataset)
     words = vocabulary(columns, recipe.views, kinds, reads, extractors)
     inputs = tuple(word for word in reads["generator"] if words.get(word) == "image")
-    examples = _examples(recipe, dataset) if inputs else {}
+    has_sources = inputs or getattr(bare["generator"], "conditions", ())
+    examples = _examples(recipe, dataset) if has_sources else {}
     calibrating = calibration(recipe, dataset, averages, views)
     objectives, turns = {}, {}
     for stage in recipe.stages:
@@ -156,7 +157,7 @@ def _networks(
 ) -> tuple[dict[str, nn.Module], dict[str, dict[str, Any]]]:
     """Build the networks, initialised from the seed; also return their full arguments.
 
-    Missing ``size`` and ``label`` are the dataset's.
+    Missing arguments of ``FROM_DATASET`` are the dataset's.
     """
     bare, arguments = {}, {}
     for role, spec in recipe.networks.items():

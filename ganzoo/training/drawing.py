@@ -11,7 +11,7 @@ from ganzoo.training.words import Words
 
 
 def draw(run: Run) -> None:
-    """Write a grid of samples from fixed latents, or of fixed images of the dataset.
+    """Write a grid of samples from fixed latents, or of fixed examples of the dataset.
 
     Raises TrainingStopped if the disk is full.
     """
@@ -25,15 +25,15 @@ def draw(run: Run) -> None:
 def _draw(run: Run) -> None:
     run.calibrate()
     count, seed = run.recipe.samples.count, run.recipe.seed
-    if run.parts.image_inputs:
+    if run.parts.examples:
         reads, values = run.parts.networks["generator"].reads, dict(run.parts.examples)
         if "latent" in reads:
             n = len(next(iter(values.values())))
             values["latent"] = samples.latents(run.generator, seed, n)
         words = Words(values, run.parts.networks, run.parts.views)
         inputs: dict[str, Tensor] = {word: words[word] for word in reads if word in words}
-        sources = samples.to_uint8(words[run.parts.image_inputs[0]])
-        grid = samples.pairs(sources, samples.draw(run.generator, inputs))
+        pictures, sources = samples.draw(run.generator, inputs), _sources(run, words)
+        grid = samples.grid(pictures) if sources is None else samples.pairs(sources, pictures)
     else:
         grid = samples.grid(samples.sample(run.generator, count, seed))
     path = run.folder.samples / f"{run.step:08d}.png"
@@ -41,3 +41,12 @@ def _draw(run: Run) -> None:
         path.parent.mkdir(exist_ok=True)
         grid.save(path)
     run.notify("samples_drawn", step=run.step, path=path)
+
+
+def _sources(run: Run, words: Words) -> Tensor | None:
+    """Return what the generator draws from, uint8 (n, 3, H, W); None if it cannot be seen."""
+    if run.parts.image_inputs:
+        return samples.to_uint8(words[run.parts.image_inputs[0]])
+    images = (run.generator.show_condition(w, words[w]) for w in run.generator.conditions)
+    first = next((image for image in images if image is not None), None)
+    return None if first is None else samples.to_uint8(first)

@@ -131,6 +131,7 @@ def _save_model(run: Run, path: Path) -> None:
         run.dataset.licence,
         others=others,
         face=framing,
+        conditions={word: run.parts.examples[word] for word in run.generator.conditions},
     )
 
 

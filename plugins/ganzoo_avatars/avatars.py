@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Annotated, ClassVar
 
 import numpy as np
+import torch
 from annotated_types import Ge, Interval
+from torch import Tensor
 
 from ganzoo.errors import DataError, nearest, one_of
-from ganzoo_avatars import labels, render
+from ganzoo_avatars import codes, labels, render
 from ganzoo_avatars.filling import fill
 from ganzoo_avatars.styles import LOOKS, STYLES, StyleName
 from ganzoo_folders import cache
@@ -21,6 +23,10 @@ class Avatars(CachedDataset):
 
     Needs ``pip install 'ganzoo[avatars]'``.  The artist's licence is kept beside the images.
 
+    ``layout`` (1, size, size) numbers the part at each pixel: ground, skin, mouth, eyes, brows,
+    hair, and clothes or glasses.  Styles toon-head and adventurer have it; it is drawn, and cached,
+    when something first reads it.
+
     Args:
         style: Whose drawings; toon-head is frontal and reads best at small sizes.
         count: How many different avatars.
@@ -30,7 +36,12 @@ class Avatars(CachedDataset):
             writes them all.
     """
 
-    fields: ClassVar[Mapping[str, str]] = {"real": "image", "label": "label"}
+    fields: ClassVar[Mapping[str, str]] = {
+        "real": "image",
+        "label": "label",
+        "layout": "tensor",
+    }
+    on_demand: ClassVar[frozenset[str]] = frozenset({"layout"})
     shuffled = True
 
     def __init__(
@@ -52,6 +63,8 @@ class Avatars(CachedDataset):
         self.size = size
         self.seed = seed
         self.label = label
+        self.palette = codes.palette(style)
+        self._layouts: cache.Cached | None = None
         if label is not None:
             names = LOOKS[style].attributes
             self._columns = labels.columns("avatars", f"style '{style}'", names, label)
@@ -68,6 +81,37 @@ class Avatars(CachedDataset):
                 self._labels = np.ascontiguousarray(self._entry.labels[:, self._columns])
             self.licence = render.licence(self.style)
             self.attribution = render.attribution(self.style)
+
+    def demand(self, words: Iterable[str]) -> None:
+        """Draw layouts too, if they are among ``words``; raises DataError if the style has none."""
+        super().demand(words)
+        if self.demanded and self.palette is None:
+            raise DataError(
+                f"avatars: the parts of style '{self.style}' are not known, so it has no "
+                f"'layout'. Styles that have: {one_of(codes.PARTS)}."
+            )
+
+    def __getitems__(self, indices: list[int]) -> dict[str, Tensor]:
+        """Return a batch: ``real``, and perhaps ``label`` and ``layout`` (N, 1, size, size)."""
+        batch = super().__getitems__(indices)
+        if "layout" in self.demanded:
+            numbers = self._drawn_layouts().images[np.asarray(indices, np.int64), :1]
+            batch["layout"] = torch.from_numpy(numbers.astype(np.int64))
+        return batch
+
+    def _drawn_layouts(self) -> cache.Cached:
+        """Draw the layouts, or open them if they are in the cache."""
+        if self._layouts is None:
+            key = render.key(self.style, self.count, self.size, self.seed)
+            key["layouts"] = [codes.VERSION, codes.PARTS[self.style]]
+
+            def lay_out(writer: cache.Writer) -> None:
+                what = f"Drawing layouts of {self.style} avatars"
+                fill(writer, what, codes.LAYOUTS, self.style, self.count, self.size, self.seed)
+                writer.text("ATTRIBUTION.md", render.attribution(self.style))
+
+            self._layouts = cache.get("avatars-layout", key, self.size, lay_out)
+        return self._layouts
 
     def attributes(self) -> dict[str, list[str]]:
         """Return the values of each attribute, in the order of the images."""

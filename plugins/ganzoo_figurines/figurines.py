@@ -15,7 +15,7 @@ from torch import Tensor
 
 from ganzoo.errors import DataError, nearest, one_of
 from ganzoo.interfaces import Dataset
-from ganzoo_avatars import render
+from ganzoo_avatars import codes, render
 from ganzoo_avatars.filling import fill
 from ganzoo_figurines import buffers, clay, parts, sculpt
 from ganzoo_figurines.parts import LANDMARKS, STYLES, StyleName
@@ -182,7 +182,7 @@ class Figurines(Dataset):
         key = render.key(self.style, self.count, self.size, self.seed)
         key["parts"] = parts.VERSION
         if word == "photo":
-            tables = repr([parts.MATERIALS, clay.CLAYS, clay.PALETTE, LANDMARKS])
+            tables = repr([codes.MATERIALS, clay.CLAYS, clay.PALETTE, LANDMARKS])
             key["clay"] = hashlib.sha256(tables.encode()).hexdigest()
             key["sculptor"] = [sculpt.VERSION, sculpt.OVERSAMPLE]
             key["packages"] |= {name: version(name) for name in ("numpy", "pillow")}
