@@ -202,11 +202,13 @@ def sample(
     directions: Mapping[int, float] | None = None,
     batch_size: int = samples.CHUNK,
     as_tensor: bool = False,
+    **conditions: Any,
 ) -> list[Image.Image] | Tensor:
     """Draw pictures from noise.  Arguments and errors are those of ``Model.sample``.
 
     >>> ganzoo.sample("ganzoo/avatars-64", 4, label={"hair": "pink"})
     >>> ganzoo.sample(model, latents=model.latents(2, seed=1), as_tensor=True)
+    >>> ganzoo.sample("runs/layout-avatars", layout="face.png", label={"hair": "pink"})
 
     A model given by name is loaded again for each call.
     """
@@ -219,6 +221,7 @@ def sample(
         directions=directions,
         batch_size=batch_size,
         as_tensor=as_tensor,
+        **conditions,
     )
 
 

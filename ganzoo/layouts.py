@@ -45,9 +45,17 @@ def read(layout: Any, palette: Mapping[str, str], size: int) -> Tensor:
     if image.width != image.height:
         raise RunError(f"{name} is {image.width}x{image.height}: a layout is square.")
     pixels = np.asarray(image).astype(np.int64)
-    numbers = _numbers(pixels, palette, name)
-    rows = ((np.arange(size) + 0.5) * len(numbers) / size).astype(int)
-    return torch.from_numpy(numbers[rows][:, rows][None, None])
+    numbers = torch.from_numpy(_numbers(pixels, palette, name))
+    return resized(numbers[None, None], size)
+
+
+def resized(layout: Tensor, side: int) -> Tensor:
+    """Bring layouts (N, 1, S, S) to another side, by the pixels nearest to the new ones."""
+    before = layout.shape[-1]
+    if before == side:
+        return layout
+    places = (torch.arange(side, device=layout.device) * 2 + 1) * before // (2 * side)
+    return layout[:, :, places][..., places]
 
 
 def _numbers(pixels: NDArray[np.int64], palette: Mapping[str, str], name: str) -> NDArray[np.int64]:
@@ -55,7 +63,7 @@ def _numbers(pixels: NDArray[np.int64], palette: Mapping[str, str], name: str) -
     flat, inverse = np.unique(pixels.reshape(-1, 3), axis=0, return_inverse=True)
     distances = np.abs(flat[:, None] - _colours(palette)[None]).max(2)
     parts = distances.argmin(1)
-    numbers = parts[inverse].reshape(pixels.shape[:2])
+    numbers: NDArray[np.int64] = parts[inverse].reshape(pixels.shape[:2])
     if (strange := np.flatnonzero(distances.min(1) > _NEAR)).size:
         at = np.isin(inverse, strange).reshape(pixels.shape[:2])
         finds = []

@@ -97,6 +97,14 @@ def sample(
             help="Draw the latents of a file of `encode` or `project`.",
         ),
     ] = None,
+    layout: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            show_default=False,
+            help="What is where, for a model that reads it; `ganzoo show MODEL` lists the colours.",
+        ),
+    ] = None,
 ) -> None:
     """Draw pictures from noise."""
     from ganzoo.models import video
@@ -115,20 +123,21 @@ def sample(
 
     _refuse_photos(gan, model, f"Give it some: ganzoo translate {model} PHOTO --out DIR")
     generator = gan.generator.to(device())
+    conditions = samples.read_conditions(generator, {"layout": layout})
     edit = gan.edit(truncation, amounts)
     stops = latent_files.read(latent, generator) if latent else None
     batches: Iterable[Tensor]
     if interpolate:
         words = _walk(gan, n, seed, labels, stops, is_video)
         n = len(words["latent"])
-        batches = samples.drawn(generator, {**words, "latent": edit(words["latent"])})
+        batches = samples.drawn(generator, {**words, "latent": edit(words["latent"])}, conditions)
     elif stops:
         words = stops.inputs(generator, seed, labels)
         n = len(words["latent"])
-        batches = samples.drawn(generator, {**words, "latent": edit(words["latent"])})
+        batches = samples.drawn(generator, {**words, "latent": edit(words["latent"])}, conditions)
     else:
         n = n or 64
-        batches = samples.stream(generator, n, seed, labels, edit)
+        batches = samples.stream(generator, n, seed, labels, edit, conditions)
 
     def counted(advance: Callable[[int], None]) -> Iterator[Tensor]:
         for batch in batches:

@@ -50,6 +50,10 @@ def _suits(benchmark: Benchmark, config: Config, registry: Registry) -> bool:
     )
     if config.output.size not in (None, spec.arguments.get("size")):
         return False
+    has_words = all(
+        word in fields for word in config.input.words if word not in ("latent", "label")
+    )
     if config.input.kind == "noise":
-        return not any(kind == "image" for word, kind in fields.items() if word != "real")
-    return all(word in fields for word in config.input.words if word not in ("latent", "label"))
+        is_of_photos = any(kind == "image" for word, kind in fields.items() if word != "real")
+        return has_words and not is_of_photos
+    return has_words

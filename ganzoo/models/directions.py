@@ -58,6 +58,11 @@ def directions(generator: Generator) -> Directions:
 
     They are the same for every call, and come on the CPU.
     """
+    if generator.conditions:
+        raise RunError(
+            f"directions are of models that draw from noise and labels alone: this one reads "
+            f"{' and '.join(generator.conditions)} too."
+        )
     was_training = generator.training
     generator.eval()
     try:

@@ -164,6 +164,7 @@ class Model:
         directions: Mapping[int, float] | None = None,
         batch_size: int = samples.CHUNK,
         as_tensor: bool = False,
+        **conditions: Any,
     ) -> list[Image.Image] | Tensor:
         """Draw ``n`` pictures from noise: PIL images, or float (n, 3, H, W) in [-1, 1] on the CPU.
 
@@ -174,6 +175,9 @@ class Model:
         ``truncation`` below 1 shrinks all latents towards 0, so that pictures are more usual and
         less various.  ``directions`` (see ``directions()``) then moves them all, as in ``{0: 2.0,
         3: -1.5}``, in standard deviations of the latents.
+
+        Other arguments are conditions, if the model reads some: ``layout`` is a picture or its path
+        (``ganzoo.layouts``).
 
         ``batch_size`` pictures go through the generator together: more are faster on a GPU, fewer
         take less memory.  The batch size does not change the pictures, except perhaps the last bits
@@ -193,7 +197,8 @@ class Model:
             )
         if label is not None and not isinstance(label, Mapping):
             raise RunError(f'sample(label={label!r}): write it as label={{"hair": "pink"}}.')
-        inputs = samples.inputs(self.generator, n, seed, label or {}, latents)
+        words = samples.read_conditions(self.generator, conditions)
+        inputs = samples.inputs(self.generator, n, seed, label or {}, latents, conditions=words)
         inputs["latent"] = self.edit(truncation, directions)(inputs["latent"])
         batch = samples.generate(self.generator, inputs, batch_size)
         if as_tensor:

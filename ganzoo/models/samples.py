@@ -19,7 +19,7 @@ from torch import Tensor
 from ganzoo.errors import RunError, nearest, one_of
 from ganzoo.images import MOST_PIXELS
 from ganzoo.interfaces import Generator
-from ganzoo.models.network import anchor
+from ganzoo.models.network import anchor, reads
 from ganzoo.models.randomness import rng
 from ganzoo.scan import refuse_others
 
@@ -30,7 +30,10 @@ Edit = Callable[[Tensor], Tensor]
 
 
 class Sampling(TypedDict, total=False):
-    """The options of ``Model.sample`` beside ``n`` and ``as_tensor``, for its overloads."""
+    """The options of ``Model.sample`` beside ``n`` and ``as_tensor``, for its overloads.
+
+    The last are conditions.  A generator of yours may have others.
+    """
 
     seed: int
     label: Mapping[str, str] | None
@@ -38,6 +41,7 @@ class Sampling(TypedDict, total=False):
     truncation: float
     directions: Mapping[int, float] | None
     batch_size: int
+    layout: str | Path | Image.Image | None
 
 
 def latents(generator: Generator, seed: int, n: int, start: int = 0) -> Tensor:
@@ -130,12 +134,11 @@ def read_conditions(generator: Generator, values: Mapping[str, Any]) -> dict[str
 
     Raises RunError for a word that the generator does not read, or an unusable or missing value.
     """
-    for word in values:
-        if word not in generator.conditions:
-            able = one_of(generator.conditions)
+    for word, value in values.items():
+        if value is not None and word not in generator.conditions:
             raise RunError(
-                f"this model does not draw from a {word}"
-                f"{f': it reads {able}' if generator.conditions else ''}. Leave it out."
+                f"this model draws from no {word}{nearest(word, generator.conditions)} It reads: "
+                f"{one_of(reads(generator).words)}."
             )
     return {word: generator.read_condition(word, values.get(word)) for word in generator.conditions}
 
@@ -166,10 +169,20 @@ def stream(
         yield draw(generator, {**words, "latent": edit(words["latent"])})
 
 
-def drawn(generator: Generator, inputs: Mapping[str, Tensor]) -> Iterator[Tensor]:
-    """Yield the pictures of ``inputs``, uint8 (m, 3, H, W), a batch at a time."""
+def drawn(
+    generator: Generator,
+    inputs: Mapping[str, Tensor],
+    conditions: Mapping[str, Tensor] | None = None,
+) -> Iterator[Tensor]:
+    """Yield the pictures of ``inputs``, uint8 (m, 3, H, W), a batch at a time.
+
+    ``conditions`` (1, ...) are those of every picture.
+    """
     for start in range(0, len(inputs["latent"]), CHUNK):
-        yield draw(generator, {k: value[start : start + CHUNK] for k, value in inputs.items()})
+        words = {k: value[start : start + CHUNK] for k, value in inputs.items()}
+        n = len(words["latent"])
+        shared = {k: v.expand(n, *v.shape[1:]) for k, v in (conditions or {}).items()}
+        yield draw(generator, words | shared)
 
 
 def inputs(

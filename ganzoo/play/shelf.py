@@ -23,6 +23,8 @@ from ganzoo.plugins.shipped import shipped_models
 if TYPE_CHECKING:
     from ganzoo.models.model import Model
 
+#: what the page can give a model that draws from noise
+_WORDS = {"latent", "label"}
 #: models in memory at once, and folders that are looked at
 _LOADED, _FOLDERS = 6, 2000
 
@@ -78,7 +80,9 @@ class Shelf:
             return offers
         for name, folder in [*shipped_models().items(), *_folders(self._root)]:
             with suppress(GanzooError):
-                offers.setdefault(name, self._offer(name, Pulled(folder, "")))
+                offer = self._offer(name, Pulled(folder, ""))
+                if not offer.draws_from_noise or {*offer.config.input.words} <= _WORDS:
+                    offers.setdefault(name, offer)
         self._known = offers
         return offers
 

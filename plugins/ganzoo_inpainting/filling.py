@@ -99,8 +99,10 @@ def project(
 def _square(model: Model, image: Image.Image) -> tuple[tuple[int, int, int, int], int]:
     """Return the box of the middle square, and the side of the model's pictures."""
     size = model.config.output.size
-    if model.config.input.kind != "noise" or size is None:
-        raise RunError(f"{model.path} does not draw from noise, so a picture has no latent in it.")
+    if model.config.input.kind != "noise" or model.generator.conditions or size is None:
+        raise RunError(
+            f"{model.path} does not draw from noise alone, so a picture has no latent in it."
+        )
     try:
         side = shortest(image, size)
     except BadImage as error:

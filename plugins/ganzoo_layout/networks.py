@@ -101,11 +101,12 @@ class ALCGANGenerator(Generator):
     def forward(self, latent: Tensor, layout: Tensor, label: Tensor | None = None) -> Tensor:
         """Images (N, 3, size, size) in [-1, 1].
 
-        They show layouts int64 (N, 1, size, size), with latents (N, latent) and labels int64
-        (N, A).  Raises ValueError if a label is missing, or a generator without gets one.
+        They show layouts int64 (N, 1, S, S), with latents (N, latent) and labels int64 (N, A).
+        Raises ValueError if a label is missing, or a generator without gets one.
         """
         features = self.first(with_label(latent, self.embedding, label))
-        parts = layouts.one_hot(layout, len(self.palette)).to(features)
+        numbers = layouts.resized(layout, self.size or layout.shape[-1])
+        parts = layouts.one_hot(numbers, len(self.palette)).to(features)
         for stage in self.stages:
             features = interpolate(features, scale_factor=2, mode="nearest")
             shares = layouts.reduced(parts, features.shape[-1])
@@ -146,7 +147,8 @@ class ALCGANDiscriminator(Discriminator):
 
         Raises ValueError if a label is missing, or a critic without gets one.
         """
-        parts = layouts.one_hot(layout, self.parts).to(image)
+        numbers = layouts.resized(layout, image.shape[-1])
+        parts = layouts.one_hot(numbers, self.parts).to(image)
         both = [self.image(image), self.layout(parts)]
         vectors = embed(self.embedding, label)
         if vectors is not None:
