@@ -16,8 +16,8 @@ from ganzoo_heads import clothes, glasses, mesh, photo, pose, strands, whiskers
 from ganzoo_heads.skull import CENTRE
 
 Floats = NDArray[np.float32]
-#: what is at a pixel, in the order of the numbers in ``parts``
-PARTS = ("ground", "skin", "lips", "mouth", "eyes", "brows", "beard", "hair", "cloth", "glasses")
+#: what is at a pixel, in the order of the numbers in a layout
+PARTS = ("ground", "skin", "lips", "mouth", "eyes", "brows", "beard", "hair", "clothes", "glasses")
 _BEFORE = 0.25  # how far the plane of depth 0 lies before the eyes, in shares of the side
 
 
@@ -41,7 +41,7 @@ def measure(head: photo.Head) -> Buffers:
     part = np.full(len(seen.part), PARTS.index("skin"), np.uint8)
     part[seen.lips > 0.5] = PARTS.index("lips")
     part[(seen.mouth > 0.5) | (seen.part > mesh.PARTS.index("lashes"))] = PARTS.index("mouth")
-    part[clothes.covers(person, seen.base) & (seen.part == 0)] = PARTS.index("cloth")
+    part[clothes.covers(person, seen.base) & (seen.part == 0)] = PARTS.index("clothes")
     part[seen.part == mesh.PARTS.index("eye")] = PARTS.index("eyes")
     parts = np.zeros((side, side), np.uint8)
     parts[seen.at] = part
@@ -90,7 +90,7 @@ def stored_depth(buffers: Buffers, size: int) -> NDArray[np.uint8]:
     return depth.to_pixels(_reduced(buffers.depth, size)[..., 0])
 
 
-def stored_parts(buffers: Buffers, size: int) -> NDArray[np.uint8]:
+def stored_layout(buffers: Buffers, size: int) -> NDArray[np.uint8]:
     """Return the parts (3, size, size) as they are stored: thrice the same number."""
     step = len(buffers.parts) // size
     middle = buffers.parts[step // 2 :: step, step // 2 :: step]

@@ -15,19 +15,19 @@ from torch import Tensor
 
 from ganzoo.errors import DataError, nearest, one_of
 from ganzoo.interfaces import Dataset
-from ganzoo_avatars import labels
+from ganzoo_avatars import codes, labels
 from ganzoo_avatars.filling import fill
 from ganzoo_folders import cache, depth, edges
 from ganzoo_folders.cached import as_tensor
 from ganzoo_folders.camera import Camera
-from ganzoo_heads import attributes, drawn, framing, makers, mesh, people
+from ganzoo_heads import attributes, buffers, drawn, framing, makers, mesh, people
 
 _MAKERS = {
     "photo": ("Photos", "Photographing heads"),
     "real": ("Drawings", "Drawing heads"),
     "normal": ("Normals", "Measuring heads: normal"),
     "depth": ("Depths", "Measuring heads: depth"),
-    "parts": ("Parts", "Measuring heads: parts"),
+    "layout": ("Layouts", "Measuring heads: layout"),
 }
 
 
@@ -40,9 +40,9 @@ class Heads(Dataset):
     where hair hides them.
 
     ``normal`` holds the unit normals of the photo's surface: x to the right, y down, z towards the
-    camera.  ``depth`` (1, size, size) is in shares of the side; the ground is at 1.  ``parts``
+    camera.  ``depth`` (1, size, size) is in shares of the side; the ground is at 1.  ``layout``
     (1, size, size) numbers what is seen, from 0: ground, skin, lips, mouth, eyes, brows, beard,
-    hair, cloth, glasses.  These three are made, and cached, when something first reads them.
+    hair, clothes, glasses.  These three are made, and cached, when something first reads them.
 
     Args:
         style: How the twins are drawn.
@@ -71,10 +71,10 @@ class Heads(Dataset):
         "real_landmarks": "tensor",
         "normal": "image",
         "depth": "tensor",
-        "parts": "tensor",
+        "layout": "tensor",
         "label": "label",
     }
-    on_demand: ClassVar[frozenset[str]] = frozenset({"normal", "depth", "parts"})
+    on_demand: ClassVar[frozenset[str]] = frozenset({"normal", "depth", "layout"})
     shuffled = True
     #: means over 64 heads
     face = ((0.388, 0.478), (0.617, 0.479), (0.504, 0.734))
@@ -117,6 +117,7 @@ class Heads(Dataset):
         if label is not None:
             self._columns = labels.columns("heads", "a head", attributes.VALUES, label)
             self.label_values = {name: attributes.VALUES[name] for name in label}
+        self.palette = {part: codes.COLOURS[part] for part in buffers.PARTS}
         self._entries: dict[str, cache.Cached] = {}
         self._partner = np.arange(count)
         self.set_epoch(0, 0)
@@ -134,7 +135,7 @@ class Heads(Dataset):
         return ("photo", "real") if self.smooth is None else ("photo", "real", "smooth")
 
     def demand(self, words: Iterable[str]) -> None:
-        """Make ``normal``, ``depth`` or ``parts`` too; raises DataError if heads are reframed."""
+        """Make ``normal``, ``depth`` or ``layout`` too; raises DataError if heads are reframed."""
         super().demand(words)
         if self.framing and self.demanded:
             raise DataError(

@@ -91,7 +91,7 @@ class Depths(_Measurer):
     stored = staticmethod(buffers.stored_depth)
 
 
-class Parts(_Measurer):
-    """Makes maps of the parts of photos."""
+class Layouts(_Measurer):
+    """Makes the layouts of photos."""
 
-    stored = staticmethod(buffers.stored_parts)
+    stored = staticmethod(buffers.stored_layout)

@@ -21,7 +21,7 @@ pytest.importorskip("resvg_py", reason="the extra 'avatars' is not installed")
 
 from ganzoo.errors import DataError
 from ganzoo.scan import scan
-from ganzoo_avatars import drawing, register_commands, render
+from ganzoo_avatars import codes, drawing, register_commands, render
 from ganzoo_avatars.avatars import Avatars
 from ganzoo_avatars.styles import LOOKS, STYLES
 
@@ -245,3 +245,30 @@ def test_render_writes_images_attributes_attribution_and_a_sheet(run, tmp_path):
     with pytest.raises(DataError, match="did you mean 'micah'"):
         run("render", "--style", "mica", "--out", tmp_path / "x")
     assert not (tmp_path / "x").exists()
+
+
+@pytest.mark.parametrize("style", codes.PARTS)
+def test_a_layout_has_each_part_where_its_colour_is(style):
+    dataset = Avatars(style=style, count=24, size=64, label=["hair", "skin", "background"])
+    assert "layout" not in dataset[0]
+    dataset.demand(["layout"])
+    batch = dataset.__getitems__(list(range(24)))
+    layout, names = batch["layout"], list(dataset.palette)
+    assert layout.shape == (24, 1, 64, 64)
+    assert layout.dtype == torch.int64
+    assert {names[number] for number in layout.unique()} >= {"ground", "skin", "hair", "eyes"}
+    colours = LOOKS[style].colors
+    columns = dict(zip(dataset.label_values, batch["label"].unbind(1), strict=True))
+    for part, attribute in (("ground", "background"), ("skin", "skin"), ("hair", "hair")):
+        values = [dataset.label_values[attribute][index] for index in columns[attribute]]
+        wanted = np.stack([_rgb(colours[attribute][value]) for value in values])
+        pixels = ((batch["real"] + 1) * 127.5).numpy()
+        off = np.abs(pixels - wanted[:, :, None, None]).max(1)
+        assert np.median(off[layout[:, 0].numpy() == names.index(part)]) < 6, part
+
+
+def test_styles_of_unknown_parts_have_no_layout():
+    dataset = Avatars(style="lorelei", count=2, size=16)
+    assert dataset.palette is None
+    with pytest.raises(DataError, match="lorelei"):
+        dataset.demand(["layout"])

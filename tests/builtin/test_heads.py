@@ -137,18 +137,17 @@ def test_unpaired_drawings_are_those_of_other_heads():
 
 def test_geometry_is_made_on_demand():
     dataset = heads()
-    dataset.demand(["normal", "depth", "parts", "landmarks"])
+    dataset.demand(["normal", "depth", "layout", "landmarks"])
     batch = rows(dataset)
     assert batch["normal"].shape == (COUNT, 3, SIZE, SIZE)
     assert (batch["normal"].norm(dim=1) - 1).abs().max() < 0.02
-    assert batch["depth"].shape == batch["parts"].shape == (COUNT, 1, SIZE, SIZE)
-    ground = batch["parts"] == 0
+    assert batch["depth"].shape == batch["layout"].shape == (COUNT, 1, SIZE, SIZE)
+    ground = batch["layout"] == 0
     assert (batch["depth"][ground] > 0.9).double().mean() > 0.9
-    assert batch["depth"][batch["parts"] == 1].max() < 1
-    assert (batch["normal"][:, 2:][batch["parts"] == 1]).mean() > 0.4  # skin faces the camera
-    assert (
-        {0, 1, 2, 4, 5} <= set(batch["parts"].unique().tolist()) <= set(range(len(buffers.PARTS)))
-    )
+    assert batch["depth"][batch["layout"] == 1].max() < 1
+    assert (batch["normal"][:, 2:][batch["layout"] == 1]).mean() > 0.4  # skin faces the camera
+    seen = {list(dataset.palette)[number] for number in batch["layout"].unique()}
+    assert {"ground", "skin", "lips", "eyes", "brows"} <= seen
 
 
 def test_labels_are_the_attributes_that_are_asked_for():
