@@ -32,10 +32,13 @@ class Generator(nn.Module):
     """A network that makes images: ``forward(latent)``, ``forward(photo)``, or more words.
 
     If the recipe leaves out a constructor parameter named ``size``, ``label`` or ``palette``, the
-    dataset's is used.  Set ``self.size`` if the output size is fixed.
+    dataset's is used.  Set ``self.size`` if the output size is fixed, and ``self.output_scale`` if
+    it is larger than the image that it is made from.
     """
 
     size: int | None = None
+    #: how many times as high and wide the output is as the image that it is made from
+    output_scale: int = 1
     #: whether a large picture may be made tile by tile: not if it depends on the whole photo
     tileable: ClassVar[bool] = True
     #: attribute -> its values, if the generator is conditional; see ``Dataset.label_values``

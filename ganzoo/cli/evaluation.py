@@ -184,9 +184,8 @@ def _which_benchmark(models: Sequence[str], registry: Registry) -> RunError:
     ):
         folder = find(locate(model, registry, kinds=()).folder)
         config = configs.read(folder / CONFIG)
-        side = f"{config.output.size}x{config.output.size}" if config.output.size else "any size"
         source = "noise" if config.input.kind == "noise" else "images"
-        what = f"a model that makes {side} from {source}"
+        what = f"a model that makes {config.output.sides()} from {source}"
     fits = suitable_benchmarks(config, registry)
     if not fits:
         return RunError(

@@ -286,8 +286,7 @@ def _about_model(config: Config) -> Iterator[tuple[str, str]]:
     yield "generator", f"{generator.use} {flow(arguments)} of {package}"
     words = ", ".join(config.input.words)
     source = "noise" if config.input.kind == "noise" else f"images ({words})"
-    side = f"{out.size}x{out.size}" if out.size else "any size"
-    yield "makes", f"{side} from {source}"
+    yield "makes", f"{out.sides()} from {source}"
     for name, values in (config.labels or {}).items():
         yield f"label {name}", ", ".join(values)
     for name, file in config.files.items():

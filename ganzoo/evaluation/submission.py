@@ -181,9 +181,10 @@ def _before(path: Path, force: bool) -> Entry | None:
 def _write(path: Path, entry: Entry, protocol: Protocol, measurement: Measurement) -> Entry:
     """Write the grid and the entry; return the entry with its seal."""
     pictures = measurement.pictures
-    if "photo" in protocol.fields:
+    sources = [word for word, kind in protocol.fields.items() if kind == "image" and word != "real"]
+    if sources:
         indices = protocol.held_out[: min(PAIRS, len(pictures))]
-        photos = samples.to_uint8(protocol.examples(indices)["photo"])
+        photos = samples.to_uint8(protocol.examples(indices)[sources[0]])
         grid = samples.pairs(photos, pictures[: len(photos)])
     else:
         grid = samples.grid(pictures)

@@ -208,6 +208,8 @@ def _part(config: Config, entries: Sequence[Entry], repo_id: str, samples: bool)
     size = config.output.size or config.input.size
     pictures = f"images of {size} × {size} pixels" if size else "images of any size"
     does = "draws {} from noise" if config.input.kind == "noise" else "turns {} into pictures"
+    if config.output.scale > 1:
+        does += f" {config.output.scale} times as high and wide"
     labels = f", by the labels {_list(config.labels)}" if config.labels else ""
     yield f"# {md(repo_id.partition('/')[2])}"
     yield ""

@@ -24,7 +24,7 @@ from ganzoo.models.framing import Framing
 from ganzoo.plugins.registry import Registration
 
 #: the newest format; a model is written in the oldest that can hold it, see ``ganzoo_format``
-FORMAT = 4
+FORMAT = 5
 FILE = "config.json"
 WEIGHTS = {"generator": "model.safetensors", "discriminator": "discriminator.safetensors"}
 MAX_BYTES = 1_000_000
@@ -71,12 +71,22 @@ class Input:
 
 @dataclass(frozen=True)
 class Output:
-    """Images (N, ``channels``, H, W) in ``range``; ``size`` None if it is that of the input."""
+    """Images (N, ``channels``, H, W) in ``range``.
+
+    ``size`` is None if it is ``scale`` times that of the input.
+    """
 
     size: Side | None
     channels: int
     range: list[float]
     order: SomeText
+    scale: Side = 1
+
+    def sides(self, any_size: str = "any size") -> str:
+        """Say how large the images are."""
+        if self.size:
+            return f"{self.size}x{self.size}"
+        return any_size if self.scale == 1 else f"{self.scale} times the input's size"
 
 
 @dataclass(frozen=True)
@@ -99,7 +109,9 @@ class Licences:
 
 @dataclass(frozen=True)
 class Config:
-    """``config.json``: format 4 if there is a ``face``, 3 if there are ``networks``, else 2.
+    """``config.json``: format 5 if the output is larger than the input, 4 if there is a ``face``.
+
+    Otherwise it is 3 if there are ``networks``, else 2.
 
     ``networks`` are those by role beside the two that have keys of their own.  Weights of those
     that make images or codes are in ``ROLE.safetensors``.
@@ -126,6 +138,8 @@ class Config:
     @property
     def ganzoo_format(self) -> int:
         """The oldest format that can hold this."""
+        if self.output.scale > 1:
+            return 5
         if self.face:
             return 4
         return 3 if self.networks else 2
@@ -136,6 +150,8 @@ def text(config: Config) -> str:
     for key in ("networks", "face"):
         if not data[key]:
             del data[key]
+    if config.output.scale == 1:
+        del data["output"]["scale"]
     return json.dumps(data, indent=1, ensure_ascii=False) + "\n"
 
 
@@ -174,6 +190,8 @@ def _checked(data: dict[str, Any], path: Path) -> Config:
     for key, since, absent in (("networks", 3, {}), ("face", 4, None)):
         if version < since or key not in data:
             data[key] = absent
+    if isinstance(output := data.get("output"), dict):
+        data["output"] = output | {"scale": output.get("scale", 1) if version >= 5 else 1}
     config: Config = typed(Config, data)
     if (config.output.channels, config.output.range) != (3, [-1, 1]):
         raise Wrong("output: expected 3 channels in the range [-1, 1]")
@@ -244,8 +262,9 @@ def code_licence(distribution: str) -> str | None:
 def json_schema() -> dict[str, Any]:
     """Return the JSON Schema (draft 2020-12) of ``config.json``: ``model.schema.json``."""
     schema = formats.json_schema(Config, "config.json of a ganzoo model folder")
-    schema["properties"]["ganzoo_format"] = {"enum": [2, 3, FORMAT]}
+    schema["properties"]["ganzoo_format"] = {"enum": [2, 3, 4, FORMAT]}
     optional = ("networks", "face")
     schema["required"] = [key for key in schema["required"] if key not in optional]
     schema["required"].append("ganzoo_format")
+    schema["properties"]["output"]["required"].remove("scale")
     return schema

@@ -120,8 +120,9 @@ class Task:
     def output(self, made: Tensor) -> str:
         """Describe the output, of which ``made`` is an example."""
         if isinstance(self.network, Generator):
-            side = self.network.size
-            return f"float32 (N, 3, {side or 'H'}, {side or 'W'}): RGB in [-1, 1]"
+            size, scale = self.network.size, self.network.output_scale
+            height, width = (f"{scale} H", f"{scale} W") if scale > 1 else ("H", "W")
+            return f"float32 (N, 3, {size or height}, {size or width}): RGB in [-1, 1]"
         meaning = {"encoder": "the code", "discriminator": "raw logits"}[self.kind]
         if self.free and made.ndim > 2:
             return f"float32 of {made.ndim} dimensions, the first N: {meaning}"
@@ -218,6 +219,7 @@ class _Extended(nn.Module):
             photo = photo.index_select(2, self._mirrored(height))
             photo = photo.index_select(3, self._mirrored(width))
             image: Tensor = self.generator(**{**inputs, self.image: photo})
+            height, width = (side * self.generator.output_scale for side in (height, width))
             return image.index_select(2, torch.arange(height)).index_select(3, torch.arange(width))
 
         forward.__signature__ = signature  # type: ignore[attr-defined]

@@ -296,9 +296,11 @@ class Flicker:
         self._still = self._all = 0
 
     def add(self, frame: Pixels, drawing: Pixels) -> None:
-        """Take in the next frame and its drawing, of equal size."""
+        """Take in the next frame and its drawing, which may be larger by a whole factor."""
         if self._before is not None:
             moved = np.abs(frame.astype(np.int16) - self._before[0]).max(axis=2) > STILL
+            scale = len(drawing) // len(frame)
+            moved = moved.repeat(scale, axis=0).repeat(scale, axis=1)
             change = np.abs(drawing.astype(np.int16) - self._before[1]).mean(axis=2)
             self._change += float(change[~moved].sum())
             self._still += int((~moved).sum())

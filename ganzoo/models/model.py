@@ -39,7 +39,7 @@ from ganzoo.models.precision import inference_format
 from ganzoo.models.roles import network
 from ganzoo.models.samples import Sampling
 from ganzoo.models.translate import Translator, translate_tensor
-from ganzoo.models.writing import described
+from ganzoo.models.writing import refuse_untrue
 from ganzoo.plugins.registry import Registry
 
 _PRECISIONS = {None: "auto", torch.float32: "fp32", torch.bfloat16: "bf16"}
@@ -67,11 +67,10 @@ class Model:
         """Say what it makes from what, its size and place; never fails."""
         try:
             config, weight = self.config, anchor(self.generator)
-            size = config.output.size
             count = sum(parameter.numel() for parameter in self.generator.parameters())
             facts = [
                 config.generator.use,
-                f"{config.input.kind} to {f'{size}x{size}' if size else 'the same size'}",
+                f"{config.input.kind} to {config.output.sides('the same size')}",
                 f"{count:,} parameters",
                 f"{weight.dtype} on {weight.device}".removeprefix("torch."),
             ]
@@ -203,8 +202,7 @@ class Model:
         batch = samples.generate(self.generator, inputs, batch_size)
         if as_tensor:
             return batch
-        pixels = samples.to_uint8(batch).permute(0, 2, 3, 1).numpy()
-        return [Image.fromarray(picture) for picture in pixels]
+        return [Image.fromarray(one) for one in samples.pixels([samples.to_uint8(batch)])]
 
     def _refuse_photos(self) -> None:
         if self.config.input.kind != "noise":
@@ -237,9 +235,9 @@ class Model:
     def translate(self, photo: Any) -> Any:
         """Turn photos into pictures: PIL to PIL, a list to a list, a tensor to a tensor.
 
-        PIL images keep their size and transparency.  Tensors, (3, H, W) or (N, 3, H, W) in [-1, 1],
-        go through unchanged and come back on the CPU.  Raises RunError if the model draws from
-        noise, and DataError if it cannot take the photo.
+        PIL images keep their transparency, and their size unless the model enlarges.  Tensors,
+        (3, H, W) or (N, 3, H, W) in [-1, 1], go through unchanged and come back on the CPU.  Raises
+        RunError if the model draws from noise, and DataError if it cannot take the photo.
         """
         if isinstance(photo, Tensor):
             return translate_tensor(self.generator, photo)
@@ -353,7 +351,7 @@ class Model:
         except images.BadImage as error:
             raise DataError(f"translate: {error}") from error
         if picture.alpha:
-            drawing.putalpha(picture.alpha)
+            drawing.putalpha(picture.alpha.resize(drawing.size, Image.Resampling.BICUBIC))
         return drawing
 
 
@@ -376,7 +374,7 @@ def load(
     config = configs.read(folder / CONFIG)
     generator = network("generator", config, folder, registry)
     assert isinstance(generator, Generator)  # ``Entry.load`` checks this
-    _refuse_untrue(config, generator, folder)
+    refuse_untrue(config, generator, folder)
     generator.to(device, dtype or torch.float32).eval().requires_grad_(False)
     encoder = None
     for role, part in config.networks.items():
@@ -384,22 +382,6 @@ def load(
             encoder = network(role, config, folder, registry)
             encoder.to(device, dtype or torch.float32).eval().requires_grad_(False)
     return Model(generator, config, folder, _PRECISIONS.get(dtype, "fp32"), encoder)
-
-
-def _refuse_untrue(config: Config, generator: Generator, folder: Path) -> None:
-    """Raise RunError if a config contradicts its generator."""
-    takes, makes, labels = described(generator)
-    for key, record, actual in (
-        ("input.kind", config.input.kind, takes.kind),
-        ("input.size", config.input.size, takes.size),
-        ("output.size", config.output.size, makes.size),
-        ("labels", config.labels or None, labels),
-    ):
-        if record != actual:
-            raise RunError(
-                f"{folder / CONFIG} is not true: {key} is {written(record)} in it, and the "
-                f"generator's is {written(actual)}. Get the folder again, or correct it."
-            )
 
 
 def device() -> torch.device:

@@ -236,7 +236,12 @@ def _grid(batches: Iterable[Tensor], n: int, columns: int | None, gap: int = 2) 
 
 
 def pairs(before: Tensor, after: Tensor) -> Image.Image:
-    """Put two batches of pictures uint8 (n, 3, H, W) side by side, pair after pair."""
+    """Put two batches of pictures uint8 (n, 3, H, W) side by side, pair after pair.
+
+    The first may be smaller by a whole factor: its pixels are then drawn as squares.
+    """
+    scale = after.shape[-1] // before.shape[-1]
+    before = before.repeat_interleave(scale, -1).repeat_interleave(scale, -2)
     both = torch.stack([before, after], dim=1).flatten(0, 1)
     return grid(both, 2 * max(1, round((len(before) / 2) ** 0.5)))
 

@@ -59,26 +59,29 @@ def spans(length: int, tile: int) -> list[Span]:
     ]
 
 
-def tiled(run: Callable[[Pixels], Pixels], pixels: Pixels, tile: int) -> Pixels:
-    """Run ``run`` on overlapping tiles of a picture, fading one into the next."""
+def tiled(run: Callable[[Pixels], Pixels], pixels: Pixels, tile: int, scale: int = 1) -> Pixels:
+    """Run ``run`` on overlapping tiles of a picture, fading one into the next.
+
+    ``run`` makes its tiles ``scale`` times as high and wide.
+    """
     height, width = pixels.shape[:2]
-    picture = np.empty_like(pixels)
+    picture = np.empty((scale * height, scale * width, 3), np.uint8)
     for rows in spans(height, tile):
-        band = np.empty_like(pixels[rows.slice])
+        band = np.empty((scale * (rows.stop - rows.start), scale * width, 3), np.uint8)
         for columns in spans(width, tile):
             piece = run(pixels[rows.slice, columns.slice])
-            _lay(band.swapaxes(0, 1), piece.swapaxes(0, 1), columns.start)
-        _lay(picture, band, rows.start)
+            _lay(band.swapaxes(0, 1), piece.swapaxes(0, 1), scale * columns.start, scale)
+        _lay(picture, band, scale * rows.start, scale)
     return picture
 
 
-def _lay(canvas: Pixels, piece: Pixels, start: int) -> None:
+def _lay(canvas: Pixels, piece: Pixels, start: int, scale: int) -> None:
     """Add rows to ``canvas`` from ``start`` on, fading out earlier pieces."""
     if start == 0:
         canvas[: len(piece)] = piece
         return
-    first, last = MARGIN - FADE, MARGIN + FADE
-    share = ((np.arange(2 * FADE, dtype=np.float32) + 0.5) / (2 * FADE))[:, None, None]
+    first, last = scale * (MARGIN - FADE), scale * (MARGIN + FADE)
+    share = ((np.arange(last - first, dtype=np.float32) + 0.5) / (last - first))[:, None, None]
     old = canvas[start + first : start + last]
     old[:] = np.rint(old + share * (piece[first:last].astype(np.float32) - old))
     canvas[start + last : start + len(piece)] = piece[last:]

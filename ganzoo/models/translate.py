@@ -53,7 +53,7 @@ def image_word(generator: Generator) -> str:
 
 
 class Translator:
-    """Translates pictures of any size, uint8 (H, W, 3), and keeps their size.
+    """Translates pictures of any size, uint8 (H, W, 3): keeps their size, or enlarges them.
 
     ``compile`` turns a network into a faster function of the same images, such as
     ``openvino.compiler``.  It is called for the generator, and again for every tiled picture, whose
@@ -69,7 +69,7 @@ class Translator:
         compile: Callable[[nn.Module], Function] | None = None,
     ):
         self.word = image_word(generator)
-        self.size, self.device = generator.size, device
+        self.size, self.scale, self.device = generator.size, generator.output_scale, device
         self.tile = tile if generator.tileable else _WHOLE
         self._autocast = precision == "bf16"
         self._layout = torch.channels_last if self._autocast else torch.contiguous_format
@@ -87,18 +87,23 @@ class Translator:
         return len(spans(height, self.tile)) * len(spans(width, self.tile))
 
     def __call__(self, pixels: Pixels) -> Pixels:
-        """Translate a picture, keeping its size; BadImage if the generator refuses it."""
+        """Translate a picture; the result is ``scale`` times as high and wide.
+
+        Raises BadImage if the generator refuses it.
+        """
         height, width = pixels.shape[:2]
         try:
             if self.size:
-                square = _run(self._whole, _resized(pixels, self.size, self.size))
-                return _resized(square, height, width)
+                side = self.size // self.scale
+                square = _run(self._whole, _resized(pixels, side, side), self.scale)
+                return _resized(square, self.scale * height, self.scale * width)
             if self.tiles(height, width) == 1:
-                return _run(self._whole, pixels)
+                return _run(self._whole, pixels, self.scale)
             if self._norms:
                 self._fix_statistics(pixels)
             function = self._compile(self._network) if self._compile else self._eager
-            return tiled(partial(_run, function), pixels, self.tile)
+            run = partial(_run, function, scale=self.scale)
+            return tiled(run, pixels, self.tile, self.scale)
         except (RuntimeError, ValueError) as error:
             reason = str(error).strip().splitlines()[0].rstrip(".")
             raise BadImage(f"the generator refuses {width}x{height} pixels: {reason}") from error
@@ -139,9 +144,10 @@ class Translator:
         return pictures.float()
 
 
-def _run(function: Function, pixels: Pixels) -> Pixels:
+def _run(function: Function, pixels: Pixels, scale: int) -> Pixels:
     picture: Pixels = to_uint8(function(_tensor(pixels)))[0].permute(1, 2, 0).cpu().numpy()
-    if picture.shape != pixels.shape:
+    height, width = pixels.shape[:2]
+    if picture.shape != (scale * height, scale * width, 3):
         raise ValueError(f"it makes {picture.shape[1]}x{picture.shape[0]} of them")
     return picture
 

@@ -248,7 +248,7 @@ def run(plan: Plan, one: Callable[[Job], Done]) -> Outcome:
                 outcome.notes.setdefault(note, []).append(job.source)
             if plan.sheet:
                 missing = done.pairs[: _PAIRS - len(pairs)]
-                pairs += [(_thumbnail(before), _thumbnail(after)) for before, after in missing]
+                pairs += [_thumbnails(before, after) for before, after in missing]
     if plan.sheet and pairs:
         write(side_by_side(pairs), plan.sheet)
         outcome.sheet = plan.sheet
@@ -264,7 +264,7 @@ def _translate_photo(job: Job, translator: Translator, advance: Callable[[int], 
     photo = read(job.source)
     after = Image.fromarray(translator(np.asarray(photo.image)))
     if photo.alpha:
-        after.putalpha(photo.alpha)
+        after.putalpha(photo.alpha.resize(after.size, Image.Resampling.BICUBIC))
     write(after, job.target)
     advance(1)
     return Done([job.target], [(photo.image, after)], photo.notes)
@@ -283,7 +283,8 @@ def _translate_video(job: Job, translator: Translator, advance: Callable[[int], 
         return drawing
 
     source = footage.Video(job.source)
-    source.convert([Output(job.target, draw, (source.width, source.height))])
+    size = translator.scale * source.width, translator.scale * source.height
+    source.convert([Output(job.target, draw, size)])
     return Done([job.target], pairs, flicker=[flicker])
 
 
@@ -307,11 +308,13 @@ def _on_white(image: Image.Image) -> Image.Image:
     return Image.alpha_composite(white, image).convert("RGB")
 
 
-def _thumbnail(image: Image.Image) -> Image.Image:
-    """Shrink to at most _SIDE a side; never enlarge."""
-    image = image.copy()
-    image.thumbnail((_SIDE, _SIDE), Image.Resampling.LANCZOS)
-    return _on_white(image)
+def _thumbnails(before: Image.Image, after: Image.Image) -> tuple[Image.Image, Image.Image]:
+    """Shrink both to at most _SIDE a side, and give ``before`` the size of ``after``."""
+    small = after.copy()
+    small.thumbnail((_SIDE, _SIDE), Image.Resampling.LANCZOS)
+    grows = before.width < small.width
+    how = Image.Resampling.BICUBIC if grows else Image.Resampling.LANCZOS
+    return _on_white(before.resize(small.size, how)), _on_white(small)
 
 
 def side_by_side(pairs: Sequence[tuple[Image.Image, Image.Image]]) -> Image.Image:

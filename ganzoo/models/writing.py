@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from ganzoo.errors import RunError
 from ganzoo.files import atomic_folder
+from ganzoo.formats.types import written
 from ganzoo.interfaces import Generator, Imported, Importer
 from ganzoo.models import config as configs
 from ganzoo.models import samples, weights
@@ -81,9 +82,28 @@ def described(generator: Generator) -> tuple[Input, Output, dict[str, list[str]]
     """Describe a generator for a config: its input, output and labels."""
     words = Network(generator).reads
     from_noise = set(words) <= {"latent", "label", *generator.conditions}
-    takes = Input("noise" if from_noise else "image", words, None if from_noise else generator.size)
+    size = None if from_noise or not generator.size else generator.size // generator.output_scale
+    takes = Input("noise" if from_noise else "image", words, size)
     labels = {name: list(values) for name, values in (generator.label or {}).items()}
-    return takes, Output(generator.size, 3, [-1.0, 1.0], "RGB"), labels or None
+    makes = Output(generator.size, 3, [-1.0, 1.0], "RGB", generator.output_scale)
+    return takes, makes, labels or None
+
+
+def refuse_untrue(config: Config, generator: Generator, folder: Path) -> None:
+    """Raise RunError if a config contradicts its generator."""
+    takes, makes, labels = described(generator)
+    for key, record, actual in (
+        ("input.kind", config.input.kind, takes.kind),
+        ("input.size", config.input.size, takes.size),
+        ("output.size", config.output.size, makes.size),
+        ("output.scale", config.output.scale, makes.scale),
+        ("labels", config.labels or None, labels),
+    ):
+        if record != actual:
+            raise RunError(
+                f"{folder / CONFIG} is not true: {key} is {written(record)} in it, and the "
+                f"generator's is {written(actual)}. Get the folder again, or correct it."
+            )
 
 
 def new(use: str, arguments: Mapping[str, Any], out: Path, registry: Registry) -> None:

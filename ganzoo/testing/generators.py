@@ -27,7 +27,7 @@ def draws_images(subject: Subject) -> None:
             words = case.words(network.train(training), n)
             with torch.no_grad():
                 images = case.run(network, words)
-            size = network.size or case.size
+            size = network.size or network.output_scale * case.size
             finding = f"forward gives {told({'images': images})} of {told(words)}, {case}"
             if not isinstance(images, Tensor):
                 raise AssertionError(f"forward gives a {type(images).__name__}, {case}.")

@@ -15,6 +15,7 @@ from ganzoo_avatars import codes, labels, render
 from ganzoo_avatars.filling import fill
 from ganzoo_avatars.styles import LOOKS, STYLES, StyleName
 from ganzoo_folders import cache
+from ganzoo_folders import low as lows
 from ganzoo_folders.cached import CachedDataset
 
 
@@ -34,13 +35,17 @@ class Avatars(CachedDataset):
         seed: Which avatars; a larger count with the same seed begins with the same ones.
         label: The attributes that make up ``label``, such as [hair, skin]; `ganzoo data render`
             writes them all.
+        crop: Pixels of a random square that is cut out of each avatar, another one in every epoch.
+        low: Adds ``low``, the image reduced so many times, for super-resolution.
     """
 
     fields: ClassVar[Mapping[str, str]] = {
         "real": "image",
         "label": "label",
         "layout": "tensor",
+        "low": "image",
     }
+    later: ClassVar[tuple[str, ...]] = ("crop", "low")
     on_demand: ClassVar[frozenset[str]] = frozenset({"layout"})
     shuffled = True
 
@@ -51,6 +56,8 @@ class Avatars(CachedDataset):
         size: Annotated[int, Interval(ge=8, le=1024)] = 64,
         seed: Annotated[int, Ge(0)] = 0,
         label: list[str] | None = None,
+        crop: Annotated[int, Ge(8)] | None = None,
+        low: Annotated[int, Interval(ge=2, le=16)] | None = None,
     ):
         super().__init__()
         if style not in STYLES:
@@ -60,7 +67,10 @@ class Avatars(CachedDataset):
             )
         self.style = style
         self.count = count
-        self.size = size
+        self.side = size  # of the drawings
+        self.size = lows.check("avatars", {"size": size}, crop, low)
+        self.crop = crop
+        self.low = low
         self.seed = seed
         self.label = label
         self.palette = codes.palette(style)
@@ -74,8 +84,8 @@ class Avatars(CachedDataset):
     def prepare(self) -> None:
         """Draw the avatars, or open them if they are in the cache."""
         if self._entry is None:
-            key = render.key(self.style, self.count, self.size, self.seed)
-            self._entry = cache.get("avatars", key, self.size, self._draw)
+            key = render.key(self.style, self.count, self.side, self.seed)
+            self._entry = cache.get("avatars", key, self.side, self._draw)
             if self.label is not None:
                 assert self._entry.labels is not None  # ``_draw`` writes them
                 self._labels = np.ascontiguousarray(self._entry.labels[:, self._columns])
@@ -83,13 +93,18 @@ class Avatars(CachedDataset):
             self.attribution = render.attribution(self.style)
 
     def demand(self, words: Iterable[str]) -> None:
-        """Draw layouts too, if they are among ``words``; raises DataError if the style has none."""
+        """Draw layouts too, if they are among ``words``.
+
+        Raises DataError if the style has none, or images are cropped.
+        """
         super().demand(words)
         if self.demanded and self.palette is None:
             raise DataError(
                 f"avatars: the parts of style '{self.style}' are not known, so it has no "
                 f"'layout'. Styles that have: {one_of(codes.PARTS)}."
             )
+        if self.demanded and self.crop:
+            raise DataError("avatars: crop cuts out images, but not 'layout'. Leave one out.")
 
     def __getitems__(self, indices: list[int]) -> dict[str, Tensor]:
         """Return a batch: ``real``, and perhaps ``label`` and ``layout`` (N, 1, size, size)."""
@@ -127,7 +142,7 @@ class Avatars(CachedDataset):
         look = LOOKS[self.style]
         values = look.values(render.definition(self.style))
         what = f"Drawing {self.style} avatars"
-        fill(writer, what, render.AVATARS, self.style, self.count, self.size, self.seed)
+        fill(writer, what, render.AVATARS, self.style, self.count, self.side, self.seed)
         avatars = [render.choose(look, values, self.seed, i) for i in range(self.count)]
         writer.set_labels(
             np.array([[values[name].index(one[name]) for name in values] for one in avatars])

@@ -20,6 +20,7 @@ from ganzoo_avatars.filling import fill
 from ganzoo_figurines import buffers, clay, parts, sculpt
 from ganzoo_figurines.parts import LANDMARKS, STYLES, StyleName
 from ganzoo_folders import cache, depth, edges
+from ganzoo_folders import low as lows
 from ganzoo_folders.cached import as_tensor
 
 _FIXED = 1_000_000  # landmarks are kept as whole millionths
@@ -48,6 +49,7 @@ class Figurines(Dataset):
             OpenCV, ``pip install 'ganzoo[cartoons]'``.
         paired: Whether ``real`` is the avatar of ``photo``; if not, another one is drawn in every
             epoch.  ``landmarks`` are those of ``photo``, and ``real_landmarks`` those of ``real``.
+        low: Adds ``low``, the avatar reduced so many times, for super-resolution.
     """
 
     fields: ClassVar[Mapping[str, str]] = {
@@ -58,7 +60,9 @@ class Figurines(Dataset):
         "real_landmarks": "tensor",
         "normal": "image",
         "depth": "tensor",
+        "low": "image",
     }
+    later: ClassVar[tuple[str, ...]] = ("low",)
     on_demand: ClassVar[frozenset[str]] = frozenset({"normal", "depth"})
     shuffled = True
 
@@ -72,6 +76,7 @@ class Figurines(Dataset):
         seed: Annotated[int, Ge(0)] = 0,
         smooth: Literal["edges"] | None = None,
         paired: bool = True,
+        low: Annotated[int, Interval(ge=2, le=16)] | None = None,
     ):
         if style not in STYLES:
             raise DataError(
@@ -82,7 +87,8 @@ class Figurines(Dataset):
             raise DataError(f"figurines: smooth '{smooth}' must be 'edges', or left out.")
         self.style = style
         self.count = count
-        self.size = size
+        self.size = lows.check("figurines", {"size": size}, None, low)
+        self.low = low
         self.seed = seed
         self.smooth = smooth
         self.paired = paired
@@ -128,6 +134,9 @@ class Figurines(Dataset):
             word: as_tensor(entry.images.take(rows if word == "photo" else partners, axis=0))
             for word, entry in self._entries.items()
         }
+        if self.low:
+            drawings = self._entries["real"].images.take(partners, axis=0)
+            batch["low"] = as_tensor(lows.reduced(drawings, self.low))
         batch |= {
             word: torch.from_numpy(
                 (self._landmarks()[of] / _FIXED).astype(np.float32).reshape(len(of), -1, 2)
@@ -171,6 +180,8 @@ class Figurines(Dataset):
             images = entry.index["arrays"]["images.npy"]
             sha.update(f" {word} {images['shape']} {images['sha256']}".encode())
         sha.update(np.ascontiguousarray(self._landmarks()).data)
+        if self.low:
+            sha.update(f" low {self.low}".encode())
         return sha.hexdigest()
 
     def _landmarks(self) -> NDArray[np.int64]:

@@ -20,6 +20,7 @@ from ganzoo.progress import progress
 from ganzoo.scan import scan
 from ganzoo.text import plain
 from ganzoo_folders import cache, files
+from ganzoo_folders import low as lows
 from ganzoo_folders.cached import CachedDataset
 
 #: Increase when the same files would give other pixels.
@@ -44,10 +45,12 @@ class Folder(CachedDataset):
         max_bad: The largest share of unusable files; more are an error.
         label: ``[class]`` labels each image with its folder directly below ``path``;
             `ganzoo sample --label class=NAME` then draws that class.
+        crop: Pixels of a random square that is cut out of each image, another one in every epoch.
+        low: Adds ``low``, the image reduced so many times, for super-resolution.
     """
 
-    fields: ClassVar[Mapping[str, str]] = {"real": "image", "label": "label"}
-    later: ClassVar[tuple[str, ...]] = ("label",)
+    fields: ClassVar[Mapping[str, str]] = {"real": "image", "label": "label", "low": "image"}
+    later: ClassVar[tuple[str, ...]] = ("label", "crop", "low")
     #: of the cache entries; it names what ``pixels`` makes
     kind: str = "folder"
 
@@ -58,10 +61,15 @@ class Folder(CachedDataset):
         mirror: bool = False,
         max_bad: Annotated[float, Interval(ge=0, le=1)] = 0.01,
         label: list[Literal["class"]] | None = None,
+        crop: Annotated[int, Ge(8)] | None = None,
+        low: Annotated[int, Interval(ge=2, le=16)] | None = None,
     ):
         super().__init__()
         self.path = expand(Path(path))
-        self.size = size
+        self.side = size  # of the whole images
+        self.size = lows.check("folder", {"size": size}, crop, low)
+        self.crop = crop
+        self.low = low
         self.mirror = mirror
         self.max_bad = max_bad
         self.label = label
@@ -86,12 +94,12 @@ class Folder(CachedDataset):
             content.update(f"{name}\0{digest}\n".encode("utf-8", "surrogateescape"))
         key = {
             "content": content.hexdigest(),
-            "size": self.size,
+            "size": self.side,
             "resize": FILTER,
             "version": VERSION,
         }
         entry = cache.get(
-            self.kind, key, self.size, lambda writer: self._fill(writer, names, digests)
+            self.kind, key, self.side, lambda writer: self._fill(writer, names, digests)
         )
         if rejects := entry.index["rejected"]:
             if len(rejects) > self.max_bad * len(names):
@@ -117,7 +125,7 @@ class Folder(CachedDataset):
 
     def pixels(self, image: Image.Image) -> NDArray[np.uint8]:
         """Convert a decoded image to (3, size, size); raises BadImage if it cannot be used."""
-        return square(image, self.size)
+        return square(image, self.side)
 
     def _label(self, names: Sequence[str], classes: list[str]) -> None:
         """Label every image by its class; raises DataError if a class has no usable image."""
@@ -140,7 +148,7 @@ class Folder(CachedDataset):
         notes: dict[str, list[str]] = {}
         results = files.in_threads(self._load, zip(names, digests, strict=True))
         pairs = zip(names, results, strict=True)
-        with progress(f"Resizing {self.path} to {self.size} px", len(names)) as advance:
+        with progress(f"Resizing {self.path} to {self.side} px", len(names)) as advance:
             while block := list(islice(pairs, _BLOCK)):
                 good = {n: r for n, r in block if not isinstance(r, str)}
                 rejects |= {n: r for n, r in block if isinstance(r, str)}

@@ -18,7 +18,8 @@ from ganzoo.interfaces import Dataset
 from ganzoo_avatars import codes, labels
 from ganzoo_avatars.filling import fill
 from ganzoo_folders import cache, depth, edges
-from ganzoo_folders.cached import as_tensor
+from ganzoo_folders import low as lows
+from ganzoo_folders.cached import as_pixels, as_tensor
 from ganzoo_folders.camera import Camera
 from ganzoo_heads import attributes, buffers, drawn, framing, makers, mesh, people
 
@@ -61,6 +62,7 @@ class Heads(Dataset):
         jitter: In every epoch photo and twin are turned by up to 50 times as many degrees, and
             enlarged and cut by up to this share of their side, both alike.
         mirror: Flip half of the heads, drawn in every epoch, photo and twin alike.
+        low: Adds ``low``, the drawing reduced so many times, for super-resolution.
     """
 
     fields: ClassVar[Mapping[str, str]] = {
@@ -73,7 +75,9 @@ class Heads(Dataset):
         "depth": "tensor",
         "layout": "tensor",
         "label": "label",
+        "low": "image",
     }
+    later: ClassVar[tuple[str, ...]] = ("low",)
     on_demand: ClassVar[frozenset[str]] = frozenset({"normal", "depth", "layout"})
     shuffled = True
     #: means over 64 heads
@@ -96,6 +100,7 @@ class Heads(Dataset):
         camera: Annotated[float, Interval(ge=0, le=1)] = 0.0,
         jitter: Annotated[float, Interval(ge=0, le=0.5)] = 0.0,
         mirror: bool = False,
+        low: Annotated[int, Interval(ge=2, le=16)] | None = None,
     ):
         if style not in drawn.STYLES:
             raise DataError(
@@ -106,7 +111,8 @@ class Heads(Dataset):
             raise DataError(f"heads: smooth '{smooth}' must be 'edges', or left out.")
         self.style = style
         self.count = count
-        self.size = size
+        self.size = lows.check("heads", {"size": size}, None, low)
+        self.low = low
         self.seed = seed
         self.smooth = smooth
         self.paired = paired
@@ -171,6 +177,8 @@ class Heads(Dataset):
         if self.framing:
             numbers = [framing.rng(*self._epoch, 0, head) for head in heads]
             flips = self.framing.apply(batch, numbers)
+        if self.low:
+            batch["low"] = as_tensor(lows.reduced(as_pixels(batch["real"]), self.low))
         if self.camera.strength:
             numbers = [framing.rng(*self._epoch, 1, head) for head in heads]
             photos = zip(batch["photo"][:, None], numbers, strict=True)
@@ -204,6 +212,8 @@ class Heads(Dataset):
         sha = hashlib.sha256(f"paired {self.paired} label {self.label}".encode())
         if self.framing or self.camera.strength:
             sha.update(f" camera {self.camera.strength} {self.framing}".encode())
+        if self.low:
+            sha.update(f" low {self.low}".encode())
         for word in ("photo", "real"):
             for file in ("images.npy", "labels.npy"):
                 array = self._entry(word).index["arrays"][file]

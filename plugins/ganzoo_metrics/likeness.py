@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from torch import Tensor, cosine_similarity
+from torch.nn.functional import interpolate
 
 from ganzoo.errors import DataError
 from ganzoo.interfaces import Evaluator
@@ -21,6 +22,8 @@ class Likeness(Evaluator):
     mean over the pairs: 1 if all edges stay in place, 0 if none does.  An image without any edge
     counts as 0.  ``color-shift`` is the mean of |ΔU| and |ΔV| over pixels and pairs, with R, G and
     B in [0, 1]; brightness does not count.
+
+    A photo that is smaller by a whole factor is enlarged first, by bicubic interpolation.
 
     Both are likeness, not quality: a good drawing sacrifices some of it for its style, and the
     photo itself has the best possible scores.  Read them beside a score of the style.
@@ -38,7 +41,11 @@ class Likeness(Evaluator):
         self._sum = self._shift = 0.0
 
     def pair(self, photo: Tensor, fake: Tensor) -> None:
-        """Compare (N, 3, H, W) with (N, 3, H, W); raises DataError if the sizes differ."""
+        """Compare (N, 3, H, W) with (N, 3, k H, k W) for a whole k; DataError for other sizes."""
+        scale = fake.shape[3] // photo.shape[3]
+        if scale > 1 and fake.shape[2] == scale * photo.shape[2]:
+            photo = interpolate(photo, scale_factor=scale, mode="bicubic", antialias=True)
+            photo = photo.clamp(-1, 1)
         if photo.shape != fake.shape:
             raise DataError(
                 f"the photos are {_size(photo)} and what was made from them is {_size(fake)}, so "

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import torch
 from torch import Tensor
+from torch.nn.functional import interpolate
 
 from ganzoo.errors import DataError
 from ganzoo.interfaces import GROUPS, Evaluator
@@ -414,8 +415,15 @@ def test_edges_kept_is_the_mean_correlation_of_edge_maps() -> None:
 
 
 def test_images_of_other_sizes_than_the_photos_are_refused() -> None:
-    with pytest.raises(DataError, match=r"8x8 pixels .* 16x16 pixels"):
-        likeness(pictures(2), pictures(2, size=16))
+    for size in (4, 12):
+        with pytest.raises(DataError, match=rf"8x8 pixels .* {size}x{size} pixels"):
+            likeness(pictures(2), pictures(2, size=size))
+
+
+def test_a_photo_is_enlarged_to_an_output_that_is_larger_by_a_whole_factor() -> None:
+    photo = pictures(2)
+    large = interpolate(photo, scale_factor=2, mode="bicubic", antialias=True).clamp(-1, 1)
+    assert likeness(photo, large) == {"edges-kept": pytest.approx(1), "color-shift": 0}
 
 
 def test_lpips_to_the_photo_is_the_mean_squared_distance() -> None:

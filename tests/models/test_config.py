@@ -60,6 +60,19 @@ def test_how_faces_were_cropped_is_kept(tmp_path: Path) -> None:
     assert "face" in refusal(tmp_path, json.loads(text(flat)))
 
 
+def test_how_much_larger_the_output_is_is_kept(tmp_path: Path) -> None:
+    made = replace(painter(), output=replace(painter().output, scale=4))
+    path = written(tmp_path, text(made).encode())
+    assert read(path).output.scale == 4
+    assert json.loads(text(made))["ganzoo_format"] == 5
+    jsonschema.validate(json.loads(text(made)), json_schema())
+    assert "scale" not in json.loads(text(painter()))["output"]
+    data = json.loads(text(made))
+    data["output"]["scale"] = 0
+    assert "output.scale" in refusal(tmp_path, data)
+    assert read(written(tmp_path, data | {"ganzoo_format": 4})).output.scale == 1
+
+
 def test_the_schema_that_is_shipped_is_that_of_the_code() -> None:
     shipped = json.loads((ROOT / "ganzoo/models/model.schema.json").read_text(encoding="utf-8"))
     assert shipped == json_schema()
@@ -118,17 +131,19 @@ def test_a_broken_format_1_is_refused(tmp_path: Path, changes: dict[str, Any], t
 # -- what is refused ----------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("version", [5, 99, 10**30])
+@pytest.mark.parametrize("version", [config.FORMAT + 1, 99, 10**30])
 def test_a_newer_format_is_refused_with_the_way_out(tmp_path: Path, version: int) -> None:
     said = refusal(tmp_path, {"ganzoo_format": version, "whatever": "is new"})
     assert f"{tmp_path} has model format {version}" in said
-    assert "reads up to 4" in said
+    assert f"reads up to {config.FORMAT}" in said
     assert "pip install --upgrade ganzoo" in said
 
 
 @pytest.mark.parametrize("version", [0, -1, True, "2", 2.0, [2]])
 def test_a_format_that_is_none_is_refused(tmp_path: Path, version: Any) -> None:
-    assert "ganzoo_format: expected 1 to 4" in refusal(tmp_path, plain(ganzoo_format=version))
+    assert f"ganzoo_format: expected 1 to {config.FORMAT}" in refusal(
+        tmp_path, plain(ganzoo_format=version)
+    )
 
 
 def test_a_config_of_another_library_is_refused(tmp_path: Path) -> None:

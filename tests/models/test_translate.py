@@ -92,6 +92,26 @@ class Invert(Generator):
         return -photo * self.scale[:, None, None]
 
 
+class Larger(Generator):
+    """Pixels become squares of two, of one size if it is built for one.
+
+    Args:
+        size: the side of its output.
+    """
+
+    output_scale = 2
+
+    def __init__(self, size: int | None = None):
+        super().__init__()
+        self.size = size
+        self.bias = nn.Parameter(torch.zeros(1))
+
+    def forward(self, small: Tensor) -> Tensor:
+        if self.size and small.shape[2:] != (self.size // 2, self.size // 2):
+            raise ValueError("another size")
+        return nn.functional.interpolate(small, scale_factor=2.0) + self.bias
+
+
 class Noise(Generator):
     """Gray from noise."""
 
@@ -136,6 +156,7 @@ class Plugin:
     def register_generators(self, register: Any) -> None:
         for name, what in (("blur", Blur), ("invert", Invert), ("noise", Noise), ("two", Two)):
             register(name, what)
+        register("larger", Larger)
 
     @hookimpl
     def register_importers(self, register: Any) -> None:
@@ -298,6 +319,45 @@ def test_a_generator_that_refuses_a_size_says_so_of_that_photo(run: Run) -> None
     result = run("translate", "blur", "a.png", "b.png", "--out", "out")
     assert result.code == 1
     assert "a.png: the generator refuses 1x1 pixels" in result.err
+
+
+# -- larger output -----------------------------------------------------------------------------
+
+
+def twice(image: Image.Image) -> Pixels:
+    return np.asarray(image).repeat(2, axis=0).repeat(2, axis=1)
+
+
+def test_a_model_may_enlarge_what_it_is_given(run: Run) -> None:
+    saved("larger", Larger())
+    put("photos/a.png", photo())
+    put("photos/clear.png", photo(mode="RGBA"))
+    result = run("translate", "larger", "photos", "--out", "out")
+    assert result.code == 0, result.err
+    assert (np.asarray(opened("out/a.png")) == twice(photo())).all()
+    clear = opened("out/clear.png")
+    assert (clear.mode, clear.size) == ("RGBA", (24, 16))
+    assert opened("out-sheet.png").width == 2 * 24 + 5 * 4  # both sides are of one size
+    assert "2 times the input's size" in run("show", "larger").out
+
+
+def test_a_model_of_one_size_may_enlarge_too(run: Run) -> None:
+    saved("larger", Larger(size=16), size=16)
+    put("a.png", photo(12, 8))
+    assert run("translate", "larger", "a.png", "--out", "out").code == 0
+    assert opened("out/a.png").size == (24, 16)
+    config = json.loads(Path("larger/config.json").read_text())
+    assert (config["input"]["size"], config["output"]["size"]) == (8, 16)
+    config["output"]["scale"] = 4
+    Path("larger/config.json").write_text(json.dumps(config))
+    refused(run("translate", "larger", "a.png", "--out", "other"), "output.scale", "4", "2")
+
+
+def test_tiles_of_a_model_that_enlarges_fit_together() -> None:
+    wide = np.asarray(photo(700, 300))
+    translator = Translator(Larger(), CPU, tile=256)
+    assert translator.tiles(300, 700) > 1
+    assert (translator(wide) == twice(Image.fromarray(wide))).all()
 
 
 # -- what is never touched ---------------------------------------------------------------------

@@ -26,7 +26,7 @@ from ganzoo.training.loop import start
 from ganzoo.training.rehearsal import rehearse
 
 #: what is made small, wherever a component has it
-SMALL = {"size": 32, "count": 6, "channels": 4, "width": 4, "blocks": 1, "max_bad": 1.0}
+SMALL = {"size": 32, "crop": 16, "count": 6, "channels": 4, "width": 4, "blocks": 1, "max_bad": 1.0}
 
 
 class Eye(Extractor):
