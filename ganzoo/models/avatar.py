@@ -40,7 +40,7 @@ DEFAULT_SIZE = 512
 FRAMING = _framing(256)
 DETECTOR, LANDMARKS, NO_LANDMARKS = "lbp", "face68", "none"
 #: arguments of detectors that suit photos better than their defaults
-ARGUMENTS: Mapping[str, Mapping[str, Any]] = {"lbp": {"min_size": 0.03}}
+ARGUMENTS: Mapping[str, Mapping[str, Any]] = {"lbp": {"min_size": 0.03, "fewest": 3}}
 #: a face is coarse if its crop grows by more than this
 GROWTH = 2.5
 

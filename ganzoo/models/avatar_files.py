@@ -61,7 +61,7 @@ def _photo(job: Job, artist: Artist, is_pasted: bool, advance: Advance) -> Done:
 
 def _video(job: Job, artist: Artist, is_pasted: bool, advance: Advance) -> Done:
     source = Video(job.source)
-    found = tracks.follow(source, artist.find, advance)
+    found = tracks.follow(source, artist.find.glimpses, advance)
     if not found:
         raise BadImage(NO_FACE)
     make = _paste_video if is_pasted else _crop_videos

@@ -25,6 +25,8 @@ TURNS = (-60, -30, 30, 60)
 BORDER = 0.12
 #: The lowest score of a face in an upright photo, and in a turned one.
 SCORE, TURNED_SCORE = 0.5, 0.7
+#: The lowest score of a glimpse, which may be a face if one was there a moment before.
+GLIMPSE = 0.27
 #: Two faces are nearer than this share of the larger one only if they are the same.
 SAME = 0.5
 #: Below this confidence of the landmarks there is no face.
@@ -58,19 +60,25 @@ class FaceFinder:
 
     def __call__(self, photo: Image.Image) -> list[Face]:
         """Return the faces in an RGB photo, from left to right."""
-        views = self._look(photo, SHORT, 0)
+        return self._find(photo, SCORE, TURNED_SCORE)
+
+    def glimpses(self, photo: Image.Image) -> list[Face]:
+        """Return the faces in a video's frame, from left to right, doubtful ones too."""
+        return self._find(photo, GLIMPSE, GLIMPSE)
+
+    def _find(self, photo: Image.Image, lowest: float, turned_lowest: float) -> list[Face]:
+        views = self._look(photo, SHORT, 0, lowest)
         for turn in TURNS:
-            views += self._look(photo, TURNED_SHORT, turn)
+            views += self._look(photo, TURNED_SHORT, turn, turned_lowest)
         kept: list[Face] = []
         for face in sorted(views, key=lambda face: -face.score):
             if not any(_is_same(face, other) for other in kept):
                 kept.append(face)
         return sorted(kept, key=lambda face: float(face.centre[0]))
 
-    def _look(self, photo: Image.Image, short: int, turn: int) -> list[Face]:
+    def _look(self, photo: Image.Image, short: int, turn: int, lowest: float) -> list[Face]:
         """Find the faces in the photo turned by ``turn`` degrees."""
         view, matrix = _view(photo, short, turn)
-        lowest = TURNED_SCORE if turn else SCORE
         result = []
         for box in self._detector.detect(np.asarray(view)):
             if box.score < lowest:

@@ -4,7 +4,8 @@ A face is looked for in every ``STEP``-th frame, joined with the nearest face of
 and interpolated between.  Then the positions of its eyes and mouth are averaged over time with a
 Gaussian of ``SMOOTH`` seconds, which sees the future too: crops neither tremble nor lag.  A face
 that is missing for more than ``GAP`` seconds, or jumps, as at a cut, ends its track.  One that is
-seen in fewer than ``LOOKS`` looks is taken for a mistake, unless the video is that short.
+seen in fewer than ``LOOKS`` looks is taken for a mistake, unless the video is that short, and so is
+one that was only ever doubtful.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from ganzoo.models.face_finder import Face
+from ganzoo.models.face_finder import SCORE, Face
 from ganzoo.models.footage import Video
 
 STEP, LOOKS = 5, 3
@@ -66,7 +67,11 @@ def follow(
             looks += 1
             _join(seen, find(Image.fromarray(pixels)), index, times)
         advance(1)
-    enough = [each for each in seen if len(each.frames) >= min(LOOKS, looks)]
+    enough = [
+        each
+        for each in seen
+        if len(each.frames) >= min(LOOKS, looks) and max(face.score for face in each.faces) >= SCORE
+    ]
     return [_track(each, times) for each in enough]
 
 

@@ -33,6 +33,7 @@ class Lbp(Detector):
         scale_factor: From one size of face to the next; closer to 1 is slower and finds more.
         min_size: The smallest face, as a share of the image's shorter side.
         agreeing: So many windows must agree on a face; fewer find more, false ones too.
+        fewest: Also return faces that so few windows agree on; they score below 0.5.
     """
 
     def __init__(
@@ -40,16 +41,19 @@ class Lbp(Detector):
         scale_factor: Annotated[float, Interval(ge=1.01, le=2)] = 1.1,
         min_size: Annotated[float, Interval(ge=0.01, le=1)] = 0.1,
         agreeing: Annotated[int, Ge(1)] = 8,
+        fewest: Annotated[int, Ge(1)] | None = None,
     ):
         if not 1.01 <= scale_factor <= 2:
             raise ValueError(f"scale_factor is {scale_factor}; it goes from 1.01 to 2")
         if not 0.01 <= min_size <= 1:
             raise ValueError(f"min_size is {min_size}, a share that goes from 0.01 to 1")
-        if agreeing < 1:
-            raise ValueError(f"agreeing is {agreeing}; it is at least 1")
+        for name, count in (("agreeing", agreeing), ("fewest", fewest)):
+            if count is not None and count < 1:
+                raise ValueError(f"{name} is {count}; it is at least 1")
         self.scale_factor = scale_factor
         self.min_size = min_size
         self.agreeing = agreeing
+        self.fewest = agreeing if fewest is None else fewest
         self._cascade = _cascade()
 
     def detect(self, image: NDArray[np.uint8]) -> list[Box]:
@@ -71,7 +75,7 @@ class Lbp(Detector):
         return [
             Box(*map(float, [*(corner * scale), count / (count + self.agreeing)]))
             for count, corner in merge(corners)
-            if count >= self.agreeing
+            if count >= self.fewest
         ]
 
 

@@ -497,6 +497,15 @@ def test_lbp_finds_nobody_where_nobody_is(shape):
     assert lbp.Lbp().detect(np.full((*shape, 3), 128, np.uint8)) == []
 
 
+def test_lbp_returns_doubtful_faces_only_if_it_is_asked_to():
+    data = pytest.importorskip("skimage.data")
+    image = data.astronaut()
+    sure, more = lbp.Lbp(agreeing=30).detect(image), lbp.Lbp(agreeing=30, fewest=1).detect(image)
+    assert more[: len(sure)] == sure
+    assert len(more) > len(sure)
+    assert all(box.score < 0.5 for box in more[len(sure) :])
+
+
 def test_lbp_looks_at_large_images_reduced():
     image = np.zeros((3000, 2000, 3), np.uint8)
     image[::2] = 200
@@ -518,7 +527,12 @@ def test_windows_that_agree_are_one_face():
 
 @pytest.mark.parametrize(
     ("arguments", "said"),
-    [({"scale_factor": 1}, "from 1.01 to 2"), ({"min_size": 2}, "0.01"), ({"agreeing": 0}, "1")],
+    [
+        ({"scale_factor": 1}, "from 1.01 to 2"),
+        ({"min_size": 2}, "0.01"),
+        ({"agreeing": 0}, "1"),
+        ({"fewest": 0}, "fewest"),
+    ],
 )
 def test_lbp_refuses_what_makes_no_sense(arguments, said):
     with pytest.raises(ValueError, match=said):

@@ -291,6 +291,19 @@ def test_a_face_is_followed_without_jumps(run: Run) -> None:
     assert np.abs(np.diff(x, 2)).max() < 0.5
 
 
+def test_a_face_that_is_doubtful_for_a_while_is_followed(run: Run) -> None:
+    make_video(Path("a.mp4"), moving(), rate=10)
+    scores = iter([0.3, 0.3, 0.6, 0.3, 0.3, 0.3])
+
+    def doubted(photo: Image.Image) -> list[Face]:
+        (face,) = found(photo)
+        ghost = replace(face, anchors=face.anchors + np.array([70, 40]), score=0.4)
+        return [replace(face, score=next(scores)), ghost]
+
+    (track,) = follow(Video(Path("a.mp4")), doubted)  # never sure of the ghost
+    assert len(track.anchors) == 30
+
+
 def test_faces_that_come_and_go_get_videos_of_their_own(run: Run) -> None:
     first = [with_faces((10, 40, 40), size=(160, 120))] * 20
     both = [with_faces((10, 40, 40), (100, 50, 40), size=(160, 120))] * 20
