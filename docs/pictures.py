@@ -7,6 +7,7 @@ beside a translator's pictures of them.  ``python docs/pictures.py heads`` makes
 each row of photos above its drawn twins.  ``python docs/pictures.py directions`` draws the sheet of
 ``ganzoo directions`` for the model in the box.  ``python docs/pictures.py projected`` finds latents
 of avatars in that model and changes them; ``python docs/pictures.py inpainted RUN`` fills holes.
+``python docs/pictures.py upscaled`` enlarges avatars by interpolation and by the model in the box.
 """
 
 from __future__ import annotations
@@ -105,6 +106,16 @@ def inpainted(run: Path) -> None:
     effort = replace(QUICK, prior=PRIOR)
     filled = [inpaint(model, face, hole, effort=effort)[0] for face in faces]
     save("inpainted", [*faces, *map(Image.fromarray, holed), *filled], COLUMNS // 2)
+
+
+def upscaled() -> None:
+    """Draw small avatars and an unseen drawing, enlarged by interpolation and by the upscaler."""
+    faces = ganzoo.load("ganzoo/avatars-64", device="cpu").sample(3, seed=3)
+    head = to_pil_image(Heads(count=1, size=64, seed=78)[0]["real"] / 2 + 0.5)
+    upscaler = ganzoo.load("ganzoo/upscaler", device="cpu")
+    side = (256, 256)
+    plain = [face.resize(side, Image.Resampling.BICUBIC) for face in (*faces, head)]
+    save("upscaled", [*plain, *upscaler.translate([*faces, head])], 4)
 
 
 def unseen_avatars(count: int) -> list[Image.Image]:

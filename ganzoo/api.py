@@ -201,6 +201,7 @@ def sample(
     truncation: float = 1.0,
     directions: Mapping[int, float] | None = None,
     batch_size: int = samples.CHUNK,
+    upscale: int = 1,
     as_tensor: bool = False,
     **conditions: Any,
 ) -> list[Image.Image] | Tensor:
@@ -220,6 +221,7 @@ def sample(
         truncation=truncation,
         directions=directions,
         batch_size=batch_size,
+        upscale=upscale,
         as_tensor=as_tensor,
         **conditions,
     )
@@ -250,6 +252,7 @@ def avatar(
     paste: Literal[False] = False,
     detector: str = ...,
     landmarks: str | None = None,
+    upscale: int = 1,
 ) -> list[Image.Image]: ...
 @overload
 def avatar(
@@ -259,6 +262,7 @@ def avatar(
     paste: Literal[True],
     detector: str = ...,
     landmarks: str | None = None,
+    upscale: int = 1,
 ) -> Image.Image: ...
 @refusals()
 def avatar(
@@ -268,6 +272,7 @@ def avatar(
     paste: bool = False,
     detector: str = avatars.DETECTOR,
     landmarks: str | None = None,
+    upscale: int = 1,
 ) -> Any:
     """Draw the faces in a photo: a list of PIL images from left to right.
 
@@ -275,12 +280,14 @@ def avatar(
 
     Each is cropped as the ``model`` was trained; without a model, ``ganzoo/photo-avatar`` draws.
     ``paste`` returns the photo with its faces drawn.  ``landmarks`` aligns faces: an
-    extractor of 68 points or ``none``, by default face68 if its weights are there.  Raises RunError
-    if the model takes no photo, and DataError if the photo, or what finds faces, cannot be used.
+    extractor of 68 points or ``none``, by default face68 if its weights are there.  ``upscale=4``
+    makes drawings four times as high and wide with ``ganzoo/upscaler``.  Raises RunError if the
+    model takes no photo, and DataError if the photo, or what finds faces, cannot be used.
     """
     registry = installed().registry
     finder = avatars.finder(registry, detector, landmarks)
-    artist, _ = avatars.artist(None if model is None else _loaded(model), finder, registry)
+    gan = None if model is None else _loaded(model)
+    artist, _ = avatars.artist(gan, finder, registry, upscale=upscale)
     return artist.pasted(photo) if paste else artist.crops(photo)
 
 

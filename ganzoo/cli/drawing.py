@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ganzoo.cli.options import Json
+from ganzoo.cli.options import Json, Upscale
 from ganzoo.cli.results import ModelName, open_model
 from ganzoo.errors import RunError
 from ganzoo.files import check_exists
@@ -105,6 +105,7 @@ def sample(
             help="What is where, for a model that reads it; `ganzoo show MODEL` lists the colours.",
         ),
     ] = None,
+    upscale: Upscale = 1,
 ) -> None:
     """Draw pictures from noise."""
     from ganzoo.models import video
@@ -119,9 +120,11 @@ def sample(
     gan = open_model(model)
     from ganzoo.models import latent_files, samples
     from ganzoo.models.model import device
+    from ganzoo.models.upscale import Upscaler
     from ganzoo.progress import progress
 
     _refuse_photos(gan, model, f"Give it some: ganzoo translate {model} PHOTO --out DIR")
+    upscaler = Upscaler(upscale, device()) if upscale != 1 else None
     generator = gan.generator.to(device())
     conditions = samples.read_conditions(generator, {"layout": layout})
     edit = gan.edit(truncation, amounts)
@@ -141,7 +144,7 @@ def sample(
 
     def counted(advance: Callable[[int], None]) -> Iterator[Tensor]:
         for batch in batches:
-            yield batch
+            yield upscaler.batch(batch) if upscaler else batch
             advance(len(batch))
 
     try:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ganzoo.cli import completion
-from ganzoo.cli.options import Json
+from ganzoo.cli.options import Json, Upscale
 from ganzoo.cli.results import ModelName, open_model
 from ganzoo.cli.training import set_option
 from ganzoo.text import say, say_json
@@ -76,6 +76,7 @@ def translate(
 ) -> None:
     """Turn photos and videos into pictures of the same size, name and format.
 
+    An upscaler, such as ganzoo/upscaler, makes them larger.
     Videos and moving GIFs keep their times and their sound; they need ganzoo[video].
     """
     check_photos(photos)
@@ -132,6 +133,7 @@ def avatar(
             "its weights are there.",
         ),
     ] = None,
+    upscale: Upscale = 1,
     sheet: Sheet = True,
     as_json: Json = False,
 ) -> None:
@@ -156,7 +158,7 @@ def avatar(
 
     chosen = {name: spec.arguments[name] for name in (o.partition("=")[0] for o in overrides)}
     finder = artists.finder(registry, spec.use, landmarks, chosen)
-    artist, name = artists.artist(gan, finder, registry)
+    artist, name = artists.artist(gan, finder, registry, upscale=upscale)
     work = plan(photos, out, sheet, is_numbered=not paste)
     # the faces of a video are found first, and then drawn
     with progress("drawing", work.pictures(passes=2), "pictures") as advance:

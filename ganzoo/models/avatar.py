@@ -21,6 +21,7 @@ from ganzoo.models.framing import Framing
 from ganzoo.models.model import Model
 from ganzoo.models.precision import inference_format
 from ganzoo.models.translate import TILE, Translator
+from ganzoo.models.upscale import Upscaler
 from ganzoo.plugins.registry import Registry, construct
 from ganzoo.plugins.shipped import shipped_models
 
@@ -61,11 +62,23 @@ class Avatar:
 
 
 class Artist:
-    """Draws the faces that a finder finds, with a translator, framed as its model knows faces."""
+    """Draws the faces that a finder finds, with a translator, framed as its model knows faces.
 
-    def __init__(self, translator: Translator, framing: Framing, finder: FaceFinder):
+    An upscaler enlarges the drawings.
+    """
+
+    def __init__(
+        self,
+        translator: Translator,
+        framing: Framing,
+        finder: FaceFinder,
+        upscaler: Upscaler | None = None,
+    ):
         self.translator, self.framing, self.find = translator, framing, finder
-        self.size = translator.size or framing.size
+        self.upscaler = upscaler
+        #: the side of a crop, and that of its drawing
+        self.crop_size = (translator.size or framing.size * translator.scale) // translator.scale
+        self.size = self.crop_size * translator.scale * (upscaler.times if upscaler else 1)
 
     def avatars(self, photo: Image.Image) -> list[Avatar]:
         """Draw every face in an RGB photo, from left to right; BadImage if the model refuses."""
@@ -74,8 +87,11 @@ class Artist:
     def draw(self, photo: Image.Image, face: Face) -> Avatar:
         """Draw one face of a photo."""
         place = faces.align(face.anchors, np.array(self.framing.places))
-        crop = faces.cut(photo, place, self.size)
-        return Avatar(face, crop, Image.fromarray(self.translator(np.asarray(crop))), place)
+        crop = faces.cut(photo, place, self.crop_size)
+        drawing = self.translator(np.asarray(crop))
+        if self.upscaler:
+            drawing = self.upscaler(drawing)
+        return Avatar(face, crop, Image.fromarray(drawing), place)
 
     def crops(self, photo: Image.Image) -> list[Image.Image]:
         """Return the drawings of the faces in any PIL image; DataError if it cannot be used."""
@@ -111,11 +127,16 @@ def put_back(photo: Image.Image, avatars: list[Avatar]) -> Image.Image:
 
 
 def artist(
-    model: Model | None, finder: FaceFinder, registry: Registry, tile: int = TILE
+    model: Model | None,
+    finder: FaceFinder,
+    registry: Registry,
+    tile: int = TILE,
+    upscale: int = 1,
 ) -> tuple[Artist, str]:
     """Make an artist of a model, or of the best of ``DEFAULTS``; return it and what draws.
 
-    Raises RunError if the model takes no photo.
+    Its drawings are enlarged ``upscale`` times.  Raises RunError if the model takes no photo, or
+    no upscaler enlarges so.
     """
     name = str(model.path) if model else ""
     framing = (model.config.face or FRAMING) if model else FRAMING
@@ -136,7 +157,8 @@ def artist(
         raise DataError(f"{reason} Name a model with --model.")
     where = models.device()
     translator = Translator(generator, where, inference_format(generator, where), tile)
-    return Artist(translator, framing, finder), name
+    upscaler = Upscaler(upscale, where) if upscale != 1 else None
+    return Artist(translator, framing, finder, upscaler), name
 
 
 def finder(

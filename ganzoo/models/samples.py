@@ -41,6 +41,7 @@ class Sampling(TypedDict, total=False):
     truncation: float
     directions: Mapping[int, float] | None
     batch_size: int
+    upscale: int
     layout: str | Path | Image.Image | None
 
 

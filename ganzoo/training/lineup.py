@@ -95,7 +95,8 @@ def read_photos(paths: Sequence[Path], models: Mapping[str, Model]) -> dict[str,
     Raises DataError if one cannot be read, RunError if a model needs more than a photo.
     """
     photos = [_opened(file) for path in paths for file in _files(path)[:PHOTOS]][:PHOTOS]
-    sides = [m.generator.size for m in models.values() if m.generator.size]
+    drawers = [model.generator for model in models.values()]
+    sides = [drawer.size // drawer.output_scale for drawer in drawers if drawer.size]
     side = min(sides or [SIDE, *(min(photo.size) for photo in photos)])
     try:
         pixels = [torch.from_numpy(np.array(square(photo, side))) for photo in photos]

@@ -138,7 +138,15 @@ def test_the_examples_of_the_front_page_are_right(run: Run) -> None:
         ("recipe check mi", ["mine.yaml"]),
         ("evaluate x --benchmark figurines-", ["figurines-128", "figurines-64"]),
         ("evaluate x -b sub/", ["sub/own.yaml"]),
-        ("sample ganzoo/", ["ganzoo/avatars-128", "ganzoo/avatars-64", "ganzoo/photo-avatar"]),
+        (
+            "sample ganzoo/",
+            [
+                "ganzoo/avatars-128",
+                "ganzoo/avatars-64",
+                "ganzoo/photo-avatar",
+                "ganzoo/upscaler",
+            ],
+        ),
         ("sample runs/", ["runs/first", "runs/second", "runs/first/", "runs/second/"]),
         ("resume r", ["runs/first", "runs/second", "runs/"]),
         ("show loss r", ["r1", "r2", "reconstruction", "relativistic"]),

@@ -221,6 +221,25 @@ def test_a_model_folder_says_how_to_crop(run: Run) -> None:
         ganzoo.avatar("a.png", model, detector="spots", landmarks="none")  # type: ignore[call-overload]
 
 
+def test_drawings_are_enlarged(run: Run) -> None:
+    saved("same", Same())
+    photo = with_faces((40, 50, 60), (180, 60, 48))
+    put("a.png", photo)
+    draw = ("avatar", "a.png", "--model", "same", *SPOTS, "--no-sheet", "--out")
+    assert run(*draw, "plain").code == 0
+    result = run(*draw, "large", "--upscale", 4)
+    assert result.code == 0, result.err
+    for name in ("a-1.png", "a-2.png"):
+        small, big = opened(f"plain/{name}"), opened(f"large/{name}")
+        assert big.size == (4 * small.width, 4 * small.height)
+    assert run(*draw, "back", "--paste", "--upscale", 4).code == 0
+    back = np.asarray(opened("back/a.png")).astype(int)
+    assert back.shape == np.asarray(photo).shape
+    assert np.abs(back - np.asarray(photo)).mean() < 3
+    result = run(*draw, "none", "--upscale", 3)
+    assert (result.code, "upscale 3" in result.err) == (2, True)
+
+
 # -- videos ------------------------------------------------------------------------------------
 
 
