@@ -268,7 +268,7 @@ no_model: list[tuple[str, dict[str, bytes], tuple[str, ...]]] = [
     ("transformers", {"config.json": b'{"model_type": "x"}', "model.safetensors": b""},
      ("not from ganzoo",)),
     ("newer", folder() | {"config.json": changed(ganzoo_format=99)},
-     ("ann/toy has model format 99", "up to 4", "pip install --upgrade ganzoo")),
+     ("ann/toy has model format 99", "up to 5", "pip install --upgrade ganzoo")),
     ("plugin", folder() | {"config.json": changed(
         generator_use="odd", generator_distribution="odd-gan", generator_version="1.2")},
      ("unknown generator 'odd'", "odd-gan 1.2", "pip install 'odd-gan==1.2'")),

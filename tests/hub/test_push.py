@@ -501,7 +501,7 @@ SPOILT = {
     "no discriminator": "has no weights of its discriminator",
     "pickle": "discriminator.safetensors is a pickle",
     "plugin": "pip install 'acme-gan==2.1'",
-    "newer": "has model format 99; this ganzoo reads up to 4",
+    "newer": "has model format 99; this ganzoo reads up to 5",
     "path": "config.json names a place on this machine",
     "recipe path": "recipe.yaml names a place on this machine",
     "recipe": "recipe.yaml cannot be read",

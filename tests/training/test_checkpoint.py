@@ -386,7 +386,7 @@ def edited(run: Path, edit: Callable[[dict[str, Any]], object]) -> None:
 def test_a_model_of_a_newer_format_is_refused(train: Train):
     run = train()
     edited(run, lambda c: (c.clear(), c.update(ganzoo_format=99)))
-    with pytest.raises(RunError, match=r"format 99; .* up to 4"):
+    with pytest.raises(RunError, match=r"format 99; .* up to 5"):
         model.load(run, toy.plugins().registry)
 
 
