@@ -38,7 +38,7 @@ def draw(plan: Plan, artist: Artist, is_pasted: bool, advance: Advance = lambda 
 
 
 def _photo(job: Job, artist: Artist, is_pasted: bool, advance: Advance) -> Done:
-    photo = read(job.source)
+    photo = read(job)
     avatars = artist.avatars(photo.image)
     if not avatars:
         raise BadImage(NO_FACE)

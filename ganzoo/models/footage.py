@@ -17,7 +17,7 @@ import numpy as np
 from PIL import Image
 
 from ganzoo.files import atomic_file
-from ganzoo.images import BadImage
+from ganzoo.images import MOST_PIXELS, BadImage
 from ganzoo.models.tiling import Pixels
 from ganzoo.scan import VIDEO_ENDINGS
 
@@ -71,7 +71,7 @@ class Video:
             first = next(self._decoded(container.decode(stream)))[0]
             self.height, self.width = first.shape[:2]
         with self._open() as (container, stream):
-            self.length = stream.frames or sum(bool(p.size) for p in container.demux(stream))
+            self.length = sum(bool(packet.size) for packet in container.demux(stream))
 
     @contextmanager
     def _open(self) -> Iterator[tuple[Any, Any]]:
@@ -83,6 +83,8 @@ class Video:
                 if not container.streams.video:
                     raise BadImage("the file has no pictures, only sound or text")
                 stream = container.streams.video[0]
+                if stream.width * stream.height > MOST_PIXELS:  # which would be decoded
+                    raise BadImage(f"frames of {stream.width} x {stream.height} are too large")
                 stream.thread_type = "AUTO"
                 yield container, stream
         except self._av.FFmpegError as error:

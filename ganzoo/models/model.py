@@ -342,7 +342,8 @@ class Model:
             raise RunError(f"{path} cannot be read: {error}") from error
 
     @cached_property
-    def _translator(self) -> Translator:
+    def translator(self) -> Translator:
+        """What ``translate`` draws with; raises RunError if the model takes no photo."""
         device = anchor(self.generator).device
         precision = self.precision
         if precision == "auto":
@@ -353,7 +354,7 @@ class Model:
     def _translate_picture(self, photo: Image.Image) -> Image.Image:
         try:
             picture = images.picture(photo)
-            drawing = Image.fromarray(self._translator(np.asarray(picture.image)))
+            drawing = Image.fromarray(self.translator(np.asarray(picture.image)))
         except images.BadImage as error:
             raise DataError(f"translate: {error}") from error
         if picture.alpha:

@@ -47,6 +47,8 @@ class Job:
     source: Path
     target: Path
     is_video: bool = False
+    #: most pixels of a photo, by default ``images.MOST_PIXELS``
+    most: int | None = None
 
     @property
     def renamed(self) -> bool:
@@ -155,14 +157,15 @@ def _jobs(path: Path, out: Path, scans: list[Scan]) -> Iterator[Job]:
         raise DataError(f"there is no '{path}' (from {Path.cwd()}). Give photos, or folders.")
 
 
-def _job(source: Path, target: Path) -> Job:
-    if footage.is_video(source):
-        return Job(source, footage.target(target), is_video=True)
-    return Job(source, _target(target))
+def _job(source: Path, path: Path) -> Job:
+    is_video = footage.is_video(source)
+    return Job(source, target(path, is_video), is_video)
 
 
-def _target(path: Path) -> Path:
+def target(path: Path, is_video: bool) -> Path:
     """Return the path to write; a PNG if the ending names no format that can be written."""
+    if is_video:
+        return footage.target(path)
     if path.suffix.lower() in _FORMATS:
         return path
     return path.with_name(f"{images.stem(path.name)}.png")
@@ -255,13 +258,13 @@ def run(plan: Plan, one: Callable[[Job], Done]) -> Outcome:
     return outcome
 
 
-def read(path: Path) -> Picture:
-    """Read a photo of up to 250 million pixels; raises BadImage."""
-    return images.decode(path.read_bytes(), images.MOST_PIXELS)
+def read(job: Job) -> Picture:
+    """Read the photo of a job; raises BadImage."""
+    return images.decode(job.source.read_bytes(), job.most or images.MOST_PIXELS)
 
 
 def _translate_photo(job: Job, translator: Translator, advance: Callable[[int], None]) -> Done:
-    photo = read(job.source)
+    photo = read(job)
     after = Image.fromarray(translator(np.asarray(photo.image)))
     if photo.alpha:
         after.putalpha(photo.alpha.resize(after.size, Image.Resampling.BICUBIC))

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import io
 from collections.abc import Iterable
 from contextlib import suppress
 
@@ -15,7 +13,7 @@ from ganzoo.evaluation.places import IN_RUN, entry_folders
 from ganzoo.evaluation.result import read_entry
 from ganzoo.evaluation.standings import Row
 from ganzoo.formats.page import render
-from ganzoo.models.pictures import opened
+from ganzoo.models.pictures import jpeg, opened
 from ganzoo.play.shelf import Offer, Shelf
 
 #: the side of a row's picture on the page, in pixels
@@ -75,6 +73,4 @@ def _thumb(row: Row) -> str:
         side = cells * (size + 2) + 2  # the gap of samples.grid
         sheet = sheet.crop((0, 0, min(side, sheet.width), min(side, sheet.height)))
     sheet.thumbnail((2 * _SIDE, 2 * _SIDE), Image.Resampling.LANCZOS)
-    file = io.BytesIO()
-    sheet.save(file, "JPEG", quality=88)
-    return f"data:image/jpeg;base64,{base64.b64encode(file.getvalue()).decode()}"
+    return jpeg(sheet)

@@ -8,8 +8,8 @@ from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 
-#: downloads that are remembered
-_KEPT = 500
+#: downloads that are remembered, and bytes that they may hold in memory
+_KEPT, _HELD = 500, 1 << 30
 #: of a file that opens in the browser: it has an origin of its own, and reaches nothing
 _SANDBOX = (
     "sandbox allow-scripts; default-src 'none'; img-src data:; style-src 'unsafe-inline'; "
@@ -19,11 +19,15 @@ _SANDBOX = (
 
 @dataclass(frozen=True)
 class File:
-    """A file with a name; ``make`` makes its content.  ``inline`` files open in the browser."""
+    """A file with a name; ``make`` makes its content, for which it holds ``held`` bytes in memory.
+
+    ``inline`` files open in the browser.
+    """
 
     name: str
     type: str
     make: Callable[[], bytes]
+    held: int = 0
     inline: bool = False
 
     @property
@@ -45,8 +49,9 @@ class Downloads:
         key = secrets.token_urlsafe(16)
         with self._lock:
             self._files[key] = file
-            while len(self._files) > _KEPT:
-                self._files.popitem(last=False)
+            held = sum(one.held for one in self._files.values())
+            while len(self._files) > _KEPT or (held > _HELD and len(self._files) > 1):
+                held -= self._files.popitem(last=False)[1].held
         return f"download/{key}/{file.name}"
 
     def get(self, key: str) -> File | None:

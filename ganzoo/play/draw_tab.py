@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import json
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -17,9 +16,10 @@ from markupsafe import Markup
 from ganzoo.errors import RunError
 from ganzoo.formats.page import render
 from ganzoo.models import samples
+from ganzoo.models.pictures import jpeg
 from ganzoo.play import drawing, look
 from ganzoo.play.downloads import Downloads, File
-from ganzoo.play.drawing import DIRECTIONS, FRAMES, FURTHEST, LARGEST_SEED, MOST, Wish
+from ganzoo.play.drawing import DIRECTIONS, FRAMES, FURTHEST, LARGEST_SEED, MOST, NUMBERS, Wish
 from ganzoo.play.shelf import Offer, Shelf
 from ganzoo.play.telling import telling
 
@@ -60,15 +60,8 @@ def build(shelf: Shelf, downloads: Downloads, page: gr.Blocks) -> Controls:
                 seed = gr.Number(
                     0, precision=0, minimum=0, maximum=LARGEST_SEED, label="Seed", elem_id="seed"
                 )
-            with gr.Accordion("Truncation and directions", open=False):
-                truncation = _slider(
-                    "Truncation: 1 is the usual, less is tamer", 0, 1, 1, "truncation"
-                )
-                moves = [
-                    _slider(f"Direction {number}", -FURTHEST, FURTHEST, 0, f"direction-{number}")
-                    for number in range(DIRECTIONS)
-                ]
-                centre = gr.Button("Set them all back", size="sm", elem_id="centre")
+            with gr.Accordion("Truncation, directions, latents", open=False):
+                shift = _html("shift", look.script("shift"))
             with gr.Accordion("A walk between two pictures", open=False):
                 with gr.Row():
                     first = gr.Number(1, precision=0, minimum=1, label="From picture", min_width=90)
@@ -77,31 +70,28 @@ def build(shelf: Shelf, downloads: Downloads, page: gr.Blocks) -> Controls:
                 stop = gr.Button("Stop", variant="stop", visible=False, elem_id="stop-walk")
                 film = _html("film")
     current = gr.Textbox(visible=False)
-    labels = gr.Textbox("{}", visible=False)
-    sliders = [n, seed, spread, truncation, *moves]
     sheet = [pictures, current]
+    values = [current, n, seed, spread]
     hidden: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
     quietly = hidden | {
         "trigger_mode": "always_last",
         "concurrency_id": "draw",
         "concurrency_limit": 4,
+        "preprocess": False,  # Gradio would hand each value to a thread
     }
-    opened = [*sheet, choosers, labels, strip, *moves]
+    plainly = quietly | {"postprocess": False}
+    opened = [*sheet, choosers, shift, strip]
     for trigger in (page.load, model.change):
-        trigger(telling(draw.opened), [model, *sliders], opened, **quietly)
+        trigger(telling(draw.opened), [model, n, seed], opened, **quietly)
     model.focus(lambda: gr.update(choices=draw.names()), None, model, **hidden)
-    new.click(telling(draw.fresh), [current, labels, *sliders], [*sheet, seed], **quietly)
-    pictures.pick(
-        telling(draw.picked), current, [*sheet, choosers, labels, strip, seed, spread], **quietly
-    )
-    forget.click(telling(draw.forgotten), [current, labels, *sliders], [*sheet, strip], **quietly)
-    choosers.relabel(telling(draw.relabelled), [current, *sliders], [*sheet, labels], **quietly)
-    for slider in (n, spread, truncation, *moves):
-        slider.release(telling(draw.again), [current, labels, *sliders], sheet, **quietly)
-    seed.submit(telling(draw.again), [current, labels, *sliders], sheet, **quietly)
-    centre.click(lambda: [1, *([0] * DIRECTIONS)], None, [truncation, *moves], **hidden).then(
-        telling(draw.again), [current, labels, *sliders], sheet, **quietly
-    )
+    new.click(telling(draw.fresh), values, [*sheet, seed], **quietly)
+    pictures.pick(telling(draw.picked), current, [*sheet, choosers, strip, seed, spread], **quietly)
+    forget.click(telling(draw.forgotten), values, [*sheet, strip], **quietly)
+    choosers.relabel(telling(draw.relabelled), current, sheet, **plainly)
+    shift.shift(telling(draw.shifted), current, sheet, **plainly)
+    for slider in (n, spread):
+        slider.release(telling(draw.again), values, sheet, **plainly)
+    seed.submit(telling(draw.again), values, sheet, **plainly)
     job = walk.click(telling(draw.walked), [current, first, last], [film, stop], **hidden)
     stop.click(lambda: ("", gr.update(visible=False)), None, [film, stop], cancels=job, **hidden)
     return Controls(model)
@@ -125,31 +115,39 @@ class Drawing:
         """List the models that draw from noise."""
         return [name for name, offer in self._shelf.offers().items() if offer.draws_from_noise]
 
-    def opened(self, name: str | None, *values: Any) -> tuple[Any, ...]:
+    def opened(self, name: str | None, n: Any, seed: Any) -> tuple[Any, ...]:
         """Show a model that was chosen."""
         if not name:
             raise RunError("choose a model, or write user/repo for one on the Hub.")
-        n, seed, *_ = values
-        wish = self._wish(Wish(name), "{}", n, seed, 0.3, 1.0, *([0.0] * DIRECTIONS))
-        self._noise(name)
-        loaded = self._shelf.get(name)
-        most = loaded.model.latents(1)[0].numel()
-        moves = [gr.update(value=0, visible=number < most) for number in range(DIRECTIONS)]
-        return (*self._sheet(wish), self._choosers(wish), "{}", gr.update(visible=False), *moves)
+        wish = self._wish(Wish(name), n, seed, 0.3)
+        pictures = self._sheet(wish)
+        shift = render(
+            "play/shift.html",
+            directions=DIRECTIONS,
+            numbers=self._shelf.get(name).model.latents(1).numel(),
+            most=NUMBERS,
+            furthest=FURTHEST,
+        )
+        return (*pictures, self._choosers(wish), shift, gr.update(visible=False))
 
-    def again(self, text: str, labels: str, *values: Any) -> tuple[str, str]:
+    def again(self, text: str, *values: Any) -> tuple[str, str]:
         """Draw with other values of the controls."""
-        return self._sheet(self._wish(drawing.read_wish(text), labels, *values))
+        return self._sheet(self._wish(drawing.read_wish(text), *values))
 
-    def fresh(self, text: str, labels: str, n: Any, seed: Any, *values: Any) -> tuple[Any, ...]:
+    def fresh(self, text: str, n: Any, seed: Any, spread: Any) -> tuple[Any, ...]:
         """Draw with the next seed."""
         seed = (int(seed or 0) + 1) % LARGEST_SEED
-        return (*self.again(text, labels, n, seed, *values), seed)
+        return (*self.again(text, n, seed, spread), seed)
 
-    def relabelled(self, text: str, event: gr.EventData, *values: Any) -> tuple[str, ...]:
+    def relabelled(self, text: str, event: gr.EventData) -> tuple[str, ...]:
         """Draw with the labels that were chosen."""
-        labels = str((event._data or {}).get("labels", "{}"))
-        return (*self.again(text, labels, *values), labels)
+        label = drawing.read_labels(_sent(event, "labels"))
+        return self._sheet(replace(drawing.read_wish(text), label=label))
+
+    def shifted(self, text: str, event: gr.EventData) -> tuple[str, ...]:
+        """Draw with latents that are changed as the sliders say."""
+        shift = drawing.read_shift(_sent(event, "shift"))
+        return self._sheet(replace(drawing.read_wish(text), shift=shift).checked())
 
     def picked(self, text: str, event: gr.EventData) -> tuple[Any, ...]:
         """Draw around the picture that was clicked."""
@@ -158,14 +156,13 @@ class Drawing:
         loaded = self._shelf.get(wish.model)
         with loaded.lock:
             new = drawing.around(loaded.model, wish, index)
-        labels = json.dumps(new.label, ensure_ascii=False)
         shown = gr.update(visible=True)
-        return (*self._sheet(new), self._choosers(new), labels, shown, new.seed, new.spread)
+        return (*self._sheet(new), self._choosers(new), shown, new.seed, new.spread)
 
-    def forgotten(self, text: str, labels: str, *values: Any) -> tuple[Any, ...]:
+    def forgotten(self, text: str, *values: Any) -> tuple[Any, ...]:
         """Draw without a centre."""
         wish = replace(drawing.read_wish(text), steps=[])
-        return (*self._sheet(self._wish(wish, labels, *values)), gr.update(visible=False))
+        return (*self._sheet(self._wish(wish, *values)), gr.update(visible=False))
 
     def walked(self, text: str, first: Any, last: Any) -> Iterator[tuple[str, Any]]:
         """Make a walk between two pictures; yield how far it is."""
@@ -199,32 +196,21 @@ class Drawing:
             raise RunError(f"choose a picture from 1 to {wish.n}.")
         return index
 
-    def _wish(self, wish: Wish, labels: str, *values: Any) -> Wish:
+    def _wish(self, wish: Wish, *values: Any) -> Wish:
         """Take the values of the controls into a wish; raises RunError if they do not fit."""
         if not all(isinstance(value, int | float) and math.isfinite(value) for value in values):
             raise RunError("every field takes a number: one is empty.")
-        n, seed, spread, truncation, *moves = values
-        return replace(
-            wish,
-            label=drawing.read_labels(labels),
-            n=int(n),
-            seed=int(seed),
-            spread=float(spread),
-            truncation=float(truncation),
-            moves=[float(amount) for amount in moves],
-        ).checked()
+        n, seed, spread = values
+        return replace(wish, n=int(n), seed=int(seed), spread=float(spread)).checked()
 
     def _sheet(self, wish: Wish) -> tuple[str, str]:
         """Draw a wish: the HTML of its pictures, and the wish as text."""
         self._noise(wish.model)
         loaded = self._shelf.get(wish.model)
         with loaded.lock:
-            pictures = drawing.draw(loaded.model, wish)
+            pictures = list(drawing.draw(loaded.model, wish))
             labels = drawing.labels_of(loaded.model, wish)
-        addresses = []
-        for picture in pictures:
-            kind, content = drawing.shown(picture)
-            addresses.append(f"data:{kind};base64,{base64.b64encode(content).decode()}")
+        addresses = map(jpeg, pictures)
         archive = self._downloads.offer(
             File("pictures.zip", "application/zip", lambda: drawing.archive(pictures))
         )
@@ -256,6 +242,10 @@ class Drawing:
         if not offer.draws_from_noise:
             raise RunError(f"{name} turns photos into pictures: choose it in the tab for photos.")
         return offer
+
+
+def _sent(event: gr.EventData, name: str) -> str:
+    return str((event._data or {}).get(name))
 
 
 def _text(number: int, labels: Mapping[str, str]) -> str:

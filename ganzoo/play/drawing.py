@@ -10,6 +10,7 @@ import zipfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -24,13 +25,11 @@ from ganzoo.models import video as videos
 from ganzoo.models.model import Model
 
 #: most pictures at once, largest seed, and most pictures that were clicked one after the other
-MOST, LARGEST_SEED, DEEPEST = 64, 2**31, 64
-#: directions that have a slider, and how far each goes, in standard deviations
-DIRECTIONS, FURTHEST = 8, 4.0
+MOST, LARGEST_SEED, DEEPEST = 256, 2**31, 64
+#: directions and numbers of the latent that have a slider, and how far each goes
+DIRECTIONS, NUMBERS, FURTHEST = 8, 256, 4.0
 #: frames of a walk there and back
 FRAMES = 50
-#: widest picture that is shown as it is; a larger one is shown as JPEG, and downloaded as PNG
-_EXACT = 256
 
 
 @dataclass(frozen=True)
@@ -43,6 +42,18 @@ class Step:
 
 
 @dataclass(frozen=True)
+class Shift:
+    """How the latents of all pictures are changed: first the numbers, then as ``sample`` does.
+
+    ``directions`` and ``numbers`` are pairs: which one, and how far it moves.
+    """
+
+    truncation: float = 1.0
+    directions: list[tuple[int, float]] = field(default_factory=list)
+    numbers: list[tuple[int, float]] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
 class Wish:
     """What to draw: ``n`` pictures of ``seed``, around the centre if there are ``steps`` to one."""
 
@@ -52,14 +63,11 @@ class Wish:
     label: dict[str, str] = field(default_factory=dict)
     steps: list[Step] = field(default_factory=list)
     spread: float = 0.3
-    truncation: float = 1.0
-    #: how far along each of the first directions
-    moves: list[float] = field(default_factory=list)
+    shift: Shift = field(default_factory=Shift)
 
     @property
     def directions(self) -> dict[int, float]:
-        """The directions that are not 0, by number."""
-        return {number: amount for number, amount in enumerate(self.moves) if amount}
+        return dict(self.shift.directions)
 
     @property
     def text(self) -> str:
@@ -67,14 +75,20 @@ class Wish:
 
     def checked(self) -> Wish:
         """Return the wish; raises RunError if it asks for too much."""
+        shift = self.shift
         for name, value, low, high in (
             ("pictures", self.n, 1, MOST),
             ("seed", self.seed, 0, LARGEST_SEED),
             ("how far", self.spread, 0, 1),
-            ("truncation", self.truncation, 0, 1),
+            ("truncation", shift.truncation, 0, 1),
             ("clicks", len(self.steps), 0, DEEPEST),
-            ("directions", len(self.moves), 0, DIRECTIONS),
-            *(("direction", amount, -FURTHEST, FURTHEST) for amount in self.moves),
+            ("directions", len(shift.directions), 0, DIRECTIONS),
+            ("numbers", len(shift.numbers), 0, NUMBERS),
+            *(("number", one, 0, NUMBERS - 1) for one, _ in shift.numbers),
+            *(
+                ("how far", amount, -FURTHEST, FURTHEST)
+                for _, amount in (*shift.directions, *shift.numbers)
+            ),
             *(("index", step.index, 0, MOST - 1) for step in self.steps),
             *(("how far", step.spread, 0, 1) for step in self.steps),
             *(("seed", step.seed, 0, LARGEST_SEED) for step in self.steps),
@@ -86,41 +100,52 @@ class Wish:
 
 def read_wish(text: str) -> Wish:
     """Read a wish that the browser sent back; raises RunError if it is none."""
-    try:
-        data = parse(text.encode(), "a wish", 100_000)
-        wish: Wish = typed(Wish, data)
-    except (Wrong, UnicodeError) as wrong:
-        raise RunError(f"the page sent no wish: {wrong}. Reload it.") from None
+    wish: Wish = _read(Wish, text)
     return wish.checked()
+
+
+def read_shift(text: str) -> Shift:
+    """Read the latents' change that the page sent; raises RunError if it is none."""
+    shift: Shift = _read(Shift, text)
+    return shift
 
 
 def read_labels(text: str) -> dict[str, str]:
     """Read the labels that the page sent; raises RunError if they are none."""
-    try:
-        labels: dict[str, str] = typed(dict[str, str], parse(text.encode(), "labels", 10_000))
-    except (Wrong, UnicodeError) as wrong:
-        raise RunError(f"the page sent no labels: {wrong}. Reload it.") from None
+    labels: dict[str, str] = _read(dict[str, str], text)
     return labels
 
 
+def _read(kind: Any, text: str) -> Any:
+    try:
+        return typed(kind, parse(text.encode(), "mapping of values", 100_000))
+    except (Wrong, UnicodeError) as wrong:
+        raise RunError(f"the page sent what it should not: {wrong}. Reload it.") from None
+
+
 def latents(model: Model, wish: Wish) -> Tensor:
-    """Return the latents (n, ...) of a wish; the first is the centre if there is one."""
+    """Return the latents (n, ...) of a wish before truncation; the first is the centre, if any.
+
+    Raises RunError if they have no number that the wish moves.
+    """
     middle = None
     for step in wish.steps:
         drawn = model.latents(step.index + 1, seed=step.seed, around=middle, spread=step.spread)
         middle = drawn[-1:]
-    return model.latents(wish.n, seed=wish.seed, around=middle, spread=wish.spread)
+    chosen = model.latents(wish.n, seed=wish.seed, around=middle, spread=wish.spread)
+    flat = chosen.flatten(1)
+    for number, amount in wish.shift.numbers:
+        if number >= flat.shape[1]:
+            raise RunError(f"number {number}: this model's latents have {flat.shape[1]} numbers.")
+        flat[:, number] += amount
+    return flat.reshape(chosen.shape)
 
 
-def draw(model: Model, wish: Wish) -> list[Image.Image]:
-    """Draw the pictures of a wish; raises RunError if it does not fit the model."""
-    return model.sample(
-        latents=latents(model, wish),
-        seed=wish.seed,
-        label=wish.label,
-        truncation=wish.truncation,
-        directions=wish.directions,
-    )
+def draw(model: Model, wish: Wish) -> Iterator[Image.Image]:
+    """Draw the pictures of a wish, some at a time; raises RunError if it does not fit the model."""
+    words = samples.inputs(model.generator, wish.n, wish.seed, wish.label, latents(model, wish))
+    words["latent"] = model.edit(wish.shift.truncation, wish.directions)(words["latent"])
+    return map(Image.fromarray, samples.pixels(samples.drawn(model.generator, words)))
 
 
 def walk(model: Model, wish: Wish, first: int, last: int) -> Iterator[NDArray[np.uint8]]:
@@ -130,7 +155,7 @@ def walk(model: Model, wish: Wish, first: int, last: int) -> Iterator[NDArray[np
     """
     generator = model.generator
     stops = latents(model, wish)[[first, last]]
-    edit = model.edit(wish.truncation, wish.directions)
+    edit = model.edit(wish.shift.truncation, wish.directions)
     words = {"latent": edit(walks.loop(stops, FRAMES))}
     table = samples.labels(generator, wish.seed, first + 1, wish.label)
     if table is not None:
@@ -168,13 +193,13 @@ def around(model: Model, wish: Wish, index: int) -> Wish:
 
 def shell_line(wish: Wish) -> str:
     """Write the command that draws the same pictures; empty if there is none."""
-    if wish.steps:
+    if wish.steps or wish.shift.numbers:
         return ""
     label = (f"--label {shlex.quote(f'{name}={value}')}" for name, value in wish.label.items())
     parts = ["ganzoo sample", shlex.quote(wish.model), f"-n {wish.n} --seed {wish.seed}", *label]
-    if wish.truncation != 1:
-        parts.append(f"--truncation {wish.truncation}")
-    parts += [f"--direction {number}={amount}" for number, amount in wish.directions.items()]
+    if wish.shift.truncation != 1:
+        parts.append(f"--truncation {wish.shift.truncation}")
+    parts += [f"--direction {number}={amount}" for number, amount in wish.shift.directions]
     return " ".join([*parts, "--out pictures"])
 
 
@@ -182,22 +207,24 @@ def python_lines(wish: Wish) -> list[str]:
     """Write Python that draws the same pictures."""
     lines = ["import ganzoo", "", f"model = ganzoo.load({wish.model!r})"]
     how = f", label={wish.label!r}" if wish.label else ""
-    how += f", truncation={wish.truncation}" if wish.truncation != 1 else ""
+    how += f", truncation={wish.shift.truncation}" if wish.shift.truncation != 1 else ""
     how += f", directions={wish.directions}" if wish.directions else ""
-    if not wish.steps:
+    if not (wish.steps or wish.shift.numbers):
         return [*lines, f"pictures = model.sample({wish.n}, seed={wish.seed}{how})"]
     for number, step in enumerate(wish.steps):
         middle = f", around=centre, spread={step.spread}" if number else ""
         lines.append(f"centre = model.latents({step.index + 1}, seed={step.seed}{middle})[-1:]")
-    middle = f", around=centre, spread={wish.spread}"
+    middle = f", around=centre, spread={wish.spread}" if wish.steps else ""
     lines.append(f"latents = model.latents({wish.n}, seed={wish.seed}{middle})")
+    for number, amount in wish.shift.numbers:
+        lines.append(f"latents.flatten(1)[:, {number}] += {amount}")
     return [*lines, f"pictures = model.sample(latents=latents, seed={wish.seed}{how})"]
 
 
-def as_png(picture: Image.Image, level: int = 6) -> bytes:
+def as_png(picture: Image.Image) -> bytes:
     """Encode a picture as PNG."""
     file = io.BytesIO()
-    picture.save(file, "PNG", compress_level=level)
+    picture.save(file, "PNG")
     return file.getvalue()
 
 
@@ -219,12 +246,3 @@ def zipped(files: Mapping[str, bytes]) -> bytes:
         for name, content in files.items():
             archive.writestr(name, content)
     return file.getvalue()
-
-
-def shown(picture: Image.Image) -> tuple[str, bytes]:
-    """Encode a picture for the page: its type and bytes."""
-    if max(picture.size) <= _EXACT:
-        return "image/png", as_png(picture, 0 if max(picture.size) <= 64 else 1)
-    file = io.BytesIO()
-    picture.save(file, "JPEG", quality=92, subsampling=0)
-    return "image/jpeg", file.getvalue()

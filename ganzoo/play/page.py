@@ -25,7 +25,7 @@ def build(registry: Registry, shelf: Shelf, downloads: Downloads, root: Path) ->
             with gr.Tab("Draw", id="draw") as draw:
                 drawing = draw_tab.build(shelf, downloads, page)
             with gr.Tab("Photo", id="photo") as photo:
-                turning = photo_tab.build(shelf, downloads, page)
+                turning = photo_tab.build(shelf, downloads, registry, page)
             with gr.Tab("Watch", id="watch") as watch:
                 timer = watch_tab.build(downloads, page, root)
             with gr.Tab("Leaderboard", id="board") as board:
@@ -39,7 +39,7 @@ def build(registry: Registry, shelf: Shelf, downloads: Downloads, root: Path) ->
     return page
 
 
-def build_one(shelf: Shelf, downloads: Downloads, name: str) -> gr.Blocks:
+def build_one(registry: Registry, shelf: Shelf, downloads: Downloads, name: str) -> gr.Blocks:
     """Build the page of a Space, which has one model."""
     title = name.rpartition("/")[2]
     page: gr.Blocks
@@ -48,5 +48,5 @@ def build_one(shelf: Shelf, downloads: Downloads, name: str) -> gr.Blocks:
         if shelf.offer(name).draws_from_noise:
             draw_tab.build(shelf, downloads, page)
         else:
-            photo_tab.build(shelf, downloads, page)
+            photo_tab.build(shelf, downloads, registry, page)
     return page

@@ -2,26 +2,37 @@
 
 from __future__ import annotations
 
-import base64
+import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
+from PIL import Image
 
 from ganzoo.errors import DataError, RunError
 from ganzoo.formats.page import render
-from ganzoo.play import photos
+from ganzoo.models.pictures import jpeg
 from ganzoo.play.downloads import Downloads, File
 from ganzoo.play.drawing import zipped
-from ganzoo.play.photos import Photo
+from ganzoo.play.photos import FRAMES, How, Studio, as_png
 from ganzoo.play.shelf import Shelf
+from ganzoo.play.stepping import stepwise
 from ganzoo.play.telling import telling
+from ganzoo.plugins.registry import Registry
 
-#: most models side by side
-ABREAST = 4
+#: most models side by side, and videos that are shown
+ABREAST, _VIDEOS = 4, 4
+#: the longest side of a picture on the page, in pixels; downloads have them all
+_SHOWN = 1024
+PARTS = [
+    ("The faces, each alone", "faces"),
+    ("The faces, in the photo", "in place"),
+    ("The whole picture", "whole"),
+]
 
 
 @dataclass(frozen=True)
@@ -31,10 +42,11 @@ class Controls:
     models: gr.Dropdown
 
 
-def build(shelf: Shelf, downloads: Downloads, page: gr.Blocks) -> Controls:
+def build(shelf: Shelf, downloads: Downloads, registry: Registry, page: gr.Blocks) -> Controls:
     """Lay the tab out, and connect its controls."""
-    tab = Turning(shelf, downloads)
+    tab = Turning(shelf, downloads, registry)
     names = tab.names()
+    has_video = find_spec("av") is not None
     with gr.Row(elem_classes="gz-stage"):
         with gr.Column(scale=1, min_width=270, elem_classes="gz-panel"):
             models = gr.Dropdown(
@@ -57,35 +69,52 @@ def build(shelf: Shelf, downloads: Downloads, page: gr.Blocks) -> Controls:
             )
             # Gradio does not decode the upload: photos.py does, with bounds
             photo.preprocess = lambda upload: upload.path if upload else None  # type: ignore[assignment, method-assign]
+            part = gr.Radio(PARTS, value=tab.part(names[:1]), label="Draw", elem_id="part")
+            strength = gr.Slider(
+                0, 1, 1, step=0.05, label="Strength: 0 is the photo", elem_id="strength", buttons=[]
+            )
             stop = gr.Button("Stop", variant="stop", visible=False, elem_id="stop-photo")
-            with gr.Accordion("Many photos", open=False):
+            many = "Many photos and videos" if has_video else "Many photos"
+            with gr.Accordion(many, open=False):
                 files = gr.File(
-                    file_count="multiple", file_types=["image"], label="Photos", elem_id="photos"
+                    file_count="multiple",
+                    file_types=["image", "video"] if has_video else ["image"],
+                    label=f"Photos, and videos of at most {FRAMES} frames"
+                    if has_video
+                    else "Photos",
+                    elem_id="photos",
+                )
+                folder = gr.UploadButton(
+                    "Choose a folder", file_count="directory", size="sm", elem_id="folder"
                 )
                 begin = gr.Button("Draw them all", elem_id="draw-all")
-                many = gr.HTML(elem_id="archive", apply_default_css=False)
+                archive = gr.HTML(elem_id="archive", apply_default_css=False)
         with gr.Column(scale=3, min_width=320, elem_classes="gz-main"):
             result = gr.HTML(tab.invitation(), elem_id="drawn", apply_default_css=False)
     quietly: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
     hidden = partial(gr.update, visible=False)
     shown = partial(gr.update, visible=True)
 
-    def one(path: str | None, chosen: Sequence[str]) -> Iterator[tuple[str, Any]]:
-        for html in tab.drawn(path, chosen):
+    def one(path: str | None, *how: Any) -> Iterator[tuple[str, Any]]:
+        for html in tab.drawn(path, *how):
             yield html, shown()
         yield html, hidden()
 
-    def every(paths: Sequence[str] | None, chosen: Sequence[str]) -> Iterator[tuple[str, Any]]:
-        for html in tab.archive(paths, chosen):
+    def every(paths: Sequence[str] | None, *how: Any) -> Iterator[tuple[str, Any]]:
+        for html in tab.archive(paths, *how):
             yield html, shown()
         yield html, hidden()
 
+    how = [models, part, strength]
+    events = [photo.change, models.change, part.input, strength.release]
+    last = quietly | {"trigger_mode": "always_last"}  # one after the other, the newest at the end
     jobs: list[Any] = [
-        photo.change(telling(one), [photo, models], [result, stop], **quietly),
-        models.change(telling(one), [photo, models], [result, stop], **quietly),
-        begin.click(telling(every), [files, models], [many, stop], **quietly),
+        gr.on(events, telling(one), [photo, *how], [result, stop], **last),
+        begin.click(telling(every), [files, *how], [archive, stop], **quietly),
     ]
     models.focus(lambda: gr.update(choices=tab.names()), None, models, **quietly)
+    models.input(tab.part, models, part, **quietly)
+    folder.upload(lambda paths: paths, folder, files, **quietly)
     stop.click(hidden, None, stop, cancels=jobs, **quietly)
     page.load(lambda: gr.update(choices=tab.names()), None, models, **quietly)
     return Controls(models)
@@ -94,58 +123,80 @@ def build(shelf: Shelf, downloads: Downloads, page: gr.Blocks) -> Controls:
 class Turning:
     """What the tab's controls do."""
 
-    def __init__(self, shelf: Shelf, downloads: Downloads):
+    def __init__(self, shelf: Shelf, downloads: Downloads, registry: Registry):
         self._shelf, self._downloads = shelf, downloads
+        self._studio = Studio(shelf, registry)
 
     def names(self) -> list[str]:
         """List the models that take a photo."""
         return [name for name, offer in self._shelf.offers().items() if not offer.draws_from_noise]
 
+    def part(self, models: Sequence[str]) -> str:
+        """Return what the first model draws best: faces, if it was trained on crops of them."""
+        offers = self._shelf.offers()
+        first = offers.get(models[0]) if models else None
+        return "faces" if first and first.config.face else "whole"
+
     def invitation(self) -> str:
         """Say how to begin."""
         return render("play/invitation.html", names=self.names())
 
-    def drawn(self, path: str | None, models: Sequence[str]) -> Iterator[str]:
+    def drawn(self, path: str | None, models: Sequence[str], *how: Any) -> Iterator[str]:
         """Yield the page's HTML again and again, until every model has drawn the photo."""
         if path is None:
             yield self.invitation()
             return
-        models = self._checked(models)
-        photo = photos.opened(Photo("the photo", Path(path)))
-        pictures = [("Photo", _address(photos.shown(photo.image)), "")]
-        notes = "; ".join(photo.notes)
+        models, wish = self._checked(models), _how(*how)
+        picture = self._studio.picture(Path(path))
+        notes = "; ".join(picture.notes)
+        pictures = [("Photo", _shown(picture.image), "")]
         for model in models:
-            yield self._pairs(pictures, model, notes)
-            picture = photos.drawn(self._shelf, model, photo)
-            file = File("drawing.png", "image/png", partial(photos.as_png, picture))
-            address = self._downloads.offer(file)
-            pictures.append((model, _address(photos.shown(picture)), address))
-        yield self._pairs(pictures, "", notes)
+            yield render("play/pair.html", pictures=pictures, waiting=model, notes=notes)
+            drawings = self._studio.drawn(model, Path(path), wish)
+            for number, drawing in enumerate(drawings, 1):
+                make = partial(as_png, drawing)
+                held = drawing.width * drawing.height * len(drawing.getbands())
+                file = File("drawing.png", "image/png", make, held=held)
+                title = f"{model}, face {number}" if len(drawings) > 1 else model
+                pictures.append((title, _shown(drawing), self._downloads.offer(file)))
+        yield render("play/pair.html", pictures=pictures, waiting="", notes=notes)
 
-    def _pairs(self, pictures: Sequence[tuple[str, str, str]], waiting: str, notes: str) -> str:
-        return render("play/pair.html", pictures=pictures, waiting=waiting, notes=notes)
-
-    def archive(self, paths: Sequence[str] | None, models: Sequence[str]) -> Iterator[str]:
-        """Yield how far a set of photos is, and in the end where to get their pictures."""
-        models = self._checked(models)
+    def archive(
+        self, paths: Sequence[str] | None, models: Sequence[str], *how: Any
+    ) -> Iterator[str]:
+        """Yield how far a set of uploads is, and in the end where to get their pictures."""
+        models, wish = self._checked(models), _how(*how)
         if not paths:
             raise DataError("give photos first: drop them into the field above the button.")
-        uploads = [Photo(Path(path).name, Path(path)) for path in paths]
-        failures: dict[str, str] = {}
-        files: dict[str, bytes] = {}
-        total = len(uploads) * len(models)
-        yield _progress(0, total)
-        for name, content in photos.all_drawn(self._shelf, models, uploads, failures):
-            files[name] = content
-            yield _progress(len(files) + len(failures) * len(models), total)
-        address = ""
-        if files:
-            content = zipped(files)
-            file = File("drawings.zip", "application/zip", lambda: content)
-            address = self._downloads.offer(file)
+        uploads = [Path(path) for path in paths]
+        yield _progress(0, 1)
+        total = self._studio.steps(models, uploads, wish)
+        with tempfile.TemporaryDirectory(
+            prefix="ganzoo-play-", ignore_cleanup_errors=True
+        ) as folder:
+            out = Path(folder)
+            draw = partial(self._studio.files, models, uploads, wish, out)
+            failures = yield from stepwise(draw, lambda done: _progress(done, total))
+            files = {
+                path.relative_to(out).as_posix(): path.read_bytes()
+                for path in sorted(out.rglob("*"))
+                if path.is_file()
+            }
+        address = self._offer("drawings.zip", "application/zip", zipped(files)) if files else ""
+        videos = [name for name in files if name.endswith((".mp4", ".webm"))][:_VIDEOS]
         yield render(
-            "play/archive.html", count=len(files), address=address, failures=failures.values()
+            "play/archive.html",
+            count=len(files),
+            address=address,
+            failures=failures,
+            videos={
+                name: self._offer(Path(name).name, f"video/{name[-4:].strip('.')}", files[name])
+                for name in videos
+            },
         )
+
+    def _offer(self, name: str, kind: str, content: bytes) -> str:
+        return self._downloads.offer(File(name, kind, lambda: content, held=len(content)))
 
     def _checked(self, models: Sequence[str] | None) -> list[str]:
         if not models:
@@ -161,9 +212,17 @@ class Turning:
         return list(models)
 
 
-def _address(jpeg: bytes) -> str:
-    return f"data:image/jpeg;base64,{base64.b64encode(jpeg).decode()}"
+def _how(part: Any, strength: Any) -> How:
+    if part not in dict(PARTS).values() or not isinstance(strength, int | float):
+        raise RunError("choose what to draw, and how strongly.")
+    return How(part, min(1.0, max(0.0, float(strength))))
+
+
+def _shown(picture: Image.Image) -> str:
+    small = picture.convert("RGB")
+    small.thumbnail((_SHOWN, _SHOWN), Image.Resampling.LANCZOS)
+    return jpeg(small)
 
 
 def _progress(done: int, total: int) -> str:
-    return render("play/progress.html", done=done, total=total, what="pictures")
+    return render("play/progress.html", done=min(done, total), total=total, what="steps")

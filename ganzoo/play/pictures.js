@@ -8,3 +8,6 @@ element.addEventListener("click", (event) => {
   const button = event.target.closest("button[data-index]");
   if (button) trigger("pick", { index: Number(button.dataset.index) });
 });
+let open = false; // the lines stay unfolded when other pictures come
+element.addEventListener("toggle", (event) => { open = event.target.open; }, true);
+watch("value", () => { const lines = element.querySelector("details"); if (lines && open) lines.open = true; });

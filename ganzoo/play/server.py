@@ -291,6 +291,9 @@ def quiet_gradio() -> Iterator[Path]:
     with tempfile.TemporaryDirectory(prefix="ganzoo-play-") as folder:
         settings = {
             "GRADIO_ANALYTICS_ENABLED": "False",
+            # by default, every answer is followed by statistics of all before it
+            "GRADIO_ANALYTICS_CACHE_FREQUENCY": str(1 << 60),
+            "GRADIO_ANALYTICS_MAX_EVENTS": "1",
             "GRADIO_RUN_HISTORY": "False",
             "GRADIO_TEMP_DIR": folder,
             "HF_HUB_DISABLE_TELEMETRY": "1",

@@ -214,6 +214,6 @@ def serve(name: str, folder: Path = Path(_MODEL)) -> None:
     with server.bind(host, port) as listener, server.quiet_gradio() as files:
         from ganzoo.play.page import build_one
 
-        blocks = build_one(shelf, downloads, name)
+        blocks = build_one(registry, shelf, downloads, name)
         app = server.application(blocks, downloads, Access(embedded=True), files)
         server.engine(app).run([listener])

@@ -6,6 +6,7 @@ import io
 import json
 import shlex
 import zipfile
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,11 +20,12 @@ from ganzoo.cli import command_line
 from ganzoo.errors import GanzooError, RunError
 from ganzoo.models.model import Model
 from ganzoo.play import drawing
-from ganzoo.play.drawing import Step, Wish
+from ganzoo.play.drawing import Shift, Step, Wish
 from ganzoo.plugins.manager import installed
 
 BOXED = "ganzoo/avatars-64"
-PLAIN = Wish(BOXED, n=3, seed=5, label={"hair": "pink"}, truncation=0.8, moves=[0.0, 1.5])
+SHIFT = Shift(truncation=0.8, directions=[(1, 1.5)])
+PLAIN = Wish(BOXED, n=3, seed=5, label={"hair": "pink"}, shift=SHIFT)
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +33,7 @@ def model() -> Model:
     return ganzoo.load(BOXED, device="cpu")
 
 
-def pixels(pictures: list[Image.Image]) -> np.ndarray:
+def pixels(pictures: Iterable[Image.Image]) -> np.ndarray:
     return np.stack([np.asarray(picture) for picture in pictures])
 
 
@@ -42,8 +44,10 @@ def pixels(pictures: list[Image.Image]) -> np.ndarray:
         PLAIN,
         replace(PLAIN, steps=[Step(5, 2, 1.0)], seed=6),
         replace(PLAIN, steps=[Step(5, 2, 1.0), Step(6, 1, 0.4)], seed=7, spread=0.2),
+        replace(PLAIN, shift=replace(SHIFT, numbers=[(3, 1.5), (63, -2.0)])),
+        replace(PLAIN, steps=[Step(5, 2, 1.0)], shift=Shift(numbers=[(0, 4.0)])),
     ],
-    ids=["plain", "all options", "around one", "around two"],
+    ids=["plain", "all options", "around one", "around two", "numbers", "numbers around one"],
 )
 def test_the_python_lines_draw_the_same(model: Model, wish: Wish) -> None:
     names: dict[str, object] = {}
@@ -58,7 +62,7 @@ def test_the_shell_line_draws_the_same(
     _, *words = shlex.split(drawing.shell_line(PLAIN))
     done = CliRunner().invoke(command_line(installed()), words, obj=installed())
     assert done.exit_code == 0, done.output
-    archive = zipfile.ZipFile(io.BytesIO(drawing.archive(drawing.draw(model, PLAIN))))
+    archive = zipfile.ZipFile(io.BytesIO(drawing.archive(list(drawing.draw(model, PLAIN)))))
     for name in archive.namelist():
         saved = Image.open(io.BytesIO(archive.read(name)))
         assert np.array_equal(np.asarray(saved), np.asarray(Image.open(Path("pictures", name))))
@@ -101,15 +105,17 @@ def test_a_walk_begins_and_ends_at_its_pictures(model: Model) -> None:
     "change",
     [
         {"n": 0},
-        {"n": 65},
+        {"n": drawing.MOST + 1},
         {"n": 2.5},
         {"n": "many"},
         {"seed": -1},
         {"spread": 2},
-        {"truncation": -0.1},
-        {"moves": [9.0]},
-        {"moves": [0.0] * 99},
-        {"steps": [{"seed": 0, "index": 99, "spread": 0.5}]},
+        {"shift": {"truncation": -0.1}},
+        {"shift": {"directions": [[0, 9.0]]}},
+        {"shift": {"directions": [[0, 0.5]] * 99}},
+        {"shift": {"numbers": [[-1, 0.5]]}},
+        {"shift": {"numbers": [[0.5, 0.5]]}},
+        {"steps": [{"seed": 0, "index": 999, "spread": 0.5}]},
         {"steps": [{"seed": 0, "index": 0, "spread": 0.5}] * 99},
         {"label": {"hair": 3}},
         {"label": None},
@@ -122,12 +128,19 @@ def test_a_wish_that_asks_for_too_much_is_refused(change: dict[str, object]) -> 
         drawing.read_wish(text)
 
 
+def test_a_number_that_the_latents_lack_is_refused(model: Model) -> None:
+    with pytest.raises(RunError, match="64 numbers"):
+        drawing.latents(model, Wish(BOXED, shift=Shift(numbers=[(64, 1.0)])))
+
+
 @pytest.mark.parametrize("text", ["", "[]", "{", '{"n": NaN}', "x" * 200_000, "\udcff"])
 def test_what_is_no_wish_is_refused(text: str) -> None:
     with pytest.raises(GanzooError):
         drawing.read_wish(text)
     with pytest.raises(GanzooError):
         drawing.read_labels(text)
+    with pytest.raises(GanzooError):
+        drawing.read_shift(text)
 
 
 def test_a_wish_comes_back_as_it_was() -> None:

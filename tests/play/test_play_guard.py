@@ -14,8 +14,10 @@ from playing import Served, page
 
 from ganzoo.errors import DataError, RunError
 from ganzoo.play import server
-from ganzoo.play.photos import Photo, opened
+from ganzoo.play.photos import Studio
 from ganzoo.play.server import Access
+from ganzoo.play.shelf import Shelf
+from ganzoo.plugins.manager import installed
 
 SECRET = b"the secret of this test"
 JSON = {"content-type": "application/json"}
@@ -135,7 +137,7 @@ def test_an_upload_stays_in_its_folder(served: Served, name: str) -> None:
 )
 def test_a_field_for_a_photo_takes_uploads_alone(served: Served, root: Path, value: object) -> None:
     text = json.dumps(value).replace("SECRET", str(root / "secret.png"))
-    answer = served.event("one", [json.loads(text), ["ganzoo/avatars-64"]])
+    answer = served.event("one", [json.loads(text), ["ganzoo/photo-avatar"], "whole", 1])
     assert answer.get("status") == 400 or not answer["success"]
     assert SECRET.decode() not in json.dumps(answer)
 
@@ -145,8 +147,7 @@ def test_a_field_for_a_photo_takes_uploads_alone(served: Served, root: Path, val
     ["/etc", "../root", "secret.txt", "~", "file:///etc", "hf://../..", "./runs", "", "a" * 5000],
 )
 def test_a_model_is_one_that_is_offered_or_on_the_hub(served: Served, name: str) -> None:
-    values = [16, 0, 0.3, 1, *[0] * 8]
-    answer = served.event("opened", [name, *values])
+    answer = served.event("opened", [name, 16, 0])
     assert not answer["success"]
     assert "Traceback" not in json.dumps(answer)
 
@@ -239,13 +240,14 @@ def test_a_file_is_bounded(served: Served, monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def test_a_photo_is_decoded_with_bounds(served: Served, tmp_path: Path) -> None:
+    studio = Studio(Shelf(installed().registry), installed().registry)
     bomb = tmp_path / "bomb.png"
     Image.new("1", (9000, 9000)).save(bomb)
     status, text = upload(served, "bomb.png", bomb.read_bytes())
     assert status == 200
     (path,) = json.loads(text)
     with pytest.raises(DataError, match="million"):
-        opened(Photo("bomb.png", Path(path)))
+        studio.picture(Path(path))
 
 
 # -- a token ----------------------------------------------------------------------------------

@@ -5,25 +5,32 @@ Skipped where either is missing: ``apt-get install chromium``, or GANZOO_BROWSER
 
 from __future__ import annotations
 
+import base64
 import io
+import json
 import os
 import shutil
 import sys
 import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import toy
 from pictures import photo_like
 from PIL import Image
 from playing import Served, page
+from videos import make_video
 
+from ganzoo.models import samples
 from ganzoo.models.writing import new as new_model
 from ganzoo.play import trainings
 from ganzoo.plugins.manager import installed
+from ganzoo.plugins.registry import construct
 from ganzoo.plugins.shipped import shipped_models
 from ganzoo.recipe.recipe import load_recipe
 from ganzoo.training.loop import start
@@ -33,9 +40,15 @@ BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stab
 BROWSER = os.environ.get("GANZOO_BROWSER") or next(filter(None, map(shutil.which, BROWSERS)), None)
 pytestmark = pytest.mark.skipif(not BROWSER, reason="no Chromium here: apt-get install chromium")
 
+#: a camera that shows a test pattern
+ARGUMENTS = [
+    "--no-sandbox", "--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream",
+]  # fmt: skip
 #: milliseconds; a busy machine is slow
-PATIENCE = 60_000
+PATIENCE = int(os.environ.get("PATIENCE", 60_000))
 TABS = ("Draw", "Photo", "Watch", "Leaderboard", "Recipe")
+#: the addresses that this process connected to or looked up
+CONTACTS: list[Any] = []
 
 
 @pytest.fixture(scope="module")
@@ -44,15 +57,32 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     start(toy.recipe(root / "recipes"), root / "runs" / "first", toy.plugins())
     shutil.copytree(root / "runs" / "first", root / "runs" / "second")
     new_model("xdog", {}, root / "xdog", installed().registry)
-    new_model("l0", {}, root / "l0", installed().registry)
     Image.fromarray(photo_like(1, 96)).save(root / "photo.png")
-    Image.fromarray(photo_like(2, 48)).save(root / "other.png")
-    (root / "broken.png").write_bytes(b"no picture")
+    heads = construct(installed().registry, "dataset", "heads", {"size": 128, "count": 2})
+    heads.prepare()
+    two = Image.new("RGB", (320, 200), "white")
+    for left, number in ((10, 0), (170, 1)):
+        pixels = samples.to_uint8(heads[number]["photo"]).permute(1, 2, 0).numpy()
+        two.paste(Image.fromarray(pixels), (left, 40))
+    two.save(root / "two.png")
+    (root / "folder").mkdir()
+    shutil.copy(root / "photo.png", root / "folder" / "one.png")
+    Image.fromarray(photo_like(2, 48)).save(root / "folder" / "other.jpg")
+    (root / "folder" / "broken.png").write_bytes(b"no picture")
+    if find_spec("av"):
+        make_video(root / "folder" / "film.mp4", [Image.fromarray(photo_like(3, 64))] * 3)
     return root
 
 
 @pytest.fixture(scope="module")
 def served(root: Path) -> Iterator[Served]:
+    def note(event: str, arguments: tuple[Any, ...]) -> None:
+        if event == "socket.connect":
+            CONTACTS.append(arguments[1])
+        elif event == "socket.getaddrinfo":
+            CONTACTS.append(arguments[:2])
+
+    sys.addaudithook(note)
     with page(root) as served:
         yield served
 
@@ -60,7 +90,7 @@ def served(root: Path) -> Iterator[Served]:
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
     with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=BROWSER, args=["--no-sandbox"])
+        browser = playwright.chromium.launch(executable_path=BROWSER, args=ARGUMENTS)
         yield browser
         browser.close()
 
@@ -132,6 +162,10 @@ def saved(tab: Any, link: Any) -> bytes:
     return Path(download.value.path()).read_bytes()
 
 
+def picture_of(content: bytes) -> Image.Image:
+    return Image.open(io.BytesIO(content))
+
+
 def test_drawing_with_every_control(visit: Callable[..., Any]) -> None:
     tab = visit()
     assert tab.locator("#pictures button img").count() == 16
@@ -150,23 +184,26 @@ def test_drawing_with_every_control(visit: Callable[..., Any]) -> None:
     assert tab.locator("#pictures button img").count() == 4
     tab.locator("#seed input").fill("7")
     changed(tab, lambda: tab.locator("#seed input").press("Enter"))
-    tab.get_by_role("button", name="Truncation and directions").click()
-    changed(tab, lambda: slide(tab, "truncation", 0.5))
-    changed(tab, lambda: slide(tab, "direction-1", 2))
+    tab.get_by_role("button", name="Truncation, directions").click()
+    changed(tab, lambda: tab.get_by_label("Truncation").fill("0.5"))
+    changed(tab, lambda: tab.get_by_label("Direction 1").fill("2"))
     tab.get_by_text("The line that draws the same").click()
     lines = tab.locator("#pictures pre").first.inner_text()
     assert "-n 4 --seed 7" in lines
-    assert "--truncation 0.5 --direction 1=2.0" in lines
-    changed(tab, lambda: tab.locator("#centre").click())
+    assert "--truncation 0.5 --direction 1=2" in lines
+    tab.get_by_text("The latent, number by number").click()
+    changed(tab, lambda: tab.locator("[data-number='3']").fill("1.5"))
+    assert "latents.flatten(1)[:, 3] += 1.5" in tab.locator("#pictures pre").first.inner_text()
+    changed(tab, lambda: tab.get_by_text("Set them all back").click())
+    assert tab.get_by_label("Direction 1").input_value() == "0"
     pictures = zipfile.ZipFile(io.BytesIO(saved(tab, tab.get_by_text("Save the pictures"))))
-    assert [Image.open(io.BytesIO(pictures.read(n))).size for n in pictures.namelist()] == [
-        (128, 128)
-    ] * 4
-    assert Image.open(io.BytesIO(saved(tab, tab.get_by_text("Save as one sheet")))).width > 128
+    sizes = [picture_of(pictures.read(name)).size for name in pictures.namelist()]
+    assert sizes == [(128, 128)] * 4
+    assert picture_of(saved(tab, tab.get_by_text("Save as one sheet"))).width > 128
     tab.get_by_role("button", name="A walk between").click()
     tab.locator("#walk").click()
     tab.wait_for_selector("#film img")
-    film = Image.open(io.BytesIO(saved(tab, tab.get_by_text("Save the GIF"))))
+    film = picture_of(saved(tab, tab.get_by_text("Save the GIF")))
     assert film.n_frames > 10  # type: ignore[attr-defined]
 
 
@@ -186,23 +223,96 @@ def test_a_mistake_is_told_on_the_page(visit: Callable[..., Any]) -> None:
 def test_turning_photos(visit: Callable[..., Any], root: Path) -> None:
     tab = visit()
     open_tab(tab, "Photo")
-    tab.locator("#photo input[type=file]").first.set_input_files(root / "photo.png")
-    tab.locator("#drawn figure a").first.wait_for()
-    assert tab.locator("#drawn img").count() == 2
-    drawing = Image.open(io.BytesIO(saved(tab, tab.locator("#drawn a").first)))
-    assert drawing.size == (96, 96)
+    links = "document.querySelectorAll('#drawn figure a').length === "
+    assert tab.get_by_label("The faces, each alone").is_checked()  # its model was trained on them
+    tab.locator("#photo input[type=file]").first.set_input_files(root / "two.png")
+    tab.wait_for_function(links + "2")
+    assert picture_of(saved(tab, tab.locator("#drawn a").first)).size == (128, 128)
+    changed(tab, lambda: tab.get_by_label("The faces, in the photo").check(), "#drawn")
+    tab.wait_for_function(links + "1")
+    inside = np.asarray(picture_of(saved(tab, tab.locator("#drawn a").first)), int)
+    photo = np.asarray(Image.open(root / "two.png"), int)
+    assert inside.shape == photo.shape
+    assert abs(inside - photo)[:10].max() <= 1  # above the faces
+    assert abs(inside - photo).max() > 50
     tab.locator("#translators input").click()
-    tab.get_by_role("option").last.click()
-    tab.wait_for_function("document.querySelectorAll('#drawn figure a').length === 2")
-    many = tab.get_by_role("button", name="Many photos")
-    insist(many.click, tab.locator("#draw-all"))  # the first click may only close the choices
-    files = [root / "photo.png", root / "other.png", root / "broken.png"]
-    chooser = tab.locator("#photos input[type=file]")
-    insist(lambda: chooser.set_input_files(files), tab.get_by_label("broken.png"))
+    tab.get_by_role("option", name="xdog").click()
+    tab.wait_for_function(links + "2")
+    changed(tab, lambda: tab.get_by_label("The whole picture").check(), "#drawn")
+    tab.wait_for_function(links + "2")
+    changed(tab, lambda: slide(tab, "strength", 0), "#drawn")
+    tab.wait_for_function(links + "2")
+    assert np.array_equal(np.asarray(picture_of(saved(tab, tab.locator("#drawn a").last))), photo)
+
+
+def test_pasting_and_the_camera(visit: Callable[..., Any], root: Path) -> None:
+    tab = visit()
+    tab.context.grant_permissions(["clipboard-read", "clipboard-write", "camera"])
+    open_tab(tab, "Photo")
+    tab.get_by_label("The whole picture").check()
+    tab.evaluate(
+        "data => { const bytes = Uint8Array.from(atob(data), one => one.charCodeAt(0));"
+        " return navigator.clipboard.write([new ClipboardItem("
+        "{'image/png': new Blob([bytes], {type: 'image/png'})})]) }",
+        base64.b64encode((root / "photo.png").read_bytes()).decode(),
+    )
+    tab.get_by_label("Paste from clipboard").click()
+    tab.locator("#drawn figure a").first.wait_for()
+    assert picture_of(saved(tab, tab.locator("#drawn a").first)).size == (96, 96)
+    changed(tab, lambda: tab.get_by_label("Capture from camera").click(), "#photo")
+    tab.get_by_text("Click to Access Webcam").click()
+    tab.wait_for_function("document.querySelector('#photo video')?.videoWidth > 0")
+    shutter = tab.locator("#photo").get_by_role("button", name="capture photo")
+    changed(tab, shutter.click, "#drawn")
+    tab.locator("#drawn figure a").first.wait_for()
+    assert picture_of(saved(tab, tab.locator("#drawn a").first)).width > 96
+
+
+def test_turning_a_folder(visit: Callable[..., Any], root: Path) -> None:
+    tab = visit()
+    open_tab(tab, "Photo")
+    tab.get_by_label("The whole picture").check()
+    tab.get_by_role("button", name="Many photos").click()
+    chooser = (
+        tab.locator("#folder")
+        .locator("xpath=preceding-sibling::input")
+        .or_(tab.locator("#folder input"))
+    )
+    insist(lambda: chooser.set_input_files(root / "folder"), tab.get_by_label("broken.png"))
     tab.locator("#draw-all").click()
-    archive = zipfile.ZipFile(io.BytesIO(saved(tab, tab.locator("#archive a"))))
-    assert len(archive.namelist()) == 4  # two photos by two models
+    files = zipfile.ZipFile(io.BytesIO(saved(tab, tab.locator("#archive p a"))))
+    names = {"one.png", "other.jpg"} | ({"film.mp4"} if find_spec("av") else set())
+    assert set(files.namelist()) == names
+    assert picture_of(files.read("one.png")).size == (96, 96)
+    assert tab.locator("#archive video").count() == ("film.mp4" in names)
     assert "broken.png" in tab.locator("#archive .gz-bad").inner_text()
+
+
+def test_watching_a_run(visit: Callable[..., Any], root: Path) -> None:
+    run = root / "runs" / "first"
+    before = {p: (p.stat().st_mtime_ns, p.read_bytes()) for p in run.rglob("*") if p.is_file()}
+    tab = visit()
+    open_tab(tab, "Watch")
+    tab.locator("#run input").click()
+    tab.get_by_role("option", name="runs/first").click()
+    tab.wait_for_function("document.querySelector('#watched h2').innerText === 'runs/first'")
+    assert tab.locator("#watched img").count() == 1
+    with tab.context.expect_page() as opened:
+        tab.get_by_text("the whole report").click()
+    assert "Findings" in opened.value.content()
+    after = {p: (p.stat().st_mtime_ns, p.read_bytes()) for p in run.rglob("*") if p.is_file()}
+    assert before == after
+    row = json.loads((run / "metrics.jsonl").read_text().splitlines()[-1]) | {"step": 4321}
+
+    def go_on() -> None:
+        with (run / "metrics.jsonl").open("a") as file:
+            file.write(json.dumps(row) + "\n")
+
+    go_on()
+    tab.get_by_text("4,321").first.wait_for()
+    tab.locator("#beside input").click()
+    tab.get_by_role("option", name="runs/second").click()
+    tab.wait_for_selector("#watched-beside .chart")
 
 
 def test_the_leaderboard_plays_a_row(visit: Callable[..., Any]) -> None:
@@ -282,6 +392,24 @@ def test_changing_and_training_a_recipe(
     shutil.rmtree(run)
 
 
+def test_two_users_at_once(visit: Callable[..., Any]) -> None:
+    ann, bob = visit(), visit()
+    changed(ann, lambda: ann.locator("#choosers select").first.select_option("green"))
+    changed(bob, lambda: bob.locator("#choosers select").first.select_option("red"))
+    changed(ann, lambda: ann.locator("#new").click())
+    assert "hair green" in ann.locator("#pictures button").first.get_attribute("aria-label")
+    assert "hair red" in bob.locator("#pictures button").first.get_attribute("aria-label")
+
+
+def test_an_open_page_survives_a_restart(visit: Callable[..., Any], root: Path) -> None:
+    with page(root) as first:
+        tab = visit(address=first.address)
+        port = first.port
+    with page(root, port=port):
+        changed(tab, lambda: tab.locator("#new").click())
+    assert tab.locator("#pictures button img").count() == 16
+
+
 @pytest.mark.parametrize(("width", "scheme"), [(400, "dark"), (1280, "light")])
 def test_every_tab_fits_and_axe_finds_no_serious_fault(
     visit: Callable[..., Any], width: int, scheme: str
@@ -299,3 +427,30 @@ def test_every_tab_fits_and_axe_finds_no_serious_fault(
             if fault["impact"] in ("serious", "critical")
         ]
         assert faults == [], name
+
+
+def test_the_keyboard_alone(visit: Callable[..., Any]) -> None:
+    tab = visit()
+
+    def reach(selector: str) -> None:
+        for _ in range(60):
+            if tab.evaluate("s => document.activeElement.matches(s)", selector):
+                return
+            tab.keyboard.press("Tab")
+        pytest.fail(f"Tab does not reach {selector}")
+
+    reach("[role=tab]")
+    reach("#choosers select")
+    changed(tab, lambda: tab.keyboard.press("b"))  # a value that begins with it
+    reach("#new")
+    changed(tab, lambda: tab.keyboard.press("Enter"))
+    reach("#pictures button")
+    assert tab.evaluate("getComputedStyle(document.activeElement).outlineStyle") == "solid"
+    changed(tab, lambda: tab.keyboard.press("Enter"))
+    assert tab.locator(".gz-centre").count() == 1
+
+
+def test_nothing_was_sent_anywhere(visit: Callable[..., Any]) -> None:
+    visit()
+    hosts = {contact[0] for contact in CONTACTS if isinstance(contact, tuple)}
+    assert hosts <= {"127.0.0.1", "localhost", "::1", None}, hosts
