@@ -19,6 +19,7 @@ from PIL.ImageCms import ImageCmsProfile
 from profiles import P3
 from torch import Tensor, nn
 from typed import Result, Run, typist
+from videos import make_video
 
 import ganzoo.plugins.manager
 from ganzoo import hookimpl, images
@@ -339,6 +340,15 @@ def test_a_model_may_enlarge_what_it_is_given(run: Run) -> None:
     assert (clear.mode, clear.size) == ("RGBA", (24, 16))
     assert opened("out-sheet.png").width == 2 * 24 + 5 * 4  # both sides are of one size
     assert "2 times the input's size" in run("show", "larger").out
+
+
+def test_videos_are_enlarged_too(run: Run) -> None:
+    saved("larger", Larger())
+    make_video(Path("a.gif"), [photo(16, 12, seed=seed) for seed in range(3)])
+    result = run("translate", "larger", "a.gif", "--out", "out", "--json")
+    assert result.code == 0, result.err
+    with Image.open("out/a.gif") as moving:
+        assert (moving.size, moving.n_frames) == ((32, 24), 3)  # type: ignore[attr-defined]
 
 
 def test_a_model_of_one_size_may_enlarge_too(run: Run) -> None:
