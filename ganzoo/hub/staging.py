@@ -127,7 +127,7 @@ def _fill(
         gan = model.load(folder, registry)
         if options.half:
             gan.generator.half().float()  # round as the reader will
-            if not gan.generator.conditions:
+            if not samples.needed(gan.generator):
                 (bundle / SAMPLES).unlink(missing_ok=True)
         _try(gan, problems)
         in_run = folder_in_run(folder)
@@ -139,7 +139,7 @@ def _fill(
         newest = {one.benchmark: one for one in ours}
         scores = [newest[name] for name in sorted(newest)]
         if not (bundle / SAMPLES).exists() and not problems:
-            if gan.config.input.kind == "noise" and not gan.generator.conditions:
+            if gan.config.input.kind == "noise" and not samples.needed(gan.generator):
                 pictures = samples.stream(gan.generator, writing.SAMPLE_COUNT, seed=0)
                 samples.write(pictures, writing.SAMPLE_COUNT, bundle / SAMPLES)
             elif gan.config.licences.data:  # the dataset allows showing its photos
@@ -200,7 +200,7 @@ def _refuse_links_and_paths(folder: Path, config: Config, problems: Problems) ->
 def _try(gan: Model, problems: Problems) -> None:
     """Use the model once, as those who pull it will."""
     try:
-        if gan.generator.conditions:
+        if samples.needed(gan.generator):
             return  # there is no layout or text here
         if gan.config.input.kind == "noise":
             pictures = gan.sample(_TRIED, as_tensor=True)
