@@ -20,12 +20,13 @@ from collections.abc import Iterable, Mapping, Sequence
 import torch
 
 import ganzoo
+from ganzoo_avatars import render
 from ganzoo_avatars.attributes import VALUES, read, trained
-from ganzoo_avatars.avatars import Avatars
-from ganzoo_avatars.captions import Caption
+from ganzoo_avatars.captions import Caption, caption
+from ganzoo_avatars.styles import LOOKS
 
-#: avatars to look for held-out combinations among
-AVATARS = 6000
+#: avatars to look for held-out combinations among, and their seed
+AVATARS, UNSEEN = 6000, 12345
 Combination = Mapping[str, str]
 
 
@@ -60,20 +61,19 @@ def texts(
     combinations: Sequence[Combination], count: int
 ) -> tuple[list[tuple[Caption, frozenset[tuple[str, str]]]], list[Caption]]:
     """Write captions that say a combination, each with it, and captions that say none."""
-    data = Avatars(count=AVATARS, size=32, seed=12345)
-    data.prepare()
-    columns = data.attributes()
+    look = LOOKS["toon-head"]
+    values = look.values(render.definition("toon-head"))
     held_out, seen = [], []
     for index in range(AVATARS):
-        avatar = {name: values[index] for name, values in columns.items()}
+        avatar = render.choose(look, values, UNSEEN, index)
         pairs = [one for one in combinations if one.items() <= avatar.items()]
         for key in range(4 if pairs else 1):
-            caption = data.captioner().caption(index, f"held-out/{key}")
-            said = [one for one in pairs if one.keys() <= caption.said.keys()]
+            text = caption(avatar, f"held-out/{index}/{key}")
+            said = [one for one in pairs if one.keys() <= text.said.keys()]
             if said:
-                held_out.append((caption, frozenset(said[0].items())))
+                held_out.append((text, frozenset(said[0].items())))
             elif not pairs and len(seen) < count:
-                seen.append(caption)
+                seen.append(text)
     return held_out[:count], seen
 
 
@@ -90,9 +90,9 @@ def accuracy(
     scores = {}
     for name, options in VALUES.items():
         rights = [
-            options[values[name][place]] in caption.said[name]
-            for place, caption in enumerate(captions)
-            if name in caption.said and (only is None or name in only[place])
+            options[values[name][place]] in one.said[name]
+            for place, one in enumerate(captions)
+            if name in one.said and (only is None or name in only[place])
         ]
         scores[name] = sum(rights), len(rights)
     return scores

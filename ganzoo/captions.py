@@ -43,7 +43,7 @@ class Vocabulary:
     def unknown(self, text: str) -> dict[str, str]:
         """Return the words of a text that are unknown, and the nearest known one or nothing."""
         strange = [word for word in words(text) if word not in self._numbers and word != ","]
-        close = {word: get_close_matches(word, self.known, 1, 0.6) for word in strange}
+        close = {word: get_close_matches(word, self.known, 1, 0.65) for word in strange}
         return {word: near[0] if near else "" for word, near in close.items()}
 
     def read(self, text: str) -> Tensor:
