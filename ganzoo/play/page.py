@@ -27,7 +27,7 @@ def build(registry: Registry, shelf: Shelf, downloads: Downloads, root: Path) ->
             with gr.Tab("Photo", id="photo") as photo:
                 turning = photo_tab.build(shelf, downloads, registry, page)
             with gr.Tab("Watch", id="watch") as watch:
-                timer = watch_tab.build(downloads, page, root)
+                timer = watch_tab.build(downloads, page, root, watch)
             with gr.Tab("Leaderboard", id="board") as board:
                 board_tab.build(shelf, tabs, board, drawing, turning)
             with gr.Tab("Recipe", id="recipe") as recipe:

@@ -67,10 +67,10 @@ def plan(
     """
     if out:
         refuse_taken(out, "the Space")
-    with _assembled(source, space, registry, options, token) as (folder, made):
-        if out and not made.problems:
+    with _assembled(source, space, registry, options, token) as (folder, draft):
+        if out and not draft.problems:
             shutil.copytree(folder, out, dirs_exist_ok=True)
-        return made
+        return draft
 
 
 def push(
@@ -90,8 +90,8 @@ def push(
     what = parse_id(space)
     with telling(api, what):
         api.whoami()
-    with _assembled(source, space, registry, options, token) as (folder, made):
-        Problems(made.problems).raise_any(what)
+    with _assembled(source, space, registry, options, token) as (folder, draft):
+        Problems(draft.problems).raise_any(what)
         with telling(api, what):
             api.create_repo(
                 what.repo,
@@ -107,7 +107,7 @@ def push(
                 commit_message=options.message or f"Push with ganzoo {__version__}",
                 delete_patterns=f"{_MODEL}/**",
             )
-    return f"{api.endpoint}/spaces/{what.repo}", made
+    return f"{api.endpoint}/spaces/{what.repo}", draft
 
 
 @contextmanager

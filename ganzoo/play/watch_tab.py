@@ -24,9 +24,9 @@ _EMPTY = (
 )
 
 
-def build(downloads: Downloads, page: gr.Blocks, root: Path) -> gr.Timer:
+def build(downloads: Downloads, page: gr.Blocks, root: Path, tab: gr.Tab) -> gr.Timer:
     """Lay the tab out; the timer that it returns is to tick while the tab is open."""
-    tab = Watching(downloads, root)
+    watch = Watching(downloads, root)
     with gr.Row(elem_classes="gz-choice"):
         first = gr.Dropdown(label="Run", elem_id="run")
         second = gr.Dropdown(label="Beside it", elem_id="beside")
@@ -41,15 +41,12 @@ def build(downloads: Downloads, page: gr.Blocks, root: Path) -> gr.Timer:
         "trigger_mode": "once",
         "concurrency_limit": 4,
     }
+    views = [first, second, left, right, seen]
     for trigger in (page.load, timer.tick):
-        trigger(
-            telling(tab.refresh),
-            [first, second, seen],
-            [first, second, left, right, seen],
-            **quietly,
-        )
+        trigger(telling(watch.refresh), [first, second, seen], views, **quietly)
+    tab.select(telling(watch.arrive), [first, second, seen], views, **quietly)
     for chooser in (first, second):
-        chooser.input(telling(tab.look), [first, second], [left, right, seen], **quietly)
+        chooser.input(telling(watch.look), [first, second], [left, right, seen], **quietly)
     return timer
 
 
@@ -73,6 +70,13 @@ class Watching:
         )
         is_same = now == (seen or "")
         return (*choosers, *((gr.skip(),) * 3 if is_same else self.look(first, second)))
+
+    def arrive(self, first: str | None, second: str | None, seen: str | None) -> tuple[Any, ...]:
+        """Show a run in progress to a user who opens the tab, unless one is shown already."""
+        running = [run.name for run in watching.runs(self._root) if run.status == "running"]
+        if running and first not in running:
+            first = running[0]
+        return self.refresh(first, second, seen)
 
     def look(self, first: str | None, second: str | None) -> tuple[Any, ...]:
         """Write the views of one or two runs."""

@@ -196,13 +196,7 @@ class _Writer:
             is_new = (where, name) not in self._comments
             yield from self.once((where, name), parameter.help, indent)
             if name in node.value:
-                value = _moved(node.value[name], parameter)
-                line = f"{indent}{name}: {flow(value)}"
-                if isinstance(value, list) and len(line) > _WIDTH:
-                    yield f"{indent}{name}:"
-                    yield from (f"{indent}  - {flow(item)}" for item in value)
-                else:
-                    yield line
+                yield f"{indent}{name}: {flow(_moved(node.value[name], parameter))}"
             elif is_new:
                 yield f"{indent}#{name}: {_default(parameter)}"
 
