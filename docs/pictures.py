@@ -8,6 +8,7 @@ each row of photos above its drawn twins.  ``python docs/pictures.py directions`
 ``ganzoo directions`` for the model in the box.  ``python docs/pictures.py projected`` finds latents
 of avatars in that model and changes them; ``python docs/pictures.py inpainted RUN`` fills holes.
 ``python docs/pictures.py upscaled`` enlarges avatars by interpolation and by the model in the box.
+``python docs/pictures.py texts MODEL`` draws the rows of texts of the page on them.
 """
 
 from __future__ import annotations
@@ -50,6 +51,25 @@ def readme() -> None:
     walk = torch.stack([ends[0].lerp(ends[1], t) for t in torch.linspace(0, 1, COLUMNS)])
     asked = {"hair": "blue", "skin": "light", "background": "sky", "clothes": "yellow"}
     save("walk", model.sample(latents=walk, label=asked))
+
+
+#: the rows of ``texts``; docs/texts.md lists them
+TEXTS = (
+    "pink hair, fair skin, smiling, sky blue background",
+    "spiky green hair, dark skin, surprised",
+    "long black hair, tan skin, wearing red, against rose",
+    "a person with silver hair in a bun, lilac background, yellow clothes",
+    "laughing, orange hair, brown skin, mint background",
+    "a sad face, eyes closed, blue hair, white background",
+)
+
+
+def texts(model_name: str) -> None:
+    """Draw six texts, each with the same eight latents."""
+    model = ganzoo.load(model_name, device="cpu")
+    latents = model.latents(8, seed=2)
+    rows = [model.sample(text=text, latents=latents) for text in TEXTS]
+    save("texts", [image for row in rows for image in row], columns=8)
 
 
 def translations(run: Path) -> None:

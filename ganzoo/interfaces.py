@@ -28,33 +28,24 @@ from ganzoo.progress import Pace
 GROUPS = 10
 
 
-class Generator(nn.Module):
-    """A network that makes images: ``forward(latent)``, ``forward(photo)``, or more words.
+class Conditional(nn.Module):
+    """A network of which a user can ask something: a generator, or an encoder that feeds it."""
 
-    If the recipe leaves out a constructor parameter named ``size``, ``label`` or ``palette``, the
-    dataset's is used.  Set ``self.size`` if the output size is fixed, and ``self.output_scale`` if
-    it is larger than the image that it is made from.
-    """
-
-    size: int | None = None
-    #: how many times as high and wide the output is as the image that it is made from
-    output_scale: int = 1
-    #: whether a large picture may be made tile by tile: not if it depends on the whole photo
-    tileable: ClassVar[bool] = True
-    #: attribute -> its values, if the generator is conditional; see ``Dataset.label_values``
+    #: attribute -> its values, if labels can be asked for; see ``Dataset.label_values``
     label: Mapping[str, Sequence[str]] | None = None
-    #: words of ``forward`` that a user gives, beside latents and labels: ``("layout",)``
+    #: words of ``forward`` that a user gives, beside latents and labels: ``("layout",)``.  It can
+    #: do without those that have a default
     conditions: ClassVar[tuple[str, ...]] = ()
-
-    def sample_latent(self, n: int, rng: torch.Generator) -> Tensor:
-        """Draw ``n`` latents on the CPU, ``(n, ...)``, from ``rng`` alone."""
-        raise NotImplementedError(f"{type(self).__name__} is not made from noise")
+    #: those of them that say what labels would: labels are for pictures without them
+    instead_of_label: ClassVar[tuple[str, ...]] = ()
 
     def read_condition(self, word: str, value: Any) -> Tensor:
-        """Turn what a user gave for one of ``conditions`` into its tensor ``(1, ...)``.
+        """Turn what a user gave for one of ``conditions`` into its tensor ``(n, ...)``.
 
-        ``value`` is a text from the command line, anything from Python, and None if the user gave
-        nothing.  Raises RunError if it cannot be used, or if there must be one.
+        ``value`` is a text from the command line, or a list of them if the option was repeated,
+        and anything from Python; of several, each is a row.  It is None if there must be one and
+        the user gave nothing.  Raises RunError if it cannot be used.  What is not understood, but
+        left out, is a warning.
         """
         raise NotImplementedError(f"{type(self).__name__} reads no '{word}' of a user")
 
@@ -64,6 +55,25 @@ class Generator(nn.Module):
         None if it cannot be seen.
         """
         return None
+
+
+class Generator(Conditional):
+    """A network that makes images: ``forward(latent)``, ``forward(photo)``, or more words.
+
+    If the recipe leaves out a constructor parameter named ``size``, ``label``, ``palette``,
+    ``vocabulary`` or ``phrases``, the dataset's is used.  Set ``self.size`` if the output size is
+    fixed, and ``self.output_scale`` if it is larger than the image that it is made from.
+    """
+
+    size: int | None = None
+    #: how many times as high and wide the output is as the image that it is made from
+    output_scale: int = 1
+    #: whether a large picture may be made tile by tile: not if it depends on the whole photo
+    tileable: ClassVar[bool] = True
+
+    def sample_latent(self, n: int, rng: torch.Generator) -> Tensor:
+        """Draw ``n`` latents on the CPU, ``(n, ...)``, from ``rng`` alone."""
+        raise NotImplementedError(f"{type(self).__name__} is not made from noise")
 
 
 class Discriminator(nn.Module):
@@ -82,13 +92,15 @@ class Discriminator(nn.Module):
     heads: ClassVar[tuple[str, ...]] = ()
 
 
-class Encoder(nn.Module):
-    """A network that turns images into codes: ``forward(image)`` gives float (N, n).
+class Encoder(Conditional):
+    """A network that turns images, or texts, into codes: ``forward(image)`` gives float (N, n).
 
-    Further parameters are words.  A code may be a generator's latent: the recipe says so by a view,
-    ``code: {apply: encoder, to: real}``.  In training it may draw the code from torch's default
-    generator.  In eval mode it draws nothing: ``model.encode`` is a function of the picture.  The
-    recipe may leave out constructor parameters that a dataset fills, as for a generator.
+    Further parameters are words.  Its code may be a word that the generator reads: what a user can
+    ask of the encoder, as ``conditions`` and ``label``, can then be asked of the model.  Or the
+    code is a generator's latent, by a view of the recipe: ``code: {apply: encoder, to: real}``.
+    In training it may draw the code from torch's default generator.  In eval mode it draws nothing:
+    ``model.encode``, by the first that reads ``image`` or ``photo``, is a function of the picture.
+    The recipe may leave out constructor parameters that a dataset fills, as for a generator.
     """
 
 
@@ -131,6 +143,10 @@ class Dataset(torch.utils.data.Dataset[dict[str, Tensor]]):
     #: part -> its colour, as ``#f58ab4``, in the order of the numbers in the field ``layout``,
     #: int64 (1, size, size), which says what is at each pixel; see ``ganzoo.layouts``
     palette: Mapping[str, str] | None = None
+    #: the words of a field of texts: number 1 is the first of them, and 0 is no word
+    vocabulary: Sequence[str] | None = None
+    #: attribute -> its values -> how such a text says so, for models that are asked for labels
+    phrases: Mapping[str, Mapping[str, str]] | None = None
     #: where faces lie in its photos: the left eye, the right eye and the middle of the mouth's
     #: corners, each x and y from 0 to 1; left is the photo's.  ``prepare`` may set it.  `ganzoo
     #: avatar` crops faces alike for a model that was trained on them

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
+    from ganzoo.interfaces import Generator
     from ganzoo.models.latent_files import Latents
     from ganzoo.models.model import Model
 
@@ -97,6 +99,14 @@ def sample(
             help="Draw the latents of a file of `encode` or `project`.",
         ),
     ] = None,
+    text: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="TEXT",
+            show_default=False,
+            help="What to draw, for a model that reads it; repeatable: a row of 8 for each.",
+        ),
+    ] = None,
     layout: Annotated[
         Path | None,
         typer.Option(
@@ -118,6 +128,8 @@ def sample(
         if n and not is_video:
             raise RunError(f"-n {n}: --latent draws the latents of its file, once each.")
     gan = open_model(model)
+    import torch
+
     from ganzoo.models import latent_files, samples
     from ganzoo.models.model import device
     from ganzoo.models.upscale import Upscaler
@@ -126,10 +138,16 @@ def sample(
     _refuse_photos(gan, model, f"Give it some: ganzoo translate {model} PHOTO --out DIR")
     upscaler = Upscaler(upscale, device()) if upscale != 1 else None
     generator = gan.generator.to(device())
-    conditions = samples.read_conditions(generator, {"layout": layout})
+    conditions = _conditions(generator, {"layout": layout, "text": text or None}, labels)
     edit = gan.edit(truncation, amounts)
     stops = latent_files.read(latent, generator) if latent else None
     batches: Iterable[Tensor]
+    columns = _ROW if interpolate else None
+    rows = max([1, *map(len, conditions.values())])
+    if rows > 1 and (interpolate or stops):
+        raise RunError(
+            f"--text: {rows} texts are a row of pictures each; a walk, or --latent, takes one."
+        )
     if interpolate:
         words = _walk(gan, n, seed, labels, stops, is_video)
         n = len(words["latent"])
@@ -138,6 +156,13 @@ def sample(
         words = stops.inputs(generator, seed, labels)
         n = len(words["latent"])
         batches = samples.drawn(generator, {**words, "latent": edit(words["latent"])}, conditions)
+    elif rows > 1:
+        columns = n or _ROW
+        n = columns * rows
+        words = samples.inputs(generator, columns, seed, labels, conditions={})
+        words = {k: torch.cat([value] * rows) for k, value in words.items()}
+        words |= {k: value.repeat_interleave(columns, 0) for k, value in conditions.items()}
+        batches = samples.drawn(generator, {**words, "latent": edit(words["latent"])})
     else:
         n = n or 64
         batches = samples.stream(generator, n, seed, labels, edit, conditions)
@@ -152,7 +177,6 @@ def sample(
             if is_video:
                 video.write(samples.pixels(counted(advance)), out)
             else:
-                columns = _ROW if interpolate else None
                 samples.write(counted(advance), n, out, columns=columns)
     except OSError as error:
         raise RunError(f"--out {out} cannot be written: {error.strerror or error}.") from error
@@ -160,6 +184,20 @@ def sample(
         say(f"{n / video.RATE:.3g} seconds in {out}")
     else:
         say(f"{n} {'picture' if n == 1 else 'pictures'} in {out}")
+
+
+def _conditions(
+    generator: Generator, values: Mapping[str, object], labels: Mapping[str, str]
+) -> dict[str, Tensor]:
+    """Read what the model is asked for; say what it left out of that."""
+    from ganzoo.models import samples
+
+    with warnings.catch_warnings(record=True) as notes:
+        warnings.simplefilter("always")
+        conditions = samples.read_conditions(generator, values, labels)
+    for note in notes:
+        say(note.message, err=True)
+    return conditions
 
 
 def _check_out(out: Path, is_video: bool, interpolate: bool) -> None:

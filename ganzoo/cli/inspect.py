@@ -286,6 +286,9 @@ def _about_model(config: Config) -> Iterator[tuple[str, str]]:
     yield "generator", f"{generator.use} {flow(arguments)} of {package}"
     words = ", ".join(config.input.words)
     source = "noise" if config.input.kind == "noise" else f"images ({words})"
+    told = [word for word in config.input.words if word not in ("latent", "label")]
+    if source == "noise" and told:
+        source = f"noise and {' and '.join(told)}"
     yield "makes", f"{out.sides()} from {source}"
     for name, values in (config.labels or {}).items():
         yield f"label {name}", ", ".join(values)

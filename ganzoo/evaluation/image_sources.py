@@ -74,7 +74,9 @@ class Generated(ImageSource):
         self.key = digest([weights_hash(generator), origin])
         inputs, fields = reads(generator), protocol.fields
         self._draws_latents = "latent" in inputs.words
-        self._reads = [word for word in inputs.words if word in fields and word not in RANDOM]
+        # labels are known to evaluators, what says them in other words is not
+        drawn = {*RANDOM, *(generator.instead_of_label if generator.label else ())}
+        self._reads = [word for word in inputs.words if word in fields and word not in drawn]
         protocol.dataset.demand(self._reads)
         benchmark = protocol.benchmark.name
         if absent := [w for w in inputs.required if w not in fields and w not in RANDOM]:

@@ -207,7 +207,9 @@ def _hub_licence(licence: str) -> dict[str, str]:
 def _part(config: Config, entries: Sequence[Entry], repo_id: str, samples: bool) -> Iterator[str]:
     size = config.output.size or config.input.size
     pictures = f"images of {size} × {size} pixels" if size else "images of any size"
-    does = "draws {} from noise" if config.input.kind == "noise" else "turns {} into pictures"
+    told = [md(word) for word in config.input.words if word not in ("latent", "label")]
+    source = " and ".join(["noise", *told])
+    does = f"draws {{}} from {source}" if config.input.kind == "noise" else "turns {} into pictures"
     if config.output.scale > 1:
         does += f" {config.output.scale} times as high and wide"
     labels = f", by the labels {_list(config.labels)}" if config.labels else ""

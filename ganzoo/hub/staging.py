@@ -29,6 +29,7 @@ from ganzoo.hub.push_types import Before, Options
 from ganzoo.hub.repository import PNG, limit
 from ganzoo.models import config as configs
 from ganzoo.models import model, roles, samples, weights, writing
+from ganzoo.models.composed import bare
 from ganzoo.models.config import WEIGHTS, Config, Licences
 from ganzoo.models.folder import CARD, CONFIG, RECIPE, SAMPLES, find
 from ganzoo.models.hub_id import Id
@@ -126,8 +127,8 @@ def _fill(
     with problems.noted():
         gan = model.load(folder, registry)
         if options.half:
-            gan.generator.half().float()  # round as the reader will
-            if not gan.generator.conditions:
+            bare(gan.generator).half().float()  # round as the reader will
+            if not samples.needed(gan.generator):
                 (bundle / SAMPLES).unlink(missing_ok=True)
         _try(gan, problems)
         in_run = folder_in_run(folder)
@@ -139,7 +140,7 @@ def _fill(
         newest = {one.benchmark: one for one in ours}
         scores = [newest[name] for name in sorted(newest)]
         if not (bundle / SAMPLES).exists() and not problems:
-            if gan.config.input.kind == "noise" and not gan.generator.conditions:
+            if gan.config.input.kind == "noise" and not samples.needed(gan.generator):
                 pictures = samples.stream(gan.generator, writing.SAMPLE_COUNT, seed=0)
                 samples.write(pictures, writing.SAMPLE_COUNT, bundle / SAMPLES)
             elif gan.config.licences.data:  # the dataset allows showing its photos
@@ -200,7 +201,7 @@ def _refuse_links_and_paths(folder: Path, config: Config, problems: Problems) ->
 def _try(gan: Model, problems: Problems) -> None:
     """Use the model once, as those who pull it will."""
     try:
-        if gan.generator.conditions:
+        if samples.needed(gan.generator):
             return  # there is no layout or text here
         if gan.config.input.kind == "noise":
             pictures = gan.sample(_TRIED, as_tensor=True)
@@ -254,19 +255,19 @@ def _write_weights(
 
     Discriminators are those of the same step: the folder's, or those of the run's checkpoint.
     """
-    folder, name = gan.path, WEIGHTS["generator"]
+    folder, name, generator = gan.path, WEIGHTS["generator"], bare(gan.generator)
     # format 1 states no files
-    every = config.files or {name: weights.describe(folder / name, gan.generator)}
+    every = config.files or {name: weights.describe(folder / name, generator)}
     names = {configs.weights_file(role) for role in config.networks} | set(WEIGHTS.values())
     files = {name: file for name, file in every.items() if name in names}
     for one in files:
         if (folder / one).is_file():
             shutil.copyfile(folder / one, bundle / one)
     if options.half:
-        state = gan.generator.state_dict()
+        state = generator.state_dict()
         halves = {k: v.half() if v.is_floating_point() else v for k, v in state.items()}
         write_tensors(bundle / name, halves)
-        files[name] = weights.describe(bundle / name, gan.generator)
+        files[name] = weights.describe(bundle / name, generator)
     judges = critics(config)
     if options.with_discriminator and not judges:
         raise RunError(

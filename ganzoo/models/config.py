@@ -61,6 +61,14 @@ class Network(Part):
 
 
 @dataclass(frozen=True)
+class View:
+    """A word that the network of a role makes of other words, by parameter of its ``forward``."""
+
+    apply: Role
+    to: dict[SomeText, SomeText]
+
+
+@dataclass(frozen=True)
 class Input:
     """The generator's input: its ``words``, and for images the size, or None for any."""
 
@@ -109,9 +117,9 @@ class Licences:
 
 @dataclass(frozen=True)
 class Config:
-    """``config.json``: format 5 if the output is larger than the input, 4 if there is a ``face``.
+    """``config.json``: format 5 if there are ``views``, or the output is larger than the input.
 
-    Otherwise it is 3 if there are ``networks``, else 2.
+    Otherwise it is 4 if there is a ``face``, 3 if there are ``networks``, else 2.
 
     ``networks`` are those by role beside the two that have keys of their own.  Weights of those
     that make images or codes are in ``ROLE.safetensors``.
@@ -120,6 +128,7 @@ class Config:
     not be there.  ``plugins`` are the distributions that the networks need, with the versions that
     made them.  ``files`` are those of weights, empty in folders of format 1.  ``training`` holds
     the recipe, steps, images, seconds, data and environment, or the import's source.
+    ``views`` are the words of the generator that others of the ``networks`` make, as a text's code.
     ``face`` says how the photos of faces that it was trained on were cropped, None if unknown.
     """
 
@@ -134,11 +143,12 @@ class Config:
     training: dict[str, Any]
     networks: dict[Role, Network] = field(default_factory=dict)
     face: Framing | None = None
+    views: dict[SomeText, View] = field(default_factory=dict)
 
     @property
     def ganzoo_format(self) -> int:
         """The oldest format that can hold this."""
-        if self.output.scale > 1:
+        if self.views or self.output.scale > 1:
             return 5
         if self.face:
             return 4
@@ -147,7 +157,7 @@ class Config:
 
 def text(config: Config) -> str:
     data = {"ganzoo_format": config.ganzoo_format} | asdict(config)
-    for key in ("networks", "face"):
+    for key in ("networks", "face", "views"):
         if not data[key]:
             del data[key]
     if config.output.scale == 1:
@@ -187,7 +197,7 @@ def _checked(data: dict[str, Any], path: Path) -> Config:
     if version == 1:
         data = _from_1(data)
     data = {key: value for key, value in data.items() if key != "ganzoo_format"}
-    for key, since, absent in (("networks", 3, {}), ("face", 4, None)):
+    for key, since, absent in (("networks", 3, {}), ("face", 4, None), ("views", 5, {})):
         if version < since or key not in data:
             data[key] = absent
     if isinstance(output := data.get("output"), dict):
@@ -197,6 +207,10 @@ def _checked(data: dict[str, Any], path: Path) -> Config:
         raise Wrong("output: expected 3 channels in the range [-1, 1]")
     if config.face and not config.face.is_usable:
         raise Wrong("face: expected eyes and mouth apart and near the crop, of at most 4096 pixels")
+    for word, view in config.views.items():
+        part = config.networks.get(view.apply)
+        if part is None or part.kind == "discriminator":
+            raise Wrong(f"views.{word}.apply: no generator or encoder '{view.apply}' in `networks`")
     return config
 
 
@@ -263,7 +277,7 @@ def json_schema() -> dict[str, Any]:
     """Return the JSON Schema (draft 2020-12) of ``config.json``: ``model.schema.json``."""
     schema = formats.json_schema(Config, "config.json of a ganzoo model folder")
     schema["properties"]["ganzoo_format"] = {"enum": [2, 3, 4, FORMAT]}
-    optional = ("networks", "face")
+    optional = ("networks", "face", "views")
     schema["required"] = [key for key in schema["required"] if key not in optional]
     schema["required"].append("ganzoo_format")
     schema["properties"]["output"]["required"].remove("scale")

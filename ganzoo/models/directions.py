@@ -58,10 +58,10 @@ def directions(generator: Generator) -> Directions:
 
     They are the same for every call, and come on the CPU.
     """
-    if generator.conditions:
+    if needed := samples.needed(generator):
         raise RunError(
             f"directions are of models that draw from noise and labels alone: this one reads "
-            f"{' and '.join(generator.conditions)} too."
+            f"{' and '.join(needed)} too."
         )
     was_training = generator.training
     generator.eval()

@@ -59,7 +59,7 @@ class Task:
         inputs, label = reads(self.network), self.generator.label
         words = [w for w in inputs.words if w in inputs.required or (w == "label" and label)]
         images = [word for word in words if word not in RANDOM]
-        if conditions := self.generator.conditions:
+        if conditions := samples.needed(self.generator):
             raise RunError(
                 f"this generator cannot be exported: it reads {' and '.join(conditions)} of a "
                 "user, and only generators from noise or from one image can be."

@@ -30,10 +30,11 @@ from ganzoo.interfaces import Generator
 from ganzoo.models import config as configs
 from ganzoo.models import directions as latent_directions
 from ganzoo.models import latent_files, samples, walks, weights
+from ganzoo.models.composed import Made, composed
 from ganzoo.models.config import Config
 from ganzoo.models.directions import Directions
 from ganzoo.models.folder import CARD, CONFIG, RECIPE, SAMPLES, find
-from ganzoo.models.network import anchor
+from ganzoo.models.network import anchor, reads
 from ganzoo.models.pictures import figure
 from ganzoo.models.precision import inference_format
 from ganzoo.models.roles import network
@@ -43,6 +44,8 @@ from ganzoo.models.upscale import Upscaler
 from ganzoo.models.writing import refuse_untrue
 from ganzoo.plugins.registry import Registry
 
+#: what an encoder of pictures calls them; others read texts or codes
+_PICTURES = ("image", "photo")
 _PRECISIONS = {None: "auto", torch.float32: "fp32", torch.bfloat16: "bf16"}
 
 
@@ -178,7 +181,8 @@ class Model:
         3: -1.5}``, in standard deviations of the latents.
 
         Other arguments are conditions, if the model reads some: ``layout`` is a picture or its path
-        (``ganzoo.layouts``).
+        (``ganzoo.layouts``), ``text`` says what to draw.  Of several texts in a list each picture
+        has the next; ``n`` defaults to their number.
 
         ``batch_size`` pictures go through the generator together: more are faster on a GPU, fewer
         take less memory.  The batch size does not change the pictures, except perhaps the last bits
@@ -191,7 +195,8 @@ class Model:
         if latents is not None:
             latents = self._checked(latents, n)
             n = len(latents)
-        n = 1 if n is None else n
+        words = samples.read_conditions(self.generator, conditions, label)
+        n = max([1, *map(len, words.values())]) if n is None else n
         if not (_is_whole(n, 1) and _is_whole(seed, 0) and _is_whole(batch_size, 1)):
             raise RunError(
                 f"sample({n!r}, seed={seed!r}, batch_size={batch_size!r}): n is 1 or more, so is "
@@ -381,13 +386,19 @@ def load(
     config = configs.read(folder / CONFIG)
     generator = network("generator", config, folder, registry)
     assert isinstance(generator, Generator)  # ``Entry.load`` checks this
+    if config.views:
+        roles = {view.apply for view in config.views.values()}
+        makers = {role: network(role, config, folder, registry) for role in roles}
+        views = {word: Made(view.apply, view.to) for word, view in config.views.items()}
+        generator = composed(generator, makers, views)
     refuse_untrue(config, generator, folder)
     generator.to(device, dtype or torch.float32).eval().requires_grad_(False)
     encoder = None
     for role, part in config.networks.items():
         if part.kind == "encoder" and encoder is None:
-            encoder = network(role, config, folder, registry)
-            encoder.to(device, dtype or torch.float32).eval().requires_grad_(False)
+            reader = network(role, config, folder, registry)
+            if reads(reader).words[0] in _PICTURES:
+                encoder = reader.to(device, dtype or torch.float32).eval().requires_grad_(False)
     return Model(generator, config, folder, _PRECISIONS.get(dtype, "fp32"), encoder)
 
 

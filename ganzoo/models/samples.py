@@ -130,10 +130,19 @@ def from_uint8(pictures: Tensor) -> Tensor:
     return pictures.float() / 127.5 - 1
 
 
-def read_conditions(generator: Generator, values: Mapping[str, Any]) -> dict[str, Tensor]:
-    """Read what a user gave for the generator's ``conditions``, by word, each (1, ...).
+def needed(generator: Generator) -> list[str]:
+    """Return those of the generator's ``conditions`` that it cannot do without."""
+    return [word for word in generator.conditions if word in reads(generator).required]
 
-    Raises RunError for a word that the generator does not read, or an unusable or missing value.
+
+def read_conditions(
+    generator: Generator, values: Mapping[str, Any], label: Mapping[str, str] | None = None
+) -> dict[str, Tensor]:
+    """Read what a user gave for the generator's ``conditions``, by word, each (n, ...).
+
+    Those that it can do without, and nobody gave, are left out.  Raises RunError for a word that
+    the generator does not read, an unusable or missing value, or one beside a ``label`` that it
+    should say itself.
     """
     for word, value in values.items():
         if value is not None and word not in generator.conditions:
@@ -141,7 +150,14 @@ def read_conditions(generator: Generator, values: Mapping[str, Any]) -> dict[str
                 f"this model draws from no {word}{nearest(word, generator.conditions)} It reads: "
                 f"{one_of(reads(generator).words)}."
             )
-    return {word: generator.read_condition(word, values.get(word)) for word in generator.conditions}
+        if value is not None and label and word in generator.instead_of_label:
+            raise RunError(f"{word} and label: say what the label is in the {word}.")
+    wanted = {*needed(generator), *(word for word, value in values.items() if value is not None)}
+    return {
+        word: generator.read_condition(word, values.get(word))
+        for word in generator.conditions
+        if word in wanted
+    }
 
 
 def sample(
@@ -205,7 +221,8 @@ def inputs(
         conditions = read_conditions(generator, {})
     for word, value in conditions.items():
         words[word] = value[[index % len(value) for index in range(start, start + n)]]
-    if (indices := labels(generator, seed, n, label, start)) is not None:
+    indices = labels(generator, seed, n, label, start)
+    if indices is not None and not conditions.keys() & {*generator.instead_of_label}:
         words["label"] = indices
     return words
 

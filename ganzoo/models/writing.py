@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from ganzoo.formats.types import written
 from ganzoo.interfaces import Generator, Imported, Importer
 from ganzoo.models import config as configs
 from ganzoo.models import samples, weights
+from ganzoo.models.composed import Composed, bare
 from ganzoo.models.config import WEIGHTS, Config, Input, Licences, Output, Part
 from ganzoo.models.folder import CONFIG, RECIPE, SAMPLES, refuse_taken
 from ganzoo.models.framing import Framing
@@ -48,9 +50,9 @@ def save(
     takes, makes, labels = described(generator)
     with atomic_folder(path) as folder:
         file = folder / WEIGHTS["generator"]
-        write_tensors(file, generator.state_dict())
+        write_tensors(file, bare(generator).state_dict())
         code = configs.code_licence(parts["generator"].distribution)
-        files = {file.name: weights.describe(file, generator)}
+        files = {file.name: weights.describe(file, bare(generator))}
         for role, network in (others or {}).items():
             file = folder / configs.weights_file(role)
             write_tensors(file, network.state_dict())
@@ -69,13 +71,16 @@ def save(
                 role: part for role, part in parts.items() if isinstance(part, configs.Network)
             },
             face=face if takes.kind == "image" else None,
+            views=_views(generator),
         )
         (folder / CONFIG).write_text(configs.text(config), encoding="utf-8")
         if recipe_yaml is not None:
             (folder / RECIPE).write_text(recipe_yaml, encoding="utf-8")
-        if takes.kind == "noise" and (conditions or not generator.conditions):
-            pictures = samples.stream(generator, SAMPLE_COUNT, seed=0, conditions=conditions)
-            samples.write(pictures, SAMPLE_COUNT, folder / SAMPLES)
+        if takes.kind == "noise":
+            told = conditions or None
+            pictures = samples.stream(generator, SAMPLE_COUNT, seed=0, conditions=told)
+            with suppress(RunError):  # it draws only from a condition, and there is none
+                samples.write(pictures, SAMPLE_COUNT, folder / SAMPLES)
 
 
 def described(generator: Generator) -> tuple[Input, Output, dict[str, list[str]] | None]:
@@ -104,6 +109,12 @@ def refuse_untrue(config: Config, generator: Generator, folder: Path) -> None:
                 f"{folder / CONFIG} is not true: {key} is {written(record)} in it, and the "
                 f"generator's is {written(actual)}. Get the folder again, or correct it."
             )
+
+
+def _views(generator: Generator) -> dict[str, configs.View]:
+    """Return the words of a generator that other networks make."""
+    made = generator.made if isinstance(generator, Composed) else {}
+    return {word: configs.View(view.apply, dict(view.to)) for word, view in made.items()}
 
 
 def new(use: str, arguments: Mapping[str, Any], out: Path, registry: Registry) -> None:

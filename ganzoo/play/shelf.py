@@ -23,7 +23,7 @@ from ganzoo.plugins.shipped import shipped_models
 if TYPE_CHECKING:
     from ganzoo.models.model import Model
 
-#: what the page can give a model that draws from noise
+#: what the page can give a model that draws from noise; texts have labels in their place
 _WORDS = {"latent", "label"}
 #: models in memory at once, and folders that are looked at
 _LOADED, _FOLDERS = 6, 2000
@@ -81,7 +81,8 @@ class Shelf:
         for name, folder in [*shipped_models().items(), *_folders(self._root)]:
             with suppress(GanzooError):
                 offer = self._offer(name, Pulled(folder, ""))
-                if not offer.draws_from_noise or {*offer.config.input.words} <= _WORDS:
+                told = {*offer.config.input.words} - ({"text"} if offer.config.labels else set())
+                if not offer.draws_from_noise or told <= _WORDS:
                     offers.setdefault(name, offer)
         self._known = offers
         return offers

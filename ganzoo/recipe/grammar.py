@@ -14,7 +14,13 @@ PLAYERS = ("generator", "discriminator")
 #: the kinds of networks, which are the roles' kinds
 NETWORK_KINDS = ("generator", "discriminator", "encoder")
 #: arguments that a recipe may leave out of a network -> what the dataset fills them with
-FROM_DATASET = {"size": "size", "label": "label_values", "palette": "palette"}
+FROM_DATASET = {
+    "size": "size",
+    "label": "label_values",
+    "palette": "palette",
+    "vocabulary": "vocabulary",
+    "phrases": "phrases",
+}
 
 
 def _table(**rows: tuple[Any, ...]) -> Table:

@@ -196,7 +196,13 @@ class _Writer:
             is_new = (where, name) not in self._comments
             yield from self.once((where, name), parameter.help, indent)
             if name in node.value:
-                yield f"{indent}{name}: {flow(_moved(node.value[name], parameter))}"
+                value = _moved(node.value[name], parameter)
+                line = f"{indent}{name}: {flow(value)}"
+                if isinstance(value, list) and len(line) > _WIDTH:
+                    yield f"{indent}{name}:"
+                    yield from (f"{indent}  - {flow(item)}" for item in value)
+                else:
+                    yield line
             elif is_new:
                 yield f"{indent}#{name}: {_default(parameter)}"
 

@@ -114,8 +114,7 @@ def _misfit(parameter: str, word: str, view: Application, scope: Scope) -> str:
         return f"{scope.name_of(view.apply)} {scope.explain(word, _readable(scope))}"
     kind = scope.words[word]
     kinds = {"latent": "tensor"} | scope.words
-    if parameter == next(iter(scope.reads[view.apply])) and parameter != "latent":
-        kinds |= {parameter: "image"}
+    kinds.setdefault(next(iter(scope.reads[view.apply])), "image")
     if kind not in READABLE or kinds.get(parameter, kind) != kind:
         network, other = scope.name_of(view.apply), kinds.get(parameter, "image")
         return f"'{word}' is {_a(kind)}, and '{parameter}' of {network} is {_a(other)}"

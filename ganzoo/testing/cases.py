@@ -61,8 +61,10 @@ class Case:
                     values[word] = labels(n, label).roll(salt, 0)
             elif word == "latent":
                 values[word] = self._latents(network, n, salt)
-            elif self.subject.fields.get(word) == "tensor" and is_required:
+            elif self.subject.fields.get(word) == "tensor" and (is_required or not place):
                 values[word] = tensor(self.subject, word, n).roll(salt, 0)
+            elif is_required and (length := self._length_of(word)):
+                values[word] = noise(n, length, salt=place + 100 * salt)
             elif is_required or not place:
                 values[word] = noise(n, 3, self.size, self.size, salt=place + 100 * salt)
         return values
@@ -73,11 +75,15 @@ class Case:
             rng = torch.Generator().manual_seed(5 + salt)
             latents: Tensor = attempt("sample_latent(n, rng)", network.sample_latent, n, rng)
             return latents
-        length, parameter = self.subject.given.get("latent"), self.subject.parameter("latent")
+        return noise(n, self._length_of("latent") or LATENT, salt=5 + salt)
+
+    def _length_of(self, word: str) -> int | None:
+        """Return the length of a code, if the constructor has an argument of that name for it."""
+        length, parameter = self.subject.given.get(word), self.subject.parameter(word)
         if length is None and parameter:
             is_required = parameter.default is REQUIRED
             length = made_up(parameter) if is_required else parameter.default
-        return noise(n, length if isinstance(length, int) else LATENT, salt=5 + salt)
+        return length if isinstance(length, int) else None
 
     def run(self, network: Any, words: dict[str, Tensor]) -> Any:
         """Run the network on the words."""

@@ -113,9 +113,16 @@ class Scene:
                 values[word] = labels(BATCH, self.label).roll(salt, 0)
             elif word == "latent":
                 values[word] = noise(BATCH, LATENT, salt=place)
+            elif what == "tensor" and word in reads and word not in self.subject.fields:
+                values[word] = noise(BATCH, self.length_of(word), salt=place)
             elif what == "tensor" and word in reads:
                 values[word] = tensor(self.subject, word, BATCH).roll(salt, 0)
         return values
+
+    def length_of(self, code: str) -> int:
+        """Return the length of a code that the judge reads beside the image, as it says."""
+        length = getattr(self.judge, code, LATENT)
+        return length if isinstance(length, int) else LATENT
 
     def ready(
         self, term: WeightedLoss, words: dict[str, Tensor], device: torch.device | None = None
@@ -129,6 +136,8 @@ class Scene:
             term.loss.to(device)
         fake = networks["generator"](words["latent"])
         values = words | {"fake": fake if term.method == "generator" else fake.detach()}
+        for code in words.keys() - self.subject.fields.keys() - {"latent"}:
+            values[code] = words[code] + fake.mean()  # by a network that learns along
         bare = {name: Network(network) for name, network in networks.items()}
         leaves = [word for word in term.leaves if word in values]
         update = Words(values, bare, {}, None, leaves, {_EXTRACTOR: self.see})
@@ -164,7 +173,8 @@ def _vocabulary(subject: Subject) -> dict[str, str]:
     if needs <= words.keys():
         return words
     views = {name: View("", {}, of) for name, of in subject.views.items()}
-    return vocabulary(fields, views, networks, reads, [_EXTRACTOR])
+    codes = dict.fromkeys(subject.codes, "tensor")
+    return vocabulary(codes | fields, views, networks, reads, [_EXTRACTOR])
 
 
 def _players(subject: Subject) -> list[str]:

@@ -23,7 +23,7 @@ from ganzoo.plugins.shipped import shipped_recipes
 from ganzoo.plugins.signature import REQUIRED, Parameter, Signature, read_signature
 from ganzoo.recipe.grammar import NETWORK_KINDS
 from ganzoo.recipe.recipe import load_recipe
-from ganzoo.recipe.recipe_types import View
+from ganzoo.recipe.recipe_types import Application, View
 from ganzoo.recipe.scope import extractor_arguments
 from ganzoo.testing.attempt import Unavailable, attempt
 from ganzoo.testing.workspace import Workspace
@@ -136,6 +136,23 @@ class Subject:
                 continue
             words |= {n: view.of for n, view in recipe.views.items() if isinstance(view, View)}
         return words
+
+    @cached_property
+    def codes(self) -> frozenset[str]:
+        """Every word of a shipped or registered recipe that an encoder makes."""
+        words: set[str] = set()
+        for path in shipped_recipes(self.plugins.registry).values():
+            try:
+                recipe = load_recipe(path, (), self.plugins.registry)
+            except RecipeError:
+                continue
+            roles = [role for role, one in recipe.networks.items() if one.kind == "encoder"]
+            words |= {
+                name
+                for name, view in recipe.views.items()
+                if isinstance(view, Application) and view.apply in roles
+            }
+        return frozenset(words)
 
     def siblings(self, kind: str) -> Iterator[Subject]:
         """Yield the components of one kind in the same plugin."""

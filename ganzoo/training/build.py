@@ -12,15 +12,17 @@ from accelerate import Accelerator
 from torch import Tensor, nn, optim
 
 from ganzoo.evaluation.examples import collate, fields
-from ganzoo.interfaces import Dataset, Extractor
+from ganzoo.interfaces import Dataset, Extractor, Generator
+from ganzoo.models import composed
 from ganzoo.models.network import Network
 from ganzoo.models.randomness import rng, seed_default
+from ganzoo.models.samples import needed
 from ganzoo.models.weights import weights_hash
 from ganzoo.plugins.registry import Registry, construct
 from ganzoo.recipe.component import Component
 from ganzoo.recipe.demand import words_read
 from ganzoo.recipe.grammar import FROM_DATASET
-from ganzoo.recipe.recipe_types import Recipe, Schedule, Stage, View
+from ganzoo.recipe.recipe_types import Application, Recipe, Schedule, Stage, View
 from ganzoo.recipe.vocabulary import vocabulary
 from ganzoo.training import checkpoint
 from ganzoo.training.calibration import Calibration, calibration
@@ -119,7 +121,7 @@ def assemble(recipe: Recipe, registry: Registry, folder: RunFolder) -> Parts:
     columns = fields(recipe.dataset, registry, dataset)
     words = vocabulary(columns, recipe.views, kinds, reads, extractors)
     inputs = tuple(word for word in reads["generator"] if words.get(word) == "image")
-    has_sources = inputs or getattr(bare["generator"], "conditions", ())
+    has_sources = inputs or needed(joined(recipe, bare))
     examples = _examples(recipe, dataset) if has_sources else {}
     calibrating = calibration(recipe, dataset, averages, views)
     objectives, turns = {}, {}
@@ -134,6 +136,18 @@ def assemble(recipe: Recipe, registry: Registry, folder: RunFolder) -> Parts:
         words, objectives, turns, inputs, examples, calibrating, precision, init_sha256,
         (*ignored_settings(), *slow),
     )  # fmt: skip
+
+
+def joined(recipe: Recipe, networks: Mapping[str, nn.Module]) -> Generator:
+    """Return the generator among ``networks``, with those that make its words."""
+    generator = networks["generator"]
+    assert isinstance(generator, Generator)
+    views = {
+        word: composed.Made(view.apply, view.to)
+        for word, view in recipe.views.items()
+        if isinstance(view, Application) and view.apply in recipe.averaged
+    }
+    return composed.composed(generator, networks, views)
 
 
 def optimizers(

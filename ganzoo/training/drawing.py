@@ -5,6 +5,7 @@ from __future__ import annotations
 from torch import Tensor
 
 from ganzoo.models import samples
+from ganzoo.models.network import reads
 from ganzoo.training.journal import refuse_nonfinite
 from ganzoo.training.run import Run
 from ganzoo.training.words import Words
@@ -26,12 +27,12 @@ def _draw(run: Run) -> None:
     run.calibrate()
     count, seed = run.recipe.samples.count, run.recipe.seed
     if run.parts.examples:
-        reads, values = run.parts.networks["generator"].reads, dict(run.parts.examples)
-        if "latent" in reads:
+        known, values = reads(run.generator).words, dict(run.parts.examples)
+        if "latent" in known:
             n = len(next(iter(values.values())))
             values["latent"] = samples.latents(run.generator, seed, n)
         words = Words(values, run.parts.networks, run.parts.views)
-        inputs: dict[str, Tensor] = {word: words[word] for word in reads if word in words}
+        inputs: dict[str, Tensor] = {word: words[word] for word in known if word in words}
         pictures, sources = samples.draw(run.generator, inputs), _sources(run, words)
         grid = samples.grid(pictures) if sources is None else samples.pairs(sources, pictures)
     else:

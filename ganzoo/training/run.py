@@ -20,7 +20,7 @@ from ganzoo.interfaces import Dataset, Generator
 from ganzoo.plugins.manager import Plugins
 from ganzoo.progress import Pace
 from ganzoo.recipe.recipe_types import Recipe
-from ganzoo.training.build import assemble
+from ganzoo.training.build import assemble, joined
 from ganzoo.training.diagnosis import Finding
 from ganzoo.training.interrupts import Interrupts
 from ganzoo.training.manifest import Manifest
@@ -117,10 +117,8 @@ class Run:
 
     @property
     def generator(self) -> Generator:
-        """The generator that draws samples: the EMA if the recipe has one."""
-        network = self.finished("generator")
-        assert isinstance(network, Generator)
-        return network
+        """The generator that draws samples, with what makes its words: EMAs if there are some."""
+        return joined(self.recipe, {role: self.finished(role) for role in self.recipe.averaged})
 
     def finished(self, role: str) -> nn.Module:
         """The network of ``role`` as a model has it: its EMA if there is one."""

@@ -131,7 +131,9 @@ def _save_model(run: Run, path: Path) -> None:
         run.dataset.licence,
         others=others,
         face=framing,
-        conditions={word: run.parts.examples[word] for word in run.generator.conditions},
+        conditions={
+            w: run.parts.examples[w] for w in run.generator.conditions if run.parts.examples
+        },
     )
 
 

@@ -46,9 +46,8 @@ def take_step(
     run.processes.average_buffers(
         buffer for network in parts.networks.values() for buffer in network.bare.buffers()
     )
-    for role, average in parts.averages.items():
-        if recipe.player_of(role) in parts.objectives[stage.name]:
-            average.update(parts.networks[role].bare, run.step)
+    for role, average in parts.averages.items():  # also of what learns no more: it catches up
+        average.update(parts.networks[role].bare, run.step)
     run.pace.end_step()
     run.step += 1
     row = log(run, stage.name) if logging else {}

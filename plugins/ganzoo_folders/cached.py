@@ -52,6 +52,8 @@ class CachedDataset(Dataset):
         self._epoch = [0, 0]
         #: this epoch's upper left corner of each crop (N, 2)
         self._corners: NDArray[np.int64] | None = None
+        #: the images that are examples, if not all are
+        self._kept: NDArray[np.int64] | None = None
 
     def entry(self) -> Cached:
         """Return the open cache entry; prepare the dataset first if needed."""
@@ -61,7 +63,8 @@ class CachedDataset(Dataset):
         return self._entry
 
     def __len__(self) -> int:
-        return len(self.entry().images) * (2 if self.mirror else 1)
+        count = len(self.entry().images) if self._kept is None else len(self._kept)
+        return count * (2 if self.mirror else 1)
 
     def __getitem__(self, index: int) -> dict[str, Tensor]:
         """Return example ``index``: ``real`` (3, size, size) in [-1, 1], perhaps more."""
@@ -77,9 +80,11 @@ class CachedDataset(Dataset):
         mirrors = None
         if self.mirror:
             rows = np.where(rows < 0, rows + len(self), rows)
-            count = len(entry.images)
+            count = len(self) // 2
             mirrors = np.flatnonzero((rows >= count) & (rows < 2 * count))
             rows[mirrors] -= count
+        if self._kept is not None:
+            rows = self._kept[rows]
         if self.crop:
             pixels = self._cut(entry.images, rows, np.arange(len(self))[indices])
         else:

@@ -15,7 +15,7 @@ from configs import noise, painter
 
 from ganzoo.errors import RunError
 from ganzoo.models import config
-from ganzoo.models.config import Config, json_schema, read, text
+from ganzoo.models.config import Config, Network, View, json_schema, read, text
 from ganzoo.models.framing import Framing
 
 ROOT = Path(__file__).parents[2]
@@ -46,6 +46,25 @@ def test_what_is_written_is_read(tmp_path: Path, made: Config) -> None:
     assert text(read(path)) == text(made)
     assert next(iter(json.loads(text(made)))) == "ganzoo_format"
     jsonschema.validate(json.loads(text(made)), json_schema())
+
+
+def test_what_makes_the_generators_words_is_kept(tmp_path: Path) -> None:
+    encoder = Network("words", {"vocabulary": ["pink"]}, "text", "ganzoo", "0.1.0", "encoder")
+    view = View("encoder", {"text": "text"})
+    made = replace(noise(), networks={"encoder": encoder}, views={"meaning": view})
+    path = written(tmp_path, text(made).encode())
+    assert read(path) == made
+    assert json.loads(text(made))["ganzoo_format"] == 5
+    jsonschema.validate(json.loads(text(made)), json_schema())
+    assert "views" not in json.loads(text(noise()))
+
+
+@pytest.mark.parametrize("kind", ["discriminator", None])
+def test_a_view_of_what_draws_nothing_is_refused(tmp_path: Path, kind: Any) -> None:
+    other = Network("words", {}, "text", "ganzoo", "0.1.0", kind or "encoder")
+    networks = {"encoder" if kind else "other": other}
+    made = replace(noise(), networks=networks, views={"meaning": View("encoder", {})})
+    assert "views.meaning.apply" in refusal(tmp_path, json.loads(text(made)))
 
 
 def test_how_faces_were_cropped_is_kept(tmp_path: Path) -> None:
