@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 import ganzoo
+from ganzoo.models.export import export
 from ganzoo.models.model import Model
 from ganzoo.models.translate import Translator
 from ganzoo_folders.cached import as_pixels
@@ -99,6 +100,22 @@ def test_with_a_skip_a_flat_colour_comes_back_and_brightness_goes_through() -> N
         torch.testing.assert_close(flat, colour.expand_as(flat), atol=1e-5, rtol=0)
         low = 0.2 * random(1, 3, 8, 8)
         torch.testing.assert_close(network(low + 0.3), network(low) + 0.3, atol=1e-5, rtol=0)
+
+
+def test_noise_is_added_in_training_alone() -> None:
+    low = random(2, 3, 8, 8)
+    clean, noisy = (SRResNet(4, 1, skip="bicubic", noise=noise) for noise in (0.0, 0.2))
+    noisy.load_state_dict(clean.state_dict())
+    assert torch.equal(noisy.eval()(low), clean(low))
+    assert not torch.equal(noisy.train()(low), clean(low))
+
+
+@pytest.mark.parametrize("skip", ["none", "bicubic"])
+def test_it_is_exported_for_any_size(skip: str, tmp_path: Path) -> None:
+    network = SRResNet(4, 1, kernel=3, skip=skip)  # type: ignore[arg-type]
+    parity = export(network, "torch-export", tmp_path / "model.pt2", {})
+    assert parity.output == {"image": "float32 (N, 3, 4 H, 4 W): RGB in [-1, 1]"}
+    assert len({shape["low"][2] for shape in parity.shapes}) == 3
 
 
 # -- the critic ---------------------------------------------------------------------------------
