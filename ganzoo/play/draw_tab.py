@@ -47,6 +47,12 @@ def build(shelf: Shelf, downloads: Downloads, page: gr.Blocks) -> Controls:
                 label="Model",
                 elem_id="model",
             )
+            words = gr.Textbox(
+                label="Say what to draw",
+                placeholder="pink hair, smiling",
+                visible=False,
+                elem_id="words",
+            )
             choosers = _html("choosers", look.script("choosers"))
             new = gr.Button("New pictures", variant="primary", elem_id="new")
             with gr.Group(visible=False) as strip:
@@ -80,14 +86,15 @@ def build(shelf: Shelf, downloads: Downloads, page: gr.Blocks) -> Controls:
         "preprocess": False,  # Gradio would hand each value to a thread
     }
     plainly = quietly | {"postprocess": False}
-    opened = [*sheet, choosers, shift, strip]
+    opened = [*sheet, choosers, shift, strip, words]
     for trigger in (page.load, model.change):
         trigger(telling(draw.opened), [model, n, seed], opened, **quietly)
     model.focus(lambda: gr.update(choices=draw.names()), None, model, **hidden)
     new.click(telling(draw.fresh), values, [*sheet, seed], **quietly)
     pictures.pick(telling(draw.picked), current, [*sheet, choosers, strip, seed, spread], **quietly)
     forget.click(telling(draw.forgotten), values, [*sheet, strip], **quietly)
-    choosers.relabel(telling(draw.relabelled), current, sheet, **plainly)
+    choosers.relabel(telling(draw.relabelled), current, [*sheet, words], **plainly)
+    words.submit(telling(draw.described), [current, words], [*sheet, choosers], **plainly)
     shift.shift(telling(draw.shifted), current, sheet, **plainly)
     for slider in (n, spread):
         slider.release(telling(draw.again), values, sheet, **plainly)
@@ -128,7 +135,9 @@ class Drawing:
             most=NUMBERS,
             furthest=FURTHEST,
         )
-        return (*pictures, self._choosers(wish), shift, gr.update(visible=False))
+        reads_text = "text" in self._noise(name).config.input.words
+        words = gr.update(value="", visible=reads_text)
+        return (*pictures, self._choosers(wish), shift, gr.update(visible=False), words)
 
     def again(self, text: str, *values: Any) -> tuple[str, str]:
         """Draw with other values of the controls."""
@@ -142,7 +151,12 @@ class Drawing:
     def relabelled(self, text: str, event: gr.EventData) -> tuple[str, ...]:
         """Draw with the labels that were chosen."""
         label = drawing.read_labels(_sent(event, "labels"))
-        return self._sheet(replace(drawing.read_wish(text), label=label))
+        return (*self._sheet(replace(drawing.read_wish(text), label=label, words="")), "")
+
+    def described(self, text: str, words: Any) -> tuple[str, ...]:
+        """Draw what the words say; labels are then left to them."""
+        wish = replace(drawing.read_wish(text), words=str(words or "").strip(), label={})
+        return (*self._sheet(wish.checked()), self._choosers(wish))
 
     def shifted(self, text: str, event: gr.EventData) -> tuple[str, ...]:
         """Draw with latents that are changed as the sliders say."""

@@ -61,6 +61,8 @@ class Wish:
     n: int = 16
     seed: int = 0
     label: dict[str, str] = field(default_factory=dict)
+    #: what to draw in words, if the model reads them
+    words: str = ""
     steps: list[Step] = field(default_factory=list)
     spread: float = 0.3
     shift: Shift = field(default_factory=Shift)
@@ -79,6 +81,7 @@ class Wish:
         for name, value, low, high in (
             ("pictures", self.n, 1, MOST),
             ("seed", self.seed, 0, LARGEST_SEED),
+            ("letters", len(self.words), 0, 1000),
             ("how far", self.spread, 0, 1),
             ("truncation", shift.truncation, 0, 1),
             ("clicks", len(self.steps), 0, DEEPEST),
@@ -143,9 +146,21 @@ def latents(model: Model, wish: Wish) -> Tensor:
 
 def draw(model: Model, wish: Wish) -> Iterator[Image.Image]:
     """Draw the pictures of a wish, some at a time; raises RunError if it does not fit the model."""
-    words = samples.inputs(model.generator, wish.n, wish.seed, wish.label, latents(model, wish))
+    words = samples.inputs(
+        model.generator,
+        wish.n,
+        wish.seed,
+        wish.label,
+        latents(model, wish),
+        conditions=_conditions(model, wish),
+    )
     words["latent"] = model.edit(wish.shift.truncation, wish.directions)(words["latent"])
     return map(Image.fromarray, samples.pixels(samples.drawn(model.generator, words)))
+
+
+def _conditions(model: Model, wish: Wish) -> dict[str, Tensor]:
+    wanted = {"text": wish.words} if wish.words else {}
+    return dict(samples.read_conditions(model.generator, wanted, wish.label))
 
 
 def walk(model: Model, wish: Wish, first: int, last: int) -> Iterator[NDArray[np.uint8]]:
@@ -158,7 +173,10 @@ def walk(model: Model, wish: Wish, first: int, last: int) -> Iterator[NDArray[np
     edit = model.edit(wish.shift.truncation, wish.directions)
     words = {"latent": edit(walks.loop(stops, FRAMES))}
     table = samples.labels(generator, wish.seed, first + 1, wish.label)
-    if table is not None:
+    conditions = _conditions(model, wish)
+    for word, value in conditions.items():
+        words[word] = value[:1].expand(FRAMES, *value.shape[1:])
+    if table is not None and not conditions:
         words["label"] = table[first].expand(FRAMES, -1)
     yield from samples.pixels(samples.drawn(generator, words))
 
@@ -175,7 +193,7 @@ def video(frames: Iterable[NDArray[np.uint8]], kind: str) -> bytes:
 def labels_of(model: Model, wish: Wish) -> list[dict[str, str]]:
     """Return the labels that each picture was drawn with."""
     table = samples.labels(model.generator, wish.seed, wish.n, wish.label)
-    if table is None:
+    if table is None or wish.words:
         return [{}] * wish.n
     names = {name: list(values) for name, values in (model.generator.label or {}).items()}
     rows = [zip(names.items(), row, strict=True) for row in table.tolist()]
@@ -197,6 +215,8 @@ def shell_line(wish: Wish) -> str:
         return ""
     label = (f"--label {shlex.quote(f'{name}={value}')}" for name, value in wish.label.items())
     parts = ["ganzoo sample", shlex.quote(wish.model), f"-n {wish.n} --seed {wish.seed}", *label]
+    if wish.words:
+        parts.append(f"--text {shlex.quote(wish.words)}")
     if wish.shift.truncation != 1:
         parts.append(f"--truncation {wish.shift.truncation}")
     parts += [f"--direction {number}={amount}" for number, amount in wish.shift.directions]
@@ -207,6 +227,7 @@ def python_lines(wish: Wish) -> list[str]:
     """Write Python that draws the same pictures."""
     lines = ["import ganzoo", "", f"model = ganzoo.load({wish.model!r})"]
     how = f", label={wish.label!r}" if wish.label else ""
+    how += f", text={wish.words!r}" if wish.words else ""
     how += f", truncation={wish.shift.truncation}" if wish.shift.truncation != 1 else ""
     how += f", directions={wish.directions}" if wish.directions else ""
     if not (wish.steps or wish.shift.numbers):

@@ -55,6 +55,21 @@ def test_the_python_lines_draw_the_same(model: Model, wish: Wish) -> None:
     assert np.array_equal(pixels(names["pictures"]), pixels(drawing.draw(model, wish)))  # type: ignore[arg-type]
 
 
+def test_a_model_that_reads_text_is_told_what_to_draw() -> None:
+    name = "ganzoo/text-avatars"
+    wish = Wish(name, n=2, seed=3, words="pink hair", shift=Shift(truncation=0.9))
+    model = ganzoo.load(name, device="cpu")
+    names: dict[str, object] = {}
+    exec("\n".join(drawing.python_lines(wish)), names)
+    pictures = pixels(drawing.draw(model, wish))
+    assert np.array_equal(pixels(names["pictures"]), pictures)  # type: ignore[arg-type]
+    assert not np.array_equal(
+        pictures, pixels(drawing.draw(model, replace(wish, words="tan skin")))
+    )
+    assert "--text 'pink hair'" in drawing.shell_line(wish)
+    assert len(list(drawing.walk(model, wish, 0, 1))) == drawing.FRAMES
+
+
 def test_the_shell_line_draws_the_same(
     model: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -207,6 +207,16 @@ def test_drawing_with_every_control(visit: Callable[..., Any]) -> None:
     assert film.n_frames > 10  # type: ignore[attr-defined]
 
 
+def test_drawing_what_words_say(visit: Callable[..., Any]) -> None:
+    tab = visit()
+    tab.locator("#model input").fill("ganzoo/text-avatars")
+    changed(tab, lambda: tab.locator("#model input").press("Enter"))
+    words = tab.get_by_label("Say what to draw")
+    words.fill("pink hair")
+    changed(tab, lambda: words.press("Enter"))
+    assert "--text 'pink hair'" in tab.locator("#pictures pre").first.text_content()
+
+
 def test_a_mistake_is_told_on_the_page(visit: Callable[..., Any]) -> None:
     tab = visit()
     field, message = tab.locator("#model input"), tab.locator(".toast-body").first
