@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from ganzoo.api import (
         avatar,
+        component,
         evaluate,
         leaderboard,
         load,
@@ -34,8 +35,8 @@ if TYPE_CHECKING:
     __version__: str
 
 __all__ = [
-    "GanzooError", "Model", "TrainedRun", "__version__", "avatar", "evaluate", "hookimpl",
-    "leaderboard", "load", "pull", "push", "sample", "search", "train", "translate",
+    "GanzooError", "Model", "TrainedRun", "__version__", "avatar", "component", "evaluate",
+    "hookimpl", "leaderboard", "load", "pull", "push", "sample", "search", "train", "translate",
 ]  # fmt: skip
 #: not in ``__all__``: ``from ganzoo import *`` must not hide Python's ``list``
 _NAMES = [*__all__, "list"]

@@ -39,7 +39,7 @@ from ganzoo.models.model import Model
 from ganzoo.models.network import anchor
 from ganzoo.models.samples import Sampling
 from ganzoo.plugins.manager import installed
-from ganzoo.plugins.registry import Registry
+from ganzoo.plugins.registry import Registry, construct
 from ganzoo.recipe.recipe import load_recipe
 from ganzoo.training.critics import critic
 from ganzoo.training.report import reporting
@@ -91,6 +91,18 @@ def load(
         judge = critic(model, registry)
         model.discriminator = judge.to(where, dtype or torch.float32)
     return model
+
+
+@refusals()
+def component(kind: str, name: str, **arguments: Any) -> Any:
+    """Build a component of the registry.
+
+    >>> features = ganzoo.component("extractor", "vgg19", layers=["conv4_2"])
+
+    ``ganzoo show KIND NAME`` lists its arguments.  Raises RecipeError if there is none of that
+    name or it refuses an argument, DataError if what it needs is missing.
+    """
+    return construct(installed().registry, kind, name, arguments)
 
 
 def _usable(device: torch.device | str) -> torch.device:

@@ -51,6 +51,7 @@ FOR_PLUGINS = {
         "text",
         "hookimpl",
         "hookspecs",
+        "component",
         "load",
         "Model",
     )
