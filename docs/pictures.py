@@ -8,6 +8,7 @@ each row of photos above its drawn twins.  ``python docs/pictures.py directions`
 ``ganzoo directions`` for the model in the box.  ``python docs/pictures.py projected`` finds latents
 of avatars in that model and changes them; ``python docs/pictures.py inpainted RUN`` fills holes.
 ``python docs/pictures.py upscaled`` enlarges avatars by interpolation and by the model in the box.
+``python docs/pictures.py layouts RUN`` draws layouts of unseen avatars in two colours of hair.
 ``python docs/pictures.py texts MODEL`` draws the rows of texts of the page on them.
 """
 
@@ -25,6 +26,7 @@ from PIL import Image
 from torchvision.transforms.functional import to_pil_image
 
 import ganzoo
+from ganzoo.layouts import draw
 from ganzoo.models.direction_sheet import sheet
 from ganzoo_avatars.avatars import Avatars
 from ganzoo_figurines.figurines import Figurines
@@ -126,6 +128,21 @@ def inpainted(run: Path) -> None:
     effort = replace(QUICK, prior=PRIOR)
     filled = [inpaint(model, face, hole, effort=effort)[0] for face in faces]
     save("inpainted", [*faces, *map(Image.fromarray, holed), *filled], COLUMNS // 2)
+
+
+def layouts(run: Path) -> None:
+    """Draw layouts of unseen avatars, what a run draws of them, and that with pink hair."""
+    model = ganzoo.load(run, device="cpu")
+    data = Avatars(count=COLUMNS // 2, size=64, seed=77)
+    data.demand(["layout"])
+    numbers = torch.stack([data[i]["layout"] for i in range(len(data))])
+    assert data.palette is not None  # toon-head has one
+    pictures = list(map(to_pil_image, draw(numbers, data.palette) / 2 + 0.5))
+    rows = [
+        [model.sample(1, seed=i, layout=one, label=label)[0] for i, one in enumerate(pictures)]
+        for label in ({}, {"hair": "pink", "background": "sky"})
+    ]
+    save("layouts", [*pictures, *(face for row in rows for face in row)], COLUMNS // 2)
 
 
 def upscaled() -> None:

@@ -281,7 +281,8 @@ def _about_model(config: Config) -> Iterator[tuple[str, str]]:
     from ganzoo.formats.yaml import flow
 
     generator, out = config.generator, config.output
-    arguments = {k: v for k, v in generator.arguments.items() if k != "label" and v is not None}
+    apart = ("label", "palette")  # shown on lines of their own
+    arguments = {k: v for k, v in generator.arguments.items() if k not in apart and v is not None}
     package = f"{generator.distribution} {generator.version}"
     yield "generator", f"{generator.use} {flow(arguments)} of {package}"
     words = ", ".join(config.input.words)
@@ -292,6 +293,9 @@ def _about_model(config: Config) -> Iterator[tuple[str, str]]:
     yield "makes", f"{out.sides()} from {source}"
     for name, values in (config.labels or {}).items():
         yield f"label {name}", ", ".join(values)
+    palette = generator.arguments.get("palette")
+    if isinstance(palette, dict):
+        yield "layout colours", ", ".join(f"{part} {colour}" for part, colour in palette.items())
     for name, file in config.files.items():
         yield "weights", f"{name}, {file.parameters:,} parameters, {file.bytes:,} bytes"
     for what, licence in dataclasses.asdict(config.licences).items():

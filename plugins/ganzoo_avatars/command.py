@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -24,6 +25,9 @@ def render(
         int, typer.Option(metavar="N", min=8, max=1024, help="Height and width.")
     ] = 256,
     seed: Annotated[int, typer.Option(metavar="N", min=0, help="Which ones.")] = 0,
+    layouts: Annotated[
+        bool, typer.Option("--layouts", help="Their layouts too, in OUT-layouts.")
+    ] = False,
 ) -> None:
     """Draw avatars as PNG files.
 
@@ -38,6 +42,7 @@ def render(
 
     from ganzoo.progress import progress
     from ganzoo.scan import sheet_beside
+    from ganzoo_avatars.codes import PARTS
     from ganzoo_avatars.drawing import draw
     from ganzoo_avatars.render import AVATARS, attribution, choose, definition
     from ganzoo_avatars.styles import LOOKS, STYLES
@@ -46,6 +51,10 @@ def render(
     if style not in STYLES:
         raise DataError(
             f"--style {style}: no such style{nearest(style, STYLES)} Available: {one_of(STYLES)}."
+        )
+    if layouts and style not in PARTS:
+        raise DataError(
+            f"--layouts: the parts of style {style} are not known. Styles: {one_of(PARTS)}."
         )
     look = LOOKS[style]
     values = look.values(definition(style))
@@ -70,6 +79,8 @@ def render(
             if len(tiles) < TILES:
                 tiles.append(image)
             advance(1)
+    if layouts:
+        _render_layouts(out.with_name(f"{out.name}-layouts"), names, style, size, seed)
     rows = {name: choose(look, values, seed, i) for i, name in enumerate(names)}
     (out / "attributes.json").write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
     with (out / "attributes.csv").open("w", newline="", encoding="utf-8") as file:
@@ -83,3 +94,22 @@ def render(
         f"{count} {style} avatars of {size} px in {out}, with attributes.csv and "
         f"ATTRIBUTION.md (the licence); see {sheet}."
     )
+
+
+def _render_layouts(out: Path, names: Sequence[str], style: str, size: int, seed: int) -> None:
+    """Write the layouts of avatars by the same names; raises DataError if the folder is in use."""
+    from contextlib import closing
+
+    import numpy as np
+    from PIL import Image, ImageColor
+
+    from ganzoo_avatars.codes import LAYOUTS, palette
+    from ganzoo_avatars.drawing import draw
+
+    if out.exists():
+        raise DataError(f"--layouts: {out} is there already. Remove it, or choose another --out.")
+    colours = [ImageColor.getrgb(colour) for colour in (palette(style) or {}).values()]
+    out.mkdir()
+    with closing(draw(LAYOUTS, style, len(names), size, seed)) as drawings:
+        for name, numbers in zip(names, drawings, strict=True):
+            Image.fromarray(np.array(colours, np.uint8)[numbers[0]]).save(out / name)

@@ -26,3 +26,9 @@ def register_discriminators(register: Register) -> None:
 def register_transforms(register: Register) -> None:
     """Add what pairs images with the conditions of others."""
     register("roll", "ganzoo_layout.mismatch:Roll")
+
+
+@hookimpl
+def register_evaluators(register: Register) -> None:
+    """Add the overlap of an image's parts with its layout."""
+    register("layout-iou", "ganzoo_layout.overlap:LayoutIoU")

@@ -118,6 +118,7 @@ class ALCGANDiscriminator(Discriminator):
     """One branch for the image and one for the layout, joined with the labels at an eighth of it.
 
     Args:
+        size: side of the images in pixels; by default the dataset's.
         palette: part -> its colour in layouts; by default the dataset's.
         width: channels after the first layer of each branch.
         label: attribute -> its values; by default the dataset's, null for a layout alone.
@@ -125,6 +126,7 @@ class ALCGANDiscriminator(Discriminator):
 
     def __init__(
         self,
+        size: Literal[32, 64, 128, 256],
         palette: dict[str, str],
         width: Annotated[int, Ge(1)] = 64,
         label: dict[str, list[str]] | None = None,
@@ -138,7 +140,7 @@ class ALCGANDiscriminator(Discriminator):
         self.both = nn.Sequential(
             nn.Conv2d(8 * width + more, 8 * width, 4, 2, 1),
             nn.LeakyReLU(SLOPE, inplace=True),
-            nn.Conv2d(8 * width, 1, 4),
+            nn.Conv2d(8 * width, 1, min(4, size // 16)),
         )
         self.apply(_initialise)
 

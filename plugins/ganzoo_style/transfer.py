@@ -119,7 +119,7 @@ def looks(
     def closure() -> Tensor:
         tool.zero_grad()
         total = torch.stack(list(objective(spectrum.image()).values())).sum()
-        total.backward()  # type: ignore[no-untyped-call]
+        total.backward()
         return total.detach()
 
     step, is_over = 0, False

@@ -72,6 +72,6 @@ class Gatys(Generator):
             tool = torch.optim.Adam([spectrum.values], lr=RATE)
             for _ in range(self.steps):
                 tool.zero_grad()
-                torch.stack(list(objective(spectrum.image()).values())).sum().backward()  # type: ignore[no-untyped-call]
+                torch.stack(list(objective(spectrum.image()).values())).sum().backward()
                 tool.step()
         return spectrum.image().detach().clamp(-1, 1).to(photo)

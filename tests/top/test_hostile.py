@@ -95,6 +95,11 @@ WALK: dict[str, list[tuple[str, ...]]] = {
         (MODEL, "--latent", f"weights{NAME}.pt"),
         (MODEL, "--out", f"{NAME}.gif"),
     ],
+    "stylize": [
+        (NAME, "--style", NAME, "--out", "o"),
+        (RECIPE, "--style", RECIPE, "--out", f"o{NAME}"),
+        ("images", "--style", "images", "--out", "o", "--extractor", NAME),
+    ],
     "directions": [(NAME,), (MODEL, "--label", f"{NAME}=1"), (MODEL, "--out", f"{NAME}.gif")],
     "translate": [(MODEL, IMAGES, "--out", f"out{NAME}"), (NAME, IMAGES, "--out", "o")],
     "avatar": [

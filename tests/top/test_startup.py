@@ -33,6 +33,7 @@ WITHOUT_TORCH = {
     "encode ganzoo/avatars-64 nosuch.png --out codes": 2,
     "inpaint ganzoo/avatars-64 nosuch.png --mask nosuch.png": 2,
     "project ganzoo/avatars-64 nosuch.png": 2,
+    "stylize nosuch.png --style nosuch.png --out drawn": 2,
     "export nosuch --format onnx": 2,
     "import dcgan-pytorch nosuch --out new": 2,
     "import nosuch nosuch --out new": 2,
