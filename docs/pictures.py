@@ -9,6 +9,7 @@ each row of photos above its drawn twins.  ``python docs/pictures.py directions`
 of avatars in that model and changes them; ``python docs/pictures.py inpainted RUN`` fills holes.
 ``python docs/pictures.py upscaled`` enlarges avatars by interpolation and by the model in the box.
 ``python docs/pictures.py layouts RUN`` draws layouts of unseen avatars in two colours of hair.
+``python docs/pictures.py stylized`` draws a rendered head in the styles of two drawings.
 ``python docs/pictures.py texts MODEL`` draws the rows of texts of the page on them.
 """
 
@@ -18,6 +19,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -32,6 +34,7 @@ from ganzoo_avatars.avatars import Avatars
 from ganzoo_figurines.figurines import Figurines
 from ganzoo_heads.heads import Heads
 from ganzoo_inpainting.filling import PRIOR, Effort, inpaint, project
+from ganzoo_style.transfer import stylize
 
 PICTURES = Path(__file__).resolve().parent / "pictures"
 GAP = 4
@@ -143,6 +146,24 @@ def layouts(run: Path) -> None:
         for label in ({}, {"hair": "pink", "background": "sky"})
     ]
     save("layouts", [*pictures, *(face for row in rows for face in row)], COLUMNS // 2)
+
+
+def stylized() -> None:
+    """Draw a rendered head, two styles, and the head in each, then in one with other settings."""
+    head = Heads(count=1, size=160, seed=78)[0]
+    photo = to_pil_image(head["photo"] / 2 + 0.5)
+    styles = [
+        to_pil_image(Avatars(style=style, count=8, size=160, seed=5)[3]["real"] / 2 + 0.5)
+        for style in ("toon-head", "adventurer")
+    ]
+    how: dict[str, Any] = {"steps": 100, "size": 160}
+    drawn = [stylize(photo, style, **how) for style in styles]
+    others = [
+        stylize(photo, styles[0], keep_colors=True, **how),
+        stylize(photo, styles[0], scale=0.5, **how),
+        stylize(photo, styles[0], strength=10, **how),
+    ]
+    save("stylized", [photo, *styles, drawn[0], drawn[1], *others], 4)
 
 
 def upscaled() -> None:

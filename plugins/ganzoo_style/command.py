@@ -91,7 +91,7 @@ def stylize(
     styles = [_read(path, "--style") for path in style]
     if share and len(share) != len(styles):
         raise RunError(f"{len(share)} --share for {len(styles)} --style: give one for each.")
-    if bad := next((one for one in share if not one > 0), None):
+    for bad in (one for one in share if not one > 0):
         raise RunError(f"--share {bad}: it is more than 0.")
     _check(photo, out)
     from ganzoo.progress import progress
