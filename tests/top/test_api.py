@@ -32,8 +32,8 @@ from ganzoo.training import loop
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 FUNCTIONS = (
-    "avatar", "evaluate", "leaderboard", "list", "load", "pull", "push", "sample", "search",
-    "train", "translate",
+    "avatar", "component", "evaluate", "leaderboard", "list", "load", "pull", "push", "sample",
+    "search", "train", "translate",
 )  # fmt: skip
 LICENCES = {"licence": "cc-by-4.0", "data_licence": "cc0-1.0"}
 TRANSLATOR: dict[str, Any] = {
