@@ -23,8 +23,8 @@ from ganzoo.recipe.language import Key
 from ganzoo.recipe.language import keys as recipe_keys
 from ganzoo.testing import contracts
 
-#: dataclasses that a kind's methods return
-_BESIDE = {"detector": "Box", "importer": "Imported"}
+#: what a kind's class inherits from, or its methods return
+_BESIDE = {"generator": "Conditional", "detector": "Box", "importer": "Imported"}
 
 
 def pages(plugins: Plugins) -> dict[str, str]:
