@@ -139,15 +139,19 @@ def insist(act: Callable[[], object], place: Any) -> None:
 
 
 def changed(tab: Any, act: Callable[[], object], place: str = "#pictures .gz-sheet") -> str:
-    """Act, and wait until the place shows something else; what it shows then."""
+    """Act until the place shows something else, as ``insist``; what it shows then."""
     before = tab.locator(place).inner_html()
-    act()
-    tab.wait_for_function(
-        "([place, before]) => document.querySelector(place)?.innerHTML !== before",
-        arg=[place, before],
-    )
-    now: str = tab.locator(place).inner_html()
-    return now
+    for patience in (*[PATIENCE / 6] * 5, PATIENCE):
+        act()
+        with suppress(sync_api.TimeoutError):
+            tab.wait_for_function(
+                "([place, before]) => document.querySelector(place)?.innerHTML !== before",
+                arg=[place, before],
+                timeout=patience,
+            )
+            now: str = tab.locator(place).inner_html()
+            return now
+    pytest.fail(f"{place} did not change")
 
 
 def slide(tab: Any, name: str, value: float) -> None:
@@ -430,17 +434,7 @@ def test_an_open_page_survives_a_restart(visit: Callable[..., Any], root: Path) 
         tab = visit(address=first.address)
         port = first.port
     with page(root, port=port):
-        shown = tab.locator("#pictures .gz-sheet").inner_html()
-        for _ in range(10):  # a click while the page reconnects is lost
-            tab.locator("#new").click()
-            with suppress(sync_api.TimeoutError):
-                tab.wait_for_function(
-                    "before => document.querySelector('#pictures .gz-sheet')?.innerHTML !== before",
-                    arg=shown,
-                    timeout=6000,
-                )
-                break
-        assert tab.locator("#pictures .gz-sheet").inner_html() != shown
+        changed(tab, lambda: tab.locator("#new").click())
     assert tab.locator("#pictures button img").count() == 16
 
 
