@@ -6,6 +6,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 from urllib.error import URLError
@@ -25,6 +26,16 @@ def pytest_configure(config: pytest.Config) -> None:
         os.environ["GANZOO_CACHE"] = cache
         os.environ["GANZOO_DATA"] = f"{cache}/data"
         config.add_cleanup(lambda: shutil.rmtree(cache, ignore_errors=True))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def holders() -> None:
+    """Import what holds ``installed`` by name.
+
+    Imported while a test has another in its place, it would keep that one for the tests after it.
+    """
+    for name in ("api", "recipe.listing", "testing.eyes", "testing.rows", "testing.subject"):
+        import_module(f"ganzoo.{name}")
 
 
 @pytest.fixture
