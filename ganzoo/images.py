@@ -9,6 +9,7 @@ import sys
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,6 +17,8 @@ from numpy.typing import NDArray
 from PIL import ExifTags, Image, ImageFile, ImageOps, features
 
 from ganzoo import colour
+from ganzoo.errors import DataError
+from ganzoo.files import check_exists, refusals
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -116,6 +119,18 @@ def decode(data: bytes, most: int = PIXELS) -> Picture:
         raise
     except Exception as error:  # Pillow's readers raise anything on damaged files
         raise BadImage(str(error).strip().rstrip(".") or type(error).__name__) from error
+
+
+def read(path: Path) -> Picture:
+    """Decode an image file; raises DataError if there is none, or it cannot be used."""
+    check_exists(path, "an image")
+    with refusals():
+        try:
+            return decode(path.read_bytes())
+        except BadImage as error:
+            raise DataError(f"{path} cannot be used: {error}.") from error
+        except IsADirectoryError:
+            raise DataError(f"{path} is a folder: give one image.") from None
 
 
 def picture(image: Image.Image) -> Picture:

@@ -7,7 +7,6 @@ the two are one generator of what the other network reads.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
 from typing import Any
 
@@ -16,15 +15,8 @@ from torch import Tensor, nn
 
 from ganzoo.errors import RunError
 from ganzoo.interfaces import Conditional, Generator
+from ganzoo.models.config import View
 from ganzoo.models.network import RANDOM, Reads, reads
-
-
-@dataclass(frozen=True)
-class Made:
-    """A word that the network of a role makes of other words, by parameter of its ``forward``."""
-
-    apply: str
-    to: Mapping[str, str]
 
 
 class Composed(Generator):
@@ -35,7 +27,7 @@ class Composed(Generator):
     """
 
     def __init__(
-        self, generator: Generator, networks: Mapping[str, nn.Module], made: Mapping[str, Made]
+        self, generator: Generator, networks: Mapping[str, nn.Module], made: Mapping[str, View]
     ):
         super().__init__()
         self.generator = generator
@@ -108,14 +100,14 @@ def _filled(network: nn.Module, to: Mapping[str, str], words: _Making) -> dict[s
 
 
 def composed(
-    generator: Generator, networks: Mapping[str, nn.Module], views: Mapping[str, Made]
+    generator: Generator, networks: Mapping[str, nn.Module], views: Mapping[str, View]
 ) -> Generator:
     """Join a generator and what makes its words; itself if nobody makes one.
 
     ``networks`` are those by role that draw, and ``views`` what they could make.  Raises RunError
     if views go in a circle.
     """
-    made: dict[str, Made] = {}
+    made: dict[str, View] = {}
     graph: dict[str, list[str]] = {}
     queue = list(reads(generator).words)
     while queue:

@@ -30,7 +30,7 @@ from ganzoo.interfaces import Generator
 from ganzoo.models import config as configs
 from ganzoo.models import directions as latent_directions
 from ganzoo.models import latent_files, samples, walks, weights
-from ganzoo.models.composed import Made, composed
+from ganzoo.models.composed import composed
 from ganzoo.models.config import Config
 from ganzoo.models.directions import Directions
 from ganzoo.models.folder import CARD, CONFIG, RECIPE, SAMPLES, find
@@ -389,8 +389,7 @@ def load(
     if config.views:
         roles = {view.apply for view in config.views.values()}
         makers = {role: network(role, config, folder, registry) for role in roles}
-        views = {word: Made(view.apply, view.to) for word, view in config.views.items()}
-        generator = composed(generator, makers, views)
+        generator = composed(generator, makers, config.views)
     refuse_untrue(config, generator, folder)
     generator.to(device, dtype or torch.float32).eval().requires_grad_(False)
     encoder = None

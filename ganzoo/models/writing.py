@@ -71,7 +71,7 @@ def save(
                 role: part for role, part in parts.items() if isinstance(part, configs.Network)
             },
             face=face if takes.kind == "image" else None,
-            views=_views(generator),
+            views=generator.made if isinstance(generator, Composed) else {},
         )
         (folder / CONFIG).write_text(configs.text(config), encoding="utf-8")
         if recipe_yaml is not None:
@@ -109,12 +109,6 @@ def refuse_untrue(config: Config, generator: Generator, folder: Path) -> None:
                 f"{folder / CONFIG} is not true: {key} is {written(record)} in it, and the "
                 f"generator's is {written(actual)}. Get the folder again, or correct it."
             )
-
-
-def _views(generator: Generator) -> dict[str, configs.View]:
-    """Return the words of a generator that other networks make."""
-    made = generator.made if isinstance(generator, Composed) else {}
-    return {word: configs.View(view.apply, dict(view.to)) for word, view in made.items()}
 
 
 def new(use: str, arguments: Mapping[str, Any], out: Path, registry: Registry) -> None:

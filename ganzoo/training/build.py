@@ -14,6 +14,7 @@ from torch import Tensor, nn, optim
 from ganzoo.evaluation.examples import collate, fields
 from ganzoo.interfaces import Dataset, Extractor, Generator
 from ganzoo.models import composed
+from ganzoo.models import config as configs
 from ganzoo.models.network import Network
 from ganzoo.models.randomness import rng, seed_default
 from ganzoo.models.samples import needed
@@ -143,7 +144,7 @@ def joined(recipe: Recipe, networks: Mapping[str, nn.Module]) -> Generator:
     generator = networks["generator"]
     assert isinstance(generator, Generator)
     views = {
-        word: composed.Made(view.apply, view.to)
+        word: configs.View(view.apply, dict(view.to))
         for word, view in recipe.views.items()
         if isinstance(view, Application) and view.apply in recipe.averaged
     }

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ganzoo.errors import DataError, RunError
-from ganzoo.files import atomic_file, check_exists, refusals
+from ganzoo.files import atomic_file
 from ganzoo.text import say
 
 if TYPE_CHECKING:
@@ -132,20 +132,14 @@ def project(
 
 def _read(path: Path, out: Path) -> Image.Image:
     """Open an image as RGB; raises DataError if it cannot be used, or ``out`` would replace it."""
-    from ganzoo.images import BadImage, decode
+    from ganzoo.images import read
 
     if out.suffix.lower() not in {".png", ".jpg", ".jpeg", ".webp"}:
         raise RunError(f"--out {out}: the picture is a .png, .jpg or .webp.")
-    check_exists(path, "an image")
-    with refusals():
-        if out.absolute() == path.absolute():
-            raise RunError(f"--out {out} would replace what is read: name another file.")
-        try:
-            return decode(path.read_bytes()).image
-        except BadImage as error:
-            raise DataError(f"{path} cannot be used: {error}.") from error
-        except IsADirectoryError:
-            raise DataError(f"{path} is a folder: give one image.") from None
+    image = read(path).image
+    if out.absolute() == path.absolute():
+        raise RunError(f"--out {out} would replace what is read: name another file.")
+    return image
 
 
 def _labels(items: list[str]) -> dict[str, str]:

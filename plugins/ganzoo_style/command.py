@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ganzoo.errors import DataError, RunError
-from ganzoo.files import check_exists, refusals
+from ganzoo.files import check_exists
 from ganzoo.text import say
 
 if TYPE_CHECKING:
@@ -96,6 +96,7 @@ def stylize(
     _check(photo, out)
     from ganzoo.progress import progress
     from ganzoo_style.transfer import stylize as draw
+    from ganzoo_style.transfer import to_image
 
     for path in photo:
         source = _read(path, "PHOTO")
@@ -105,8 +106,6 @@ def stylize(
             def look(one: Look, target: Path = target) -> None:
                 nonlocal done
                 if every and one.step // every > done // every and one.step < steps:
-                    from ganzoo_style.transfer import to_image
-
                     _write(to_image(one.image), target.with_stem(f"{target.stem}-{one.step:05d}"))
                 advance(one.step - done)
                 done = one.step
@@ -147,16 +146,9 @@ def _check(photos: list[Path], out: Path) -> None:
 
 def _read(path: Path, what: str) -> Image.Image:
     """Open an image as RGB; raises DataError if it cannot be used."""
-    from ganzoo.images import BadImage, decode
+    from ganzoo.images import read
 
-    check_exists(path, "an image")
-    with refusals():
-        try:
-            image = decode(path.read_bytes()).image
-        except BadImage as error:
-            raise DataError(f"{path} cannot be used: {error}.") from error
-        except IsADirectoryError:
-            raise DataError(f"{path} is a folder: give images.") from None
+    image = read(path).image
     if min(image.size) < 8:
         raise DataError(
             f"{what} {path} has {image.width}x{image.height} pixels, too few to see anything in: "
