@@ -150,7 +150,8 @@ class Avatars(CachedDataset):
         return batch
 
     def set_epoch(self, seed: int, epoch: int) -> None:
-        """Write other captions."""
+        """Write other captions, and cut out other squares."""
+        super().set_epoch(seed, epoch)
         self._key = f"{seed}/{epoch}"
 
     def captioner(self) -> captions.Captioner:

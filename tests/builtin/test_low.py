@@ -75,6 +75,18 @@ def test_low_is_of_this_epochs_crop(folder: Path) -> None:
     assert not torch.equal(crops[0], crops[1])
 
 
+def test_avatars_are_cropped_anew_in_every_epoch() -> None:
+    pytest.importorskip("dicebear", reason="the extra 'avatars' is not installed")
+    pytest.importorskip("resvg_py", reason="the extra 'avatars' is not installed")
+    data = Avatars(count=2, size=32, crop=16)
+    crops = []
+    for epoch in (0, 1, 0):
+        data.set_epoch(3, epoch)
+        crops.append(data.__getitems__([0, 1])["real"])
+    assert torch.equal(crops[0], crops[2])
+    assert not torch.equal(crops[0], crops[1])
+
+
 def test_mirrored_images_are_cropped_too(folder: Path) -> None:
     data = Folder(folder, size=40, crop=40, mirror=True)
     assert torch.equal(data[3]["real"], data[0]["real"].flip(2))
