@@ -12,7 +12,7 @@ from ganzoo_heads.light import light_of
 from ganzoo_heads.sketch import EYES_AT, Sketch
 
 Floats = NDArray[np.float32 | np.float64]
-STYLES = ("anime", "ink")
+STYLES = {"anime": palette.anime, "anime-white": palette.anime_on_white, "ink": palette.paper}
 _PIXELS = 640  # of a canvas at least, so that lines are smooth
 
 
@@ -22,7 +22,7 @@ def draw(head: photo.Head, style: str = "anime") -> NDArray[np.uint8]:
         raise ValueError(f"style={style!r}: heads are drawn as {' or '.join(STYLES)}.")
     side = head.camera.side
     sketch = Sketch(head, max(2, -(-_PIXELS // side)))
-    colours = palette.paper(head.person) if style == "ink" else palette.anime(head.person)
+    colours = STYLES[style](head.person)
     ground = Image.fromarray(np.array(colours.ground, np.uint8)[:, None])
     canvas = Canvas(side, ground, sketch.scale)
     hair = locks.style(head, sketch)

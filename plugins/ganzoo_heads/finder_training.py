@@ -1,6 +1,6 @@
 """Train the network of ``finder.py``: ``python -m ganzoo_heads.finder_training``.
 
-It learns from drawn heads in every style and from photos, most of them turned, moved and blurred,
+It learns from drawn heads (anime, ink) and from photos, most of them turned, moved and blurred,
 and is tested on others.  Drawing and training take about eight minutes on one core.
 """
 
@@ -19,7 +19,7 @@ from ganzoo.progress import progress
 from ganzoo.text import say
 from ganzoo_avatars.drawing import draw_labelled
 from ganzoo_avatars.trained import write
-from ganzoo_heads import drawn, makers
+from ganzoo_heads import makers
 from ganzoo_heads.finder import FACTS, SIDE, WEIGHTS, LandmarkNet, error
 from ganzoo_heads.framing import OTHER_SIDE
 
@@ -29,7 +29,7 @@ STEPS, BATCH, RATE = 1600, 32, 3e-3
 #: seeds of the heads to learn from and of those to test on; benchmarks use others
 LEARN, TEST = 9001, 9002
 #: heads of each kind to learn from, as shares of those of the first
-KINDS = {**dict.fromkeys(drawn.STYLES, 0.4), drawn.STYLES[0]: 1.0, "photo": 0.35}
+KINDS = {"anime": 1.0, "ink": 0.4, "photo": 0.35}
 #: share of the training images that are moved, and that are blurred as a weak generator's are
 MOVED, BLURRED = 0.8, 0.3
 #: parts of a face, and their landmarks

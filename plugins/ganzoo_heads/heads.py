@@ -46,7 +46,8 @@ class Heads(Dataset):
     hair, clothes, glasses.  These three are made, and cached, when something first reads them.
 
     Args:
-        style: How the twins are drawn.
+        style: How the twins are drawn.  Nothing in a photo tells the ground of an ``anime``
+            drawing; ``anime-white`` is the same on white, for models that make drawings of photos.
         count: How many different heads.
         size: Height and width in pixels.
         seed: Which heads; a larger count with the same seed begins with the same ones.
@@ -87,7 +88,7 @@ class Heads(Dataset):
 
     def __init__(
         self,
-        style: Literal["anime", "ink"] = "anime",
+        style: Literal["anime", "anime-white", "ink"] = "anime",
         count: Annotated[int, Ge(1)] = 2000,
         size: Annotated[int, Interval(ge=16, le=512)] = 128,
         seed: Annotated[int, Ge(0)] = 0,

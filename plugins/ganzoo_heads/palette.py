@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import colorsys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -103,6 +103,12 @@ def anime(person: Person) -> Palette:
         ground=(rgb(ground), rgb(_toned(ground, 1.0 if quiet else 1.25, 0.5))),
         hatched=False,
     )
+
+
+def anime_on_white(person: Person) -> Palette:
+    """Return the colours of an anime drawing whose ground is white."""
+    white = (255, 255, 255)
+    return replace(anime(person), ground=(white, white))
 
 
 def paper(person: Person) -> Palette:

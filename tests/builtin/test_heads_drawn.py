@@ -39,8 +39,16 @@ def test_ink_has_no_colour_and_anime_has():
     assert spread["ink"] < 20 < 60 < spread["anime"]
 
 
+def test_on_white_only_the_ground_differs():
+    own, white = (drawn.draw(head(), style).astype(int) for style in ("anime", "anime-white"))
+    assert (white[:8, :8] == 255).all()
+    middle = np.s_[SIDE * 2 // 5 : SIDE * 3 // 5, SIDE * 2 // 5 : SIDE * 3 // 5]
+    assert np.array_equal(own[middle], white[middle])
+    assert not np.array_equal(own, white)
+
+
 def test_an_unknown_style_is_refused_with_those_there_are():
-    with pytest.raises(ValueError, match=r"'oil'.*anime or ink"):
+    with pytest.raises(ValueError, match=r"'oil'.*anime or anime-white or ink"):
         drawn.draw(head(), "oil")
 
 
