@@ -7,7 +7,7 @@ import json
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -64,12 +64,21 @@ class Served:
         )
         if status != 200:
             return {"status": status, "text": text.decode()}
-        stream = self.ask("/gradio_api/queue/data?session_hash=x")[2].decode()
-        messages = [
-            json.loads(line[5:]) for line in stream.splitlines() if line.startswith("data:")
-        ]
+        messages = list(self._answers())
         done = [one for one in messages if one["msg"] == "process_completed"]
         return done[-1] if done else {"messages": messages}
+
+    def _answers(self) -> Iterator[dict[str, Any]]:
+        """Yield what the server sends to the session, and let go at the end as the page does."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+        with closing(connection):
+            connection.request("GET", "/gradio_api/queue/data?session_hash=x")
+            for line in connection.getresponse():
+                if line.startswith(b"data:"):
+                    message = json.loads(line[5:])
+                    if message["msg"] == "close_stream":
+                        return
+                    yield message
 
 
 @contextmanager

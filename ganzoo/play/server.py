@@ -15,7 +15,7 @@ import re
 import secrets
 import socket
 import tempfile
-from collections.abc import Awaitable, Callable, Iterator, MutableMapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from http.cookies import CookieError, SimpleCookie
@@ -25,15 +25,11 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 from ganzoo.errors import RunError
 from ganzoo.play.downloads import Downloads
+from ganzoo.play.streams import Message, Receive, Scope, Send, Streams
 
 if TYPE_CHECKING:
     from gradio import Blocks
     from uvicorn import Server
-
-Scope = MutableMapping[str, Any]
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
 
 #: most bytes of an uploaded file, of one upload, and of a request that holds values of controls
 FILE_BYTES, UPLOAD_BYTES, REQUEST_BYTES = 32 << 20, 512 << 20, 2 << 20
@@ -85,7 +81,7 @@ class Guard:
     """
 
     def __init__(self, app: Any, access: Access, files: Path):
-        self._app, self._access, self._files = app, access, files.resolve()
+        self._app, self._access, self._files = Streams(app), access, files.resolve()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -103,12 +99,16 @@ class Guard:
             await self._greet(scope, send)
             return
         if scope["path"] == f"{_API}/queue/join":
-            body, problem = await _read(receive)
+            body, session, problem = await _read(receive)
             if problem:
                 await _answer(send, *problem, self._access.headers)
                 return
             receive = _replay(body, receive)
-        await self._app(scope, _bounded(receive), self._with_headers(send))
+            await self._app.post(session, scope, receive, self._with_headers(send))
+        elif scope["path"] == f"{_API}/queue/data":
+            await self._app.stream(scope, receive, self._with_headers(send))
+        else:
+            await self._app(scope, _bounded(receive), self._with_headers(send))
 
     def _refusal(self, scope: Scope, headers: dict[str, str]) -> tuple[int, str] | None:
         method, path = scope["method"], scope["path"]
@@ -188,23 +188,27 @@ def _is_from_here(method: str, path: str, headers: dict[str, str]) -> bool:
     return method == "GET" and path == "/" and is_link
 
 
-async def _read(receive: Receive) -> tuple[bytes, tuple[int, str] | None]:
-    """Read the values of controls; they may name no address that the server would fetch."""
+async def _read(receive: Receive) -> tuple[bytes, str, tuple[int, str] | None]:
+    """Read the values of controls, which may name no address that the server would fetch.
+
+    Returns the body, the session that it is of, and what is wrong with it.
+    """
     body = b""
     while True:
         message = await receive()
         body += message.get("body", b"")
         if len(body) > REQUEST_BYTES:
-            return b"", (413, "These values are too long.")
+            return b"", "", (413, "These values are too long.")
         if message["type"] != "http.request" or not message.get("more_body"):
             break
     try:
         data = json.loads(body)
     except (ValueError, RecursionError):
-        return b"", (400, "These are no values.")
+        return b"", "", (400, "These are no values.")
     if any(re.match(r"\s*[a-z][a-z0-9+.-]*:", str(path), re.I) for path in _paths(data)):
-        return b"", (400, "A file is uploaded, not named by its address.")
-    return body, None
+        return b"", "", (400, "A file is uploaded, not named by its address.")
+    session = data.get("session_hash") if isinstance(data, dict) else None
+    return body, str(session), None
 
 
 def _paths(data: object) -> Iterator[object]:

@@ -97,7 +97,10 @@ def browser() -> Iterator[Any]:
 
 @pytest.fixture
 def visit(browser: Any, served: Served) -> Iterator[Callable[..., Any]]:
-    """Open the page in a new profile: its own user.  No request may leave this computer."""
+    """Open the page in a new profile: its own user.  No request may leave this computer.
+
+    The page is alive when it has heard all that it asked for when it opened: the stream has ended.
+    """
     contexts = []
 
     def visit(width: int = 1280, scheme: str = "light", address: str = "") -> Any:
@@ -110,9 +113,16 @@ def visit(browser: Any, served: Served) -> Iterator[Callable[..., Any]]:
         tab.foreign = []
         local = ("http://127.0.0.1:", "data:", "blob:", "about:")
         tab.on("request", lambda r: r.url.startswith(local) or tab.foreign.append(r.url))
+        ended: list[Any] = []
+        for how in ("requestfinished", "requestfailed"):  # the page itself breaks it off
+            tab.on(how, lambda r: ended.append(r) if "/queue/data" in r.url else None)
         tab.goto(address or served.address)
         tab.wait_for_selector("#pictures img")
-        return tab
+        for _ in range(PATIENCE // 50):
+            if ended:
+                return tab
+            tab.wait_for_timeout(50)
+        pytest.fail("the page did not come alive")
 
     yield visit
     for context in contexts:
@@ -128,30 +138,16 @@ def open_tab(tab: Any, name: str) -> None:
         tab.wait_for_selector(ready[name])
 
 
-def insist(act: Callable[[], object], place: Any) -> None:
-    """Act until the place is seen: a page that has just opened may miss the first time."""
-    for _ in range(5):
-        act()
-        with suppress(sync_api.TimeoutError):
-            place.wait_for(timeout=PATIENCE / 6)
-            return
-    place.wait_for()
-
-
 def changed(tab: Any, act: Callable[[], object], place: str = "#pictures .gz-sheet") -> str:
-    """Act until the place shows something else, as ``insist``; what it shows then."""
+    """Act, and wait until the place shows something else; what it shows then."""
     before = tab.locator(place).inner_html()
-    for patience in (*[PATIENCE / 6] * 5, PATIENCE):
-        act()
-        with suppress(sync_api.TimeoutError):
-            tab.wait_for_function(
-                "([place, before]) => document.querySelector(place)?.innerHTML !== before",
-                arg=[place, before],
-                timeout=patience,
-            )
-            now: str = tab.locator(place).inner_html()
-            return now
-    pytest.fail(f"{place} did not change")
+    act()
+    tab.wait_for_function(
+        "([place, before]) => document.querySelector(place)?.innerHTML !== before",
+        arg=[place, before],
+    )
+    now: str = tab.locator(place).inner_html()
+    return now
 
 
 def slide(tab: Any, name: str, value: float) -> None:
@@ -224,12 +220,8 @@ def test_drawing_what_words_say(visit: Callable[..., Any]) -> None:
 def test_a_mistake_is_told_on_the_page(visit: Callable[..., Any]) -> None:
     tab = visit()
     field, message = tab.locator("#model input"), tab.locator(".toast-body").first
-
-    def ask() -> None:
-        field.fill("../../etc<img src=x onerror=alert(1)>")
-        field.press("Enter")
-
-    insist(ask, message)
+    field.fill("../../etc<img src=x onerror=alert(1)>")
+    field.press("Enter")
     assert "is not offered here" in message.inner_text()
     assert tab.locator(".toast-body img").count() == 0
 
@@ -306,7 +298,8 @@ def test_turning_a_folder(visit: Callable[..., Any], root: Path) -> None:
         .locator("xpath=preceding-sibling::input")
         .or_(tab.locator("#folder input"))
     )
-    insist(lambda: chooser.set_input_files(root / "folder"), tab.get_by_label("broken.png"))
+    chooser.set_input_files(root / "folder")
+    tab.get_by_label("broken.png").wait_for()
     tab.locator("#draw-all").click()
     files = zipfile.ZipFile(io.BytesIO(saved(tab, tab.locator("#archive p a"))))
     names = {"one.png", "other.jpg"} | ({"film.mp4"} if find_spec("av") else set())
@@ -355,9 +348,12 @@ def test_the_leaderboard_plays_a_row(visit: Callable[..., Any]) -> None:
     tab.wait_for_selector("[aria-label^='avatars-32']")
     tab.locator("#benchmark input").click()
     tab.get_by_role("option", name="avatars-64").click()
+    tab.wait_for_selector("[aria-label^='avatars-64']")
+    name = tab.locator("#board .gz-play").first.get_attribute("data-model")
+    assert name in shipped_models()
     tab.locator("#board tr:has(.gz-play) td").first.click()
     tab.wait_for_selector("[role=tab][data-tab-id=draw][aria-selected=true]")
-    assert tab.locator("#model input").input_value() in shipped_models()
+    sync_api.expect(tab.locator("#model input")).to_have_value(name, timeout=PATIENCE)
 
 
 @pytest.fixture
@@ -383,7 +379,7 @@ def test_changing_and_training_a_recipe(
 ) -> None:
     tab = visit()
     open_tab(tab, "Recipe")
-    assert "real_logits" in tab.locator("#plan").inner_text()
+    tab.locator("#plan").get_by_text("real_logits").first.wait_for()
     batch = tab.locator("[data-path='batch']")
     batch.fill("-3")
     batch.press("Tab")
@@ -391,12 +387,13 @@ def test_changing_and_training_a_recipe(
     bad.wait_for()
     place = tab.locator(".gz-field", has=bad)
     assert "at least 1" in place.locator(".gz-bad").inner_text()
-    assert tab.evaluate("document.activeElement.dataset.path") == "precision"
-    assert tab.locator("#start").is_disabled()
+    tab.wait_for_function("document.activeElement.dataset.path === 'precision'")
+    tab.wait_for_selector("#start[disabled]")
     tab.locator("[data-path='batch']").fill("8")
     changed(tab, lambda: tab.locator("[data-path='batch']").press("Tab"), "#plan")
     tab.locator("[data-add='stages[0].discriminator']").select_option("r2")
     tab.wait_for_function("document.querySelector('#plan').innerText.includes('r2')")
+    tab.wait_for_selector("details[data-section='stages[0].discriminator[2]']")
     tab.locator("details[data-section='stages[0].discriminator[1]'] summary").click()
     tab.locator("[data-remove='stages[0].discriminator[1]']").click()
     tab.wait_for_function("!document.querySelector('#plan .gz-terms').innerText.includes('r1')")
@@ -467,12 +464,11 @@ def test_the_keyboard_alone(visit: Callable[..., Any]) -> None:
             tab.keyboard.press("Tab")
         pytest.fail(f"Tab does not reach {selector}")
 
-    def press(selector: str, key: str) -> None:  # a page that comes alive may take the focus away
-        changed(tab, lambda: (reach(selector), tab.keyboard.press(key)))
-
     reach("[role=tab]")
-    press("#choosers select", "b")  # a value that begins with it
-    press("#new", "Enter")
+    reach("#choosers select")
+    changed(tab, lambda: tab.keyboard.press("b"))  # a value that begins with it
+    reach("#new")
+    changed(tab, lambda: tab.keyboard.press("Enter"))
     reach("#pictures button")
     assert tab.evaluate("getComputedStyle(document.activeElement).outlineStyle") == "solid"
     changed(tab, lambda: tab.keyboard.press("Enter"))
