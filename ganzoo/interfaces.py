@@ -49,6 +49,13 @@ class Conditional(nn.Module):
         """
         raise NotImplementedError(f"{type(self).__name__} reads no '{word}' of a user")
 
+    def complete_condition(self, word: str, value: Tensor, label: Tensor) -> Tensor:
+        """Add to one of ``instead_of_label``, (n, ...), what it leaves unsaid of labels (n, A).
+
+        The labels are drawn at random, so that pictures of one text differ in all else.
+        """
+        return value
+
     def show_condition(self, word: str, value: Tensor) -> Tensor | None:
         """Return one of ``conditions`` (N, ...) as images (N, 3, H, W) in [-1, 1], for grids.
 

@@ -66,6 +66,11 @@ class Composed(Generator):
         condition: Tensor = self._readers[word].read_condition(word, value)
         return condition
 
+    def complete_condition(self, word: str, value: Tensor, label: Tensor) -> Tensor:
+        """Let the network that reads a condition complete it."""
+        condition: Tensor = self._readers[word].complete_condition(word, value, label)
+        return condition
+
     def show_condition(self, word: str, value: Tensor) -> Tensor | None:
         """Let the network show a condition that has it."""
         return self._readers[word].show_condition(word, value)

@@ -100,7 +100,7 @@ def draw(generator: Generator, inputs: Mapping[str, Tensor]) -> Tensor:
 def generate(generator: Generator, inputs: Mapping[str, Tensor], batch: int = CHUNK) -> Tensor:
     """Run the generator in eval mode on CPU tensors ``inputs``; float ``(n, 3, H, W)``.
 
-    Every batch is padded to ``batch`` images.
+    Every batch is padded to ``batch`` images.  Beside a text, labels are what it leaves unsaid.
     """
     weight = anchor(generator)
     n = len(next(iter(inputs.values())))
@@ -115,6 +115,9 @@ def generate(generator: Generator, inputs: Mapping[str, Tensor], batch: int = CH
             chunk[name] = torch.cat([part, padding]).to(
                 weight if part.is_floating_point() else weight.device
             )
+        said = [word for word in generator.instead_of_label if word in chunk]
+        if said and (label := chunk.pop("label", None)) is not None:
+            chunk |= {w: generator.complete_condition(w, chunk[w], label) for w in said}
         pictures.append(generator(**chunk)[: n - start].float().cpu())
     generator.train(was_training)
     return torch.cat(pictures)
@@ -222,7 +225,7 @@ def inputs(
     for word, value in conditions.items():
         words[word] = value[[index % len(value) for index in range(start, start + n)]]
     indices = labels(generator, seed, n, label, start)
-    if indices is not None and not conditions.keys() & {*generator.instead_of_label}:
+    if indices is not None:
         words["label"] = indices
     return words
 

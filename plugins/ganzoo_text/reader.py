@@ -21,12 +21,17 @@ from torch.nn.functional import cross_entropy, layer_norm
 from ganzoo.captions import Vocabulary, stack
 from ganzoo.interfaces import Encoder, Loss
 
+#: a phrase of what a text says already moves its code less than others of its kind: by less than
+#: this share of their mean.  Of 400 captions of avatars, those that said an attribute had 0.2, and
+#: those that did not 0.9; 99 in 100 were on the right side of this
+SAID = 0.68
+
 
 class WordEncoder(Encoder):
     """Reads the words of a text: a vector for each, two convolutions over five words, a maximum.
 
     The code has mean 0 and variance 1 over its elements.  A dataset with ``phrases`` lets the model
-    be asked for labels too: their phrases are put behind the text.
+    be asked for labels: their phrases are the text, or say what a text leaves unsaid.
 
     Args:
         vocabulary: the words it knows; by default the dataset's.
@@ -72,6 +77,32 @@ class WordEncoder(Encoder):
         texts = [value] if isinstance(value, str) else value
         return stack([self.vocabulary.read(text) for text in texts])
 
+    def complete_condition(self, word: str, value: Tensor, label: Tensor) -> Tensor:
+        """Put the phrases of labels (N, A) behind tokens (N, T), where these do not say them."""
+        texts, places = value.unique(dim=0, return_inverse=True)
+        unsaid = torch.stack([self._unsaid(text) for text in texts])[places]
+        phrases = [rows * unsaid[:, i, None] for i, rows in enumerate(self._phrases(label))]
+        comma = self._comma(len(value)).to(value) * unsaid.any(1, keepdim=True)
+        return torch.cat([value, comma, *phrases], dim=1)
+
+    def _unsaid(self, text: Tensor) -> Tensor:
+        """Return which attributes a text, tokens (T,), leaves unsaid: bool (A,)."""
+        code, unsaid = self._read(text[None]), []
+        for number in range(len(self.label or {})):
+            phrases = self.get_buffer(f"phrases{number}")
+            n = len(phrases)
+            longer = torch.cat([text.expand(n, -1), self._comma(n).to(text), phrases], dim=1)
+            moved = (self._read(longer) - code).norm(dim=1)
+            unsaid.append(moved.min() > SAID * moved.mean())
+        return torch.stack(unsaid)
+
+    def _phrases(self, label: Tensor) -> list[Tensor]:
+        """Return the tokens of each attribute's phrase, (N, L), of labels (N, A)."""
+        return [self.get_buffer(f"phrases{i}")[column] for i, column in enumerate(label.unbind(1))]
+
+    def _comma(self, n: int) -> Tensor:
+        return torch.tensor([self.vocabulary.tokens(",")] * n)
+
     def forward(
         self,
         text: Tensor | None = None,
@@ -87,10 +118,7 @@ class WordEncoder(Encoder):
         if text is None:
             if label is None:
                 raise ValueError("an encoder of texts needs a text, or labels to say")
-            said = [
-                getattr(self, f"phrases{i}")[column] for i, column in enumerate(label.unbind(1))
-            ]
-            text = torch.cat(said, dim=1)
+            text = torch.cat(self._phrases(label), dim=1)
         code = self._read(text)
         return code if halfway_to is None else (code + self._read(halfway_to)) / 2
 
