@@ -86,8 +86,9 @@ class Generated(ImageSource):
             )
         if protocol.has_pairs and not self._reads:
             raise RunError(
-                f"the model draws from noise, and benchmark {benchmark} gives it photos to "
-                "translate. Measure it on one of avatars or faces: `ganzoo list benchmarks`."
+                f"the model draws from noise, and benchmark {benchmark} compares pictures with "
+                "what they are made from. Measure it on one of avatars or faces: `ganzoo list "
+                "benchmarks`."
             )
 
     def draw(self, start: int, stop: int) -> Tensor:
@@ -158,8 +159,8 @@ class Files(ImageSource):
         target, size = protocol.benchmark.fakes, protocol.size
         if protocol.has_pairs:
             raise RunError(
-                f"benchmark {protocol.benchmark.name} looks at each image beside its photo, which "
-                "a folder cannot tell: measure the model."
+                f"benchmark {protocol.benchmark.name} compares each image with what it is made "
+                "from, which a folder cannot tell: measure the model."
             )
         self._scan = scan(path)
         self._files_by_note: dict[str, set[str]] = {}

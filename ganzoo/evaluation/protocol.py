@@ -336,7 +336,7 @@ class Protocol:
             and (
                 stream != "pair"
                 or len(methods.keys() & {*STREAMS}) == 1
-                or has_sources(self.fields)
+                or has_sources(self.fields, [word for word, _ in methods[stream]])
             )
         }
 

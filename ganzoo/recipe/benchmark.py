@@ -200,7 +200,7 @@ class _Reader(Checker):
             return
         fields = provided_fields(fields, dataset.optional, benchmark["dataset"].plain())
         for stream, words in streams.items():
-            if stream == "pair" and len(streams) > 1 and not has_sources(fields):
+            if stream == "pair" and len(streams) > 1 and not has_sources(fields, words):
                 continue  # it scores images from noise by its other streams
             available = words_of(stream, fields)
             for word, is_required in words.items():
@@ -224,9 +224,13 @@ def words_of(stream: str, fields: Mapping[str, str]) -> list[str]:
     return ["image", "features", *further]
 
 
-def has_sources(fields: Mapping[str, str]) -> bool:
-    """Whether a dataset has images that fakes are made from, so that there are pairs."""
-    return any(what == "image" and word != "real" for word, what in fields.items())
+def has_sources(fields: Mapping[str, str], words: Iterable[str]) -> bool:
+    """Whether a dataset has what fakes are made from, so that there are pairs to read ``words`` of.
+
+    That is an image, such as a photo; or a tensor, such as a layout, if the words name it.
+    """
+    is_translation = any(what == "image" and word != "real" for word, what in fields.items())
+    return is_translation or any(fields.get(word) == "tensor" for word in words)
 
 
 def is_features(word: str) -> bool:

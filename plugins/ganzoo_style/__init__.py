@@ -9,6 +9,14 @@ from ganzoo import hookimpl
 if TYPE_CHECKING:
     import typer
 
+    from ganzoo.hookspecs import Register
+
+
+@hookimpl
+def register_generators(register: Register) -> None:
+    """Add the method as a translator without weights, for benchmarks."""
+    register("gatys", "ganzoo_style.translator:Gatys")
+
 
 @hookimpl
 def register_commands(cli: typer.Typer) -> None:

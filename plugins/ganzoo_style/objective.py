@@ -68,8 +68,8 @@ def variation(image: Tensor) -> Tensor:
 class Objective:
     """The objective of pictures of ``photo`` (N, 3, H, W) in a style.
 
-    ``styles`` are images (1, 3, h, w) of any sizes, each with its share; the style is the weighted
-    mean of their Gram matrices.
+    ``styles`` are images (1, 3, h, w) of any sizes, or (N, 3, h, w) for a style of each photo, each
+    with its share; the style is the weighted mean of their Gram matrices.
     """
 
     def __init__(

@@ -129,6 +129,23 @@ def test_drawings_have_their_layout_and_not_that_of_another(run, reader, example
     assert wrong < chance + 0.1
 
 
+def test_the_benchmark_gives_layouts_and_compares_with_them(run, examples, tmp_path) -> None:
+    overrides = {
+        "dataset": {"use": "avatars", "count": 320 + N, "size": SIZE},
+        "reference": 320,
+        "fakes": N,
+        "extractors": {},
+        "evaluators": [{"use": "layout-iou"}],
+    }
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(overlap, "STEPS", 120)
+        how = {"benchmark": "avatars-layout", "overrides": overrides, "out": tmp_path}
+        entry = ganzoo.evaluate(run, **how)
+        with pytest.raises(RunError, match="compares pictures with what they are made from"):
+            ganzoo.evaluate("ganzoo/avatars-64", **how)
+    assert 0.45 < entry.scores["layout-iou"].value <= 1
+
+
 def test_an_edit_moves_pixels_near_it_more_than_elsewhere(run, examples) -> None:
     before = examples[1]["layout"]
     names = list(ganzoo.load(run, device="cpu").generator.palette)

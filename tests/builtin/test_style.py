@@ -20,6 +20,7 @@ from ganzoo.interfaces import Extractor
 from ganzoo_style import transfer
 from ganzoo_style.objective import Eyes, Objective, Weights, gram, variation
 from ganzoo_style.transfer import Look, Spectrum, looks, stylize, with_colors
+from ganzoo_style.translator import Gatys
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 EYES = Eyes(["second"], ["first", "second"])
@@ -176,6 +177,31 @@ def test_what_cannot_be_drawn_is_refused() -> None:
         stylize(Image.new("RGB", (400, 9)), picture(), steps=1, size=64)
     with pytest.raises(RunError, match="weight"):
         stylize(picture(), [picture()], shares=[1, 2], steps=1)
+
+
+# The translator
+
+
+def test_a_translator_draws_each_photo_in_the_style_nearest_to_it() -> None:
+    pytest.importorskip("dicebear", reason="the extra 'avatars' is not installed")
+    model = Gatys(count=4)
+    drawings = torch.stack([data["real"] for data in avatars(4)])
+    photos = noise(3, 32)
+    with torch.inference_mode():
+        result = model(photos)
+        alone = torch.cat([model(photo[None]) for photo in photos])
+    assert_close(result, alone, atol=1e-3, rtol=0)
+    assert not model.state_dict()
+    for photo, image in zip(photos.split(1), result.split(1), strict=True):
+        every = Objective(Small(), EYES, photo, [(drawings, 1.0)], Weights())
+        before, after = every(photo)["style"], every(image)["style"]
+        assert after[before.argmin()] < 0.5 * before.min()
+
+
+def avatars(count: int) -> list[dict[str, Tensor]]:
+    data = ganzoo.component("dataset", "avatars", count=count, size=32)
+    data.prepare()
+    return [data[index] for index in range(count)]
 
 
 # The command

@@ -450,7 +450,7 @@ def test_a_model_of_the_other_kind(measured: Callable[..., Result], tmp_path: Pa
     toy.benchmark(tmp_path, **toy.PAIRS)
     saved("a")
     refused(measured("a"), "draws from noise", "ganzoo list benchmarks")
-    refused(measured(pictures("drawn", 20)), "beside its photo", "measure the model")
+    refused(measured(pictures("drawn", 20)), "what it is made", "measure the model")
 
 
 def test_a_folder_that_changed_since_its_hash_was_taken(

@@ -347,7 +347,7 @@ def test_without_scores_a_failed_run_goes_on(
     ("changes", "bench", "kind", "message"),
     [
         ({}, {"dataset": {"use": "toy", "count": 80, "size": 6}}, RunError, "3x8x8, and .* 3x6x6"),
-        ({}, toy.PAIRS, RunError, "draws from noise, and benchmark toys gives it photos"),
+        ({}, toy.PAIRS, RunError, "draws from noise, and benchmark toys compares"),
         (short_runs.RECIPES["translation"], {}, RunError, "images from 'photo', and benchmark"),
         ({}, {"reference": 70}, DataError, "the dataset has 80"),
         ({}, {"dataset_sha256": "0" * 64}, DataError, "the dataset's hash is"),
