@@ -233,13 +233,16 @@ def _use(config: Config, repo_id: str) -> Iterator[str]:
     noise = config.input.kind == "noise"
     label = next(({name: v[0]} for name, v in (config.labels or {}).items() if v), None)
     argument = json.dumps(label, ensure_ascii=False).replace("<", "\\u003c") if label else ""
+    layout = "layout" in config.input.words  # without it there is nothing to draw
     yield from ("```python", "import ganzoo", *([] if noise else ["from PIL import Image"]), "")
     if noise:
         yield f'model = ganzoo.load("{repo_id}")'
-        yield f"model.sample(4, seed=0{', label=' * bool(label)}{argument})[0].show()"
+        more = ', layout="layout.png"' * layout + ", label=" * bool(label) + argument
+        yield f"model.sample(4, seed=0{more})[0].show()"
     else:
         yield f'ganzoo.load("{repo_id}").translate(Image.open("photo.jpg")).show()'
     words = "sample {} -n 64 --out samples.png" if noise else "translate {} photo.jpg --out drawn"
+    words += " --layout layout.png" * layout
     others = [f"'{n}=={v}'" for n, v in sorted(config.plugins.items()) if n != "ganzoo"]
     command = " ".join(["pip install ganzoo", *others])
     yield from ("```", "", "```sh", command, f"ganzoo {words.format(repo_id)}", "```", "")

@@ -143,6 +143,7 @@ def test_the_examples_of_the_front_page_are_right(run: Run) -> None:
             [
                 "ganzoo/avatars-128",
                 "ganzoo/avatars-64",
+                "ganzoo/layout-avatars",
                 "ganzoo/photo-avatar",
                 "ganzoo/text-avatars",
                 "ganzoo/upscaler",

@@ -142,8 +142,10 @@ def test_models_that_come_with_ganzoo() -> None:
         found = locate(name, registry)
         shipped = model.load(found.folder, registry)
         is_translator = shipped.config.input.kind == "image"
-        photo = Image.new("RGB", (96, 64), "tan")
-        drawn = shipped.translate(photo) if is_translator else shipped.sample(1)[0]
+        photo, words = Image.new("RGB", (96, 64), "tan"), {}
+        if palette := getattr(shipped.generator, "palette", None):
+            words["layout"] = Image.new("RGB", (64, 64), next(iter(palette.values())))
+        drawn = shipped.translate(photo) if is_translator else shipped.sample(1, **words)[0]
         assert drawn.mode == "RGB"
 
 
