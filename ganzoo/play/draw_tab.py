@@ -16,15 +16,17 @@ from markupsafe import Markup
 from ganzoo.errors import RunError
 from ganzoo.formats.page import render
 from ganzoo.models import samples
-from ganzoo.models.pictures import jpeg
 from ganzoo.play import drawing, look
 from ganzoo.play.downloads import Downloads, File
 from ganzoo.play.drawing import DIRECTIONS, FRAMES, FURTHEST, LARGEST_SEED, MOST, NUMBERS, Wish
+from ganzoo.play.sheets import Sheet, Sheets
 from ganzoo.play.shelf import Offer, Shelf
 from ganzoo.play.telling import telling
 
 #: pictures at first
 FIRST = 16
+#: seconds in which a sheet is drawn at once, and between two looks at one that takes longer
+_SOON, _OFTEN = 1.0, 1.0
 
 
 @dataclass(frozen=True)
@@ -55,6 +57,7 @@ def build(shelf: Shelf, downloads: Downloads, page: gr.Blocks) -> Controls:
             )
             choosers = _html("choosers", look.script("choosers"))
             new = gr.Button("New pictures", variant="primary", elem_id="new")
+            halt = gr.Button("Stop", variant="stop", visible=False, elem_id="stop-sheet")
             with gr.Group(visible=False) as strip:
                 spread = _slider("How far from the picture", 0, 1, 0.3, "spread")
                 forget = gr.Button("Forget the picture", size="sm", elem_id="forget")
@@ -75,15 +78,19 @@ def build(shelf: Shelf, downloads: Downloads, page: gr.Blocks) -> Controls:
                 walk = gr.Button("Make the walk", elem_id="walk")
                 stop = gr.Button("Stop", variant="stop", visible=False, elem_id="stop-walk")
                 film = _html("film")
-    current = gr.Textbox(visible=False)
-    sheet = [pictures, current]
+    current, unfinished = gr.Textbox(visible=False), gr.Textbox(visible=False)
+    sheet = [pictures, current, unfinished, halt]
     values = [current, n, seed, spread]
     hidden: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
+    rest = unfinished.change(
+        telling(draw.finished), unfinished, [pictures, halt], concurrency_limit=4, **hidden
+    )
     quietly = hidden | {
         "trigger_mode": "always_last",
         "concurrency_id": "draw",
         "concurrency_limit": 4,
         "preprocess": False,  # Gradio would hand each value to a thread
+        "cancels": rest,
     }
     plainly = quietly | {"postprocess": False}
     opened = [*sheet, choosers, shift, strip, words]
@@ -99,6 +106,7 @@ def build(shelf: Shelf, downloads: Downloads, page: gr.Blocks) -> Controls:
     for slider in (n, spread):
         slider.release(telling(draw.again), values, sheet, **plainly)
     seed.submit(telling(draw.again), values, sheet, **plainly)
+    halt.click(telling(draw.stopped), unfinished, sheet, **quietly)
     job = walk.click(telling(draw.walked), [current, first, last], [film, stop], **hidden)
     stop.click(lambda: ("", gr.update(visible=False)), None, [film, stop], cancels=job, **hidden)
     return Controls(model)
@@ -116,7 +124,7 @@ class Drawing:
     """What the tab's controls do."""
 
     def __init__(self, shelf: Shelf, downloads: Downloads):
-        self._shelf, self._downloads = shelf, downloads
+        self._shelf, self._downloads, self._sheets = shelf, downloads, Sheets()
 
     def names(self) -> list[str]:
         """List the models that draw from noise."""
@@ -139,7 +147,7 @@ class Drawing:
         words = gr.update(value="", visible=reads_text)
         return (*pictures, self._choosers(wish), shift, gr.update(visible=False), words)
 
-    def again(self, text: str, *values: Any) -> tuple[str, str]:
+    def again(self, text: str, *values: Any) -> tuple[Any, ...]:
         """Draw with other values of the controls."""
         return self._sheet(self._wish(drawing.read_wish(text), *values))
 
@@ -148,17 +156,17 @@ class Drawing:
         seed = (int(seed or 0) + 1) % LARGEST_SEED
         return (*self.again(text, n, seed, spread), seed)
 
-    def relabelled(self, text: str, event: gr.EventData) -> tuple[str, ...]:
+    def relabelled(self, text: str, event: gr.EventData) -> tuple[Any, ...]:
         """Draw with the labels that were chosen."""
         label = drawing.read_labels(_sent(event, "labels"))
         return (*self._sheet(replace(drawing.read_wish(text), label=label, words="")), "")
 
-    def described(self, text: str, words: Any) -> tuple[str, ...]:
+    def described(self, text: str, words: Any) -> tuple[Any, ...]:
         """Draw what the words say; labels are then left to them."""
         wish = replace(drawing.read_wish(text), words=str(words or "").strip(), label={})
         return (*self._sheet(wish.checked()), self._choosers(wish))
 
-    def shifted(self, text: str, event: gr.EventData) -> tuple[str, ...]:
+    def shifted(self, text: str, event: gr.EventData) -> tuple[Any, ...]:
         """Draw with latents that are changed as the sliders say."""
         shift = drawing.read_shift(_sent(event, "shift"))
         return self._sheet(replace(drawing.read_wish(text), shift=shift).checked())
@@ -217,34 +225,57 @@ class Drawing:
         n, seed, spread = values
         return replace(wish, n=int(n), seed=int(seed), spread=float(spread)).checked()
 
-    def _sheet(self, wish: Wish) -> tuple[str, str]:
-        """Draw a wish: the HTML of its pictures, and the wish as text."""
+    def _sheet(self, wish: Wish) -> tuple[Any, ...]:
+        """Draw a wish, or the beginning of a slow one: its HTML, its text, its key, and Stop."""
         self._noise(wish.model)
-        loaded = self._shelf.get(wish.model)
-        with loaded.lock:
-            pictures = list(drawing.draw(loaded.model, wish))
-            labels = drawing.labels_of(loaded.model, wish)
-        addresses = map(jpeg, pictures)
-        archive = self._downloads.offer(
-            File("pictures.zip", "application/zip", lambda: drawing.archive(pictures))
-        )
-        whole = self._downloads.offer(
-            File("sheet.png", "image/png", lambda: drawing.as_png(drawing.grid(pictures)))
-        )
-        html = render(
+        sheet = Sheet(self._shelf.get(wish.model), wish)
+        sheet.go_on(_SOON)
+        key = gr.skip() if sheet.is_done else self._sheets.keep(sheet)
+        return self._shown(sheet), wish.text, key, gr.update(visible=not sheet.is_done)
+
+    def finished(self, key: str) -> Iterator[tuple[str, Any]]:
+        """Draw what is left of a sheet; yield how far it is."""
+        sheet = self._sheets.get(key)
+        while not sheet.is_done:
+            sheet.go_on(_OFTEN)
+            yield self._shown(sheet), gr.update(visible=not sheet.is_done)
+        self._sheets.forget(key)
+
+    def stopped(self, key: str) -> tuple[Any, ...]:
+        """Draw no more of a sheet, and show what there is."""
+        sheet = self._sheets.get(key)
+        sheet.stop()
+        self._sheets.forget(key)
+        return self._shown(sheet), sheet.wish.text, gr.skip(), gr.update(visible=False)
+
+    def _shown(self, sheet: Sheet) -> str:
+        """Write the HTML of a sheet, with what can be done with it once it is finished."""
+        wish, drawn = sheet.wish, list(sheet.drawn)
+        pictures = [picture for picture, _ in drawn]
+        done: dict[str, Any] = {}
+        if sheet.is_done:
+            done = {
+                "archive": self._downloads.offer(
+                    File("pictures.zip", "application/zip", lambda: drawing.archive(pictures))
+                ),
+                "sheet": self._downloads.offer(
+                    File("sheet.png", "image/png", lambda: drawing.as_png(drawing.grid(pictures)))
+                ),
+                "shell": drawing.shell_line(wish),
+                "python": drawing.python_lines(wish),
+            }
+        texts = map(_text, count(1), sheet.labels)
+        return render(
             "play/pictures.html",
-            pictures=list(zip(addresses, map(_text, count(1), labels), strict=True)),
-            columns=max(1, round(len(pictures) ** 0.5)),
+            pictures=[(address, text) for (_, address), text in zip(drawn, texts, strict=False)],
+            total=wish.n,
+            columns=max(1, round(wish.n**0.5)),
             size=pictures[0].width,
             centred=bool(wish.steps),
             note=_note(wish),
-            archive=archive,
-            sheet=whole,
-            shell=drawing.shell_line(wish),
-            python=drawing.python_lines(wish),
             newline=Markup("\n"),
+            done=done,
         )
-        return html, wish.text
 
     def _choosers(self, wish: Wish) -> str:
         """Write the choosers of the model's labels."""

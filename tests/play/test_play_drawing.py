@@ -21,6 +21,8 @@ from ganzoo.errors import GanzooError, RunError
 from ganzoo.models.model import Model
 from ganzoo.play import drawing
 from ganzoo.play.drawing import Shift, Step, Wish
+from ganzoo.play.sheets import Sheet
+from ganzoo.play.shelf import Loaded
 from ganzoo.plugins.manager import installed
 
 BOXED = "ganzoo/avatars-64"
@@ -82,6 +84,24 @@ def test_the_shell_line_draws_the_same(
         saved = Image.open(io.BytesIO(archive.read(name)))
         assert np.array_equal(np.asarray(saved), np.asarray(Image.open(Path("pictures", name))))
     assert len(archive.namelist()) == 3
+
+
+def test_a_sheet_is_drawn_in_parts_and_stops_where_it_is(model: Model) -> None:
+    wish = replace(PLAIN, n=40)
+    whole, part = Sheet(Loaded(model), wish), Sheet(Loaded(model), wish)
+    counts = []
+    while not whole.is_done:
+        whole.go_on(0)
+        counts.append(len(whole.drawn))
+    assert counts == [16, 32, 40]
+    assert whole.wish == wish
+    assert np.array_equal(pixels(one for one, _ in whole.drawn), pixels(drawing.draw(model, wish)))
+    part.go_on(0)
+    part.stop()
+    part.go_on(60)
+    assert part.is_done
+    assert part.wish == replace(wish, n=16)
+    assert len(part.labels) == 16
 
 
 def test_a_clicked_picture_comes_first_with_its_labels(model: Model) -> None:

@@ -11,6 +11,7 @@ import json
 import os
 import shutil
 import sys
+import threading
 import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -28,7 +29,7 @@ from videos import make_video
 
 from ganzoo.models import samples
 from ganzoo.models.writing import new as new_model
-from ganzoo.play import trainings
+from ganzoo.play import draw_tab, trainings
 from ganzoo.plugins.manager import installed
 from ganzoo.plugins.registry import construct
 from ganzoo.plugins.shipped import shipped_models
@@ -205,6 +206,46 @@ def test_drawing_with_every_control(visit: Callable[..., Any]) -> None:
     tab.wait_for_selector("#film img")
     film = picture_of(saved(tab, tab.get_by_text("Save the GIF")))
     assert film.n_frames > 10  # type: ignore[attr-defined]
+
+
+@pytest.fixture
+def paces(monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Semaphore]:
+    """A model that draws a batch each time that the semaphore is released."""
+    paces, draw = threading.Semaphore(0), samples.draw
+
+    def paced(*arguments: Any) -> Any:
+        paces.acquire()
+        return draw(*arguments)
+
+    monkeypatch.setattr(samples, "draw", paced)
+    monkeypatch.setattr(draw_tab, "_SOON", 0)
+    monkeypatch.setattr(draw_tab, "_OFTEN", 0)
+    yield paces
+    paces.release(1000)
+
+
+def test_a_slow_sheet_shows_how_far_it_is_and_stops(
+    visit: Callable[..., Any], paces: threading.Semaphore
+) -> None:
+    paces.release()
+    tab = visit()
+    tab.get_by_role("button", name="Number and seed").click()
+    paces.release()
+    changed(tab, lambda: slide(tab, "count", 64))
+    assert tab.locator("#pictures button img").count() == 16
+    tab.get_by_text("16 of 64 pictures").wait_for()
+    paces.release()
+    tab.get_by_text("32 of 64 pictures").wait_for()
+    tab.locator("#stop-sheet").click()
+    tab.get_by_text("Save the pictures").wait_for()
+    assert not tab.locator("#stop-sheet").is_visible()
+    paces.release(1000)
+    pictures = zipfile.ZipFile(io.BytesIO(saved(tab, tab.get_by_text("Save the pictures"))))
+    assert len(pictures.namelist()) == tab.locator("#pictures button img").count() == 32
+    assert "-n 32 " in tab.locator("#pictures pre").first.text_content()
+    changed(tab, lambda: tab.locator("#new").click())
+    tab.get_by_text("Save the pictures").wait_for()
+    assert tab.locator("#pictures button img").count() == 64
 
 
 def test_drawing_what_words_say(visit: Callable[..., Any]) -> None:
