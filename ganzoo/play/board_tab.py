@@ -46,5 +46,5 @@ def build(
         return gr.update(selected="photo"), gr.skip(), [name]
 
     tab.select(telling(opened), benchmark, [benchmark, tables], **quietly)
-    benchmark.input(telling(shown), benchmark, tables, **quietly)
+    benchmark.input(telling(shown), benchmark, tables, trigger_mode="always_last", **quietly)
     tables.play(telling(played), None, [tabs, draw.model, photo.models], **quietly)

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from itertools import count
+from pathlib import Path
 from typing import Any
 
 import gradio as gr
@@ -16,12 +17,13 @@ from markupsafe import Markup
 from ganzoo.errors import RunError
 from ganzoo.formats.page import render
 from ganzoo.models import samples
-from ganzoo.play import drawing, look
+from ganzoo.play import drawing, look, photos
 from ganzoo.play.downloads import Downloads, File
 from ganzoo.play.drawing import DIRECTIONS, FRAMES, FURTHEST, LARGEST_SEED, MOST, NUMBERS, Wish
 from ganzoo.play.sheets import Sheet, Sheets
 from ganzoo.play.shelf import Offer, Shelf
 from ganzoo.play.telling import telling
+from ganzoo.plugins.registry import Registry
 
 #: pictures at first
 FIRST = 16
@@ -36,9 +38,9 @@ class Controls:
     model: gr.Dropdown
 
 
-def build(shelf: Shelf, downloads: Downloads, page: gr.Blocks) -> Controls:
+def build(shelf: Shelf, downloads: Downloads, registry: Registry, page: gr.Blocks) -> Controls:
     """Lay the tab out, and connect its controls."""
-    draw = Drawing(shelf, downloads)
+    draw = Drawing(shelf, downloads, registry)
     names = draw.names()
     with gr.Row(elem_classes="gz-stage"):
         with gr.Column(scale=1, min_width=270, elem_classes="gz-panel"):
@@ -55,14 +57,29 @@ def build(shelf: Shelf, downloads: Downloads, page: gr.Blocks) -> Controls:
                 visible=False,
                 elem_id="words",
             )
+            with gr.Column(visible=False) as plan:
+                layout = gr.Image(
+                    type="filepath",
+                    format="png",
+                    image_mode=None,
+                    sources=["upload", "clipboard"],
+                    label="Layout",
+                    height=200,
+                    buttons=[],
+                    elem_id="layout",
+                )
+                # Gradio does not decode the upload: photos.py does, with bounds
+                layout.preprocess = lambda upload: upload.path if upload else None  # type: ignore[assignment, method-assign]
+                palette = _html("palette")
+                example = gr.Button("Use an example", size="sm", elem_id="example")
             choosers = _html("choosers", look.script("choosers"))
             new = gr.Button("New pictures", variant="primary", elem_id="new")
-            halt = gr.Button("Stop", variant="stop", visible=False, elem_id="stop-sheet")
             with gr.Group(visible=False) as strip:
                 spread = _slider("How far from the picture", 0, 1, 0.3, "spread")
                 forget = gr.Button("Forget the picture", size="sm", elem_id="forget")
         with gr.Column(scale=3, min_width=320, elem_classes="gz-main"):
             pictures = _html("pictures", look.script("pictures"))
+            halt = look.stop("stop-sheet")
         with gr.Column(scale=1, min_width=270, elem_classes="gz-panel"):
             with gr.Accordion("Number and seed", open=False):
                 n = gr.Slider(1, MOST, FIRST, step=1, label="Pictures", elem_id="count")
@@ -93,7 +110,7 @@ def build(shelf: Shelf, downloads: Downloads, page: gr.Blocks) -> Controls:
         "cancels": rest,
     }
     plainly = quietly | {"postprocess": False}
-    opened = [*sheet, choosers, shift, strip, words]
+    opened = [*sheet, choosers, shift, strip, words, plan, layout, palette, example]
     for trigger in (page.load, model.change):
         trigger(telling(draw.opened), [model, n, seed], opened, **quietly)
     model.focus(lambda: gr.update(choices=draw.names()), None, model, **hidden)
@@ -106,6 +123,10 @@ def build(shelf: Shelf, downloads: Downloads, page: gr.Blocks) -> Controls:
     for slider in (n, spread):
         slider.release(telling(draw.again), values, sheet, **plainly)
     seed.submit(telling(draw.again), values, sheet, **plainly)
+    checked = quietly | {"preprocess": True}  # Gradio checks that a path is an upload
+    for trigger in (layout.upload, layout.clear):
+        trigger(telling(draw.laid), [current, layout], sheet, **checked)
+    example.click(telling(draw.example), current, [*sheet, layout], **quietly)
     halt.click(telling(draw.stopped), unfinished, sheet, **quietly)
     job = walk.click(telling(draw.walked), [current, first, last], [film, stop], **hidden)
     stop.click(lambda: ("", gr.update(visible=False)), None, [film, stop], cancels=job, **hidden)
@@ -123,8 +144,9 @@ def _slider(label: str, low: float, high: float, value: float, name: str) -> gr.
 class Drawing:
     """What the tab's controls do."""
 
-    def __init__(self, shelf: Shelf, downloads: Downloads):
-        self._shelf, self._downloads, self._sheets = shelf, downloads, Sheets()
+    def __init__(self, shelf: Shelf, downloads: Downloads, registry: Registry):
+        self._shelf, self._downloads, self._registry = shelf, downloads, registry
+        self._sheets = Sheets()
 
     def names(self) -> list[str]:
         """List the models that draw from noise."""
@@ -143,9 +165,16 @@ class Drawing:
             most=NUMBERS,
             furthest=FURTHEST,
         )
-        reads_text = "text" in self._noise(name).config.input.words
-        words = gr.update(value="", visible=reads_text)
-        return (*pictures, self._choosers(wish), shift, gr.update(visible=False), words)
+        config = self._noise(name).config
+        shown = [
+            gr.update(visible=False),
+            gr.update(value="", visible="text" in config.input.words),
+            gr.update(visible="layout" in config.input.words),
+            None,  # no layout
+            render("play/layout.html", palette=config.generator.arguments.get("palette") or {}),
+            gr.update(visible=self._shelf.has_examples(name)),
+        ]
+        return (*pictures, self._choosers(wish), shift, *shown)
 
     def again(self, text: str, *values: Any) -> tuple[Any, ...]:
         """Draw with other values of the controls."""
@@ -165,6 +194,28 @@ class Drawing:
         """Draw what the words say; labels are then left to them."""
         wish = replace(drawing.read_wish(text), words=str(words or "").strip(), label={})
         return (*self._sheet(wish.checked()), self._choosers(wish))
+
+    def laid(self, text: str, path: str | None) -> tuple[Any, ...]:
+        """Draw what a layout shows, or ask for one."""
+        wish = drawing.read_wish(text)
+        if not path:
+            return self._sheet(replace(wish, layout=""))
+        picture = photos.opened(Path(path), "the layout").image
+        loaded = self._shelf.get(wish.model)
+        with loaded.lock:
+            layout = drawing.read_layout(loaded.model, picture)
+        return self._sheet(replace(wish, layout=layout).checked())
+
+    def example(self, text: str) -> tuple[Any, ...]:
+        """Draw what a layout of the dataset shows that the model was trained on."""
+        wish = drawing.read_wish(text)
+        if not self._shelf.has_examples(wish.model):
+            raise RunError("there is no example for this model: paint one in its colours.")
+        loaded = self._shelf.get(wish.model)
+        with loaded.lock:
+            layout = drawing.example_layout(loaded.model, self._registry)
+        wish = replace(wish, layout=layout).checked()
+        return (*self._sheet(wish), drawing.layout_picture(wish))
 
     def shifted(self, text: str, event: gr.EventData) -> tuple[Any, ...]:
         """Draw with latents that are changed as the sliders say."""
@@ -228,7 +279,10 @@ class Drawing:
     def _sheet(self, wish: Wish) -> tuple[Any, ...]:
         """Draw a wish, or the beginning of a slow one: its HTML, its text, its key, and Stop."""
         self._noise(wish.model)
-        sheet = Sheet(self._shelf.get(wish.model), wish)
+        loaded = self._shelf.get(wish.model)
+        if "layout" in samples.needed(loaded.model.generator) and not wish.layout:
+            return render("play/unlaid.html"), wish.text, gr.skip(), gr.update(visible=False)
+        sheet = Sheet(loaded, wish)
         sheet.go_on(_SOON)
         key = gr.skip() if sheet.is_done else self._sheets.keep(sheet)
         return self._shown(sheet), wish.text, key, gr.update(visible=not sheet.is_done)
@@ -254,13 +308,18 @@ class Drawing:
         pictures = [picture for picture, _ in drawn]
         done: dict[str, Any] = {}
         if sheet.is_done:
+            files = {
+                "archive": File(
+                    "pictures.zip", "application/zip", lambda: drawing.archive(pictures)
+                ),
+                "sheet": File(
+                    "sheet.png", "image/png", lambda: drawing.as_png(drawing.grid(pictures))
+                ),
+            }
+            if wish.layout:
+                files["layout"] = File("layout.png", "image/png", lambda: drawing.layout_file(wish))
             done = {
-                "archive": self._downloads.offer(
-                    File("pictures.zip", "application/zip", lambda: drawing.archive(pictures))
-                ),
-                "sheet": self._downloads.offer(
-                    File("sheet.png", "image/png", lambda: drawing.as_png(drawing.grid(pictures)))
-                ),
+                **{name: self._downloads.offer(file) for name, file in files.items()},
                 "shell": drawing.shell_line(wish),
                 "python": drawing.python_lines(wish),
             }

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 import io
 import json
+import secrets
 import shlex
 import tempfile
 import zipfile
@@ -18,16 +20,24 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
+from ganzoo import images
 from ganzoo.errors import RunError
 from ganzoo.formats.json import Wrong, parse, typed
+from ganzoo.images import BadImage
+from ganzoo.interfaces import Dataset
 from ganzoo.models import samples, walks
 from ganzoo.models import video as videos
 from ganzoo.models.model import Model
+from ganzoo.plugins.registry import Registry, construct
 
 #: most pictures at once, largest seed, and most pictures that were clicked one after the other
 MOST, LARGEST_SEED, DEEPEST = 256, 2**31, 64
 #: directions and numbers of the latent that have a slider, and how far each goes
 DIRECTIONS, NUMBERS, FURTHEST = 8, 256, 4.0
+#: example layouts of a dataset that is drawn
+EXAMPLES = 64
+#: bytes of a layout as the page keeps it
+LARGEST_LAYOUT = 80_000
 #: frames of a walk there and back
 FRAMES = 50
 
@@ -63,6 +73,8 @@ class Wish:
     label: dict[str, str] = field(default_factory=dict)
     #: what to draw in words, if the model reads them
     words: str = ""
+    #: what is where, if the model reads it: a PNG in its palette's colours, in base64
+    layout: str = ""
     steps: list[Step] = field(default_factory=list)
     spread: float = 0.3
     shift: Shift = field(default_factory=Shift)
@@ -82,6 +94,7 @@ class Wish:
             ("pictures", self.n, 1, MOST),
             ("seed", self.seed, 0, LARGEST_SEED),
             ("letters", len(self.words), 0, 1000),
+            ("bytes of a layout", len(self.layout), 0, LARGEST_LAYOUT),
             ("how far", self.spread, 0, 1),
             ("truncation", shift.truncation, 0, 1),
             ("clicks", len(self.steps), 0, DEEPEST),
@@ -159,8 +172,55 @@ def draw(model: Model, wish: Wish) -> Iterator[Image.Image]:
 
 
 def _conditions(model: Model, wish: Wish) -> dict[str, Tensor]:
-    wanted = {"text": wish.words} if wish.words else {}
+    wanted: dict[str, Any] = {"text": wish.words} if wish.words else {}
+    if wish.layout:
+        wanted["layout"] = layout_picture(wish)
     return dict(samples.read_conditions(model.generator, wanted, wish.label))
+
+
+def layout_file(wish: Wish) -> bytes:
+    """Return the layout of a wish as a PNG; raises RunError if it is none."""
+    try:
+        return base64.b64decode(wish.layout, validate=True)
+    except ValueError as error:
+        raise RunError(f"the layout: {error}. Give it again.") from None
+
+
+def layout_picture(wish: Wish) -> Image.Image:
+    """Return the layout of a wish; raises RunError if it is no picture."""
+    try:
+        return images.decode(layout_file(wish)).image
+    except BadImage as error:
+        raise RunError(f"the layout: {error}. Give it again.") from None
+
+
+def read_layout(model: Model, picture: Image.Image) -> str:
+    """Return a layout as a wish holds it; raises RunError if the model cannot read it."""
+    return shown_layout(model, model.generator.read_condition("layout", picture))
+
+
+def shown_layout(model: Model, layout: Tensor) -> str:
+    """Return a layout (1, 1, H, W) as a wish holds it."""
+    shown = model.generator.show_condition("layout", layout)
+    assert shown is not None  # whoever reads layouts draws them
+    (pixels,) = samples.pixels([samples.to_uint8(shown)])
+    return base64.b64encode(as_png(Image.fromarray(pixels))).decode()
+
+
+def example_layout(model: Model, registry: Registry) -> str:
+    """Return a layout at random, of the dataset that a model was trained on, as a wish holds it.
+
+    Raises RunError or DataError if the dataset has none.
+    """
+    settings = dict((model.recipe or {}).get("dataset") or {})
+    use = str(settings.pop("use", ""))
+    if "count" in settings:
+        settings["count"] = min(settings["count"], EXAMPLES)
+    dataset: Dataset = construct(registry, "dataset", use, settings)
+    dataset.demand(["layout"])
+    dataset.prepare()
+    number = secrets.randbelow(len(dataset))
+    return shown_layout(model, dataset[number]["layout"][None])
 
 
 def walk(model: Model, wish: Wish, first: int, last: int) -> Iterator[NDArray[np.uint8]]:
@@ -217,6 +277,8 @@ def shell_line(wish: Wish) -> str:
     parts = ["ganzoo sample", shlex.quote(wish.model), f"-n {wish.n} --seed {wish.seed}", *label]
     if wish.words:
         parts.append(f"--text {shlex.quote(wish.words)}")
+    if wish.layout:
+        parts.append("--layout layout.png")
     if wish.shift.truncation != 1:
         parts.append(f"--truncation {wish.shift.truncation}")
     parts += [f"--direction {number}={amount}" for number, amount in wish.shift.directions]
@@ -228,6 +290,7 @@ def python_lines(wish: Wish) -> list[str]:
     lines = ["import ganzoo", "", f"model = ganzoo.load({wish.model!r})"]
     how = f", label={wish.label!r}" if wish.label else ""
     how += f", text={wish.words!r}" if wish.words else ""
+    how += ", layout='layout.png'" if wish.layout else ""
     how += f", truncation={wish.shift.truncation}" if wish.shift.truncation != 1 else ""
     how += f", directions={wish.directions}" if wish.directions else ""
     if not (wish.steps or wish.shift.numbers):

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from gradio import Button
     from gradio.themes import Base
 
 _HERE = Path(__file__).parent
@@ -33,6 +34,15 @@ def head() -> str:
     own = (_HERE / "play.css").read_text(encoding="utf-8")
     style = f"{colours}\n.gz {{\n{charts}\n}}\n{own}"
     return f'<meta name="color-scheme" content="light dark"><style>{style}</style>'
+
+
+def stop(name: str) -> Button:
+    """Return a button that ends slow work; it lies over its column, so that nothing moves."""
+    import gradio
+
+    return gradio.Button(
+        "Stop", variant="stop", size="sm", visible=False, elem_id=name, elem_classes="gz-halt"
+    )
 
 
 def script(name: str) -> str:

@@ -23,7 +23,7 @@ def build(registry: Registry, shelf: Shelf, downloads: Downloads, root: Path) ->
         gr.HTML(_TITLE, apply_default_css=False)
         with gr.Tabs(elem_id="tabs") as tabs:
             with gr.Tab("Draw", id="draw") as draw:
-                drawing = draw_tab.build(shelf, downloads, page)
+                drawing = draw_tab.build(shelf, downloads, registry, page)
             with gr.Tab("Photo", id="photo") as photo:
                 turning = photo_tab.build(shelf, downloads, registry, page)
             with gr.Tab("Watch", id="watch") as watch:
@@ -46,7 +46,7 @@ def build_one(registry: Registry, shelf: Shelf, downloads: Downloads, name: str)
     with gr.Blocks(analytics_enabled=False, title=title, fill_width=True) as page:
         gr.HTML(_TITLE.replace("ganzoo", escape(title)), apply_default_css=False)
         if shelf.offer(name).draws_from_noise:
-            draw_tab.build(shelf, downloads, page)
+            draw_tab.build(shelf, downloads, registry, page)
         else:
             photo_tab.build(shelf, downloads, registry, page)
     return page

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from PIL import Image
 from ganzoo.errors import DataError, RunError
 from ganzoo.formats.page import render
 from ganzoo.models.pictures import jpeg
+from ganzoo.play import look
 from ganzoo.play.downloads import Downloads, File
 from ganzoo.play.drawing import zipped
 from ganzoo.play.photos import FRAMES, How, Studio, as_png
@@ -73,7 +75,6 @@ def build(shelf: Shelf, downloads: Downloads, registry: Registry, page: gr.Block
             strength = gr.Slider(
                 0, 1, 1, step=0.05, label="Strength: 0 is the photo", elem_id="strength", buttons=[]
             )
-            stop = gr.Button("Stop", variant="stop", visible=False, elem_id="stop-photo")
             many = "Many photos and videos" if has_video else "Many photos"
             with gr.Accordion(many, open=False):
                 files = gr.File(
@@ -91,13 +92,14 @@ def build(shelf: Shelf, downloads: Downloads, registry: Registry, page: gr.Block
                 archive = gr.HTML(elem_id="archive", apply_default_css=False)
         with gr.Column(scale=3, min_width=320, elem_classes="gz-main"):
             result = gr.HTML(tab.invitation(), elem_id="drawn", apply_default_css=False)
+            stop = look.stop("stop-photo")
     quietly: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
     hidden = partial(gr.update, visible=False)
     shown = partial(gr.update, visible=True)
 
     def one(path: str | None, *how: Any) -> Iterator[tuple[str, Any]]:
         for html in tab.drawn(path, *how):
-            yield html, shown()
+            yield html, shown() if path else hidden()
         yield html, hidden()
 
     def every(paths: Sequence[str] | None, *how: Any) -> Iterator[tuple[str, Any]]:
@@ -113,9 +115,10 @@ def build(shelf: Shelf, downloads: Downloads, registry: Registry, page: gr.Block
         begin.click(telling(every), [files, *how], [archive, stop], **quietly),
     ]
     models.focus(lambda: gr.update(choices=tab.names()), None, models, **quietly)
-    models.input(tab.part, models, part, **quietly)
+    models.input(tab.part, models, part, **last)
     folder.upload(lambda paths: paths, folder, files, **quietly)
-    stop.click(hidden, None, stop, cancels=jobs, **quietly)
+    shows = [result, archive]
+    stop.click(_stopped, shows, [*shows, stop], cancels=jobs, **quietly)
     page.load(lambda: gr.update(choices=tab.names()), None, models, **quietly)
     return Controls(models)
 
@@ -216,6 +219,14 @@ def _how(part: Any, strength: Any) -> How:
     if part not in dict(PARTS).values() or not isinstance(strength, int | float):
         raise RunError("choose what to draw, and how strongly.")
     return How(part, min(1.0, max(0.0, float(strength))))
+
+
+def _stopped(drawn: str | None, archive: str | None) -> tuple[Any, ...]:
+    """Take away what looks as if work went on; drawings that are there stay."""
+    drawn = re.sub('<figure class="gz-waiting">.*?</figure>', "", drawn or "", flags=re.DOTALL)
+    if "<progress" in (archive or ""):
+        archive = '<p class="gz gz-note" role="status">Stopped.</p>'
+    return drawn, archive, gr.update(visible=False)
 
 
 def _shown(picture: Image.Image) -> str:

@@ -79,7 +79,7 @@ class Studio:
                 for old in list(self._pictures)[: 1 - _KEPT]:
                     self._faces.pop(old, None)
                     del self._pictures[old]
-                self._pictures[path] = _opened(path)
+                self._pictures[path] = opened(path)
             return self._pictures[path]
 
     def drawn(self, model: str, path: Path, how: How) -> list[Image.Image]:
@@ -171,13 +171,14 @@ class Studio:
         return avatar.finder(self._registry)
 
 
-def _opened(path: Path) -> Picture:
+def opened(path: Path, what: str = "the photo") -> Picture:
+    """Decode an upload; raises DataError if it cannot be used."""
     try:
         if path.stat().st_size > FILE_BYTES:
             raise BadImage(f"it has more than {FILE_BYTES >> 20} MB")
         return images.decode(path.read_bytes(), PIXELS)
     except (BadImage, OSError) as error:
-        raise DataError(f"the photo: {getattr(error, 'strerror', None) or error}.") from error
+        raise DataError(f"{what}: {getattr(error, 'strerror', None) or error}.") from error
 
 
 def _check_video(path: Path) -> None:

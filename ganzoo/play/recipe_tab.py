@@ -60,7 +60,7 @@ def build(
         return editing.edited(chosen, event)
 
     tab.select(telling(opened), [name, changes], outputs, **quietly)
-    name.input(telling(chosen), name, outputs, **quietly)
+    name.input(telling(chosen), name, outputs, trigger_mode="always_last", **quietly)
     fields.edit(telling(edited), name, outputs, trigger_mode="multiple", **quietly)
     start.click(telling(editing.started), [name, changes], [state, stop, run], **quietly)
     stop.click(telling(editing.stopped), run, [state, stop], **quietly)

@@ -15,7 +15,7 @@ from ganzoo.hub import locate as places
 from ganzoo.hub.pull import Pulled
 from ganzoo.models import config as configs
 from ganzoo.models.config import Config
-from ganzoo.models.folder import CONFIG, find
+from ganzoo.models.folder import CONFIG, RECIPE, find
 from ganzoo.models.hub_id import is_id
 from ganzoo.plugins.registry import Registry
 from ganzoo.plugins.shipped import shipped_models
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from ganzoo.models.model import Model
 
 #: what the page can give a model that draws from noise; texts have labels in their place
-_WORDS = {"latent", "label"}
+_WORDS = {"latent", "label", "layout"}
 #: models in memory at once, and folders that are looked at
 _LOADED, _FOLDERS = 6, 2000
 
@@ -70,6 +70,7 @@ class Shelf:
         places_of |= {name: Pulled(folder, "") for name, folder in (only or {}).items()}
         self._named = {name: self._offer(name, place) for name, place in places_of.items()}
         self._known: dict[str, Offer] = {}
+        self._pulled: dict[str, Offer] = {}  # of the Hub, which is asked once
         self._loaded: OrderedDict[tuple[str, float], Loaded] = OrderedDict()
         self._lock = threading.Lock()
 
@@ -89,7 +90,9 @@ class Shelf:
 
     def offer(self, name: str) -> Offer:
         """Find a model by its name, on the Hub too; raises GanzooError if there is none."""
-        known = self._known.get(name)  # looking through all folders takes longer than drawing
+        known = self._known.get(name) or self._pulled.get(
+            name
+        )  # looking through all folders takes longer than drawing
         if known and (known.folder / CONFIG).is_file():
             return known
         if known := self.offers().get(name):
@@ -102,7 +105,14 @@ class Shelf:
                 f"'{name}' is not offered here{nearest(name, self.offers())} Choose "
                 f"{one_of(self.offers())}, or write user/repo for a model on the Hub."
             )
-        return self._offer(name, places.locate(text, self._registry))
+        self._pulled[name] = self._offer(name, places.locate(text, self._registry))
+        return self._pulled[name]
+
+    def has_examples(self, name: str) -> bool:
+        """Whether a model's recipe may draw examples: never that of a stranger on the Hub."""
+        offer = self.offer(name)
+        is_own = name in shipped_models() or offer.folder.is_relative_to(self._root)
+        return is_own and (offer.folder / RECIPE).is_file()
 
     def get(self, name: str) -> Loaded:
         """Load a model that is not in memory yet; raises GanzooError if it cannot be."""

@@ -46,7 +46,12 @@ def build(downloads: Downloads, page: gr.Blocks, root: Path, tab: gr.Tab) -> gr.
         trigger(telling(watch.refresh), [first, second, seen], views, **quietly)
     tab.select(telling(watch.arrive), [first, second, seen], views, **quietly)
     for chooser in (first, second):
-        chooser.input(telling(watch.look), [first, second], [left, right, seen], **quietly)
+        chooser.input(
+            telling(watch.look),
+            [first, second],
+            [left, right, seen],
+            **quietly | {"trigger_mode": "always_last"},
+        )
     return timer
 
 

@@ -1,17 +1,12 @@
-"""The page in a real browser: Chromium of the system, driven by Playwright.
-
-Skipped where either is missing: ``apt-get install chromium``, or GANZOO_BROWSER names another one.
-"""
+"""The page in a real browser: every tab's controls."""
 
 from __future__ import annotations
 
 import base64
 import io
 import json
-import os
 import shutil
 import sys
-import threading
 import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -22,6 +17,7 @@ from typing import Any
 import numpy as np
 import pytest
 import toy
+from browsing import PATIENCE, changed, needs_browser, picture_of, saved, slide
 from pictures import photo_like
 from PIL import Image
 from playing import Served, page
@@ -29,7 +25,7 @@ from videos import make_video
 
 from ganzoo.models import samples
 from ganzoo.models.writing import new as new_model
-from ganzoo.play import draw_tab, trainings
+from ganzoo.play import trainings
 from ganzoo.plugins.manager import installed
 from ganzoo.plugins.registry import construct
 from ganzoo.plugins.shipped import shipped_models
@@ -37,16 +33,7 @@ from ganzoo.recipe.recipe import load_recipe
 from ganzoo.training.loop import start
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="needs playwright")
-BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-BROWSER = os.environ.get("GANZOO_BROWSER") or next(filter(None, map(shutil.which, BROWSERS)), None)
-pytestmark = pytest.mark.skipif(not BROWSER, reason="no Chromium here: apt-get install chromium")
-
-#: a camera that shows a test pattern
-ARGUMENTS = [
-    "--no-sandbox", "--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream",
-]  # fmt: skip
-#: milliseconds; a busy machine is slow
-PATIENCE = int(os.environ.get("PATIENCE", 60_000))
+pytestmark = needs_browser
 TABS = ("Draw", "Photo", "Watch", "Leaderboard", "Recipe")
 #: the addresses that this process connected to or looked up
 CONTACTS: list[Any] = []
@@ -88,83 +75,11 @@ def served(root: Path) -> Iterator[Served]:
         yield served
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=BROWSER, args=ARGUMENTS)
-        yield browser
-        browser.close()
-
-
-@pytest.fixture
-def visit(browser: Any, served: Served) -> Iterator[Callable[..., Any]]:
-    """Open the page in a new profile: its own user.  No request may leave this computer.
-
-    The page is alive when it has heard all that it asked for when it opened: the stream has ended.
-    """
-    contexts = []
-
-    def visit(width: int = 1280, scheme: str = "light", address: str = "") -> Any:
-        context = browser.new_context(
-            viewport={"width": width, "height": 900}, color_scheme=scheme, reduced_motion="reduce"
-        )
-        contexts.append(context)
-        tab = context.new_page()
-        tab.set_default_timeout(PATIENCE)
-        tab.foreign = []
-        local = ("http://127.0.0.1:", "data:", "blob:", "about:")
-        tab.on("request", lambda r: r.url.startswith(local) or tab.foreign.append(r.url))
-        ended: list[Any] = []
-        for how in ("requestfinished", "requestfailed"):  # the page itself breaks it off
-            tab.on(how, lambda r: ended.append(r) if "/queue/data" in r.url else None)
-        tab.goto(address or served.address)
-        tab.wait_for_selector("#pictures img")
-        for _ in range(PATIENCE // 50):
-            if ended:
-                return tab
-            tab.wait_for_timeout(50)
-        pytest.fail("the page did not come alive")
-
-    yield visit
-    for context in contexts:
-        for tab in context.pages:
-            assert getattr(tab, "foreign", []) == []
-        context.close()
-
-
 def open_tab(tab: Any, name: str) -> None:
     tab.get_by_role("tab", name=name).click()
     ready = {"Watch": "#watched .chart", "Leaderboard": "#board tbody tr", "Recipe": "#form form"}
     if name in ready:
         tab.wait_for_selector(ready[name])
-
-
-def changed(tab: Any, act: Callable[[], object], place: str = "#pictures .gz-sheet") -> str:
-    """Act, and wait until the place shows something else; what it shows then."""
-    before = tab.locator(place).inner_html()
-    act()
-    tab.wait_for_function(
-        "([place, before]) => document.querySelector(place)?.innerHTML !== before",
-        arg=[place, before],
-    )
-    now: str = tab.locator(place).inner_html()
-    return now
-
-
-def slide(tab: Any, name: str, value: float) -> None:
-    knob = tab.locator(f"#{name} input[type=range]")
-    knob.fill(str(value))
-    knob.dispatch_event("pointerup")
-
-
-def saved(tab: Any, link: Any) -> bytes:
-    with tab.expect_download() as download:
-        link.click()
-    return Path(download.value.path()).read_bytes()
-
-
-def picture_of(content: bytes) -> Image.Image:
-    return Image.open(io.BytesIO(content))
 
 
 def test_drawing_with_every_control(visit: Callable[..., Any]) -> None:
@@ -206,46 +121,6 @@ def test_drawing_with_every_control(visit: Callable[..., Any]) -> None:
     tab.wait_for_selector("#film img")
     film = picture_of(saved(tab, tab.get_by_text("Save the GIF")))
     assert film.n_frames > 10  # type: ignore[attr-defined]
-
-
-@pytest.fixture
-def paces(monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Semaphore]:
-    """A model that draws a batch each time that the semaphore is released."""
-    paces, draw = threading.Semaphore(0), samples.draw
-
-    def paced(*arguments: Any) -> Any:
-        paces.acquire()
-        return draw(*arguments)
-
-    monkeypatch.setattr(samples, "draw", paced)
-    monkeypatch.setattr(draw_tab, "_SOON", 0)
-    monkeypatch.setattr(draw_tab, "_OFTEN", 0)
-    yield paces
-    paces.release(1000)
-
-
-def test_a_slow_sheet_shows_how_far_it_is_and_stops(
-    visit: Callable[..., Any], paces: threading.Semaphore
-) -> None:
-    paces.release()
-    tab = visit()
-    tab.get_by_role("button", name="Number and seed").click()
-    paces.release()
-    changed(tab, lambda: slide(tab, "count", 64))
-    assert tab.locator("#pictures button img").count() == 16
-    tab.get_by_text("16 of 64 pictures").wait_for()
-    paces.release()
-    tab.get_by_text("32 of 64 pictures").wait_for()
-    tab.locator("#stop-sheet").click()
-    tab.get_by_text("Save the pictures").wait_for()
-    assert not tab.locator("#stop-sheet").is_visible()
-    paces.release(1000)
-    pictures = zipfile.ZipFile(io.BytesIO(saved(tab, tab.get_by_text("Save the pictures"))))
-    assert len(pictures.namelist()) == tab.locator("#pictures button img").count() == 32
-    assert "-n 32 " in tab.locator("#pictures pre").first.text_content()
-    changed(tab, lambda: tab.locator("#new").click())
-    tab.get_by_text("Save the pictures").wait_for()
-    assert tab.locator("#pictures button img").count() == 64
 
 
 def test_drawing_what_words_say(visit: Callable[..., Any]) -> None:
@@ -386,10 +261,10 @@ def test_the_leaderboard_plays_a_row(visit: Callable[..., Any]) -> None:
     tab.locator(".gz-filter").fill("")
     tab.locator("#benchmark input").click()
     tab.get_by_role("option", name="avatars-32").click()
-    tab.wait_for_selector("[aria-label^='avatars-32']")
+    tab.wait_for_selector("#board [aria-label^='avatars-32']")
     tab.locator("#benchmark input").click()
     tab.get_by_role("option", name="avatars-64").click()
-    tab.wait_for_selector("[aria-label^='avatars-64']")
+    tab.wait_for_selector("#board [aria-label^='avatars-64']")
     name = tab.locator("#board .gz-play").first.get_attribute("data-model")
     assert name in shipped_models()
     tab.locator("#board tr:has(.gz-play) td").first.click()
