@@ -49,6 +49,7 @@ def build(shelf: Shelf, downloads: Downloads, registry: Registry, page: gr.Block
                 value=names[0] if names else None,
                 allow_custom_value=True,
                 label="Model",
+                visible=not shelf.is_closed,
                 elem_id="model",
             )
             words = gr.Textbox(

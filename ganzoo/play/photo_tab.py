@@ -58,6 +58,7 @@ def build(shelf: Shelf, downloads: Downloads, registry: Registry, page: gr.Block
                 max_choices=ABREAST,
                 allow_custom_value=True,
                 label="Models, side by side",
+                visible=not shelf.is_closed,
                 elem_id="translators",
             )
             photo = gr.Image(
@@ -173,13 +174,14 @@ class Turning:
             raise DataError("give photos first: drop them into the field above the button.")
         uploads = [Path(path) for path in paths]
         yield _progress(0, 1)
-        total = self._studio.steps(models, uploads, wish)
+        jobs, failures = self._studio.plan(uploads)
+        total = self._studio.steps(models, jobs, wish)
         with tempfile.TemporaryDirectory(
             prefix="ganzoo-play-", ignore_cleanup_errors=True
         ) as folder:
             out = Path(folder)
-            draw = partial(self._studio.files, models, uploads, wish, out)
-            failures = yield from stepwise(draw, lambda done: _progress(done, total))
+            draw = partial(self._studio.files, models, jobs, wish, out)
+            failures |= yield from stepwise(draw, lambda done: _progress(done, total))
             files = {
                 path.relative_to(out).as_posix(): path.read_bytes()
                 for path in sorted(out.rglob("*"))

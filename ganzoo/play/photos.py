@@ -112,18 +112,17 @@ class Studio:
     def files(
         self,
         models: Sequence[str],
-        uploads: Sequence[Path],
+        jobs: Sequence[Job],
         how: How,
         out: Path,
         advance: Callable[[int], None],
     ) -> dict[str, str]:
-        """Draw many uploads into files below ``out``, in a folder of each model if there are some.
+        """Draw planned uploads into files below ``out``; each of several models has a folder.
 
-        ``advance`` is told the steps, of which there are ``steps``.  Returns why some uploads could
-        not be drawn, by name.  Two of one name get a number.
+        ``advance`` hears of the steps, of which there are ``steps``.  Returns why some uploads
+        could not be drawn, by name.
         """
         failures: dict[str, str] = {}
-        jobs = self._jobs(uploads, failures)
         for model in models:
             folder = out / model.replace("/", "-") if len(models) > 1 else out
             targets = [Job(job.source, folder / job.target, job.is_video, PIXELS) for job in jobs]
@@ -137,13 +136,17 @@ class Studio:
             failures |= {path.name: reason for path, reason in outcome.failures.items()}
         return failures
 
-    def steps(self, models: Sequence[str], uploads: Sequence[Path], how: How) -> int:
+    def steps(self, models: Sequence[str], jobs: Sequence[Job], how: How) -> int:
         """Count the steps of ``files``: photos and frames of videos, of which faces take two."""
-        plan = Plan(self._jobs(uploads, {}), Path(), None, [])
+        plan = Plan(list(jobs), Path(), None, [])
         return len(models) * plan.pictures(1 if how.part == "whole" else 2)
 
-    def _jobs(self, uploads: Sequence[Path], failures: dict[str, str]) -> list[Job]:
-        """Plan uploads, with names of their own; those that are too large go to ``failures``."""
+    def plan(self, uploads: Sequence[Path]) -> tuple[list[Job], dict[str, str]]:
+        """Plan uploads: jobs with names of their own, and why others cannot be drawn, by name.
+
+        Two of one name get a number.  Raises DataError if there are too many.
+        """
+        failures: dict[str, str] = {}
         if len(uploads) > MOST:
             raise DataError(f"{len(uploads)} files: give at most {MOST} at once.")
         jobs: dict[Path, Job] = {}
@@ -160,7 +163,7 @@ class Studio:
                 number += 1
                 target = target.with_stem(f"{images.stem(path.name)}-{number}")
             jobs[target] = Job(path, target, is_video)
-        return list(jobs.values())
+        return list(jobs.values()), failures
 
     def _artist(self, model: str, translator: Translator) -> Artist:
         framing = self._shelf.offer(model).config.face or avatar.FRAMING

@@ -65,7 +65,9 @@ class Shelf:
         root: Path = Path(),
         only: Mapping[str, Path] | None = None,
     ):
-        self._registry, self._root, self._is_closed = registry, root, only is not None
+        self._registry, self._root = registry, root
+        #: whether there is nothing else to choose
+        self.is_closed = only is not None
         places_of = {name: places.locate(name, registry) for name in names}
         places_of |= {name: Pulled(folder, "") for name, folder in (only or {}).items()}
         self._named = {name: self._offer(name, place) for name, place in places_of.items()}
@@ -77,7 +79,7 @@ class Shelf:
     def offers(self) -> dict[str, Offer]:
         """List what can be chosen now, by name."""
         offers = dict(self._named)
-        if self._is_closed:
+        if self.is_closed:
             return offers
         for name, folder in [*shipped_models().items(), *_folders(self._root)]:
             with suppress(GanzooError):
@@ -90,9 +92,8 @@ class Shelf:
 
     def offer(self, name: str) -> Offer:
         """Find a model by its name, on the Hub too; raises GanzooError if there is none."""
-        known = self._known.get(name) or self._pulled.get(
-            name
-        )  # looking through all folders takes longer than drawing
+        # looking through all folders takes longer than drawing
+        known = self._known.get(name) or self._pulled.get(name)
         if known and (known.folder / CONFIG).is_file():
             return known
         if known := self.offers().get(name):
@@ -100,7 +101,7 @@ class Shelf:
         text = name.strip()
         if is_id(text) and "://" not in text:
             text = f"hf://{text}"  # never a folder here
-        if self._is_closed or not is_id(text):
+        if self.is_closed or not is_id(text):
             raise RunError(
                 f"'{name}' is not offered here{nearest(name, self.offers())} Choose "
                 f"{one_of(self.offers())}, or write user/repo for a model on the Hub."

@@ -55,9 +55,10 @@ def test_a_photo_without_faces_says_so(studio: Studio, tmp_path: Path) -> None:
 def test_uploads_of_one_name_become_two_files(studio: Studio, tmp_path: Path) -> None:
     uploads = [upload(tmp_path / "1" / "a.png"), upload(tmp_path / "2" / "a.png", 2)]
     steps: list[int] = []
-    failures = studio.files(["xdog"], uploads, How(), tmp_path / "out", steps.append)
+    jobs, failures = studio.plan(uploads)
+    failures |= studio.files(["xdog"], jobs, How(), tmp_path / "out", steps.append)
     assert failures == {}
-    assert sum(steps) == studio.steps(["xdog"], uploads, How()) == 2
+    assert sum(steps) == studio.steps(["xdog"], jobs, How()) == 2
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["a-2.png", "a.png"]
 
 
@@ -69,12 +70,13 @@ def test_uploads_are_bounded(
     video = tmp_path / "film.mp4"
     make_video(video, [Image.fromarray(photo_like(3, 64))] * 3)
     uploads = [upload(tmp_path / "large.png"), video]
-    failures = studio.files(["xdog"], uploads, How(), tmp_path / "out", lambda n: None)
+    jobs, failures = studio.plan(uploads)
+    failures |= studio.files(["xdog"], jobs, How(), tmp_path / "out", lambda n: None)
     assert "pixels" in failures["large.png"]
     assert "3 frames" in failures["film.mp4"]
     monkeypatch.setattr(photos, "MOST", 1)
     with pytest.raises(DataError, match="at most 1"):
-        studio.files(["xdog"], uploads, How(), tmp_path / "out", lambda n: None)
+        studio.plan(uploads)
 
 
 def test_work_that_nobody_waits_for_ends() -> None:
