@@ -119,7 +119,9 @@ def build(shelf: Shelf, downloads: Downloads, registry: Registry, page: gr.Block
     models.input(tab.part, models, part, **last)
     folder.upload(lambda paths: paths, folder, files, **quietly)
     shows = [result, archive]
-    stop.click(_stopped, shows, [*shows, stop], cancels=jobs, **quietly)
+    stop.click(hidden, None, stop, cancels=jobs, **quietly).then(
+        _stopped, shows, [*shows, stop], **quietly
+    )
     page.load(lambda: gr.update(choices=tab.names()), None, models, **quietly)
     return Controls(models)
 
