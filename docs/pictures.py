@@ -4,7 +4,8 @@
 docs/pictures.py recipe RUN...`` copies the newest grid of each run into the gallery, as
 ``docs/pictures/recipes/RECIPE.png``.  ``python docs/pictures.py translations RUN`` draws figurines
 beside a translator's pictures of them.  ``python docs/pictures.py heads`` makes the sheet of heads,
-each row of photos above its drawn twins.  ``python docs/pictures.py directions`` draws the sheet of
+each row of photos above its drawn twins; ``python docs/pictures.py portraits`` what the model in the
+box makes of such photos.  ``python docs/pictures.py directions`` draws the sheet of
 ``ganzoo directions`` for the model in the box.  ``python docs/pictures.py projected`` finds latents
 of avatars in that model and changes them; ``python docs/pictures.py inpainted RUN`` fills holes.
 ``python docs/pictures.py upscaled`` enlarges avatars by interpolation and by the model in the box.
@@ -97,6 +98,16 @@ def heads() -> None:
         for i in range(row, row + 16)
     ]
     save("heads", shown, 16, "jpg")
+
+
+def portraits() -> None:
+    """Draw six heads that the model has not seen, each beside its drawing."""
+    model = ganzoo.load("ganzoo/photo-avatar", device="cpu")
+    unseen = Heads(count=COLUMNS // 2, size=128, seed=1)
+    unseen.prepare()
+    photos = [to_pil_image(unseen[i]["photo"] / 2 + 0.5) for i in range(len(unseen))]
+    drawn = [image for photo in photos for image in (photo, model.translate(photo))]
+    save("portraits", drawn, suffix="jpg")
 
 
 def directions() -> None:
