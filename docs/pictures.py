@@ -4,8 +4,8 @@
 docs/pictures.py recipe RUN...`` copies the newest grid of each run into the gallery, as
 ``docs/pictures/recipes/RECIPE.png``.  ``python docs/pictures.py translations RUN`` draws figurines
 beside a translator's pictures of them.  ``python docs/pictures.py heads`` makes the sheet of heads,
-each row of photos above its drawn twins; ``python docs/pictures.py portraits`` what the model in the
-box makes of such photos.  ``python docs/pictures.py directions`` draws the sheet of
+each row of photos above its drawn twins.  ``python docs/pictures.py portraits`` draws heads beside
+what the model in the box makes of them.  ``python docs/pictures.py directions`` draws the sheet of
 ``ganzoo directions`` for the model in the box.  ``python docs/pictures.py projected`` finds latents
 of avatars in that model and changes them; ``python docs/pictures.py inpainted RUN`` fills holes.
 ``python docs/pictures.py upscaled`` enlarges avatars by interpolation and by the model in the box.
