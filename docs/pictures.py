@@ -18,7 +18,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -34,14 +33,12 @@ from ganzoo.models.direction_sheet import sheet
 from ganzoo_avatars.avatars import Avatars
 from ganzoo_figurines.figurines import Figurines
 from ganzoo_heads.heads import Heads
-from ganzoo_inpainting.filling import PRIOR, Effort, inpaint, project
+from ganzoo_inpainting.filling import inpaint, project
 from ganzoo_style.transfer import stylize
 
 PICTURES = Path(__file__).resolve().parent / "pictures"
 GAP = 4
 COLUMNS = 12
-#: of a search for latents
-QUICK = Effort(steps=120, restarts=4)
 #: the widest that a grid of the gallery is, in pixels
 WIDEST = 560
 
@@ -123,7 +120,7 @@ def projected() -> None:
     """Draw unseen avatars, what the model in the box finds, and that with other hair."""
     model = ganzoo.load("ganzoo/avatars-64", device="cpu")
     faces = unseen_avatars(COLUMNS // 2)
-    matches = [project(model, face, effort=QUICK)[1] for face in faces]
+    matches = [project(model, face)[1] for face in faces]
     rows = [[to_pil_image(match.image / 2 + 0.5) for match in matches]]
     for hair in ("pink", "green"):
         labels = [{**match.label, "hair": hair} for match in matches]
@@ -139,8 +136,7 @@ def inpainted(run: Path) -> None:
     hole = np.zeros((64, 64), bool)
     hole[20:44, 16:48] = True
     holed = [np.where(hole[..., None], 128, np.array(face)).astype(np.uint8) for face in faces]
-    effort = replace(QUICK, prior=PRIOR)
-    filled = [inpaint(model, face, hole, effort=effort)[0] for face in faces]
+    filled = [inpaint(model, face, hole)[0] for face in faces]
     save("inpainted", [*faces, *map(Image.fromarray, holed), *filled], COLUMNS // 2)
 
 
