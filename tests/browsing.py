@@ -10,6 +10,7 @@ import io
 import os
 import shutil
 from collections.abc import Callable
+from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -33,15 +34,24 @@ PATIENCE = int(os.environ.get("PATIENCE", 60_000))
 
 
 def changed(tab: Any, act: Callable[[], object], place: str = "#pictures .gz-sheet") -> str:
-    """Act, and wait until the place shows something else; what it shows then."""
+    """Act, and wait until the place shows something else; what it shows then.
+
+    Acts again if nothing happens: what has just been opened may miss the first time.
+    """
+    from playwright.sync_api import TimeoutError as TooLong
+
     before = tab.locator(place).inner_html()
-    act()
-    tab.wait_for_function(
-        "([place, before]) => document.querySelector(place)?.innerHTML !== before",
-        arg=[place, before],
-    )
-    now: str = tab.locator(place).inner_html()
-    return now
+    for _ in range(4):
+        act()
+        with suppress(TooLong):
+            tab.wait_for_function(
+                "([place, before]) => document.querySelector(place)?.innerHTML !== before",
+                arg=[place, before],
+                timeout=PATIENCE / 2,
+            )
+            now: str = tab.locator(place).inner_html()
+            return now
+    pytest.fail(f"{place} did not change")
 
 
 def slide(tab: Any, name: str, value: float) -> None:

@@ -73,10 +73,9 @@ def test_other_landmarks_are_refused(heads: finder_training.Examples) -> None:
 def test_the_finder_reads_heads_that_it_has_not_seen(kind: str) -> None:
     known = json.loads((resources.files("ganzoo_heads") / finder.FACTS).read_text())
     assert known["sha256"] == finder.SHA256
-    assert (
-        errors(finder.trained(), examples(kind, 8, 33))["all"] < 1.6 * known["error"][kind]["all"]
-    )
-    stated = f"{100 * known['error'][kind]['all']:.1f} %"
+    error = known["error"][kind.removesuffix("-white")]["all"]  # whatever the ground is
+    assert errors(finder.trained(), examples(kind, 8, 33))["all"] < 1.6 * error
+    stated = f"{100 * error:.1f} %"
     assert stated in " ".join(str(LandmarkTruth.__doc__).split())
 
 

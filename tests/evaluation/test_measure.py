@@ -893,7 +893,7 @@ def test_a_model_and_a_benchmark_of_two_kinds(tmp_path: Path) -> None:
     noise, photos = toy.protocol(tmp_path), toy.protocol(tmp_path, **toy.PAIRS)
     with pytest.raises(RunError, match=r"from 'photo', .* toys has none"):
         Generated(toy.ToyTranslator(), noise)
-    with pytest.raises(RunError, match=r"from noise, .* toys .* photos"):
+    with pytest.raises(RunError, match=r"from noise, .* toys compares"):
         Generated(generator(), photos)
     assert Generated(toy.ToyTranslator(), photos).draw(0, 3).shape == (3, 3, 8, 8)
 

@@ -203,3 +203,8 @@ def test_photos_that_were_dropped_are_drawn_until_stopped(
     tab.locator("#draw-all").click()
     files = zipfile.ZipFile(io.BytesIO(saved(tab, tab.locator("#archive p a"))))
     assert files.namelist() == ["1.png"]
+    tab.locator("#draw-all").click()
+    tab.locator("#archive progress").wait_for()
+    tab.locator("#stop-photo").click()
+    tab.locator("#archive").get_by_text("Stopped.").wait_for()
+    tab.locator("#stop-photo").wait_for(state="hidden")
