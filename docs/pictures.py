@@ -77,11 +77,7 @@ def texts(model_name: str) -> None:
 
 def translations(run: Path) -> None:
     """Draw six figurines that the model has not seen, each beside its translation."""
-    model = ganzoo.load(run, device="cpu")
-    unseen = Figurines(count=COLUMNS // 2, size=64, seed=1)
-    unseen.prepare()
-    photos = [to_pil_image(unseen[i]["photo"] / 2 + 0.5) for i in range(len(unseen))]
-    save("figurines", [image for photo in photos for image in (photo, model.translate(photo))])
+    save("figurines", beside(run, Figurines(count=COLUMNS // 2, size=64, seed=1)))
 
 
 def heads() -> None:
@@ -99,12 +95,16 @@ def heads() -> None:
 
 def portraits() -> None:
     """Draw six heads that the model has not seen, each beside its drawing."""
-    model = ganzoo.load("ganzoo/photo-avatar", device="cpu")
     unseen = Heads(count=COLUMNS // 2, size=128, seed=1)
+    save("portraits", beside("ganzoo/photo-avatar", unseen), suffix="jpg")
+
+
+def beside(source: str | Path, unseen: Figurines | Heads) -> list[Image.Image]:
+    """Return each photo, and after it what a translator makes of it."""
+    model = ganzoo.load(source, device="cpu")
     unseen.prepare()
     photos = [to_pil_image(unseen[i]["photo"] / 2 + 0.5) for i in range(len(unseen))]
-    drawn = [image for photo in photos for image in (photo, model.translate(photo))]
-    save("portraits", drawn, suffix="jpg")
+    return [image for photo in photos for image in (photo, model.translate(photo))]
 
 
 def directions() -> None:
