@@ -59,18 +59,7 @@ def build(shelf: Shelf, downloads: Downloads, registry: Registry, page: gr.Block
                 elem_id="words",
             )
             with gr.Column(visible=False) as plan:
-                layout = gr.Image(
-                    type="filepath",
-                    format="png",
-                    image_mode=None,
-                    sources=["upload", "clipboard"],
-                    label="Layout",
-                    height=200,
-                    buttons=[],
-                    elem_id="layout",
-                )
-                # Gradio does not decode the upload: photos.py does, with bounds
-                layout.preprocess = lambda upload: upload.path if upload else None  # type: ignore[assignment, method-assign]
+                layout = look.upload("Layout", ["upload", "clipboard"], 200, "png")
                 palette = _html("palette")
                 example = gr.Button("Use an example", size="sm", elem_id="example")
             choosers = _html("choosers", look.script("choosers"))

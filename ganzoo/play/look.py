@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
-    from gradio import Button
+    from gradio import Button, Image
     from gradio.themes import Base
 
 _HERE = Path(__file__).parent
+Source = Literal["upload", "clipboard", "webcam"]
 
 
 def theme() -> Base:
@@ -43,6 +45,27 @@ def stop(name: str) -> Button:
     return gradio.Button(
         "Stop", variant="stop", size="sm", visible=False, elem_id=name, elem_classes="gz-halt"
     )
+
+
+def upload(label: str, sources: Sequence[Source], height: int, suffix: str = "webp") -> Image:
+    """Return a field for a picture, which comes as the path of what was uploaded.
+
+    Gradio does not decode it: photos.py does, with bounds.
+    """
+    import gradio
+
+    field = gradio.Image(
+        type="filepath",
+        format=suffix,
+        image_mode=None,
+        sources=list(sources),
+        label=label,
+        height=height,
+        buttons=[],
+        elem_id=label.lower(),
+    )
+    field.preprocess = lambda upload: upload.path if upload else None  # type: ignore[assignment, method-assign]
+    return field
 
 
 def script(name: str) -> str:

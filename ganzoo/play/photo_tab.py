@@ -61,17 +61,7 @@ def build(shelf: Shelf, downloads: Downloads, registry: Registry, page: gr.Block
                 visible=not shelf.is_closed,
                 elem_id="translators",
             )
-            photo = gr.Image(
-                type="filepath",
-                image_mode=None,
-                sources=["upload", "clipboard", "webcam"],
-                label="Photo",
-                height=230,
-                buttons=[],
-                elem_id="photo",
-            )
-            # Gradio does not decode the upload: photos.py does, with bounds
-            photo.preprocess = lambda upload: upload.path if upload else None  # type: ignore[assignment, method-assign]
+            photo = look.upload("Photo", ["upload", "clipboard", "webcam"], 230)
             part = gr.Radio(PARTS, value=tab.part(names[:1]), label="Draw", elem_id="part")
             strength = gr.Slider(
                 0, 1, 1, step=0.05, label="Strength: 0 is the photo", elem_id="strength", buttons=[]
