@@ -59,7 +59,10 @@ class Vocabulary:
         )
         numbers = self.tokens(text)
         if not any(self.known[number - 1] != "," for number in numbers):
-            raise RunError(f"text '{shorten(text)}': this model knows no word of it: {unknown}.")
+            raise RunError(
+                f"text '{shorten(text)}': this model knows no word of it: {unknown}. "
+                f"`ganzoo show MODEL` lists the words that it knows."
+            )
         if unknown:
             warnings.warn(f"text: this model does not know {unknown}.", stacklevel=2)
         return torch.tensor([numbers])

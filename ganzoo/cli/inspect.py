@@ -296,6 +296,10 @@ def _about_model(config: Config) -> Iterator[tuple[str, str]]:
     palette = generator.arguments.get("palette")
     if isinstance(palette, dict):
         yield "layout colours", ", ".join(f"{part} {colour}" for part, colour in palette.items())
+    for network in config.networks.values():
+        known = network.arguments.get("vocabulary")
+        if isinstance(known, list):
+            yield "text words", ", ".join(word for word in map(str, known) if word != ",")
     for name, file in config.files.items():
         yield "weights", f"{name}, {file.parameters:,} parameters, {file.bytes:,} bytes"
     for what, licence in dataclasses.asdict(config.licences).items():

@@ -33,7 +33,7 @@ class Start(StrEnum):
 
 
 def stylize(
-    photo: Annotated[list[Path], typer.Argument(metavar="PHOTO...", help="What to draw again.")],
+    photo: Annotated[list[Path], typer.Argument(metavar="PHOTO", help="What to draw again.")],
     style: Annotated[
         list[Path],
         typer.Option(metavar="DRAWING", help="A picture in the style; repeatable, for a mixture."),

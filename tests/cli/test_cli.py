@@ -276,6 +276,17 @@ def test_show_a_shipped_recipe_says_what_to_expect(run: Run, name: str) -> None:
     assert "#" not in header.sections["Expect"]
 
 
+@pytest.mark.parametrize(
+    ("model", "line"),
+    [
+        ("layout-avatars", r"layout colours ground #dfe7ee, skin #f2b48c,"),
+        ("text-avatars", r"text words a, against, an, .*violet, .*yellow"),
+    ],
+)
+def test_show_a_model_says_what_it_can_be_asked_for(run: Run, model: str, line: str) -> None:
+    assert re.search(line, " ".join(run("show", f"ganzoo/{model}").out.split()))
+
+
 def test_show_the_vocabulary(run: Run) -> None:
     out = run("show", "vocabulary").out
     assert "`X_logits`" in out
