@@ -6,8 +6,9 @@
 
 `train` makes a common reconstruction for each seed and trains heads.yaml from there, without the
 losses that a variant does not have.  What was stopped goes on.  `measure` scores every run on
-`heads-64` at its end, and at the checkpoint that the plain one's CPU time allows; with --portraits
-also its drawings of real faces.  `table` prints what each loss changes, with intervals over seeds.
+`heads-64` with drawings on white, at its end and at the checkpoint that the plain one's CPU time
+allows; with --portraits also its drawings of real faces.  `table` prints what each loss changes,
+with intervals over seeds.
 """
 
 from __future__ import annotations
@@ -34,6 +35,7 @@ from ganzoo.plugins.registry import construct
 from ganzoo.recipe.recipe import load_recipe
 
 BASE = Path(__file__).with_name("heads.yaml")
+STYLE = "anime-white"  # of the drawings, as in heads.yaml
 FACE_LOSSES = ("landmark", "gray", "color", "style")
 PLAIN = "cartoongan"
 #: variant -> the losses that it keeps
@@ -54,9 +56,7 @@ def train(arguments: argparse.Namespace) -> None:
             run = out / name
             manifest = run / "manifest.json"
             if not manifest.is_file():
-                file = out / f"{name}.yaml"
-                file.write_text(yaml.safe_dump(recipe, sort_keys=False), encoding="utf-8")
-                timed(run, "train", file, "--out", run)
+                timed(run, "train", written(out / f"{name}.yaml", recipe), "--out", run)
             elif json.loads(manifest.read_text())["status"] != "finished":
                 timed(run, "resume", run)
 
@@ -126,9 +126,9 @@ def measure(arguments: argparse.Namespace) -> None:
     for name, run in runs.items():
         if (step := step_of_equal_time(runs, name)) is not None:
             models[f"{name}-equal-time"] = model_at(run, step)
-    benchmarks = ["heads-64"]
+    benchmarks = [heads_benchmark(out)]
     if arguments.portraits:
-        benchmarks.append(str(portraits_benchmark(out, arguments.portraits)))
+        benchmarks.append(portraits_benchmark(out, arguments.portraits))
     for name, model in models.items():
         for benchmark in benchmarks:
             words = ("--name", name, "--out", out / "entries")
@@ -172,6 +172,17 @@ def model_at(run: Path, step: int) -> Path:
     return model
 
 
+def heads_benchmark(out: Path) -> Path:
+    """Write heads-64 with drawings on white, as the runs have seen them."""
+    benchmark = {
+        "benchmark": "heads-white-64",
+        "extends": "heads-64",
+        "version": 1,
+        "dataset": {"style": STYLE},
+    }
+    return written(out / "heads-white-64.yaml", benchmark)
+
+
 def portraits_benchmark(out: Path, portraits: Path) -> Path:
     """Write a benchmark of the photos of a folder against drawn heads that no run has seen."""
     drawings = out / "drawings"
@@ -180,13 +191,12 @@ def portraits_benchmark(out: Path, portraits: Path) -> Path:
             installed().registry,
             "dataset",
             "heads",
-            {"count": DRAWINGS, "size": 64, "seed": 20_000},
+            {"style": STYLE, "count": DRAWINGS, "size": 64, "seed": 20_000},
         )
         drawings.mkdir()
         for index in range(DRAWINGS):
             image = samples.to_uint8(collate(heads, [index])["real"])
             samples.grid(image, columns=1).save(drawings / f"{index:05}.png")
-    file = out / "portraits-64.yaml"
     dataset = {"photo": str(portraits.resolve()), "real": str(drawings), "size": 64}
     benchmark = {
         "benchmark": "portraits-64",
@@ -196,7 +206,11 @@ def portraits_benchmark(out: Path, portraits: Path) -> Path:
         "reference": DRAWINGS - 100,
         "fakes": 600,
     }
-    file.write_text(yaml.safe_dump(benchmark, sort_keys=False), encoding="utf-8")
+    return written(out / "portraits-64.yaml", benchmark)
+
+
+def written(file: Path, recipe: dict[str, Any]) -> Path:
+    file.write_text(yaml.safe_dump(recipe, sort_keys=False), encoding="utf-8")
     return file
 
 
