@@ -225,12 +225,23 @@ def table(arguments: argparse.Namespace) -> None:
             print(f"\n{folder.name}, {title}\n")
             for line in rows(entries, suffix, arguments.scores):
                 print(f"| {' | '.join(line)} |")
-    print("\n| variant | CPU seconds a step |\n| :-- | --: |")
+    print("\n| variant | CPU seconds a step | their share of the gradient |\n| :-- | --: | --: |")
     runs = finished(arguments.out)
     for variant in VARIANTS:
-        seconds = [step_seconds(run) for name, run in runs.items() if belongs(name, variant)]
-        if seconds:
-            print(f"| {variant} | {statistics.mean(seconds):.3f} |")
+        own = [run for name, run in runs.items() if belongs(name, variant)]
+        if own:
+            seconds = statistics.mean(map(step_seconds, own))
+            share = statistics.mean(gradient_share(run, VARIANTS[variant]) for run in own)
+            print(f"| {variant} | {seconds:.3f} | {share:.1%} |")
+
+
+def gradient_share(run: Path, losses: tuple[str, ...]) -> float:
+    """Return the losses' mean share of the generator's gradient, over the logged steps."""
+    with (run / "metrics.jsonl").open(encoding="utf-8") as file:
+        logged = [json.loads(line) for line in file]
+    return statistics.mean(
+        sum(row[f"share/{loss}"] for loss in losses) for row in logged if "share/content" in row
+    )
 
 
 def belongs(name: str, variant: str) -> bool:
