@@ -1,7 +1,7 @@
 """Do losses made for faces help CartoonGAN?  Train it with each of them, alike in all else.
 
     python benchmarks/cartoon/compare.py train runs/cartoon --face68 FOLDER
-    python benchmarks/cartoon/compare.py measure runs/cartoon --portraits FOLDER
+    python benchmarks/cartoon/compare.py measure runs/cartoon --face68 FOLDER --portraits FOLDER
     python benchmarks/cartoon/compare.py table runs/cartoon
 
 `train` makes a common reconstruction for each seed and trains heads.yaml from there, without the
@@ -40,8 +40,8 @@ FACE_LOSSES = ("landmark", "gray", "color", "style")
 PLAIN = "cartoongan"
 #: variant -> the losses that it keeps
 VARIANTS = {PLAIN: (), **{name: (name,) for name in FACE_LOSSES}, "all": FACE_LOSSES}
-#: drawings that those of portraits are compared with
-DRAWINGS = 2000
+#: the heads of heads-64, whose drawings those of portraits are compared with
+HEADS = {"style": STYLE, "count": 1000, "size": 64, "seed": 10_000}
 
 
 # -- training -------------------------------------------------------------------------------
@@ -126,9 +126,9 @@ def measure(arguments: argparse.Namespace) -> None:
     for name, run in runs.items():
         if (step := step_of_equal_time(runs, name)) is not None:
             models[f"{name}-equal-time"] = model_at(run, step)
-    benchmarks = [heads_benchmark(out)]
+    benchmarks = [heads_benchmark(arguments)]
     if arguments.portraits:
-        benchmarks.append(portraits_benchmark(out, arguments.portraits))
+        benchmarks.append(portraits_benchmark(arguments))
     for name, model in models.items():
         for benchmark in benchmarks:
             words = ("--name", name, "--out", out / "entries")
@@ -172,41 +172,42 @@ def model_at(run: Path, step: int) -> Path:
     return model
 
 
-def heads_benchmark(out: Path) -> Path:
+def heads_benchmark(arguments: argparse.Namespace) -> Path:
     """Write heads-64 with drawings on white, as the runs have seen them."""
     benchmark = {
         "benchmark": "heads-white-64",
         "extends": "heads-64",
         "version": 1,
         "dataset": {"style": STYLE},
+        "extractors": face68(arguments),
     }
-    return written(out / "heads-white-64.yaml", benchmark)
+    return written(arguments.out / "heads-white-64.yaml", benchmark)
 
 
-def portraits_benchmark(out: Path, portraits: Path) -> Path:
+def portraits_benchmark(arguments: argparse.Namespace) -> Path:
     """Write a benchmark of the photos of a folder against drawn heads that no run has seen."""
-    drawings = out / "drawings"
+    drawings = arguments.out / "drawings"
     if not drawings.is_dir():
-        heads = construct(
-            installed().registry,
-            "dataset",
-            "heads",
-            {"style": STYLE, "count": DRAWINGS, "size": 64, "seed": 20_000},
-        )
+        heads = construct(installed().registry, "dataset", "heads", HEADS)
         drawings.mkdir()
-        for index in range(DRAWINGS):
+        for index in range(len(heads)):
             image = samples.to_uint8(collate(heads, [index])["real"])
             samples.grid(image, columns=1).save(drawings / f"{index:05}.png")
-    dataset = {"photo": str(portraits.resolve()), "real": str(drawings), "size": 64}
+    photos = str(arguments.portraits.resolve())
     benchmark = {
         "benchmark": "portraits-64",
         "extends": "portraits-128",
         "version": 1,
-        "dataset": dataset,
-        "reference": DRAWINGS - 100,
+        "dataset": {"photo": photos, "real": str(drawings), "size": 64},
+        "extractors": face68(arguments),
+        "reference": 900,
         "fakes": 600,
     }
-    return written(out / "portraits-64.yaml", benchmark)
+    return written(arguments.out / "portraits-64.yaml", benchmark)
+
+
+def face68(arguments: argparse.Namespace) -> dict[str, Any]:
+    return {"face": {"weights": str(arguments.face68.resolve())}}
 
 
 def written(file: Path, recipe: dict[str, Any]) -> Path:
@@ -312,8 +313,8 @@ def main() -> None:
     parser.add_argument("--portraits", type=Path, help="a folder of real faces, for `measure`")
     parser.add_argument("--scores", nargs="+", default=[], help="columns of `table`")
     arguments = parser.parse_args()
-    if arguments.action == "train" and not arguments.face68:
-        parser.error("train needs --face68")
+    if arguments.action != "table" and not arguments.face68:
+        parser.error(f"{arguments.action} needs --face68")
     arguments.out = arguments.out.resolve()
     {"train": train, "measure": measure, "table": table}[arguments.action](arguments)
 
