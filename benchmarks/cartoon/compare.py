@@ -29,6 +29,7 @@ import yaml
 
 from ganzoo.evaluation.examples import collate
 from ganzoo.evaluation.standings import student
+from ganzoo.files import sha256
 from ganzoo.models import samples
 from ganzoo.plugins.manager import installed
 from ganzoo.plugins.registry import construct
@@ -163,12 +164,12 @@ def step_seconds(run: Path) -> float:
 def model_at(run: Path, step: int) -> Path:
     """Write the model folder of a checkpoint: its averaged weights with the run's config."""
     model = run / "models" / f"step-{step:08}"
-    model.mkdir(parents=True, exist_ok=True)
-    for file in (run / "model").iterdir():
-        if file.suffix in (".json", ".yaml"):
-            shutil.copy(file, model)
-    weights = run / "checkpoints" / model.name / "ema.safetensors"
-    shutil.copy(weights, model / "model.safetensors")
+    shutil.copytree(run / "model", model, dirs_exist_ok=True)
+    weights, file = model / "model.safetensors", model / "config.json"
+    shutil.copy(run / "checkpoints" / model.name / "ema.safetensors", weights)
+    config = json.loads(file.read_text())
+    config["files"][weights.name]["sha256"] = sha256(weights)
+    file.write_text(json.dumps(config))
     return model
 
 
@@ -200,8 +201,8 @@ def portraits_benchmark(arguments: argparse.Namespace) -> Path:
         "version": 1,
         "dataset": {"photo": photos, "real": str(drawings), "size": 64},
         "extractors": face68(arguments),
-        "reference": 900,
-        "fakes": 600,
+        "reference": 500,
+        "fakes": 500,
     }
     return written(arguments.out / "portraits-64.yaml", benchmark)
 
