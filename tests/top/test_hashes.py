@@ -24,7 +24,7 @@ RECIPES = {
     "animegan": "2546a07a16a767221a28d0641cdd091acaa45fec775754f58e753b0a73771e57",
     "cartoon-avatars": "df75b868e4bedd170543592919d65e12e63b2e57510b2c059480b682b2e7ad78",
     "cartoongan-author": "c59928115c89ebd8673403df51837a94bcbb552b9970ecb960c0a0267672b97e",
-    "cartoongan-portrait": "ab4daccada7b6ac622bda79d0fcc7c10c5a419b4f1c44bc6293e3f2f963b5c3e",
+    "cartoongan-portrait": "bb62d763a059bb5ab639423ac329ad42fdcfa7906ddd734c63694b3d114854a0",
     "cartoongan": "79c9f44ba01275197ed97d1be133252058c3062f880a6e8dcd9252caff68f36b",
     "dcgan-avatars-labels": "dfc5cafbc69d291ad066e3e4abef77001103c9c254ed432836a3f561e1cc508a",
     "dcgan-avatars": "52fa0809191d1778481024d622715d651e9046051fd8b99af0c91e2248653500",
