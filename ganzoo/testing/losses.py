@@ -137,7 +137,9 @@ class Scene:
         fake = networks["generator"](words["latent"])
         values = words | {"fake": fake if term.method == "generator" else fake.detach()}
         for code in words.keys() - self.subject.fields.keys() - {"latent"}:
-            values[code] = words[code] + fake.mean()  # by a network that learns along
+            # by a network that learns along; an equal shift of all numbers would not move a softmax
+            shift = noise(*words[code].shape, salt=999).to(words[code])
+            values[code] = words[code] + shift * fake.mean()
         bare = {name: Network(network) for name, network in networks.items()}
         leaves = [word for word in term.leaves if word in values]
         update = Words(values, bare, {}, None, leaves, {_EXTRACTOR: self.see})
