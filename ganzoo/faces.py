@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, ImageChops
 
 from ganzoo.errors import DataError
 
@@ -160,7 +160,7 @@ def cut(picture: Image.Image, matrix: Array, width: int, height: int | None = No
 def paste(picture: Image.Image, drawing: Image.Image, matrix: Array) -> None:
     """Put the drawing of a crop back into the picture, in place; it fades out at its border.
 
-    ``drawing`` is square, and ``matrix`` the place of the crop that it was made from.
+    ``drawing`` is square, RGB or RGBA, and ``matrix`` the place of the crop that it was made from.
     """
     corners = apply(matrix, np.array([[0, 0], [1, 0], [0, 1], [1, 1]], float))
     left, top = np.maximum(np.floor(corners.min(axis=0)), 0).astype(int)
@@ -173,7 +173,10 @@ def paste(picture: Image.Image, drawing: Image.Image, matrix: Array) -> None:
         [back[:, :2] * [width, height], apply(back, np.array([[left, top]]))[0]]
     )
     region = cut(drawing, place * drawing.width, width, height)
-    picture.paste(region, (int(left), int(top)), _mask(place, width, height))
+    mask = _mask(place, width, height)
+    if region.mode == "RGBA":
+        mask = ImageChops.multiply(mask, region.getchannel("A"))
+    picture.paste(region.convert("RGB"), (int(left), int(top)), mask)
 
 
 def _mask(place: Array, width: int, height: int) -> Image.Image:

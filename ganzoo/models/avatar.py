@@ -16,6 +16,7 @@ from ganzoo.files import without_downloads
 from ganzoo.images import BadImage, Picture
 from ganzoo.interfaces import Detector, Generator
 from ganzoo.models import model as models
+from ganzoo.models.cutout import cut_out
 from ganzoo.models.face_finder import Face, FaceFinder
 from ganzoo.models.framing import Framing
 from ganzoo.models.model import Model
@@ -119,10 +120,13 @@ class Artist:
 
 
 def put_back(photo: Image.Image, avatars: list[Avatar]) -> Image.Image:
-    """Return the photo with its avatars in place of the faces, the largest on top."""
+    """Return the photo with its avatars in place of the faces, the largest on top.
+
+    A plain ground of theirs stays away: the photo's own shows around them.
+    """
     result = photo.copy()
     for avatar in sorted(avatars, key=lambda avatar: avatar.face.side):
-        faces.paste(result, avatar.drawing, avatar.place)
+        faces.paste(result, cut_out(avatar.drawing), avatar.place)
     return result
 
 
