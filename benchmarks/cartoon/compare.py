@@ -6,14 +6,15 @@
 
 `train` makes a common reconstruction for each seed and trains heads.yaml from there, without the
 losses that a variant does not have.  What was stopped goes on.  `measure` scores every run on
-`heads-64` with drawings on white, at its end and at the checkpoint that the plain one's CPU time
-allows; with --portraits also its drawings of real faces.  `table` prints what each loss changes,
+`heads-64` with drawings on white, at its end and at the checkpoint nearest to the plain one's CPU
+time; with --portraits also its drawings of real faces.  `table` prints what each loss changes,
 with intervals over seeds.
 """
 
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import math
 import resource
@@ -36,13 +37,12 @@ from ganzoo.plugins.registry import construct
 from ganzoo.recipe.recipe import load_recipe
 
 BASE = Path(__file__).with_name("heads.yaml")
-STYLE = "anime-white"  # of the drawings, as in heads.yaml
 FACE_LOSSES = ("landmark", "gray", "color", "style")
 PLAIN = "cartoongan"
 #: variant -> the losses that it keeps
 VARIANTS = {PLAIN: (), **{name: (name,) for name in FACE_LOSSES}, "all": FACE_LOSSES}
 #: the heads of heads-64, whose drawings those of portraits are compared with
-HEADS = {"style": STYLE, "count": 1000, "size": 64, "seed": 10_000}
+HEADS = {"count": 1000, "size": 64, "seed": 10_000}
 
 
 # -- training -------------------------------------------------------------------------------
@@ -93,7 +93,7 @@ def ganzoo(*words: object) -> None:
 def recipes(arguments: argparse.Namespace, seed: int) -> Iterator[tuple[str, dict[str, Any]]]:
     """Yield the recipe of the common reconstruction, then that of each variant."""
     base = load_recipe(BASE).resolved() | {"seed": seed, "verify": None}
-    base["extractors"]["face"]["weights"] = str(arguments.face68.resolve())
+    base["extractors"]["face"] |= face68(arguments)
     reconstruct, cartoonize = base.pop("stages")
     start = f"reconstruct-seed{seed}"
     yield start, base | {"recipe": start, "stages": [reconstruct]}
@@ -118,14 +118,15 @@ def recipes(arguments: argparse.Namespace, seed: int) -> Iterator[tuple[str, dic
 
 
 def measure(arguments: argparse.Namespace) -> None:
-    """Measure every finished run at its end, and at the plain variant's CPU time."""
+    """Measure every finished run at its end, and about where the plain variant's CPU time ends."""
     out = arguments.out
     runs = finished(out)
     if not runs:
         sys.exit(f"no finished runs in {out}: train them first")
     models = dict(runs)
+    has_plain = any(variant_of(name) == PLAIN for name in runs)
     for name, run in runs.items():
-        if (step := step_of_equal_time(runs, name)) is not None:
+        if has_plain and (step := step_of_equal_time(runs, name)) is not None:
             models[f"{name}-equal-time"] = model_at(run, step)
     benchmarks = [heads_benchmark(arguments)]
     if arguments.portraits:
@@ -144,21 +145,26 @@ def finished(out: Path) -> dict[str, Path]:
 
 
 def step_of_equal_time(runs: dict[str, Path], name: str) -> int | None:
-    """Return the last checkpoint within the plain variant's CPU time, if it is not the end."""
-    seed = name.rpartition("-")[2]
-    plain = runs.get(f"{PLAIN}-{seed}")
-    if plain is None:
-        return None
-    end = last_step(plain)
-    affordable = end * step_seconds(plain) / step_seconds(runs[name])
+    """Return the checkpoint nearest to the plain variant's CPU time, if it is not the end.
+
+    Times are means over seeds, so that what else the machine did matters less.
+    """
+    end = last_step(runs[name])
+    affordable = end * step_seconds(runs, PLAIN) / step_seconds(runs, variant_of(name))
     every = end // 8
-    step = math.floor(affordable / every) * every
+    step = round(affordable / every) * every
     return step if step < end else None
 
 
-def step_seconds(run: Path) -> float:
-    steps, seconds = (sum(column) for column in zip(*cpu_parts(run), strict=True))
+def step_seconds(runs: dict[str, Path], variant: str) -> float:
+    """Return the CPU seconds of a step, the mean over the variant's runs."""
+    parts = [cpu_parts(run) for name, run in runs.items() if variant_of(name) == variant]
+    steps, seconds = (sum(column) for column in zip(*itertools.chain(*parts), strict=True))
     return seconds / steps
+
+
+def variant_of(name: str) -> str:
+    return name.rpartition("-seed")[0]
 
 
 def model_at(run: Path, step: int) -> Path:
@@ -179,8 +185,8 @@ def heads_benchmark(arguments: argparse.Namespace) -> Path:
         "benchmark": "heads-white-64",
         "extends": "heads-64",
         "version": 1,
-        "dataset": {"style": STYLE},
-        "extractors": face68(arguments),
+        "dataset": style(),
+        "extractors": {"face": face68(arguments)},
     }
     return written(arguments.out / "heads-white-64.yaml", benchmark)
 
@@ -189,7 +195,7 @@ def portraits_benchmark(arguments: argparse.Namespace) -> Path:
     """Write a benchmark of the photos of a folder against drawn heads that no run has seen."""
     drawings = arguments.out / "drawings"
     if not drawings.is_dir():
-        heads = construct(installed().registry, "dataset", "heads", HEADS)
+        heads = construct(installed().registry, "dataset", "heads", HEADS | style())
         drawings.mkdir()
         for index in range(len(heads)):
             image = samples.to_uint8(collate(heads, [index])["real"])
@@ -200,15 +206,20 @@ def portraits_benchmark(arguments: argparse.Namespace) -> Path:
         "extends": "portraits-128",
         "version": 1,
         "dataset": {"photo": photos, "real": str(drawings), "size": 64},
-        "extractors": face68(arguments),
+        "extractors": {"face": face68(arguments)},
         "reference": 500,
         "fakes": 500,
     }
     return written(arguments.out / "portraits-64.yaml", benchmark)
 
 
+def style() -> dict[str, Any]:
+    """Return the style of the drawings, that of heads.yaml, as an argument of `heads`."""
+    return {"style": load_recipe(BASE).resolved()["dataset"]["style"]}
+
+
 def face68(arguments: argparse.Namespace) -> dict[str, Any]:
-    return {"face": {"weights": str(arguments.face68.resolve())}}
+    return {"weights": str(arguments.face68.resolve())}
 
 
 def written(file: Path, recipe: dict[str, Any]) -> Path:
@@ -230,9 +241,9 @@ def table(arguments: argparse.Namespace) -> None:
     print("\n| variant | CPU seconds a step | their share of the gradient |\n| :-- | --: | --: |")
     runs = finished(arguments.out)
     for variant in VARIANTS:
-        own = [run for name, run in runs.items() if belongs(name, variant)]
+        own = [run for name, run in runs.items() if variant_of(name) == variant]
         if own:
-            seconds = statistics.mean(map(step_seconds, own))
+            seconds = step_seconds(runs, variant)
             share = statistics.mean(gradient_share(run, VARIANTS[variant]) for run in own)
             print(f"| {variant} | {seconds:.3f} | {share:.1%} |")
 
@@ -246,17 +257,13 @@ def gradient_share(run: Path, losses: tuple[str, ...]) -> float:
     )
 
 
-def belongs(name: str, variant: str) -> bool:
-    return name.rpartition("-seed")[0] == variant
-
-
 def rows(entries: dict[str, Any], suffix: str, wanted: list[str]) -> Iterator[list[str]]:
     """Yield the header, then a row for each variant, the plain one with its own scores."""
     first = next(iter(entries.values()))["scores"]
     names = [name for name in wanted or first if name in first]
     yield ["variant", *names]
     yield [":--", *["--:"] * len(names)]
-    seeds = [name.rpartition("-")[2] for name in entries if belongs(name, PLAIN)]
+    seeds = [name.rpartition("-")[2] for name in entries if variant_of(name) == PLAIN]
     for variant in VARIANTS:
         # whose end is within the plain one's time has no entry of its own
         own = [
