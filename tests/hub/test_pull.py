@@ -73,8 +73,7 @@ def hub(xet: bool, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("ganzoo.plugins.manager.installed", toy.plugins)
     with HubServer(xet=xet) as server:
-        hermetic(monkeypatch, tmp_path, server.url, xet=xet, patience=0.1)
-        monkeypatch.setattr(repository, "TIMEOUT", 0.5)
+        hermetic(monkeypatch, tmp_path, server.url, xet=xet)
         yield server
 
 
@@ -449,7 +448,7 @@ def test_a_cached_file_that_was_cut_short_is_fetched_again(
     [("cut", False), ("half", False), ("hang", False), (404, False), ("reset", True), (503, True)],
 )
 def test_broken_off_at_every_request(
-    hub: HubServer, how: Failure, offline: Callable[[bool], None]
+    hub: HubServer, how: Failure, offline: Callable[[bool], None], tmp_path: Path
 ) -> None:
     for at in count(1):
         repo = f"ann/toy-{at}"
@@ -458,7 +457,9 @@ def test_broken_off_at_every_request(
         second = put(hub, folder(2), repo)
         fault = hub.fail(how, at=at, times=2 if how == "hang" else None)
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(repository, "TIMEOUT", 0.1)
+            if how == "hang":
+                hermetic(patch, tmp_path, hub.url, patience=0.1)
+                patch.setattr(repository, "TIMEOUT", 0.1)
             try:
                 found = get(repo).commit
                 said = None

@@ -27,7 +27,7 @@ from ganzoo.hub.search import search, standings
 def hub(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[HubServer]:
     monkeypatch.chdir(tmp_path)
     with HubServer(xet=False, page=3) as server:
-        hermetic(monkeypatch, tmp_path, server.url, patience=0.1)
+        hermetic(monkeypatch, tmp_path, server.url)
         yield server
 
 
@@ -183,10 +183,10 @@ def test_a_leaderboard_of_the_hub(crowd: HubServer, run: Run) -> None:
 def test_a_hub_that_does_not_answer(
     hub: HubServer, how: Any, words: str, kind: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(catalogue, "TIMEOUT", 0.1)
     put(hub, "ann/toy")
     fault = hub.fail(how, times=None)
-    with pytest.raises(kind, match=words):
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(kind, match=words):
+        patch.setattr(catalogue, "TIMEOUT", 0.1)
         search()
     fault.release()
     assert [one.id for one in search()] == ["ann/toy"]
