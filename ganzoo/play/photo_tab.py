@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import gradio as gr
@@ -22,7 +23,7 @@ from ganzoo.play.downloads import Downloads, File
 from ganzoo.play.drawing import zipped
 from ganzoo.play.photos import FRAMES, How, Studio, as_png
 from ganzoo.play.shelf import Shelf
-from ganzoo.play.stepping import stepwise
+from ganzoo.play.stepping import Stopped, stepwise
 from ganzoo.play.telling import telling
 from ganzoo.plugins.registry import Registry
 
@@ -84,6 +85,7 @@ def build(shelf: Shelf, downloads: Downloads, registry: Registry, page: gr.Block
         with gr.Column(scale=3, min_width=320, elem_classes="gz-main"):
             result = gr.HTML(tab.invitation(), elem_id="drawn", apply_default_css=False)
             stop = look.stop("stop-photo")
+    batch = gr.State()  # what stops the newest set of uploads
     quietly: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
     hidden = partial(gr.update, visible=False)
     shown = partial(gr.update, visible=True)
@@ -93,24 +95,21 @@ def build(shelf: Shelf, downloads: Downloads, registry: Registry, page: gr.Block
             yield html, shown() if path else hidden()
         yield html, hidden()
 
-    def every(paths: Sequence[str] | None, *how: Any) -> Iterator[tuple[str, Any]]:
-        for html in tab.archive(paths, *how):
-            yield html, shown()
-        yield html, hidden()
+    def every(paths: Sequence[str] | None, *how: Any) -> Iterator[tuple[str, Any, Event]]:
+        halt = Event()
+        for html in tab.archive(halt, paths, *how):
+            yield html, gr.update(visible=not halt.is_set()), halt
 
     how = [models, part, strength]
     events = [photo.change, models.change, part.input, strength.release]
     last = quietly | {"trigger_mode": "always_last"}  # one after the other, the newest at the end
-    jobs: list[Any] = [
-        gr.on(events, telling(one), [photo, *how], [result, stop], **last),
-        begin.click(telling(every), [files, *how], [archive, stop], **quietly),
-    ]
+    job = gr.on(events, telling(one), [photo, *how], [result, stop], **last)
+    begin.click(telling(every), [files, *how], [archive, stop, batch], **quietly)
     models.focus(lambda: gr.update(choices=tab.names()), None, models, **quietly)
     models.input(tab.part, models, part, **last)
     folder.upload(lambda paths: paths, folder, files, **quietly)
-    shows = [result, archive]
-    stop.click(hidden, None, stop, cancels=jobs, **quietly).then(
-        _stopped, shows, [*shows, stop], **quietly
+    stop.click(_halted, batch, stop, cancels=job, **quietly).then(
+        _stopped, result, [result, stop], **quietly
     )
     page.load(lambda: gr.update(choices=tab.names()), None, models, **quietly)
     return Controls(models)
@@ -158,9 +157,13 @@ class Turning:
         yield render("play/pair.html", pictures=pictures, waiting="", notes=notes)
 
     def archive(
-        self, paths: Sequence[str] | None, models: Sequence[str], *how: Any
+        self, halt: Event, paths: Sequence[str] | None, models: Sequence[str], *how: Any
     ) -> Iterator[str]:
-        """Yield how far a set of uploads is, and in the end where to get their pictures."""
+        """Yield how far a set of uploads is, and in the end where to get their pictures.
+
+        When ``halt`` is set, that is where to get those that were drawn until then; it is set in
+        the end in any case.
+        """
         models, wish = self._checked(models), _how(*how)
         if not paths:
             raise DataError("give photos first: drop them into the field above the button.")
@@ -173,7 +176,11 @@ class Turning:
         ) as folder:
             out = Path(folder)
             draw = partial(self._studio.files, models, jobs, wish, out)
-            failures |= yield from stepwise(draw, lambda done: _progress(done, total))
+            is_stopped = False
+            try:
+                failures |= yield from stepwise(draw, lambda done: _progress(done, total), halt)
+            except Stopped:
+                is_stopped = True
             files = {
                 path.relative_to(out).as_posix(): path.read_bytes()
                 for path in sorted(out.rglob("*"))
@@ -183,6 +190,7 @@ class Turning:
         videos = [name for name in files if name.endswith((".mp4", ".webm"))][:_VIDEOS]
         yield render(
             "play/archive.html",
+            is_stopped=is_stopped,
             count=len(files),
             address=address,
             failures=failures,
@@ -215,12 +223,17 @@ def _how(part: Any, strength: Any) -> How:
     return How(part, min(1.0, max(0.0, float(strength))))
 
 
-def _stopped(drawn: str | None, archive: str | None) -> tuple[Any, ...]:
+def _halted(batch: Event | None) -> Any:
+    """End a set of uploads at its next step; the button goes."""
+    if batch:
+        batch.set()
+    return gr.update(visible=False)
+
+
+def _stopped(drawn: str | None) -> tuple[Any, ...]:
     """Take away what looks as if work went on; drawings that are there stay."""
     drawn = re.sub('<figure class="gz-waiting">.*?</figure>', "", drawn or "", flags=re.DOTALL)
-    if "<progress" in (archive or ""):
-        archive = '<p class="gz gz-note" role="status">Stopped.</p>'
-    return drawn, archive, gr.update(visible=False)
+    return drawn, gr.update(visible=False)
 
 
 def _shown(picture: Image.Image) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator
 from concurrent.futures import ThreadPoolExecutor, wait
+from threading import Event
 from typing import TypeVar
 
 S = TypeVar("S")
@@ -17,20 +18,19 @@ class Stopped(Exception):
 
 
 def stepwise(
-    work: Callable[[Callable[[int], None]], T], show: Callable[[int], S]
+    work: Callable[[Callable[[int], None]], T], show: Callable[[int], S], halt: Event
 ) -> Generator[S, None, T]:
     """Do ``work``, which calls ``advance(n)`` after n steps; return its result.
 
-    Yields ``show`` of the steps that are done, some times in a second.  When the generator is
-    closed, the work ends at its next step.
+    Yields ``show`` of the steps that are done, some times in a second.  When ``halt`` is set, or
+    the generator is closed, the work ends at its next step; raises Stopped then.
     """
     count = 0
-    is_closed = False
 
     def advance(n: int) -> None:
         nonlocal count
         count += n
-        if is_closed:
+        if halt.is_set():
             raise Stopped
 
     pool = ThreadPoolExecutor(1)
@@ -40,5 +40,5 @@ def stepwise(
             yield show(count)
         return future.result()
     finally:
-        is_closed = True
+        halt.set()
         pool.shutdown(wait=False)

@@ -172,13 +172,13 @@ def test_a_slow_sheet_shows_how_far_it_is_and_stops(
     assert tab.locator("#pictures button img").count() == 64
 
 
-def drop(tab: Any, place: Any, path: Path) -> None:
-    """Drop a file, as from a folder of the desktop."""
+def drop(tab: Any, place: Any, *paths: Path) -> None:
+    """Drop files, as from a folder of the desktop."""
     data = tab.evaluate_handle(
-        "([name, text]) => { const bytes = Uint8Array.from(atob(text), one => one.charCodeAt(0));"
-        " const data = new DataTransfer();"
-        " data.items.add(new File([bytes], name, {type: 'image/png'})); return data }",
-        [path.name, base64.b64encode(path.read_bytes()).decode()],
+        "files => { const data = new DataTransfer(); for (const [name, text] of files) {"
+        " const bytes = Uint8Array.from(atob(text), one => one.charCodeAt(0));"
+        " data.items.add(new File([bytes], name, {type: 'image/png'})) } return data }",
+        [[path.name, base64.b64encode(path.read_bytes()).decode()] for path in paths],
     )
     for event in ("dragenter", "dragover", "drop"):
         place.dispatch_event(event, {"dataTransfer": data})
@@ -197,14 +197,23 @@ def test_photos_that_were_dropped_are_drawn_until_stopped(
     assert tab.locator("#drawn figure").count() == 1  # the photo
     paces.release()
     tab.get_by_role("button", name="Many photos").click()
-    drop(tab, tab.locator("#photos button:has-text('Drop')"), root / "folder" / "1.png")
-    tab.locator("#photos").get_by_label("1.png").wait_for()
+    names = ["0.png", "1.png", "2.png"]
+    place = tab.locator("#photos button:has-text('Drop')")
+    drop(tab, place, *(root / "folder" / name for name in names))
+    tab.locator("#photos").get_by_label("2.png").wait_for()
+
+    def drawn() -> list[str]:
+        return zipfile.ZipFile(io.BytesIO(saved(tab, tab.locator("#archive p a")))).namelist()
+
     paces.release()
     tab.locator("#draw-all").click()
-    files = zipfile.ZipFile(io.BytesIO(saved(tab, tab.locator("#archive p a"))))
-    assert files.namelist() == ["1.png"]
-    tab.locator("#draw-all").click()
-    tab.locator("#archive progress").wait_for()
+    tab.locator("#archive").get_by_text("1 of 3 steps").wait_for()
     tab.locator("#stop-photo").click()
-    tab.locator("#archive").get_by_text("Stopped.").wait_for()
     tab.locator("#stop-photo").wait_for(state="hidden")
+    paces.release()  # the second is drawn to its end
+    tab.locator("#archive").get_by_text("Stopped.").wait_for()
+    assert drawn() == names[:2]
+    paces.release(3)
+    tab.locator("#draw-all").click()
+    tab.locator("#archive").get_by_text("Save 3 files").wait_for()
+    assert drawn() == names

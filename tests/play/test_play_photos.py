@@ -89,10 +89,25 @@ def test_work_that_nobody_waits_for_ends() -> None:
         except Stopped:
             ended.set()
 
-    steps = stepwise(work, str)
+    steps = stepwise(work, str, threading.Event())
     assert int(next(steps)) > 0
     steps.close()
     assert ended.wait(60)
+
+
+def test_work_that_is_halted_ends() -> None:
+    halt = threading.Event()
+
+    def work(advance: Callable[[int], None]) -> None:
+        while True:
+            advance(1)
+
+    steps = stepwise(work, str, halt)
+    assert int(next(steps)) > 0
+    halt.set()
+    with pytest.raises(Stopped):
+        for _ in steps:
+            pass
 
 
 def test_work_returns_its_result_and_its_error() -> None:
@@ -100,7 +115,7 @@ def test_work_returns_its_result_and_its_error() -> None:
         raise DataError("broken")
 
     def result_of(work: Callable[[Callable[[int], None]], int]) -> int:
-        steps = stepwise(work, str)
+        steps = stepwise(work, str, threading.Event())
         while True:
             try:
                 next(steps)
