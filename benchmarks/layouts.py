@@ -6,7 +6,8 @@ The layouts are of avatars that no training has seen, which avatars-layout holds
 
 - ``layout-iou`` of the drawings, of the true avatars, and of both beside the layouts of others,
   which is what layouts have in common;
-- the share of drawings with the hair, the skin and the ground that were asked for;
+- the share of drawings with the hair, the skin and the ground that were asked for, if the model
+  has such labels;
 - how much more a drawing changes within 8 pixels of an edit than elsewhere, where the edit paints a
   mouth over with skin: the median over the drawings.
 """
@@ -54,7 +55,7 @@ def main() -> None:
         value = overlap(known, layouts.roll(shift, 0), images)
         print(f"layout-iou, {name}: {value:.3f}")
     seen = read(trained(), fakes)
-    for column, (name, values) in enumerate(generator.label.items()):
+    for column, (name, values) in enumerate((generator.label or {}).items()):
         if name in VALUES:
             asked = torch.tensor([VALUES[name].index(value) for value in values])
             right = seen[name] == asked[words["label"][:, column]]
