@@ -51,7 +51,7 @@ TOP = _table(
     init_from=(
         "str | None",
         None,
-        "Run, model folder or user/repo on the Hub whose weights to start from.",
+        "Run, model folder, shipped model or user/repo on the Hub whose weights to start from.",
         "runs/dcgan",
     ),
     plugins=(

@@ -108,7 +108,7 @@ def _with_whole_path(text: str, benchmark: Benchmark) -> str:
 
 
 def _locate_weights(recipe: Section, problems: Problems) -> None:
-    """Make ``init_from`` an absolute path or ``hf://user/repo``; note it if it is neither."""
+    """Make ``init_from`` an absolute path, a shipped model or ``hf://user/repo``; or note it."""
     node = recipe.get("init_from")
     if not node or node.value is None:
         return
@@ -122,7 +122,8 @@ def _locate_weights(recipe: Section, problems: Problems) -> None:
             path = Path(located(node)).absolute()
             is_here = path.exists() or path.parent.is_dir() or Path(text).parts[:1] == ("runs",)
         is_on_hub = "://" in text or (is_id(text) and not is_here)
-        text = f"hf://{parse_id(text)}" if is_on_hub else str(path)
+        if path.exists() or text not in shipped.shipped_models():
+            text = f"hf://{parse_id(text)}" if is_on_hub else str(path)
     except (GanzooError, ValueError) as error:
         problems.add(node.at, "init_from", str(error))
     recipe["init_from"] = replace(node, value=text)

@@ -14,6 +14,7 @@ from ganzoo.errors import RunError
 from ganzoo.models import config as configs
 from ganzoo.models.config import WEIGHTS
 from ganzoo.models.weights import bytes_of
+from ganzoo.plugins.shipped import shipped_models
 from ganzoo.training import checkpoint
 
 Weights = dict[str, dict[str, Tensor]]
@@ -45,7 +46,10 @@ def initial_hash(source: str) -> str:
 
 
 def _weights(init_from: str) -> Weights:
-    source = _cached(init_from) if init_from.startswith("hf://") else Path(init_from)
+    if init_from.startswith("hf://"):
+        source = _cached(init_from)
+    else:
+        source = shipped_models().get(init_from, Path(init_from))
     if checkpoint.steps(source / "checkpoints"):
         return checkpoint.newest(source / "checkpoints")[0]
     if (source / checkpoint.STATE).is_file():

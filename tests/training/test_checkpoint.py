@@ -22,6 +22,7 @@ from safetensors.torch import load_file, save_file
 from ganzoo import files, hookimpl
 from ganzoo.errors import CheckpointError, RecipeError, RunError, TrainingStopped
 from ganzoo.models import model
+from ganzoo.plugins import shipped
 from ganzoo.plugins.manager import Plugins
 from ganzoo.plugins.registry import Origin
 from ganzoo.training import checkpoint
@@ -431,7 +432,7 @@ def test_what_holds_no_model_is_told_apart(tmp_path: Path):
 # -- init_from ------------------------------------------------------------------------------
 
 
-def first_weights(tmp_path: Path, source: Path) -> dict[str, dict[str, torch.Tensor]]:
+def first_weights(tmp_path: Path, source: Path | str) -> dict[str, dict[str, torch.Tensor]]:
     """The networks as they are before the first step of a run with ``init_from: source``."""
     from ganzoo.training.run import Run
 
@@ -458,6 +459,19 @@ def test_init_from_takes_the_networks_of_a_run_and_the_generator_of_a_model(
     assert same(found["generator"], load_file(run / "model" / "model.safetensors"))
     assert not same(found["discriminator"], saved["discriminator"])
     assert fresh.keys() == found.keys()
+
+
+def test_init_from_a_model_that_comes_with_ganzoo(
+    train: Train, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    run = train(seed=1)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(shipped, "shipped_folder", lambda name: tmp_path / name)
+    shutil.copytree(run / "model", tmp_path / "pretrained" / "small")
+    found = first_weights(tmp_path, "ganzoo/small")
+    assert same(found["generator"], load_file(run / "model" / "model.safetensors"))
+    here = toy.recipe(tmp_path / "recipes", init_from="ganzoo/other")
+    assert here.init_from == "hf://ganzoo/other"
 
 
 def test_init_from_is_read_once(train: Train):
