@@ -85,10 +85,11 @@ class Watching:
 
     def look(self, first: str | None, second: str | None) -> tuple[Any, ...]:
         """Write the views of one or two runs."""
+        seen = self._signature(first, second)  # first: what comes meanwhile is shown next time
         left = self._view(first) if first else _EMPTY
         beside = second not in (None, "", _NONE)
         right = gr.update(value=self._view(second or "") if beside else "", visible=beside)
-        return left, right, self._signature(first, second)
+        return left, right, seen
 
     def _view(self, name: str) -> str:
         path = self._path(name)
