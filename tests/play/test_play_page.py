@@ -237,7 +237,7 @@ def test_watching_a_run(visit: Callable[..., Any], root: Path) -> None:
     with tab.context.expect_page() as opened:
         tab.get_by_text("the whole report").click()
     opened.value.get_by_text("Findings").first.wait_for()
-    opened.value.close()  # behind it, Chromium would let the timer of the tab sleep
+    opened.value.close()  # behind it, Chromium may slow the timer of the tab
     after = {p: (p.stat().st_mtime_ns, p.read_bytes()) for p in run.rglob("*") if p.is_file()}
     assert before == after
     row = json.loads((run / "metrics.jsonl").read_text().splitlines()[-1]) | {"step": 4321}
